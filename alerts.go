@@ -1,0 +1,286 @@
+package metlo
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"time"
+)
+
+const (
+	defaultAlertLimit = 10     // the documented default; the server's own is all of them
+	maxAlertLimit     = 50_000 // the server binds one SQL parameter per row
+)
+
+// AlertsService reads alerts and moves them through triage.
+type AlertsService struct{ client *Client }
+
+// Alert is a finding about an endpoint.
+type Alert struct {
+	UUID              string          `json:"uuid"`
+	Type              AlertType       `json:"type"`
+	RiskScore         RiskScore       `json:"riskScore"`
+	APIEndpointUUID   string          `json:"apiEndpointUuid"`
+	Description       string          `json:"description"`
+	CreatedAt         time.Time       `json:"createdAt"`
+	UpdatedAt         time.Time       `json:"updatedAt"`
+	Status            AlertStatus     `json:"status"`
+	ResolutionMessage string          `json:"resolutionMessage"` // kept when the alert is opened again
+	Context           json.RawMessage `json:"context"`           // an object that depends on the type: trace, pathPointer, pathTokenIdx
+	APIEndpoint       AlertEndpoint   `json:"apiEndpoint"`
+	Endpoint          *Endpoint       `json:"-"` // the whole endpoint, after a change of the alert; nil in lists
+}
+
+func (a *Alert) id() string { return a.UUID }
+
+func (a *Alert) clean() {
+	if string(a.Context) == "null" {
+		a.Context = nil
+	}
+}
+
+// AlertEndpoint is the endpoint that an alert is about.
+type AlertEndpoint struct {
+	UUID            string     `json:"uuid"`
+	Path            string     `json:"path"`
+	Host            string     `json:"host"`
+	Method          RestMethod `json:"method"`
+	OpenAPISpecName string     `json:"openapiSpecName"` // empty if no spec describes it
+	OpenAPISpec     *AlertSpec `json:"openapiSpec"`     // nil if the alert is not about a spec
+}
+
+// AlertSpec is the part of an OpenAPI document that an alert is about.
+type AlertSpec struct {
+	Extension            SpecExtension            `json:"extension"`
+	MinimizedSpecContext map[string]MinimizedSpec `json:"minimizedSpecContext"` // by pointer, such as paths./users.get
+}
+
+// MinimizedSpec is an excerpt of an OpenAPI document.
+type MinimizedSpec struct {
+	LineNumber    int    `json:"lineNumber"` // in the document, from 1
+	MinimizedSpec string `json:"minimizedSpec"`
+}
+
+// AlertListOptions filters alerts. Values of one field are alternatives; fields that are set apply together.
+type AlertListOptions struct {
+	UUID            string        `url:"uuid,omitempty"`
+	APIEndpointUUID string        `url:"apiEndpointUuid,omitempty"`
+	RiskScores      []RiskScore   `url:"riskScores,omitempty,brackets"`
+	Status          []AlertStatus `url:"status,omitempty,brackets"`
+	AlertTypes      []AlertType   `url:"alertTypes,omitempty,brackets"`
+	Hosts           []string      `url:"hosts,omitempty,brackets"`
+	Order           SortOrder     `url:"order,omitempty"` // of the risk score among alerts of one status; default DESC
+	Limit           int           `url:"-"`               // items of a page, at most 50,000; 0 for 10
+	Offset          int           `url:"-"`               // items to skip
+}
+
+// AlertUpdate is a change of one alert's status.
+type AlertUpdate struct {
+	UpdateType        UpdateAlertType `json:"updateType"`
+	ResolutionMessage string          `json:"resolutionMessage,omitzero"` // only UpdateResolve keeps it
+}
+
+// AlertsUpdate is a change of the status of many alerts. It applies to alerts in the status from which UpdateType
+// leads: open ones for resolve and ignore, ignored ones for unignore, resolved ones for unresolve.
+type AlertsUpdate struct {
+	UpdateType        UpdateAlertType
+	ResolutionMessage string // only UpdateResolve keeps it
+
+	UUID            string // one alert; excludes every other filter
+	APIEndpointUUID string
+	RiskScores      []RiskScore
+	AlertTypes      []AlertType
+	Hosts           []string
+	AllAlerts       bool // every alert in the status; excludes every filter
+}
+
+func (s *AlertsService) listing(opts *AlertListOptions) listing[Alert] {
+	var o AlertListOptions
+	if opts != nil {
+		o = *opts
+	}
+	base := newRequest(http.MethodGet, "/alerts").filter(&o)
+	for _, id := range []string{o.UUID, o.APIEndpointUUID} {
+		if id != "" && !isUUID(id) {
+			base.fail("%q is no UUID: use the UUID field of a listed item", id)
+		}
+	}
+	if o.Limit > maxAlertLimit {
+		base.fail("Limit %d is over %d, more than the server's database can answer: use All", o.Limit, maxAlertLimit)
+	}
+	return listing[Alert]{
+		client:  s.client,
+		route:   base.route,
+		ask:     func(limit, offset int) *request { return base.copy().page(limit, offset) },
+		id:      (*Alert).id,
+		limit:   o.Limit,
+		offset:  o.Offset,
+		largest: maxAlertLimit,
+	}
+}
+
+// List returns one page of alerts: open ones first, then ignored and resolved ones, each by risk and then newest first.
+// A Limit of 0 asks for 10, or for all alerts of one endpoint or id. Its errors are [ErrInvalidArgument] and those of
+// the server.
+//
+// GET /alerts
+func (s *AlertsService) List(ctx context.Context, opts *AlertListOptions) (*Page[Alert], error) {
+	l := s.listing(opts)
+	limit := l.limit
+	if limit == 0 && (opts == nil || (opts.UUID == "" && opts.APIEndpointUUID == "")) {
+		limit = defaultAlertLimit
+	}
+	return l.page(ctx, limit)
+}
+
+// All returns an iterator over every alert that passes the filter, each once, in few requests, also while the loop
+// resolves the alerts that it visits. Limit sets only the size of the first request. The sequence ends after the first
+// error; [IncompleteError] says that the server keeps some back.
+//
+// GET /alerts
+func (s *AlertsService) All(ctx context.Context, opts *AlertListOptions) iter.Seq2[Alert, error] {
+	return s.listing(opts).all(ctx)
+}
+
+// Get returns an alert. Without such an alert it returns [ErrNotFound].
+//
+// GET /alerts?uuid=
+func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
+	r := newRequest(http.MethodGet, "/alerts")
+	if !isUUID(id) {
+		r.fail("%q is no UUID: use the UUID field of a listed alert", id)
+	}
+	r.query = "uuid=" + id
+	alert := new(Alert)
+	err := s.client.do(ctx, r, func(body []byte) error { return firstOf(body, alert) })
+	if err != nil {
+		return nil, err
+	}
+	if alert.UUID == "" {
+		e := s.client.newError(r, http.StatusOK, nil)
+		e.kind, e.Message = ErrNotFound, "no alert has this id"
+		return nil, e
+	}
+	return alert, nil
+}
+
+// Update changes the status of an alert and returns the alert as it is then, with its whole endpoint. An alert that is
+// not in the status from which the update leads is [ErrConflict]; without such an alert it returns [ErrNotFound].
+//
+// PUT /alert/:uuid
+func (s *AlertsService) Update(ctx context.Context, id string, update *AlertUpdate) (*Alert, error) {
+	r := newRequest(http.MethodPut, "/alert/{uuid}", id)
+	if update == nil || update.UpdateType == "" {
+		r.fail("UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore")
+	}
+	answer, err := fetch[updatedAlert](ctx, s.client, r.encode(update))
+	if err != nil {
+		return nil, err
+	}
+	alert, e := &answer.Alert, &answer.APIEndpoint
+	alert.Endpoint = e
+	alert.APIEndpoint = AlertEndpoint{UUID: e.UUID, Path: e.Path, Host: e.Host, Method: e.Method, OpenAPISpecName: e.OpenAPISpecName}
+	return alert, nil
+}
+
+// updatedAlert is an alert as a change returns it: with a whole endpoint.
+type updatedAlert struct {
+	Alert
+	APIEndpoint Endpoint `json:"apiEndpoint"`
+}
+
+// Resolve closes an open alert with a message, which may be empty and is trimmed. An alert that is not open is
+// [ErrConflict]; without such an alert it returns [ErrNotFound].
+//
+// PUT /alert/:uuid
+func (s *AlertsService) Resolve(ctx context.Context, id, message string) (*Alert, error) {
+	return s.Update(ctx, id, &AlertUpdate{UpdateType: UpdateResolve, ResolutionMessage: message})
+}
+
+// Unresolve opens a resolved alert again. An alert that is not resolved is [ErrConflict]; without such an alert it
+// returns [ErrNotFound].
+//
+// PUT /alert/:uuid
+func (s *AlertsService) Unresolve(ctx context.Context, id string) (*Alert, error) {
+	return s.Update(ctx, id, &AlertUpdate{UpdateType: UpdateUnresolve})
+}
+
+// Ignore sets an open alert aside. An alert that is not open is [ErrConflict]; without such an alert it returns
+// [ErrNotFound].
+//
+// PUT /alert/:uuid
+func (s *AlertsService) Ignore(ctx context.Context, id string) (*Alert, error) {
+	return s.Update(ctx, id, &AlertUpdate{UpdateType: UpdateIgnore})
+}
+
+// Unignore opens an ignored alert again. An alert that is not ignored is [ErrConflict]; without such an alert it
+// returns [ErrNotFound].
+//
+// PUT /alert/:uuid
+func (s *AlertsService) Unignore(ctx context.Context, id string) (*Alert, error) {
+	return s.Update(ctx, id, &AlertUpdate{UpdateType: UpdateUnignore})
+}
+
+// UpdateMany changes the status of every alert that passes the filter and is in the status from which the update leads.
+// The server does not say how many. If there is none it returns [ErrNoMatch]; an update without any filter is
+// [ErrInvalidArgument] unless AllAlerts is set.
+//
+// PUT /alerts
+func (s *AlertsService) UpdateMany(ctx context.Context, update *AlertsUpdate) error {
+	r := newRequest(http.MethodPut, "/alerts")
+	if update == nil {
+		r.fail("the update is nil: name its type and a filter")
+		update = &AlertsUpdate{}
+	}
+	update.check(r)
+	return exec(ctx, s.client, r.encode(struct {
+		UpdateType        UpdateAlertType `json:"updateType"`
+		ResolutionMessage string          `json:"resolutionMessage,omitzero"`
+		UUID              string          `json:"uuid,omitzero"`
+		APIEndpointUUID   string          `json:"apiEndpointUuid,omitzero"`
+		RiskScores        []RiskScore     `json:"riskScores,omitempty"`
+		AlertTypes        []AlertType     `json:"alertTypes,omitempty"`
+		Hosts             []string        `json:"hosts,omitempty"`
+	}{
+		update.UpdateType, update.ResolutionMessage, update.UUID, update.APIEndpointUUID,
+		update.RiskScores, update.AlertTypes, update.Hosts,
+	}))
+}
+
+// check refuses an update that would reach other alerts than its author meant.
+func (u *AlertsUpdate) check(r *request) {
+	if u.UpdateType == "" {
+		r.fail("UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore")
+	}
+	for _, id := range []string{u.UUID, u.APIEndpointUUID} {
+		if id != "" && !isUUID(id) {
+			r.fail("%q is no UUID: use the UUID field of a listed item", id)
+		}
+	}
+	lists := 0
+	for name, list := range map[string]struct{ set, empty bool }{
+		"RiskScores": {u.RiskScores != nil, len(u.RiskScores) == 0},
+		"AlertTypes": {u.AlertTypes != nil, len(u.AlertTypes) == 0},
+		"Hosts":      {u.Hosts != nil, len(u.Hosts) == 0},
+	} {
+		if list.set && list.empty {
+			r.fail("%s is empty, which the server reads as no filter: leave it nil for no filter", name)
+		}
+		if list.set {
+			lists++
+		}
+	}
+	if n := len(u.RiskScores) + len(u.AlertTypes) + len(u.Hosts); n > maxFilterValues {
+		r.fail("%d filter values are over %d: split the update", n, maxFilterValues)
+	}
+	filtered := u.APIEndpointUUID != "" || lists > 0
+	switch {
+	case u.UUID != "" && filtered:
+		r.fail("UUID is set together with another filter, which the server would not apply: use one of them")
+	case u.AllAlerts && (filtered || u.UUID != ""):
+		r.fail("AllAlerts is set together with a filter: use one of them")
+	case !u.AllAlerts && !filtered && u.UUID == "":
+		r.fail("no filter is set, and the server would change every alert: set a filter, or AllAlerts")
+	}
+}

@@ -1,0 +1,26 @@
+package metlo
+
+import (
+	"context"
+	"net/http"
+)
+
+// DataClassesService reads the kinds of sensitive data that the instance knows.
+type DataClassesService struct{ client *Client }
+
+// DataClass is a kind of sensitive data.
+type DataClass struct {
+	ClassName string    `json:"className"` // the name that data fields and filters use
+	Severity  RiskScore `json:"severity"`  // risk of an endpoint that holds it
+	ShortName string    `json:"shortName"` // empty for Email, Address and classes of the instance's configuration
+	Regex     string    `json:"regex"`     // what values match; only the agents' configuration has it
+	KeyRegex  string    `json:"keyRegex"`  // what names of fields match; only the agents' configuration has it
+}
+
+// List returns all data classes: the built-in ones that are not disabled, then those of the configuration. The server
+// remembers its answer for 30 s.
+//
+// GET /data-class
+func (s *DataClassesService) List(ctx context.Context) ([]DataClass, error) {
+	return fetchAll[DataClass](ctx, s.client, newRequest(http.MethodGet, "/data-class"))
+}

@@ -1,0 +1,320 @@
+package metlo
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"iter"
+	"net/http"
+	"time"
+)
+
+// EndpointsService reads and curates the inventory of endpoints.
+type EndpointsService struct{ client *Client }
+
+// Endpoint is a path, with its parameters, on a host under a method.
+type Endpoint struct {
+	UUID                    string          `json:"uuid"`
+	Path                    string          `json:"path"`      // parameters in braces: /users/{param1}
+	PathRegex               string          `json:"pathRegex"` // what the paths of its requests match
+	CreatedAt               time.Time       `json:"createdAt"`
+	UpdatedAt               time.Time       `json:"updatedAt"`
+	FirstDetected           time.Time       `json:"firstDetected"` // zero until a request to it was seen
+	LastActive              time.Time       `json:"lastActive"`    // zero until a request to it was seen
+	Host                    string          `json:"host"`
+	NumberParams            int             `json:"numberParams"` // parameters in the path
+	Method                  RestMethod      `json:"method"`
+	RiskScore               RiskScore       `json:"riskScore"`
+	Owner                   string          `json:"owner"`
+	OldEndpointUUIDs        []string        `json:"oldEndpointUuids"`        // endpoints that this one replaced
+	ResourcePermissions     []string        `json:"resourcePermissions"`     // such as Order.read, from the testing configuration
+	IsAuthenticatedDetected bool            `json:"isAuthenticatedDetected"` // as the traffic shows it
+	IsAuthenticatedUserSet  *bool           `json:"isAuthenticatedUserSet"`  // as a user overrode it; nil if none did
+	IsGraphQL               bool            `json:"isGraphQl"`
+	HostIPs                 map[string]int  `json:"hostIps"`         // requests by destination
+	SrcIPs                  map[string]int  `json:"srcIps"`          // requests by source
+	UserSet                 bool            `json:"userSet"`         // the path is no longer regrouped by itself
+	OpenAPISpecName         string          `json:"openapiSpecName"` // empty if no spec describes it
+	FullTraceCaptureEnabled bool            `json:"fullTraceCaptureEnabled"`
+	GraphQLMetadata         json.RawMessage `json:"graphQlMetadata"`
+	Token0                  string          `json:"token_0"` // first element of the path; {param} for a parameter
+	Token1                  string          `json:"token_1"`
+	Token2                  string          `json:"token_2"`
+	Token3                  string          `json:"token_3"`
+	Token4                  string          `json:"token_4"`
+	Token5                  string          `json:"token_5"`
+	DataClasses             []string        `json:"dataClasses"` // found in its data fields
+	IsPublic                bool            `json:"isPublic"`    // the internet reaches its host; only lists say so
+}
+
+// Authenticated reports whether the endpoint requires authentication: as a user set it, or else as it was detected.
+func (e *Endpoint) Authenticated() bool {
+	if e.IsAuthenticatedUserSet != nil {
+		return *e.IsAuthenticatedUserSet
+	}
+	return e.IsAuthenticatedDetected
+}
+
+func (e *Endpoint) id() string { return e.UUID }
+
+func (e *Endpoint) clean() {
+	if string(e.GraphQLMetadata) == "null" {
+		e.GraphQLMetadata = nil
+	}
+}
+
+// EndpointDetail is an endpoint with what is known of it.
+type EndpointDetail struct {
+	Endpoint
+
+	DataFields             []DataField     `json:"dataFields"`
+	Alerts                 []EndpointAlert `json:"alerts"`
+	OpenAPISpec            *Spec           `json:"openapiSpec"` // nil if no spec describes it
+	Traces                 []CapturedTrace `json:"traces"`      // at most 100, newest first
+	Tests                  []EndpointTest  `json:"tests"`
+	GlobalFullTraceCapture bool            `json:"globalFullTraceCapture"`
+	GraphQLSchema          string          `json:"graphQlSchema"` // empty if none was uploaded
+}
+
+// EndpointAlert is an alert as an endpoint's details name it.
+type EndpointAlert struct {
+	UUID   string      `json:"uuid"`
+	Status AlertStatus `json:"status"`
+}
+
+// EndpointTest is a test that is stored with an endpoint.
+type EndpointTest struct {
+	UUID     string          `json:"uuid"`
+	Name     string          `json:"name"`
+	Tags     []string        `json:"tags"`
+	Requests json.RawMessage `json:"requests"`
+}
+
+// NameValue is a header, a parameter or a variable.
+type NameValue struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// CapturedTrace is a request and its response as Metlo keeps them. If Redacted is set, which is the default, its
+// parameters, headers and bodies are empty.
+type CapturedTrace struct {
+	UUID               string              `json:"uuid"`
+	Path               string              `json:"path"`
+	CreatedAt          time.Time           `json:"createdAt"`
+	Host               string              `json:"host"`
+	Method             RestMethod          `json:"method"`
+	RequestParameters  []NameValue         `json:"requestParameters"`
+	RequestHeaders     []NameValue         `json:"requestHeaders"`
+	RequestBody        json.RawMessage     `json:"requestBody"` // a JSON string, or an object if the server parsed it
+	ResponseStatus     int                 `json:"responseStatus"`
+	ResponseHeaders    []NameValue         `json:"responseHeaders"`
+	ResponseBody       json.RawMessage     `json:"responseBody"` // a JSON string, or an object if the server parsed it
+	Meta               json.RawMessage     `json:"meta"`         // as the agent sent it
+	SessionMeta        SessionMeta         `json:"sessionMeta"`
+	Redacted           bool                `json:"redacted"`
+	APIEndpointUUID    string              `json:"apiEndpointUuid"`
+	SensitiveDataMap   map[string][]string `json:"sensitiveDataMap"` // data classes by status, content type and path
+	OriginalHost       string              `json:"originalHost"`
+	AnalysisType       AnalysisType        `json:"analysisType"`
+	GraphQLPaths       []string            `json:"graphqlPaths"`
+	ProcessedTraceData json.RawMessage     `json:"processedTraceData"`
+	Encryption         json.RawMessage     `json:"encryption"`
+}
+
+// SessionMeta says how a request authenticated.
+type SessionMeta struct {
+	AuthenticationProvided   bool     `json:"authenticationProvided,omitzero"`
+	AuthenticationSuccessful bool     `json:"authenticationSuccessful,omitzero"`
+	AuthType                 AuthType `json:"authType,omitzero"`
+	UniqueSessionKey         string   `json:"uniqueSessionKey,omitzero"`
+	User                     string   `json:"user,omitzero"`
+}
+
+// EndpointUsage counts the requests of a day.
+type EndpointUsage struct {
+	Date  time.Time `json:"date"` // midnight UTC at the start of the day
+	Count int       `json:"count"`
+}
+
+// EndpointListOptions filters endpoints. Values of one field are alternatives; fields that are set apply together.
+type EndpointListOptions struct {
+	Hosts               []string     `url:"hosts,omitempty,brackets"`
+	RiskScores          []RiskScore  `url:"riskScores,omitempty,brackets"`
+	Methods             []RestMethod `url:"methods,omitempty,brackets"`
+	DataClasses         []string     `url:"dataClasses,omitempty,brackets"`
+	ResourcePermissions []string     `url:"resourcePermissions,omitempty,brackets"`
+	SearchQuery         string       `url:"searchQuery,omitempty"` // POSIX regular expression on the path; see [regexp.QuoteMeta]
+	IsAuthenticated     *bool        `url:"isAuthenticated,omitempty"`
+	HostType            HostType     `url:"hostType,omitempty"`
+	Limit               int          `url:"-"` // items of a page; 0 for the server's default of 10
+	Offset              int          `url:"-"` // items to skip
+}
+
+func (s *EndpointsService) listing(opts *EndpointListOptions) listing[Endpoint] {
+	var o EndpointListOptions
+	if opts != nil {
+		o = *opts
+	}
+	base := newRequest(http.MethodGet, "/endpoints").filter(&o)
+	return listing[Endpoint]{
+		client: s.client,
+		route:  base.route,
+		ask:    func(limit, offset int) *request { return base.copy().page(limit, offset) },
+		id:     (*Endpoint).id,
+		limit:  o.Limit,
+		offset: o.Offset,
+	}
+}
+
+// List returns one page of endpoints, the highest risk first and then the most recently active. Rows that are equal in
+// both have no order, so pages overlap and leave gaps: use [EndpointsService.All] for a complete list. Its errors are
+// [ErrInvalidArgument] and those of the server.
+//
+// GET /endpoints
+func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) (*Page[Endpoint], error) {
+	l := s.listing(opts)
+	return l.page(ctx, l.limit)
+}
+
+// All returns an iterator over every endpoint that passes the filter, each once, in few requests. Limit sets only the
+// size of the first one. The sequence ends after the first error; [IncompleteError] says that the server keeps some
+// back.
+//
+// GET /endpoints
+func (s *EndpointsService) All(ctx context.Context, opts *EndpointListOptions) iter.Seq2[Endpoint, error] {
+	return s.listing(opts).all(ctx)
+}
+
+// Get returns an endpoint with its data fields, alerts, spec and latest traces. DataClasses holds the classes of the
+// data fields. Without such an endpoint it returns [ErrNotFound].
+//
+// GET /endpoint/:uuid
+func (s *EndpointsService) Get(ctx context.Context, id string) (*EndpointDetail, error) {
+	e, err := fetch[EndpointDetail](ctx, s.client, newRequest(http.MethodGet, "/endpoint/{uuid}", id))
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for _, class := range e.DataClasses {
+		seen[class] = true
+	}
+	for _, field := range e.DataFields {
+		for _, class := range field.DataClasses {
+			if !seen[class] {
+				seen[class] = true
+				e.DataClasses = append(e.DataClasses, class)
+			}
+		}
+	}
+	return e, nil
+}
+
+// Usage returns how many requests the endpoint had on each day that had any, oldest first. Without such an endpoint it
+// returns [ErrNotFound].
+//
+// GET /endpoint/:uuid/usage
+func (s *EndpointsService) Usage(ctx context.Context, id string) ([]EndpointUsage, error) {
+	return fetchAll[EndpointUsage](ctx, s.client, newRequest(http.MethodGet, "/endpoint/{uuid}/usage", id))
+}
+
+// SuggestedPaths returns paths that Metlo suggests for the endpoint from its traffic, best first, at most 100; none
+// for an endpoint that does not exist.
+//
+// GET /endpoint/:uuid/suggested-paths
+func (s *EndpointsService) SuggestedPaths(ctx context.Context, id string) ([]string, error) {
+	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/endpoint/{uuid}/suggested-paths", id))
+}
+
+// SetAuthenticated overrides whether the endpoint requires authentication; nil ends the override, so that what was
+// detected counts again. Without such an endpoint it returns [ErrNotFound].
+//
+// PUT /endpoint/:uuid/authenticated
+func (s *EndpointsService) SetAuthenticated(ctx context.Context, id string, authenticated *bool) error {
+	return exec(ctx, s.client, newRequest(http.MethodPut, "/endpoint/{uuid}/authenticated", id).encode(struct {
+		Authenticated *bool `json:"authenticated"`
+	}{authenticated}))
+}
+
+// SetFullTraceCapture sets whether the endpoint's future traces are kept with their headers and bodies. Without such an
+// endpoint it returns [ErrNotFound].
+//
+// PUT /endpoint/:uuid/enable-full-trace-capture
+func (s *EndpointsService) SetFullTraceCapture(ctx context.Context, id string, enabled bool) error {
+	return exec(ctx, s.client, newRequest(http.MethodPut, "/endpoint/{uuid}/enable-full-trace-capture", id).encode(struct {
+		Enabled bool `json:"enabled"`
+	}{enabled}))
+}
+
+// SetUserSet sets whether the endpoint's path is final, so that Metlo does not regroup it. The server reports success
+// for an endpoint that does not exist too.
+//
+// POST /endpoint/:uuid/userSet
+func (s *EndpointsService) SetUserSet(ctx context.Context, id string, userSet bool) error {
+	return exec(ctx, s.client, newRequest(http.MethodPost, "/endpoint/{uuid}/userSet", id).encode(struct {
+		UserSetState bool `json:"userSetState"`
+	}{userSet}))
+}
+
+// UpdatePaths deletes every endpoint of the same method and host that one of the paths matches or that matches it,
+// normally the given one too, with its alerts, data fields and traces, and creates an endpoint for each path. The new
+// endpoints have new ids, which the server does not return. A path begins with a slash, has as many elements as the
+// endpoint's, and writes a parameter as {name}. Paths that the server cannot create it skips without a word. A path of
+// the wrong form is [ErrBadRequest]; without such an endpoint it returns [ErrNotFound].
+//
+// POST /endpoint/:uuid/update-paths
+func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...string) error {
+	r := newRequest(http.MethodPost, "/endpoint/{uuid}/update-paths", id)
+	if len(paths) == 0 {
+		paths = []string{}
+	}
+	return exec(ctx, s.client, r.encode(struct {
+		Paths []string `json:"paths"`
+	}{paths}))
+}
+
+// UploadGraphQLSchema replaces the schema of a GraphQL endpoint, in the schema definition language, at most 500 MB. It
+// applies to all endpoints of the same host and path. The schema is streamed; it is sent again only if it is an
+// [io.Seeker] and the server cannot have acted on it. A schema that cannot be parsed and an endpoint that is not GraphQL
+// are [ErrBadRequest]; without such an endpoint it returns [ErrNotFound].
+//
+// PUT /endpoint/:uuid/graphql-schema
+func (s *EndpointsService) UploadGraphQLSchema(ctx context.Context, id string, schema io.Reader) error {
+	r := newRequest(http.MethodPut, "/endpoint/{uuid}/graphql-schema", id)
+	return exec(ctx, s.client, r.upload("schema.graphql", "application/octet-stream", schema))
+}
+
+// DeleteGraphQLSchema removes the schema of a GraphQL endpoint; without one it does nothing. An endpoint that is not
+// GraphQL is [ErrBadRequest]; without such an endpoint it returns [ErrNotFound].
+//
+// DELETE /endpoint/:uuid/graphql-schema
+func (s *EndpointsService) DeleteGraphQLSchema(ctx context.Context, id string) error {
+	return exec(ctx, s.client, newRequest(http.MethodDelete, "/endpoint/{uuid}/graphql-schema", id))
+}
+
+// Delete deletes an endpoint with its alerts, data fields, tests and traces. The server answers 500 with an empty body,
+// which is [ErrServer], for an endpoint that does not exist, and [ErrServer] too while requests to it arrive.
+//
+// DELETE /endpoint/:uuid
+func (s *EndpointsService) Delete(ctx context.Context, id string) error {
+	return exec(ctx, s.client, newRequest(http.MethodDelete, "/endpoint/{uuid}", id))
+}
+
+// DeleteMany deletes endpoints with their alerts, data fields, tests and traces. Ids of endpoints that do not exist are
+// ignored. Without an id it returns [ErrInvalidArgument].
+//
+// DELETE /endpoints
+func (s *EndpointsService) DeleteMany(ctx context.Context, ids ...string) error {
+	r := newRequest(http.MethodDelete, "/endpoints")
+	if len(ids) == 0 {
+		r.fail("no id is given: name at least one endpoint")
+	}
+	for _, id := range ids {
+		if !isUUID(id) {
+			r.fail("%q is no UUID: use the UUID field of a listed endpoint", id)
+		}
+	}
+	return exec(ctx, s.client, r.encode(struct {
+		UUIDs []string `json:"uuids"`
+	}{ids}))
+}

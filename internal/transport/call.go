@@ -1,0 +1,120 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// call is one request under way: the context of its attempts, and their history.
+type call struct {
+	context.Context
+	caller   context.Context
+	cancel   context.CancelCauseFunc
+	pipeline *Pipeline
+	request  *Request
+	watchdog *time.Timer
+	body     body
+
+	attempts []Attempt
+	first    [1]Attempt  // room for the usual history
+	started  time.Time   // of the attempt under way
+	answered atomic.Bool // its response went to the handler
+}
+
+type callKey struct{}
+
+func newCall(ctx context.Context, p *Pipeline, r *Request) *call {
+	c := &call{caller: ctx, pipeline: p, request: r}
+	c.attempts = c.first[:0]
+	c.Context, c.cancel = context.WithCancelCause(ctx)
+	return c
+}
+
+// Value lets the hooks of retryablehttp, which see only a context, find the call.
+func (c *call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
+
+// begin starts an attempt, which must bring response headers before the watchdog bites.
+func (c *call) begin() {
+	c.answered.Store(false)
+	c.started = time.Now()
+	c.watch(c.pipeline.headerTimeout)
+}
+
+func (c *call) watch(d time.Duration) {
+	if c.watchdog == nil {
+		c.watchdog = time.AfterFunc(d, c.bite)
+		return
+	}
+	c.watchdog.Reset(d)
+}
+
+func (c *call) bite() {
+	if c.answered.Load() {
+		c.cancel(&TimeoutError{Waited: c.pipeline.idleTimeout, For: "the next KiB of the response body"})
+		return
+	}
+	c.cancel(&TimeoutError{Waited: c.pipeline.headerTimeout, For: "response headers"})
+}
+
+// calm ends the wait that the watchdog guards.
+func (c *call) calm() {
+	if c.watchdog != nil {
+		c.watchdog.Stop()
+	}
+}
+
+// release frees what the call holds. It may be called more than once.
+func (c *call) release() {
+	c.calm()
+	c.cancel(nil)
+}
+
+// cause turns an error of net/http into the reason for it, without the URL that net/http adds.
+func (c *call) cause(err error) error {
+	if caller := c.caller.Err(); caller != nil {
+		if cause := context.Cause(c.caller); cause != nil && !errors.Is(cause, caller) {
+			return fmt.Errorf("%w: %w", caller, cause)
+		}
+		return caller
+	}
+	var timeout *TimeoutError
+	if errors.As(context.Cause(c.Context), &timeout) {
+		return timeout
+	}
+	var withURL *url.Error
+	if errors.As(err, &withURL) && withURL == err { //nolint:errorlint // only the outermost one holds the request's URL
+		if withURL.Timeout() && errors.Is(withURL.Err, context.DeadlineExceeded) {
+			return &TimeoutError{Waited: c.pipeline.http.Timeout, For: "the whole exchange, which http.Client.Timeout bounds"}
+		}
+		return withURL.Err
+	}
+	return err
+}
+
+// TimeoutError is a wait that the pipeline ended. It matches context.DeadlineExceeded and os.ErrDeadlineExceeded.
+type TimeoutError struct {
+	Waited time.Duration
+	For    string
+}
+
+func (e *TimeoutError) Error() string { return fmt.Sprintf("waited %v for %s", e.Waited, e.For) }
+
+// Timeout makes the error one of package net's timeouts.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// Is reports whether target is one of the standard library's timeouts.
+func (e *TimeoutError) Is(target error) bool {
+	return target == context.DeadlineExceeded || target == os.ErrDeadlineExceeded
+}

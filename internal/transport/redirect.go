@@ -1,0 +1,38 @@
+package transport
+
+import (
+	"net/http"
+	"net/url"
+)
+
+const maxRedirects = 3
+
+// redirect follows a GET to the same host and port, and leaves every other redirect to the handler: net/http alone
+// would carry the key to another port and to plain http, and would turn a redirected PUT into a GET.
+func (p *Pipeline) redirect(callers func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
+	return func(req *http.Request, via []*http.Request) error {
+		if via[0].Method != http.MethodGet || len(via) > maxRedirects || !sameServer(req.URL, via[0].URL) {
+			return http.ErrUseLastResponse
+		}
+		if callers != nil {
+			if err := callers(req, via); err != nil {
+				return err
+			}
+		}
+		return p.gate.pass(req.Context())
+	}
+}
+
+func sameServer(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && a.Hostname() == b.Hostname() && port(a) == port(b) && a.User == nil
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	if u.Scheme == "https" {
+		return "443"
+	}
+	return "80"
+}

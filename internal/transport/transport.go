@@ -1,0 +1,143 @@
+// Package transport sends one request to a Metlo server: it waits for the rate limit, sends, repeats what may be
+// repeated, follows what may be followed, and hands over a response whose body is bounded in time.
+//
+// It knows HTTP and nothing of the API's sections.
+package transport
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// Config says how a Pipeline behaves.
+type Config struct {
+	HTTP          *http.Client // copied
+	Limiter       Limiter      // nil never waits
+	Retry         Policy
+	HeaderTimeout time.Duration // from the start of an attempt to its response headers
+	IdleTimeout   time.Duration // longest wait for the next KiB of a body
+	Logger        *slog.Logger  // nil logs nothing
+}
+
+// Pipeline sends requests. It is safe for concurrent use and holds no goroutine.
+type Pipeline struct {
+	http          *http.Client
+	retry         *retryablehttp.Client
+	gate          gate
+	policy        Policy
+	headerTimeout time.Duration
+	idleTimeout   time.Duration
+	logger        *slog.Logger
+	template      *http.Request
+}
+
+// Request is one request as a service describes it.
+type Request struct {
+	Method string
+	URL    *url.URL
+	Route  string // the path's template, for the log
+	Header http.Header
+	Body   []byte                        // sent again as it is when an attempt is repeated
+	Stream func() (io.ReadCloser, error) // the body of an upload; called once per attempt
+	Repeat Repeat
+}
+
+// Attempt is what came of sending the request once.
+type Attempt struct {
+	StatusCode int           // 0 without a response
+	Err        error         // why there was no response, or no whole body
+	Wait       time.Duration // how long the next attempt was put off; 0 for the last one
+}
+
+// New builds the pipeline. The order of its stages is that of Do: gate, send, handle, verdict, and again from the gate.
+func New(cfg Config) *Pipeline {
+	p := &Pipeline{
+		policy:        cfg.Retry,
+		headerTimeout: cfg.HeaderTimeout,
+		idleTimeout:   cfg.IdleTimeout,
+		logger:        cfg.Logger,
+		template:      &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
+	}
+	p.gate.limiter = cfg.Limiter
+
+	client := *cfg.HTTP
+	base := client.Transport
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	client.Transport = sender{base}
+	client.CheckRedirect = p.redirect(cfg.HTTP.CheckRedirect)
+	p.http = cfg.HTTP
+	p.retry = &retryablehttp.Client{
+		HTTPClient:   &client,
+		Logger:       nil,
+		RetryMax:     1 << 30, // verdict counts
+		CheckRetry:   verdict,
+		Backoff:      noBackoff,
+		PrepareRetry: prepareRetry,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	return p
+}
+
+// sender hides CloseIdleConnections, which retryablehttp would call after every failure on a transport that others share.
+type sender struct{ base http.RoundTripper }
+
+func (s sender) RoundTrip(r *http.Request) (*http.Response, error) { return s.base.RoundTrip(r) }
+
+// CloseIdleConnections closes the connections that no call is using.
+func (p *Pipeline) CloseIdleConnections() { p.http.CloseIdleConnections() }
+
+// Do sends r and passes the response of the last attempt, whatever its status, to handle, which owns its body. An error
+// of handle that is a *CutError may cause the request to be repeated; any other ends the call and is returned.
+func (p *Pipeline) Do(ctx context.Context, r *Request, handle func(*http.Response) error) ([]Attempt, error) {
+	c := newCall(ctx, p, r)
+	if err := p.gate.pass(c); err != nil {
+		c.release()
+		return nil, err
+	}
+	req := p.template.WithContext(c)
+	req.Method, req.URL, req.Host, req.Header = r.Method, r.URL, r.URL.Host, r.Header
+	if err := c.setBody(req); err != nil {
+		c.release()
+		return nil, err
+	}
+	repeatable := &retryablehttp.Request{Request: req}
+	repeatable.SetResponseHandler(handle)
+	c.begin()
+	_, err := p.retry.Do(repeatable)
+	if err != nil && !c.answered.Load() {
+		err = c.cause(err)
+	}
+	c.body.outlives = true
+	if err != nil || c.body.call == nil || c.body.closed {
+		_ = c.body.Close()
+		c.release()
+	}
+	return c.attempts, err
+}
+
+// setBody gives req the body of one attempt.
+func (c *call) setBody(req *http.Request) error {
+	switch {
+	case c.request.Stream != nil:
+		body, err := c.request.Stream()
+		if err != nil {
+			return err
+		}
+		req.Body, req.ContentLength = body, -1
+	case c.request.Body != nil:
+		body := c.request.Body
+		req.ContentLength = int64(len(body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		req.Body, _ = req.GetBody()
+	}
+	return nil
+}

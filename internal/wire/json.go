@@ -1,0 +1,145 @@
+// Package wire turns the bytes that a Metlo server sends into values. It knows the shapes in which the server and its
+// documentation differ: lists with and without a total, numbers as strings, envelopes, and errors as text or pages.
+package wire
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Bodies hold attack traffic, so the text may be any bytes and names may come twice.
+var (
+	fast    = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	lenient = json.JoinOptions(fast, json.WithUnmarshalers(json.JoinUnmarshalers(
+		json.UnmarshalFromFunc(unmarshalInt),
+		json.UnmarshalFromFunc(unmarshalRaw),
+	)))
+)
+
+// ErrEmpty says that a body holds no value: nothing at all, or null.
+var ErrEmpty = errors.New("no value")
+
+// Object decodes one JSON value into v, through the documented envelope {"ok":true,"data":value} if it comes in one.
+// Integers may be strings, and null leaves the zero value in v's fields.
+func Object(data []byte, v any) error {
+	data = bytes.TrimSpace(data)
+	if inner, ok, err := envelope(data); err != nil {
+		return err
+	} else if ok {
+		data = inner
+	}
+	if len(data) == 0 || string(data) == "null" {
+		return ErrEmpty
+	}
+	return json.Unmarshal(data, v, lenient)
+}
+
+// Marshal encodes a request body.
+func Marshal(v any) ([]byte, error) { return json.Marshal(v, json.Deterministic(true)) }
+
+// IsMismatch reports whether err says that a value is of another JSON type than its field.
+func IsMismatch(err error) bool {
+	var semantic *json.SemanticError
+	return errors.As(err, &semantic)
+}
+
+// IsCut reports whether err says that the text ended before the value did.
+func IsCut(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
+
+// RefusedError is the documented envelope of a request that failed: {"ok":false} or {"success":false}.
+type RefusedError struct{ Message string }
+
+func (e *RefusedError) Error() string {
+	if e.Message == "" {
+		return "the server reports a failure without saying why"
+	}
+	return e.Message
+}
+
+// envelope returns the data of {"ok":…,"data":…}; an object with any other member is not one.
+func envelope(data []byte) (inner []byte, ok bool, err error) {
+	if len(data) == 0 || data[0] != '{' {
+		return nil, false, nil
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), fast)
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, false, nil //nolint:nilerr // the value's own decoder reports it better
+	}
+	var success, found bool
+	var message string
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return nil, false, nil //nolint:nilerr // as above
+		}
+		switch name.String() {
+		case "ok":
+			t, err := dec.ReadToken()
+			if k := t.Kind(); err != nil || (k != 't' && k != 'f') {
+				return nil, false, nil //nolint:nilerr // as above
+			}
+			success, found = t.Bool(), true
+		case "data":
+			if inner, err = dec.ReadValue(); err != nil {
+				return nil, false, err
+			}
+		case "message", "msg", "error":
+			v, err := dec.ReadValue()
+			if err != nil {
+				return nil, false, nil //nolint:nilerr // as above
+			}
+			_ = json.Unmarshal(v, &message, fast)
+		default:
+			return nil, false, nil
+		}
+	}
+	switch {
+	case found && !success:
+		return nil, false, &RefusedError{Message: message}
+	case !found || inner == nil:
+		return nil, false, nil
+	}
+	return bytes.Clone(inner), true, nil
+}
+
+// unmarshalInt takes 8 and "8".
+func unmarshalInt(dec *jsontext.Decoder, v *int) error {
+	t, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch t.Kind() {
+	case 'n':
+		*v = 0
+		return nil
+	case '0', '"':
+		n, err := strconv.Atoi(t.String())
+		if err != nil {
+			return fmt.Errorf("%q is no integer", t.String())
+		}
+		*v = n
+		return nil
+	}
+	return fmt.Errorf("%v is no integer", t.Kind())
+}
+
+// unmarshalRaw keeps a value as it is, and null as nil.
+func unmarshalRaw(dec *jsontext.Decoder, v *stdjson.RawMessage) error {
+	val, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if val.Kind() == 'n' {
+		*v = nil
+		return nil
+	}
+	*v = append(stdjson.RawMessage(nil), val...)
+	return nil
+}

@@ -1,0 +1,226 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// ListOptions says how a list is read.
+type ListOptions struct {
+	Lenient bool  // integers may be strings; slower
+	MaxItem int64 // bytes
+	MaxRows int
+}
+
+// Tail is what is known of a list after it was read.
+type Tail struct {
+	Rows  int
+	Total int // -1 if the list does not say
+}
+
+// ErrStop is what a visitor returns to end a list early; List then returns it.
+var ErrStop = errors.New("stop")
+
+// ErrRows says that a list holds more rows than it can have.
+var ErrRows = errors.New("the list does not end: it holds more rows than were asked for and exist")
+
+// itemSlack is how far the decoder may read ahead of the item it decodes.
+const itemSlack = 1 << 20
+
+// List reads a list in any of its forms and calls visit with each item, which is overwritten by the next:
+// [items, total], [items…], an object with endpoints, alerts or items and totalCount or total, null, and any of these
+// in the documented envelope.
+func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, error) {
+	r := &listReader[T]{opts: opts, visit: visit, json: fast}
+	if opts.Lenient {
+		r.json = lenient
+	}
+	if _, inMemory := src.(*bytes.Buffer); !inMemory {
+		r.capped = &limitedReader{src: src, limit: opts.MaxItem}
+		src = r.capped
+	}
+	r.dec = jsontext.NewDecoder(src, r.json)
+	tail := Tail{Total: -1}
+	if err := r.any(&tail, 0); err != nil {
+		return tail, err
+	}
+	if _, err := r.dec.ReadToken(); err == nil {
+		return tail, errors.New("the list is followed by more text")
+	} else if !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return tail, err
+	}
+	return tail, nil
+}
+
+type listReader[T any] struct {
+	dec    *jsontext.Decoder
+	json   json.Options
+	opts   ListOptions
+	capped *limitedReader
+	visit  func(*T) error
+	item   T
+}
+
+// any reads a list of any form.
+func (r *listReader[T]) any(tail *Tail, depth int) error {
+	switch kind := r.dec.PeekKind(); kind {
+	case 'n':
+		_, err := r.dec.ReadToken()
+		return err
+	case '[':
+		return r.array(tail)
+	case '{':
+		if depth > 1 {
+			return errors.New("the list is wrapped in too many objects")
+		}
+		return r.object(tail, depth)
+	case 0:
+		_, err := r.dec.ReadToken()
+		if err == io.EOF { //nolint:errorlint // jsontext returns it bare
+			return ErrEmpty
+		}
+		return err
+	default:
+		return fmt.Errorf("want a list, have a JSON %v", kind)
+	}
+}
+
+// array reads [items, total] or [items…].
+func (r *listReader[T]) array(tail *Tail) error {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return err
+	}
+	if r.dec.PeekKind() != '[' {
+		return r.items(tail)
+	}
+	if _, err := r.dec.ReadToken(); err != nil {
+		return err
+	}
+	if err := r.items(tail); err != nil {
+		return err
+	}
+	if r.dec.PeekKind() == ']' {
+		return errors.New("the list of items is not followed by their total")
+	}
+	if err := r.total(tail); err != nil {
+		return err
+	}
+	end, err := r.dec.ReadToken()
+	if err == nil && end.Kind() != ']' {
+		err = errors.New("the total is followed by another value")
+	}
+	return err
+}
+
+// items reads the items of an array that has begun, and its end.
+func (r *listReader[T]) items(tail *Tail) error {
+	for {
+		if r.capped != nil {
+			r.capped.limit = r.dec.InputOffset() + r.opts.MaxItem + itemSlack
+		}
+		switch r.dec.PeekKind() {
+		case ']':
+			_, err := r.dec.ReadToken()
+			return err
+		case 0:
+			_, err := r.dec.ReadToken()
+			return err
+		}
+		if tail.Rows >= r.opts.MaxRows {
+			return ErrRows
+		}
+		start := r.dec.InputOffset()
+		var zero T
+		r.item = zero
+		if err := json.UnmarshalDecode(r.dec, &r.item, r.json); err != nil {
+			return err
+		}
+		if size := r.dec.InputOffset() - start; size > r.opts.MaxItem {
+			return &ItemTooLargeError{Limit: r.opts.MaxItem}
+		}
+		tail.Rows++
+		if err := r.visit(&r.item); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *listReader[T]) object(tail *Tail, depth int) error {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return err
+	}
+	found := false
+	for {
+		name, err := r.dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		if name.Kind() == '}' {
+			break
+		}
+		switch name.String() {
+		case "endpoints", "alerts", "items", "data":
+			found = true
+			err = r.any(tail, depth+1)
+		case "totalCount", "total":
+			err = r.total(tail)
+		case "ok":
+			var t jsontext.Token
+			if t, err = r.dec.ReadToken(); err == nil && t.Kind() == 'f' {
+				err = &RefusedError{}
+			}
+		default:
+			err = r.dec.SkipValue()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !found {
+		return errors.New("the object holds no list: want endpoints, alerts or items")
+	}
+	return nil
+}
+
+func (r *listReader[T]) total(tail *Tail) error {
+	t, err := r.dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	if k := t.Kind(); k == '0' || k == '"' {
+		if n, err := strconv.Atoi(t.String()); err == nil && n >= 0 {
+			tail.Total = n
+			return nil
+		}
+	}
+	return errors.New("the list's total is no count")
+}
+
+// limitedReader fails once more than limit bytes were read from src.
+type limitedReader struct {
+	src   io.Reader
+	read  int64
+	limit int64
+}
+
+// ItemTooLargeError is an item of a list over the limit.
+type ItemTooLargeError struct{ Limit int64 }
+
+func (e *ItemTooLargeError) Error() string {
+	return fmt.Sprintf("an item of the list is larger than %d bytes", e.Limit)
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if l.read > l.limit {
+		return 0, &ItemTooLargeError{Limit: l.limit}
+	}
+	n, err := l.src.Read(p)
+	l.read += int64(n)
+	return n, err
+}

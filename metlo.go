@@ -1,0 +1,268 @@
+// Package metlo is a client of the REST API of Metlo, a platform that watches API traffic, inventories endpoints, finds
+// sensitive data and raises alerts.
+//
+// # Start
+//
+// A [Client] has one service per section of the API:
+//
+//	client, err := metlo.NewClient("https://metlo.example.com", os.Getenv("METLO_API_KEY"))
+//	if err != nil {
+//		return err
+//	}
+//	for alert, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{
+//		RiskScores: []metlo.RiskScore{metlo.RiskHigh},
+//		Status:     []metlo.AlertStatus{metlo.StatusOpen},
+//	}) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(alert.CreatedAt, alert.Type, alert.Description)
+//	}
+//
+// [NewClientFromEnv] takes the address and the key from the environment or from the file that the Metlo CLI writes.
+//
+// # Lists
+//
+// List returns one page. All returns an iterator over everything that passes the filter, each item once, in few
+// requests and in constant memory, whatever else happens on the server meanwhile. [Collect] makes a slice of it.
+//
+// # Errors
+//
+// A fault of an argument is [ErrInvalidArgument], and nothing is sent. Any other failure is an *[Error], perhaps inside
+// a *[ValidationError] or a *[SyntaxError]. Use [errors.Is] with a sentinel such as [ErrNotFound]: the SDK knows what
+// the server means even where its status says something else.
+//
+// # Limits, retries and timeouts
+//
+// By default the client starts at most 10 attempts a second, repeats what is certain to be harmless up to 3 times, and
+// gives up after 60 s without response headers or 30 s without progress of a body. Options change each of these. A
+// change is never sent twice unless the server cannot have acted on it before.
+//
+// # Tests
+//
+// Package metlotest has a Metlo server in memory for the tests of your own code.
+package metlo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/joho/godotenv"
+
+	"github.com/metlo-go/metlo/internal/transport"
+	"github.com/metlo-go/metlo/internal/wire"
+)
+
+// Version is the version of the SDK, as the default User-Agent says it.
+const Version = "0.1.0"
+
+// Client talks to one Metlo instance. It is safe for concurrent use, and holds no goroutine.
+type Client struct {
+	Endpoints   *EndpointsService   // the inventory of endpoints
+	DataFields  *DataFieldsService  // what was seen in requests and responses
+	DataClasses *DataClassesService // kinds of sensitive data
+	Alerts      *AlertsService      // findings, and their triage
+	Testing     *TestingService     // what tests are generated from
+
+	base      *url.URL
+	collector *url.URL
+	header    http.Header // shared by all requests; never written to
+	pipeline  *transport.Pipeline
+	maxBytes  int64
+	redact    redactor
+}
+
+// NewClient returns a client of the instance at baseURL, such as https://metlo.example.com; /api/v1 at its end does not
+// matter. An empty apiKey sends none, which the open-source backend accepts. A key is not sent over plain http to a
+// host that is not loopback, unless [WithInsecureHTTP] allows it. Nothing is sent before the first call.
+//
+// All faults of the arguments and options are reported together, as [ErrInvalidArgument].
+func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
+	s := defaultSettings()
+	var faults []error
+	for i, opt := range opts {
+		if opt == nil {
+			faults = append(faults, invalid("option %d is nil: leave it out", i+1))
+			continue
+		}
+		if err := opt(&s); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	base, err := parseBaseURL(baseURL)
+	if err != nil {
+		faults = append(faults, invalid("%v", err))
+	}
+	if !validHeaderValue(apiKey) || strings.TrimSpace(apiKey) != apiKey {
+		faults = append(faults, invalid("the API key holds a line break, a control character or spaces around it: pass it exactly as Metlo showed it"))
+	}
+	if apiKey != "" && !s.insecureHTTP {
+		for _, u := range []*url.URL{base, s.collectorURL} {
+			if u != nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+				faults = append(faults, invalid("the key would travel over plain http to %s: use https, or WithInsecureHTTP if the network is trusted", u.Host))
+			}
+		}
+	}
+	if faults != nil {
+		return nil, errors.Join(faults...)
+	}
+	if s.http == nil {
+		s.http = newHTTPClient()
+	}
+	return newClient(base, apiKey, &s), nil
+}
+
+func newClient(base *url.URL, apiKey string, s *settings) *Client {
+	c := &Client{
+		base:      base,
+		collector: s.collectorURL,
+		header:    http.Header{"User-Agent": {s.userAgent}, "Accept": {"application/json"}},
+		pipeline:  s.pipeline(),
+		maxBytes:  s.maxBytes,
+	}
+	secrets := []string{apiKey}
+	if apiKey != "" {
+		c.header["Authorization"] = []string{apiKey}
+	}
+	for _, h := range s.headers {
+		c.header[h.name] = append(c.header[h.name], h.value.Reveal())
+		secrets = append(secrets, h.value.Reveal())
+	}
+	c.redact = newRedactor(secrets...)
+	c.Endpoints = &EndpointsService{c}
+	c.DataFields = &DataFieldsService{c}
+	c.DataClasses = &DataClassesService{c}
+	c.Alerts = &AlertsService{c}
+	c.Testing = &TestingService{c}
+	return c
+}
+
+// NewClientFromEnv is [NewClient] with METLO_HOST, METLO_API_KEY and METLO_COLLECTOR_HOST from the environment, each
+// over the same name in ~/.metlo/credentials as the Metlo CLI writes it; METLO_INSECURE_HTTP=1 stands for
+// [WithInsecureHTTP]. The file's key is used only for the file's host. Options given come after those from the
+// environment.
+func NewClientFromEnv(opts ...Option) (*Client, error) {
+	file, err := readCredentials()
+	if err != nil {
+		return nil, err
+	}
+	host, key := os.Getenv("METLO_HOST"), os.Getenv("METLO_API_KEY")
+	if host == "" {
+		host = file["METLO_HOST"]
+	}
+	if host == "" {
+		return nil, invalid("no Metlo host: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials")
+	}
+	if key == "" && sameBase(host, file["METLO_HOST"]) {
+		key = file["METLO_API_KEY"]
+	}
+	var env []Option
+	collector := os.Getenv("METLO_COLLECTOR_HOST")
+	if collector == "" && sameBase(host, file["METLO_HOST"]) {
+		collector = file["METLO_COLLECTOR_HOST"]
+	}
+	if collector != "" {
+		env = append(env, WithCollectorURL(collector))
+	}
+	if os.Getenv("METLO_INSECURE_HTTP") == "1" {
+		env = append(env, WithInsecureHTTP())
+	}
+	return NewClient(host, key, append(env, opts...)...)
+}
+
+// sameBase reports whether two base URLs are of one server.
+func sameBase(a, b string) bool {
+	ua, errA := parseBaseURL(a)
+	ub, errB := parseBaseURL(b)
+	return errA == nil && errB == nil && strings.EqualFold(ua.Host, ub.Host) && ua.Scheme == ub.Scheme && ua.Path == ub.Path
+}
+
+// readCredentials reads what the Metlo CLI keeps; a file that does not exist holds nothing.
+func readCredentials() (map[string]string, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil, nil //nolint:nilerr // no home, no file
+	}
+	f, err := os.Open(filepath.Join(home, ".metlo", "credentials"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, invalid("~/.metlo/credentials cannot be read (%v): fix its permissions, or set METLO_HOST and METLO_API_KEY", err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	return parseCredentials(f)
+}
+
+func parseCredentials(r io.Reader) (map[string]string, error) {
+	values, err := godotenv.Parse(io.LimitReader(r, 64<<10))
+	if err != nil {
+		// The parser's error quotes the line, which may hold the key.
+		return nil, invalid("~/.metlo/credentials has a line that is not NAME=value: write METLO_HOST=… and METLO_API_KEY=…")
+	}
+	return values, nil
+}
+
+// Ping checks that the backend answers. The open-source backend checks no key; [CollectorService.Verify] tests one.
+//
+// GET /api/v1
+func (c *Client) Ping(ctx context.Context) error {
+	return exec(ctx, c, newRequest(http.MethodGet, ""))
+}
+
+// Call sends a request to a route that the SDK has no method for, with the same key, limits, retries and errors.
+//
+// The path begins with a slash, is escaped, and lies below /api/v1 of the backend. in is the body: nil for none,
+// []byte or json.RawMessage as it is, anything else as JSON. out receives the answer: nil for none, *[]byte for the
+// bytes as they are, *string for the text, anything else decoded from JSON.
+func (c *Client) Call(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	r := newCallRequest(method, path, query)
+	switch body := in.(type) {
+	case nil:
+	case []byte:
+		r.setBody(body)
+	case json.RawMessage:
+		r.setBody(body)
+	default:
+		r.encode(in)
+	}
+	return c.do(ctx, r, func(body []byte) error { return decodeAny(body, out) })
+}
+
+func decodeAny(body []byte, out any) error {
+	switch out := out.(type) {
+	case nil:
+		if wire.IsPage(body) {
+			return errors.New("want JSON or a text, have an HTML page")
+		}
+		return nil
+	case *[]byte:
+		*out = append([]byte(nil), body...)
+		return nil
+	case *string:
+		*out = string(body)
+		return nil
+	}
+	return wire.Object(body, out)
+}
+
+// CloseIdleConnections closes the connections that no call is using.
+func (c *Client) CloseIdleConnections() { c.pipeline.CloseIdleConnections() }
+
+// Format writes where the client sends its requests, and no secret, for every verb.
+func (c *Client) Format(f fmt.State, _ rune) {
+	if c == nil {
+		_, _ = io.WriteString(f, "metlo.Client(nil)")
+		return
+	}
+	_, _ = fmt.Fprintf(f, "metlo.Client(%s)", c.base)
+}

@@ -1,0 +1,343 @@
+package metlo
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/metlo-go/metlo/internal/transport"
+)
+
+const (
+	defaultTimeout      = 60 * time.Second
+	defaultIdleTimeout  = 30 * time.Second
+	defaultMaxBytes     = 64 << 20
+	defaultRate         = 10 // requests per second that the API's documentation recommends as the client's limit
+	defaultBurst        = 10
+	serverKeepsIdleConn = 5 * time.Second
+)
+
+// Option changes how a [Client] works. An option with a fault makes [NewClient] fail with [ErrInvalidArgument].
+type Option func(*settings) error
+
+// Limiter delays each attempt of a request until it may start. *rate.Limiter of golang.org/x/time/rate is one. Wait is
+// called by many goroutines, and must end when its context does.
+type Limiter interface {
+	Wait(context.Context) error
+}
+
+// RetryPolicy says how often and how soon a request is repeated. A zero field has the default's value.
+type RetryPolicy struct {
+	MaxRetries    int           // attempts after the first; default 3
+	MinWait       time.Duration // ceiling of the first random wait, doubled for each later one; default 250 ms
+	MaxWait       time.Duration // highest ceiling; default 5 s
+	MaxRetryAfter time.Duration // longest wait that a Retry-After header can ask for; default 60 s
+}
+
+type settings struct {
+	http         *http.Client
+	collectorURL *url.URL
+	userAgent    string
+	headers      []header
+	logger       *slog.Logger
+	limiter      Limiter
+	retry        RetryPolicy
+	timeout      time.Duration
+	idleTimeout  time.Duration
+	maxBytes     int64
+	insecureHTTP bool
+}
+
+type header struct {
+	name  string
+	value Secret
+}
+
+func defaultSettings() settings {
+	return settings{
+		userAgent:   "metlo-go/" + Version,
+		limiter:     rate.NewLimiter(defaultRate, defaultBurst),
+		retry:       RetryPolicy{MaxRetries: 3, MinWait: 250 * time.Millisecond, MaxWait: 5 * time.Second, MaxRetryAfter: time.Minute},
+		timeout:     defaultTimeout,
+		idleTimeout: defaultIdleTimeout,
+		maxBytes:    defaultMaxBytes,
+	}
+}
+
+// newHTTPClient has connections that end before the server, which keeps an idle one for 5 s, ends them.
+func newHTTPClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           100,
+		MaxIdleConnsPerHost:    16,
+		IdleConnTimeout:        serverKeepsIdleConn - time.Second,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 1 << 20,
+	}}
+}
+
+// WithHTTPClient sends requests with a copy of h, for a proxy, a certificate authority or a transport of one's own.
+// Its CheckRedirect runs after the client's own check. Its Timeout bounds each attempt with its body; lists that
+// stream for longer end with an error.
+func WithHTTPClient(h *http.Client) Option {
+	return func(s *settings) error {
+		if h == nil {
+			return invalid("WithHTTPClient: nil: leave the option out for the default")
+		}
+		c := *h
+		s.http = &c
+		return nil
+	}
+}
+
+// WithCollectorURL sets where the collector answers: another port than the backend's, 8081 by default. Only the
+// methods of [CollectorService] need it.
+func WithCollectorURL(baseURL string) Option {
+	return func(s *settings) error {
+		u, err := parseBaseURL(baseURL)
+		if err != nil {
+			return invalid("WithCollectorURL: %v", err)
+		}
+		s.collectorURL = u
+		return nil
+	}
+}
+
+// WithUserAgent sets the User-Agent header, such as "inventory-sync/1.2".
+func WithUserAgent(userAgent string) Option {
+	return func(s *settings) error {
+		if userAgent == "" || !validHeaderValue(userAgent) {
+			return invalid("WithUserAgent: %q: use one line of printable text", userAgent)
+		}
+		s.userAgent = userAgent
+		return nil
+	}
+}
+
+// WithHeader sends a header with every request to the configured hosts, and to no other, as the proxy before an
+// instance may want it. The value is treated as a secret. Headers that the client sets itself are refused.
+func WithHeader(name, value string) Option {
+	return func(s *settings) error {
+		canonical := http.CanonicalHeaderKey(name)
+		switch canonical {
+		case "Authorization", "User-Agent", "Host", "Content-Type", "Content-Length", "Content-Encoding", "Accept",
+			"Accept-Encoding", "Connection", "Transfer-Encoding", "Te", "Trailer", "Upgrade", "Expect", "Keep-Alive",
+			"Proxy-Connection":
+			return invalid("WithHeader: %s is set by the client: the key is an argument of NewClient, and WithUserAgent sets the user agent", canonical)
+		}
+		if !validHeaderName(name) {
+			return invalid("WithHeader: %q is no header name: use letters, digits and hyphens", name)
+		}
+		if !validHeaderValue(value) {
+			return invalid("WithHeader: the value of %s holds a line break or another control character: remove it", canonical)
+		}
+		s.headers = append(s.headers, header{canonical, NewSecret(value)})
+		return nil
+	}
+}
+
+// WithLogger logs each attempt at debug level: method, route, status, number, wait and duration, and nothing that
+// could hold a secret.
+func WithLogger(logger *slog.Logger) Option {
+	return func(s *settings) error {
+		if logger == nil {
+			return invalid("WithLogger: nil: leave the option out to log nothing")
+		}
+		s.logger = logger
+		return nil
+	}
+}
+
+// WithRateLimit limits attempts, retries included, to perSecond on average and to burst at once. Without it the limit
+// is the one that the API's documentation recommends: 10 a second, 10 at once.
+func WithRateLimit(perSecond float64, burst int) Option {
+	return func(s *settings) error {
+		if !(perSecond > 0) || perSecond > 1e9 {
+			return invalid("WithRateLimit: %v requests a second: use a positive number, or WithoutRateLimit", perSecond)
+		}
+		if burst < 1 {
+			return invalid("WithRateLimit: burst %d: use 1 or more", burst)
+		}
+		s.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
+		return nil
+	}
+}
+
+// WithoutRateLimit starts every attempt at once. After a 429 all calls of the client still wait together.
+func WithoutRateLimit() Option {
+	return func(s *settings) error {
+		s.limiter = nil
+		return nil
+	}
+}
+
+// WithLimiter asks limiter before each attempt, such as one that several clients share.
+func WithLimiter(limiter Limiter) Option {
+	return func(s *settings) error {
+		if isNil(limiter) {
+			return invalid("WithLimiter: nil: use WithoutRateLimit for no limit")
+		}
+		s.limiter = limiter
+		return nil
+	}
+}
+
+// WithRetry sets how often and how soon requests are repeated. What may be repeated at all depends on the request: a
+// GET after a broken connection, a cut body, 429, 502, 503 and 504; anything else only after proof that the server did
+// not act on it, which is a connection that was never made, a 429, and for idempotent changes a 503 with Retry-After.
+func WithRetry(policy RetryPolicy) Option {
+	return func(s *settings) error {
+		if policy.MaxRetries < 0 || policy.MinWait < 0 || policy.MaxWait < 0 || policy.MaxRetryAfter < 0 {
+			return invalid("WithRetry: a field is negative: use zero for the default, or WithoutRetry")
+		}
+		p := defaultSettings().retry
+		setIfPositive(&p.MaxRetries, policy.MaxRetries)
+		setIfPositive(&p.MinWait, policy.MinWait)
+		setIfPositive(&p.MaxWait, policy.MaxWait)
+		setIfPositive(&p.MaxRetryAfter, policy.MaxRetryAfter)
+		if p.MinWait > p.MaxWait {
+			return invalid("WithRetry: MinWait %v is over MaxWait %v: swap them", p.MinWait, p.MaxWait)
+		}
+		s.retry = p
+		return nil
+	}
+}
+
+func setIfPositive[N int | time.Duration](field *N, value N) {
+	if value > 0 {
+		*field = value
+	}
+}
+
+// WithoutRetry sends every request once.
+func WithoutRetry() Option {
+	return func(s *settings) error {
+		s.retry.MaxRetries = 0
+		return nil
+	}
+}
+
+// WithTimeout bounds the time from the start of an attempt to its response headers; the default is 60 s. Some routes
+// of the server never answer while its database is down. A timeout ends the call; it is not retried.
+func WithTimeout(d time.Duration) Option {
+	return func(s *settings) error {
+		if d <= 0 {
+			return invalid("WithTimeout: %v: use a positive duration", d)
+		}
+		s.timeout = d
+		return nil
+	}
+}
+
+// WithIdleTimeout bounds the wait for the next KiB of a body; the default is 30 s. Time that the caller spends in a
+// loop over a list does not count.
+func WithIdleTimeout(d time.Duration) Option {
+	return func(s *settings) error {
+		if d <= 0 {
+			return invalid("WithIdleTimeout: %v: use a positive duration", d)
+		}
+		s.idleTimeout = d
+		return nil
+	}
+}
+
+// WithMaxResponseBytes bounds an object or a page, and each single item of a list that All walks; the default is
+// 64 MiB. Anything larger is [ErrInvalidResponse].
+func WithMaxResponseBytes(n int64) Option {
+	return func(s *settings) error {
+		if n <= 0 {
+			return invalid("WithMaxResponseBytes: %d: use a positive number of bytes", n)
+		}
+		s.maxBytes = n
+		return nil
+	}
+}
+
+// WithInsecureHTTP allows a key to travel over plain http to a host that is not loopback, where anybody on the way can
+// read it.
+func WithInsecureHTTP() Option {
+	return func(s *settings) error {
+		s.insecureHTTP = true
+		return nil
+	}
+}
+
+// parseBaseURL accepts http(s)://host[:port][/prefix] with or without /api/v1 at its end.
+func parseBaseURL(text string) (*url.URL, error) {
+	const form = "use http(s)://host[:port][/prefix], such as https://metlo.example.com"
+	if strings.TrimSpace(text) == "" {
+		return nil, errors.New("the base URL is empty: " + form)
+	}
+	u, err := url.Parse(strings.TrimSpace(text))
+	switch {
+	case err != nil:
+		return nil, errors.New("the base URL cannot be parsed: " + form)
+	case u.Scheme == "" || (u.Host == "" && (u.Scheme == "http" || u.Scheme == "https")):
+		return nil, errors.New("the base URL has no scheme or no host: " + form)
+	case u.User != nil:
+		return nil, errors.New("the base URL holds user info: pass the key as an argument and other credentials with WithHeader")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("the base URL's scheme is neither http nor https: " + form)
+	case u.Hostname() == "" || u.Opaque != "":
+		return nil, errors.New("the base URL has no host: " + form)
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
+		return nil, errors.New("the base URL has a query or a fragment: " + form)
+	case hasDotElement(u.EscapedPath()):
+		return nil, errors.New("the base URL's path holds . or ..: " + form)
+	}
+	prefix := strings.TrimRight(u.EscapedPath(), "/")
+	prefix = strings.TrimRight(strings.TrimSuffix(prefix, "/api/v1"), "/")
+	clean := &url.URL{Scheme: u.Scheme, Host: u.Host}
+	setEscapedPath(clean, prefix+"/api/v1")
+	return clean, nil
+}
+
+// isLoopback reports whether traffic to host stays on this machine.
+func isLoopback(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+func validHeaderName(name string) bool {
+	for _, r := range name {
+		if r > '~' || r <= ' ' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+func validHeaderValue(value string) bool {
+	for i := range len(value) {
+		if b := value[i]; (b < ' ' && b != '\t') || b == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *settings) pipeline() *transport.Pipeline {
+	return transport.New(transport.Config{
+		HTTP:          s.http,
+		Limiter:       s.limiter,
+		Retry:         transport.Policy(s.retry),
+		HeaderTimeout: s.timeout,
+		IdleTimeout:   s.idleTimeout,
+		Logger:        s.logger,
+	})
+}

@@ -1,0 +1,447 @@
+package metlo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+
+	"github.com/metlo-go/metlo/internal/transport"
+	"github.com/metlo-go/metlo/internal/wire"
+)
+
+const (
+	firstRows  = 100     // what a walk asks for first
+	wholeRows  = 200_000 // what it asks for at most in one response: a longer one does not fit a JavaScript string
+	pageRows   = 50_000  // what it asks for at once where the whole is longer than that
+	everything = -1      // as a limit: send neither limit nor offset
+	maxCuts    = 3       // responses in a row that may be cut short without bringing anything new
+	maxPasses  = 10      // times that a list with capped pages is walked
+)
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Items  []T
+	Total  int // items that pass the filter on all pages; -1 when the server did not say
+	Offset int // of the first item in the whole list
+}
+
+// Collect gathers the items of a sequence, such as one of an All method. With an error it returns the items before it.
+func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	items := []T{}
+	for item, err := range seq {
+		if err != nil {
+			return items, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// IncompleteError says that the server kept some items of a list back: it caps its pages, and repeated walks brought
+// no further item though it counts more. The items it did send were all yielded before. It matches [ErrInvalidResponse].
+type IncompleteError struct {
+	Seen  int // items yielded
+	Total int // items that the server counts from the offset on
+
+	route string
+}
+
+// Error says what is missing and what to do.
+func (e *IncompleteError) Error() string {
+	return fmt.Sprintf("metlo: GET %s: the server lists only %d of %d items however it is asked: narrow the filter, so that fewer pass it", e.route, e.Seen, e.Total)
+}
+
+// Is makes the error match [ErrInvalidResponse].
+func (e *IncompleteError) Is(target error) bool { return target == ErrInvalidResponse }
+
+// listing is a list of the server: how to ask for a part of it, and how to tell its items apart.
+type listing[T any] struct {
+	client  *Client
+	route   string
+	ask     func(limit, offset int) *request
+	id      func(*T) string // empty if the item has none
+	limit   int             // rows of the first request; 0 for the default
+	offset  int
+	largest int // limit that the route takes; 0 for any
+	lenient bool
+}
+
+// page returns one page.
+func (l listing[T]) page(ctx context.Context, limit int) (*Page[T], error) {
+	page := &Page[T]{Offset: l.offset}
+	err := l.client.do(ctx, l.ask(limit, l.offset), func(body []byte) error {
+		lenient := l.lenient
+		for {
+			page.Items = page.Items[:0]
+			if page.Items == nil {
+				page.Items = []T{}
+			}
+			tail, err := wire.List(bytes.NewBuffer(body), wire.ListOptions{Lenient: lenient, MaxItem: l.client.maxBytes, MaxRows: len(body)},
+				func(item *T) error {
+					page.Items = append(page.Items, *item)
+					return nil
+				})
+			page.Total = tail.Total
+			if wire.IsMismatch(err) && !lenient {
+				lenient = true
+				continue
+			}
+			return err
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	cleanAll(page.Items)
+	return page, nil
+}
+
+// all walks the whole list.
+func (l listing[T]) all(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		w := &walk[T]{listing: l, ctx: ctx, yield: yield, total: -1}
+		if err := w.run(); err != nil && !errors.Is(err, wire.ErrStop) {
+			var zero T
+			yield(zero, err)
+		}
+	}
+}
+
+// failed is the sequence of one error.
+func failed[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		yield(zero, err)
+	}
+}
+
+// walk yields every item of a list once.
+//
+// Whole lists, not stitched pages: one response is one snapshot of the database, while rows move between pages, and
+// rows with equal sort keys have no order between them at all. So after a first small request it asks for everything at
+// once, and goes page by page only where the server caps its pages.
+type walk[T any] struct {
+	listing[T]
+	ctx   context.Context
+	yield func(T, error) bool
+	seen  idSet
+	total int // last known
+}
+
+// answer is what one response came to.
+type answer struct {
+	rows  int // items in it
+	fresh int // items that were not yielded before
+	total int // items in the whole list; -1 when the server did not say
+	twice int // items that the pass under way had before
+}
+
+func (w *walk[T]) run() error {
+	n := w.limit
+	if n <= 0 {
+		n = firstRows
+	}
+	got, err := w.get(n, w.offset, nil)
+	if err != nil {
+		return err
+	}
+	for n != everything && got.rows >= n {
+		if got.total > wholeRows || n >= wholeRows {
+			return w.pages(pageRows)
+		}
+		n = w.next(max(n, got.rows), got.total)
+		if got, err = w.get(n, w.offset, nil); err != nil {
+			return err
+		}
+	}
+	if got.total >= 0 && w.offset+got.rows >= got.total {
+		return nil
+	}
+	return w.rest(n, got)
+}
+
+// next is how many rows to ask for when n were not all.
+func (w *walk[T]) next(n, total int) int {
+	next := 4 * n
+	if total > n {
+		next = total + total/8 + firstRows
+	}
+	next = min(next, wholeRows)
+	if w.largest > 0 && next > w.largest {
+		return everything
+	}
+	return next
+}
+
+// rest looks behind a response that held fewer rows than were asked for and than there are.
+func (w *walk[T]) rest(n int, got answer) error {
+	behind := n
+	if behind == everything {
+		behind = w.largest
+	}
+	more, err := w.get(behind, w.offset+got.rows, nil)
+	switch {
+	case err != nil:
+		return err
+	case more.fresh > 0:
+		return w.pages(max(got.rows, 1))
+	case max(got.total, more.total) < 0:
+		return nil
+	}
+	again, err := w.get(n, w.offset, nil)
+	if err != nil {
+		return err
+	}
+	if again.total >= 0 && w.offset+again.rows >= again.total {
+		return nil
+	}
+	return w.incomplete(max(again.total, got.total))
+}
+
+// pages walks by offset, since the server sends no more than size rows at once, until a pass is clean. Only here can
+// an equal number of deletions and insertions between two pages hide an item.
+func (w *walk[T]) pages(size int) error {
+	total, idle := -1, 0
+	for pass := range maxPasses {
+		before := w.seen.len()
+		clean, n, err := w.pass(max(size-pass*size/(maxPasses+1), 1))
+		if err != nil {
+			return err
+		}
+		total = n
+		if clean || (total >= 0 && w.seen.len() >= total-w.offset) {
+			return nil
+		}
+		if idle++; w.seen.len() > before {
+			idle = 0
+		}
+		if idle == 2 {
+			break
+		}
+	}
+	return w.incomplete(total)
+}
+
+// pass walks the list once. It is clean if no item came twice and the total stood still.
+func (w *walk[T]) pass(size int) (clean bool, total int, err error) {
+	var ids idSet
+	clean, total = true, -1
+	at, known := w.offset, 0
+	for first := true; ; first = false {
+		got, err := w.get(size, at, &ids)
+		if err != nil {
+			return false, total, err
+		}
+		if !first && got.total != total {
+			clean = false
+		}
+		total = got.total
+		if got.rows == 0 {
+			return clean && (total < 0 || at >= total), total, nil
+		}
+		at += got.rows
+		if got.twice > 0 {
+			clean = false
+		}
+		if known++; got.twice < got.rows {
+			known = 0
+		}
+		// An offset that is ignored, or a list that grows for ever, would not end otherwise.
+		most := 2*total + 2*size
+		if total < 0 {
+			most = 5 * wholeRows
+		}
+		if known == 3 || at-w.offset > most {
+			return false, total, nil
+		}
+	}
+}
+
+func (w *walk[T]) incomplete(total int) error {
+	return &IncompleteError{Seen: w.seen.len(), Total: max(total-w.offset, 0), route: w.route}
+}
+
+// get asks for rows and yields those that are new. A response that was cut is asked for again.
+func (w *walk[T]) get(limit, offset int, pass *idSet) (answer, error) {
+	fresh, cuts := 0, 0
+	for {
+		got, err := w.once(limit, offset, pass)
+		fresh += got.fresh
+		switch {
+		case err == nil:
+			got.fresh = fresh
+			if got.total >= 0 {
+				w.total = got.total
+			}
+			return got, nil
+		case wire.IsMismatch(err) && !w.lenient:
+			w.lenient = true
+			continue
+		case !wasCut(err):
+			return got, err
+		}
+		if cuts++; got.fresh > 0 {
+			cuts = 0
+		}
+		if cuts > maxCuts {
+			return got, err
+		}
+	}
+}
+
+// wasCut reports whether a response ended early for a reason that need not come again.
+func wasCut(err error) bool {
+	var cut *transport.CutError
+	return errors.As(err, &cut) && !isContextError(err)
+}
+
+func (w *walk[T]) once(limit, offset int, pass *idSet) (answer, error) {
+	skip, at := 0, offset
+	if limit == everything {
+		skip, at = offset, 0
+	}
+	r := w.ask(limit, at)
+	got := answer{total: -1}
+	tail, err := stream(w.ctx, w.client, r, wire.ListOptions{
+		Lenient: w.lenient,
+		MaxItem: w.client.maxBytes,
+		MaxRows: w.rowsAtMost(limit),
+	}, func(item *T) error {
+		if skip > 0 {
+			skip--
+			return nil
+		}
+		return w.visit(item, pass, &got)
+	})
+	got.rows, got.total = max(tail.Rows-(offset-at), 0), tail.Total
+	return got, err
+}
+
+// rowsAtMost is how many rows a response can hold if it ends at all.
+func (w *walk[T]) rowsAtMost(limit int) int {
+	if w.total < 0 {
+		return max(limit, 0) + wholeRows
+	}
+	return max(limit, 0) + 2*w.total + firstRows
+}
+
+func (w *walk[T]) visit(item *T, pass *idSet, got *answer) error {
+	cleanItem(item)
+	id := w.id(item)
+	if id != "" {
+		if pass != nil && !pass.add(id) {
+			got.twice++
+		}
+		if !w.seen.add(id) {
+			return nil
+		}
+	}
+	got.fresh++
+	if !w.yield(*item, nil) {
+		return wire.ErrStop
+	}
+	return nil
+}
+
+// firstOf decodes the first item of a list into item, and leaves item as it is if there is none.
+func firstOf[T any](body []byte, item *T) error {
+	first := true
+	_, err := wire.List(bytes.NewBuffer(body), wire.ListOptions{Lenient: true, MaxItem: int64(len(body)), MaxRows: len(body)},
+		func(got *T) error {
+			if first {
+				*item, first = *got, false
+			}
+			return nil
+		})
+	return err
+}
+
+// stream reads a list item by item. A response of up to 4 MiB is read before the first item is visited, so that its
+// connection is free for the calls that the visitor makes.
+func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOptions, visit func(*T) error) (wire.Tail, error) {
+	pooled := buffers.Get().(*[]byte)
+	defer recycle(pooled)
+	var rest *http.Response
+	status := 0
+	err := c.send(ctx, r, func(resp *http.Response) error {
+		status = resp.StatusCode
+		head, more, err := transport.ReadUpTo(resp, (*pooled)[:0], wholeBytes)
+		*pooled = head
+		if err == nil && more {
+			rest = resp
+			return nil
+		}
+		_ = resp.Body.Close()
+		return err
+	})
+	if err != nil {
+		return wire.Tail{Total: -1}, err
+	}
+	var src io.Reader = bytes.NewBuffer(*pooled)
+	if rest != nil {
+		defer rest.Body.Close() //nolint:errcheck // read only
+		src = io.MultiReader(bytes.NewReader(*pooled), rest.Body)
+	}
+	tail, err := wire.List(src, opts, visit)
+	if err == nil || errors.Is(err, wire.ErrStop) || wire.IsMismatch(err) && !opts.Lenient {
+		return tail, err
+	}
+	if wire.IsCut(err) {
+		err = &transport.CutError{Err: err}
+	}
+	return tail, c.callError(r, status, head(*pooled), err)
+}
+
+// head is the part of a body that an error keeps.
+func head(body []byte) []byte { return body[:min(len(body), maxErrorBody)] }
+
+// cleaner is an item whose free-form JSON is nil where the server says null.
+type cleaner interface{ clean() }
+
+func cleanItem[T any](item *T) {
+	if c, ok := any(item).(cleaner); ok {
+		c.clean()
+	}
+}
+
+func cleanAll[T any](items []T) {
+	if _, ok := any(new(T)).(cleaner); !ok {
+		return
+	}
+	for i := range items {
+		cleanItem(&items[i])
+	}
+}
+
+// idSet holds ids: a UUID in 16 bytes, any other as it is.
+type idSet struct {
+	uuids map[[16]byte]struct{}
+	names map[string]struct{}
+}
+
+// add reports whether id is new.
+func (s *idSet) add(id string) bool {
+	if uuid, ok := parseUUID(id); ok {
+		if s.uuids == nil {
+			s.uuids = map[[16]byte]struct{}{}
+		}
+		n := len(s.uuids)
+		s.uuids[uuid] = struct{}{}
+		return len(s.uuids) > n
+	}
+	if _, ok := s.names[id]; ok {
+		return false
+	}
+	if s.names == nil {
+		s.names = map[string]struct{}{}
+	}
+	s.names[strings.Clone(id)] = struct{}{}
+	return true
+}
+
+func (s *idSet) len() int { return len(s.uuids) + len(s.names) }

@@ -1,0 +1,424 @@
+package metlo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/google/go-querystring/query"
+
+	"github.com/metlo-go/metlo/internal/transport"
+	"github.com/metlo-go/metlo/internal/wire"
+)
+
+const (
+	maxFilterValues = 900       // the server drops parameters after the 1000th
+	maxTarget       = 15_000    // bytes of path and query; the server answers 431 without a word to longer ones
+	wholeBytes      = 4 << 20   // a page up to this size is read before it is decoded, which frees its connection
+	pooledBytes     = 256 << 10 // larger buffers are left to the garbage collector
+)
+
+// request is one call as a service method describes it. Its first fault is kept, so that a method reads as one
+// statement.
+type request struct {
+	method      string
+	route       string // template of the path below /api/v1, for the log
+	path        string // escaped
+	query       string
+	body        []byte
+	contentType string
+	stream      func() (io.ReadCloser, error)
+	collector   bool
+	once        bool // not idempotent, whatever its method
+	fault       error
+}
+
+// newRequest fills the elements of route: {uuid} takes only a UUID, any other {name} any one path element.
+func newRequest(method, route string, elements ...string) *request {
+	r := &request{method: method, route: route, path: route}
+	for _, element := range elements {
+		before, rest, _ := strings.Cut(r.path, "{")
+		name, after, _ := strings.Cut(rest, "}")
+		switch {
+		case name == "uuid" && !isUUID(element):
+			r.fail("%q is no UUID: use the UUID field of a listed item", element)
+		case element == "" || element == "." || element == "..":
+			r.fail("%q is no %s", element, name)
+		}
+		if name != "uuid" {
+			element = url.PathEscape(element)
+		}
+		r.path = before + element + after
+	}
+	return r
+}
+
+// newCallRequest takes a path that the caller has escaped.
+func newCallRequest(method, path string, q url.Values) *request {
+	r := &request{method: method, route: "Call", path: path, query: q.Encode()}
+	if method == "" || !validHeaderName(method) {
+		r.fail("%q is no HTTP method", method)
+	}
+	u, err := url.Parse(path)
+	switch {
+	case !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//"):
+		r.fail("the path %q does not begin with one slash: give what follows /api/v1", path)
+	case strings.ContainsAny(path, "?#"):
+		r.fail("the path %q holds ? or #: escape it, and pass the query as url.Values", path)
+	case err != nil || u.EscapedPath() != path:
+		r.fail("the path %q is not escaped: use url.PathEscape on its elements", path)
+	case hasDotElement(path):
+		r.fail("the path %q holds . or ..", path)
+	}
+	r.checkTarget()
+	return r
+}
+
+// hasDotElement reports whether an escaped path has an element that a server would resolve away.
+func hasDotElement(path string) bool {
+	for element := range strings.SplitSeq(path, "/") {
+		plain, err := url.PathUnescape(element)
+		if err != nil || plain == "." || plain == ".." || strings.Contains(plain, "/..") || strings.Contains(plain, "../") || strings.Contains(plain, `..\`) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *request) fail(format string, args ...any) {
+	if r.fault == nil {
+		r.fault = invalid("%s %s: %s", r.method, r.route, fmt.Sprintf(format, args...))
+	}
+}
+
+// filter sets the query from an options struct; nil sets none.
+func (r *request) filter(opts any) *request {
+	if isNil(opts) {
+		return r
+	}
+	values, err := query.Values(opts)
+	if err != nil {
+		r.fail("%v", err)
+		return r
+	}
+	n := 0
+	v := reflect.Indirect(reflect.ValueOf(opts))
+	for i := range v.NumField() {
+		if f := v.Field(i); f.Kind() == reflect.Slice {
+			if !f.IsNil() && f.Len() == 0 {
+				r.fail("%s is empty, which the server reads as no filter: leave it nil for no filter, or do not ask", v.Type().Field(i).Name)
+			}
+			n += f.Len()
+		}
+	}
+	if n > maxFilterValues {
+		r.fail("%d filter values are over %d, and the server would drop some without a word: split the filter", n, maxFilterValues)
+	}
+	r.query = values.Encode()
+	r.checkTarget()
+	return r
+}
+
+func (r *request) checkTarget() {
+	if n := len(r.path) + len(r.query); n > maxTarget {
+		r.fail("the request's target of %d bytes is over %d: split the filter", n, maxTarget)
+	}
+}
+
+// page adds limit and offset to the query, each unless it is zero. The limit everything sends neither.
+func (r *request) page(limit, offset int) *request {
+	switch {
+	case limit == everything:
+		return r
+	case limit < 0:
+		r.fail("Limit %d is negative: use 0 for the default", limit)
+	case offset < 0:
+		r.fail("Offset %d is negative: use 0 to start with the first item", offset)
+	}
+	r.number("limit", limit)
+	r.number("offset", offset)
+	return r
+}
+
+// number adds a parameter to the query unless it is zero.
+func (r *request) number(name string, n int) {
+	if n == 0 {
+		return
+	}
+	if r.query != "" {
+		r.query += "&"
+	}
+	r.query += name + "=" + strconv.Itoa(n)
+}
+
+// copy lets one description serve several requests.
+func (r *request) copy() *request {
+	c := *r
+	return &c
+}
+
+// encode sets the body to in as JSON.
+func (r *request) encode(in any) *request {
+	body, err := wire.Marshal(in)
+	if err != nil {
+		r.fail("the body cannot be encoded: %v", err)
+		return r
+	}
+	return r.setBody(body)
+}
+
+func (r *request) setBody(json []byte) *request {
+	r.body, r.contentType = json, "application/json"
+	return r
+}
+
+func (r *request) url(c *Client) *url.URL {
+	base := c.base
+	if r.collector {
+		base = c.collector
+	}
+	u := *base
+	u.RawQuery = r.query
+	if u.RawPath == "" && !strings.Contains(r.path, "%") {
+		u.Path += r.path
+	} else {
+		setEscapedPath(&u, u.EscapedPath()+r.path)
+	}
+	return &u
+}
+
+func (r *request) fullPath(c *Client) string {
+	if r.collector {
+		return c.collector.EscapedPath() + r.path
+	}
+	return c.base.EscapedPath() + r.path
+}
+
+func setEscapedPath(u *url.URL, escaped string) {
+	plain, err := url.PathUnescape(escaped)
+	if err != nil {
+		plain = escaped
+	}
+	u.Path, u.RawPath = plain, escaped
+	if u.RawPath == u.Path {
+		u.RawPath = ""
+	}
+}
+
+// repeat is what must be known of a failed attempt before the request may be sent again.
+func (r *request) repeat() transport.Repeat {
+	switch {
+	case r.stream != nil && r.once:
+		return transport.RepeatNever
+	case r.stream != nil || r.once:
+		return transport.RepeatUnprocessed
+	case r.method == http.MethodGet || r.method == http.MethodHead:
+		return transport.RepeatSafe
+	case r.method == http.MethodPut || r.method == http.MethodDelete:
+		return transport.RepeatIdempotent
+	}
+	return transport.RepeatUnprocessed
+}
+
+// send passes a successful response to accept, and turns everything else into an error.
+func (c *Client) send(ctx context.Context, r *request, accept func(*http.Response) error) error {
+	if ctx == nil { //nolint:staticcheck // a nil context is the caller's fault to report, not to crash on
+		r.fail("the context is nil: use context.Background()")
+	}
+	if r.collector && c.collector == nil {
+		r.fail("the collector's address is not known: use WithCollectorURL, or METLO_COLLECTOR_HOST with NewClientFromEnv")
+	}
+	if r.fault != nil {
+		return r.fault
+	}
+	status := 0
+	attempts, err := c.pipeline.Do(ctx, &transport.Request{
+		Method: r.method,
+		URL:    r.url(c),
+		Route:  r.route,
+		Header: c.headers(r),
+		Body:   r.body,
+		Stream: r.stream,
+		Repeat: r.repeat(),
+	}, func(resp *http.Response) error {
+		status = resp.StatusCode
+		if status < 200 || status > 299 {
+			body, _ := transport.ReadAll(resp, nil, int64(maxErrorBody+c.redact.longest))
+			return c.answerError(r, resp, body)
+		}
+		return accept(resp)
+	})
+	switch {
+	case err == nil:
+		return nil
+	case isAnswer(err):
+	default:
+		if attempts == nil || attempts[len(attempts)-1].StatusCode == 0 {
+			status = 0
+		}
+		err = c.callError(r, status, nil, err)
+	}
+	return c.withAttempts(err, attempts)
+}
+
+// isAnswer reports whether err is an *Error already, in whatever wrapping.
+func isAnswer(err error) bool {
+	var e *Error
+	return errors.As(err, &e)
+}
+
+// headers is a map of the request's own, since transports of callers may write to it.
+func (c *Client) headers(r *request) http.Header {
+	h := make(http.Header, len(c.header)+1)
+	for name, values := range c.header {
+		h[name] = values[:len(values):len(values)]
+	}
+	if r.contentType != "" {
+		h["Content-Type"] = []string{r.contentType}
+	}
+	return h
+}
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// do reads a successful response whole and passes it to accept, which must not keep it.
+func (c *Client) do(ctx context.Context, r *request, accept func(body []byte) error) error {
+	return c.send(ctx, r, func(resp *http.Response) error {
+		pooled := buffers.Get().(*[]byte)
+		defer recycle(pooled)
+		body, err := transport.ReadAll(resp, (*pooled)[:0], c.maxBytes)
+		*pooled = body
+		if err != nil {
+			return err
+		}
+		return c.judge(r, resp.StatusCode, body, accept(body))
+	})
+}
+
+func recycle(pooled *[]byte) {
+	if cap(*pooled) <= pooledBytes {
+		buffers.Put(pooled)
+	}
+}
+
+// judge says what it means that a body could not be accepted.
+func (c *Client) judge(r *request, status int, body []byte, err error) error {
+	if err == nil {
+		return nil
+	}
+	if d, ok := unmask(r.method, r.path, status, body); ok {
+		e := c.newError(r, status, body)
+		e.kind, e.Message = d.kind, d.message
+		return e
+	}
+	if wire.IsCut(err) {
+		// The caller of judge is inside an attempt: this error has the request repeated if that is harmless.
+		return &transport.CutError{Err: err}
+	}
+	return c.callError(r, status, body, err)
+}
+
+// fetch returns the object with which the server answers.
+func fetch[T any](ctx context.Context, c *Client, r *request) (*T, error) {
+	v := new(T)
+	err := c.do(ctx, r, func(body []byte) error {
+		var zero T
+		*v = zero
+		if err := wire.Object(body, v); err != nil {
+			return err
+		}
+		if item, ok := any(v).(identified); ok && item.id() == "" {
+			return errors.New("the object has no id")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// fetchAll returns the array with which the server answers; null is an empty one.
+func fetchAll[T any](ctx context.Context, c *Client, r *request) ([]T, error) {
+	items := []T{}
+	err := c.do(ctx, r, func(body []byte) error {
+		items = items[:0]
+		err := wire.Object(body, &items)
+		if errors.Is(err, wire.ErrEmpty) && len(strings.TrimSpace(string(body))) > 0 {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+// exec sends a change to which the server answers that it is done.
+func exec(ctx context.Context, c *Client, r *request) error {
+	return c.do(ctx, r, func(body []byte) error {
+		if wire.IsDone(body) {
+			return nil
+		}
+		var refused *wire.RefusedError
+		if err := wire.Object(body, new(any)); errors.As(err, &refused) {
+			return err
+		}
+		return fmt.Errorf("want OK, have %q", wire.Message(body))
+	})
+}
+
+// identified is an object with an id.
+type identified interface{ id() string }
+
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	r := reflect.ValueOf(v)
+	switch r.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Interface, reflect.Map, reflect.Chan:
+		return r.IsNil()
+	}
+	return false
+}
+
+// isUUID reports whether s has the form 8-4-4-4-12 of hexadecimal digits.
+func isUUID(s string) bool {
+	_, ok := parseUUID(s)
+	return ok
+}
+
+func parseUUID(s string) (id [16]byte, ok bool) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return id, false
+	}
+	for i, at := range [16]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} {
+		hi, lo := hexDigit(s[at]), hexDigit(s[at+1])
+		if hi > 15 || lo > 15 {
+			return id, false
+		}
+		id[i] = hi<<4 | lo
+	}
+	return id, true
+}
+
+func hexDigit(b byte) byte {
+	switch {
+	case b >= '0' && b <= '9':
+		return b - '0'
+	case b >= 'a' && b <= 'f':
+		return b - 'a' + 10
+	case b >= 'A' && b <= 'F':
+		return b - 'A' + 10
+	}
+	return 255
+}

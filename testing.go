@@ -1,0 +1,174 @@
+package metlo
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/metlo-go/metlo/internal/wire"
+)
+
+// TestingService reads what tests are generated from, and the configuration of who may do what. Module apitest
+// generates and runs tests.
+type TestingService struct{ client *Client }
+
+// TestEndpoint is what a test of an endpoint is generated from.
+type TestEndpoint struct {
+	UUID            string          `json:"uuid"` // only GenTestEndpoints sets it
+	Host            string          `json:"host"`
+	Path            string          `json:"path"` // parameters in braces
+	Method          RestMethod      `json:"method"`
+	IsGraphQL       bool            `json:"isGraphQl"`
+	GraphQLMetadata json.RawMessage `json:"graphQlMetadata"`
+	GraphQLSchema   string          `json:"graphQlSchema"` // empty if none was uploaded
+	DataFields      []TestDataField `json:"dataFields"`
+	AuthConfig      *TestAuthConfig `json:"authConfig"` // nil if the configuration does not name the host
+	Generated       *GeneratedTest  `json:"-"`          // the documented form of the answer; nil on a real server
+}
+
+// TestDataField is a data field as a test needs it.
+type TestDataField struct {
+	DataSection DataSection `json:"dataSection"`
+	ContentType string      `json:"contentType"`
+	DataPath    string      `json:"dataPath"`
+	DataType    DataType    `json:"dataType"`
+	Entity      string      `json:"entity"` // such as User.id; empty if none is set
+}
+
+// TestAuthConfig says how requests to a host authenticate.
+type TestAuthConfig struct {
+	AuthType    AuthType `json:"authType"`
+	HeaderKey   string   `json:"headerKey"`   // for header and jwt
+	JWTUserPath string   `json:"jwtUserPath"` // for jwt
+	CookieName  string   `json:"cookieName"`  // for session_cookie
+}
+
+// GeneratedTest is a test that the server generated, as the documentation has it.
+type GeneratedTest struct {
+	Success         bool            `json:"success"`
+	TemplateName    string          `json:"templateName"`
+	TemplateVersion int             `json:"templateVersion"`
+	Test            json.RawMessage `json:"test"`
+	Msg             string          `json:"msg"`
+}
+
+// GenTestEndpointOptions names one endpoint.
+type GenTestEndpointOptions struct {
+	Endpoint string     `url:"endpoint,omitempty"` // UUID, or the path exactly as listed, with its parameters in braces
+	Host     string     `url:"host,omitempty"`     // tells endpoints of one path apart
+	Method   RestMethod `url:"method,omitempty"`   // tells endpoints of one path apart
+}
+
+// TestingConfig is the text that says who may do what, for generated tests.
+type TestingConfig struct {
+	UUID         string `json:"uuid"` // empty if none was ever set
+	ConfigString string `json:"configString"`
+}
+
+// GenTestEndpoint returns what a test of one endpoint is generated from. A path without host and method takes the first
+// endpoint that has it. Without such an endpoint it returns [ErrNotFound].
+//
+// GET /gen-test-endpoint
+func (s *TestingService) GenTestEndpoint(ctx context.Context, opts *GenTestEndpointOptions) (*TestEndpoint, error) {
+	r := newRequest(http.MethodGet, "/gen-test-endpoint").filter(opts)
+	if opts == nil || opts.Endpoint == "" {
+		r.fail("Endpoint is empty: use an endpoint's UUID, or its path as listed")
+	}
+	answer, err := fetch[testEndpointAnswer](ctx, s.client, r)
+	if err != nil {
+		return nil, err
+	}
+	if answer.refused() {
+		return nil, s.client.callError(r, http.StatusOK, nil, &wire.RefusedError{Message: answer.Msg})
+	}
+	return answer.value(), nil
+}
+
+// testEndpointAnswer is what the server sends, and what the documentation says that it sends.
+type testEndpointAnswer struct {
+	TestEndpoint
+	Success         *bool           `json:"success"`
+	TemplateName    string          `json:"templateName"`
+	TemplateVersion int             `json:"templateVersion"`
+	Test            json.RawMessage `json:"test"`
+	Msg             string          `json:"msg"`
+}
+
+func (a *testEndpointAnswer) refused() bool { return a.Success != nil && !*a.Success }
+
+func (a *testEndpointAnswer) value() *TestEndpoint {
+	if a.Success != nil {
+		a.Generated = &GeneratedTest{
+			Success: *a.Success, TemplateName: a.TemplateName, TemplateVersion: a.TemplateVersion, Test: a.Test, Msg: a.Msg,
+		}
+	}
+	return &a.TestEndpoint
+}
+
+// GenTestEndpoints returns what tests of a host's endpoints are generated from: at most 10, the riskiest first; none
+// for a host that does not exist.
+//
+// GET /gen-test-endpoints
+func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]TestEndpoint, error) {
+	r := newRequest(http.MethodGet, "/gen-test-endpoints").filter(&struct {
+		Host string `url:"host"`
+	}{host})
+	if host == "" {
+		r.fail("the host is empty: use one of Hosts.Names")
+	}
+	answers, err := fetchAll[testEndpointAnswer](ctx, s.client, r)
+	if err != nil {
+		return nil, err
+	}
+	endpoints := make([]TestEndpoint, len(answers))
+	for i := range answers {
+		if answers[i].refused() {
+			return nil, s.client.callError(r, http.StatusOK, nil, &wire.RefusedError{Message: answers[i].Msg})
+		}
+		endpoints[i] = *answers[i].value()
+	}
+	return endpoints, nil
+}
+
+// GlobalEnv returns the variables that all tests see, as the instance's configuration sets them. The server sends none
+// also when it fails to read them.
+//
+// GET /testing/global-env
+func (s *TestingService) GlobalEnv(ctx context.Context) ([]NameValue, error) {
+	return fetchAll[NameValue](ctx, s.client, newRequest(http.MethodGet, "/testing/global-env"))
+}
+
+// Config returns the testing configuration. Both fields are empty if none was ever set.
+//
+// GET /testing-config
+func (s *TestingService) Config(ctx context.Context) (*TestingConfig, error) {
+	return fetch[TestingConfig](ctx, s.client, newRequest(http.MethodGet, "/testing-config"))
+}
+
+// UpdateConfig replaces the testing configuration and recomputes the resource permissions of every endpoint. A text
+// that does not parse is a *[SyntaxError], one that makes no sense a *[ValidationError]. A rule whose method is a list
+// is [ErrBadRequest] although the server has saved the text: write one rule per method.
+//
+// PUT /testing-config
+func (s *TestingService) UpdateConfig(ctx context.Context, configString string) error {
+	r := newRequest(http.MethodPut, "/testing-config")
+	return exec(ctx, s.client, r.encode(struct {
+		ConfigString string `json:"configString"`
+	}{configString}))
+}
+
+// EntityTags returns the entities that data fields can hold, such as Customer.id. The server remembers its answer for
+// 60 s.
+//
+// GET /testing-config/entity-tags
+func (s *TestingService) EntityTags(ctx context.Context) ([]string, error) {
+	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/testing-config/entity-tags"))
+}
+
+// ResourcePermissions returns the permissions by which endpoints can be filtered, such as Order.read. The server
+// remembers its answer for 60 s, also across a change of the configuration.
+//
+// GET /testing-config/resource-permissions
+func (s *TestingService) ResourcePermissions(ctx context.Context) ([]string, error) {
+	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/testing-config/resource-permissions"))
+}
