@@ -75,15 +75,21 @@ func (c *call) afterHeaders(resp *http.Response, err error) bool {
 }
 
 func (c *call) afterBody(err error) bool {
-	var cut *CutError
-	if errors.As(err, &cut) {
-		c.attempts[len(c.attempts)-1].Err = cut.Err
-		if c.request.Repeat == RepeatSafe && c.Context.Err() == nil && c.putOff(c.delay(0)) {
-			return true
-		}
+	if err != nil && c.wasCut(err) && c.request.Repeat == RepeatSafe && c.Context.Err() == nil && c.putOff(c.delay(0)) {
+		return true
 	}
 	c.log()
 	return false
+}
+
+// wasCut reports whether err says that the body ended early, and if so adds it to the record of the attempt.
+func (c *call) wasCut(err error) bool {
+	var cut *CutError
+	if !errors.As(err, &cut) {
+		return false
+	}
+	c.attempts[len(c.attempts)-1].Err = cut.Err
+	return true
 }
 
 // mayRepeat reports whether the attempt's outcome allows another one.

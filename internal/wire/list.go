@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -37,15 +38,19 @@ const itemSlack = 1 << 20
 // [items, total], [items…], an object with endpoints, alerts or items and totalCount or total, null, and any of these
 // in the documented envelope.
 func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, error) {
-	r := &listReader[T]{opts: opts, visit: visit, json: fast}
+	r := &listReader[T]{opts: opts, visit: visit}
+	options := fast
 	if opts.Lenient {
-		r.json = lenient
+		options = lenient
 	}
-	if _, inMemory := src.(*bytes.Buffer); !inMemory {
+	if _, inMemory := src.(*bytes.Buffer); inMemory {
+		r.dec = decoders.Get().(*jsontext.Decoder)
+		defer decoders.Put(r.dec)
+		r.dec.Reset(src, options)
+	} else {
 		r.capped = &limitedReader{src: src, limit: opts.MaxItem}
-		src = r.capped
+		r.dec = jsontext.NewDecoder(r.capped, options)
 	}
-	r.dec = jsontext.NewDecoder(src, r.json)
 	tail := Tail{Total: -1}
 	if err := r.any(&tail, 0); err != nil {
 		return tail, err
@@ -58,9 +63,11 @@ func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, e
 	return tail, nil
 }
 
+// decoders are those of lists in memory; the decoder of a stream has a buffer of its own, which may be large.
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
 type listReader[T any] struct {
 	dec    *jsontext.Decoder
-	json   json.Options
 	opts   ListOptions
 	capped *limitedReader
 	visit  func(*T) error
@@ -138,7 +145,7 @@ func (r *listReader[T]) items(tail *Tail) error {
 		start := r.dec.InputOffset()
 		var zero T
 		r.item = zero
-		if err := json.UnmarshalDecode(r.dec, &r.item, r.json); err != nil {
+		if err := json.UnmarshalDecode(r.dec, &r.item); err != nil {
 			return err
 		}
 		if size := r.dec.InputOffset() - start; size > r.opts.MaxItem {
