@@ -1,0 +1,220 @@
+package metlotest
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+func dataFieldRoutes() []route {
+	return []route{
+		{method: "POST", pattern: "/data-field/:id/update-classes", handle: updateClasses},
+		{method: "PUT", pattern: "/data-field/:id/update-entity", handle: updateEntity},
+		{method: "PUT", pattern: "/data-field/:id/update-data-path", handle: updateDataPath},
+		{method: "DELETE", pattern: "/data-field/:id", handle: deleteDataField},
+		{method: "POST", pattern: "/clear-sensitive-data", handle: clearSensitiveData},
+		{method: "POST", pattern: "/clear-all-datafields", handle: clearAllDataFields},
+	}
+}
+
+func updateClasses(c *call) response {
+	params, bad := check(zObject(
+		property{"dataClasses", zArray(zString())},
+		property{"dataSection", zEnum(dataSections()...)},
+		property{"dataPath", zString()},
+	), c.body)
+	if bad != nil {
+		return *bad
+	}
+	id := c.params["id"]
+	if !isUUID(id) {
+		return text(http.StatusInternalServerError, badUUID(id))
+	}
+	f := c.fields[strings.ToLower(id)]
+	if f == nil || f.dataPath != params.text("dataPath") || f.dataSection != params.text("dataSection") {
+		return text(http.StatusInternalServerError, "Cannot set properties of null (setting 'dataClasses')")
+	}
+	f.dataClasses = append([]string{}, params.texts("dataClasses")...)
+	f.falsePositives = []string{}
+	for _, class := range f.scannerIdentified {
+		if !slices.Contains(f.dataClasses, class) {
+			f.falsePositives = append(f.falsePositives, class)
+		}
+	}
+	f.setTag()
+	f.updatedAt = c.tick()
+	c.rescore(f.endpoint)
+	return ok(f.orm())
+}
+
+// rescore sets an endpoint's risk to the highest severity of its data classes.
+func (st *store) rescore(e *endpoint) {
+	risk := "none"
+	for _, class := range e.dataClasses() {
+		if severity := st.severity(class); compareRisk(severity, risk) > 0 {
+			risk = severity
+		}
+	}
+	e.riskScore = risk
+}
+
+func updateEntity(c *call) response {
+	params, bad := check(zObject(property{"entity", zNullable(zString())}), c.body)
+	if bad != nil {
+		return *bad
+	}
+	entity, given := params.get("entity").(string)
+	if given && entity != "" && !slices.Contains(c.testing.entityTags(), entity) {
+		return text(http.StatusBadRequest, entity+" is not a valid entity.")
+	}
+	id := c.params["id"]
+	if !isUUID(id) {
+		return text(http.StatusInternalServerError, badUUID(id))
+	}
+	f := c.fields[strings.ToLower(id)]
+	if f == nil {
+		return sendStatus()
+	}
+	f.entity = nil
+	if given {
+		f.entity = &entity
+	}
+	f.updatedAt = c.tick()
+	c.populatePermissions()
+	return ok(f.orm())
+}
+
+func deleteDataField(c *call) response {
+	id := c.params["id"]
+	if !isUUID(id) {
+		return text(http.StatusInternalServerError, badUUID(id))
+	}
+	f := c.fields[strings.ToLower(id)]
+	if f == nil {
+		return text(http.StatusInternalServerError, "Cannot read properties of null (reading 'uuid')")
+	}
+	c.removeField(f)
+	c.rescore(f.endpoint)
+	return ok(f.orm())
+}
+
+func (f *dataField) sameColumns(g *dataField) bool {
+	return f.dataSection == g.dataSection && compareNullable(f.contentType, g.contentType) == 0 &&
+		compareNullable(f.statusCode, g.statusCode) == 0
+}
+
+func updateDataPath(c *call) response {
+	params, bad := check(zObject(property{"dataPath", zString()}), c.body)
+	if bad != nil {
+		return *bad
+	}
+	id := c.params["id"]
+	if !isUUID(id) {
+		return text(http.StatusInternalServerError, badUUID(id))
+	}
+	f := c.fields[strings.ToLower(id)]
+	if f == nil {
+		return text(http.StatusNotFound, "Data field not found.")
+	}
+	path := strings.TrimSpace(params.text("dataPath"))
+	for _, g := range f.endpoint.fields {
+		if g.dataPath == path && f.sameColumns(g) {
+			return text(http.StatusConflict, "Data Field already exists with this data path.")
+		}
+	}
+	if f.dataSection == "reqPath" {
+		return c.renameParam(f, path)
+	}
+	return c.renameField(f, path)
+}
+
+// renameParam renames a path parameter in the endpoint's path as well.
+func (c *call) renameParam(f *dataField, name string) response {
+	e := f.endpoint
+	e.path = strings.Replace(e.path, "{"+f.dataPath+"}", "{"+name+"}", 1)
+	f.dataPath = name
+	shown := f.orm()
+	f.updatedAt, e.updatedAt = c.tick(), c.tick()
+	return ok(newObject("updated", newObject(f.uuid, shown)))
+}
+
+// renameField moves a field and the siblings that a wildcard in the new path covers; those that end
+// up at the same path are deleted.
+func (c *call) renameField(f *dataField, path string) response {
+	pattern, wildcards := dataPathPattern(path)
+	updated, deleted, renamed := newObject(), []string{}, []any{}
+	var doomed []*dataField
+	shown := f.orm()
+	shown.DataPath = path
+	updated.set(f.uuid, shown)
+	for _, g := range f.endpoint.fields {
+		tokens := strings.Split(g.dataPath, ".")
+		if g == f || !g.sameColumns(f) || !pattern.MatchString(g.dataPath) || len(tokens) != len(strings.Split(path, ".")) {
+			continue
+		}
+		for _, i := range wildcards {
+			tokens[i] = "[string]"
+		}
+		if moved := strings.Join(tokens, "."); moved == path {
+			deleted = append(deleted, g.uuid)
+			doomed = append(doomed, g)
+		} else {
+			g.dataPath, g.updatedAt = moved, c.tick()
+			short := newObject("uuid", g.uuid, "dataPath", moved)
+			renamed = append(renamed, short)
+			updated.set(g.uuid, short)
+		}
+	}
+	for _, g := range doomed {
+		c.removeField(g)
+	}
+	f.dataPath, f.updatedAt = path, c.tick()
+	return ok(newObject("updated", updated, "deleted", deleted, "updateDataFields", renamed))
+}
+
+// dataPathPattern matches the paths that path stands for; after a [string] wildcard any names do.
+func dataPathPattern(path string) (*regexp.Regexp, []int) {
+	var parts []string
+	var wildcards []int
+	for i, token := range strings.Split(path, ".") {
+		switch {
+		case token == "[string]":
+			wildcards = append(wildcards, i)
+			parts = append(parts, `[^\.(\[\])]+`)
+		case token == "[]":
+			parts = append(parts, `\[\]`)
+		case len(wildcards) > 0:
+			parts = append(parts, `[^\.(\[\])]+`)
+		default:
+			parts = append(parts, regexp.QuoteMeta(token))
+		}
+	}
+	return regexp.MustCompile(strings.Join(parts, `\.`)), wildcards
+}
+
+func (st *store) dropSensitiveAlerts() {
+	kinds := []string{alertPII, alertQuery, alertPath, alertUnauthenticated}
+	st.removeAlerts(func(a *alert) bool { return slices.Contains(kinds, a.kind) })
+}
+
+func clearSensitiveData(c *call) response {
+	for _, e := range c.endpoints {
+		for _, f := range e.fields {
+			f.dataClasses, f.falsePositives, f.scannerIdentified = []string{}, []string{}, []string{}
+			f.dataTag, f.updatedAt, f.hits = nil, c.tick(), nil
+		}
+		e.riskScore, e.updatedAt = "none", c.tick()
+	}
+	c.dropSensitiveAlerts()
+	return text(http.StatusOK, "OK")
+}
+
+func clearAllDataFields(c *call) response {
+	for _, e := range c.endpoints {
+		e.fields, e.riskScore, e.updatedAt = nil, "none", c.tick()
+	}
+	clear(c.fields)
+	c.dropSensitiveAlerts()
+	return text(http.StatusOK, "OK")
+}

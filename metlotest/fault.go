@@ -1,0 +1,94 @@
+package metlotest
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Fault makes the server misbehave on the requests that it matches. The first fault that matches a
+// request is used. A fault with a Status answers in the server's place, and nothing changes there;
+// all others spoil the real answer.
+type Fault struct {
+	// Method is the HTTP method to match; empty matches all.
+	Method string
+	// Path is the path to match below /api/v1 (or the collector's /api/v2), such as "/endpoints" or
+	// "/endpoint/*/usage", where * is any one segment. Empty matches all.
+	Path string
+	// Times is how many requests are affected; 0 means all.
+	Times int
+
+	// Status, when not 0, is sent with Body, ContentType (default text/html; charset=utf-8).
+	Status      int
+	Body        string
+	ContentType string
+	// Header is added to the answer, RetryAfter becomes its Retry-After.
+	Header     http.Header
+	RetryAfter string
+	// Delay is waited before anything is answered.
+	Delay time.Duration
+	// Cut is the number of bytes of the body after which the connection is cut; -1 cuts it before
+	// the status line, 0 does not cut.
+	Cut int
+
+	// PageCap is the most rows that a list holds, whatever limit asks for; 0 is no cap.
+	PageCap int
+	// IgnoreOffset makes lists start at their first row.
+	IgnoreOffset bool
+	// UnknownTotal sends lists as the documentation has them: a bare array without a total.
+	UnknownTotal bool
+}
+
+func (f *Fault) matches(method, path string) bool {
+	if f.Method != "" && !strings.EqualFold(f.Method, method) {
+		return false
+	}
+	if f.Path == "" {
+		return true
+	}
+	want := strings.Split(strings.Trim(f.Path, "/"), "/")
+	got := strings.Split(strings.Trim(path, "/"), "/")
+	if len(want) != len(got) {
+		return false
+	}
+	for i := range want {
+		if want[i] != "*" && want[i] != got[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// replacement is the answer of a fault that has a Status.
+func (f *Fault) replacement() response {
+	contentType := f.ContentType
+	if contentType == "" {
+		contentType = typeHTML
+	}
+	return response{status: f.Status, contentType: contentType, body: []byte(f.Body)}
+}
+
+// Inject adds a fault. It stays until it has been used Times times.
+func (s *Server) Inject(fault Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fault.Header = fault.Header.Clone()
+	s.faults = append(s.faults, &fault)
+}
+
+// takeFault gives the fault for a request, nil when there is none. The caller holds s.mu.
+func (s *Server) takeFault(method, path string) *Fault {
+	for i, f := range s.faults {
+		if !f.matches(method, path) {
+			continue
+		}
+		taken := *f
+		if f.Times > 0 {
+			if f.Times--; f.Times == 0 {
+				s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
+			}
+		}
+		return &taken
+	}
+	return nil
+}

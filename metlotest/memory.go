@@ -1,0 +1,56 @@
+package metlotest
+
+import (
+	"context"
+	"net"
+	"sync"
+)
+
+// pipeListener is a net.Listener whose connections are net.Pipes.
+type pipeListener struct {
+	address pipeAddr
+	conns   chan net.Conn
+	done    chan struct{}
+	once    sync.Once
+}
+
+type pipeAddr string
+
+func (pipeAddr) Network() string  { return "pipe" }
+func (a pipeAddr) String() string { return string(a) }
+
+func newPipeListener(address string) *pipeListener {
+	return &pipeListener{address: pipeAddr(address), conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return l.address }
+
+func (l *pipeListener) dial(ctx context.Context) (net.Conn, error) {
+	client, server := net.Pipe()
+	var err error
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-l.done:
+		err = &net.OpError{Op: "dial", Net: "pipe", Addr: l.address, Err: net.ErrClosed}
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	client.Close()
+	server.Close()
+	return nil, err
+}

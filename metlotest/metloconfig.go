@@ -1,0 +1,164 @@
+package metlotest
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// metloConfig is the instance's configuration: the parsed text without globalTestEnv, which is
+// kept apart and encrypted.
+type metloConfig struct {
+	uuid                string
+	value               *object
+	env                 []any
+	cipher, tag, vector string
+}
+
+func (m *metloConfig) flag(name string) bool {
+	b, _ := m.value.get(name).(bool)
+	return b
+}
+
+// minTraces is how many calls an endpoint needs before its data is classified.
+func (m *metloConfig) minTraces() int {
+	if n, ok := m.value.get("minAnalyzeTraces").(float64); ok {
+		return int(n)
+	}
+	return 100
+}
+
+func getMetloConfig(c *call) response {
+	m := c.metloConfig
+	if m.uuid == "" {
+		return ok(newObject("uuid", "", "configString", ""))
+	}
+	shown := newObject()
+	for _, key := range m.value.keys {
+		shown.set(key, m.value.values[key])
+	}
+	if m.env != nil {
+		shown.set("globalTestEnv", m.env)
+	}
+	return ok(newObject("uuid", m.uuid, "configString", dumpYAML(shown), "env", m.cipher, "envTag", m.tag, "envIV", m.vector))
+}
+
+func putMetloConfig(c *call) response {
+	value := c.object().get("configString")
+	configString, isText := value.(string)
+	if !isText {
+		return text(http.StatusInternalServerError, "Cannot use 'in' operator to search for 'globalTestEnv' in "+jsText(value))
+	}
+	parsed, err := parseYAML(strings.TrimSpace(configString))
+	if err != nil {
+		return text(http.StatusInternalServerError, err.Error())
+	}
+	config, isObject := parsed.value.(*object)
+	if parsed.value == nil {
+		config, isObject = newObject(), true
+	}
+	if !isObject {
+		return text(http.StatusBadRequest, " must be object")
+	}
+	if problem := configProblem(config, parsed.lines); problem != "" {
+		return text(http.StatusBadRequest, problem)
+	}
+	if problem := configConflict(config); problem != "" {
+		return text(http.StatusUnprocessableEntity, problem)
+	}
+	c.setMetloConfig(config)
+	return sendStatus()
+}
+
+const classLimit = 100
+
+func configConflict(config *object) string {
+	if own := config.object("sensitiveData"); own != nil {
+		for _, name := range own.keys {
+			if slices.ContainsFunc(builtinClasses(), func(d dataClass) bool { return d.className == name }) {
+				return `Dataclass "` + name + `" already exists as a Metlo Defined Dataclass`
+			}
+		}
+		if len(own.keys) > classLimit {
+			return "Cannot have more than 100 data classes."
+		}
+	}
+	seen := map[string]bool{}
+	for _, item := range config.list("authentication") {
+		host := item.(*object).text("host")
+		if seen[host] {
+			return "Host " + host + " is included more than once in the authentication config."
+		}
+		seen[host] = true
+	}
+	return ""
+}
+
+// setMetloConfig stores a configuration and takes classes that are gone off the fields.
+func (st *store) setMetloConfig(config *object) {
+	before := st.classes()
+	m := metloConfig{uuid: st.metloConfig.uuid, value: newObject()}
+	if m.uuid == "" {
+		m.uuid = newUUID()
+	}
+	for _, key := range config.keys {
+		if key != "globalTestEnv" {
+			m.value.set(key, config.values[key])
+		}
+	}
+	if config.has("globalTestEnv") {
+		m.env = config.list("globalTestEnv")
+		m.cipher, m.tag, m.vector = seal(encode(m.env))
+	}
+	st.metloConfig, st.classList = m, nil
+	after := st.classes()
+	for _, d := range before {
+		if !slices.ContainsFunc(after, func(e dataClass) bool { return e.className == d.className }) {
+			st.dropClass(d.className)
+		}
+	}
+}
+
+func (st *store) dropClass(class string) {
+	is := func(s string) bool { return s == class }
+	for _, e := range st.endpoints {
+		touched := false
+		for _, f := range e.fields {
+			if !slices.Contains(f.dataClasses, class) && !slices.Contains(f.scannerIdentified, class) {
+				continue
+			}
+			f.dataClasses = slices.DeleteFunc(slices.Clone(f.dataClasses), is)
+			f.scannerIdentified = slices.DeleteFunc(slices.Clone(f.scannerIdentified), is)
+			f.falsePositives = slices.DeleteFunc(slices.Clone(f.falsePositives), is)
+			f.setTag()
+			touched = true
+		}
+		if touched {
+			st.rescore(e)
+		}
+	}
+}
+
+// seal encrypts the test environment with a key that nobody has, in the form in which the server
+// shows it: ciphertext, tag and vector.
+func seal(plain []byte) (text, tag, vector string) {
+	key, nonce := make([]byte, 32), make([]byte, 12)
+	rand.Read(key)
+	rand.Read(nonce)
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic("metlotest: " + err.Error())
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		panic("metlotest: " + err.Error())
+	}
+	sealed := gcm.Seal(nil, nonce, plain, nil)
+	split := len(sealed) - gcm.Overhead()
+	b64 := base64.StdEncoding.EncodeToString
+	return b64(sealed[:split]), b64(sealed[split:]), b64(nonce)
+}

@@ -1,0 +1,36 @@
+package metlotest
+
+import "io"
+
+// Option changes how a Server starts.
+type Option func(*config)
+
+type config struct {
+	inMemory bool
+	fill     []func(*store) error
+}
+
+// InMemory serves over pipes instead of sockets, so that the server works inside a testing/synctest
+// bubble. Its URL looks like a loopback address, but only [Server.HTTPClient] and [Server.Client]
+// reach it.
+func InMemory() Option {
+	return func(c *config) { c.inMemory = true }
+}
+
+// Load fills the server from JSON: an object with the lists endpoints, dataFields, alerts, hosts and
+// specs, rows as the API gives them, and usage, which maps an endpoint's uuid to its calls per day.
+// All parts may be absent. NewServer panics when the text does not fit.
+func Load(r io.Reader) Option {
+	return func(c *config) {
+		c.fill = append(c.fill, func(st *store) error { return st.load(r) })
+	}
+}
+
+// Demo fills the server with a small shop: endpoints with personal data, one of them open to
+// everybody, a GraphQL endpoint, alerts of several types and states, a webhook, a spec, a data class
+// of its own, a testing config and a global test environment. Each server's copy is its own.
+func Demo() Option {
+	return func(c *config) {
+		c.fill = append(c.fill, (*store).demo)
+	}
+}

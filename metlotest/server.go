@@ -1,0 +1,274 @@
+package metlotest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	memoryBackend   = "127.0.0.1:8080"
+	memoryCollector = "127.0.0.1:8081"
+	bodyCap         = 600 << 20
+)
+
+// Server is a Metlo management backend and collector. Its methods may be called at any time and
+// from any goroutine until Close.
+type Server struct {
+	// URL is the backend's base URL, without /api/v1 and without a slash at its end.
+	URL string
+	// CollectorURL is the collector's.
+	CollectorURL string
+	// APIKey is accepted by the collector. Keys made with POST /keys/create are accepted too.
+	APIKey string
+
+	transport *http.Transport
+	servers   []*http.Server
+	ctx       context.Context
+	cancel    context.CancelFunc
+	work      sync.WaitGroup
+
+	mu         sync.Mutex
+	closed     bool
+	store      *store
+	routes     []route
+	faults     []*Fault
+	requests   []Request
+	requireKey bool
+}
+
+// Request is one request that the server received.
+type Request struct {
+	// Service is "backend" or "collector".
+	Service string
+	Method  string
+	// Path is escaped as it was sent.
+	Path   string
+	Query  url.Values
+	Header http.Header
+	Body   []byte
+	Time   time.Time
+}
+
+// NewServer starts a server, on loopback ports of its own unless InMemory is given. It panics when
+// it cannot start or when the data of an option is unusable. Close it when done.
+func NewServer(opts ...Option) *Server {
+	var c config
+	for _, opt := range opts {
+		if opt == nil {
+			panic("metlotest: NewServer: an option is nil; leave it out")
+		}
+		opt(&c)
+	}
+	st := newStore()
+	for _, fill := range c.fill {
+		if err := fill(st); err != nil {
+			panic("metlotest: NewServer: " + err.Error())
+		}
+	}
+	s := &Server{store: st, routes: allRoutes(), APIKey: newKey()}
+	st.masterKey = s.APIKey
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	st.deliver = s.deliver
+	if c.inMemory {
+		s.startInMemory()
+	} else {
+		s.startOnLoopback()
+	}
+	return s
+}
+
+func (s *Server) startOnLoopback() {
+	backend, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic("metlotest: NewServer: cannot listen on loopback (use InMemory where sockets are forbidden): " + err.Error())
+	}
+	collector, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		backend.Close()
+		panic("metlotest: NewServer: cannot listen on loopback (use InMemory where sockets are forbidden): " + err.Error())
+	}
+	s.serve(backend, collector)
+	s.transport = newTransport((&net.Dialer{}).DialContext)
+}
+
+func (s *Server) startInMemory() {
+	backend, collector := newPipeListener(memoryBackend), newPipeListener(memoryCollector)
+	s.serve(backend, collector)
+	s.transport = newTransport(func(ctx context.Context, _, address string) (net.Conn, error) {
+		switch address {
+		case memoryBackend:
+			return backend.dial(ctx)
+		case memoryCollector:
+			return collector.dial(ctx)
+		}
+		return nil, fmt.Errorf("metlotest: this client reaches only %s and %s, not %s", memoryBackend, memoryCollector, address)
+	})
+}
+
+func newTransport(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{DialContext: dial, IdleConnTimeout: 4 * time.Second, DisableCompression: true, MaxIdleConnsPerHost: 16}
+}
+
+func (s *Server) serve(backend, collector net.Listener) {
+	s.URL, s.CollectorURL = "http://"+backend.Addr().String(), "http://"+collector.Addr().String()
+	for service, listener := range map[string]net.Listener{"backend": backend, "collector": collector} {
+		server := &http.Server{
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handle(service, w, r) }),
+			// Node closes idle connections after 5 s.
+			IdleTimeout: 5 * time.Second,
+			ErrorLog:    nil,
+		}
+		s.servers = append(s.servers, server)
+		s.work.Go(func() {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+				panic("metlotest: " + err.Error())
+			}
+		})
+	}
+}
+
+// Close stops the server, cuts its connections and waits for its goroutines. It may be called twice.
+func (s *Server) Close() {
+	s.mu.Lock()
+	closed := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if closed {
+		return
+	}
+	s.cancel()
+	for _, server := range s.servers {
+		server.Close()
+	}
+	s.transport.CloseIdleConnections()
+	s.work.Wait()
+}
+
+// HTTPClient reaches the server, also when it is in memory. All calls share their connections.
+func (s *Server) HTTPClient() *http.Client { return &http.Client{Transport: s.transport} }
+
+// Requests is what was sent to the server so far, in order, those that met a fault included.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Request(nil), s.requests...)
+}
+
+// RequireKey makes the backend refuse requests without a valid key, as the collector does: 401
+// "Client unauthorized". A real backend checks none; a proxy in front of it may.
+func (s *Server) RequireKey() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requireKey = true
+}
+
+// Churn keeps rows moving as live traffic does: before each request to the backend at least one
+// endpoint, and as many as perSecond makes of the time that passed, become the most recently active
+// of all. Endpoints neither come nor go. 0 stops it.
+func (s *Server) Churn(perSecond int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.store.churnRate, s.store.churnLast = max(perSecond, 0), time.Now()
+}
+
+// begin counts a request's goroutine in, unless the server is closing.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.work.Add(1)
+	}
+	return !s.closed
+}
+
+func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) {
+	if !s.begin() {
+		panic(http.ErrAbortHandler)
+	}
+	defer s.work.Done()
+	body, err := io.ReadAll(io.LimitReader(r.Body, bodyCap))
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	api := apiPath(r.URL.EscapedPath())
+	s.mu.Lock()
+	s.requests = append(s.requests, Request{
+		Service: service, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(),
+		Header: r.Header.Clone(), Body: body, Time: time.Now(),
+	})
+	fault := s.takeFault(r.Method, api)
+	s.mu.Unlock()
+	if fault == nil {
+		fault = &Fault{}
+	}
+	if !s.wait(r.Context(), fault.Delay) {
+		panic(http.ErrAbortHandler)
+	}
+	res := fault.replacement()
+	if fault.Status == 0 {
+		res = s.answer(service, r, body, fault)
+	}
+	write(w, r, res, fault)
+}
+
+func (s *Server) wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-s.ctx.Done():
+	}
+	return false
+}
+
+func (s *Server) answer(service string, r *http.Request, body []byte, fault *Fault) response {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if service == "backend" {
+		s.store.churn(time.Now())
+	}
+	return s.dispatch(service, r, body, fault)
+}
+
+func write(w http.ResponseWriter, r *http.Request, res response, fault *Fault) {
+	h := w.Header()
+	for _, extra := range []http.Header{res.header, fault.Header} {
+		for name, values := range extra {
+			h[name] = values
+		}
+	}
+	if fault.RetryAfter != "" {
+		h.Set("Retry-After", fault.RetryAfter)
+	}
+	if fault.Cut < 0 {
+		panic(http.ErrAbortHandler)
+	}
+	if res.contentType != "" {
+		h.Set("Content-Type", res.contentType)
+	}
+	h.Set("X-Powered-By", "Express")
+	h.Set("Content-Length", strconv.Itoa(len(res.body)))
+	w.WriteHeader(res.status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	if fault.Cut > 0 && fault.Cut < len(res.body) {
+		w.Write(res.body[:fault.Cut])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	w.Write(res.body)
+}
