@@ -46,6 +46,9 @@ func Marshal(v any) ([]byte, error) { return json.Marshal(v, json.Deterministic(
 
 // IsMismatch reports whether err says that a value is of another JSON type than its field.
 func IsMismatch(err error) bool {
+	if err == nil {
+		return false
+	}
 	var semantic *json.SemanticError
 	return errors.As(err, &semantic)
 }

@@ -38,19 +38,57 @@ const itemSlack = 1 << 20
 // [items, total], [items…], an object with endpoints, alerts or items and totalCount or total, null, and any of these
 // in the documented envelope.
 func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, error) {
-	r := &listReader[T]{opts: opts, visit: visit}
-	options := fast
-	if opts.Lenient {
-		options = lenient
+	r := &listReader[T]{visit: visit}
+	if body, inMemory := src.(*bytes.Buffer); inMemory {
+		return r.readMemory(body, opts)
 	}
-	if _, inMemory := src.(*bytes.Buffer); inMemory {
-		r.dec = decoders.Get().(*jsontext.Decoder)
-		defer decoders.Put(r.dec)
-		r.dec.Reset(src, options)
-	} else {
-		r.capped = &limitedReader{src: src, limit: opts.MaxItem}
-		r.dec = jsontext.NewDecoder(r.capped, options)
+	r.capped = &limitedReader{src: src, limit: opts.MaxItem}
+	r.dec = jsontext.NewDecoder(r.capped, opts.json())
+	return r.read(opts)
+}
+
+// Items returns all items of a list in memory.
+func Items[T any](body []byte, opts ListOptions) ([]T, Tail, error) {
+	r := &listReader[T]{items: []T{}}
+	r.memory = *bytes.NewBuffer(body)
+	tail, err := r.readMemory(&r.memory, opts)
+	if err != nil && !opts.Lenient && IsMismatch(err) {
+		opts.Lenient = true
+		r.items, r.memory = r.items[:0], *bytes.NewBuffer(body)
+		tail, err = r.readMemory(&r.memory, opts)
 	}
+	return r.items, tail, err
+}
+
+// decoders are those of lists in memory; the decoder of a stream has a buffer of its own, which may be large.
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
+type listReader[T any] struct {
+	dec    *jsontext.Decoder
+	opts   ListOptions
+	capped *limitedReader
+	memory bytes.Buffer
+	visit  func(*T) error
+	item   T   // of visit
+	items  []T // if there is no visit
+}
+
+func (o ListOptions) json() json.Options {
+	if o.Lenient {
+		return lenient
+	}
+	return fast
+}
+
+func (r *listReader[T]) readMemory(body *bytes.Buffer, opts ListOptions) (Tail, error) {
+	r.dec = decoders.Get().(*jsontext.Decoder)
+	defer decoders.Put(r.dec)
+	r.dec.Reset(body, opts.json())
+	return r.read(opts)
+}
+
+func (r *listReader[T]) read(opts ListOptions) (Tail, error) {
+	r.opts = opts
 	tail := Tail{Total: -1}
 	if err := r.any(&tail, 0); err != nil {
 		return tail, err
@@ -61,17 +99,6 @@ func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, e
 		return tail, err
 	}
 	return tail, nil
-}
-
-// decoders are those of lists in memory; the decoder of a stream has a buffer of its own, which may be large.
-var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
-
-type listReader[T any] struct {
-	dec    *jsontext.Decoder
-	opts   ListOptions
-	capped *limitedReader
-	visit  func(*T) error
-	item   T
 }
 
 // any reads a list of any form.
@@ -143,19 +170,31 @@ func (r *listReader[T]) items(tail *Tail) error {
 			return ErrRows
 		}
 		start := r.dec.InputOffset()
-		var zero T
-		r.item = zero
-		if err := json.UnmarshalDecode(r.dec, &r.item); err != nil {
+		item := r.next()
+		if err := json.UnmarshalDecode(r.dec, item); err != nil {
 			return err
 		}
 		if size := r.dec.InputOffset() - start; size > r.opts.MaxItem {
 			return &ItemTooLargeError{Limit: r.opts.MaxItem}
 		}
 		tail.Rows++
-		if err := r.visit(&r.item); err != nil {
-			return err
+		if r.visit != nil {
+			if err := r.visit(item); err != nil {
+				return err
+			}
 		}
 	}
+}
+
+// next is where the next item goes.
+func (r *listReader[T]) next() *T {
+	var zero T
+	if r.visit == nil {
+		r.items = append(r.items, zero)
+		return &r.items[len(r.items)-1]
+	}
+	r.item = zero
+	return &r.item
 }
 
 func (r *listReader[T]) object(tail *Tail, depth int) error {
