@@ -49,15 +49,15 @@ func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, e
 
 // Items returns all items of a list in memory.
 func Items[T any](body []byte, opts ListOptions) ([]T, Tail, error) {
-	r := &listReader[T]{items: []T{}}
+	r := &listReader[T]{list: []T{}}
 	r.memory = *bytes.NewBuffer(body)
 	tail, err := r.readMemory(&r.memory, opts)
 	if err != nil && !opts.Lenient && IsMismatch(err) {
 		opts.Lenient = true
-		r.items, r.memory = r.items[:0], *bytes.NewBuffer(body)
+		r.list, r.memory = r.list[:0], *bytes.NewBuffer(body)
 		tail, err = r.readMemory(&r.memory, opts)
 	}
-	return r.items, tail, err
+	return r.list, tail, err
 }
 
 // decoders are those of lists in memory; the decoder of a stream has a buffer of its own, which may be large.
@@ -70,7 +70,7 @@ type listReader[T any] struct {
 	memory bytes.Buffer
 	visit  func(*T) error
 	item   T   // of visit
-	items  []T // if there is no visit
+	list   []T // if there is no visit
 }
 
 func (o ListOptions) json() json.Options {
@@ -190,8 +190,8 @@ func (r *listReader[T]) items(tail *Tail) error {
 func (r *listReader[T]) next() *T {
 	var zero T
 	if r.visit == nil {
-		r.items = append(r.items, zero)
-		return &r.items[len(r.items)-1]
+		r.list = append(r.list, zero)
+		return &r.list[len(r.list)-1]
 	}
 	r.item = zero
 	return &r.item
