@@ -1,0 +1,227 @@
+package apitest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	metlo "github.com/metlo-go/metlo"
+)
+
+// entityRef is an entity of the config that a data field of the endpoint carries.
+type entityRef struct {
+	owner string // the actor or resource
+	place string // such as req.path.orderId
+	inReq bool
+}
+
+var sectionPlaces = map[metlo.DataSection]string{
+	metlo.SectionRequestPath:     "req.path",
+	metlo.SectionRequestQuery:    "req.query",
+	metlo.SectionRequestHeaders:  "req.header",
+	metlo.SectionRequestBody:     "req.body",
+	metlo.SectionResponseHeaders: "res.header",
+	metlo.SectionResponseBody:    "res.body",
+}
+
+// entityRefs gives the data fields whose entity the config knows.
+func (in *TemplateInput) entityRefs() []entityRef {
+	var out []entityRef
+	for _, f := range in.Endpoint.DataFields {
+		owner, key, ok := strings.Cut(f.Entity, ".")
+		items := in.Config.items(owner)
+		if !ok || len(items) == 0 {
+			continue
+		}
+		if _, known := items[0].Get(key); !known {
+			continue
+		}
+		place := sectionPlaces[f.DataSection]
+		if f.DataPath != "" {
+			place += "." + f.DataPath
+		}
+		out = append(out, entityRef{owner: owner, place: place, inReq: strings.HasPrefix(string(f.DataSection), "req")})
+	}
+	return out
+}
+
+// requestEntities gives the values of the first instance of each entity that the request carries.
+func (in *TemplateInput) requestEntities() entityValues {
+	out := entityValues{}
+	for _, ref := range in.entityRefs() {
+		if ref.inReq {
+			out.add(ref.owner, in.Config.items(ref.owner)[0])
+		}
+	}
+	return out
+}
+
+func (v entityValues) add(owner string, item Item) {
+	for _, f := range item {
+		v[owner+"."+f.Name] = f.Value
+	}
+}
+
+// neededPermissions is what an endpoint demands on one resource.
+type neededPermissions struct {
+	resource    string
+	permissions []string
+}
+
+// permissionsNeeded gives, in the order of the config, the resources whose rules the endpoint meets.
+func (in *TemplateInput) permissionsNeeded() ([]neededPermissions, error) {
+	refs := in.entityRefs()
+	var out []neededPermissions
+	for _, r := range in.Config.Resources {
+		var perms []string
+		for _, rule := range r.Endpoints {
+			applies, err := in.applies(rule, r.Name, refs)
+			if err != nil {
+				return nil, err
+			}
+			if !applies {
+				continue
+			}
+			for _, p := range rule.Permissions {
+				if !slices.Contains(perms, p) {
+					perms = append(perms, p)
+				}
+			}
+		}
+		if len(perms) > 0 {
+			out = append(out, neededPermissions{resource: r.Name, permissions: perms})
+		}
+	}
+	return out, nil
+}
+
+func (in *TemplateInput) applies(rule EndpointRule, resource string, refs []entityRef) (bool, error) {
+	if len(rule.Methods) > 0 && !slices.Contains(rule.Methods, in.Endpoint.Method) {
+		return false, nil
+	}
+	for _, m := range []struct{ pattern, text string }{{rule.Host, in.Endpoint.Host}, {rule.Path, in.Endpoint.Path}} {
+		ok, err := patternMatches(m.pattern, m.text)
+		if err != nil || !ok {
+			return false, err
+		}
+	}
+	if rule.ContainsResource == nil {
+		return true, nil
+	}
+	owner := rule.ContainsResource.Type
+	if owner == "" {
+		owner = resource
+	}
+	return slices.ContainsFunc(refs, func(ref entityRef) bool {
+		return ref.owner == owner && strings.HasPrefix(ref.place, rule.ContainsResource.Path)
+	}), nil
+}
+
+// patternMatches says whether a JavaScript regular expression matches somewhere in text; an empty one does.
+func patternMatches(pattern, text string) (bool, error) {
+	if pattern == "" {
+		return true, nil
+	}
+	_, found, err := defaultScriptLimits.matchRegexp(context.Background(), pattern, text, false)
+	if err != nil {
+		return false, fmt.Errorf("pattern %q of the testing config: %w", pattern, err)
+	}
+	return found, nil
+}
+
+// authActor is an instance of an actor that can authenticate.
+type authActor struct {
+	name   string
+	number int // from 1
+	auth   string
+	item   Item
+}
+
+func (a *authActor) String() string {
+	item := slices.DeleteFunc(slices.Clone(a.item), func(f Field) bool { return f.Name == "auth" })
+	return a.name + "(" + listFields(item) + ")"
+}
+
+func listFields(item Item) string {
+	parts := make([]string, len(item))
+	for i, f := range item {
+		parts[i] = f.Name + "=" + jsString(f.Value)
+	}
+	return strings.Join(parts, ",")
+}
+
+func (in *TemplateInput) authActors() []authActor {
+	var out []authActor
+	for _, a := range in.Config.Actors {
+		for i, item := range a.Items {
+			auth, _ := item.Get("auth")
+			if auth == nil || auth == "" {
+				continue
+			}
+			out = append(out, authActor{name: a.Name, number: i + 1, auth: jsString(auth), item: item})
+		}
+	}
+	return out
+}
+
+// access is what one actor may do to the instances of one resource.
+type access struct {
+	resource string
+	// allowed and denied hold the instances. Both are empty when the resource has none.
+	allowed, denied []accessItem
+	// wholeResource says, for a resource without instances, whether the actor may use it.
+	wholeResource bool
+}
+
+func (a *access) hasItems() bool { return len(a.allowed)+len(a.denied) > 0 }
+
+type accessItem struct {
+	item   Item
+	reason string
+}
+
+// accessTo sorts the instances of a resource by whether actor has all needed permissions on them.
+func (in *TemplateInput) accessTo(actor *authActor, need neededPermissions) access {
+	out := access{resource: need.resource}
+	grants := in.grants(actor, need)
+	items := in.Config.items(need.resource)
+	if len(items) == 0 {
+		out.wholeResource = slices.ContainsFunc(grants, func(p Permission) bool { return len(p.Resource.Filters) == 0 })
+		return out
+	}
+	for _, item := range items {
+		i := slices.IndexFunc(grants, func(p Permission) bool { return item.matches(p.Resource.Filters) })
+		target := need.resource + "(" + listFields(item) + ")."
+		if i < 0 {
+			out.denied = append(out.denied, accessItem{item, fmt.Sprintf("%s does not have %s access to %s",
+				actor, strings.Join(need.permissions, ","), target)})
+			continue
+		}
+		out.allowed = append(out.allowed, accessItem{item, fmt.Sprintf("%s has %s access to %s",
+			actor, strings.Join(grants[i].Permissions, ","), target)})
+	}
+	return out
+}
+
+// grants gives the permissions of actor that cover need, the least specific first.
+func (in *TemplateInput) grants(actor *authActor, need neededPermissions) []Permission {
+	var out []Permission
+	for _, p := range in.Config.Permissions {
+		covers := !slices.ContainsFunc(need.permissions, func(n string) bool { return !slices.Contains(p.Permissions, n) })
+		if covers && p.Actor.Name == actor.name && p.Resource.Name == need.resource && actor.item.matches(p.Actor.Filters) {
+			out = append(out, p)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Permission) int {
+		return len(a.Actor.Filters) + len(a.Resource.Filters) - len(b.Actor.Filters) - len(b.Resource.Filters)
+	})
+	return out
+}
+
+func (it Item) matches(filters Item) bool {
+	return !slices.ContainsFunc(filters, func(f Field) bool {
+		v, _ := it.Get(f.Name)
+		return !looseEqual(v, f.Value)
+	})
+}

@@ -1,0 +1,128 @@
+package apitest
+
+import (
+	"errors"
+	"slices"
+)
+
+// TestBuilder puts a test together.
+type TestBuilder struct {
+	config Config
+	errs   []error
+}
+
+// NewTest starts a test with the given description.
+func (in *TemplateInput) NewTest(meta Meta) *TestBuilder {
+	id := in.id
+	if id == "" {
+		id = in.uuid()
+	}
+	return &TestBuilder{config: Config{ID: id, Meta: &meta}}
+}
+
+// SetOptions sets the test's options.
+func (b *TestBuilder) SetOptions(o Options) *TestBuilder {
+	b.config.Options = o
+	return b
+}
+
+// AddEnv adds variables. The first one of a name stays.
+func (b *TestBuilder) AddEnv(items ...KeyValue) *TestBuilder {
+	for _, kv := range items {
+		if !slices.ContainsFunc(b.config.Env, func(have KeyValue) bool { return have.Name == kv.Name }) {
+			b.config.Env = append(b.config.Env, kv)
+		}
+	}
+	return b
+}
+
+// AddStep adds a step with its variables.
+func (b *TestBuilder) AddStep(s *StepBuilder) *TestBuilder {
+	b.AddEnv(s.env...)
+	b.config.Test = append(b.config.Test, s.step)
+	b.errs = append(b.errs, s.errs...)
+	return b
+}
+
+// Config gives the finished test, or every fault of it.
+func (b *TestBuilder) Config() (*Config, error) {
+	if err := errors.Join(b.errs...); err != nil {
+		return nil, err
+	}
+	if err := b.config.Validate(); err != nil {
+		return nil, err
+	}
+	cfg := b.config
+	return &cfg, nil
+}
+
+// StepBuilder puts a step together.
+type StepBuilder struct {
+	in   *TemplateInput
+	step Step
+	env  []KeyValue
+	errs []error
+}
+
+// NewStep starts a step with a request of your own.
+func (in *TemplateInput) NewStep(r Request) *StepBuilder {
+	return &StepBuilder{in: in, step: Step{Request: r}}
+}
+
+// SampleRequest starts a step with a request that fits the endpoint's data fields, with its authentication.
+// Variables that must be filled in are named <prefix>_<parameter>, or just <parameter> without a prefix.
+func (in *TemplateInput) SampleRequest(prefix string) *StepBuilder {
+	return in.SampleRequestWithoutAuth(prefix).AddAuth(prefix)
+}
+
+// SampleRequestWithoutAuth is SampleRequest without the authentication.
+func (in *TemplateInput) SampleRequestWithoutAuth(prefix string) *StepBuilder {
+	return in.sample(prefix, in.requestEntities())
+}
+
+// AddAuth adds the endpoint's authentication. Its credentials come from the variable
+// <prefix>_CREDENTIALS, _JWT, _COOKIE or _BASIC_AUTH_CRED, which default to the global variable of that name.
+// Without an auth config nothing is added.
+func (s *StepBuilder) AddAuth(prefix string) *StepBuilder {
+	if s.in.Endpoint.AuthConfig == nil {
+		return s
+	}
+	pre := underscored(prefix)
+	header, variable, err := authHeader(*s.in.Endpoint.AuthConfig, pre)
+	if err != nil {
+		s.errs = append(s.errs, err)
+		return s
+	}
+	s.step.Request.Headers = append(s.step.Request.Headers, header)
+	return s.AddEnv(KeyValue{Name: variable, Value: "{{global." + variable + "}}"})
+}
+
+// ModifyRequest lets f change the request.
+func (s *StepBuilder) ModifyRequest(f func(*Request)) *StepBuilder {
+	f(&s.step.Request)
+	return s
+}
+
+// Assert adds assertions.
+func (s *StepBuilder) Assert(list ...Assertion) *StepBuilder {
+	s.step.Assert = append(s.step.Assert, list...)
+	return s
+}
+
+// Extract adds extractors.
+func (s *StepBuilder) Extract(list ...Extractor) *StepBuilder {
+	s.step.Extract = append(s.step.Extract, list...)
+	return s
+}
+
+// AddPayload repeats the step with each value of the named list in the variable key.
+func (s *StepBuilder) AddPayload(key, list string) *StepBuilder {
+	s.step.Payload = append(s.step.Payload, Payload{Key: key, Value: list})
+	return s
+}
+
+// AddEnv adds variables that the step needs.
+func (s *StepBuilder) AddEnv(items ...KeyValue) *StepBuilder {
+	s.env = append(s.env, items...)
+	return s
+}

@@ -1,0 +1,46 @@
+package apitest
+
+import "bytes"
+
+// Item is an object whose fields keep their order.
+type Item []Field
+
+// Field is a named value: a string, bool, int, float64, nil, []any or Item.
+type Field struct {
+	Name  string
+	Value any
+}
+
+// Get gives the value of the field called name; false when there is none.
+func (it Item) Get(name string) (any, bool) {
+	for _, f := range it {
+		if f.Name == name {
+			return f.Value, true
+		}
+	}
+	return nil, false
+}
+
+// MarshalJSON writes an object with the fields in their order.
+func (it Item) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, f := range it {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(jsJSON(f.Name) + ":" + jsJSON(f.Value))
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+func (it Item) set(name string, v any) Item {
+	for i := range it {
+		if it[i].Name == name {
+			it[i].Value = v
+			return it
+		}
+	}
+	return append(it, Field{Name: name, Value: v})
+}

@@ -1,0 +1,165 @@
+package apitest
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// jsString turns a value into text as JavaScript does, except that lists and objects become JSON.
+// nil becomes the empty string.
+func jsString(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case int:
+		return strconv.Itoa(v)
+	case float64:
+		return jsNumber(v)
+	}
+	return jsJSON(v)
+}
+
+// jsJSON gives compact JSON without HTML escapes.
+func jsJSON(v any) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func jsNumber(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	case f == 0:
+		return "0"
+	case math.Abs(f) >= 1e21 || math.Abs(f) < 1e-6:
+		s := strconv.FormatFloat(f, 'e', -1, 64)
+		mantissa, exp, _ := strings.Cut(s, "e")
+		return mantissa + "e" + exp[:1] + strings.TrimLeft(exp[1:], "0")
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
+}
+
+// strictEqual is === for primitives: equal type and value. Lists and objects never equal a primitive.
+func strictEqual(a, b any) bool {
+	switch a := a.(type) {
+	case nil:
+		return false
+	case string:
+		s, ok := b.(string)
+		return ok && s == a
+	case bool:
+		v, ok := b.(bool)
+		return ok && v == a
+	case int:
+		switch b := b.(type) {
+		case int:
+			return a == b
+		case float64:
+			return float64(a) == b
+		}
+	case float64:
+		switch b := b.(type) {
+		case int:
+			return a == float64(b)
+		case float64:
+			return a == b
+		}
+	}
+	return false
+}
+
+// looseEqual is == for primitives: "401" equals 401, and true equals 1.
+func looseEqual(a, b any) bool {
+	if strictEqual(a, b) {
+		return true
+	}
+	if _, bothText := a.(string); bothText {
+		if _, bothText = b.(string); bothText {
+			return false
+		}
+	}
+	x, okX := toNumber(a)
+	y, okY := toNumber(b)
+	return okX && okY && x == y
+}
+
+func toNumber(v any) (float64, bool) {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return 1, true
+		}
+		return 0, true
+	case int:
+		return float64(v), true
+	case float64:
+		return v, true
+	case string:
+		s := strings.TrimSpace(v)
+		if s == "" {
+			return 0, true
+		}
+		if strings.ContainsAny(s, "_pPxX") {
+			return 0, false
+		}
+		f, err := strconv.ParseFloat(s, 64)
+		return f, err == nil && !math.IsNaN(f)
+	}
+	return 0, false
+}
+
+// decodeJSON decodes text into string, bool, int, float64, nil, []any and map[string]any.
+// Whole numbers of up to 63 bits keep every digit.
+func decodeJSON(text []byte) (any, bool) {
+	dec := json.NewDecoder(strings.NewReader(string(text)))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, false
+	}
+	if dec.More() || strings.TrimSpace(string(text[dec.InputOffset():])) != "" {
+		return nil, false
+	}
+	return exactNumbers(v), true
+}
+
+func exactNumbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := strconv.Atoi(v.String()); err == nil {
+			return n
+		}
+		f, err := v.Float64()
+		if err != nil {
+			return v.String()
+		}
+		return shrink(f)
+	case []any:
+		for i := range v {
+			v[i] = exactNumbers(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = exactNumbers(v[k])
+		}
+	}
+	return v
+}
+
+func utf16Len(s string) int { return len(utf16.Encode([]rune(s))) }

@@ -1,0 +1,83 @@
+package apitest
+
+import (
+	"strconv"
+	"strings"
+)
+
+// lookup follows path through objects, lists and strings; nil when it leads nowhere.
+func lookup(v any, path []string) any {
+	for _, segment := range path {
+		switch x := v.(type) {
+		case map[string]any:
+			v = x[segment]
+		case []any:
+			v = element(x, segment)
+		case string:
+			v = nil
+			if segment == "length" {
+				v = utf16Len(x)
+			}
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+func element(list []any, segment string) any {
+	if segment == "length" {
+		return len(list)
+	}
+	if i, err := strconv.Atoi(segment); err == nil && i >= 0 && i < len(list) {
+		return list[i]
+	}
+	return nil
+}
+
+// getPath reads key from data as lodash's get does: a name that data has wins over a path.
+func getPath(data map[string]any, key string) any {
+	if v, ok := data[key]; ok {
+		return v
+	}
+	return lookup(data, splitPath(key))
+}
+
+// splitPath splits a.b[0]['c.d'] into its names.
+func splitPath(key string) []string {
+	var path []string
+	for key != "" {
+		if key[0] == '.' {
+			key = key[1:]
+			continue
+		}
+		if key[0] == '[' {
+			if name, rest, ok := bracket(key); ok {
+				path = append(path, name)
+				key = rest
+				continue
+			}
+		}
+		end := strings.IndexAny(key[1:], ".[") + 1
+		if end == 0 {
+			end = len(key)
+		}
+		path = append(path, key[:end])
+		key = key[end:]
+	}
+	return path
+}
+
+// bracket reads [0], ['name'] or ["name"].
+func bracket(key string) (name, rest string, ok bool) {
+	if len(key) > 1 && (key[1] == '\'' || key[1] == '"') {
+		n := quotedLen(key[1:])
+		if n < 0 || !strings.HasPrefix(key[1+n:], "]") {
+			return "", "", false
+		}
+		quote := key[1:2]
+		return strings.ReplaceAll(key[2:n], `\`+quote, quote), key[n+2:], true
+	}
+	name, rest, ok = strings.Cut(key[1:], "]")
+	return name, rest, ok
+}

@@ -1,0 +1,241 @@
+package apitest
+
+import (
+	"fmt"
+	"math"
+	"net/url"
+	"regexp"
+	"strings"
+
+	metlo "github.com/metlo-go/metlo"
+)
+
+// entityValues holds the known values of entities, such as "Order.id".
+type entityValues map[string]any
+
+// sample builds the request that the endpoint's data fields describe, without authentication.
+func (in *TemplateInput) sample(prefix string, entities entityValues) *StepBuilder {
+	e := in.Endpoint
+	s := in.NewStep(Request{Method: e.Method})
+	pre := underscored(prefix)
+	s.step.Request.URL = "{{BASE_URL}}" + s.samplePath(pre, entities)
+	s.AddEnv(KeyValue{Name: "BASE_URL", Value: fmt.Sprintf(`{{default BASE_URL "https://%s"}}`, e.Host)})
+	if e.IsGraphQL {
+		s.sampleGraphQL(entities)
+		if e.Method == metlo.MethodGet {
+			return s
+		}
+	}
+	s.sampleQuery(pre, entities)
+	if !e.IsGraphQL {
+		s.sampleBody(entities)
+	}
+	return s
+}
+
+func underscored(prefix string) string {
+	if prefix == "" {
+		return ""
+	}
+	return prefix + "_"
+}
+
+var pathParameter = regexp.MustCompile(`\{([^{}]+)\}`)
+
+// samplePath replaces {parameters} by known values or by variables to fill in.
+func (s *StepBuilder) samplePath(pre string, entities entityValues) string {
+	e := s.in.Endpoint
+	path := e.Path
+	if e.IsGraphQL { // /graphql.query.user stands for an operation of /graphql
+		dir, last := path[:strings.LastIndexByte(path, '/')+1], path[strings.LastIndexByte(path, '/')+1:]
+		last, _, _ = strings.Cut(last, ".")
+		path = dir + last
+	}
+	values := map[string]string{}
+	for _, f := range e.DataFields {
+		if f.DataSection != metlo.SectionRequestPath {
+			continue
+		}
+		if v := entities.of(f); v != nil {
+			values[f.DataPath] = url.PathEscape(jsString(v))
+			continue
+		}
+		values[f.DataPath] = s.toFillIn(pre, f.DataPath)
+	}
+	return pathParameter.ReplaceAllStringFunc(path, func(match string) string {
+		name := match[1 : len(match)-1]
+		if v, ok := values[name]; ok {
+			return v
+		}
+		return s.toFillIn(pre, name)
+	})
+}
+
+// toFillIn adds a placeholder variable and gives the expression for it.
+func (s *StepBuilder) toFillIn(pre, name string) string {
+	variable := pre + oddCharacter.ReplaceAllString(name, "_")
+	s.AddEnv(KeyValue{Name: variable, Value: "<<" + variable + ">>"})
+	return "{{" + variable + "}}"
+}
+
+// oddCharacter is what cannot stand in the name of a template variable.
+var oddCharacter = regexp.MustCompile(`[^A-Za-z0-9_-]`)
+
+func (v entityValues) of(f metlo.TestDataField) any {
+	if f.Entity == "" {
+		return nil
+	}
+	return v[f.Entity]
+}
+
+func (s *StepBuilder) sampleQuery(pre string, entities entityValues) {
+	for _, f := range s.in.Endpoint.DataFields {
+		if f.DataSection != metlo.SectionRequestQuery || f.DataPath == "" {
+			continue
+		}
+		value := ""
+		if v := entities.of(f); v != nil {
+			value = literalText(jsString(v))
+		} else {
+			value = s.toFillIn(pre, f.DataPath)
+		}
+		s.step.Request.Query = append(s.step.Request.Query, KeyValue{Name: literalText(f.DataPath), Value: value})
+	}
+}
+
+// sampleBody builds the body out of the fields that have the last field's content type.
+func (s *StepBuilder) sampleBody(entities entityValues) {
+	fields := bodyFields(s.in.Endpoint.DataFields, func(f metlo.TestDataField) bool {
+		return f.DataSection == metlo.SectionRequestBody
+	})
+	if len(fields) == 0 {
+		return
+	}
+	contentType := fields[0].ContentType
+	var body any
+	for _, f := range fields {
+		body = s.in.grow(body, strings.Split(f.DataPath, "."), f, entities)
+	}
+	r := &s.step.Request
+	item, isObject := body.(Item)
+	text, isText := body.(string)
+	header := contentType
+	switch {
+	case strings.Contains(contentType, "form"):
+		if !isObject {
+			return
+		}
+		for _, f := range item {
+			r.Form = append(r.Form, KeyValue{Name: literalText(f.Name), Value: literalText(jsString(f.Value))})
+		}
+	case !strings.Contains(contentType, "json") && contentType != "*/*" && isText:
+		r.Data = literalText(text)
+	default:
+		header = "application/json"
+		r.Data = literalText(indentJSON(body))
+	}
+	r.Headers = append(r.Headers, KeyValue{Name: "Content-Type", Value: header})
+}
+
+// bodyFields gives the wanted fields that have a content type, and of these the ones with the last one's.
+func bodyFields(all []metlo.TestDataField, wanted func(metlo.TestDataField) bool) []metlo.TestDataField {
+	last := ""
+	for _, f := range all {
+		if wanted(f) && f.ContentType != "" {
+			last = f.ContentType
+		}
+	}
+	var out []metlo.TestDataField
+	for _, f := range all {
+		if last != "" && wanted(f) && f.ContentType == last {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// grow puts a value for f at its path into body.
+func (in *TemplateInput) grow(body any, path []string, f metlo.TestDataField, entities entityValues) any {
+	if len(path) == 0 || path[0] == "" {
+		switch body.(type) {
+		case Item, []any: // a field inside is already known
+			return body
+		}
+		if v := entities.of(f); v != nil {
+			return v
+		}
+		return in.sampleValue(f.DataType)
+	}
+	if path[0] == "[]" {
+		var first any
+		if list, ok := body.([]any); ok && len(list) > 0 {
+			first = list[0]
+		}
+		return []any{in.grow(first, path[1:], f, entities)}
+	}
+	name := path[0]
+	if name == "[string]" {
+		name = "ANY_STRING"
+	}
+	object, _ := body.(Item)
+	have, _ := object.Get(name)
+	return object.set(name, in.grow(have, path[1:], f, entities))
+}
+
+func (in *TemplateInput) sampleValue(t metlo.DataType) any {
+	switch t {
+	case "boolean":
+		return true
+	case "integer", "number":
+		return int(in.float()*100) + 1
+	case "string":
+		return base36(in.float())
+	case "object":
+		return Item{}
+	case "array":
+		return []any{}
+	}
+	return nil
+}
+
+// base36 gives the digits behind the point of f in base 36, as many as tell f from its neighbours.
+func base36(f float64) string {
+	const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+	precision := math.Max((math.Nextafter(f, 1)-f)/2, 1e-12)
+	var out []byte
+	for {
+		f *= 36
+		precision *= 36
+		digit := int(f)
+		f -= float64(digit)
+		if f > 0.5 && f+precision > 1 && digit < 35 {
+			return string(append(out, digits[digit+1]))
+		}
+		out = append(out, digits[digit])
+		if f < precision {
+			return string(out)
+		}
+	}
+}
+
+// authHeader gives the header that authenticates a request, and the variable in it.
+func authHeader(a metlo.TestAuthConfig, pre string) (header KeyValue, variable string, err error) {
+	name := a.HeaderKey
+	switch a.AuthType {
+	case metlo.AuthBasic:
+		variable = pre + "BASIC_AUTH_CRED"
+		return KeyValue{Name: "Authorization", Value: "Basic {{" + variable + "}}"}, variable, nil
+	case metlo.AuthHeader:
+		variable = pre + "CREDENTIALS"
+	case metlo.AuthJWT:
+		variable = pre + "JWT"
+	case metlo.AuthSessionCookie:
+		name, variable = a.CookieName, pre+"COOKIE"
+	default:
+		return header, "", fmt.Errorf("%w: the auth type %q is not basic, header, jwt or session_cookie", ErrNoAuthConfig, a.AuthType)
+	}
+	if name == "" {
+		return header, "", fmt.Errorf("%w: the auth type %s names no header or cookie: set headerKey or cookieName", ErrNoAuthConfig, a.AuthType)
+	}
+	return KeyValue{Name: name, Value: "{{" + variable + "}}"}, variable, nil
+}

@@ -1,0 +1,56 @@
+package apitest
+
+import metlo "github.com/metlo-go/metlo"
+
+// buildGeneric checks that a sample request succeeds.
+func buildGeneric(in *TemplateInput) (*TestBuilder, error) {
+	host := in.Config.host(in.Endpoint.Host)
+	if in.Endpoint.AuthConfig == nil && host != nil && host.AuthType != "" {
+		in.Endpoint.AuthConfig = host.authConfig()
+	}
+	success := defaultSuccess
+	rule, err := host.responseAssertion(in.Endpoint.Path)
+	if err != nil {
+		return nil, err
+	}
+	if rule.Success != "" {
+		success = rule.Success
+	}
+	return in.NewTest(Meta{Name: in.Endpoint.Path + " Test", Severity: SeverityLow, Tags: []string{"GENERIC"}}).
+		AddStep(in.SampleRequest("").Assert(JS(success))), nil
+}
+
+func (h *Host) authConfig() *metlo.TestAuthConfig {
+	return &metlo.TestAuthConfig{
+		AuthType: h.AuthType, HeaderKey: h.HeaderKey, JWTUserPath: h.JWTUserPath, CookieName: h.CookieName,
+	}
+}
+
+// responseAssertion gives the first rule whose path matches, or an empty one.
+func (h *Host) responseAssertion(path string) (ResponseAssertion, error) {
+	if h == nil {
+		return ResponseAssertion{}, nil
+	}
+	for _, r := range h.ResponseAssertions {
+		ok, err := patternMatches(r.Path, path)
+		if err != nil {
+			return ResponseAssertion{}, err
+		}
+		if ok {
+			return r, nil
+		}
+	}
+	return ResponseAssertion{}, nil
+}
+
+// buildHSTS checks for the header that makes browsers use https.
+func buildHSTS(in *TemplateInput) (*TestBuilder, error) {
+	return in.NewTest(Meta{Name: in.Endpoint.Path + " Has HSTS Headers", Severity: SeverityMedium, Tags: []string{"HSTS"}}).
+		AddStep(in.SampleRequest("").Assert(JS("resp.headers['strict-transport-security']"))), nil
+}
+
+// buildCSP checks for a content security policy.
+func buildCSP(in *TemplateInput) (*TestBuilder, error) {
+	return in.NewTest(Meta{Name: in.Endpoint.Path + " Has CSP Headers", Severity: SeverityLow, Tags: []string{"CSP"}}).
+		AddStep(in.SampleRequest("").Assert(JS("resp.headers['content-security-policy']"))), nil
+}

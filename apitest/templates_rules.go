@@ -1,0 +1,127 @@
+package apitest
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// buildValidateAuthRules checks the permissions of the testing config: one step per instance of an actor
+// that may do it, and one per instance of a resource that it may not touch.
+func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
+	host := in.Config.host(in.Endpoint.Host)
+	if host == nil || host.AuthType == "" {
+		return nil, in.noAuth()
+	}
+	rule, err := host.responseAssertion(in.Endpoint.Path)
+	if err != nil {
+		return nil, err
+	}
+	attempts, err := in.attempts()
+	if err != nil {
+		return nil, err
+	}
+	if len(attempts) == 0 {
+		return nil, fmt.Errorf("no actor of the testing config has an item with auth")
+	}
+	test := in.NewTest(Meta{
+		Name: in.Endpoint.Path + " VALIDATE_AUTH_RULES", Severity: SeverityHigh, Tags: []string{"BOLA", "BFLA", "IDOR"},
+	})
+	for i, a := range attempts {
+		step := in.sample(fmt.Sprintf("STEP_%d", i), a.entities)
+		header, variable, err := authHeader(*host.authConfig(), fmt.Sprintf("%s_%d_", oddCharacter.ReplaceAllString(a.actor.name, "_"), a.actor.number))
+		if err != nil {
+			return nil, err
+		}
+		step.step.Request.Headers = append(step.step.Request.Headers, header)
+		step.AddEnv(KeyValue{Name: variable, Value: literalText(a.actor.auth)})
+		test.AddStep(step.Assert(a.assertion(rule)))
+	}
+	return test, nil
+}
+
+// attempt is one request of an actor and whether it should succeed.
+type attempt struct {
+	actor    authActor
+	entities entityValues
+	allowed  bool
+	reason   string
+}
+
+func (a *attempt) assertion(rule ResponseAssertion) Assertion {
+	out := OneOf(statusKey, 401, 403, 404)
+	switch {
+	case a.allowed && rule.Success != "":
+		out = JS(rule.Success)
+	case a.allowed:
+		out = JS(defaultSuccess)
+	case rule.Unauthenticated != "":
+		out = JS(rule.Unauthenticated)
+	}
+	out.Description = a.reason
+	return out
+}
+
+// attempts decides what each actor tries.
+func (in *TemplateInput) attempts() ([]attempt, error) {
+	needs, err := in.permissionsNeeded()
+	if err != nil {
+		return nil, err
+	}
+	var out []attempt
+	for _, actor := range in.authActors() {
+		rights := make([]access, len(needs))
+		for i, n := range needs {
+			rights[i] = in.accessTo(&actor, n)
+		}
+		out = append(out, in.attemptsOf(actor, rights)...)
+	}
+	return out, nil
+}
+
+// attemptsOf gives one allowed attempt, if every resource has something the actor may use,
+// and a refused one for each instance it may not use.
+func (in *TemplateInput) attemptsOf(actor authActor, rights []access) []attempt {
+	usual := in.requestEntities()
+	var reasons, whole, barred []string
+	possible := true
+	for _, r := range rights {
+		switch {
+		case len(r.allowed) > 0:
+			usual.add(r.resource, r.allowed[0].item)
+			reasons = append(reasons, r.allowed[0].reason)
+		case r.hasItems():
+			possible = false
+		case r.wholeResource:
+			whole = append(whole, r.resource)
+		default:
+			barred = append(barred, r.resource)
+		}
+	}
+	if len(barred) > 0 {
+		return []attempt{{actor: actor, entities: usual, reason: fmt.Sprintf("%s doesn't have access to %s.", &actor, resourceList(barred))}}
+	}
+	var out []attempt
+	if possible {
+		a := attempt{actor: actor, entities: usual, allowed: true, reason: strings.Join(reasons, " ")}
+		if len(whole) > 0 {
+			a.reason = fmt.Sprintf("%s has access to %s.", &actor, resourceList(whole))
+		}
+		out = append(out, a)
+	}
+	for _, r := range rights {
+		for _, d := range r.denied {
+			entities := maps.Clone(usual)
+			entities.add(r.resource, d.item)
+			out = append(out, attempt{actor: actor, entities: entities, reason: d.reason})
+		}
+	}
+	return out
+}
+
+func resourceList(names []string) string {
+	if len(names) > 1 {
+		return "resources: " + strings.Join(names, ", ")
+	}
+	return "resource " + names[0]
+}
