@@ -100,7 +100,7 @@ func (s *AlertsService) listing(opts *AlertListOptions) listing[Alert] {
 	if opts != nil {
 		o = *opts
 	}
-	base := newRequest(http.MethodGet, "/alerts").filter(&o)
+	base := newRequest(http.MethodGet, "/alerts").filter(&o).window(o.Limit, o.Offset)
 	for _, id := range []string{o.UUID, o.APIEndpointUUID} {
 		if id != "" && !isUUID(id) {
 			base.fail("%q is no UUID: use the UUID field of a listed item", id)
@@ -152,17 +152,16 @@ func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 		r.fail("%q is no UUID: use the UUID field of a listed alert", id)
 	}
 	r.query = "uuid=" + id
-	alert := new(Alert)
-	err := s.client.do(ctx, r, func(body []byte) error { return firstOf(body, alert) })
+	alerts, err := fetchList[Alert](ctx, s.client, r)
 	if err != nil {
 		return nil, err
 	}
-	if alert.UUID == "" {
+	if len(alerts.Items) == 0 {
 		e := s.client.newError(r, http.StatusOK, nil)
 		e.kind, e.Message = ErrNotFound, "no alert has this id"
 		return nil, e
 	}
-	return alert, nil
+	return &alerts.Items[0], nil
 }
 
 // Update changes the status of an alert and returns the alert as it is then, with its whole endpoint. An alert that is

@@ -156,7 +156,7 @@ func (s *EndpointsService) listing(opts *EndpointListOptions) listing[Endpoint] 
 	if opts != nil {
 		o = *opts
 	}
-	base := newRequest(http.MethodGet, "/endpoints").filter(&o)
+	base := newRequest(http.MethodGet, "/endpoints").filter(&o).window(o.Limit, o.Offset)
 	return listing[Endpoint]{
 		client: s.client,
 		route:  base.route,
@@ -266,7 +266,7 @@ func (s *EndpointsService) SetUserSet(ctx context.Context, id string, userSet bo
 func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...string) error {
 	r := newRequest(http.MethodPost, "/endpoint/{uuid}/update-paths", id)
 	if len(paths) == 0 {
-		paths = []string{}
+		r.fail("no path is given: name at least one")
 	}
 	return exec(ctx, s.client, r.encode(struct {
 		Paths []string `json:"paths"`

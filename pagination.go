@@ -73,29 +73,23 @@ type listing[T any] struct {
 
 // page returns one page.
 func (l listing[T]) page(ctx context.Context, limit int) (*Page[T], error) {
-	page := &Page[T]{Offset: l.offset}
-	err := l.client.do(ctx, l.ask(limit, l.offset), func(body []byte) error {
-		lenient := l.lenient
-		for {
-			page.Items = page.Items[:0]
-			if page.Items == nil {
-				page.Items = []T{}
-			}
-			tail, err := wire.List(bytes.NewBuffer(body), wire.ListOptions{Lenient: lenient, MaxItem: l.client.maxBytes, MaxRows: len(body)},
-				func(item *T) error {
-					page.Items = append(page.Items, *item)
-					return nil
-				})
-			page.Total = tail.Total
-			if wire.IsMismatch(err) && !lenient {
-				lenient = true
-				continue
-			}
-			return err
-		}
-	})
+	page, err := fetchList[T](ctx, l.client, l.ask(limit, l.offset))
 	if err != nil {
 		return nil, err
+	}
+	page.Offset = l.offset
+	return &page, nil
+}
+
+// fetchList returns the list with which the server answers.
+func fetchList[T any](ctx context.Context, c *Client, r *request) (page Page[T], err error) {
+	err = c.do(ctx, r, func(body []byte) error {
+		items, tail, err := wire.Items[T](body, wire.ListOptions{MaxItem: c.maxBytes, MaxRows: len(body)})
+		page = Page[T]{Items: items, Total: tail.Total}
+		return err
+	})
+	if err != nil {
+		return Page[T]{}, err
 	}
 	cleanAll(page.Items)
 	return page, nil
@@ -348,19 +342,6 @@ func (w *walk[T]) visit(item *T, pass *idSet, got *answer) error {
 	return nil
 }
 
-// firstOf decodes the first item of a list into item, and leaves item as it is if there is none.
-func firstOf[T any](body []byte, item *T) error {
-	first := true
-	_, err := wire.List(bytes.NewBuffer(body), wire.ListOptions{Lenient: true, MaxItem: int64(len(body)), MaxRows: len(body)},
-		func(got *T) error {
-			if first {
-				*item, first = *got, false
-			}
-			return nil
-		})
-	return err
-}
-
 // stream reads a list item by item. A response of up to 4 MiB is read before the first item is visited, so that its
 // connection is free for the calls that the visitor makes.
 func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOptions, visit func(*T) error) (wire.Tail, error) {
@@ -410,7 +391,7 @@ func cleanItem[T any](item *T) {
 }
 
 func cleanAll[T any](items []T) {
-	if _, ok := any(new(T)).(cleaner); !ok {
+	if _, ok := any((*T)(nil)).(cleaner); !ok {
 		return
 	}
 	for i := range items {

@@ -132,18 +132,23 @@ func (r *request) checkTarget() {
 	}
 }
 
-// page adds limit and offset to the query, each unless it is zero. The limit everything sends neither.
-func (r *request) page(limit, offset int) *request {
-	switch {
-	case limit == everything:
-		return r
-	case limit < 0:
+// window refuses a limit or an offset of a caller that is negative.
+func (r *request) window(limit, offset int) *request {
+	if limit < 0 {
 		r.fail("Limit %d is negative: use 0 for the default", limit)
-	case offset < 0:
+	}
+	if offset < 0 {
 		r.fail("Offset %d is negative: use 0 to start with the first item", offset)
 	}
-	r.number("limit", limit)
-	r.number("offset", offset)
+	return r
+}
+
+// page adds limit and offset to the query, each unless it is zero. The limit everything sends neither.
+func (r *request) page(limit, offset int) *request {
+	if limit != everything {
+		r.number("limit", limit)
+		r.number("offset", offset)
+	}
 	return r
 }
 
@@ -238,8 +243,7 @@ func (c *Client) send(ctx context.Context, r *request, accept func(*http.Respons
 	if r.fault != nil {
 		return r.fault
 	}
-	status := 0
-	attempts, err := c.pipeline.Do(ctx, &transport.Request{
+	x := exchange{client: c, request: r, accept: accept, sent: transport.Request{
 		Method: r.method,
 		URL:    r.url(c),
 		Route:  r.route,
@@ -247,25 +251,36 @@ func (c *Client) send(ctx context.Context, r *request, accept func(*http.Respons
 		Body:   r.body,
 		Stream: r.stream,
 		Repeat: r.repeat(),
-	}, func(resp *http.Response) error {
-		status = resp.StatusCode
-		if status < 200 || status > 299 {
-			body, _ := transport.ReadAll(resp, nil, int64(maxErrorBody+c.redact.longest))
-			return c.answerError(r, resp, body)
-		}
-		return accept(resp)
-	})
-	switch {
-	case err == nil:
+	}}
+	attempts, err := c.pipeline.Do(ctx, &x.sent, x.handle)
+	if err == nil {
 		return nil
-	case isAnswer(err):
-	default:
-		if attempts == nil || attempts[len(attempts)-1].StatusCode == 0 {
-			status = 0
+	}
+	if !isAnswer(err) {
+		status := 0
+		if len(attempts) > 0 {
+			status = attempts[len(attempts)-1].StatusCode
 		}
 		err = c.callError(r, status, nil, err)
 	}
 	return c.withAttempts(err, attempts)
+}
+
+// exchange is a request with the handler of its response.
+type exchange struct {
+	client  *Client
+	request *request
+	accept  func(*http.Response) error
+	sent    transport.Request
+}
+
+func (x *exchange) handle(resp *http.Response) error {
+	if resp.StatusCode >= 200 && resp.StatusCode <= 299 {
+		return x.accept(resp)
+	}
+	// What a failed read leaves out is not worth hiding the status for.
+	body, _ := transport.ReadAll(resp, nil, int64(maxErrorBody+x.client.redact.longest))
+	return x.client.answerError(x.request, resp, body)
 }
 
 // isAnswer reports whether err is an *Error already, in whatever wrapping.
