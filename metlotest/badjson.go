@@ -194,10 +194,25 @@ func (s *jsonScanner) string() {
 				s.fault = s.position("Bad escaped character in JSON at position %d")
 				return
 			}
+			if s.peek() == 'u' && !s.unicodeEscape() {
+				s.fault = s.position("Bad Unicode escape in JSON at position %d")
+				return
+			}
 		}
 		s.at++
 	}
 	s.fault = s.position("Unterminated string in JSON at position %d")
+}
+
+// unicodeEscape passes the digits after \u, up to the last.
+func (s *jsonScanner) unicodeEscape() bool {
+	for range 4 {
+		s.at++
+		if c := s.peek() | 0x20; (c < 'a' || c > 'f') && (s.peek() < '0' || s.peek() > '9') {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *jsonScanner) number() {

@@ -183,25 +183,19 @@ func (p *resourceParser) selector() (any, bool) {
 	return name, true
 }
 
-// members reads "name = value" pairs with commas between them into o.
+// members reads members with commas between them into o; a comma that none follows is given back.
 func (p *resourceParser) members(o *object, member func() (string, any, bool)) {
-	for after := p.at; ; after = p.at {
+	for first := true; ; first = false {
+		from := p.at
+		if !first && !p.mark(",") {
+			return
+		}
 		name, value, matched := member()
 		if !matched {
-			p.at = after
+			p.at = from
 			return
 		}
 		o.set(name, value)
-		if after = p.at; !p.mark(",") {
-			return
-		}
-		// A comma that nothing follows is given back.
-		before := p.at
-		if _, _, more := member(); !more {
-			p.at = after
-			return
-		}
-		p.at = before
 	}
 }
 

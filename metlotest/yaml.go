@@ -166,9 +166,12 @@ func (p *yamlParser) isKey() bool {
 	switch p.peek() {
 	case '"', '\'':
 		quote := p.peek()
-		for p.at++; p.at < len(p.text) && p.peek() != quote && p.peek() != '\n'; p.at++ {
-			if quote == '"' && p.peek() == '\\' {
+		for p.at++; p.at < len(p.text) && p.peek() != '\n'; p.at++ {
+			doubled := quote == '\'' && strings.HasPrefix(p.text[p.at:], "''")
+			if doubled || quote == '"' && p.peek() == '\\' {
 				p.at++
+			} else if p.peek() == quote {
+				break
 			}
 		}
 		p.at++

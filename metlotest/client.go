@@ -1,0 +1,14 @@
+package metlotest
+
+import "github.com/metlo-go/metlo"
+
+// Client is a client of this server, with its key, its collector and an HTTP client that reaches it.
+// The options come after these, so they may replace them. It panics when an option is unusable.
+func (s *Server) Client(opts ...metlo.Option) *metlo.Client {
+	all := append([]metlo.Option{metlo.WithHTTPClient(s.HTTPClient()), metlo.WithCollectorURL(s.CollectorURL)}, opts...)
+	client, err := metlo.NewClient(s.URL, s.APIKey, all...)
+	if err != nil {
+		panic("metlotest: Client: " + err.Error())
+	}
+	return client
+}
