@@ -194,7 +194,7 @@ func (w *walk[T]) rest(n int, got answer) error {
 	if again.total >= 0 && w.offset+again.rows >= again.total {
 		return nil
 	}
-	return w.incomplete(max(again.total, got.total))
+	return w.settle(max(again.total, got.total))
 }
 
 // pages walks by offset, since the server sends no more than size rows at once, until a pass is clean. Only here can
@@ -218,7 +218,7 @@ func (w *walk[T]) pages(size int) error {
 			break
 		}
 	}
-	return w.incomplete(total)
+	return w.settle(total)
 }
 
 // pass walks the list once. It is clean if no item came twice and the total stood still.
@@ -256,8 +256,12 @@ func (w *walk[T]) pass(size int) (clean bool, total int, err error) {
 	}
 }
 
-func (w *walk[T]) incomplete(total int) error {
-	return &IncompleteError{Seen: w.seen.len(), Total: max(total-w.offset, 0), route: w.route}
+// settle ends a walk after which nothing more can be had: an error if the server counts more than it sent.
+func (w *walk[T]) settle(total int) error {
+	if w.seen.len() >= total-w.offset {
+		return nil
+	}
+	return &IncompleteError{Seen: w.seen.len(), Total: total - w.offset, route: w.route}
 }
 
 // get asks for rows and yields those that are new. A response that was cut is asked for again.

@@ -1,0 +1,510 @@
+package metlo_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/metlotest"
+)
+
+// unlimited is for tests that make many requests.
+func unlimited() metlo.Option { return metlo.WithoutRateLimit() }
+
+// inventory is a data set of n endpoints, of which every tenth was never active, so that many rows sort alike.
+func inventory(n int) metlotest.Option {
+	type row map[string]any
+	rows := make([]row, n)
+	for i := range rows {
+		var lastActive any = time.Date(2026, 6, 1, 0, i%60, 0, 0, time.UTC)
+		if i%10 == 0 {
+			lastActive = nil
+		}
+		rows[i] = row{
+			"uuid": endpointID(i + 1), "path": fmt.Sprintf("/v1/items/%d", i), "pathRegex": fmt.Sprintf("^/v1/items/%d(/)*$", i),
+			"createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z", "firstDetected": lastActive,
+			"lastActive": lastActive, "host": "shop.example.com", "numberParams": 0, "method": "GET", "riskScore": "none",
+			"owner": nil, "oldEndpointUuids": []string{}, "isAuthenticatedDetected": true, "isAuthenticatedUserSet": nil,
+			"openapiSpecName": nil, "isGraphQl": false, "hostIps": row{}, "srcIps": row{}, "userSet": false,
+			"fullTraceCaptureEnabled": false, "graphQlMetadata": row{}, "resourcePermissions": []string{},
+			"token_0": "v1", "token_1": "items", "token_2": strconv.Itoa(i), "token_3": nil, "token_4": nil, "token_5": nil,
+			"dataClasses": nil, "isPublic": true,
+		}
+	}
+	return loadJSON(map[string]any{"endpoints": rows})
+}
+
+// backlog is a data set of n open alerts about one endpoint.
+func backlog(n int) metlotest.Option {
+	rows := make([]map[string]any, n)
+	for i := range rows {
+		rows[i] = map[string]any{
+			"uuid": alertID(i + 1), "type": "PII Data Detected", "riskScore": "high", "apiEndpointUuid": endpointID(1),
+			"description": fmt.Sprintf("Finding %d: %s", i, strings.Repeat("x", 200)), "createdAt": "2026-03-01T00:00:00.000Z",
+			"updatedAt": "2026-03-01T00:00:00.000Z", "status": "Open", "resolutionMessage": nil, "context": map[string]any{},
+			"apiEndpoint": map[string]any{
+				"uuid": endpointID(1), "path": "/v1/items/0", "host": "shop.example.com", "method": "GET",
+				"openapiSpecName": nil, "openapiSpec": nil,
+			},
+		}
+	}
+	return func(alerts []map[string]any) metlotest.Option {
+		return loadJSON(map[string]any{"endpoints": []map[string]any{{
+			"uuid": endpointID(1), "path": "/v1/items/0", "pathRegex": "^/v1/items/0(/)*$",
+			"createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z", "firstDetected": nil,
+			"lastActive": nil, "host": "shop.example.com", "numberParams": 0, "method": "GET", "riskScore": "none",
+			"owner": nil, "oldEndpointUuids": []string{}, "isAuthenticatedDetected": true, "isAuthenticatedUserSet": nil,
+			"openapiSpecName": nil, "isGraphQl": false, "hostIps": map[string]int{}, "srcIps": map[string]int{}, "userSet": false,
+			"fullTraceCaptureEnabled": false, "graphQlMetadata": map[string]any{}, "resourcePermissions": []string{},
+			"token_0": "v1", "token_1": "items", "token_2": "0", "token_3": nil, "token_4": nil, "token_5": nil,
+			"dataClasses": nil, "isPublic": true,
+		}}, "alerts": alerts})
+	}(rows)
+}
+
+func alertID(n int) string { return fmt.Sprintf("00000000-0000-4000-b000-%012x", n) }
+
+func loadJSON(v any) metlotest.Option {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return metlotest.Load(bytes.NewReader(data))
+}
+
+// walked counts how often each item of a sequence came.
+func walked[T any](t *testing.T, seq iter.Seq2[T, error], id func(T) string) (map[string]int, error) {
+	t.Helper()
+	seen := map[string]int{}
+	for item, err := range seq {
+		if err != nil {
+			return seen, err
+		}
+		seen[id(item)]++
+	}
+	return seen, nil
+}
+
+func endpointUUID(e metlo.Endpoint) string { return e.UUID }
+func alertUUID(a metlo.Alert) string       { return a.UUID }
+
+func assertOnce(t *testing.T, seen map[string]int, n int) {
+	t.Helper()
+	assert.Len(t, seen, n)
+	for id, times := range seen {
+		assert.Equal(t, 1, times, id)
+	}
+}
+
+// TestAllEndpoints walks 2,000 endpoints on servers of every temper.
+func TestAllEndpoints(t *testing.T) {
+	const n = 2000
+	tests := []struct {
+		name     string
+		temper   func(*metlotest.Server)
+		opts     *metlo.EndpointListOptions
+		want     int
+		requests int // 0 for any number
+		short    bool
+	}{
+		{name: "idle", want: n, requests: 2},
+		{name: "under live traffic", temper: func(s *metlotest.Server) { s.Churn(20) }, want: n, requests: 2},
+		{name: "with a small first page", opts: &metlo.EndpointListOptions{Limit: 10}, want: n, requests: 2},
+		{name: "with a first page that holds all", opts: &metlo.EndpointListOptions{Limit: n + 1}, want: n, requests: 1},
+		{name: "with a first page of exactly all", opts: &metlo.EndpointListOptions{Limit: n}, want: n, requests: 2},
+		{name: "from an offset behind the end", opts: &metlo.EndpointListOptions{Offset: n + 5}, want: 0, requests: 1},
+		{name: "with unknown total", temper: func(s *metlotest.Server) {
+			s.Inject(metlotest.Fault{Path: "/endpoints", UnknownTotal: true})
+		}, want: n, requests: 5},
+		{name: "with the offset ignored", temper: func(s *metlotest.Server) {
+			s.Inject(metlotest.Fault{Path: "/endpoints", IgnoreOffset: true})
+		}, want: n, requests: 2},
+		{name: "with capped pages", temper: func(s *metlotest.Server) {
+			s.Inject(metlotest.Fault{Path: "/endpoints", PageCap: 50})
+		}, want: n, short: true},
+		{name: "with capped pages and live traffic", temper: func(s *metlotest.Server) {
+			s.Inject(metlotest.Fault{Path: "/endpoints", PageCap: 50})
+			s.Churn(20)
+		}, want: n, short: true},
+		{name: "with capped pages and unknown total", temper: func(s *metlotest.Server) {
+			s.Inject(metlotest.Fault{Path: "/endpoints", PageCap: 500, UnknownTotal: true})
+		}, want: n},
+		{name: "with capped pages and the offset ignored", temper: func(s *metlotest.Server) {
+			s.Inject(metlotest.Fault{Path: "/endpoints", PageCap: 50, IgnoreOffset: true})
+		}, want: n, short: true},
+		{name: "with a cut body", temper: func(s *metlotest.Server) {
+			s.Inject(metlotest.Fault{Path: "/endpoints", Cut: 30_000, Times: 1})
+		}, want: n, requests: 3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			srv := metlotest.NewServer(inventory(n))
+			defer srv.Close()
+			if tt.temper != nil {
+				tt.temper(srv)
+			}
+			client := srv.Client(unlimited(), metlo.WithRetry(metlo.RetryPolicy{MinWait: 1, MaxWait: time.Millisecond}))
+			seen, err := walked(t, client.Endpoints.All(t.Context(), tt.opts), endpointUUID)
+			requests := len(srv.Requests())
+			if tt.requests > 0 {
+				assert.Equal(t, tt.requests, requests, "requests")
+			}
+			var incomplete *metlo.IncompleteError
+			if tt.short && errors.As(err, &incomplete) {
+				assert.Equal(t, len(seen), incomplete.Seen)
+				assert.ErrorIs(t, err, metlo.ErrInvalidResponse)
+				assert.Less(t, len(seen), n, "it is not called incomplete when it is complete")
+				assertOnce(t, seen, len(seen))
+				return
+			}
+			require.NoError(t, err)
+			assertOnce(t, seen, tt.want)
+			t.Logf("%d requests", requests)
+		})
+	}
+}
+
+func TestTriageInsideTheLoopReachesEveryAlert(t *testing.T) {
+	const n = 12_000
+	srv := metlotest.NewServer(backlog(n), metlotest.InMemory())
+	defer srv.Close()
+	client := srv.Client(unlimited())
+	opts := &metlo.AlertListOptions{Status: []metlo.AlertStatus{metlo.StatusOpen}}
+	resolved := 0
+	for alert, err := range client.Alerts.All(t.Context(), opts) {
+		require.NoError(t, err)
+		_, err := client.Alerts.Resolve(t.Context(), alert.UUID, "swept")
+		require.NoError(t, err)
+		resolved++
+	}
+	assert.Equal(t, n, resolved)
+	page, err := client.Alerts.List(t.Context(), opts)
+	require.NoError(t, err)
+	assert.Zero(t, page.Total)
+}
+
+func TestACallInsideTheLoopNeedsNoSecondConnection(t *testing.T) {
+	srv := metlotest.NewServer(backlog(150))
+	defer srv.Close()
+	transport := &http.Transport{MaxConnsPerHost: 1}
+	defer transport.CloseIdleConnections()
+	client := srv.Client(unlimited(), metlo.WithHTTPClient(&http.Client{Transport: transport}))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	n := 0
+	for alert, err := range client.Alerts.All(ctx, nil) {
+		require.NoError(t, err)
+		_, err := client.Alerts.Ignore(ctx, alert.UUID)
+		require.NoError(t, err)
+		n++
+	}
+	assert.Equal(t, 150, n)
+}
+
+func TestWalks(t *testing.T) {
+	srv := metlotest.NewServer(inventory(300))
+	defer srv.Close()
+	client := srv.Client(unlimited())
+
+	t.Run("each range is a fresh walk", func(t *testing.T) {
+		seq := client.Endpoints.All(t.Context(), nil)
+		for range 2 {
+			seen, err := walked(t, seq, endpointUUID)
+			require.NoError(t, err)
+			assertOnce(t, seen, 300)
+		}
+	})
+	t.Run("options are copied", func(t *testing.T) {
+		opts := &metlo.EndpointListOptions{Hosts: []string{"shop.example.com"}, Limit: 7}
+		seq := client.Endpoints.All(t.Context(), opts)
+		opts.Hosts[0], opts.Offset = "elsewhere.example.com", 299
+		seen, err := walked(t, seq, endpointUUID)
+		require.NoError(t, err)
+		assertOnce(t, seen, 300)
+	})
+	t.Run("the loop may end early", func(t *testing.T) {
+		before := len(srv.Requests())
+		for e, err := range client.Endpoints.All(t.Context(), nil) {
+			require.NoError(t, err)
+			require.NotEmpty(t, e.UUID)
+			break
+		}
+		assert.Equal(t, before+1, len(srv.Requests()))
+	})
+	t.Run("an offset skips items", func(t *testing.T) {
+		seen, err := walked(t, client.Endpoints.All(t.Context(), &metlo.EndpointListOptions{Offset: 100}), endpointUUID)
+		require.NoError(t, err)
+		assertOnce(t, seen, 200)
+	})
+	t.Run("nothing passes the filter", func(t *testing.T) {
+		items, err := metlo.Collect(client.Endpoints.All(t.Context(), &metlo.EndpointListOptions{Hosts: []string{"none"}}))
+		require.NoError(t, err)
+		assert.NotNil(t, items)
+		assert.Empty(t, items)
+	})
+	t.Run("an error ends the sequence", func(t *testing.T) {
+		srv.Inject(metlotest.Fault{Path: "/endpoints", Status: 500, Body: "down", Times: 1})
+		errs := 0
+		for _, err := range client.Endpoints.All(t.Context(), nil) {
+			require.ErrorIs(t, err, metlo.ErrServer)
+			errs++
+		}
+		assert.Equal(t, 1, errs)
+	})
+	t.Run("a cancelled context ends the sequence", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		n := 0
+		var last error
+		for _, err := range client.Endpoints.All(ctx, nil) {
+			if last = err; err == nil {
+				cancel()
+				n++
+			}
+		}
+		require.ErrorIs(t, last, context.Canceled)
+		assert.Less(t, n, 300)
+		cancel()
+	})
+	t.Run("what came before an error is kept", func(t *testing.T) {
+		srv.Inject(metlotest.Fault{Path: "/endpoints", Times: 1, PageCap: 100})
+		srv.Inject(metlotest.Fault{Path: "/endpoints", Status: 500, Body: "down", Times: 1})
+		items, err := metlo.Collect(client.Endpoints.All(t.Context(), nil))
+		require.ErrorIs(t, err, metlo.ErrServer)
+		assert.Len(t, items, 100)
+	})
+}
+
+// model is a server of rows that are changed between its responses.
+type model struct {
+	rows     []string
+	cap      int // rows of a response at most; 0 for any number
+	total    func(n int) any
+	between  func(m *model)
+	requests int
+	shuffle  bool // rows have no order between pages
+	item     func(id string) string
+}
+
+func (m *model) RoundTrip(r *http.Request) (*http.Response, error) {
+	if m.requests++; m.requests > 1 && m.between != nil {
+		m.between(m)
+	}
+	rows := m.rows
+	if m.shuffle {
+		rows = append([]string(nil), rows...)
+		rand.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	}
+	q := r.URL.Query()
+	limit, err := strconv.Atoi(q.Get("limit"))
+	if err != nil {
+		limit = len(rows)
+	}
+	offset, _ := strconv.Atoi(q.Get("offset"))
+	if m.cap > 0 {
+		limit = min(limit, m.cap)
+	}
+	part := rows[min(offset, len(rows)):min(offset+limit, len(rows))]
+	var b bytes.Buffer
+	b.WriteString("[[")
+	for i, id := range part {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if m.item != nil {
+			b.WriteString(m.item(id))
+		} else {
+			fmt.Fprintf(&b, `{"uuid":%q}`, id)
+		}
+	}
+	b.WriteString("]")
+	if m.total == nil {
+		fmt.Fprintf(&b, ",%d", len(m.rows))
+	} else {
+		fmt.Fprintf(&b, ",%v", m.total(len(m.rows)))
+	}
+	b.WriteString("]")
+	return (&answering{status: 200, body: b.Bytes()}).RoundTrip(r)
+}
+
+func ids(n int) []string {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = alertID(i + 1)
+	}
+	return rows
+}
+
+// TestNothingThatPersistsIsLost deletes and inserts rows between any two responses.
+func TestNothingThatPersistsIsLost(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		n := rng.IntN(800)
+		next := n
+		kept := map[string]bool{}
+		m := &model{rows: ids(n), shuffle: rng.IntN(2) == 0}
+		for _, id := range m.rows {
+			kept[id] = true
+		}
+		m.between = func(m *model) {
+			for range rng.IntN(4) {
+				if len(m.rows) > 0 {
+					i := rng.IntN(len(m.rows))
+					delete(kept, m.rows[i])
+					m.rows = append(m.rows[:i:i], m.rows[i+1:]...)
+				}
+			}
+			for range rng.IntN(4) {
+				next++
+				i := rng.IntN(len(m.rows) + 1)
+				m.rows = append(m.rows[:i:i], append([]string{alertID(next)}, m.rows[i:]...)...)
+			}
+		}
+		client := inProcess(t, m)
+		seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertListOptions{Limit: 1 + rng.IntN(50)}), alertUUID)
+		require.NoError(t, err, "seed %d", seed)
+		for id := range kept {
+			require.Equal(t, 1, seen[id], "seed %d: %s", seed, id)
+		}
+		for id, times := range seen {
+			require.Equal(t, 1, times, "seed %d: %s came twice", seed, id)
+		}
+	}
+}
+
+// TestCappedPagesAreNeverSilentlyShort walks servers that cap their pages and give rows no order between them.
+func TestCappedPagesAreNeverSilentlyShort(t *testing.T) {
+	for seed := range uint64(60) {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		n := 1 + rng.IntN(400)
+		m := &model{rows: ids(n), cap: 1 + rng.IntN(120), shuffle: true}
+		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), nil), alertUUID)
+		assertOnce(t, seen, len(seen))
+		var incomplete *metlo.IncompleteError
+		if errors.As(err, &incomplete) {
+			require.Less(t, len(seen), n)
+			require.Equal(t, len(seen), incomplete.Seen)
+			require.Equal(t, n, incomplete.Total)
+			continue
+		}
+		require.NoError(t, err)
+		require.Len(t, seen, n, "seed %d", seed)
+	}
+}
+
+func TestTotalsThatLie(t *testing.T) {
+	tests := []struct {
+		name  string
+		total any
+		fails bool
+	}{
+		{"too small", 3, false},
+		{"zero", 0, false},
+		{"too large", 5000, true},
+		{"absurd", 1 << 40, true},
+		{"negative", -1, true},
+		{"no number", `"many"`, true},
+		{"null", "null", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := &model{rows: ids(250), total: func(int) any { return tt.total }}
+			seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), nil), alertUUID)
+			assert.Less(t, m.requests, 60)
+			if tt.fails {
+				require.ErrorIs(t, err, metlo.ErrInvalidResponse)
+				return
+			}
+			require.NoError(t, err)
+			assertOnce(t, seen, 250)
+		})
+	}
+}
+
+func TestListsThatAreTooLongForOneResponse(t *testing.T) {
+	t.Run("over the limit of one request", func(t *testing.T) {
+		m := &model{rows: ids(60_000)}
+		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), &metlo.AlertListOptions{Offset: 500}), alertUUID)
+		require.NoError(t, err)
+		assertOnce(t, seen, 59_500)
+		assert.NotContains(t, seen, alertID(500))
+		assert.Equal(t, 2, m.requests, "the second request has neither limit nor offset")
+	})
+	t.Run("over the limit of a JavaScript string", func(t *testing.T) {
+		m := &model{rows: ids(210_000)}
+		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), nil), alertUUID)
+		require.NoError(t, err)
+		assert.Len(t, seen, 210_000)
+		assert.Equal(t, 1+6, m.requests, "pages of 50,000, and an empty one")
+	})
+}
+
+func TestItemsWithoutAnIDAreYieldedAsTheyCome(t *testing.T) {
+	m := &model{rows: ids(3), item: func(string) string { return `{"description":"x"}` }}
+	items, err := metlo.Collect(inProcess(t, m).Alerts.All(t.Context(), nil))
+	require.NoError(t, err)
+	assert.Len(t, items, 3)
+}
+
+// endless is a body that does not end.
+type endless struct {
+	head string
+	item string
+	read int
+	rest []byte
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read == 0 {
+		e.rest = []byte(e.head)
+	}
+	for len(e.rest) < len(p) {
+		e.rest = append(e.rest, e.item...)
+	}
+	n := copy(p, e.rest)
+	e.rest = e.rest[n:]
+	e.read += n
+	return n, nil
+}
+
+func (e *endless) Close() error { return nil }
+
+func TestBodiesThatDoNotEnd(t *testing.T) {
+	tests := []struct {
+		name, head, item string
+		says             string
+	}{
+		{"array of items", `[[{"uuid":"x"}`, `,{"uuid":"` + alertID(1) + `"}`, "does not end"},
+		{"one item", `[[{"description":"`, "xxxxxxxxxxxxxxxx", "larger than"},
+		{"white space", ``, "                ", "larger than"},
+		{"nesting", `[[{"context":`, "[", "depth"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var body *endless
+			client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+				body = &endless{head: tt.head, item: tt.item}
+				return &http.Response{StatusCode: 200, ContentLength: -1, Body: body, Request: r}, nil
+			}), metlo.WithMaxResponseBytes(8<<20))
+			_, err := walked(t, client.Alerts.All(t.Context(), nil), alertUUID)
+			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
+			assert.Contains(t, err.Error(), tt.says)
+			_, err = client.Alerts.List(t.Context(), nil)
+			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
+			assert.LessOrEqual(t, body.read, 10<<20)
+		})
+	}
+}
