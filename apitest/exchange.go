@@ -136,27 +136,15 @@ func (x *exchange) config() map[string]any {
 }
 
 // object gives resp as scripts see it. The body is parsed by the interpreter, which keeps the order of keys.
-func (x *exchange) object(vm *goja.Runtime) (*goja.Object, error) {
+func (x *exchange) object(vm *goja.Runtime, parse func(string) (goja.Value, error)) (*goja.Object, error) {
 	resp := vm.NewObject()
-	v := x.value()
-	if x.isJSON {
-		data, err := parseInto(vm, []byte(strings.ToValidUTF8(x.body, "\ufffd")))
+	for name, v := range x.value() {
+		value, err := scriptValue(vm, parse, v)
+		if name == "data" && x.isJSON {
+			value, err = parse(x.body)
+		}
 		if err != nil {
 			return nil, err
-		}
-		if err := resp.Set("data", data); err != nil {
-			return nil, err
-		}
-		delete(v, "data")
-	}
-	for name, value := range v {
-		switch value.(type) {
-		case map[string]any, []any:
-			parsed, err := parseInto(vm, []byte(jsJSON(value)))
-			if err != nil {
-				return nil, err
-			}
-			value = parsed
 		}
 		if err := resp.Set(name, value); err != nil {
 			return nil, err

@@ -203,41 +203,47 @@ func exportPrimitive(v goja.Value) (any, error) {
 }
 
 func (s scriptScope) install(vm *goja.Runtime) error {
+	parse, err := jsonParser(vm)
+	if err != nil {
+		return err
+	}
 	for name, v := range s.vars {
-		if err := setGlobal(vm, name, v); err != nil {
+		value, err := scriptValue(vm, parse, v)
+		if err != nil {
+			return err
+		}
+		if err := vm.Set(name, value); err != nil {
 			return err
 		}
 	}
 	if s.resp == nil {
 		return nil
 	}
-	resp, err := s.resp.object(vm)
+	resp, err := s.resp.object(vm, parse)
 	if err != nil {
 		return err
 	}
 	return vm.Set("resp", resp)
 }
 
-// setGlobal makes lists and objects real JavaScript values, so that scripts find all their methods.
-func setGlobal(vm *goja.Runtime, name string, v any) error {
-	switch v.(type) {
-	case nil:
-		return vm.Set(name, goja.Undefined())
-	case string, bool, int, float64:
-		return vm.Set(name, v)
-	}
-	parsed, err := parseInto(vm, []byte(jsJSON(v)))
-	if err != nil {
-		return err
-	}
-	return vm.Set(name, parsed)
-}
-
-// parseInto is JSON.parse, which keeps the order of keys.
-func parseInto(vm *goja.Runtime, text []byte) (goja.Value, error) {
+// jsonParser gives JSON.parse of the interpreter, which keeps the order of keys.
+func jsonParser(vm *goja.Runtime) (func(text string) (goja.Value, error), error) {
 	parse, ok := goja.AssertFunction(vm.GlobalObject().Get("JSON").ToObject(vm).Get("parse"))
 	if !ok {
-		return nil, errors.New("script: a variable hides JSON")
+		return nil, errors.New("the interpreter has no JSON.parse")
 	}
-	return parse(goja.Undefined(), vm.ToValue(string(text)))
+	return func(text string) (goja.Value, error) {
+		return parse(goja.Undefined(), vm.ToValue(strings.ToValidUTF8(text, "\ufffd")))
+	}, nil
+}
+
+// scriptValue makes lists and objects real JavaScript values, so that scripts find all their methods.
+func scriptValue(vm *goja.Runtime, parse func(string) (goja.Value, error), v any) (goja.Value, error) {
+	switch v.(type) {
+	case nil:
+		return goja.Undefined(), nil
+	case string, bool, int, float64:
+		return vm.ToValue(v), nil
+	}
+	return parse(jsJSON(v))
 }
