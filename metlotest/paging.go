@@ -14,8 +14,8 @@ func (c *call) page(params *object, limitName, offsetName string, defaultLimit i
 	if f, ok := params.get(offsetName).(float64); ok && !c.fault.IgnoreOffset {
 		offset = toInt(f)
 	}
-	if cap := c.fault.PageCap; cap > 0 && (limit > cap || limit == noLimit) {
-		limit = cap
+	if most := c.fault.PageCap; most > 0 && (limit > most || limit == noLimit) {
+		limit = most
 	}
 	return limit, offset
 }

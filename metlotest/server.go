@@ -124,7 +124,6 @@ func (s *Server) serve(backend, collector net.Listener) {
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handle(service, w, r) }),
 			// Node closes idle connections after 5 s.
 			IdleTimeout: 5 * time.Second,
-			ErrorLog:    nil,
 		}
 		s.servers = append(s.servers, server)
 		s.work.Go(func() {

@@ -171,17 +171,10 @@ func (p *yamlParser) blockScalar(indent int) any {
 		if lead <= indent || lead < own {
 			break
 		}
-		lines = append(lines, line[min(own, len(line))*b2i(line != ""):])
+		lines = append(lines, line[min(max(own, 0), len(line)):])
 		p.at = min(p.at+end+1, len(p.text))
 	}
 	return joinBlock(lines, folded, chomp)
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func joinBlock(lines []string, folded bool, chomp byte) string {
