@@ -1,0 +1,108 @@
+package redislimit
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	maxPerSecond = 1000
+	maxProcesses = 10_000
+
+	wayReserve   = 1.05 // slots of Redis lie this much further apart than the rate asks for
+	shareReserve = 0.9  // of a local share is used, as processes without Redis do not know of each other
+	lookahead    = 250 * time.Millisecond
+)
+
+// Config says what a [Limiter] limits. All fields but Logger are required.
+type Config struct {
+	// Redis says how to connect: to one server, to a Sentinel (MasterName) or to a cluster. It is copied. The limiter
+	// uses a connection of its own, whose pool size, retries and timeouts it sets itself.
+	Redis *redis.UniversalOptions
+
+	// BaseURL is the Metlo instance, as NewClient of package metlo takes it. Limiters of the same instance share one
+	// rate.
+	BaseURL string
+
+	// PerSecond is the rate of the whole fleet in requests per second, 1 to 1000. It must be the same everywhere.
+	PerSecond int
+
+	// WhenAway is [Fail] or [LocalShare].
+	WhenAway Fallback
+
+	// Logger is told when Redis goes away and when it is back. Nil is slog.Default.
+	Logger *slog.Logger
+}
+
+// Fallback says what happens while Redis is away: [Fail] or [LocalShare]. The zero value is neither.
+type Fallback struct {
+	fail      bool
+	processes int
+}
+
+// Fail makes calls fail with [ErrUnavailable] while Redis is away.
+func Fail() Fallback { return Fallback{fail: true} }
+
+// LocalShare lets each process go on at 1/processes of the rate, less 10 %, while Redis is away. Give the highest
+// number of processes that may run at once, 1 to 10000: with more than that the fleet exceeds the rate.
+func LocalShare(processes int) Fallback { return Fallback{processes: processes} }
+
+func (c *Config) check() error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("redislimit: "+format, args...))
+	}
+	if c.Redis == nil || len(c.Redis.Addrs) == 0 {
+		fault("Config.Redis has no address: set &redis.UniversalOptions{Addrs: []string{\"host:6379\"}}")
+	}
+	if _, err := keyOf(c.BaseURL); err != nil {
+		faults = append(faults, err)
+	}
+	if c.PerSecond < 1 || c.PerSecond > maxPerSecond {
+		fault("Config.PerSecond is %d: use 1 to %d requests per second", c.PerSecond, maxPerSecond)
+	}
+	switch away := c.WhenAway; {
+	case away == Fallback{}:
+		fault("Config.WhenAway is not set: use Fail() or LocalShare(processes)")
+	case !away.fail && (away.processes < 1 || away.processes > maxProcesses):
+		fault("LocalShare(%d): use the number of processes that share the rate, 1 to %d", away.processes, maxProcesses)
+	}
+	return errors.Join(faults...)
+}
+
+// interval is the time between two slots of the fleet.
+func (c *Config) interval() time.Duration {
+	return time.Duration(wayReserve * float64(time.Second) / float64(c.PerSecond))
+}
+
+// gap is the time between two slots of this process without Redis, 0 if it has none.
+func (c *Config) gap() time.Duration {
+	if c.WhenAway.fail {
+		return 0
+	}
+	return time.Duration(float64(c.WhenAway.processes) * float64(time.Second) / float64(c.PerSecond) / shareReserve)
+}
+
+// keyOf names the key of an instance: the same for every way to write its base URL.
+func keyOf(baseURL string) (string, error) {
+	u, err := url.Parse(strings.TrimSpace(baseURL))
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+		return "", errors.New("redislimit: Config.BaseURL is not http(s)://host[:port][/prefix]: pass the base URL of the client")
+	}
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	prefix := strings.TrimRight(u.EscapedPath(), "/")
+	prefix = strings.TrimRight(strings.TrimSuffix(prefix, "/api/v1"), "/")
+	return "metlo:" + host + prefix, nil
+}

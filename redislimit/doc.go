@@ -1,0 +1,37 @@
+// Package redislimit keeps one rate limit of the Metlo API for a whole fleet of processes, through Redis.
+//
+// A [Limiter] goes into metlo.WithLimiter:
+//
+//	limiter, err := redislimit.New(redislimit.Config{
+//		Redis:     &redis.UniversalOptions{Addrs: []string{"redis:6379"}},
+//		BaseURL:   "https://metlo.example.com",
+//		PerSecond: 10,
+//		WhenAway:  redislimit.LocalShare(4),
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	defer limiter.Close()
+//	client, err := metlo.NewClient("https://metlo.example.com", key, metlo.WithLimiter(limiter))
+//
+// # How the rate is kept
+//
+// Redis holds one key for each Metlo instance, named after [Config.BaseURL]. The GCRA script of
+// github.com/go-redis/redis_rate gives out slots that lie evenly apart, never several at once. They lie 5 % further
+// apart than the rate asks for, so that a way to the server of uneven length does not put one too many into a second.
+// A process asks for one slot at a time, so a busy process cannot shut out the others.
+//
+// # When Redis is away
+//
+// Redis is away when it gives no answer within half a second, or an error. [Config.WhenAway] then decides. With
+// [Fail], calls fail with [ErrUnavailable]. With [LocalShare], each process goes on by itself at its share of the rate,
+// less 10 %. Either way the change is logged once, as a warning, and the return is logged once, as information. Redis
+// is asked again by itself, at most every half a second while there are calls.
+//
+// A Redis that comes back has often forgotten the key, and other processes may not know yet that it is back. So
+// a process with a local share keeps to it for some seconds more, and takes its slots from Redis at the same time. The
+// same happens after a connection that was lost and made anew, because a restart may be the reason.
+//
+// Two cases are outside of the promise. While only some of the processes cannot reach Redis, these send their shares
+// on top of what the others send. And a process that starts in the seconds after an outage does not know of it.
+package redislimit

@@ -1,0 +1,150 @@
+package redislimit
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+)
+
+func newSource(t *testing.T, options *redis.UniversalOptions, baseURL string) *redisSource {
+	t.Helper()
+	s, err := newRedisSource(&Config{Redis: options, BaseURL: baseURL, PerSecond: 1})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.client.Close()) })
+	return s
+}
+
+func TestRedisGivesOutSlotsOneAfterTheOther(t *testing.T) {
+	server := newRedisServer(t)
+	const baseURL = "https://metlo.example.com"
+	one, two := newSource(t, server.options(), baseURL), newSource(t, server.options(), baseURL)
+
+	first, err := one.ask(t.Context(), 2)
+	require.NoError(t, err)
+	require.True(t, first.granted)
+	require.Less(t, first.wait, time.Millisecond, "the first slot is free")
+
+	second, err := two.ask(t.Context(), 2)
+	require.NoError(t, err)
+	require.True(t, second.granted)
+	require.Greater(t, second.wait, time.Duration(0))
+	require.LessOrEqual(t, second.wait, 1050*time.Millisecond)
+
+	refused, err := one.ask(t.Context(), 0)
+	require.NoError(t, err)
+	require.False(t, refused.granted)
+	require.Greater(t, refused.wait, second.wait, "the free slot comes after the one that was given out")
+	require.Greater(t, refused.retry, time.Duration(0))
+
+	third, err := one.ask(t.Context(), 2)
+	require.NoError(t, err)
+	require.True(t, third.granted, "a refusal takes no slot")
+
+	other, err := newSource(t, server.options(), "https://other.example.com").ask(t.Context(), 0)
+	require.NoError(t, err)
+	require.True(t, other.granted, "another instance has a rate of its own")
+
+	keys, err := server.client().Keys(t.Context(), "*").Result()
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"rate:metlo:metlo.example.com", "rate:metlo:other.example.com"}, keys)
+}
+
+func TestARestartShowsAsARenewedConnection(t *testing.T) {
+	server := newRedisServer(t)
+	s := newSource(t, server.options(), "https://metlo.example.com")
+	for range 3 {
+		a, err := s.ask(t.Context(), 5)
+		require.NoError(t, err)
+		require.False(t, a.renewed)
+	}
+	server.kill()
+	server.start()
+	var a answer
+	require.Eventually(t, func() (ok bool) {
+		var err error
+		a, err = s.ask(t.Context(), 5)
+		return err == nil
+	}, 20*time.Second, time.Millisecond)
+	require.True(t, a.renewed)
+	a, err := s.ask(t.Context(), 5)
+	require.NoError(t, err)
+	require.False(t, a.renewed)
+}
+
+func TestAskEndsWithItsContext(t *testing.T) {
+	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, silent.Close()) })
+	s := newSource(t, &redis.UniversalOptions{Addrs: []string{silent.Addr().String()}}, "https://metlo.example.com")
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = s.ask(ctx, 5)
+	require.Error(t, err)
+}
+
+func TestTheCallersOptionsStayAsTheyAre(t *testing.T) {
+	server := newRedisServer(t)
+	connections := 0
+	options := server.options()
+	options.OnConnect = func(context.Context, *redis.Conn) error { connections++; return nil }
+	s := newSource(t, options, "https://metlo.example.com")
+	_, err := s.ask(t.Context(), 0)
+	require.NoError(t, err)
+	require.Equal(t, 1, connections, "the caller's OnConnect runs")
+	require.Zero(t, options.PoolSize)
+	require.Zero(t, options.MaxRetries)
+}
+
+func TestNewReportsAllFaults(t *testing.T) {
+	redisOptions := &redis.UniversalOptions{Addrs: []string{"127.0.0.1:6379"}}
+	good := Config{Redis: redisOptions, BaseURL: "https://metlo.example.com", PerSecond: 10, WhenAway: Fail(), Logger: slog.Default()}
+	for _, test := range []struct {
+		name   string
+		change func(*Config)
+		want   []string
+	}{
+		{"nothing", func(*Config) {}, nil},
+		{"everything", func(c *Config) { *c = Config{} }, []string{"Config.Redis", "Config.BaseURL", "Config.PerSecond", "Config.WhenAway"}},
+		{"no address", func(c *Config) { c.Redis = &redis.UniversalOptions{} }, []string{"Config.Redis"}},
+		{"no scheme", func(c *Config) { c.BaseURL = "metlo.example.com" }, []string{"Config.BaseURL"}},
+		{"negative rate", func(c *Config) { c.PerSecond = -1 }, []string{"Config.PerSecond is -1"}},
+		{"rate too high", func(c *Config) { c.PerSecond = 1001 }, []string{"Config.PerSecond is 1001"}},
+		{"share of nobody", func(c *Config) { c.WhenAway = LocalShare(-4) }, []string{"LocalShare(-4)"}},
+		{"zero share", func(c *Config) { c.WhenAway = LocalShare(0) }, []string{"Config.WhenAway"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			config := good
+			test.change(&config)
+			l, err := New(config)
+			if test.want == nil {
+				require.NoError(t, err)
+				require.NoError(t, l.Close())
+				return
+			}
+			require.Nil(t, l)
+			for _, part := range test.want {
+				require.ErrorContains(t, err, part)
+			}
+		})
+	}
+}
+
+func TestInstancesShareAKeyHoweverTheirURLIsWritten(t *testing.T) {
+	for _, test := range []struct{ baseURL, want string }{
+		{"https://metlo.example.com", "metlo:metlo.example.com"},
+		{"https://METLO.example.com:443/", "metlo:metlo.example.com"},
+		{" https://metlo.example.com/api/v1/ ", "metlo:metlo.example.com"},
+		{"http://metlo.example.com:80", "metlo:metlo.example.com"},
+		{"http://localhost:8080/prefix/api/v1", "metlo:localhost:8080/prefix"},
+		{"https://user:secret@metlo.example.com?key=secret#secret", "metlo:metlo.example.com"},
+	} {
+		key, err := keyOf(test.baseURL)
+		require.NoError(t, err)
+		require.Equal(t, test.want, key, test.baseURL)
+	}
+}
