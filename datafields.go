@@ -34,6 +34,15 @@ type DataField struct {
 
 func (f *DataField) id() string { return f.UUID }
 
+func (f *DataField) clean() {
+	if string(f.Matches) == "null" {
+		f.Matches = nil
+	}
+	if f.APIEndpoint != nil {
+		f.APIEndpoint.clean()
+	}
+}
+
 // DataPathUpdate is what the change of a path did to the data fields of an endpoint.
 type DataPathUpdate struct {
 	Updated          map[string]DataField `json:"updated"` // by UUID; a field that only moved has no more than UUID and DataPath

@@ -207,6 +207,7 @@ func disguises() []disguise {
 		{"POST", "/spec/new", 500, `\(\d+:\d+\)\n\n +\d+ \|`, ErrBadRequest, "", "spec/index.ts:39"},
 		{"PUT", "/spec/*", 500, `\(\d+:\d+\)\n\n +\d+ \|`, ErrBadRequest, "", "spec/index.ts:124"},
 		{"PUT", "/endpoint/*/graphql-schema", 500, `^Syntax Error: `, ErrBadRequest, "", "endpoints/index.ts:229"},
+		{"GET", "/specs/zip", 500, `^No OpenAPI Specs found\.$`, ErrNotFound, "the instance holds no spec", "spec/index.ts:152"},
 		{"POST", "/spec/new", 400, `^Spec file already exists\.$`, ErrConflict, "", "specs/upload_exists"},
 		{"POST", "/keys/create", 400, `^Can not create key with name `, ErrConflict, "", "keys/create_duplicate"},
 	}
@@ -340,10 +341,15 @@ func redirectMessage(resp *http.Response) string {
 
 // callError is a request that got no answer, or one that is not what the route returns.
 func (c *Client) callError(r *request, status int, body []byte, err error) *Error {
+	var refused *wire.RefusedError
+	if r.private && body != nil && !wire.IsPage(body) {
+		if body = nil; !errors.As(err, &refused) {
+			err = errPrivate
+		}
+	}
 	e := c.newError(r, status, body)
 	e.cause = c.redact.cause(err)
 	e.Message = wire.OneLine(e.cause.Error())
-	var refused *wire.RefusedError
 	switch {
 	case errors.As(err, &refused):
 		e.kind = ErrUnprocessable
@@ -356,6 +362,8 @@ func (c *Client) callError(r *request, status int, body []byte, err error) *Erro
 	}
 	return e
 }
+
+var errPrivate = errors.New("the answer is not what the route returns, and is not shown since it may hold a secret")
 
 func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)

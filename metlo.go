@@ -68,10 +68,18 @@ const Version = "0.1.0"
 // Client talks to one Metlo instance. It is safe for concurrent use, and holds no goroutine.
 type Client struct {
 	Endpoints   *EndpointsService   // the inventory of endpoints
+	Hosts       *HostsService       // the hosts of the inventory
 	DataFields  *DataFieldsService  // what was seen in requests and responses
 	DataClasses *DataClassesService // kinds of sensitive data
+	Detections  *DetectionsService  // what was found lately
 	Alerts      *AlertsService      // findings, and their triage
 	Testing     *TestingService     // what tests are generated from
+	Summary     *SummaryService     // counts of it all
+	Specs       *SpecsService       // OpenAPI documents
+	Keys        *KeysService        // API keys
+	Webhooks    *WebhooksService    // where alerts are posted
+	Settings    *SettingsService    // configuration of the instance
+	Collector   *CollectorService   // where traffic is sent
 
 	base      *url.URL
 	collector *url.URL
@@ -139,10 +147,18 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 	}
 	c.redact = newRedactor(secrets...)
 	c.Endpoints = &EndpointsService{c}
+	c.Hosts = &HostsService{c}
 	c.DataFields = &DataFieldsService{c}
 	c.DataClasses = &DataClassesService{c}
+	c.Detections = &DetectionsService{c}
 	c.Alerts = &AlertsService{c}
 	c.Testing = &TestingService{c}
+	c.Summary = &SummaryService{c}
+	c.Specs = &SpecsService{c}
+	c.Keys = &KeysService{c}
+	c.Webhooks = &WebhooksService{c}
+	c.Settings = &SettingsService{c}
+	c.Collector = &CollectorService{c}
 	return c
 }
 

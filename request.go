@@ -37,6 +37,7 @@ type request struct {
 	stream      func() (io.ReadCloser, error)
 	collector   bool
 	once        bool // not idempotent, whatever its method
+	private     bool // a success holds a secret, of which errors keep nothing
 	fault       error
 }
 
@@ -154,13 +155,17 @@ func (r *request) page(limit, offset int) *request {
 
 // number adds a parameter to the query unless it is zero.
 func (r *request) number(name string, n int) {
-	if n == 0 {
-		return
+	if n != 0 {
+		r.param(name, strconv.Itoa(n))
 	}
+}
+
+// param adds a parameter to the query.
+func (r *request) param(name, value string) {
 	if r.query != "" {
 		r.query += "&"
 	}
-	r.query += name + "=" + strconv.Itoa(n)
+	r.query += name + "=" + url.QueryEscape(value)
 }
 
 // copy lets one description serve several requests.
@@ -352,6 +357,9 @@ func fetch[T any](ctx context.Context, c *Client, r *request) (*T, error) {
 		if item, ok := any(v).(identified); ok && item.id() == "" {
 			return errors.New("the object has no id")
 		}
+		if object, ok := any(v).(checked); ok {
+			return object.check()
+		}
 		return nil
 	})
 	if err != nil {
@@ -393,6 +401,11 @@ func exec(ctx context.Context, c *Client, r *request) error {
 
 // identified is an object with an id.
 type identified interface{ id() string }
+
+// checked is an object whose parts tell whether it is what the route returns.
+type checked interface{ check() error }
+
+var errShape = errors.New("the answer is not what the route returns: is the base URL right, and is the server Metlo's?")
 
 func isNil(v any) bool {
 	if v == nil {

@@ -1,0 +1,112 @@
+package metlo
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+)
+
+// HostsService reads the hosts of the inventory, and deletes them.
+type HostsService struct{ client *Client }
+
+// Host is a host with endpoints.
+type Host struct {
+	Host         string `json:"host"`
+	NumEndpoints int    `json:"numEndpoints"`
+	IsPublic     bool   `json:"isPublic"` // the internet reaches it
+}
+
+func (h *Host) id() string { return h.Host }
+
+// HostGraph says which hosts call which. The open-source server sends an empty one.
+type HostGraph struct {
+	Hosts map[string]json.RawMessage `json:"hosts"` // by name
+	Edges []json.RawMessage          `json:"edges"`
+}
+
+func (g *HostGraph) check() error {
+	if g.Hosts == nil || g.Edges == nil {
+		return errShape
+	}
+	return nil
+}
+
+// HostListOptions filters and orders hosts. Fields that are set apply together.
+type HostListOptions struct {
+	SearchQuery string    `url:"searchQuery,omitempty"` // part of the name, in any case
+	HostType    HostType  `url:"hostType,omitempty"`
+	SortBy      HostSort  `url:"sortBy,omitempty"`    // default numEndpoints
+	SortOrder   SortOrder `url:"sortOrder,omitempty"` // default DESC
+	Limit       int       `url:"-"`                   // items of a page; 0 for the server's default of 10
+	Offset      int       `url:"-"`                   // items to skip
+}
+
+func (s *HostsService) listing(opts *HostListOptions) listing[Host] {
+	var o HostListOptions
+	if opts != nil {
+		o = *opts
+	}
+	base := newRequest(http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset)
+	return listing[Host]{
+		client:  s.client,
+		route:   base.route,
+		ask:     func(limit, offset int) *request { return base.copy().page(limit, offset) },
+		id:      (*Host).id,
+		limit:   o.Limit,
+		offset:  o.Offset,
+		lenient: true, // the server sends numEndpoints as a string
+	}
+}
+
+// List returns one page of hosts, those with the most endpoints first unless the options say otherwise. Hosts that are
+// equal in that have no order, so pages overlap and leave gaps: use [HostsService.All] for a complete list. Its errors
+// are [ErrInvalidArgument] and those of the server.
+//
+// GET /hosts
+func (s *HostsService) List(ctx context.Context, opts *HostListOptions) (*Page[Host], error) {
+	l := s.listing(opts)
+	return l.page(ctx, l.limit)
+}
+
+// All returns an iterator over every host that passes the filter, each once, in few requests. Limit sets only the size
+// of the first one. The sequence ends after the first error; [IncompleteError] says that the server keeps some back.
+//
+// GET /hosts
+func (s *HostsService) All(ctx context.Context, opts *HostListOptions) iter.Seq2[Host, error] {
+	return s.listing(opts).all(ctx)
+}
+
+// Names returns the names of all hosts that have endpoints, in no order.
+//
+// GET /endpoints/hosts
+func (s *HostsService) Names(ctx context.Context) ([]string, error) {
+	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/endpoints/hosts"))
+}
+
+// Graph returns which hosts call which. The open-source server always sends an empty graph.
+//
+// GET /hosts-graph
+func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
+	return fetch[HostGraph](ctx, s.client, newRequest(http.MethodGet, "/hosts-graph"))
+}
+
+// Delete deletes hosts with all their endpoints, the alerts, data fields and traces of these, their GraphQL schemas and
+// the specs that Metlo generated from their traffic. Hosts that do not exist are ignored. Without a host it returns
+// [ErrInvalidArgument].
+//
+// DELETE /hosts
+func (s *HostsService) Delete(ctx context.Context, hosts ...string) error {
+	r := newRequest(http.MethodDelete, "/hosts")
+	if len(hosts) == 0 {
+		r.fail("no host is given: name at least one")
+	}
+	for i, host := range hosts {
+		if host == "" {
+			r.fail("host %d is empty: use one of Hosts.Names", i)
+		}
+	}
+	return exec(ctx, s.client, r.encode(struct {
+		Hosts []string `json:"hosts"`
+	}{hosts}))
+}

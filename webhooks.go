@@ -1,0 +1,157 @@
+package metlo
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// WebhooksService keeps the addresses to which Metlo posts new alerts.
+type WebhooksService struct{ client *Client }
+
+// Webhook is an address to which Metlo posts new alerts.
+type Webhook struct {
+	UUID       string       `json:"uuid"`
+	CreatedAt  time.Time    `json:"createdAt"`
+	URL        string       `json:"url"`
+	MaxRetries int          `json:"maxRetries"` // after a status of 500 or more, 500 ms apart; always 3
+	AlertTypes []AlertType  `json:"alertTypes"` // of which alerts are posted; empty for all
+	Hosts      []string     `json:"hosts"`      // of whose endpoints alerts are posted; empty for all
+	Runs       []WebhookRun `json:"runs"`       // the last 10
+}
+
+// WebhookRun is one delivery of an alert.
+type WebhookRun struct {
+	OK      bool            `json:"ok"`
+	Msg     json.RawMessage `json:"msg"` // an empty JSON string if OK; else an error's text or the receiver's answer
+	Payload WebhookEvent    `json:"payload"`
+}
+
+// WebhookEvent is what Metlo posts.
+type WebhookEvent struct {
+	Alert WebhookAlert `json:"alert"`
+	Meta  WebhookMeta  `json:"meta"`
+}
+
+// WebhookAlert is a new alert with its endpoint.
+type WebhookAlert struct {
+	UUID              string          `json:"uuid"`
+	Type              AlertType       `json:"type"`
+	RiskScore         RiskScore       `json:"riskScore"`
+	APIEndpointUUID   string          `json:"apiEndpointUuid"`
+	Description       string          `json:"description"`
+	CreatedAt         time.Time       `json:"createdAt"`
+	UpdatedAt         time.Time       `json:"updatedAt"`
+	Status            AlertStatus     `json:"status"`
+	ResolutionMessage string          `json:"resolutionMessage"`
+	Context           json.RawMessage `json:"context"` // an object that depends on the type: trace, pathPointer, pathTokenIdx
+	APIEndpoint       WebhookEndpoint `json:"apiEndpoint"`
+}
+
+// WebhookEndpoint is the endpoint that an alert is about, as it was when the alert was raised.
+type WebhookEndpoint struct {
+	Endpoint
+
+	DataFields []DataField `json:"dataFields"`
+}
+
+// WebhookMeta counts endpoints of the alert's host.
+type WebhookMeta struct {
+	Host                    string `json:"host"`
+	TotalEndpoints          int    `json:"totalEndpoints"`
+	TotalSensitiveEndpoints int    `json:"totalSensitiveEndpoints"` // with a risk score above none
+}
+
+// WebhookSettings says what is posted where.
+type WebhookSettings struct {
+	URL        string      // http(s), absolute
+	AlertTypes []AlertType // of which alerts are posted; none for all
+	Hosts      []string    // of whose endpoints alerts are posted; none for all
+}
+
+// List returns all webhooks, newest first.
+//
+// GET /webhooks
+func (s *WebhooksService) List(ctx context.Context) ([]Webhook, error) {
+	return fetchAll[Webhook](ctx, s.client, newRequest(http.MethodGet, "/webhooks"))
+}
+
+// Create adds a webhook and returns it. Metlo posts each new alert that passes, waits 250 ms for an answer, and retries
+// after a status of 500 or more. A URL that is not an absolute http(s) URL is [ErrInvalidArgument].
+//
+// POST /webhook
+func (s *WebhooksService) Create(ctx context.Context, settings *WebhookSettings) (*Webhook, error) {
+	r := newRequest(http.MethodPost, "/webhook").webhook(settings)
+	webhooks, err := fetchAll[Webhook](ctx, s.client, r)
+	if err != nil {
+		return nil, err
+	}
+	var created *Webhook
+	for i := range webhooks {
+		w := &webhooks[i]
+		if settings.match(w) && (created == nil || w.CreatedAt.After(created.CreatedAt)) {
+			created = w
+		}
+	}
+	if created == nil {
+		return nil, s.client.callError(r, http.StatusOK, nil, errShape)
+	}
+	return created, nil
+}
+
+// Update replaces everything that a webhook's settings say, and returns the webhook. The server is stricter with the
+// URL than when it creates a webhook: one on localhost, or without a top-level domain of 2 to 6 letters, is
+// [ErrBadRequest]. Without such a webhook it returns [ErrNotFound].
+//
+// PUT /webhook/:uuid
+func (s *WebhooksService) Update(ctx context.Context, id string, settings *WebhookSettings) (*Webhook, error) {
+	r := newRequest(http.MethodPut, "/webhook/{uuid}", id).webhook(settings)
+	webhooks, err := fetchAll[Webhook](ctx, s.client, r)
+	if err != nil {
+		return nil, err
+	}
+	for i := range webhooks {
+		if strings.EqualFold(webhooks[i].UUID, id) {
+			return &webhooks[i], nil
+		}
+	}
+	e := s.client.newError(r, http.StatusOK, nil)
+	e.kind, e.Message = ErrNotFound, "no webhook has this id"
+	return nil, e
+}
+
+// Delete deletes a webhook with the record of its deliveries. The server reports success for a webhook that does not
+// exist too.
+//
+// DELETE /webhook/:uuid
+func (s *WebhooksService) Delete(ctx context.Context, id string) error {
+	_, err := fetchAll[Webhook](ctx, s.client, newRequest(http.MethodDelete, "/webhook/{uuid}", id))
+	return err
+}
+
+// webhook sets the body to settings. The server wants both lists, also if they are empty.
+func (r *request) webhook(settings *WebhookSettings) *request {
+	if settings == nil {
+		r.fail("the settings are nil: name the URL")
+		return r
+	}
+	// The URL is not repeated in the error, since it may hold a token.
+	if u, err := url.Parse(settings.URL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+		r.fail("URL is no absolute http(s) URL: use one such as https://hooks.example.com/metlo")
+	}
+	return r.encode(struct {
+		URL        string      `json:"url"`
+		AlertTypes []AlertType `json:"alertTypes"`
+		Hosts      []string    `json:"hosts"`
+	}{settings.URL, settings.AlertTypes, settings.Hosts})
+}
+
+// match reports whether w says what s says.
+func (s *WebhookSettings) match(w *Webhook) bool {
+	return w.URL == s.URL && slices.Equal(w.Hosts, s.Hosts) &&
+		slices.EqualFunc(w.AlertTypes, s.AlertTypes, func(a, b AlertType) bool { return a.String() == b.String() })
+}
