@@ -1,0 +1,111 @@
+package metlo
+
+import (
+	"encoding/json"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestDisguises ties each row of the table to what proves it: a recording, whose answer it must match, or for answers
+// that were not recorded the text that the server's source holds.
+func TestDisguises(t *testing.T) {
+	fromSource := map[string]string{ // by method and route
+		"GET /endpoint/*/usage":           "Error: Endpoint does not exist.",
+		"PUT /data-field/*/update-entity": "OK",
+		"PUT /spec/*400":                  "Spec file does not exist, cannot update.",
+		"POST /spec/new":                  "unexpected end of the stream within a flow collection (2:1)\n\n 1 | a: [1,\n 2 | \n-----^",
+		"PUT /spec/*500":                  "bad indentation (1:2)\n\n 1 | a\n-----^",
+		"PUT /endpoint/*/graphql-schema":  "Syntax Error: Expected Name, found \"}\".",
+		"GET /specs/zip":                  "No OpenAPI Specs found.",
+	}
+	for _, d := range disguises() {
+		t.Run(d.method+d.route+d.proof, func(t *testing.T) {
+			if section, name, ok := strings.Cut(d.proof, "/"); ok && !strings.Contains(name, ".ts") {
+				rec := recorded(t, section, name)
+				got, ok := unmask(rec.method, rec.path, rec.status, rec.body)
+				require.True(t, ok)
+				assert.Equal(t, d, got)
+				_, ok = unmask(rec.method, rec.path, rec.status, append([]byte("a longer text: "), rec.body...))
+				assert.False(t, ok && strings.HasPrefix(d.body, "^"), "the pattern is anchored")
+				return
+			}
+			text, ok := fromSource[d.method+" "+d.route]
+			if !ok {
+				text, ok = fromSource[d.method+" "+d.route+map[int]string{400: "400", 500: "500"}[d.status]]
+			}
+			require.True(t, ok, "a row needs a recording, or the text from the source here")
+			got, ok := unmask(d.method, strings.ReplaceAll(d.route, "*", "x"), d.status, []byte(text))
+			require.True(t, ok)
+			assert.Equal(t, d, got)
+		})
+	}
+}
+
+// TestDisguisesAreFew lists every recorded answer that means something else than its status says: no other may match.
+func TestDisguisesAreFew(t *testing.T) {
+	want := map[string]error{
+		"alerts/update_not_uuid": ErrBadRequest, "alerts/batch_none_match": ErrNoMatch,
+		"data_fields/update_classes_missing": ErrNotFound, "data_fields/delete_missing": ErrNotFound,
+		"endpoints/get_missing": ErrNotFound, "keys/create_duplicate": ErrConflict, "keys/create_no_name": ErrConflict,
+		"settings/config_put_bad_yaml": ErrBadRequest, "specs/upload_exists": ErrConflict, "specs/get_missing": ErrNotFound,
+	}
+	files, err := filepath.Glob("testdata/recordings/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		section := strings.TrimSuffix(filepath.Base(file), ".json")
+		for name, rec := range allRecorded(t, section) {
+			id := section + "/" + name
+			d, ok := unmask(rec.method, rec.path, rec.status, rec.body)
+			if kind, expected := want[id]; expected {
+				assert.True(t, ok, id)
+				assert.Equal(t, kind, d.kind, id)
+				continue
+			}
+			assert.False(t, ok, "%s is no disguise", id)
+		}
+	}
+}
+
+type exchanged struct {
+	method, path string
+	status       int
+	body         []byte
+}
+
+func recorded(t *testing.T, section, name string) exchanged {
+	t.Helper()
+	rec, ok := allRecorded(t, section)[name]
+	require.True(t, ok, "no recording %s/%s", section, name)
+	return rec
+}
+
+func allRecorded(t *testing.T, section string) map[string]exchanged {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "recordings", section+".json"))
+	require.NoError(t, err)
+	var list []struct {
+		Name     string
+		Request  struct{ Method, Path string }
+		Response struct {
+			Status int
+			Body   string
+		}
+	}
+	require.NoError(t, json.Unmarshal(data, &list))
+	all := map[string]exchanged{}
+	for _, rec := range list {
+		target, err := url.Parse(rec.Request.Path)
+		require.NoError(t, err)
+		all[rec.Name] = exchanged{
+			rec.Request.Method, strings.TrimPrefix(target.EscapedPath(), "/api/v1"), rec.Response.Status, []byte(rec.Response.Body),
+		}
+	}
+	return all
+}

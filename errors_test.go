@@ -1,0 +1,221 @@
+package metlo_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo"
+)
+
+// failing answers every request with a status and a body.
+func failing(status int, body string, header http.Header) roundTrip {
+	return func(r *http.Request) (*http.Response, error) {
+		return (&answering{status: status, body: []byte(body), header: header}).RoundTrip(r)
+	}
+}
+
+func TestStatusesBecomeSentinels(t *testing.T) {
+	tests := map[int]error{
+		400: metlo.ErrBadRequest, 401: metlo.ErrUnauthorized, 403: metlo.ErrForbidden, 404: metlo.ErrNotFound,
+		405: metlo.ErrBadRequest, 409: metlo.ErrConflict, 413: metlo.ErrTooLarge, 414: metlo.ErrTooLarge,
+		422: metlo.ErrUnprocessable, 429: metlo.ErrRateLimited, 431: metlo.ErrTooLarge, 418: metlo.ErrBadRequest,
+		500: metlo.ErrServer, 501: metlo.ErrServer, 502: metlo.ErrServer, 503: metlo.ErrServer, 504: metlo.ErrServer,
+		304: metlo.ErrInvalidResponse,
+	}
+	for status, want := range tests {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			_, err := inProcess(t, failing(status, "", nil), metlo.WithoutRetry()).DataClasses.List(t.Context())
+			require.ErrorIs(t, err, want)
+			assert.Equal(t, 1, countSentinels(err))
+			var e *metlo.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, status, e.StatusCode)
+			assert.NotEmpty(t, e.Message, "an empty body gets the status's text")
+		})
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	page := func(text string) string {
+		return "<!DOCTYPE html>\n<html><head><title>Error</title></head><body><pre>" + text + "</pre></body></html>"
+	}
+	tests := []struct{ name, body, want string }{
+		{"bare text", "Endpoint does not exist.", "Endpoint does not exist."},
+		{"JSON string", `"Endpoint does not exist."`, "Endpoint does not exist."},
+		{"JSON object", `{"message":"no"}`, "no"},
+		{"Express page", page("SyntaxError: Expected &#39;}&#39;<br> &nbsp; at parse"), "SyntaxError: Expected '}'"},
+		{"proxy's page", "<html><head><title>404 Not Here</title></head><body><center>nginx</center></body></html>", "404 Not Here"},
+		{"page without a title", "<html><body>hello</body></html>", "an HTML page"},
+		{"several lines", "one\r\n\ttwo\x00\x1b[31mthree", "one two [31mthree"},
+		{"nothing", "", "Not Found"},
+		{"invalid UTF-8", "caf\xe9", "caf\uFFFD"},
+		{"too long", strings.Repeat("x", 2000), strings.Repeat("x", 512) + "…"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := inProcess(t, failing(404, tt.body, nil)).DataClasses.List(t.Context())
+			assert.EqualError(t, err, "metlo: GET /api/v1/data-class: not found: "+tt.want+" (HTTP 404)")
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+				assert.Equal(t, err.Error(), fmt.Sprintf(verb, err), verb)
+			}
+		})
+	}
+}
+
+func TestValidationError(t *testing.T) {
+	tests := []struct {
+		section, name string
+		want          metlo.Issue
+	}{
+		{"endpoints", "list_filter_documented_enum_name", metlo.Issue{
+			Path: "riskScores.0", Code: "invalid_enum_value", Received: "HIGH", Options: []string{"none", "low", "medium", "high"},
+			Message: "Invalid enum value. Expected 'none' | 'low' | 'medium' | 'high', received 'HIGH'",
+		}},
+		{"endpoints", "list_filter_no_brackets_single", metlo.Issue{
+			Path: "riskScores", Code: "invalid_type", Expected: "array", Received: "string", Message: "Expected array, received string",
+		}},
+		{"endpoints", "list_limit_negative", metlo.Issue{
+			Path: "limit", Code: "invalid_union", Expected: "number", Received: "string", Message: "Invalid",
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			rec := recordingNamed(t, tt.section, tt.name)
+			err := inProcess(t, &answerer{rec: rec}).Call(t.Context(), "GET", "/endpoints", nil, nil, nil)
+			var v *metlo.ValidationError
+			require.ErrorAs(t, err, &v)
+			assert.Equal(t, []metlo.Issue{tt.want}, v.Issues)
+			require.ErrorIs(t, err, metlo.ErrBadRequest)
+			var e *metlo.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, 400, e.StatusCode)
+		})
+	}
+}
+
+func TestSyntaxError(t *testing.T) {
+	rec := recordingNamed(t, "testing", "config_put_syntax_error")
+	err := inProcess(t, &answerer{rec: rec}).Testing.UpdateConfig(t.Context(), "RESOURCES\n  ???")
+	var s *metlo.SyntaxError
+	require.ErrorAs(t, err, &s)
+	assert.Equal(t, [4]int{1, 1, 1, 2}, [4]int{s.StartLine, s.StartColumn, s.EndLine, s.EndColumn})
+	require.ErrorIs(t, err, metlo.ErrBadRequest)
+	assert.Contains(t, err.Error(), `line 1, column 1: Expected "#", "actor", "has_permission", "host", or "resource" but "R" found.`)
+}
+
+func TestAnswersThatAreNotWhatTheRouteReturns(t *testing.T) {
+	const login = "<!doctype html><html><head><title>Sign in</title></head></html>"
+	get := func(t *testing.T, c *metlo.Client) error {
+		_, err := c.Endpoints.Get(t.Context(), endpointID(1))
+		return err
+	}
+	list := func(t *testing.T, c *metlo.Client) error {
+		_, err := c.Endpoints.List(t.Context(), nil)
+		return err
+	}
+	walk := func(t *testing.T, c *metlo.Client) error {
+		_, err := metlo.Collect(c.Endpoints.All(t.Context(), nil))
+		return err
+	}
+	write := func(t *testing.T, c *metlo.Client) error { return c.Endpoints.Delete(t.Context(), endpointID(1)) }
+	calls := map[string]func(*testing.T, *metlo.Client) error{"get": get, "list": list, "walk": walk, "write": write}
+	tests := []struct {
+		name, body string
+		calls      string
+		says       string
+	}{
+		{"login page", login, "get list walk write", "login proxy"},
+		{"empty", "", "get list walk write", ""},
+		{"white space", " \n ", "get list walk write", ""},
+		{"null", "null", "get write", ""},
+		{"object without an id", `{"error":"sign in"}`, "get", "no id"},
+		{"another object", `{"error":"sign in"}`, "list walk write", ""},
+		{"half a tuple", `[[{"uuid":"x"}]]`, "list walk", "total"},
+		{"tuple of three", `[[],1,2]`, "list walk", ""},
+		{"two lists", `[[],1][]`, "list walk", "more text"},
+		{"cut tuple", `[[{"uuid":"x"},`, "list walk", "cut short"},
+		{"cut object", `{"uuid":`, "get", "cut short"},
+		{"text", "OK", "get list walk", ""},
+		{"number", "42", "get list walk write", ""},
+		{"list for an object", "[]", "get write", ""},
+		{"number that is none", `{"uuid":"x","numberParams":"many"}`, "get", "integer"},
+		{"number out of range", `{"uuid":"x","numberParams":99999999999999999999}`, "get", ""},
+		{"time that is none", `{"uuid":"x","createdAt":"yesterday"}`, "get", ""},
+	}
+	for _, tt := range tests {
+		for name := range strings.FieldsSeq(tt.calls) {
+			t.Run(tt.name+" for "+name, func(t *testing.T) {
+				err := calls[name](t, inProcess(t, failing(200, tt.body, nil), metlo.WithoutRetry()))
+				require.ErrorIs(t, err, metlo.ErrInvalidResponse)
+				assert.Equal(t, 1, countSentinels(err))
+				assert.Contains(t, err.Error(), tt.says)
+				var e *metlo.Error
+				require.ErrorAs(t, err, &e)
+				assert.Equal(t, 200, e.StatusCode)
+			})
+		}
+	}
+}
+
+func TestAttackTrafficIsNoInvalidResponse(t *testing.T) {
+	body := "{\"uuid\":\"x\",\"path\":\"/\xff\xfe\",\"path\":\"/again\",\"host\":\"\\ud800\"}"
+	e, err := inProcess(t, failing(200, body, nil)).Endpoints.Get(t.Context(), endpointID(1))
+	require.NoError(t, err)
+	assert.Equal(t, "/again", e.Path)
+}
+
+func TestRedirectsThatAreNotFollowed(t *testing.T) {
+	tests := []struct {
+		name, location string
+		says           string
+		hides          string
+	}{
+		{"another host", "https://other.example.com/api/v1/endpoint/x?token=s3cret", "redirects to https://other.example.com: set that as base URL", "s3cret"},
+		{"another port", "https://metlo.example.com:8443/x", "redirects to https://metlo.example.com:8443", ""},
+		{"plain http", "http://metlo.example.com/x", "redirects to http://metlo.example.com", ""},
+		{"itself", "/elsewhere", "redirects within itself", ""},
+		{"nowhere", "", "without saying where", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			sent := 0
+			header := http.Header{}
+			if tt.location != "" {
+				header.Set("Location", tt.location)
+			}
+			client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+				sent++
+				assert.Equal(t, http.MethodPut, r.Method)
+				return (&answering{status: 302, header: header}).RoundTrip(r)
+			}))
+			err := client.Endpoints.SetFullTraceCapture(t.Context(), endpointID(1), true)
+			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
+			assert.Contains(t, err.Error(), tt.says)
+			if tt.hides != "" {
+				assert.NotContains(t, fmt.Sprintf("%+v", err), tt.hides)
+			}
+			assert.Equal(t, 1, sent)
+			var e *metlo.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, 302, e.StatusCode)
+		})
+	}
+}
+
+func TestAConnectionErrorHasNoStatus(t *testing.T) {
+	broken := errors.New("no route to host")
+	_, err := inProcess(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, broken })).Alerts.Get(t.Context(), someAlert)
+	require.ErrorIs(t, err, broken)
+	var e *metlo.Error
+	require.ErrorAs(t, err, &e)
+	assert.Zero(t, e.StatusCode)
+	assert.Zero(t, countSentinels(err))
+	assert.EqualError(t, err, "metlo: GET /api/v1/alerts: no route to host")
+	assert.Len(t, e.Attempts, 1)
+}
