@@ -217,7 +217,7 @@ func checkNames(list []KeyValue, path string, fail func(path, format string, arg
 
 func (s *Step) validate(path string, fail func(path, format string, args ...any)) {
 	if !slices.Contains(restMethods, string(s.Request.Method)) {
-		fail(path+".request.method", "%q is not one of %s", s.Request.Method, strings.Join(restMethods, ", "))
+		fail(path+".request.method", "%q is not one of %s", string(s.Request.Method), strings.Join(restMethods, ", "))
 	}
 	if s.Request.URL == "" {
 		fail(path+".request.url", "is empty")

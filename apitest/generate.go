@@ -103,7 +103,7 @@ func checkEndpoint(e *metlo.TestEndpoint) error {
 	case !strings.HasPrefix(e.Path, "/"):
 		return fmt.Errorf("the endpoint's path %q does not start with /", e.Path)
 	case !slices.Contains(restMethods, string(e.Method)):
-		return fmt.Errorf("the endpoint's method %q is not one of %s", e.Method, strings.Join(restMethods, ", "))
+		return fmt.Errorf("the endpoint's method %q is not one of %s", string(e.Method), strings.Join(restMethods, ", "))
 	}
 	return nil
 }

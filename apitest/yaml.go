@@ -113,8 +113,9 @@ func (d *yamlDecoder) config(n ast.Node) *Config {
 }
 
 func (d *yamlDecoder) id(n ast.Node) string {
+	before := len(d.errs)
 	id := d.text(n, "id")
-	if msg := checkID(id); msg != "" {
+	if msg := checkID(id); msg != "" && len(d.errs) == before {
 		d.fail(n, "id", "%s", msg)
 	}
 	return id
@@ -165,7 +166,7 @@ func (d *yamlDecoder) step(n ast.Node, path string) Step {
 	var s Step
 	d.mapping(n, path, "request", fields{
 		"request": func(n ast.Node) { s.Request = d.request(n, path+".request") },
-		"payload": func(n ast.Node) { s.Payload = list(d, n, path+".payload", d.payload) },
+		"payload": func(n ast.Node) { s.Payload = d.payloads(n, path+".payload") },
 		"extract": func(n ast.Node) { s.Extract = list(d, n, path+".extract", d.extractor) },
 		"assert":  func(n ast.Node) { s.Assert = list(d, n, path+".assert", d.assertion) },
 	})
@@ -196,13 +197,22 @@ func (d *yamlDecoder) extractor(n ast.Node, path string) Extractor {
 	return e
 }
 
-func (d *yamlDecoder) payload(n ast.Node, path string) Payload {
-	var p Payload
-	d.mapping(n, path, "key value", fields{
-		"key":   func(n ast.Node) { p.Key = d.name(n, path+".key") },
-		"value": func(n ast.Node) { p.Value = d.name(n, path+".value") },
+func (d *yamlDecoder) payloads(n ast.Node, path string) []Payload {
+	used := map[string]bool{}
+	return list(d, n, path, func(n ast.Node, path string) Payload {
+		var p Payload
+		d.mapping(n, path, "key value", fields{
+			"key": func(n ast.Node) {
+				p.Key = d.name(n, path+".key")
+				if used[p.Key] {
+					d.fail(n, path+".key", "%q is used twice in this step", p.Key)
+				}
+				used[p.Key] = true
+			},
+			"value": func(n ast.Node) { p.Value = d.name(n, path+".value") },
+		})
+		return p
 	})
-	return p
 }
 
 func (d *yamlDecoder) assertion(n ast.Node, path string) Assertion {

@@ -25,7 +25,8 @@ func yamlStyled(s string, level int) string {
 	if s == "" {
 		return "''"
 	}
-	if strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && !yamlPrintable(r) }) {
+	odd := strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && !yamlPrintable(r) })
+	if odd || s == "\n" || strings.HasSuffix(s, "\n\n") {
 		return yamlDoubleQuoted(s)
 	}
 	width := max(40, 80-2*level)
@@ -91,10 +92,7 @@ func yamlBlock(s, body string, level int) string {
 	if strings.HasPrefix(strings.TrimLeft(s, "\n"), " ") {
 		header = "2"
 	}
-	switch {
-	case s == "\n" || strings.HasSuffix(s, "\n\n"):
-		header += "+"
-	case !strings.HasSuffix(s, "\n"):
+	if !strings.HasSuffix(s, "\n") {
 		header += "-"
 	}
 	var b strings.Builder
