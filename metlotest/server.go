@@ -17,6 +17,8 @@ const (
 	memoryBackend   = "127.0.0.1:8080"
 	memoryCollector = "127.0.0.1:8081"
 	bodyCap         = 600 << 20
+	// headerCap is Node's --max-http-header-size: request line and headers together.
+	headerCap = 16 << 10
 )
 
 // Server is a Metlo management backend and collector. Its methods may be called at any time and
@@ -212,10 +214,24 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 		panic(http.ErrAbortHandler)
 	}
 	res := fault.replacement()
-	if fault.Status == 0 {
+	switch {
+	case fault.Status != 0:
+	case headerSize(r) > headerCap:
+		res = response{status: http.StatusRequestHeaderFieldsTooLarge, header: http.Header{"Connection": {"close"}}}
+	default:
 		res = s.answer(service, r, body, fault)
 	}
 	write(w, r, res, fault)
+}
+
+func headerSize(r *http.Request) int {
+	size := len(r.Method) + len(r.RequestURI) + len(r.Proto) + len(r.Host)
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value) + len(": \r\n")
+		}
+	}
+	return size
 }
 
 func (s *Server) wait(ctx context.Context, d time.Duration) bool {

@@ -83,6 +83,13 @@ func TestBodyLimits(t *testing.T) {
 	assert.Equal(t, 413, w.log("/api/v1/log-request/single", body(2<<20+1)).status, "the size is checked before the key")
 }
 
+func TestHeaderLimit(t *testing.T) {
+	w := start(t)
+	got := w.get("/endpoints?searchQuery=" + strings.Repeat("x", 16<<10))
+	assert.Equal(t, answer{431, "", nil}, bare(got))
+	assert.Equal(t, 200, w.get("/endpoints?searchQuery="+strings.Repeat("x", 15<<10)).status)
+}
+
 func TestErrorPages(t *testing.T) {
 	w := start(t)
 	tests := []struct {
