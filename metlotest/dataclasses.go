@@ -1,8 +1,11 @@
 package metlotest
 
 import (
+	"math"
+	"net"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,19 +22,38 @@ type dataClass struct {
 
 func builtinClasses() []dataClass {
 	return []dataClass{
-		{className: "Email", severity: "medium", configKey: "EMAIL", value: `(?i)[a-z0-9!#$%&'*+/=?^_{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_{|}~-]+)*@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]*[a-z0-9])?`},
+		{className: "Email", severity: "medium", configKey: "EMAIL", value: `[^\s@<>"]+@[\w-]+(?:\.[\w-]+)+`},
 		{className: "Credit Card Number", severity: "high", shortName: "CCN", configKey: "CREDIT_CARD", value: `\d(?:[ -]?\d){12,18}`, valid: luhn},
 		{className: "Social Security Number", severity: "high", shortName: "SSN", configKey: "SSN", value: `\d{3}[- ]\d{2}[- ]\d{4}`, valid: plausibleSSN},
 		{className: "Phone Number", severity: "medium", shortName: "Phone Num", configKey: "PHONE_NUMBER", value: `(?:\+?\d{1,3}[-. ]?)?\(?\d{3}\)?[-. ]\d{3}[-. ]?\d{4}|\+\d{10,14}`},
-		{className: "IP Address", severity: "low", shortName: "IP", configKey: "IP_ADDRESS", value: `(?:(?:25[0-5]|2[0-4]\d|[01]?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|[01]?\d?\d)`},
-		{className: "Geographic Coordinates", severity: "medium", shortName: "Coordinates", configKey: "COORDINATE", value: `[-+]?(?:[1-8]?\d(?:\.\d+)?|90(?:\.0+)?)\s*,\s*[-+]?(?:180(?:\.0+)?|(?:1[0-7]\d|[1-9]?\d)(?:\.\d+)?)`},
+		{className: "IP Address", severity: "low", shortName: "IP", configKey: "IP_ADDRESS", value: `\d{1,3}(?:\.\d{1,3}){3}`, valid: isIP},
+		{className: "Geographic Coordinates", severity: "medium", shortName: "Coordinates", configKey: "COORDINATE", value: `[-+]?\d{1,2}\.\d+ *, *[-+]?\d{1,3}\.\d+`, valid: onEarth},
 		{className: "Vehicle Identification Number", severity: "low", shortName: "VIN", configKey: "VIN", value: `[A-HJ-NPR-Z0-9]{17}`, valid: lettersAndDigits},
 		{className: "Address", severity: "medium", configKey: "ADDRESS", value: `\d{1,4} [\w ]{1,50}\b(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Highway|Hwy|Way|Place|Pl)\b\.?.*`},
-		{className: "Date of Birth", severity: "medium", shortName: "DOB", configKey: "DOB", value: `(?:19|20)\d{2}[-/.](?:0[1-9]|1[012])[-/.](?:0[1-9]|[12]\d|3[01])|(?:0[1-9]|[12]\d|3[01])[-/.](?:0[1-9]|[12]\d|3[01])[-/.](?:19|20)\d{2}`, key: `(?i)dob|birth`},
+		{className: "Date of Birth", severity: "medium", shortName: "DOB", configKey: "DOB", value: `\d{4}[-/.]\d\d[-/.]\d\d|\d\d[-/.]\d\d[-/.]\d{4}`, key: `(?i)dob|birth`, valid: isDate},
 		{className: "Driver License Number", severity: "medium", shortName: "DL", configKey: "DL_NUMBER", value: `[A-Za-z]{0,3}[- ]?\d[\d -]{5,14}`, key: `(?i)licen[cs]e`},
 		{className: "Aadhar Number", severity: "high", shortName: "Aadhar", configKey: "AADHAR_NUMBER", value: `[2-9]\d{3} \d{4} \d{4}`},
 		{className: "Brazil CPF", severity: "high", shortName: "CPF", configKey: "BRAZIL_CPF", value: `\d{3}\.\d{3}\.\d{3}-\d{2}`},
 	}
+}
+
+func isIP(s string) bool { return net.ParseIP(s) != nil }
+
+func onEarth(s string) bool {
+	north, east, _ := strings.Cut(strings.ReplaceAll(s, " ", ""), ",")
+	latitude, err := strconv.ParseFloat(north, 64)
+	longitude, err2 := strconv.ParseFloat(east, 64)
+	return err == nil && err2 == nil && math.Abs(latitude) <= 90 && math.Abs(longitude) <= 180
+}
+
+func isDate(s string) bool {
+	s = strings.NewReplacer("/", "-", ".", "-").Replace(s)
+	for _, layout := range []string{"2006-01-02", "01-02-2006", "02-01-2006"} {
+		if _, err := time.Parse(layout, s); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func luhn(s string) bool {

@@ -2,7 +2,6 @@ package metlotest
 
 import (
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -142,7 +141,7 @@ func (c *call) renameParam(f *dataField, name string) response {
 // renameField moves a field and the siblings that a wildcard in the new path covers; those that end
 // up at the same path are deleted.
 func (c *call) renameField(f *dataField, path string) response {
-	pattern, wildcards := dataPathPattern(path)
+	pattern := strings.Split(path, ".")
 	updated, deleted, renamed := newObject(), []string{}, []any{}
 	var doomed []*dataField
 	shown := f.orm()
@@ -150,11 +149,13 @@ func (c *call) renameField(f *dataField, path string) response {
 	updated.set(f.uuid, shown)
 	for _, g := range f.endpoint.fields {
 		tokens := strings.Split(g.dataPath, ".")
-		if g == f || !g.sameColumns(f) || !pattern.MatchString(g.dataPath) || len(tokens) != len(strings.Split(path, ".")) {
+		if g == f || !g.sameColumns(f) || !coveredBy(pattern, tokens) {
 			continue
 		}
-		for _, i := range wildcards {
-			tokens[i] = "[string]"
+		for i := range tokens {
+			if pattern[i] == "[string]" {
+				tokens[i] = "[string]"
+			}
 		}
 		if moved := strings.Join(tokens, "."); moved == path {
 			deleted = append(deleted, g.uuid)
@@ -173,24 +174,23 @@ func (c *call) renameField(f *dataField, path string) response {
 	return ok(newObject("updated", updated, "deleted", deleted, "updateDataFields", renamed))
 }
 
-// dataPathPattern matches the paths that path stands for; after a [string] wildcard any names do.
-func dataPathPattern(path string) (*regexp.Regexp, []int) {
-	var parts []string
-	var wildcards []int
-	for i, token := range strings.Split(path, ".") {
-		switch {
-		case token == "[string]":
-			wildcards = append(wildcards, i)
-			parts = append(parts, `[^\.(\[\])]+`)
-		case token == "[]":
-			parts = append(parts, `\[\]`)
-		case len(wildcards) > 0:
-			parts = append(parts, `[^\.(\[\])]+`)
-		default:
-			parts = append(parts, regexp.QuoteMeta(token))
+// coveredBy tells whether a path, split at its dots, is one that pattern stands for: [string] is any
+// name, and after it any names are.
+func coveredBy(pattern, path []string) bool {
+	if len(pattern) != len(path) {
+		return false
+	}
+	wild := false
+	for i, token := range pattern {
+		wild = wild || token == "[string]"
+		if isName := !strings.ContainsAny(path[i], "[]"); wild && token != "[]" && isName {
+			continue
+		}
+		if token != path[i] {
+			return false
 		}
 	}
-	return regexp.MustCompile(strings.Join(parts, `\.`)), wildcards
+	return true
 }
 
 func (st *store) dropSensitiveAlerts() {
