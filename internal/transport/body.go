@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -61,11 +60,17 @@ func (b *body) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err == io.EOF { //nolint:errorlint // readers return it bare, and what wraps it is no end
 		b.ended = true
 		return n, io.EOF
 	}
 	return n, &CutError{Err: b.call.cause(err)}
+}
+
+// outlive lets the body be read after Do, and reports whether it is open.
+func (b *body) outlive() bool {
+	b.outlives = true
+	return b.src != nil && !b.closed
 }
 
 // Close frees the connection.
@@ -119,15 +124,15 @@ func ReadUpTo(resp *http.Response, buf []byte, limit int64) ([]byte, bool, error
 			buf = append(buf, 0)[:len(buf)]
 		}
 		space := buf[len(buf):cap(buf)]
-		if rest := limit + 1 - int64(len(buf)-start); int64(len(space)) > rest {
-			space = space[:rest]
+		if rest := limit - int64(len(buf)-start); int64(len(space))-1 > rest {
+			space = space[:rest+1]
 		}
 		n, err := resp.Body.Read(space)
 		buf = buf[:len(buf)+n]
 		switch {
 		case int64(len(buf)-start) > limit:
 			return buf, true, nil
-		case errors.Is(err, io.EOF):
+		case err == io.EOF: //nolint:errorlint // as above
 			return buf, false, nil
 		case err != nil:
 			return buf, false, err

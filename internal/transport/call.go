@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"sync/atomic"
@@ -18,11 +19,13 @@ type call struct {
 	pipeline *Pipeline
 	request  *Request
 	watchdog *time.Timer
+	stream   io.Closer // of the attempt under way
 	body     body
 
 	attempts []Attempt
 	first    [1]Attempt  // room for the usual history
 	started  time.Time   // of the attempt under way
+	resume   time.Time   // when the next one may start
 	answered atomic.Bool // its response went to the handler
 }
 
@@ -75,9 +78,23 @@ func (c *call) calm() {
 	}
 }
 
+// closeStream ends an upload: net/http may go on reading it after the response.
+func (c *call) closeStream() {
+	if c.stream != nil {
+		_ = c.stream.Close()
+	}
+}
+
+// end closes the body of the response and releases the call.
+func (c *call) end() {
+	_ = c.body.Close()
+	c.release()
+}
+
 // release frees what the call holds. It may be called more than once.
 func (c *call) release() {
 	c.calm()
+	c.closeStream()
 	c.cancel(nil)
 }
 
@@ -95,8 +112,9 @@ func (c *call) cause(err error) error {
 	}
 	var withURL *url.Error
 	if errors.As(err, &withURL) && withURL == err { //nolint:errorlint // only the outermost one holds the request's URL
-		if withURL.Timeout() && errors.Is(withURL.Err, context.DeadlineExceeded) {
-			return &TimeoutError{Waited: c.pipeline.http.Timeout, For: "the whole exchange, which http.Client.Timeout bounds"}
+		// A dialer's own timeout is one too, and comes earlier.
+		if limit := c.pipeline.http.Timeout; withURL.Timeout() && limit > 0 && time.Since(c.started) >= limit {
+			return &TimeoutError{Waited: limit, For: "the whole exchange, which http.Client.Timeout bounds"}
 		}
 		return withURL.Err
 	}

@@ -28,11 +28,10 @@ func (g *gate) pass(ctx context.Context) error {
 		if err := sleepTill(ctx, till); err != nil {
 			return err
 		}
-		if g.limiter == nil {
-			return nil
-		}
-		if err := g.limiter.Wait(ctx); err != nil {
-			return limitError(ctx, err)
+		if g.limiter != nil {
+			if err := g.limiter.Wait(ctx); err != nil {
+				return limitError(ctx, err)
+			}
 		}
 		if g.cooling().Equal(till) {
 			return nil

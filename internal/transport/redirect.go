@@ -19,7 +19,13 @@ func (p *Pipeline) redirect(callers func(*http.Request, []*http.Request) error) 
 				return err
 			}
 		}
-		return p.gate.pass(req.Context())
+		c := callOf(req.Context())
+		c.calm() // the server does not answer for this wait
+		if err := p.gate.pass(c); err != nil {
+			return err
+		}
+		c.watch(p.headerTimeout)
+		return nil
 	}
 }
 

@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -118,8 +117,8 @@ func (c *call) delay(told time.Duration) time.Duration {
 		return min(told, policy.MaxRetryAfter)
 	}
 	ceiling := policy.MaxWait
-	if shift := len(c.attempts) - 1; shift < 16 {
-		ceiling = min(ceiling, policy.MinWait<<shift)
+	if shift := len(c.attempts) - 1; policy.MinWait < ceiling>>shift {
+		ceiling = policy.MinWait << shift
 	}
 	if ceiling <= 0 {
 		return 0
@@ -133,10 +132,11 @@ func (c *call) putOff(wait time.Duration) bool {
 	if n > c.pipeline.policy.MaxRetries {
 		return false
 	}
-	if deadline, ok := c.Deadline(); ok && time.Now().Add(wait).After(deadline) {
+	resume := time.Now().Add(wait)
+	if deadline, ok := c.Deadline(); ok && resume.After(deadline) {
 		return false
 	}
-	c.attempts[n-1].Wait = wait
+	c.resume, c.attempts[n-1].Wait = resume, wait
 	c.log()
 	return true
 }
@@ -147,13 +147,13 @@ func noBackoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { retu
 // prepareRetry waits out the delay, passes the gate and makes the request whole again.
 func prepareRetry(req *http.Request) error {
 	c := callOf(req.Context())
-	if err := sleepTill(c, time.Now().Add(c.attempts[len(c.attempts)-1].Wait)); err != nil {
+	if err := sleepTill(c, c.resume); err != nil {
 		return err
 	}
 	if err := c.pipeline.gate.pass(c); err != nil {
 		return err
 	}
-	if err := c.setBody(req); err != nil {
+	if err := c.fill(req); err != nil {
 		return err
 	}
 	c.begin()
@@ -163,36 +163,54 @@ func prepareRetry(req *http.Request) error {
 // neverSent reports whether no byte of the request can have reached a server.
 func neverSent(err error) bool {
 	var op *net.OpError
-	if !errors.As(err, &op) || op.Op != "dial" {
-		return false
-	}
-	var dns *net.DNSError
-	return !errors.As(err, &dns) || !dns.IsNotFound
+	return errors.As(err, &op) && op.Op == "dial" && !isFinal(err)
 }
 
 // broken reports whether the connection failed in a way that another one may not.
 func broken(err error) bool {
+	if isFinal(err) {
+		return false
+	}
 	var (
-		alert  tls.AlertError
+		op     *net.OpError
+		stream streamError
+	)
+	return errors.As(err, &op) || errors.As(err, &stream) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) || isHangUp(err)
+}
+
+// isFinal reports whether the failure would be the same again: the rate limit's, a name that does not exist, or TLS
+// between two sides that do not trust or understand each other.
+func isFinal(err error) bool {
+	var (
+		limit  *LimitError
+		dns    *net.DNSError
+		op     *net.OpError
 		record tls.RecordHeaderError
 		cert   *tls.CertificateVerificationError
-		host   x509.HostnameError
-		ca     x509.UnknownAuthorityError
-		bad    x509.CertificateInvalidError
-		limit  *LimitError
 	)
-	if errors.As(err, &alert) || errors.As(err, &record) || errors.As(err, &cert) || errors.As(err, &host) ||
-		errors.As(err, &ca) || errors.As(err, &bad) || errors.As(err, &limit) {
-		return false
-	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
-		return false
-	}
-	var op *net.OpError
-	return errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
+	return errors.As(err, &limit) || errors.As(err, &record) || errors.As(err, &cert) ||
+		(errors.As(err, &dns) && dns.IsNotFound) ||
+		(errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error")) // alerts of crypto/tls
 }
+
+// isHangUp knows the errors of net/http for a connection that the server ended which have neither a type nor a value.
+func isHangUp(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "http: server closed idle connection") ||
+		strings.Contains(text, "http2: server sent GOAWAY and closed the connection") ||
+		strings.Contains(text, "http2: client connection lost")
+}
+
+// streamError is a stream of HTTP/2 that the server reset. The error of net/http, which is not exported, turns itself
+// into any struct with these fields.
+type streamError struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+func (e streamError) Error() string { return "http2: stream error" }
 
 // retryAfter reads the delay that a server asks for: whole seconds or a date. A negative number or any other text is
 // as good as no header; a number too large to count is the longest delay there is.

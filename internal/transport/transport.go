@@ -45,7 +45,7 @@ type Request struct {
 	Route  string // the path's template, for the log
 	Header http.Header
 	Body   []byte                        // sent again as it is when an attempt is repeated
-	Stream func() (io.ReadCloser, error) // the body of an upload; called once per attempt
+	Stream func() (io.ReadCloser, error) // the body of an upload; called once per attempt, after the last one's Close
 	Repeat Repeat
 }
 
@@ -67,14 +67,15 @@ func New(cfg Config) *Pipeline {
 	}
 	p.gate.limiter = cfg.Limiter
 
-	client := *cfg.HTTP
+	own := *cfg.HTTP
+	p.http = &own
+	client := own
 	base := client.Transport
 	if base == nil {
 		base = http.DefaultTransport
 	}
 	client.Transport = sender{base}
-	client.CheckRedirect = p.redirect(cfg.HTTP.CheckRedirect)
-	p.http = cfg.HTTP
+	client.CheckRedirect = p.redirect(own.CheckRedirect)
 	p.retry = &retryablehttp.Client{
 		HTTPClient:   &client,
 		Logger:       nil,
@@ -99,14 +100,18 @@ func (p *Pipeline) CloseIdleConnections() { p.http.CloseIdleConnections() }
 // of handle that is a *CutError may cause the request to be repeated; any other ends the call and is returned.
 func (p *Pipeline) Do(ctx context.Context, r *Request, handle func(*http.Response) error) ([]Attempt, error) {
 	c := newCall(ctx, p, r)
+	kept := false // the handler left the body open for its caller
+	defer func() {
+		if !kept { // also if the handler panics
+			c.end()
+		}
+	}()
 	if err := p.gate.pass(c); err != nil {
-		c.release()
-		return nil, err
+		return nil, c.cause(err)
 	}
 	req := p.template.WithContext(c)
-	req.Method, req.URL, req.Host, req.Header = r.Method, r.URL, r.URL.Host, r.Header
-	if err := c.setBody(req); err != nil {
-		c.release()
+	req.Method, req.URL, req.Host = r.Method, r.URL, r.URL.Host
+	if err := c.fill(req); err != nil {
 		return nil, err
 	}
 	repeatable := &retryablehttp.Request{Request: req}
@@ -116,22 +121,24 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, handle func(*http.Respons
 	if err != nil && !c.answered.Load() {
 		err = c.cause(err)
 	}
-	c.body.outlives = true
-	if err != nil || c.body.call == nil || c.body.closed {
-		_ = c.body.Close()
-		c.release()
-	}
+	kept = err == nil && c.body.outlive()
 	return c.attempts, err
 }
 
-// setBody gives req the body of one attempt.
-func (c *call) setBody(req *http.Request) error {
+// fill gives req the header and the body of one attempt.
+func (c *call) fill(req *http.Request) error {
+	req.Header = c.request.Header
+	if c.pipeline.http.Jar != nil {
+		req.Header = req.Header.Clone() // net/http adds the jar's cookies to it, each time it is sent
+	}
 	switch {
 	case c.request.Stream != nil:
+		c.closeStream()
 		body, err := c.request.Stream()
 		if err != nil {
 			return err
 		}
+		c.stream = body
 		req.Body, req.ContentLength = body, -1
 	case c.request.Body != nil:
 		body := c.request.Body

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"strconv"
+	"bytes"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -26,7 +26,7 @@ type Issue struct {
 // ParseFailure reads an error body of any form.
 func ParseFailure(body []byte) Failure {
 	f := Failure{Message: Message(body)}
-	if len(body) == 0 || body[0] != '{' {
+	if body = bytes.TrimSpace(body); len(body) == 0 || body[0] != '{' {
 		return f
 	}
 	var answer struct {
@@ -117,9 +117,6 @@ func plain(v jsontext.Value) string {
 		if json.Unmarshal(v, &s, fast) == nil {
 			return OneLine(s)
 		}
-	}
-	if n, err := strconv.Atoi(string(v)); err == nil {
-		return strconv.Itoa(n)
 	}
 	return OneLine(string(v))
 }

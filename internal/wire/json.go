@@ -50,13 +50,13 @@ func IsMismatch(err error) bool {
 		return false
 	}
 	var semantic *json.SemanticError
-	return errors.As(err, &semantic)
+	return errors.As(err, &semantic) && !IsCut(err)
 }
 
 // IsCut reports whether err says that the text ended before the value did.
 func IsCut(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
 
-// RefusedError is the documented envelope of a request that failed: {"ok":false} or {"success":false}.
+// RefusedError is the documented envelope of a request that failed: {"ok":false}.
 type RefusedError struct{ Message string }
 
 func (e *RefusedError) Error() string {
@@ -66,50 +66,64 @@ func (e *RefusedError) Error() string {
 	return e.Message
 }
 
-// envelope returns the data of {"ok":…,"data":…}; an object with any other member is not one.
+// envelope returns the data of {"ok":…,"data":…}; an object with any other member is not one. What is wrong with the
+// text is left to the decoder of the value, which reports it better.
 func envelope(data []byte) (inner []byte, ok bool, err error) {
 	if len(data) == 0 || data[0] != '{' {
 		return nil, false, nil
 	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data), fast)
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, false, nil //nolint:nilerr // the value's own decoder reports it better
+		return nil, false, nil //nolint:nilerr // see above
 	}
-	var success, found bool
+	var success jsontext.Kind
 	var message string
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
 		if err != nil {
-			return nil, false, nil //nolint:nilerr // as above
+			return nil, false, nil //nolint:nilerr // see above
 		}
-		switch name.String() {
+		member := name.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil, false, nil //nolint:nilerr // see above
+		}
+		switch end := dec.InputOffset(); member {
 		case "ok":
-			t, err := dec.ReadToken()
-			if k := t.Kind(); err != nil || (k != 't' && k != 'f') {
-				return nil, false, nil //nolint:nilerr // as above
+			if success = value.Kind(); success != 't' && success != 'f' {
+				return nil, false, nil
 			}
-			success, found = t.Bool(), true
 		case "data":
-			if inner, err = dec.ReadValue(); err != nil {
-				return nil, false, err
-			}
+			inner = data[end-int64(len(value)) : end]
 		case "message", "msg", "error":
-			v, err := dec.ReadValue()
-			if err != nil {
-				return nil, false, nil //nolint:nilerr // as above
-			}
-			_ = json.Unmarshal(v, &message, fast)
+			setText(&message, value)
 		default:
 			return nil, false, nil
 		}
 	}
-	switch {
-	case found && !success:
-		return nil, false, &RefusedError{Message: message}
-	case !found || inner == nil:
+	if !ended(dec) {
 		return nil, false, nil
 	}
-	return bytes.Clone(inner), true, nil
+	if success == 'f' {
+		return nil, false, &RefusedError{Message: message}
+	}
+	return inner, success == 't' && inner != nil, nil
+}
+
+// ended reports whether the object that dec is in ends next, and the text with it.
+func ended(dec *jsontext.Decoder) bool {
+	if end, err := dec.ReadToken(); err != nil || end.Kind() != '}' {
+		return false
+	}
+	_, err := dec.ReadToken()
+	return err == io.EOF //nolint:errorlint // jsontext returns it bare
+}
+
+// setText sets s to a JSON string, and leaves it as it is for any other value.
+func setText(s *string, value jsontext.Value) {
+	if value.Kind() == '"' {
+		_ = json.Unmarshal(value, s, fast)
+	}
 }
 
 // unmarshalInt takes 8 and "8".

@@ -82,10 +82,17 @@ func (o ListOptions) json() json.Options {
 
 func (r *listReader[T]) readMemory(body *bytes.Buffer, opts ListOptions) (Tail, error) {
 	r.dec = decoders.Get().(*jsontext.Decoder)
-	defer decoders.Put(r.dec)
 	r.dec.Reset(body, opts.json())
-	return r.read(opts)
+	tail, err := r.read(opts)
+	// Not after a panic, which leaves a decoder unusable; and without the list, which the pool would keep alive.
+	r.dec.Reset(noReader{}, fast)
+	decoders.Put(r.dec)
+	return tail, err
 }
+
+type noReader struct{}
+
+func (noReader) Read([]byte) (int, error) { return 0, io.EOF }
 
 func (r *listReader[T]) read(opts ListOptions) (Tail, error) {
 	r.opts = opts
@@ -95,7 +102,7 @@ func (r *listReader[T]) read(opts ListOptions) (Tail, error) {
 	}
 	if _, err := r.dec.ReadToken(); err == nil {
 		return tail, errors.New("the list is followed by more text")
-	} else if !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	} else if err != io.EOF { //nolint:errorlint // jsontext returns it bare
 		return tail, err
 	}
 	return tail, nil
@@ -156,15 +163,14 @@ func (r *listReader[T]) array(tail *Tail) error {
 func (r *listReader[T]) items(tail *Tail) error {
 	for {
 		if r.capped != nil {
-			r.capped.limit = r.dec.InputOffset() + r.opts.MaxItem + itemSlack
+			r.capped.start = r.dec.InputOffset()
 		}
 		switch r.dec.PeekKind() {
-		case ']':
+		case ']', 0:
 			_, err := r.dec.ReadToken()
 			return err
-		case 0:
-			_, err := r.dec.ReadToken()
-			return err
+		case 'n':
+			return fmt.Errorf("item %d of the list is null", tail.Rows+1)
 		}
 		if tail.Rows >= r.opts.MaxRows {
 			return ErrRows
@@ -201,7 +207,7 @@ func (r *listReader[T]) object(tail *Tail, depth int) error {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return err
 	}
-	found := false
+	found, refused, message := false, false, ""
 	for {
 		name, err := r.dec.ReadToken()
 		if err != nil {
@@ -210,16 +216,22 @@ func (r *listReader[T]) object(tail *Tail, depth int) error {
 		if name.Kind() == '}' {
 			break
 		}
-		switch name.String() {
+		switch member := name.String(); member {
 		case "endpoints", "alerts", "items", "data":
+			if found {
+				return errors.New("the object holds more than one list")
+			}
 			found = true
 			err = r.any(tail, depth+1)
 		case "totalCount", "total":
 			err = r.total(tail)
-		case "ok":
-			var t jsontext.Token
-			if t, err = r.dec.ReadToken(); err == nil && t.Kind() == 'f' {
-				err = &RefusedError{}
+		case "ok", "message", "msg", "error":
+			var value jsontext.Value
+			value, err = r.dec.ReadValue()
+			if member == "ok" {
+				refused = value.Kind() == 'f'
+			} else {
+				setText(&message, value)
 			}
 		default:
 			err = r.dec.SkipValue()
@@ -228,7 +240,10 @@ func (r *listReader[T]) object(tail *Tail, depth int) error {
 			return err
 		}
 	}
-	if !found {
+	switch {
+	case refused:
+		return &RefusedError{Message: message}
+	case !found:
 		return errors.New("the object holds no list: want endpoints, alerts or items")
 	}
 	return nil
@@ -248,10 +263,11 @@ func (r *listReader[T]) total(tail *Tail) error {
 	return errors.New("the list's total is no count")
 }
 
-// limitedReader fails once more than limit bytes were read from src.
+// limitedReader fails once limit bytes, and what a decoder may read ahead, were read from src since start.
 type limitedReader struct {
 	src   io.Reader
 	read  int64
+	start int64
 	limit int64
 }
 
@@ -263,7 +279,7 @@ func (e *ItemTooLargeError) Error() string {
 }
 
 func (l *limitedReader) Read(p []byte) (int, error) {
-	if l.read > l.limit {
+	if l.read-l.start-itemSlack > l.limit {
 		return 0, &ItemTooLargeError{Limit: l.limit}
 	}
 	n, err := l.src.Read(p)

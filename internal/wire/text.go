@@ -22,10 +22,15 @@ func IsDone(body []byte) bool {
 	}
 	var answer struct {
 		Status string `json:"status"`
-		OK     bool   `json:"ok"`
+		OK     *bool  `json:"ok"`
 	}
-	return strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &answer, fast) == nil &&
-		(answer.Status == "OK" || answer.OK)
+	if !strings.HasPrefix(text, "{") || json.Unmarshal([]byte(text), &answer, fast) != nil {
+		return false
+	}
+	if answer.OK != nil {
+		return *answer.OK && (answer.Status == "" || answer.Status == "OK")
+	}
+	return answer.Status == "OK"
 }
 
 // IsPage reports whether body is an HTML document.
@@ -76,12 +81,12 @@ func objectMessage(body []byte) string {
 // pageMessage returns the first line of a page's <pre>, or its title.
 func pageMessage(page string) string {
 	for _, tag := range []string{"pre", "title", "h1"} {
-		_, rest, ok := cutFold(page, "<"+tag+">")
+		_, rest, ok := cutTag(page, "<"+tag+">")
 		if !ok {
 			continue
 		}
-		inner, _, _ := cutFold(rest, "</"+tag+">")
-		inner, _, _ = cutFold(inner, "<br>")
+		inner, _, _ := cutTag(rest, "</"+tag+">")
+		inner, _, _ = cutTag(inner, "<br>")
 		if inner = strings.TrimSpace(html.UnescapeString(inner)); inner != "" {
 			return inner
 		}
@@ -89,39 +94,36 @@ func pageMessage(page string) string {
 	return "an HTML page"
 }
 
-// cutFold is strings.Cut without regard to the case of ASCII letters.
-func cutFold(s, sep string) (before, after string, found bool) {
-	for i := 0; i+len(sep) <= len(s); i++ {
-		if strings.EqualFold(s[i:i+len(sep)], sep) {
-			return s[:i], s[i+len(sep):], true
+// cutTag is strings.Cut at a tag, without regard to the case of its letters.
+func cutTag(s, tag string) (before, after string, found bool) {
+	for at := 0; ; at++ {
+		next := strings.IndexByte(s[at:], '<')
+		if at += next; next < 0 || len(s)-at < len(tag) {
+			return s, "", false
+		}
+		if strings.EqualFold(s[at:at+len(tag)], tag) {
+			return s[:at], s[at+len(tag):], true
 		}
 	}
-	return s, "", false
 }
 
-// OneLine replaces runs of white space and control characters by one space, and cuts what is too long.
+// OneLine replaces runs of white space, control characters and marks that reorder the text around them by one space,
+// and cuts what is too long.
 func OneLine(text string) string {
 	var b strings.Builder
-	space := false
+	space := 0
 	for _, r := range text {
-		if unicode.IsSpace(r) || unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || isBidi(r) {
-			space = b.Len() > 0
+		if unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			space = min(b.Len(), 1)
 			continue
 		}
-		if b.Len()+utf8.RuneLen(r) > maxMessage {
+		if b.Len()+space+utf8.RuneLen(r) > maxMessage {
 			b.WriteString("…")
 			break
 		}
-		if space {
-			b.WriteByte(' ')
-			space = false
-		}
+		b.WriteString(" "[:space])
 		b.WriteRune(r)
+		space = 0
 	}
 	return b.String()
-}
-
-// isBidi reports whether r reorders the text around it, so that a terminal shows something else than was sent.
-func isBidi(r rune) bool {
-	return (r >= '\u202a' && r <= '\u202e') || (r >= '\u2066' && r <= '\u2069') || r == '\u200e' || r == '\u200f'
 }

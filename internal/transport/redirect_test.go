@@ -1,0 +1,213 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// redirecting answers at from with a redirect to the address, and with 200 anywhere else. It keeps what it was asked.
+type redirecting struct {
+	from, to string
+	status   int
+	asked    []*http.Request
+}
+
+func (s *redirecting) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.asked = append(s.asked, r)
+	if r.URL.String() == s.from {
+		return answer(r, s.status, "moved", "Location", s.to), nil
+	}
+	return answer(r, 200, "arrived"), nil
+}
+
+func TestRedirects(t *testing.T) {
+	const here = "https://metlo.example.com/api/v1/alerts"
+	tests := map[string]struct {
+		method   string
+		from, to string
+		follow   bool
+	}{
+		"to another path":                 {"GET", here, "/prefix/api/v1/alerts", true},
+		"to the default port by number":   {"GET", here, "https://metlo.example.com:443/x", true},
+		"from a port to the same":         {"GET", "http://metlo.example.com:8080/a", "http://metlo.example.com:8080/b", true},
+		"to another host":                 {"GET", here, "https://evil.example.com/api/v1/alerts", false},
+		"to a subdomain":                  {"GET", here, "https://www.metlo.example.com/api/v1/alerts", false},
+		"to the parent domain":            {"GET", here, "https://example.com/api/v1/alerts", false},
+		"to another port":                 {"GET", here, "https://metlo.example.com:8443/api/v1/alerts", false},
+		"to plain http":                   {"GET", here, "http://metlo.example.com/api/v1/alerts", false},
+		"to plain http on the same port":  {"GET", here, "http://metlo.example.com:443/api/v1/alerts", false},
+		"from plain http to https":        {"GET", "http://metlo.example.com/a", "https://metlo.example.com/a", false},
+		"to an address with user info":    {"GET", here, "https://user:password@metlo.example.com/x", false},
+		"to a name that looks alike":      {"GET", here, "https://metlo.example.com.evil.com/x", false},
+		"of a PUT":                        {"PUT", here, "/elsewhere", false},
+		"of a POST":                       {"POST", here, "/elsewhere", false},
+		"of a DELETE":                     {"DELETE", here, "/elsewhere", false},
+		"of a HEAD":                       {"HEAD", here, "/elsewhere", false},
+		"to a scheme that is not http":    {"GET", here, "file:///etc/passwd", false},
+		"to an address without a scheme":  {"GET", here, "//evil.example.com/x", false},
+		"with a backslash for the host":   {"GET", here, `/\evil.example.com/x`, true}, // is a path
+		"with the host of the sub-domain": {"GET", "https://a.example.com/x", "https://b.example.com/x", false},
+	}
+	for name, tt := range tests {
+		for _, status := range []int{301, 302, 303, 307, 308} {
+			t.Run(name, func(t *testing.T) {
+				srv := &redirecting{from: tt.from, to: tt.to, status: status}
+				var got *http.Response
+				r := request(tt.method, tt.from, RepeatSafe)
+				if tt.method != "GET" {
+					r.Repeat, r.Body = RepeatIdempotent, []byte("a body")
+				}
+				attempts, err := pipeline(&http.Client{Transport: srv}).Do(t.Context(), r, func(resp *http.Response) error {
+					got = resp
+					return discard(resp)
+				})
+				require.NoError(t, err)
+				require.Len(t, attempts, 1)
+				if !tt.follow {
+					require.Equal(t, status, got.StatusCode, "the handler sees the redirect")
+					require.Len(t, srv.asked, 1, "nothing else is sent")
+					return
+				}
+				require.Equal(t, 200, got.StatusCode)
+				require.Len(t, srv.asked, 2)
+				require.Equal(t, "GET", srv.asked[1].Method)
+				require.Equal(t, "metlo.key", srv.asked[1].Header.Get("Authorization"))
+			})
+		}
+	}
+}
+
+func TestRedirectsEnd(t *testing.T) {
+	sent := 0
+	rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+		sent++
+		return answer(r, 302, "", "Location", "/again"), nil
+	})
+	var got *http.Response
+	_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), get("https://metlo/"), func(resp *http.Response) error {
+		got = resp
+		return discard(resp)
+	})
+	require.NoError(t, err)
+	assert.Equal(t, 302, got.StatusCode)
+	assert.Equal(t, 4, sent, "the first and three redirects")
+}
+
+func TestCallersCheckRedirectRunsAfterOurs(t *testing.T) {
+	errCallers := errors.New("not there")
+	tests := map[string]struct {
+		to     string
+		err    error // of the caller's function
+		status int
+		called int
+	}{
+		"agrees":                      {"/b", nil, 200, 1},
+		"stops":                       {"/b", http.ErrUseLastResponse, 302, 1},
+		"fails":                       {"/b", errCallers, 0, 1},
+		"is not asked about a leak":   {"https://evil.example.com/b", nil, 302, 0},
+		"cannot allow what is a leak": {"http://metlo.example.com/b", nil, 302, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			srv := &redirecting{from: "https://metlo.example.com/a", to: tt.to, status: 302}
+			called := 0
+			client := &http.Client{Transport: srv, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+				called++
+				assert.Len(t, via, 1)
+				return tt.err
+			}}
+			attempts, err := pipeline(client).Do(t.Context(), get("https://metlo.example.com/a"), discard)
+			require.Len(t, attempts, 1, "a refusal is not repeated")
+			assert.Equal(t, tt.status, attempts[0].StatusCode)
+			assert.Equal(t, tt.called, called)
+			if tt.status == 0 {
+				require.Equal(t, errCallers, err)
+				return
+			}
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestRedirectPassesTheGate(t *testing.T) {
+	tests := map[string]struct {
+		cool    time.Duration // begins when the redirect is sent
+		limit   error
+		timeout time.Duration // of the caller
+		want    error
+		sent    int
+	}{
+		"takes a token": {sent: 2},
+		"waits for a cool-down that is longer than the header timeout": {cool: time.Hour, sent: 2},
+		"fails with the limiter":  {limit: errLimiter, want: errLimiter, sent: 1},
+		"fails with the deadline": {cool: time.Hour, timeout: time.Minute, want: context.DeadlineExceeded, sent: 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var p *Pipeline
+				tokens, sent := 0, 0
+				rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+					if sent++; sent > 1 {
+						return answer(r, 200, ""), nil
+					}
+					if tt.cool > 0 {
+						p.gate.cool(tt.cool)
+					}
+					return answer(r, 302, "", "Location", "/b"), nil
+				})
+				p = pipeline(&http.Client{Transport: rt}, func(c *Config) {
+					c.HeaderTimeout = time.Second
+					c.Limiter = limiterFunc(func(context.Context) error {
+						if tokens++; tokens == 2 {
+							return tt.limit
+						}
+						return nil
+					})
+				})
+				ctx := t.Context()
+				if tt.timeout > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tt.timeout)
+					defer cancel()
+				}
+				start := time.Now()
+				attempts, err := p.Do(ctx, get("https://metlo/"), discard)
+				assert.Equal(t, tt.sent, sent)
+				assert.Len(t, attempts, 1)
+				if tt.want != nil {
+					require.ErrorIs(t, err, tt.want)
+					requireAs[*LimitError](t, err)
+					assert.Zero(t, time.Since(start))
+					return
+				}
+				require.NoError(t, err)
+				assert.Equal(t, 2, tokens)
+				assert.Equal(t, tt.cool, time.Since(start))
+			})
+		})
+	}
+}
+
+func TestRedirectThatIsNotAnsweredTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/a" {
+				return answer(r, 302, "", "Location", "/b"), nil
+			}
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})
+		start := time.Now()
+		_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), get("https://metlo/a"), discard)
+		requireAs[*TimeoutError](t, err)
+		assert.Equal(t, time.Minute, time.Since(start))
+	})
+}
