@@ -168,8 +168,8 @@ func (l *Limiter) take(ctx context.Context) (bool, error) {
 	switch {
 	case v.err != nil && l.pace.gap == 0:
 		return false, fmt.Errorf("%w: %w", ErrUnavailable, v.err)
-	case v.err != nil, !v.usable:
-		return false, nil
+	case !v.usable:
+		return false, nil // the next step knows what changed
 	case !v.granted:
 		if err := refuse(ctx, v.wait); err != nil {
 			return false, err
@@ -194,7 +194,7 @@ func (l *Limiter) jitter(ahead int) time.Duration {
 
 type verdict struct {
 	answer
-	usable bool
+	usable bool // false with an error
 	err    error
 }
 
