@@ -353,12 +353,12 @@ func TestWebhookHandlerShutdownWithoutWork(t *testing.T) {
 
 func TestWebhookHandlerOptionsPanic(t *testing.T) {
 	tests := map[string]func(){
-		"callback is nil":           func() { metlo.NewWebhookHandler(nil) },
-		"WithWebhookToken":          func() { metlo.WithWebhookToken("") },
-		"WithWebhookQueue: 0":       func() { metlo.WithWebhookQueue(0) },
-		"WithWebhookWorkers: -1":    func() { metlo.WithWebhookWorkers(-1) },
-		"WithWebhookMaxBytes: 0":    func() { metlo.WithWebhookMaxBytes(0) },
-		"WithWebhookReport: nil":    func() { metlo.WithWebhookReport(nil) },
+		"callback is nil":        func() { metlo.NewWebhookHandler(nil) },
+		"WithWebhookToken":       func() { metlo.WithWebhookToken("") },
+		"WithWebhookQueue: 0":    func() { metlo.WithWebhookQueue(0) },
+		"WithWebhookWorkers: -1": func() { metlo.WithWebhookWorkers(-1) },
+		"WithWebhookMaxBytes: 0": func() { metlo.WithWebhookMaxBytes(0) },
+		"WithWebhookReport: nil": func() { metlo.WithWebhookReport(nil) },
 	}
 	for says, do := range tests {
 		t.Run(says, func(t *testing.T) {
