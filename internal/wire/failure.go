@@ -75,7 +75,7 @@ type zodIssue struct {
 // flat makes one issue of a union: the message of its last branch, and the expectations of all.
 func (z zodIssue) flat() Issue {
 	issue := Issue{
-		Code:     z.Code,
+		Code:     OneLine(z.Code),
 		Message:  OneLine(z.Message),
 		Expected: plain(z.Expected),
 		Received: plain(z.Received),

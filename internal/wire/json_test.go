@@ -1,0 +1,159 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestObject(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want item
+	}{
+		"a plain one":                  {`{"uuid":"a","numEndpoints":8,"context":{"x":1}}`, item{"a", 8, json.RawMessage(`{"x":1}`)}},
+		"white space":                  {" {\n\"uuid\" : \"a\" } \n", item{UUID: "a"}},
+		"a number in a string":         {`{"numEndpoints":"8"}`, item{NumEndpoints: 8}},
+		"a negative number":            {`{"numEndpoints":"-8"}`, item{NumEndpoints: -8}},
+		"null for a number":            {`{"uuid":"a","numEndpoints":null}`, item{UUID: "a"}},
+		"null for a text":              {`{"uuid":null}`, item{}},
+		"null for free JSON":           {`{"context":null}`, item{}},
+		"unknown members":              {`{"uuid":"a","x":{"uuid":"b"},"y":[1]}`, item{UUID: "a"}},
+		"a name that comes twice":      {`{"uuid":"a","uuid":"b"}`, item{UUID: "b"}},
+		"such a name in free JSON":     {`{"context":{"a":1,"a":2}}`, item{Context: json.RawMessage(`{"a":1,"a":2}`)}},
+		"invalid UTF-8":                {"{\"uuid\":\"\xff\"}", item{UUID: "\ufffd"}},
+		"invalid UTF-8 in free JSON":   {"{\"context\":\"\xff\"}", item{Context: json.RawMessage("\"\xff\"")}},
+		"an empty one":                 {`{}`, item{}},
+		"an envelope":                  {`{"ok":true,"data":{"uuid":"a"}}`, item{UUID: "a"}},
+		"an envelope in any order":     {`{"message":"done","data":{"uuid":"a"},"ok":true}`, item{UUID: "a"}},
+		"an envelope with spaces":      {" { \"ok\" : true ,\n \"data\" : {\"uuid\":\"a\"} } ", item{UUID: "a"}},
+		"an envelope in one":           {`{"ok":true,"data":{"ok":true,"uuid":"a"}}`, item{UUID: "a"}},
+		"one more member, no envelope": {`{"ok":true,"data":{"uuid":"b"},"uuid":"a"}`, item{UUID: "a"}},
+		"no ok, no envelope":           {`{"data":{"uuid":"b"}}`, item{}},
+		"no data, no envelope":         {`{"ok":true}`, item{}},
+		"an ok that is no answer":      {`{"ok":1,"data":{"uuid":"b"}}`, item{}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got item
+			require.NoError(t, Object([]byte(tt.text), &got))
+			assert.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestObjectThatIsNone(t *testing.T) {
+	tests := map[string]struct {
+		text     string
+		want     string
+		cut      bool
+		mismatch bool
+	}{
+		"nothing":                           {"", "no value", false, false},
+		"white space":                       {" \r\n", "no value", false, false},
+		"null":                              {" null ", "no value", false, false},
+		"null in an envelope":               {`{"ok":true,"data":null}`, "no value", false, false},
+		"a text":                            {"OK", "invalid character 'O'", false, false},
+		"a page":                            {"<!DOCTYPE html>", "invalid character '<'", false, false},
+		"a string":                          {`"OK"`, "JSON string", false, true},
+		"an array":                          {`[]`, "JSON array", false, true},
+		"a text for a number":               {`{"numEndpoints":"many"}`, `"many" is no integer`, false, true},
+		"a fraction":                        {`{"numEndpoints":1.5}`, `"1.5" is no integer`, false, true},
+		"an empty text for a number":        {`{"numEndpoints":""}`, `"" is no integer`, false, true},
+		"an object for a number":            {`{"numEndpoints":{}}`, "is no integer", false, true},
+		"a number too large":                {`{"numEndpoints":99999999999999999999}`, "is no integer", false, true},
+		"a number for a text":               {`{"uuid":1}`, "JSON number", false, true},
+		"two values":                        {`{} {}`, "after top-level value", false, false},
+		"more text":                         {`{}x`, "after top-level value", false, false},
+		"more text after an envelope":       {`{"ok":true,"data":{}}x`, "after top-level value", false, false},
+		"another value after an envelope":   {`{"ok":true,"data":{}}{}`, "after top-level value", false, false},
+		"a failure":                         {`{"ok":false}`, "without saying why", false, false},
+		"a failure that says why":           {`{"ok":false,"msg":"the database is down"}`, "the database is down", false, false},
+		"a failure with data":               {`{"ok":false,"data":{"uuid":"a"},"error":"half done"}`, "half done", false, false},
+		"a failure with an object for why":  {`{"ok":false,"error":{"code":1}}`, "without saying why", false, false},
+		"cut":                               {`{"uuid":"a"`, "unexpected EOF", true, false},
+		"cut in a number":                   {`{"numEndpoints":1`, "unexpected EOF", true, false},
+		"cut in free JSON":                  {`{"context":{"a":[`, "unexpected EOF", true, false},
+		"cut before the end of an envelope": {`{"ok":true,"data":{"uuid":"a"}`, "unexpected EOF", true, false},
+		"cut in the data of an envelope":    {`{"ok":true,"data":{"uuid":"a"`, "unexpected EOF", true, false},
+		"a failure that is cut":             {`{"ok":false`, "unexpected EOF", true, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got item
+			err := Object([]byte(tt.text), &got)
+			require.ErrorContains(t, err, tt.want)
+			assert.Equal(t, tt.cut, IsCut(err))
+			assert.Equal(t, tt.mismatch, IsMismatch(err))
+			assert.Equal(t, tt.want == "no value", errors.Is(err, ErrEmpty))
+		})
+	}
+}
+
+func TestObjectDoesNotChangeItsInput(t *testing.T) {
+	const text = `{"ok":true,"message":"m","data":{"uuid":"a","context":{"b":1}}}`
+	data := []byte(text)
+	var got item
+	require.NoError(t, Object(data, &got))
+	assert.Equal(t, text, string(data))
+	clear(data)
+	assert.Equal(t, item{UUID: "a", Context: json.RawMessage(`{"b":1}`)}, got, "and keeps none of it")
+}
+
+func TestMarshal(t *testing.T) {
+	tests := map[string]struct {
+		value any
+		want  string
+	}{
+		"maps in order": {map[string]int{"b": 1, "a": 2}, `{"a":2,"b":1}`},
+		"no escapes":    {"<a&b>", `"<a&b>"`},
+		"no nil slice":  {[]string(nil), `[]`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := Marshal(tt.value)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, string(got))
+		})
+	}
+	_, err := Marshal(func() {})
+	require.Error(t, err)
+}
+
+func TestNoErrorIsNoMismatch(t *testing.T) {
+	assert.False(t, IsMismatch(nil))
+	assert.False(t, IsCut(nil))
+}
+
+func FuzzObject(f *testing.F) {
+	for _, r := range recordings(f) {
+		f.Add([]byte(r.Response.Body))
+	}
+	for _, text := range []string{`{"ok":true,"data":{"uuid":"a"}}`, `{"ok":false,"msg":"x"}`, `{"data":{},"ok":true,"error":"x"}`, `{"numEndpoints":"8"}`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before := string(data)
+		var got item
+		err := Object(data, &got)
+		if string(data) != before {
+			t.Fatal("the body was changed")
+		}
+		var free any
+		freeErr := Object(data, &free)
+		if err != nil {
+			return
+		}
+		if freeErr != nil {
+			t.Fatalf("an object, but not free JSON: %v", freeErr)
+		}
+		for _, more := range []string{"x", "{}", ",", "]"} {
+			if Object([]byte(before+more), new(item)) == nil {
+				t.Fatalf("%q is taken after an object", more)
+			}
+		}
+	})
+}
