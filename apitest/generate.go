@@ -100,12 +100,18 @@ func checkEndpoint(e *metlo.TestEndpoint) error {
 		return errors.New("the endpoint is nil")
 	case e.Host == "":
 		return errors.New("the endpoint has no host")
+	case strings.ContainsFunc(e.Host, notInHost):
+		return fmt.Errorf("the endpoint's host %q is not a host", e.Host)
 	case !strings.HasPrefix(e.Path, "/"):
 		return fmt.Errorf("the endpoint's path %q does not start with /", e.Path)
 	case !slices.Contains(restMethods, string(e.Method)):
 		return fmt.Errorf("the endpoint's method %q is not one of %s", string(e.Method), strings.Join(restMethods, ", "))
 	}
 	return nil
+}
+
+func notInHost(r rune) bool {
+	return r <= ' ' || r == 0x7f || strings.ContainsRune("\"'\\/?#@<>{}`|^%", r)
 }
 
 // cloneEndpoint copies what templates may change.

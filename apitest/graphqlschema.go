@@ -26,7 +26,7 @@ func (in *TemplateInput) completeFromSchema(operation *gqlField) error {
 		return fmt.Errorf("it has no %s type", operation.name)
 	}
 	c := &gqlCompleter{in: in, schema: schema}
-	return c.complete(operation, root, maxSelection)
+	return c.complete(operation, root, maxSelection+1)
 }
 
 type gqlCompleter struct {

@@ -23,7 +23,7 @@
 
   const measure = (value, budget, depth) => {
     if (typeof value === 'string') budget -= value.length
-    budget -= 4
+    budget -= 16
     if (budget < 0) refuse('the text')
     if (depth > 500) refuse('the depth')
     if (value === null || typeof value !== 'object') return budget

@@ -37,7 +37,7 @@ func underscored(prefix string) string {
 	if prefix == "" {
 		return ""
 	}
-	return prefix + "_"
+	return oddCharacter.ReplaceAllString(prefix, "_") + "_"
 }
 
 var pathParameter = regexp.MustCompile(`\{([^{}]+)\}`)
@@ -62,13 +62,23 @@ func (s *StepBuilder) samplePath(pre string, entities entityValues) string {
 		}
 		values[f.DataPath] = s.toFillIn(pre, f.DataPath)
 	}
-	return pathParameter.ReplaceAllStringFunc(path, func(match string) string {
-		name := match[1 : len(match)-1]
-		if v, ok := values[name]; ok {
-			return v
+	var out strings.Builder
+	end := 0
+	for _, m := range pathParameter.FindAllStringSubmatchIndex(path, -1) {
+		out.WriteString(escapeBraces(path[end:m[0]]))
+		name := path[m[2]:m[3]]
+		if _, ok := values[name]; !ok {
+			values[name] = s.toFillIn(pre, name)
 		}
-		return s.toFillIn(pre, name)
-	})
+		out.WriteString(values[name])
+		end = m[1]
+	}
+	return out.String() + escapeBraces(path[end:])
+}
+
+// escapeBraces keeps braces that enclose no parameter from being read as a template.
+func escapeBraces(s string) string {
+	return strings.NewReplacer("{", "%7B", "}", "%7D").Replace(s)
 }
 
 // toFillIn adds a placeholder variable and gives the expression for it.

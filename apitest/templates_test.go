@@ -190,6 +190,7 @@ func TestGenerateFaults(t *testing.T) {
 	}{
 		{"nil endpoint", "CSP", nil, "", "the endpoint is nil"},
 		{"no host", "CSP", &metlo.TestEndpoint{Path: "/", Method: "GET"}, "", "no host"},
+		{"no real host", "CSP", &metlo.TestEndpoint{Host: `a"b`, Path: "/", Method: "GET"}, "", "is not a host"},
 		{"no path", "CSP", &metlo.TestEndpoint{Host: "h", Method: "GET"}, "", "does not start with /"},
 		{"no method", "CSP", &metlo.TestEndpoint{Host: "h", Path: "/"}, "", "is not one of GET"},
 		{"header without a name", "CSP", auth(metlo.TestAuthConfig{AuthType: "header"}), "", "set headerKey"},
