@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/metlo-go/metlo/internal/wire"
@@ -12,7 +13,8 @@ import (
 
 const (
 	maxDetectionLimit = 50 // the server refuses more
-	detectionPasses   = 10 // times that the detections of one millisecond are walked
+	crowdPasses       = 20 // times that the detections of one millisecond are walked
+	crowdIdle         = 5  // passes in a row that bring nothing new, after which the rest is given up
 )
 
 // DetectionsService reads what Metlo has found lately: endpoints and data fields by the time at which it first kept them.
@@ -176,21 +178,26 @@ func (w *detectionWalk[T]) run() error {
 			return err
 		}
 		rows := len(page.Items)
-		if rows == 0 || (rows < limit && page.Total >= 0 && rows >= page.Total) {
-			return w.finish()
+		var next time.Time
+		if rows > 0 {
+			next = w.before(page.Items)
 		}
-		next := w.before(page.Items)
-		if !end.IsZero() && !next.Before(end) {
-			size := maxDetectionLimit
-			if rows < limit {
-				size = rows // the server caps its pages
-			}
-			if next, err = w.crowd(end, size); err != nil {
-				return err
-			}
-			if next.IsZero() {
-				return w.finish()
-			}
+		switch {
+		case rows == 0 || (rows < limit && page.Total >= 0 && rows >= page.Total):
+			next = time.Time{}
+			err = w.emit(page.Items)
+		case end.IsZero() || next.Before(end):
+			err = w.emit(page.Items)
+		case rows < limit:
+			next, err = w.crowd(end, rows) // the server caps its pages
+		default:
+			next, err = w.crowd(end, maxDetectionLimit)
+		}
+		if err != nil {
+			return err
+		}
+		if next.IsZero() {
+			return w.finish()
 		}
 		end, limit = next, maxDetectionLimit
 	}
@@ -214,97 +221,103 @@ func (w *detectionWalk[T]) before(rows []T) time.Time {
 	return oldest.Truncate(time.Millisecond).Add(time.Millisecond)
 }
 
-// crowd visits the rows of the last millisecond before end, which fill a page, and returns the end of the page that
+// crowd yields the rows of the last millisecond before end, which fill a page, and returns the end of the page that
 // follows them: zero if nothing does.
 func (w *detectionWalk[T]) crowd(end time.Time, size int) (time.Time, error) {
-	var ids idSet
-	var next time.Time
-	most, idle := 0, 0
-	for pass := 0; pass < detectionPasses && idle < 2; pass++ {
+	var ids idSet // since rows last vanished
+	var last crowdPass[T]
+	total, most, idle := -1, 0, 0
+	for pass := 0; pass < crowdPasses && idle < crowdIdle; pass++ {
 		before := ids.len()
-		got, err := w.pass(end, max(size-3*pass, 1), &ids)
+		got, err := w.pass(end, max(size-pass, 1), &ids)
 		if err != nil {
-			return next, err
+			return time.Time{}, err
 		}
-		most = max(most, got.rows)
-		if !got.next.IsZero() {
-			next = got.next
+		if got.ended {
+			last = got
 		}
-		if got.clean || (got.ended && ids.len() >= most) {
-			return next, nil
+		if got.moved || (pass > 0 && got.total != total) {
+			ids, most, before = idSet{}, 0, -1
+		}
+		total, most = got.total, max(most, got.rows)
+		if got.ended && !got.moved && ids.len() >= most {
+			return last.next, w.emit(last.older)
 		}
 		if idle++; ids.len() > before {
 			idle = 0
 		}
 	}
 	w.missing += max(most-ids.len(), 1)
-	return next, nil
+	return last.next, w.emit(last.older)
 }
 
 // crowdPass is what one walk by offset through a millisecond came to.
-type crowdPass struct {
-	rows  int       // before the first older row
-	next  time.Time // end of the page that follows; zero if no row is older
+type crowdPass[T any] struct {
+	rows  int       // before the first older one
+	total int       // as the last page says
+	moved bool      // the total did not stand still
 	ended bool      // the first older row, or the end of the list, was reached
-	clean bool      // no row came twice, and the total stood still
+	older []T       // rows of the last page that are older
+	next  time.Time // end of the page that follows; zero if no row is older
 }
 
-func (w *detectionWalk[T]) pass(end time.Time, size int, all *idSet) (crowdPass, error) {
-	var ids idSet
-	got := crowdPass{clean: true}
-	total, known := -1, 0
-	for !got.ended && known < 3 { // an offset that is ignored would not end otherwise
+func (w *detectionWalk[T]) pass(end time.Time, size int, ids *idSet) (crowdPass[T], error) {
+	var pass idSet
+	var got crowdPass[T]
+	for known := 0; !got.ended && known < 3; known++ { // an offset that is ignored would not end otherwise
 		page, err := w.get(end, size, got.rows)
 		if err != nil {
 			return got, err
 		}
-		if got.rows > 0 && page.Total != total {
-			got.clean = false
+		got.moved = got.moved || (got.rows > 0 && page.Total != got.total)
+		got.total = page.Total
+		n := slices.IndexFunc(page.Items, func(item T) bool {
+			_, created := w.key(&item)
+			return created.Before(end.Add(-time.Millisecond))
+		})
+		switch {
+		case n >= 0:
+			got.ended, got.older, got.next = true, page.Items[n:], w.before(page.Items)
+		case len(page.Items) == 0:
+			got.ended, n = got.rows >= got.total, 0
+		default:
+			n = len(page.Items)
 		}
-		total = page.Total
-		known++
-		for i := range page.Items {
-			id, created := w.key(&page.Items[i])
-			if created.Before(end.Add(-time.Millisecond)) {
-				got.ended, got.next = true, w.before(page.Items)
-				break
-			}
-			got.rows++
-			all.add(id)
-			if ids.add(id) {
-				known = 0
-			} else {
-				got.clean = false
-			}
+		if err := w.emit(page.Items[:n]); err != nil {
+			return got, err
 		}
-		if len(page.Items) == 0 {
-			got.ended, got.clean = true, got.clean && got.rows >= total
+		got.rows += n
+		for i := range n {
+			id, _ := w.key(&page.Items[i])
+			ids.add(id)
+			if pass.add(id) {
+				known = -1
+			}
 		}
 	}
-	got.clean = got.clean && got.ended
 	return got, nil
 }
 
-// get fetches a page and yields the rows that are new.
 func (w *detectionWalk[T]) get(end time.Time, limit, offset int) (Page[T], error) {
-	page, err := fetchList[T](w.ctx, w.client, w.ask(end, limit, offset))
-	if err != nil {
-		return page, err
-	}
-	for i := range page.Items {
-		id, _ := w.key(&page.Items[i])
+	return fetchList[T](w.ctx, w.client, w.ask(end, limit, offset))
+}
+
+// emit yields the rows that are new.
+func (w *detectionWalk[T]) emit(rows []T) error {
+	for i := range rows {
+		id, _ := w.key(&rows[i])
 		switch {
 		case id != "" && !w.seen.add(id):
 		case w.skip > 0:
 			w.skip--
 		default:
 			w.yielded++
-			if !w.yield(page.Items[i], nil) {
-				return page, wire.ErrStop
+			if !w.yield(rows[i], nil) {
+				return wire.ErrStop
 			}
 		}
 	}
-	return page, nil
+	return nil
 }
 
 // instant writes a time as the server reads it, to the millisecond.

@@ -1,0 +1,361 @@
+package metlo_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo"
+)
+
+// detected is a row of the fake's table.
+type detected struct {
+	id string
+	at time.Time
+}
+
+// detector sends detections as the real server does: newest first, rows of one time in an order that depends on limit
+// and offset, times cut to milliseconds in the answer only.
+type detector struct {
+	rows   []detected
+	cap    int         // rows of a page; 0 for 50
+	before func(n int) // called before request n is answered
+	answer func(page, total string) string
+	ignore map[string]bool // parameters
+	n      int
+}
+
+func (d *detector) serve(r sentRequest) (int, string, error) {
+	if d.n++; d.before != nil {
+		d.before(d.n)
+	}
+	param := func(name string) string {
+		if d.ignore[name] {
+			return ""
+		}
+		return r.Query.Get(name)
+	}
+	limit, offset := 10, 0
+	if s := param("detectionLimit"); s != "" {
+		limit, _ = strconv.Atoi(s)
+	}
+	if s := param("detectionOffset"); s != "" {
+		offset, _ = strconv.Atoi(s)
+	}
+	if limit > 50 {
+		return http.StatusBadRequest, "limit", nil
+	}
+	var rows []detected
+	for _, row := range d.rows {
+		if bound, err := time.Parse(time.RFC3339Nano, param("start")); err == nil && row.at.Before(bound) {
+			continue
+		}
+		if bound, err := time.Parse(time.RFC3339Nano, param("end")); err == nil && row.at.After(bound) {
+			continue
+		}
+		rows = append(rows, row)
+	}
+	order := func(row detected) uint32 {
+		h := fnv.New32()
+		fmt.Fprint(h, row.id, limit+offset, d.n)
+		return h.Sum32()
+	}
+	slices.SortFunc(rows, func(a, b detected) int {
+		if c := b.at.Compare(a.at); c != 0 {
+			return c
+		}
+		return int(order(a)>>1) - int(order(b)>>1)
+	})
+	total := len(rows)
+	rows = rows[min(offset, total):]
+	if d.cap > 0 {
+		limit = min(limit, d.cap)
+	}
+	rows = rows[:min(limit, len(rows))]
+	items := make([]map[string]any, len(rows))
+	for i, row := range rows {
+		items[i] = map[string]any{"uuid": row.id, "createdAt": row.at.UTC().Format("2006-01-02T15:04:05.000Z")}
+	}
+	page, err := json.Marshal(items)
+	if d.answer != nil {
+		return http.StatusOK, d.answer(string(page), strconv.Itoa(total)), err
+	}
+	return http.StatusOK, fmt.Sprintf("[%s,%d]", page, total), err
+}
+
+var detectedSince = time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
+
+// detectedRows are n rows with gap between them, the oldest first.
+func detectedRows(from, n int, start time.Time, gap time.Duration) []detected {
+	rows := make([]detected, n)
+	for i := range rows {
+		rows[i] = detected{endpointUUID(from + i), start.Add(time.Duration(i) * gap)}
+	}
+	return rows
+}
+
+func endpointUUID(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012x", n) }
+
+func idsOf(endpoints []metlo.Endpoint) []string {
+	ids := make([]string, len(endpoints))
+	for i := range endpoints {
+		ids[i] = endpoints[i].UUID
+	}
+	return ids
+}
+
+func idsOfRows(rows []detected) []string {
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].id
+	}
+	return ids
+}
+
+func TestDetectionsAllYieldsEachRowOnce(t *testing.T) {
+	since := detectedSince
+	second := detectedRows(0, 175, since, time.Second)
+	for name, row := range map[string]struct {
+		rows     []detected
+		cap      int
+		opts     *metlo.DetectionListOptions
+		want     []detected // nil for all rows
+		answer   func(page, total string) string
+		requests int // at most; 0 for any
+	}{
+		"none":                            {requests: 1},
+		"less than a page":                {rows: second[:7], requests: 1},
+		"exactly a page":                  {rows: second[:50], requests: 2},
+		"one more than a page":            {rows: second[:51], requests: 2},
+		"four pages":                      {rows: second, requests: 4},
+		"several a millisecond":           {rows: detectedRows(0, 175, since, 10*time.Microsecond)},
+		"all at one time":                 {rows: detectedRows(0, 175, since, 0)},
+		"a full page at one time":         {rows: detectedRows(0, 50, since, 0)},
+		"one time between others":         {rows: slices.Concat(second[:60], detectedRows(500, 120, since.Add(90*time.Second), 0), detectedRows(900, 70, since.Add(time.Hour), time.Second))},
+		"two full times side by side":     {rows: slices.Concat(detectedRows(0, 60, since, 0), detectedRows(100, 60, since.Add(time.Millisecond), 0), detectedRows(200, 5, since.Add(-time.Hour), 0))},
+		"a time just below a millisecond": {rows: slices.Concat(detectedRows(0, 60, since.Add(-time.Microsecond), 0), detectedRows(100, 60, since, 0))},
+		"a first request of one row":      {rows: second, opts: &metlo.DetectionListOptions{Limit: 1}},
+		"one row at a time in a crowd":    {rows: detectedRows(0, 60, since, 0), opts: &metlo.DetectionListOptions{Limit: 1}},
+		"bounded by time": {rows: second, opts: &metlo.DetectionListOptions{Start: second[20].at, End: second[150].at},
+			want: second[20:151]},
+		"bounded within a crowd": {rows: slices.Concat(detectedRows(0, 70, since, 0), detectedRows(100, 9, since.Add(time.Hour), 0)),
+			opts: &metlo.DetectionListOptions{End: since}, want: detectedRows(0, 70, since, 0)},
+		"from an offset":      {rows: second, opts: &metlo.DetectionListOptions{Offset: 60}, want: second[:115]},
+		"behind the end":      {rows: second, opts: &metlo.DetectionListOptions{Offset: 900}, want: []detected{}},
+		"pages capped at 20":  {rows: second, cap: 20},
+		"a crowd capped at 9": {rows: detectedRows(0, 40, since, 0), cap: 9},
+		"total unknown":       {rows: second, answer: func(page, _ string) string { return page }},
+		"total unknown in a crowd": {rows: detectedRows(0, 120, since, 0),
+			answer: func(page, _ string) string { return page }},
+		"documented envelope": {rows: second, answer: func(page, total string) string {
+			return `{"ok":true,"data":[` + page + "," + total + `]}`
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &detector{rows: row.rows, cap: row.cap, answer: row.answer}
+			client, server := scriptedClient(t, d.serve)
+			got, err := metlo.Collect(client.Detections.AllEndpoints(t.Context(), row.opts))
+			require.NoError(t, err)
+			want := row.want
+			if want == nil {
+				want = row.rows
+			}
+			assert.ElementsMatch(t, idsOfRows(want), idsOf(got))
+			assert.True(t, slices.IsSortedFunc(got, func(a, b metlo.Endpoint) int { return b.CreatedAt.Compare(a.CreatedAt) }), "newest first")
+			if row.requests > 0 {
+				assert.LessOrEqual(t, len(server.sent), row.requests)
+			}
+		})
+	}
+}
+
+func TestDetectionsAllUnderTraffic(t *testing.T) {
+	old := detectedRows(0, 400, detectedSince, time.Second)
+	t.Run("new rows arrive before each request", func(t *testing.T) {
+		d := &detector{rows: slices.Clone(old)}
+		d.before = func(n int) {
+			d.rows = append(d.rows, detectedRows(1000*n, 7, detectedSince.Add(time.Duration(n)*time.Hour), time.Second)...)
+		}
+		client, _ := scriptedClient(t, d.serve)
+		got, err := metlo.Collect(client.Detections.AllEndpoints(t.Context(), nil))
+		require.NoError(t, err)
+		assertOnce(t, idsOfRows(old), idsOf(got))
+	})
+	t.Run("rows vanish before each request", func(t *testing.T) {
+		d := &detector{rows: slices.Clone(old)}
+		d.before = func(int) { d.rows = slices.Delete(d.rows, len(d.rows)-9, len(d.rows)) }
+		client, _ := scriptedClient(t, d.serve)
+		got, err := metlo.Collect(client.Detections.AllEndpoints(t.Context(), nil))
+		require.NoError(t, err)
+		assertOnce(t, idsOfRows(d.rows), idsOf(got))
+	})
+	t.Run("rows of a crowd vanish before each request", func(t *testing.T) {
+		crowd := detectedRows(0, 160, detectedSince, 0)
+		d := &detector{rows: slices.Clone(crowd)}
+		d.before = func(n int) {
+			if n < 9 {
+				d.rows = d.rows[:len(d.rows)-2]
+			}
+		}
+		client, _ := scriptedClient(t, d.serve)
+		got, err := metlo.Collect(client.Detections.AllEndpoints(t.Context(), nil))
+		require.NoError(t, err)
+		assertOnce(t, idsOfRows(d.rows), idsOf(got))
+	})
+}
+
+// assertOnce says that got holds each of want, and nothing twice.
+func assertOnce(t *testing.T, want, got []string) {
+	t.Helper()
+	assert.Subset(t, got, want)
+	slices.Sort(got)
+	assert.Len(t, slices.Compact(slices.Clone(got)), len(got), "nothing twice")
+}
+
+// A server that does not do what it is asked ends in an error or in the whole list, and never in an endless walk.
+func TestDetectionsAllEndsOnBrokenServers(t *testing.T) {
+	second := detectedRows(0, 175, detectedSince, time.Second)
+	for name, row := range map[string]struct {
+		rows   []detected
+		ignore []string
+		whole  bool
+	}{
+		"the end is ignored":                 {second, []string{"end"}, true},
+		"the offset is ignored":              {second, []string{"detectionOffset"}, true},
+		"end and offset are ignored":         {second, []string{"end", "detectionOffset"}, false},
+		"everything is ignored":              {second, []string{"end", "detectionOffset", "detectionLimit"}, false},
+		"the offset is ignored in a crowd":   {detectedRows(0, 700, detectedSince, 0), []string{"detectionOffset"}, false},
+		"a crowd, and end ignored, goes on":  {detectedRows(0, 120, detectedSince, 0), []string{"end"}, true},
+		"a crowd before others, all ignored": {slices.Concat(detectedRows(0, 60, detectedSince, 0), detectedRows(90, 9, detectedSince.Add(-time.Hour), 0)), []string{"end", "detectionOffset"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &detector{rows: row.rows, ignore: map[string]bool{}}
+			for _, name := range row.ignore {
+				d.ignore[name] = true
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			d.before = func(n int) {
+				if n > 3000 {
+					cancel(errors.New("the walk does not end"))
+				}
+			}
+			client, _ := scriptedClient(t, d.serve)
+			got, err := metlo.Collect(client.Detections.AllEndpoints(ctx, nil))
+			if row.whole {
+				require.NoError(t, err)
+				assert.ElementsMatch(t, idsOfRows(row.rows), idsOf(got))
+				return
+			}
+			var incomplete *metlo.IncompleteError
+			require.ErrorAs(t, err, &incomplete)
+			assert.ErrorIs(t, err, metlo.ErrInvalidResponse)
+			assert.Equal(t, len(got), incomplete.Seen)
+			assert.Greater(t, incomplete.Total, incomplete.Seen)
+		})
+	}
+}
+
+func TestDetectionsAllEndsWithTheFirstError(t *testing.T) {
+	d := &detector{rows: detectedRows(0, 175, detectedSince, time.Second)}
+	client, _ := scriptedClient(t, func(r sentRequest) (int, string, error) {
+		if d.n == 2 {
+			return http.StatusInternalServerError, "gone", nil
+		}
+		return d.serve(r)
+	})
+	seq := client.Detections.AllEndpoints(t.Context(), nil)
+	got, err := metlo.Collect(seq)
+	require.ErrorIs(t, err, metlo.ErrServer)
+	assert.Len(t, got, 99)
+
+	d.n = -1000
+	again, err := metlo.Collect(seq)
+	require.NoError(t, err, "each range is a fresh walk")
+	assert.Len(t, again, 175)
+
+	client, server := scriptedClient(t, d.serve)
+	for range client.Detections.AllEndpoints(t.Context(), nil) {
+		break
+	}
+	assert.Len(t, server.sent, 1, "breaking out asks for nothing more")
+}
+
+func TestDetectionsSendTheirFilters(t *testing.T) {
+	berlin := time.FixedZone("CET", 3600)
+	client, server := scriptedClient(t, always(http.StatusOK, "[[],0]"))
+	opts := &metlo.DetectionListOptions{
+		Start: time.Date(2026, 1, 1, 1, 0, 0, 0, berlin), End: time.Date(2026, 2, 1, 0, 0, 0, 250_999_999, time.UTC),
+		DetectionRiskScores: []metlo.RiskScore{"HIGH"}, DetectionHosts: []string{"a.example.com", "b.example.com"},
+		Limit: 50, Offset: 3,
+	}
+	_, err := client.Detections.ListEndpoints(t.Context(), opts)
+	require.NoError(t, err)
+	want := url.Values{
+		"detectionType": {"endpoint"}, "start": {"2026-01-01T00:00:00Z"}, "end": {"2026-02-01T00:00:00.25Z"},
+		"detectionRiskScores[]": {"high"}, "detectionHosts[]": {"a.example.com", "b.example.com"},
+		"detectionLimit": {"50"}, "detectionOffset": {"3"},
+	}
+	assert.Equal(t, want, server.sent[0].Query)
+
+	_, err = client.Detections.ListDataFields(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, url.Values{"detectionType": {"data_field"}}, server.sent[1].Query)
+}
+
+func TestDetectionsReadWhatTheServerSays(t *testing.T) {
+	client, _ := scriptedClient(t, always(http.StatusOK, recordingNamed(t, "summary", "new_detections").Response.Body))
+	page, err := client.Detections.ListEndpoints(t.Context(), &metlo.DetectionListOptions{Limit: 2})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 2)
+	assert.Equal(t, "/v1/tickets/12/{param1}", page.Items[0].Path)
+	assert.True(t, page.Items[0].LastActive.IsZero())
+
+	client, _ = scriptedClient(t, always(http.StatusOK, `[[{"uuid":"`+endpointUUID(1)+`","dataPath":"email","matches":null,`+
+		`"createdAt":"2026-11-01T00:00:00.000Z","apiEndpoint":{"uuid":"`+endpointUUID(2)+`","graphQlMetadata":null}}],1]`))
+	fields, err := metlo.Collect(client.Detections.AllDataFields(t.Context(), nil))
+	require.NoError(t, err)
+	require.Len(t, fields, 1)
+	assert.Nil(t, fields[0].Matches)
+	require.NotNil(t, fields[0].APIEndpoint)
+	assert.Equal(t, endpointUUID(2), fields[0].APIEndpoint.UUID)
+	assert.Nil(t, fields[0].APIEndpoint.GraphQLMetadata)
+
+	client, _ = scriptedClient(t, always(http.StatusOK, recordingNamed(t, "summary", "new_detections_agg").Response.Body))
+	days, err := client.Detections.Daily(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []metlo.DetectionDay{{Day: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), NumEndpoints: 1}}, days)
+}
+
+func TestDetectionsRefuse(t *testing.T) {
+	endpoints := func(o metlo.DetectionListOptions) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Detections.ListEndpoints(ctx, &o)
+			return err
+		}
+	}
+	fields := func(o metlo.DetectionListOptions) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Detections.AllDataFields(ctx, &o))
+			return err
+		}
+	}
+	assertRefusals(t, map[string]refusal{
+		"a limit over 50":             {endpoints(metlo.DetectionListOptions{Limit: 51}), "use AllEndpoints"},
+		"a negative limit":            {endpoints(metlo.DetectionListOptions{Limit: -1}), "use 0 for the default"},
+		"a negative offset":           {fields(metlo.DetectionListOptions{Offset: -1}), "use 0 to start"},
+		"a start after the end":       {endpoints(metlo.DetectionListOptions{Start: detectedSince, End: detectedSince.Add(-1)}), "swap them"},
+		"an empty list of hosts":      {endpoints(metlo.DetectionListOptions{DetectionHosts: []string{}}), "leave it nil"},
+		"risk scores for data fields": {fields(metlo.DetectionListOptions{DetectionRiskScores: []metlo.RiskScore{metlo.RiskHigh}}), "leave it nil"},
+	})
+}

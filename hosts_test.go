@@ -1,0 +1,197 @@
+package metlo_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo"
+)
+
+const madeUpKey = "metlo.ThisKeyIsMadeUpAndOpensNothingAnywhere00"
+
+// sentRequest is what a scripted server was sent.
+type sentRequest struct {
+	Method string
+	Path   string // escaped
+	Query  url.Values
+	Header http.Header
+	Body   string
+}
+
+// script is a server without a network: one function answers all requests, and what was sent is kept.
+type script struct {
+	answer func(sentRequest) (status int, body string, err error)
+
+	mu   sync.Mutex
+	sent []sentRequest
+}
+
+func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+		_ = r.Body.Close()
+	}
+	got := sentRequest{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(), Header: r.Header, Body: string(body)}
+	if strings.HasPrefix(r.URL.Host, "collector.") {
+		got.Path = "collector:" + got.Path
+	}
+	s.mu.Lock()
+	s.sent = append(s.sent, got)
+	s.mu.Unlock()
+	status, answer, err := s.answer(got)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
+		Body: io.NopCloser(bytes.NewReader([]byte(answer))), ContentLength: int64(len(answer)), Request: r,
+	}, nil
+}
+
+func scriptedClient(t testing.TB, answer func(sentRequest) (int, string, error)) (*metlo.Client, *script) {
+	t.Helper()
+	s := &script{answer: answer}
+	client, err := metlo.NewClient("https://metlo.example.com", madeUpKey,
+		metlo.WithCollectorURL("https://collector.example.com"), metlo.WithHTTPClient(&http.Client{Transport: s}),
+		metlo.WithoutRateLimit(), metlo.WithoutRetry())
+	require.NoError(t, err)
+	return client, s
+}
+
+// always answers every request alike.
+func always(status int, body string) func(sentRequest) (int, string, error) {
+	return func(sentRequest) (int, string, error) { return status, body, nil }
+}
+
+// refusal is a call that must fail before anything is sent, with an error that says what to do.
+type refusal struct {
+	call func(context.Context, *metlo.Client) error
+	says string
+}
+
+func assertRefusals(t *testing.T, rows map[string]refusal) {
+	t.Helper()
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			client, server := scriptedClient(t, always(http.StatusOK, "OK"))
+			err := row.call(t.Context(), client)
+			require.ErrorIs(t, err, metlo.ErrInvalidArgument)
+			assert.ErrorContains(t, err, row.says)
+			assert.Empty(t, server.sent, "nothing may be sent")
+		})
+	}
+}
+
+func TestHostsReadWhatTheServerSays(t *testing.T) {
+	want := []metlo.Host{
+		{Host: "shop.example.com", NumEndpoints: 17, IsPublic: true},
+		{Host: "api.example.org", NumEndpoints: 15, IsPublic: true},
+	}
+	items := `[{"host":"shop.example.com","numEndpoints":"17","isPublic":true},{"host":"api.example.org","numEndpoints":15,"isPublic":true}]`
+	for name, row := range map[string]struct {
+		body  string
+		total int
+	}{
+		"recorded":                   {recordingNamed(t, "hosts", "list").Response.Body, 4},
+		"numbers and strings":        {"[" + items + ",2]", 2},
+		"total as a string":          {"[" + items + `,"2"]`, 2},
+		"documented bare array":      {items, -1},
+		"documented object":          {`{"items":` + items + `,"totalCount":2}`, 2},
+		"documented envelope":        {`{"ok":true,"data":` + items + `}`, -1},
+		"envelope of a recorded one": {`{"ok":true,"data":[` + items + `,9]}`, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, _ := scriptedClient(t, always(http.StatusOK, row.body))
+			page, err := client.Hosts.List(t.Context(), nil)
+			require.NoError(t, err)
+			assert.Equal(t, want, page.Items)
+			assert.Equal(t, row.total, page.Total)
+		})
+	}
+}
+
+func TestHostsSendTheirFilters(t *testing.T) {
+	client, server := scriptedClient(t, always(http.StatusOK, "[[],0]"))
+	_, err := client.Hosts.List(t.Context(), &metlo.HostListOptions{
+		SearchQuery: "shop & co", HostType: "EXTERNAL", SortBy: metlo.SortByHost, SortOrder: "asc", Limit: 3, Offset: 6,
+	})
+	require.NoError(t, err)
+	require.Len(t, server.sent, 1)
+	assert.Equal(t, "/api/v1/hosts", server.sent[0].Path)
+	assert.Equal(t, url.Values{
+		"searchQuery": {"shop & co"}, "hostType": {"Public"}, "sortBy": {"host"}, "sortOrder": {"ASC"}, "limit": {"3"}, "offset": {"6"},
+	}, server.sent[0].Query)
+}
+
+func TestHostsAllYieldsEachHostOnce(t *testing.T) {
+	client, server := scriptedClient(t, func(r sentRequest) (int, string, error) {
+		if r.Query.Get("limit") == "1" {
+			return http.StatusOK, `[[{"host":"a","numEndpoints":"2","isPublic":false}],2]`, nil
+		}
+		return http.StatusOK, `[[{"host":"b","numEndpoints":"2","isPublic":true},{"host":"a","numEndpoints":"2","isPublic":false}],2]`, nil
+	})
+	hosts, err := metlo.Collect(client.Hosts.All(t.Context(), &metlo.HostListOptions{Limit: 1}))
+	require.NoError(t, err)
+	assert.Equal(t, []metlo.Host{{Host: "a", NumEndpoints: 2}, {Host: "b", NumEndpoints: 2, IsPublic: true}}, hosts)
+	assert.Len(t, server.sent, 2)
+}
+
+func TestHostsNamesAndGraph(t *testing.T) {
+	client, _ := scriptedClient(t, func(r sentRequest) (int, string, error) {
+		return http.StatusOK, recordingNamed(t, "hosts", map[string]string{
+			"/api/v1/endpoints/hosts": "names", "/api/v1/hosts-graph": "graph",
+		}[r.Path]).Response.Body, nil
+	})
+	names, err := client.Hosts.Names(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"shop.example.com", "pay.example.com", "internal.example.local", "api.example.org"}, names)
+	graph, err := client.Hosts.Graph(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, graph.Hosts)
+	assert.Empty(t, graph.Edges)
+
+	client, _ = scriptedClient(t, always(http.StatusOK, `{"login":"required"}`))
+	_, err = client.Hosts.Graph(t.Context())
+	assert.ErrorIs(t, err, metlo.ErrInvalidResponse)
+}
+
+func TestHostsDelete(t *testing.T) {
+	client, server := scriptedClient(t, always(http.StatusOK, "Success"))
+	require.NoError(t, client.Hosts.Delete(t.Context(), "a.example.com", "b.example.com"))
+	require.Len(t, server.sent, 1)
+	assert.Equal(t, "DELETE /api/v1/hosts", server.sent[0].Method+" "+server.sent[0].Path)
+	assert.JSONEq(t, `{"hosts":["a.example.com","b.example.com"]}`, server.sent[0].Body)
+
+	client, _ = scriptedClient(t, always(http.StatusInternalServerError, ""))
+	assert.ErrorIs(t, client.Hosts.Delete(t.Context(), "a.example.com"), metlo.ErrServer)
+}
+
+func TestHostsRefuse(t *testing.T) {
+	list := func(o metlo.HostListOptions) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.List(ctx, &o); return err }
+	}
+	assertRefusals(t, map[string]refusal{
+		"negative limit":  {list(metlo.HostListOptions{Limit: -1}), "use 0 for the default"},
+		"negative offset": {list(metlo.HostListOptions{Offset: -1}), "use 0 to start"},
+		"negative limit of All": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Hosts.All(ctx, &metlo.HostListOptions{Limit: -1}))
+			return err
+		}, "use 0 for the default"},
+		"nothing to delete": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.Delete(ctx) }, "name at least one"},
+		"an empty host": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.Delete(ctx, "a", "") },
+			"use one of Hosts.Names"},
+	})
+}

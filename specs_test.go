@@ -1,0 +1,195 @@
+package metlo_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo"
+)
+
+const someSpec = `{"openapi": "3.0.3", "info": {"title": "Pay", "version": "1"}, "paths": {}}`
+
+func TestSpecsList(t *testing.T) {
+	client, _ := scriptedClient(t, always(http.StatusOK, recordingNamed(t, "specs", "list").Response.Body))
+	specs, err := client.Specs.List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, specs, 1)
+	assert.Equal(t, "shop-api", specs[0].Name)
+	assert.Equal(t, []string{"shop.example.com"}, specs[0].Hosts)
+	assert.True(t, specs[0].SpecUpdatedAt.IsZero())
+}
+
+func TestSpecsGet(t *testing.T) {
+	client, server := scriptedClient(t, always(http.StatusOK, recordingNamed(t, "specs", "get").Response.Body))
+	spec, err := client.Specs.Get(t.Context(), "pay & co")
+	require.NoError(t, err)
+	assert.Equal(t, "/api/v1/spec/pay%20&%20co", server.sent[0].Path)
+	assert.Equal(t, metlo.SpecJSON, spec.Extension)
+	assert.Contains(t, spec.Spec, `"openapi": "3.0.3"`)
+
+	client, _ = scriptedClient(t, always(http.StatusOK, "OK"))
+	_, err = client.Specs.Get(t.Context(), "nope")
+	assert.ErrorIs(t, err, metlo.ErrNotFound)
+}
+
+func TestSpecsUploadSendsTheMediaTypeOfTheExtension(t *testing.T) {
+	for filename, contentType := range map[string]string{
+		"pay.json":      "application/json",
+		"pay.yaml":      "application/yaml",
+		"pay.yml":       "application/yaml",
+		"pay-1.2.json":  "application/json",
+		`we "pay".yaml`: "application/yaml",
+		"pay.json.yaml": "application/yaml",
+		"..pay.json":    "application/json",
+	} {
+		for _, method := range []string{http.MethodPost, http.MethodPut} {
+			t.Run(method+" "+filename, func(t *testing.T) {
+				client, server := scriptedClient(t, always(http.StatusOK, "OK"))
+				path := "/api/v1/spec/new"
+				if method == http.MethodPost {
+					require.NoError(t, client.Specs.Upload(t.Context(), filename, strings.NewReader(someSpec)))
+				} else {
+					path = "/api/v1/spec/pay"
+					require.NoError(t, client.Specs.Update(t.Context(), "pay", filename, strings.NewReader(someSpec)))
+				}
+				require.Len(t, server.sent, 1)
+				assert.Equal(t, method+" "+path, server.sent[0].Method+" "+server.sent[0].Path)
+				_, params, err := mime.ParseMediaType(server.sent[0].Header.Get("Content-Type"))
+				require.NoError(t, err)
+				parts := multipart.NewReader(strings.NewReader(server.sent[0].Body), params["boundary"])
+				part, err := parts.NextPart()
+				require.NoError(t, err)
+				assert.Equal(t, "file", part.FormName())
+				assert.Equal(t, filename, part.FileName())
+				assert.Equal(t, contentType, part.Header.Get("Content-Type"))
+				content, err := io.ReadAll(part)
+				require.NoError(t, err)
+				assert.Equal(t, someSpec, string(content))
+				_, err = parts.NextPart()
+				assert.ErrorIs(t, err, io.EOF)
+			})
+		}
+	}
+}
+
+// A document that cannot be read to its end must not look whole to the server.
+func TestSpecsUploadOfABrokenReader(t *testing.T) {
+	broken := errors.New("the disk is gone")
+	whole := make(chan error, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		whole <- r.ParseMultipartForm(1 << 20)
+	}))
+	defer server.Close()
+	client, err := metlo.NewClient(server.URL, madeUpKey)
+	require.NoError(t, err)
+	err = client.Specs.Upload(t.Context(), "pay.json", io.MultiReader(strings.NewReader(someSpec), iotest.ErrReader(broken)))
+	require.ErrorIs(t, err, broken)
+	require.Error(t, <-whole)
+}
+
+func TestSpecsErrors(t *testing.T) {
+	upload := func(ctx context.Context, c *metlo.Client) error {
+		return c.Specs.Upload(ctx, "pay.json", strings.NewReader(someSpec))
+	}
+	update := func(ctx context.Context, c *metlo.Client) error {
+		return c.Specs.Update(ctx, "pay", "pay.yaml", strings.NewReader(someSpec))
+	}
+	remove := func(ctx context.Context, c *metlo.Client) error { return c.Specs.Delete(ctx, "pay") }
+	download := func(ctx context.Context, c *metlo.Client) error { _, err := c.Specs.Zip(ctx); return err }
+	for name, row := range map[string]struct {
+		call   func(context.Context, *metlo.Client) error
+		status int
+		body   string
+		want   error
+	}{
+		"name taken":        {upload, 400, "Spec file already exists.", metlo.ErrConflict},
+		"path taken":        {upload, 409, "Path GET /a is already defined in another user defined spec file: x", metlo.ErrConflict},
+		"no OpenAPI":        {upload, 422, "Invalid OpenAPI Spec: No 'swagger' or 'openapi' field defined.", metlo.ErrUnprocessable},
+		"bad YAML":          {update, 500, "bad indentation (2:1)\n\n 1 | a:\n 2 | b", metlo.ErrBadRequest},
+		"update of nothing": {update, 400, "Spec file does not exist, cannot update.", metlo.ErrNotFound},
+		"delete of nothing": {remove, 404, "No spec file with the provided name exists.", metlo.ErrNotFound},
+		"generated":         {remove, 409, "Can't delete auto generated spec.", metlo.ErrConflict},
+		"nothing to zip":    {download, 500, "No OpenAPI Specs found.", metlo.ErrNotFound},
+		"no hexadecimal":    {download, 200, "zipzip", metlo.ErrInvalidResponse},
+		"no archive":        {download, 200, "68656c6c6f", metlo.ErrInvalidResponse},
+		"half a digit":      {download, 200, "504b03041", metlo.ErrInvalidResponse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, _ := scriptedClient(t, always(row.status, row.body))
+			assert.ErrorIs(t, row.call(t.Context(), client), row.want)
+		})
+	}
+}
+
+func TestSpecsZip(t *testing.T) {
+	var plain bytes.Buffer
+	w := zip.NewWriter(&plain)
+	_, err := w.Create("pay.json")
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	for name, row := range map[string]struct {
+		body  string
+		files []string
+	}{
+		"recorded":   {recordingNamed(t, "specs", "zip").Response.Body, []string{"pay.json", "shop-api.json"}},
+		"as a file":  {plain.String(), []string{"pay.json"}},
+		"upper case": {strings.ToUpper(recordingNamed(t, "specs", "zip").Response.Body) + "\n", []string{"pay.json", "shop-api.json"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, _ := scriptedClient(t, always(http.StatusOK, row.body))
+			archive, err := client.Specs.Zip(t.Context())
+			require.NoError(t, err)
+			r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+			require.NoError(t, err)
+			var files []string
+			for _, f := range r.File {
+				files = append(files, f.Name)
+			}
+			assert.Equal(t, row.files, files)
+		})
+	}
+}
+
+func TestSpecsRefuse(t *testing.T) {
+	upload := func(filename string, content io.Reader) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error { return c.Specs.Upload(ctx, filename, content) }
+	}
+	update := func(name, filename string) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error {
+			return c.Specs.Update(ctx, name, filename, strings.NewReader(someSpec))
+		}
+	}
+	spec := strings.NewReader(someSpec)
+	assertRefusals(t, map[string]refusal{
+		"an unknown extension":    {upload("pay.txt", spec), "name the document's format"},
+		"no extension":            {upload("pay", spec), "name the document's format"},
+		"an upper-case extension": {upload("PAY.JSON", spec), "name the document's format"},
+		"an empty filename":       {upload("", spec), "name the document's format"},
+		"only an extension":       {upload(".json", spec), "no name before its extension"},
+		"a path":                  {upload("specs/pay.json", spec), "base name"},
+		"a path of Windows":       {upload(`specs\pay.json`, spec), "base name"},
+		"a line break":            {upload("pay\n.json", spec), "base name"},
+		"an empty file":           {upload("pay.json", strings.NewReader("")), "the file is empty"},
+		"a reader that fails":     {upload("pay.json", iotest.ErrReader(errors.New("no such disk"))), "no such disk"},
+		"a nil reader":            {upload("pay.json", nil), "the reader is nil"},
+		"a name with a slash":     {update("a/b", "pay.json"), "holds a slash"},
+		"no name":                 {update("", "pay.json"), "is no name"},
+		"a name that is a parent": {update("..", "pay.json"), "is no name"},
+		"an update of no format":  {update("pay", "pay.toml"), "name the document's format"},
+		"a deletion with a slash": {func(ctx context.Context, c *metlo.Client) error { return c.Specs.Delete(ctx, "a/b") }, "holds a slash"},
+		"a download with a slash": {func(ctx context.Context, c *metlo.Client) error { _, err := c.Specs.Get(ctx, "a/b"); return err }, "holds a slash"},
+	})
+}
