@@ -20,6 +20,7 @@ var (
 	lenient = json.JoinOptions(fast, json.WithUnmarshalers(json.JoinUnmarshalers(
 		json.UnmarshalFromFunc(unmarshalInt),
 		json.UnmarshalFromFunc(unmarshalRaw),
+		json.UnmarshalFromFunc(forget),
 	)))
 )
 
@@ -159,4 +160,13 @@ func unmarshalRaw(dec *jsontext.Decoder, v *stdjson.RawMessage) error {
 	}
 	*v = append(stdjson.RawMessage(nil), val...)
 	return nil
+}
+
+// forget drops what a name that comes twice held first: it would be merged with the second value, or refuse it.
+func forget(_ *jsontext.Decoder, v *any) error {
+	switch (*v).(type) {
+	case map[string]any, []any, string, float64, bool:
+		*v = nil
+	}
+	return errors.ErrUnsupported // which leaves the rest to the usual way
 }

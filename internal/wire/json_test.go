@@ -45,6 +45,32 @@ func TestObject(t *testing.T) {
 	}
 }
 
+func TestFreeJSONKeepsTheLastOfTwo(t *testing.T) {
+	tests := map[string]string{
+		`{"a":{"b":1},"a":{"c":2}}`:         `{"a":{"c":2}}`,
+		`{"a":{},"a":"text"}`:               `{"a":"text"}`,
+		`{"a":"text","a":[1]}`:              `{"a":[1]}`,
+		`{"a":[{"b":1}],"a":[{"c":2}]}`:     `{"a":[{"c":2}]}`,
+		`{"x":{"a":1,"a":{}},"y":[[1],{}]}`: `{"x":{"a":{}},"y":[[1],{}]}`,
+		`{"a":1,"a":null}`:                  `{"a":null}`,
+	}
+	for text, want := range tests {
+		var free any
+		require.NoError(t, Object([]byte(text), &free), text)
+		got, err := json.Marshal(free)
+		require.NoError(t, err)
+		assert.JSONEq(t, want, string(got), text)
+
+		var members map[string]any
+		require.NoError(t, Object([]byte(text), &members), text)
+		assert.Equal(t, free, any(members))
+	}
+	target := item{}
+	var pointer any = &target
+	require.NoError(t, Object([]byte(`{"uuid":"a"}`), &pointer))
+	assert.Equal(t, "a", target.UUID, "a value of the caller's is filled")
+}
+
 func TestObjectThatIsNone(t *testing.T) {
 	tests := map[string]struct {
 		text     string
