@@ -1,0 +1,308 @@
+package metlotest
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// hostOf is the host and port of a URL that this package made.
+func hostOf(rawURL string) (host, scheme string) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		panic("metlotest: " + err.Error())
+	}
+	return u.Host, u.Scheme
+}
+
+func (s *FaultServer) accept(l net.Listener, service string) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		if !s.keep(conn) {
+			conn.Close()
+			return
+		}
+		s.work.Go(func() {
+			defer s.forget(conn)
+			s.converse(conn, service)
+		})
+	}
+}
+
+// keep notes an open connection, unless the server is closing.
+func (s *FaultServer) keep(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.accepted++
+	s.conns[conn] = struct{}{}
+	return true
+}
+
+func (s *FaultServer) forget(conn net.Conn) {
+	conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, conn)
+}
+
+// converse answers the requests of one connection.
+func (s *FaultServer) converse(conn net.Conn, service string) {
+	x := &exchange{server: s, raw: conn, conn: conn, reader: bufio.NewReader(conn)}
+	if service == "backend" {
+		if s.failure.accept != nil && s.meet() {
+			s.failure.accept(x)
+			return
+		}
+		if s.tls != nil {
+			first, err := x.reader.Peek(1)
+			switch {
+			case err != nil:
+				return
+			case first[0] == tlsHandshakeRecord:
+				if !x.secure() {
+					return
+				}
+			default:
+				service = "elsewhere" // the same port without TLS is another server
+			}
+		}
+	}
+	for x.next(service) {
+	}
+}
+
+// exchange is a request with its answer under way.
+type exchange struct {
+	server *FaultServer
+	raw    net.Conn
+	conn   net.Conn // raw, or TLS over it
+	reader *bufio.Reader
+
+	request *http.Request
+	body    []byte
+	index   int // of the request in server.received
+	number  int // of the request among those of its service, from 1
+	over    bool
+}
+
+type readerConn struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+func (c readerConn) Read(p []byte) (int, error) { return c.reader.Read(p) }
+
+func (x *exchange) secure() bool {
+	secured := tls.Server(readerConn{x.raw, x.reader}, x.server.tls.server())
+	if secured.Handshake() != nil {
+		return false
+	}
+	x.conn, x.reader = secured, bufio.NewReader(secured)
+	return true
+}
+
+// next answers the next request, and reports whether the connection can serve another.
+func (x *exchange) next(service string) bool {
+	request, err := http.ReadRequest(x.reader)
+	if err != nil {
+		return false
+	}
+	body, err := io.ReadAll(io.LimitReader(request.Body, bodyCap))
+	x.request, x.body = request, body
+	x.note(service, err == nil)
+	if err != nil {
+		return false
+	}
+	if service == "elsewhere" {
+		x.respond(success())
+		return !x.over
+	}
+	failure := &x.server.failure
+	if (failure.answer == nil && failure.send == nil) || !x.server.meet() {
+		x.respond(x.sound(Fault{}))
+		return !x.over
+	}
+	res := response{}
+	if failure.answer != nil {
+		res = failure.answer(x)
+	} else {
+		res = x.sound(Fault{})
+	}
+	if failure.send != nil {
+		failure.send(x, res)
+	} else {
+		x.respond(res)
+	}
+	return !x.over
+}
+
+// note records the request.
+func (x *exchange) note(service string, whole bool) {
+	s := x.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if service == "backend" {
+		s.begun++
+	}
+	x.number, x.index = s.begun, len(s.received)
+	r := x.request
+	s.received = append(s.received, Received{
+		Request: Request{
+			Service: service, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(),
+			Header: r.Header.Clone(), Body: x.body, Time: time.Now(),
+		},
+		Host:  r.Host,
+		Whole: whole,
+	})
+}
+
+// sound is the answer of a server that has at most a lesser fault.
+func (x *exchange) sound(fault Fault) response {
+	res := x.server.sound.answer("backend", x.request, x.body, &fault)
+	x.server.mu.Lock()
+	defer x.server.mu.Unlock()
+	x.server.received[x.index].Sound = res.body
+	return res
+}
+
+// respond sends an answer as it should be sent.
+func (x *exchange) respond(res response) {
+	x.head(res, "Content-Length: "+strconv.Itoa(len(res.body)))
+	x.halves(res.body)
+}
+
+// head sends a status line and the header, to which framing adds lines.
+func (x *exchange) head(res response, framing ...string) {
+	x.pause(x.server.failure.Delay)
+	x.write(x.headText(res, framing...) + "\r\n")
+}
+
+// headText is a head without the empty line at its end.
+func (x *exchange) headText(res response, framing ...string) string {
+	x.server.mu.Lock()
+	x.server.received[x.index].Status = res.status
+	x.server.mu.Unlock()
+	lines := []string{fmt.Sprintf("HTTP/1.1 %d %s", res.status, http.StatusText(res.status))}
+	if res.contentType != "" {
+		lines = append(lines, "Content-Type: "+res.contentType)
+	}
+	var names []string
+	for name := range res.header {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		for _, value := range res.header[name] {
+			lines = append(lines, name+": "+value)
+		}
+	}
+	return strings.Join(append(lines, framing...), "\r\n") + "\r\n"
+}
+
+// halves sends a body in two parts, with the failure's delay between them.
+func (x *exchange) halves(body []byte) {
+	half := len(body) / 2
+	if x.server.failure.Delay <= 0 {
+		half = 0
+	}
+	x.write(string(body[:half]))
+	x.pause(x.server.failure.Delay)
+	x.write(string(body[half:]))
+}
+
+func (x *exchange) write(text string) {
+	if x.over || text == "" {
+		return
+	}
+	if _, err := io.WriteString(x.conn, text); err != nil {
+		x.over = true
+	}
+}
+
+// chunk sends a chunk of the chunked transfer coding.
+func (x *exchange) chunk(text string) { x.write(fmt.Sprintf("%x\r\n%s\r\n", len(text), text)) }
+
+// pause waits, unless the server is closed meanwhile.
+func (x *exchange) pause(d time.Duration) {
+	if d <= 0 || x.over {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-x.server.done:
+		x.over = true
+	}
+}
+
+// hang sends nothing more until the client hangs up.
+func (x *exchange) hang() {
+	_, _ = io.Copy(io.Discard, x.conn)
+	x.over = true
+}
+
+// hangUp closes the connection after what was sent.
+func (x *exchange) hangUp() {
+	x.over = true
+	x.conn.Close()
+}
+
+// reset drops the connection, so that the client's kernel reports it as reset.
+func (x *exchange) reset() {
+	x.over = true
+	if tcp, ok := x.raw.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	x.raw.Close()
+}
+
+// drip sends text byte by byte.
+func (x *exchange) drip(text string, every time.Duration) {
+	for i := range len(text) {
+		x.write(text[i : i+1])
+		x.pause(every)
+		if x.over {
+			return
+		}
+	}
+}
+
+// stream sends the same block again and again, size bytes in all.
+func (x *exchange) stream(block string, size int64, chunked bool) {
+	for sent := int64(0); sent < size && !x.over; sent += int64(len(block)) {
+		if chunked {
+			x.chunk(block)
+		} else {
+			x.write(block)
+		}
+		x.pause(time.Millisecond)
+	}
+}
+
+var errNoArray = errors.New("not [items, total]")
+
+// splitPair takes [items, total] apart; the items keep their brackets.
+func splitPair(body []byte) (items, total string, err error) {
+	text := string(body)
+	at := strings.LastIndex(text, "],")
+	if !strings.HasPrefix(text, "[[") || at < 0 || !strings.HasSuffix(text, "]") {
+		return "", "", errNoArray
+	}
+	return text[1 : at+1], text[at+2 : len(text)-1], nil
+}
