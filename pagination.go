@@ -106,14 +106,6 @@ func (l listing[T]) all(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// failed is the sequence of one error.
-func failed[T any](err error) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var zero T
-		yield(zero, err)
-	}
-}
-
 // walk yields every item of a list once.
 //
 // Whole lists, not stitched pages: one response is one snapshot of the database, while rows move between pages, and
@@ -124,7 +116,8 @@ type walk[T any] struct {
 	ctx   context.Context
 	yield func(T, error) bool
 	seen  idSet
-	total int // last known
+	total int  // last known; -1 when the server never said
+	moved bool // the total changed meanwhile
 }
 
 // answer is what one response came to.
@@ -191,25 +184,31 @@ func (w *walk[T]) rest(n int, got answer) error {
 	if err != nil {
 		return err
 	}
-	if again.total >= 0 && w.offset+again.rows >= again.total {
+	if (again.total >= 0 && w.offset+again.rows >= again.total) || w.complete() {
 		return nil
 	}
-	return w.settle(max(again.total, got.total))
+	if w.seen.len() < w.total-w.offset {
+		return w.incomplete()
+	}
+	return w.pages(max(got.rows, 1))
+}
+
+// complete reports whether every item that the server counts was yielded, as far as a count can tell.
+func (w *walk[T]) complete() bool { return !w.moved && w.seen.len() == w.total-w.offset }
+
+func (w *walk[T]) incomplete() error {
+	return &IncompleteError{Seen: w.seen.len(), Total: w.total - w.offset, route: w.route}
 }
 
 // pages walks by offset, since the server sends no more than size rows at once, until a pass is clean. Only here can
 // an equal number of deletions and insertions between two pages hide an item.
 func (w *walk[T]) pages(size int) error {
-	total, idle := -1, 0
-	for pass := range maxPasses {
+	idle := 0
+	for range maxPasses {
 		before := w.seen.len()
-		clean, n, err := w.pass(max(size-pass*size/(maxPasses+1), 1))
-		if err != nil {
+		clean, largest, err := w.pass(size)
+		if err != nil || clean || w.complete() {
 			return err
-		}
-		total = n
-		if clean || (total >= 0 && w.seen.len() >= total-w.offset) {
-			return nil
 		}
 		if idle++; w.seen.len() > before {
 			idle = 0
@@ -217,31 +216,32 @@ func (w *walk[T]) pages(size int) error {
 		if idle == 2 {
 			break
 		}
+		size = min(size, largest) // a page size of its own cuts each pass elsewhere
+		size = max(size-max(size/10, 1), 1)
 	}
-	return w.settle(total)
+	if w.seen.len() < w.total-w.offset {
+		return w.incomplete()
+	}
+	return nil
 }
 
-// pass walks the list once. It is clean if no item came twice and the total stood still.
-func (w *walk[T]) pass(size int) (clean bool, total int, err error) {
+// pass walks the list once, and returns how many rows its largest page held. It is clean if no item came twice and the
+// total stood still.
+func (w *walk[T]) pass(size int) (clean bool, largest int, err error) {
 	var ids idSet
-	clean, total = true, -1
-	at, known := w.offset, 0
+	clean = true
+	total, at, known := -1, w.offset, 0
 	for first := true; ; first = false {
 		got, err := w.get(size, at, &ids)
 		if err != nil {
-			return false, total, err
+			return false, largest, err
 		}
-		if !first && got.total != total {
-			clean = false
-		}
-		total = got.total
+		clean = clean && got.twice == 0 && (first || got.total == total)
+		total, largest = got.total, max(largest, got.rows)
 		if got.rows == 0 {
-			return clean && (total < 0 || at >= total), total, nil
+			return clean && (total < 0 || at >= total), largest, nil
 		}
 		at += got.rows
-		if got.twice > 0 {
-			clean = false
-		}
 		if known++; got.twice < got.rows {
 			known = 0
 		}
@@ -251,17 +251,9 @@ func (w *walk[T]) pass(size int) (clean bool, total int, err error) {
 			most = 5 * wholeRows
 		}
 		if known == 3 || at-w.offset > most {
-			return false, total, nil
+			return false, largest, nil
 		}
 	}
-}
-
-// settle ends a walk after which nothing more can be had: an error if the server counts more than it sent.
-func (w *walk[T]) settle(total int) error {
-	if w.seen.len() >= total-w.offset {
-		return nil
-	}
-	return &IncompleteError{Seen: w.seen.len(), Total: total - w.offset, route: w.route}
 }
 
 // get asks for rows and yields those that are new. A response that was cut is asked for again.
@@ -274,6 +266,7 @@ func (w *walk[T]) get(limit, offset int, pass *idSet) (answer, error) {
 		case err == nil:
 			got.fresh = fresh
 			if got.total >= 0 {
+				w.moved = w.moved || (w.total >= 0 && got.total != w.total)
 				w.total = got.total
 			}
 			return got, nil

@@ -98,10 +98,10 @@ func walked[T any](t *testing.T, seq iter.Seq2[T, error], id func(T) string) (ma
 	return seen, nil
 }
 
-func endpointUUID(e metlo.Endpoint) string { return e.UUID }
-func alertUUID(a metlo.Alert) string       { return a.UUID }
+func uuidOfEndpoint(e metlo.Endpoint) string { return e.UUID }
+func uuidOfAlert(a metlo.Alert) string       { return a.UUID }
 
-func assertOnce(t *testing.T, seen map[string]int, n int) {
+func assertEachOnce(t *testing.T, seen map[string]int, n int) {
 	t.Helper()
 	assert.Len(t, seen, n)
 	for id, times := range seen {
@@ -158,7 +158,7 @@ func TestAllEndpoints(t *testing.T) {
 				tt.temper(srv)
 			}
 			client := srv.Client(unlimited(), metlo.WithRetry(metlo.RetryPolicy{MinWait: 1, MaxWait: time.Millisecond}))
-			seen, err := walked(t, client.Endpoints.All(t.Context(), tt.opts), endpointUUID)
+			seen, err := walked(t, client.Endpoints.All(t.Context(), tt.opts), uuidOfEndpoint)
 			requests := len(srv.Requests())
 			if tt.requests > 0 {
 				assert.Equal(t, tt.requests, requests, "requests")
@@ -168,11 +168,11 @@ func TestAllEndpoints(t *testing.T) {
 				assert.Equal(t, len(seen), incomplete.Seen)
 				assert.ErrorIs(t, err, metlo.ErrInvalidResponse)
 				assert.Less(t, len(seen), n, "it is not called incomplete when it is complete")
-				assertOnce(t, seen, len(seen))
+				assertEachOnce(t, seen, len(seen))
 				return
 			}
 			require.NoError(t, err)
-			assertOnce(t, seen, tt.want)
+			assertEachOnce(t, seen, tt.want)
 			t.Logf("%d requests", requests)
 		})
 	}
@@ -223,18 +223,18 @@ func TestWalks(t *testing.T) {
 	t.Run("each range is a fresh walk", func(t *testing.T) {
 		seq := client.Endpoints.All(t.Context(), nil)
 		for range 2 {
-			seen, err := walked(t, seq, endpointUUID)
+			seen, err := walked(t, seq, uuidOfEndpoint)
 			require.NoError(t, err)
-			assertOnce(t, seen, 300)
+			assertEachOnce(t, seen, 300)
 		}
 	})
 	t.Run("options are copied", func(t *testing.T) {
 		opts := &metlo.EndpointListOptions{Hosts: []string{"shop.example.com"}, Limit: 7}
 		seq := client.Endpoints.All(t.Context(), opts)
 		opts.Hosts[0], opts.Offset = "elsewhere.example.com", 299
-		seen, err := walked(t, seq, endpointUUID)
+		seen, err := walked(t, seq, uuidOfEndpoint)
 		require.NoError(t, err)
-		assertOnce(t, seen, 300)
+		assertEachOnce(t, seen, 300)
 	})
 	t.Run("the loop may end early", func(t *testing.T) {
 		before := len(srv.Requests())
@@ -246,9 +246,9 @@ func TestWalks(t *testing.T) {
 		assert.Equal(t, before+1, len(srv.Requests()))
 	})
 	t.Run("an offset skips items", func(t *testing.T) {
-		seen, err := walked(t, client.Endpoints.All(t.Context(), &metlo.EndpointListOptions{Offset: 100}), endpointUUID)
+		seen, err := walked(t, client.Endpoints.All(t.Context(), &metlo.EndpointListOptions{Offset: 100}), uuidOfEndpoint)
 		require.NoError(t, err)
-		assertOnce(t, seen, 200)
+		assertEachOnce(t, seen, 200)
 	})
 	t.Run("nothing passes the filter", func(t *testing.T) {
 		items, err := metlo.Collect(client.Endpoints.All(t.Context(), &metlo.EndpointListOptions{Hosts: []string{"none"}}))
@@ -374,7 +374,7 @@ func TestNothingThatPersistsIsLost(t *testing.T) {
 			}
 		}
 		client := inProcess(t, m)
-		seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertListOptions{Limit: 1 + rng.IntN(50)}), alertUUID)
+		seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertListOptions{Limit: 1 + rng.IntN(50)}), uuidOfAlert)
 		require.NoError(t, err, "seed %d", seed)
 		for id := range kept {
 			require.Equal(t, 1, seen[id], "seed %d: %s", seed, id)
@@ -391,8 +391,8 @@ func TestCappedPagesAreNeverSilentlyShort(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 11))
 		n := 1 + rng.IntN(400)
 		m := &model{rows: ids(n), cap: 1 + rng.IntN(120), shuffle: true}
-		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), nil), alertUUID)
-		assertOnce(t, seen, len(seen))
+		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), nil), uuidOfAlert)
+		assertEachOnce(t, seen, len(seen))
 		var incomplete *metlo.IncompleteError
 		if errors.As(err, &incomplete) {
 			require.Less(t, len(seen), n)
@@ -422,14 +422,14 @@ func TestTotalsThatLie(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := &model{rows: ids(250), total: func(int) any { return tt.total }}
-			seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), nil), alertUUID)
+			seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), nil), uuidOfAlert)
 			assert.Less(t, m.requests, 60)
 			if tt.fails {
 				require.ErrorIs(t, err, metlo.ErrInvalidResponse)
 				return
 			}
 			require.NoError(t, err)
-			assertOnce(t, seen, 250)
+			assertEachOnce(t, seen, 250)
 		})
 	}
 }
@@ -437,15 +437,15 @@ func TestTotalsThatLie(t *testing.T) {
 func TestListsThatAreTooLongForOneResponse(t *testing.T) {
 	t.Run("over the limit of one request", func(t *testing.T) {
 		m := &model{rows: ids(60_000)}
-		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), &metlo.AlertListOptions{Offset: 500}), alertUUID)
+		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), &metlo.AlertListOptions{Offset: 500}), uuidOfAlert)
 		require.NoError(t, err)
-		assertOnce(t, seen, 59_500)
+		assertEachOnce(t, seen, 59_500)
 		assert.NotContains(t, seen, alertID(500))
 		assert.Equal(t, 2, m.requests, "the second request has neither limit nor offset")
 	})
 	t.Run("over the limit of a JavaScript string", func(t *testing.T) {
 		m := &model{rows: ids(210_000)}
-		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), nil), alertUUID)
+		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), nil), uuidOfAlert)
 		require.NoError(t, err)
 		assert.Len(t, seen, 210_000)
 		assert.Equal(t, 1+6, m.requests, "pages of 50,000, and an empty one")
@@ -499,7 +499,7 @@ func TestBodiesThatDoNotEnd(t *testing.T) {
 				body = &endless{head: tt.head, item: tt.item}
 				return &http.Response{StatusCode: 200, ContentLength: -1, Body: body, Request: r}, nil
 			}), metlo.WithMaxResponseBytes(8<<20))
-			_, err := walked(t, client.Alerts.All(t.Context(), nil), alertUUID)
+			_, err := walked(t, client.Alerts.All(t.Context(), nil), uuidOfAlert)
 			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
 			assert.Contains(t, err.Error(), tt.says)
 			_, err = client.Alerts.List(t.Context(), nil)
