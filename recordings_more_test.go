@@ -193,7 +193,7 @@ var summaryReplays = map[string]replay{
 	})},
 }
 
-const recordedWebhook = "9fe7d963-bade-45bb-a5a2-e670b7d8612e"
+const recordedWebhookID = "9fe7d963-bade-45bb-a5a2-e670b7d8612e"
 
 func listWebhooks(ctx context.Context, c *client) ([]metlo.Webhook, error) {
 	return c.Webhooks.List(ctx)
@@ -223,8 +223,8 @@ var webhookReplays = map[string]replay{
 		want: metlo.ErrBadRequest, says: "url: Invalid url",
 	},
 	"list":           {call: value(listWebhooks)},
-	"update":         {call: updateWebhook(recordedWebhook)},
+	"update":         {call: updateWebhook(recordedWebhookID)},
 	"update_missing": {call: updateWebhook(nowhere), want: metlo.ErrNotFound, says: "no webhook has this id"},
-	"delete":         {call: deleteWebhook(recordedWebhook)},
+	"delete":         {call: deleteWebhook(recordedWebhookID)},
 	"delete_missing": {call: deleteWebhook(nowhere)},
 }
