@@ -51,7 +51,7 @@ func IsMismatch(err error) bool {
 		return false
 	}
 	var semantic *json.SemanticError
-	return errors.As(err, &semantic) && !IsCut(err)
+	return errors.As(err, &semantic)
 }
 
 // IsCut reports whether err says that the text ended before the value did.
