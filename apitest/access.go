@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metlo "github.com/metlo-go/metlo"
 )
@@ -118,12 +119,15 @@ func (in *TemplateInput) applies(rule EndpointRule, resource string, refs []enti
 	}), nil
 }
 
+// patternLimits are wide: patterns come from the user's own testing config.
+var patternLimits = scriptLimits{timeout: 30 * time.Second, memory: 128 << 20}
+
 // patternMatches says whether a JavaScript regular expression matches somewhere in text; an empty one does.
 func patternMatches(pattern, text string) (bool, error) {
 	if pattern == "" {
 		return true, nil
 	}
-	_, found, err := defaultScriptLimits.matchRegexp(context.Background(), pattern, text, false)
+	_, found, err := patternLimits.matchRegexp(context.Background(), pattern, text, false)
 	if err != nil {
 		return false, fmt.Errorf("pattern %q of the testing config: %w", pattern, err)
 	}

@@ -42,7 +42,7 @@ func (j *cookieJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 	}
 	set := cookieSet{from: u}
 	for _, c := range cookies {
-		copied := *c
+		copied := *c      //nolint:gosec // the attributes are the service's
 		if c.MaxAge > 0 { // relative to now, not to the moment of a later copy
 			copied.Expires = time.Now().Add(time.Duration(c.MaxAge) * time.Second)
 			copied.MaxAge = 0
@@ -73,20 +73,20 @@ func (j *cookieJar) snapshot() map[string]map[string]string {
 // stepJar is the jar of one request: cookies that the step gives itself win over kept ones.
 type stepJar struct {
 	*cookieJar
-	own []*http.Cookie
+	own []KeyValue
 }
 
 // Cookies implements http.CookieJar.
 func (j stepJar) Cookies(u *url.URL) []*http.Cookie {
 	return slices.DeleteFunc(j.cookieJar.Cookies(u), func(c *http.Cookie) bool {
-		return slices.ContainsFunc(j.own, func(o *http.Cookie) bool { return o.Name == c.Name })
+		return slices.ContainsFunc(j.own, func(o KeyValue) bool { return o.Name == c.Name })
 	})
 }
 
 // headerCookies reads the cookies of a header whose value is "a=1; b=2", or just the value of the cookie
 // that the header is named after.
-func headerCookies(header, value string) []*http.Cookie {
-	var out []*http.Cookie
+func headerCookies(header, value string) []KeyValue {
+	var out []KeyValue
 	for part := range strings.SplitSeq(value, ";") {
 		name, v, found := strings.Cut(strings.TrimSpace(part), "=")
 		switch {
@@ -95,7 +95,7 @@ func headerCookies(header, value string) []*http.Cookie {
 		case !found || strings.Trim(v, "=") == "": // base64 padding, not a name
 			name, v = header, strings.TrimSpace(part)
 		}
-		out = append(out, &http.Cookie{Name: strings.TrimSpace(name), Value: v, Quoted: false})
+		out = append(out, KeyValue{Name: strings.TrimSpace(name), Value: v})
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,7 +71,7 @@ func (s *settings) readBody(resp *http.Response) (string, error) {
 	case "deflate":
 		r, err = zlib.NewReader(r)
 	}
-	if err == io.EOF { // no body at all, as after HEAD
+	if errors.Is(err, io.EOF) { // no body at all, as after HEAD
 		return "", nil
 	}
 	if err != nil {

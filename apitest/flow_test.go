@@ -55,7 +55,7 @@ func TestOtherHostsAreNeverCalled(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			later := get(base)
-			res, err := Run(t.Context(), &Config{ID: "t", Test: []Step{tc.step, later}}, AllowHosts(tc.allow...))
+			res, err := Run(t.Context(), &Config{ID: "t", Test: []Step{tc.step, later}}, AllowHosts(tc.allow...), patient)
 			if tc.refused == "" {
 				require.NoError(t, err)
 				assert.True(t, res.Success, res)

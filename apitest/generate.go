@@ -60,7 +60,9 @@ func (r *Registry) Names() []string {
 }
 
 // Generate makes a test as the function Generate does, from the templates of r.
-func (r *Registry) Generate(template string, endpoint *metlo.TestEndpoint, config *TemplateConfig, opts ...GenerateOption) (*Config, error) {
+func (r *Registry) Generate(
+	template string, endpoint *metlo.TestEndpoint, config *TemplateConfig, opts ...GenerateOption,
+) (*Config, error) {
 	t, ok := r.templates[strings.ToUpper(template)]
 	if !ok {
 		return nil, fmt.Errorf("apitest: %w: %q: known: %s", ErrUnknownTemplate, template, strings.Join(r.Names(), ", "))

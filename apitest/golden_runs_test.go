@@ -121,7 +121,7 @@ func goldenRunCount(t *testing.T) (matched, total int) {
 					}
 				}
 			}
-			res, err := Run(t.Context(), cfg, AllowHosts(srv.URL, "127.0.0.1:1"), WithEnv(env), WithGlobalEnv(global))
+			res, err := Run(t.Context(), cfg, AllowHosts(srv.URL, "127.0.0.1:1"), patient, WithEnv(env), WithGlobalEnv(global))
 			require.NoError(t, err)
 			assert.Equal(t, c.Success, res.Success)
 			assert.Equal(t, c.AbortedAt, res.AbortedAt)

@@ -21,7 +21,8 @@ func (in *TemplateInput) completeFromSchema(operation *gqlField) error {
 	if err != nil {
 		return err
 	}
-	root := map[string]*ast.Definition{"query": schema.Query, "mutation": schema.Mutation, "subscription": schema.Subscription}[operation.name]
+	roots := map[string]*ast.Definition{"query": schema.Query, "mutation": schema.Mutation, "subscription": schema.Subscription}
+	root := roots[operation.name]
 	if root == nil {
 		return fmt.Errorf("it has no %s type", operation.name)
 	}

@@ -41,7 +41,9 @@ type scriptScope struct {
 
 // runScript evaluates script and gives a string, bool, int, float64 or nil,
 // and whether the result is truthy. An object is an error unless truthyOnly is set.
-func (l scriptLimits) runScript(ctx context.Context, script string, scope scriptScope, truthyOnly bool) (value any, truthy bool, err error) {
+func (l scriptLimits) runScript(
+	ctx context.Context, script string, scope scriptScope, truthyOnly bool,
+) (value any, truthy bool, err error) {
 	if len(script) > maxScriptBytes {
 		return nil, false, fmt.Errorf("the script has %d bytes; at most %d are run", len(script), maxScriptBytes)
 	}

@@ -60,7 +60,7 @@ func TestSingleCallsThatWouldNotEndAreRefused(t *testing.T) {
 		"new Uint8Array(1e9)",
 	} {
 		t.Run(script, func(t *testing.T) {
-			_, _, err := scriptLimits{timeout: time.Minute, memory: 32 << 20}.runScript(t.Context(), script, scriptScope{}, false)
+			_, _, err := scriptLimits{timeout: time.Minute, memory: 16 << 20}.runScript(t.Context(), script, scriptScope{}, false)
 			require.Error(t, err)
 			assert.NotErrorIs(t, err, ErrScriptLimit, "the call itself must refuse")
 		})
@@ -88,7 +88,7 @@ func TestGuardsLeaveHonestScriptsAlone(t *testing.T) {
 		"0.1 + 0.2":                                          0.30000000000000004,
 	} {
 		t.Run(script, func(t *testing.T) {
-			got, _, err := defaultScriptLimits.runScript(t.Context(), script, scriptScope{}, false)
+			got, _, err := patientLimits.runScript(t.Context(), script, scriptScope{}, false)
 			require.NoError(t, err)
 			assert.Equal(t, want, got)
 		})
@@ -107,16 +107,16 @@ func TestScriptsSeeVariables(t *testing.T) {
 		"globalThis['odd-name']":     1,
 		"JSON":                       "hidden",
 	} {
-		got, _, err := defaultScriptLimits.runScript(t.Context(), script, scope, false)
+		got, _, err := patientLimits.runScript(t.Context(), script, scope, false)
 		require.NoError(t, err, script)
 		assert.Equal(t, want, got, script)
 	}
 }
 
 func TestScriptsDoNotShareState(t *testing.T) {
-	_, _, err := defaultScriptLimits.runScript(t.Context(), "globalThis.leak = 1; String.prototype.trim = 1", scriptScope{}, false)
+	_, _, err := patientLimits.runScript(t.Context(), "globalThis.leak = 1; String.prototype.trim = 1", scriptScope{}, false)
 	require.NoError(t, err)
-	got, _, err := defaultScriptLimits.runScript(t.Context(), "typeof leak + typeof ''.trim", scriptScope{}, false)
+	got, _, err := patientLimits.runScript(t.Context(), "typeof leak + typeof ''.trim", scriptScope{}, false)
 	require.NoError(t, err)
 	assert.Equal(t, "undefinedfunction", got)
 }

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	metlo "github.com/metlo-go/metlo"
 )
 
 // outgoing is a request that is ready to be sent.
@@ -18,14 +20,14 @@ type outgoing struct {
 	method  string
 	url     *url.URL
 	headers http.Header
-	cookies []*http.Cookie
+	cookies []KeyValue
 	body    []byte
 	hasBody bool
 }
 
 var (
-	placeholder     = regexp.MustCompile(`<<([^<>]*)>>`)
-	wholePlaceholer = regexp.MustCompile(`^<<[^<>]*>>$`)
+	placeholder      = regexp.MustCompile(`<<([^<>]*)>>`)
+	wholePlaceholder = regexp.MustCompile(`^<<[^<>]*>>$`)
 )
 
 // prepare fills the templates of r.
@@ -47,7 +49,10 @@ func (r *Request) prepare(vars map[string]any) (*outgoing, error) {
 	if err := out.addHeaders(r.Headers, vars); err != nil {
 		return nil, err
 	}
-	return out, out.addBody(r, vars)
+	if err := out.addBody(r, vars); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func parseTarget(text string) (*url.URL, error) {
@@ -68,7 +73,7 @@ func (o *outgoing) addQuery(query []KeyValue, vars map[string]any) error {
 		if err != nil {
 			return fmt.Errorf("query %s: %w", q.Name, err)
 		}
-		if wholePlaceholer.MatchString(value) {
+		if wholePlaceholder.MatchString(value) {
 			continue
 		}
 		if o.url.RawQuery != "" {
@@ -122,7 +127,7 @@ func (o *outgoing) addBody(r *Request, vars map[string]any) error {
 		}
 		o.setBody([]byte(data), "")
 	}
-	if r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH" {
+	if r.Method == metlo.MethodPost || r.Method == metlo.MethodPut || r.Method == metlo.MethodPatch {
 		o.defaultContentType("application/x-www-form-urlencoded")
 	}
 	return nil
@@ -208,7 +213,7 @@ func (o *outgoing) request(ctx context.Context) (*http.Request, error) {
 }
 
 // addCookie keeps the value as it is, which http.Request.AddCookie would quote or cut.
-func addCookie(req *http.Request, c *http.Cookie) {
+func addCookie(req *http.Request, c KeyValue) {
 	pair := c.Name + "=" + c.Value
 	if have := req.Header.Get("Cookie"); have != "" {
 		pair = have + "; " + pair

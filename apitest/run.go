@@ -171,7 +171,7 @@ func sendFault(ctx context.Context, err error) error {
 	return fmt.Errorf("send: %w", withoutURL(err))
 }
 
-func flatHeaders(h http.Header, cookies []*http.Cookie) map[string]string {
+func flatHeaders(h http.Header, cookies []KeyValue) map[string]string {
 	out := map[string]string{}
 	for name, values := range h {
 		out[name] = values[len(values)-1]

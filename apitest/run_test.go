@@ -19,8 +19,13 @@ func service(t *testing.T, h http.HandlerFunc) (base string, opts []Option) {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return srv.URL, []Option{AllowHosts(srv.URL), WithEnv(map[string]string{"BASE_URL": srv.URL})}
+	return srv.URL, []Option{AllowHosts(srv.URL), WithEnv(map[string]string{"BASE_URL": srv.URL}), patient}
 }
+
+// patientLimits leave honest scripts time on a busy machine.
+var patientLimits = scriptLimits{timeout: time.Minute, memory: 128 << 20}
+
+var patient = WithScriptLimits(patientLimits.timeout, patientLimits.memory)
 
 // echoService answers /echo with what it was sent, in JSON, and other paths with some fixed bodies.
 func echoService(w http.ResponseWriter, r *http.Request) {

@@ -103,13 +103,13 @@ func (s *StepBuilder) sampleQuery(pre string, entities entityValues) {
 		if f.DataSection != metlo.SectionRequestQuery || f.DataPath == "" {
 			continue
 		}
-		value := ""
+		pair := KeyValue{Name: literalText(f.DataPath)}
 		if v := entities.of(f); v != nil {
-			value = literalText(jsString(v))
+			pair.Value = literalText(jsString(v))
 		} else {
-			value = s.toFillIn(pre, f.DataPath)
+			pair.Value = s.toFillIn(pre, f.DataPath)
 		}
-		s.step.Request.Query = append(s.step.Request.Query, KeyValue{Name: literalText(f.DataPath), Value: value})
+		s.step.Request.Query = append(s.step.Request.Query, pair)
 	}
 }
 

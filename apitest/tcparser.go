@@ -2,11 +2,9 @@ package apitest
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -45,6 +43,10 @@ type tcParser struct {
 func parseStatements(text string) (out []tcStatement, err error) {
 	p := &tcParser{text: text}
 	err = p.attempt(func() {
+		if p.pos = len(validPrefix(text)); !p.end() {
+			p.fail(1, "The text is not valid UTF-8.")
+		}
+		p.pos = 0
 		for p.space(); len(out) == 0 || !p.end(); p.space() {
 			out = append(out, p.statement())
 		}
@@ -53,6 +55,19 @@ func parseStatements(text string) (out []tcStatement, err error) {
 		return nil, err
 	}
 	return out, nil
+}
+
+// validPrefix gives text up to its first byte that is not UTF-8.
+func validPrefix(text string) string {
+	for i, r := range text {
+		if r != utf8.RuneError {
+			continue
+		}
+		if _, n := utf8.DecodeRuneInString(text[i:]); n == 1 {
+			return text[:i]
+		}
+	}
+	return text
 }
 
 // attempt runs read and gives the fault that it failed with.
@@ -81,12 +96,9 @@ func (p *tcParser) space() {
 // expected fails at the current place. The parser is left by panic, which attempt catches.
 func (p *tcParser) expected(what ...string) {
 	slices.Sort(what)
-	list := what[0]
-	switch n := len(what); {
-	case n == 2:
-		list = what[0] + " or " + what[1]
-	case n > 2:
-		list = strings.Join(what[:n-1], ", ") + ", or " + what[n-1]
+	list := strings.Join(what, " or ")
+	if last := len(what) - 1; last > 1 {
+		list = strings.Join(what[:last], ", ") + ", or " + what[last]
 	}
 	found, width := "end of input", 0
 	if !p.end() {
@@ -312,105 +324,4 @@ func (p *tcParser) elements() []tcValue {
 			return out
 		}
 	}
-}
-
-func digits(s string) int {
-	n := 0
-	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
-		n++
-	}
-	return n
-}
-
-func (p *tcParser) number() any {
-	start, rest := p.pos, p.text[p.pos:]
-	n := 0
-	if strings.HasPrefix(rest, "-") {
-		n++
-	}
-	whole := digits(rest[n:])
-	if whole == 0 {
-		p.expected(`"["`, `"false"`, `"null"`, `"true"`, `"{"`, "number", "string")
-	}
-	if rest[n] == '0' {
-		whole = 1
-	}
-	n += whole
-	if strings.HasPrefix(rest[n:], ".") {
-		if d := digits(rest[n+1:]); d > 0 {
-			n += 1 + d
-		}
-	}
-	if n < len(rest) && rest[n]|0x20 == 'e' {
-		sign := 0
-		if n+1 < len(rest) && (rest[n+1] == '-' || rest[n+1] == '+') {
-			sign = 1
-		}
-		if d := digits(rest[n+1+sign:]); d > 0 {
-			n += 1 + sign + d
-		}
-	}
-	if i, err := strconv.Atoi(rest[:n]); err == nil {
-		p.pos += n
-		return i
-	}
-	f, err := strconv.ParseFloat(rest[:n], 64)
-	if err != nil || math.IsInf(f, 0) {
-		p.pos = start
-		p.fail(n, "The number %s is too large.", rest[:n])
-	}
-	p.pos += n
-	return shrink(f)
-}
-
-// str reads a quoted string.
-func (p *tcParser) str() string {
-	p.literal(`"`)
-	var b strings.Builder
-	for {
-		if p.end() || p.text[p.pos] < 0x20 {
-			p.expected(`"\""`, `"\\"`, "a printable character")
-		}
-		switch c := p.text[p.pos]; c {
-		case '"':
-			p.pos++
-			return b.String()
-		case '\\':
-			p.pos++
-			b.WriteString(p.escape())
-		default:
-			_, n := utf8.DecodeRuneInString(p.text[p.pos:])
-			b.WriteString(p.text[p.pos : p.pos+n])
-			p.pos += n
-		}
-	}
-}
-
-func (p *tcParser) escape() string {
-	if p.try("u") {
-		unit := p.hex()
-		if utf16.IsSurrogate(rune(unit)) && p.try(`\u`) {
-			return string(utf16.Decode([]uint16{unit, p.hex()}))
-		}
-		return string(utf16.Decode([]uint16{unit}))
-	}
-	if !p.end() {
-		if i := strings.IndexByte(`"\/bfnrt`, p.text[p.pos]); i >= 0 {
-			p.pos++
-			return "\"\\/\b\f\n\r\t"[i : i+1]
-		}
-	}
-	p.expected(`"\""`, `"\\"`, `"/"`, `"b"`, `"f"`, `"n"`, `"r"`, `"t"`, `"u"`)
-	return ""
-}
-
-func (p *tcParser) hex() uint16 {
-	if p.pos+4 <= len(p.text) {
-		if n, err := strconv.ParseUint(p.text[p.pos:p.pos+4], 16, 16); err == nil {
-			p.pos += 4
-			return uint16(n)
-		}
-	}
-	p.expected("four hexadecimal digits")
-	return 0
 }

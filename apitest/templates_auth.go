@@ -5,7 +5,8 @@ func buildBrokenAuthentication(in *TemplateInput) (*TestBuilder, error) {
 	if err := in.RequireAuth(); err != nil {
 		return nil, err
 	}
-	return in.NewTest(Meta{Name: in.Endpoint.Path + " Broken Authentication", Severity: SeverityHigh, Tags: []string{"BROKEN_AUTHENTICATION"}}).
+	meta := Meta{Name: in.Endpoint.Path + " Broken Authentication", Severity: SeverityHigh, Tags: []string{"BROKEN_AUTHENTICATION"}}
+	return in.NewTest(meta).
 		AddStep(in.SampleRequest("").Assert(JS(defaultSuccess))).
 		AddStep(in.SampleRequestWithoutAuth("").Assert(OneOf(statusKey, 401, 403))), nil
 }

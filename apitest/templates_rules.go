@@ -29,7 +29,7 @@ func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
 	})
 	for i, a := range attempts {
 		step := in.sample(fmt.Sprintf("STEP_%d", i), a.entities)
-		header, variable, err := authHeader(*host.authConfig(), fmt.Sprintf("%s_%d_", oddCharacter.ReplaceAllString(a.actor.name, "_"), a.actor.number))
+		header, variable, err := authHeader(*host.authConfig(), underscored(fmt.Sprintf("%s_%d", a.actor.name, a.actor.number)))
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +99,8 @@ func (in *TemplateInput) attemptsOf(actor authActor, rights []access) []attempt 
 		}
 	}
 	if len(barred) > 0 {
-		return []attempt{{actor: actor, entities: usual, reason: fmt.Sprintf("%s doesn't have access to %s.", &actor, resourceList(barred))}}
+		reason := fmt.Sprintf("%s doesn't have access to %s.", &actor, resourceList(barred))
+		return []attempt{{actor: actor, entities: usual, reason: reason}}
 	}
 	var out []attempt
 	if possible {

@@ -69,7 +69,7 @@ func TestEachTemplateFindsItsFlaw(t *testing.T) {
 			fillIn(cfg, tc.env)
 			for _, fixed := range []bool{false, true} {
 				shop := httptest.NewServer(demo.Handler(fixed))
-				res, err := Run(t.Context(), cfg, AllowHosts(shop.URL),
+				res, err := Run(t.Context(), cfg, AllowHosts(shop.URL), patient,
 					WithEnv(map[string]string{"BASE_URL": shop.URL}), WithGlobalEnv(tc.global))
 				shop.Close()
 				require.NoError(t, err)
@@ -100,7 +100,7 @@ func TestSQLITimeBasedFindsItsFlaw(t *testing.T) {
 	for _, fixed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			res, err := Run(t.Context(), cfg, AllowHosts(demo.Host), WithPayloads("SQLI_TIME", "' & #", "1 OR SLEEP(2)", "never sent"),
-				WithHTTPClient(&http.Client{Transport: handlerTransport{demo.Handler(fixed)}}))
+				patient, WithHTTPClient(&http.Client{Transport: handlerTransport{demo.Handler(fixed)}}))
 			require.NoError(t, err)
 			assert.Equal(t, fixed, res.Success, res)
 			if fixed {

@@ -69,6 +69,7 @@ func TestTestingConfigSyntaxErrors(t *testing.T) {
 		{"no permissions", `has_permission(A, B)`, `1:19: Expected "[" but "B" found.`},
 		{"a large number", `host a { x = 1e999 }`, `1:14: The number 1e999 is too large.`},
 		{"deep nesting", `host a { x = ` + strings.Repeat("[", 600), "nested more than 500 deep"},
+		{"bytes that are no text", "# \xff", "1:3: The text is not valid UTF-8."},
 		{"columns in UTF-16", "host \"😀\" x", `1:11: Expected "{" but "x" found.`},
 		{"a later line", "host a {}\r\n\r\nhost b {]", `3:9: Expected Identifier or string but "]" found.`},
 	} {

@@ -16,7 +16,7 @@ import (
 
 // Load reads a test file. Faults are *ConfigError, all of them joined, with the file's name.
 func Load(path string) (*Config, error) {
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:gosec // reading the caller's file is its purpose
 	if err != nil {
 		return nil, fmt.Errorf("apitest: read the test file: %w", err)
 	}
@@ -135,8 +135,9 @@ func (d *yamlDecoder) options(n ast.Node) Options {
 	var o Options
 	d.mapping(n, "options", "", fields{
 		"stopOnFailure": func(n ast.Node) {
-			v, ok := d.scalar(n)
-			if o.StopOnFailure, ok = v.(bool); !ok {
+			v, _ := d.scalar(n)
+			stop, ok := v.(bool)
+			if o.StopOnFailure = stop; !ok {
 				d.fail(n, "options.stopOnFailure", "must be true or false")
 			}
 		},

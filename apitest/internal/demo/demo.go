@@ -147,7 +147,10 @@ func (s *shop) status(w http.ResponseWriter, _ *http.Request) {
 
 func (s *shop) search(w http.ResponseWriter, r *http.Request) {
 	if !s.fixed && strings.Contains(r.FormValue("q"), "SLEEP") {
-		time.Sleep(2 * time.Second)
+		select {
+		case <-time.After(2 * time.Second):
+		case <-r.Context().Done():
+		}
 	}
 	answer(w, http.StatusOK, []string{})
 }
