@@ -15,9 +15,8 @@ const (
 	maxPerSecond = 1000
 	maxProcesses = 10_000
 
-	wayReserve   = 1.05 // slots of Redis lie this much further apart than the rate asks for
-	shareReserve = 0.9  // of a local share is used, as processes without Redis do not know of each other
-	lookahead    = 250 * time.Millisecond
+	used      = 0.9 // of the rate: requests that reach the server 150 ms late must not make a second too full
+	lookahead = 250 * time.Millisecond
 )
 
 // Config says what a [Limiter] limits. All fields but Logger are required.
@@ -30,7 +29,8 @@ type Config struct {
 	// rate.
 	BaseURL string
 
-	// PerSecond is the rate of the whole fleet in requests per second, 1 to 1000. It must be the same everywhere.
+	// PerSecond is the rate of the whole fleet in requests per second, 1 to 1000, of which 90 % are used. It must be the
+	// same everywhere.
 	PerSecond int
 
 	// WhenAway is [Fail] or [LocalShare].
@@ -49,8 +49,8 @@ type Fallback struct {
 // Fail makes calls fail with [ErrUnavailable] while Redis is away.
 func Fail() Fallback { return Fallback{fail: true} }
 
-// LocalShare lets each process go on at 1/processes of the rate, less 10 %, while Redis is away. Give the highest
-// number of processes that may run at once, 1 to 10000: with more than that the fleet exceeds the rate.
+// LocalShare lets each process go on at 1/processes of the rate while Redis is away. Give the highest number of
+// processes that may run at once, 1 to 10000: with more than that the fleet exceeds the rate.
 func LocalShare(processes int) Fallback { return Fallback{processes: processes} }
 
 func (c *Config) check() error {
@@ -78,7 +78,7 @@ func (c *Config) check() error {
 
 // interval is the time between two slots of the fleet.
 func (c *Config) interval() time.Duration {
-	return time.Duration(wayReserve * float64(time.Second) / float64(c.PerSecond))
+	return time.Duration(float64(time.Second) / (used * float64(c.PerSecond)))
 }
 
 // gap is the time between two slots of this process without Redis, 0 if it has none.
@@ -86,7 +86,7 @@ func (c *Config) gap() time.Duration {
 	if c.WhenAway.fail {
 		return 0
 	}
-	return time.Duration(float64(c.WhenAway.processes) * float64(time.Second) / float64(c.PerSecond) / shareReserve)
+	return time.Duration(c.WhenAway.processes) * c.interval()
 }
 
 // keyOf names the key of an instance: the same for every way to write its base URL.

@@ -17,15 +17,16 @@
 // # How the rate is kept
 //
 // Redis holds one key for each Metlo instance, named after [Config.BaseURL]. The GCRA script of
-// github.com/go-redis/redis_rate gives out slots that lie evenly apart, never several at once. They lie 5 % further
-// apart than the rate asks for, so that a way to the server of uneven length does not put one too many into a second.
+// github.com/go-redis/redis_rate gives out slots that lie evenly apart, never several at once. They use 90 % of
+// the rate, so that the server, too, counts no more than the rate in any second, although some requests reach it later
+// than others.
 // A process asks for one slot at a time, so a busy process cannot shut out the others.
 //
 // # When Redis is away
 //
 // Redis is away when it gives no answer within half a second, or an error. [Config.WhenAway] then decides. With
-// [Fail], calls fail with [ErrUnavailable]. With [LocalShare], each process goes on by itself at its share of the rate,
-// less 10 %. Either way the change is logged once, as a warning, and the return is logged once, as information. Redis
+// [Fail], calls fail with [ErrUnavailable]. With [LocalShare], each process goes on by itself at its share of the rate.
+// Either way the change is logged once, as a warning, and the return is logged once, as information. Redis
 // is asked again by itself, at most every half a second while there are calls.
 //
 // A Redis that comes back has often forgotten the key, and other processes may not know yet that it is back. So

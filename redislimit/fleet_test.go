@@ -53,7 +53,7 @@ func TestFleetKeepsOneRateThroughAnyOutage(t *testing.T) {
 					started, logs, stop := fleet(t, m)
 					<-time.After(3*time.Second + upTo(random, time.Second))
 					before := len(started.sorted())
-					require.GreaterOrEqual(t, before, 55, "3 s at 20/s less 5 %%")
+					require.GreaterOrEqual(t, before, 53, "3 s at 20/s less 10 %%")
 					m.kill()
 					<-time.After(outage)
 					m.start()
@@ -63,7 +63,7 @@ func TestFleetKeepsOneRateThroughAnyOutage(t *testing.T) {
 					stop()
 					times := started.sorted()
 					require.LessOrEqual(t, mostIn(times, time.Second), 21)
-					require.GreaterOrEqual(t, len(times)-settled, 55, "the whole rate is back")
+					require.GreaterOrEqual(t, len(times)-settled, 53, "the whole rate is back")
 					if outage < time.Second {
 						return // some processes may not have noticed
 					}

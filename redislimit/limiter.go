@@ -189,7 +189,7 @@ func (l *Limiter) jitter(ahead int) time.Duration {
 	if ahead < l.ahead {
 		return 0
 	}
-	return rand.N(l.interval/2 + 1) //nolint:gosec // needs no secrecy
+	return rand.N(l.interval/2 + 1)
 }
 
 type verdict struct {

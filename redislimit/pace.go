@@ -81,7 +81,7 @@ func (p *pace) failed(err error) {
 		return
 	}
 	// Other processes may hold slots up to the horizon. At random within the gap, or all would start together.
-	p.postpone(now.Add(p.horizon + rand.N(p.gap))) //nolint:gosec // needs no secrecy
+	p.postpone(now.Add(p.horizon + rand.N(p.gap)))
 	p.logger.Warn("redis is away: going on at the local share of the rate", "error", err, "every", p.gap)
 }
 
