@@ -365,3 +365,16 @@ func shrink(f float64) any {
 	}
 	return f
 }
+
+// Placeholders gives the variables that must be filled in before the test can run:
+// those whose value is still <<name>> and that a URL uses. Generated tests have them.
+func (c *Config) Placeholders() []string {
+	var out []string
+	for _, kv := range c.Env {
+		used := slices.ContainsFunc(c.Test, func(s Step) bool { return strings.Contains(s.Request.URL, "{{"+kv.Name+"}}") })
+		if used && wholePlaceholder.MatchString(kv.Value) {
+			out = append(out, kv.Name)
+		}
+	}
+	return out
+}

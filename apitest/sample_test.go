@@ -112,6 +112,13 @@ func TestSamplePathsWithStrayBraces(t *testing.T) {
 	}
 }
 
+func TestPlaceholders(t *testing.T) {
+	cfg := generateSample(t, demoEndpoint("/a/{id}/{other}", nil, searched), "")
+	assert.Equal(t, []string{"id", "other"}, cfg.Placeholders(), "a query parameter may stay open")
+	fillIn(cfg, map[string]string{"id": "1"})
+	assert.Equal(t, []string{"other"}, cfg.Placeholders())
+}
+
 func TestSampleRandomness(t *testing.T) {
 	for _, tc := range []struct {
 		random float64
