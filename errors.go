@@ -48,8 +48,10 @@ var (
 	ErrNoMatch = errors.New("no alert matched")
 )
 
-// maxErrorBody is how much of a body an Error keeps, in bytes.
-const maxErrorBody = 16 << 10
+const (
+	maxErrorBody = 16 << 10 // bytes of a body that an Error keeps
+	maxErrorRead = 1 << 20  // bytes of a body that are searched for what it says
+)
 
 // Error is a request that failed after it was found valid. The client's key and the values of [WithHeader] were
 // replaced by [redacted] in all of it.
@@ -277,12 +279,11 @@ func kindOf(status int) error {
 
 // newError is the part that all failures of r share.
 func (c *Client) newError(r *request, status int, body []byte) *Error {
-	body = []byte(c.redact.text(string(body)))
 	return &Error{
 		StatusCode: status,
 		Method:     r.method,
 		Path:       c.redact.text(r.fullPath(c)),
-		Body:       body[:min(len(body), maxErrorBody)],
+		Body:       c.redact.head(body),
 	}
 }
 
@@ -291,7 +292,8 @@ func (c *Client) answerError(r *request, resp *http.Response, body []byte) error
 	e := c.newError(r, resp.StatusCode, body)
 	clean := []byte(c.redact.text(string(body)))
 	failure := wire.ParseFailure(clean)
-	e.Message, e.kind = failure.Message, kindOf(resp.StatusCode)
+	// Once more, since what JSON and HTML escape was not seen in the body.
+	e.Message, e.kind = c.redact.text(failure.Message), kindOf(resp.StatusCode)
 	if d, ok := unmask(r.method, r.path, resp.StatusCode, clean); ok {
 		e.kind = d.kind
 		if d.message != "" {
@@ -306,7 +308,7 @@ func (c *Client) answerError(r *request, resp *http.Response, body []byte) error
 	}
 	switch failure.Type {
 	case "ZOD":
-		return &ValidationError{Issues: issuesOf(failure), err: e}
+		return &ValidationError{Issues: c.issuesOf(failure), err: e}
 	case "RAW":
 		e.Message = fmt.Sprintf("line %d, column %d: %s", failure.StartLine, failure.StartColumn, e.Message)
 		return &SyntaxError{
@@ -318,9 +320,15 @@ func (c *Client) answerError(r *request, resp *http.Response, body []byte) error
 	return e
 }
 
-func issuesOf(f wire.Failure) []Issue {
+func (c *Client) issuesOf(f wire.Failure) []Issue {
 	issues := make([]Issue, len(f.Issues))
 	for i, issue := range f.Issues {
+		for _, text := range []*string{&issue.Path, &issue.Code, &issue.Message, &issue.Expected, &issue.Received} {
+			*text = c.redact.text(*text)
+		}
+		for j := range issue.Options {
+			issue.Options[j] = c.redact.text(issue.Options[j])
+		}
 		issues[i] = Issue(issue)
 	}
 	return issues

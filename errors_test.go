@@ -99,6 +99,19 @@ func TestValidationError(t *testing.T) {
 	}
 }
 
+func TestAValidationErrorMayBeLong(t *testing.T) {
+	issue := `{"code":"invalid_enum_value","path":["hosts",0],"message":"no"}`
+	body := `{"type":"ZOD","err":{"issues":[` + strings.Repeat(issue+",", 999) + issue + `]},"message":"hosts.0: no"}`
+	_, err := inProcess(t, failing(400, body, nil)).Hosts.List(t.Context(), nil)
+	var v *metlo.ValidationError
+	require.ErrorAs(t, err, &v)
+	assert.Len(t, v.Issues, 1000)
+	var e *metlo.Error
+	require.ErrorAs(t, err, &e)
+	assert.Len(t, e.Body, 16<<10)
+	assert.Equal(t, "hosts.0: no", e.Message)
+}
+
 func TestSyntaxError(t *testing.T) {
 	rec := recordingNamed(t, "testing", "config_put_syntax_error")
 	err := inProcess(t, &answerer{rec: rec}).Testing.UpdateConfig(t.Context(), "RESOURCES\n  ???")

@@ -83,7 +83,7 @@ type Client struct {
 
 	base      *url.URL
 	collector *url.URL
-	header    http.Header // shared by all requests; never written to
+	header    func() http.Header // shared by all requests, never written to; a function, since nothing prints what it returns
 	pipeline  *transport.Pipeline
 	maxBytes  int64
 	redact    redactor
@@ -130,19 +130,20 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 }
 
 func newClient(base *url.URL, apiKey string, s *settings) *Client {
+	header := http.Header{"User-Agent": {s.userAgent}, "Accept": {"application/json"}}
 	c := &Client{
 		base:      base,
 		collector: s.collectorURL,
-		header:    http.Header{"User-Agent": {s.userAgent}, "Accept": {"application/json"}},
+		header:    func() http.Header { return header },
 		pipeline:  s.pipeline(),
 		maxBytes:  s.maxBytes,
 	}
 	secrets := []string{apiKey}
 	if apiKey != "" {
-		c.header["Authorization"] = []string{apiKey}
+		header["Authorization"] = []string{apiKey}
 	}
 	for _, h := range s.headers {
-		c.header[h.name] = append(c.header[h.name], h.value.Reveal())
+		header[h.name] = append(header[h.name], h.value.Reveal())
 		secrets = append(secrets, h.value.Reveal())
 	}
 	c.redact = newRedactor(secrets...)

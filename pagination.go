@@ -286,9 +286,11 @@ func (w *walk[T]) get(limit, offset int, pass *idSet) (answer, error) {
 }
 
 // wasCut reports whether a response ended early for a reason that need not come again.
-func wasCut(err error) bool {
+func wasCut(err error) bool { return isCut(err) && !isContextError(err) }
+
+func isCut(err error) bool {
 	var cut *transport.CutError
-	return errors.As(err, &cut) && !isContextError(err)
+	return errors.As(err, &cut)
 }
 
 func (w *walk[T]) once(limit, offset int, pass *idSet) (answer, error) {
@@ -369,7 +371,7 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	if err == nil || errors.Is(err, wire.ErrStop) || wire.IsMismatch(err) && !opts.Lenient {
 		return tail, err
 	}
-	if wire.IsCut(err) {
+	if !isCut(err) && wire.IsCut(err) {
 		err = &transport.CutError{Err: err}
 	}
 	return tail, c.callError(r, status, head(*pooled), err)

@@ -266,6 +266,9 @@ func (c *Client) send(ctx context.Context, r *request, accept func(*http.Respons
 		if len(attempts) > 0 {
 			status = attempts[len(attempts)-1].StatusCode
 		}
+		if isLimit(err) {
+			status = 0
+		}
 		err = c.callError(r, status, nil, err)
 	}
 	return c.withAttempts(err, attempts)
@@ -284,8 +287,14 @@ func (x *exchange) handle(resp *http.Response) error {
 		return x.accept(resp)
 	}
 	// What a failed read leaves out is not worth hiding the status for.
-	body, _ := transport.ReadAll(resp, nil, int64(maxErrorBody+x.client.redact.longest))
+	body, _ := transport.ReadAll(resp, nil, maxErrorRead)
 	return x.client.answerError(x.request, resp, body)
+}
+
+// isLimit reports whether the rate limit kept an attempt from starting.
+func isLimit(err error) bool {
+	var limit *transport.LimitError
+	return errors.As(err, &limit)
 }
 
 // isAnswer reports whether err is an *Error already, in whatever wrapping.
@@ -296,8 +305,9 @@ func isAnswer(err error) bool {
 
 // headers is a map of the request's own, since transports of callers may write to it.
 func (c *Client) headers(r *request) http.Header {
-	h := make(http.Header, len(c.header)+1)
-	for name, values := range c.header {
+	own := c.header()
+	h := make(http.Header, len(own)+1)
+	for name, values := range own {
 		h[name] = values[:len(values):len(values)]
 	}
 	if r.contentType != "" {
@@ -395,7 +405,7 @@ func exec(ctx context.Context, c *Client, r *request) error {
 		if err := wire.Object(body, new(any)); errors.As(err, &refused) {
 			return err
 		}
-		return fmt.Errorf("want OK, have %q", wire.Message(body))
+		return fmt.Errorf("want OK, have %q", wire.Message(c.redact.head(body)))
 	})
 }
 

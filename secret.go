@@ -1,13 +1,18 @@
 package metlo
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/metlo-go/metlo/internal/transport"
 )
 
 const redacted = "[redacted]"
@@ -42,46 +47,90 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // LogValue returns [redacted].
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// redactor removes a client's secrets from whatever is kept of a response or of an error.
+// fragmentBytes is how much of a secret, cut off by a limit or a broken connection, is too much to show.
+const fragmentBytes = 10
+
+// redactor removes a client's secrets from whatever is kept of a response or of an error. It holds them behind a
+// function, which nothing prints.
 type redactor struct {
-	replacer *strings.Replacer
-	longest  int // bytes of the longest form of a secret
+	text    func(string) string
+	longest int // bytes of the longest form of a secret
 }
 
 // newRedactor knows each secret as it is and in the spellings that a page, a URL or JSON gives it.
 func newRedactor(secrets ...string) redactor {
-	var r redactor
+	r := redactor{text: func(s string) string { return s }}
 	var pairs []string
+	fragments := map[string]struct{}{}
 	for _, s := range secrets {
 		if s == "" {
 			continue
 		}
-		for _, form := range []string{
-			s, html.EscapeString(s), url.QueryEscape(s), url.PathEscape(s),
-			strings.ReplaceAll(s, "/", `\/`),
-			strings.NewReplacer("/", "&#x2F;", "+", "&#43;", "=", "&#x3D;").Replace(s),
-			strings.NewReplacer("/", "&#47;", "+", "&#x2B;", "=", "&#61;").Replace(s),
-		} {
+		for _, form := range spellings(s) {
 			pairs = append(pairs, form, redacted)
 			r.longest = max(r.longest, len(form))
+			for i := range len(form) - fragmentBytes + 1 {
+				fragments[form[i:i+fragmentBytes]] = struct{}{}
+			}
 		}
 	}
 	if pairs != nil {
-		r.replacer = strings.NewReplacer(pairs...)
+		whole := strings.NewReplacer(pairs...)
+		r.text = func(s string) string { return withoutFragments(whole.Replace(s), fragments) }
 	}
 	return r
 }
 
-func (r redactor) text(s string) string {
-	if r.replacer == nil {
+// spellings are the forms that a secret takes in pages, URLs and JSON.
+func spellings(s string) []string {
+	quoted := strconv.Quote(s)
+	plainJSON, _ := json.Marshal(s)
+	forms := []string{
+		s, html.EscapeString(s), url.QueryEscape(s), url.PathEscape(s), quoted[1 : len(quoted)-1],
+		string(plainJSON[1 : len(plainJSON)-1]),
+		strings.ReplaceAll(s, "/", `\/`),
+		strings.NewReplacer("/", "&#x2F;", "+", "&#43;", "=", "&#x3D;").Replace(s),
+		strings.NewReplacer("/", "&#47;", "+", "&#x2B;", "=", "&#61;").Replace(s),
+	}
+	slices.Sort(forms)
+	return slices.Compact(forms)
+}
+
+// withoutFragments replaces every stretch of s that consists of fragments.
+func withoutFragments(s string, fragments map[string]struct{}) string {
+	var b strings.Builder
+	kept := 0 // b has s up to here
+	for i := 0; i+fragmentBytes <= len(s); i++ {
+		_, ok := fragments[s[i:i+fragmentBytes]]
+		if !ok {
+			continue
+		}
+		end := i + fragmentBytes
+		for ok && end < len(s) {
+			if _, ok = fragments[s[end-fragmentBytes+1:end+1]]; ok {
+				end++
+			}
+		}
+		b.WriteString(s[kept:i])
+		b.WriteString(redacted)
+		kept, i = end, end-1
+	}
+	if kept == 0 {
 		return s
 	}
-	return r.replacer.Replace(s)
+	b.WriteString(s[kept:])
+	return b.String()
+}
+
+// head is the part of a body that an error keeps.
+func (r redactor) head(body []byte) []byte {
+	text := r.text(string(body[:min(len(body), maxErrorBody+r.longest)]))
+	return []byte(text[:min(len(text), maxErrorBody)])
 }
 
 // cause hides an error whose text or structure could show a secret; errors.Is still sees what it wraps.
 func (r redactor) cause(err error) error {
-	if r.replacer == nil {
+	if r.longest == 0 {
 		return err
 	}
 	shown := fmt.Sprintf("%v %+v", err, err)
@@ -100,3 +149,9 @@ type hiddenError struct {
 func (e *hiddenError) Error() string { return e.text }
 
 func (e *hiddenError) Is(target error) bool { return errors.Is(e.err(), target) }
+
+// As finds only the SDK's own type for a cut body, by which a walk asks again.
+func (e *hiddenError) As(target any) bool {
+	cut, ok := target.(**transport.CutError)
+	return ok && errors.As(e.err(), cut)
+}

@@ -43,10 +43,31 @@ func (r *request) upload(filename, contentType string, content io.Reader) *reque
 			}
 		}
 		pr, pw := io.Pipe()
-		go func() { pw.CloseWithError(writeForm(pw, boundary, filename, contentType, first[:n], content)) }()
-		return pr, nil
+		body := &formBody{PipeReader: pr, done: make(chan struct{}), wait: seekable}
+		go func() {
+			defer close(body.done)
+			pw.CloseWithError(writeForm(pw, boundary, filename, contentType, first[:n], content))
+		}()
+		return body, nil
 	}
 	return r
+}
+
+// formBody is a form that a goroutine writes.
+type formBody struct {
+	*io.PipeReader
+	done chan struct{}
+	wait bool
+}
+
+// Close ends the goroutine. If the content may be read again, it first waits until nothing reads it any more; content
+// that cannot be is not waited for, since its reader may block for ever.
+func (b *formBody) Close() error {
+	err := b.PipeReader.Close()
+	if b.wait {
+		<-b.done
+	}
+	return err
 }
 
 func writeForm(w io.Writer, boundary, filename, contentType string, first []byte, rest io.Reader) error {
