@@ -184,6 +184,8 @@ func TestParseFaults(t *testing.T) {
 		assert.Error(t, err)
 		_, err = Parse([]byte("id: &a *a\n" + tail))
 		assert.Error(t, err)
+		_, err = Parse([]byte("id: t\nmeta: &m {<<: *m, name: x}\n" + tail))
+		assert.Error(t, err)
 	})
 }
 

@@ -87,6 +87,9 @@ type yamlDecoder struct {
 // maxNodes bounds the work that aliases of aliases can ask for.
 const maxNodes = 200_000
 
+// maxMerges bounds how deep mappings may merge each other.
+const maxMerges = 50
+
 func (d *yamlDecoder) fail(n ast.Node, path, format string, args ...any) {
 	e := &ConfigError{File: d.file, Path: path, Message: fmt.Sprintf(format, args...)}
 	if n != nil && n.GetToken() != nil {

@@ -24,7 +24,7 @@ func (d *yamlDecoder) mapping(n ast.Node, path, required string, known fields) {
 		return
 	}
 	seen := map[string]bool{}
-	d.entries(m, path, seen, func(key *ast.MappingValueNode, name string) {
+	d.entries(m, path, seen, 0, func(key *ast.MappingValueNode, name string) {
 		decode, ok := known[name]
 		if !ok {
 			d.fail(key.Key, path, "unknown key %q: expected one of %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
@@ -40,7 +40,9 @@ func (d *yamlDecoder) mapping(n ast.Node, path, required string, known fields) {
 }
 
 // entries calls f for each key of m, its own before those it merges with <<.
-func (d *yamlDecoder) entries(m ast.MapNode, path string, seen map[string]bool, f func(entry *ast.MappingValueNode, name string)) {
+func (d *yamlDecoder) entries(
+	m ast.MapNode, path string, seen map[string]bool, depth int, f func(entry *ast.MappingValueNode, name string),
+) {
 	var merged []ast.Node
 	for it := m.MapRange(); it.Next(); {
 		entry := it.KeyValue()
@@ -61,11 +63,15 @@ func (d *yamlDecoder) entries(m ast.MapNode, path string, seen map[string]bool, 
 	}
 	for _, n := range merged {
 		target, ok := d.resolve(n).(ast.MapNode)
+		if depth == maxMerges {
+			d.fail(n, path, "<< is nested more than %d deep", maxMerges)
+			return
+		}
 		if !ok {
 			d.fail(n, path, "<< needs an alias of a mapping")
 			continue
 		}
-		d.entries(target, path, seen, f)
+		d.entries(target, path, seen, depth+1, f)
 	}
 }
 
@@ -94,11 +100,10 @@ func (d *yamlDecoder) collectAnchors(root ast.Node) {
 
 // resolve looks through anchors, aliases and tags.
 func (d *yamlDecoder) resolve(n ast.Node) ast.Node {
-	for depth := 0; ; depth++ {
-		if d.visited++; d.visited > maxNodes || depth > 100 {
-			if d.visited != math.MaxInt32 {
+	for {
+		if d.visited++; d.visited > maxNodes {
+			if d.visited == maxNodes+1 {
 				d.fail(n, "", "too many aliases: the file would expand to more than %d nodes", maxNodes)
-				d.visited = math.MaxInt32 - 1
 			}
 			return nil
 		}

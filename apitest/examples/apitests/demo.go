@@ -66,7 +66,9 @@ func setUp(ctx context.Context, client *metlo.Client) error {
 				Status: 200, Body: `{"id":"o1"}`,
 				Headers: []metlo.NameValue{{Name: "content-type", Value: "application/json"}},
 			},
-			Meta: metlo.TraceMeta{Incoming: true, Source: "203.0.113.5", SourcePort: "50000", Destination: "198.51.100.9", DestinationPort: "443"},
+			Meta: metlo.TraceMeta{
+				Incoming: true, Source: "203.0.113.5", SourcePort: "50000", Destination: "198.51.100.9", DestinationPort: "443",
+			},
 		}
 		if err := client.Collector.Log(ctx, trace); err != nil {
 			return err
