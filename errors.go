@@ -365,7 +365,7 @@ func (c *Client) callError(r *request, status int, body []byte, err error) *Erro
 	default:
 		e.kind = ErrInvalidResponse
 		if wire.IsPage(body) {
-			e.Message = "want JSON, have an HTML page (" + wire.Message(e.Body) + "): is the base URL right, and does no login proxy stand before the server?"
+			e.Message = "want JSON, have an HTML page (" + c.redact.text(wire.Message(e.Body)) + "): is the base URL right, and does no login proxy stand before the server?"
 		}
 	}
 	return e
