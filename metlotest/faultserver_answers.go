@@ -41,6 +41,9 @@ func redirectFailures() []Failure {
 		answering("redirect to nowhere", "302 without a Location", func(*exchange) response {
 			return redirect(http.StatusFound, "")
 		}),
+		answering("redirect to no URL", "302 to what cannot be parsed", func(*exchange) response {
+			return redirect(http.StatusFound, "http://%zz/")
+		}),
 		answering("redirect to another scheme", "302 to a file", func(*exchange) response {
 			return redirect(http.StatusFound, "file:///etc/passwd")
 		}),

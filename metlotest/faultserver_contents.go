@@ -51,6 +51,7 @@ func echoFailures() []Failure {
 		{
 			Name: "echo in a broken header", Does: "a head with the key in a line that is no header",
 			send: func(x *exchange, res response) {
+				x.pause(x.server.failure.Delay)
 				x.write("HTTP/1.1 200 OK\r\n" + x.key() + "\r\n" + contentLength(len(res.body)) + "\r\n\r\n" + string(res.body))
 				x.hangUp()
 			},
@@ -58,6 +59,7 @@ func echoFailures() []Failure {
 		{
 			Name: "echo in the status line", Does: "a status line that is the key",
 			send: func(x *exchange, _ response) {
+				x.pause(x.server.failure.Delay)
 				x.write(x.key() + "\r\n\r\n")
 				x.hangUp()
 			},
@@ -73,8 +75,8 @@ func echoFailures() []Failure {
 			key := url.QueryEscape(x.key())
 			return redirect(http.StatusFound, "http://elsewhere.example/"+key+"?key="+key)
 		}),
-		answering("echo in a redirect to a host", "302 to a host that is named like the key", func(x *exchange) response {
-			return redirect(http.StatusFound, "http://"+url.PathEscape(x.key())+"/")
+		answering("echo in a redirect to a host", "302 to a host that has the letters of the key as its name", func(x *exchange) response {
+			return redirect(http.StatusFound, "http://"+strings.NewReplacer("/", "", "+", "").Replace(x.key())+".example/")
 		}),
 	}
 }

@@ -142,11 +142,11 @@ func (x *exchange) half(res response) {
 // tlsFailures are those of a server that cannot prove who it is.
 func tlsFailures() []Failure {
 	return []Failure{
-		{Name: "TLS with a wrong name", Does: "the certificate is for another host", tls: tlsWrongName},
-		{Name: "TLS that expired", Does: "the certificate ended an hour ago", tls: tlsExpired},
-		{Name: "TLS by a stranger", Does: "the certificate is signed by an authority that nobody knows", tls: tlsUntrusted},
+		{Name: "TLS with a wrong name", Does: "the certificate is for another host", NeedsSocket: true, tls: tlsWrongName},
+		{Name: "TLS that expired", Does: "the certificate ended an hour ago", NeedsSocket: true, tls: tlsExpired},
+		{Name: "TLS by a stranger", Does: "the certificate is signed by an authority that nobody knows", NeedsSocket: true, tls: tlsUntrusted},
 		{
-			Name: "TLS without TLS", Does: "a server answers https in plain HTTP", tls: tlsGood,
+			Name: "TLS without TLS", Does: "a server answers https in plain HTTP", NeedsSocket: true, tls: tlsGood,
 			accept: func(x *exchange) {
 				x.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 				x.hang()
