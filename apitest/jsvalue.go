@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -111,17 +112,26 @@ func toNumber(v any) (float64, bool) {
 	case float64:
 		return v, true
 	case string:
-		s := strings.TrimSpace(v)
-		if s == "" {
-			return 0, true
-		}
-		if strings.ContainsAny(s, "_pPxX") {
-			return 0, false
-		}
-		f, err := strconv.ParseFloat(s, 64)
-		return f, err == nil && !math.IsNaN(f)
+		return textToNumber(strings.TrimSpace(v))
 	}
 	return 0, false
+}
+
+func textToNumber(s string) (float64, bool) {
+	switch {
+	case s == "":
+		return 0, true
+	case strings.Trim(s, "+-") == "Infinity":
+		f, err := strconv.ParseFloat(s, 64)
+		return f, err == nil
+	case len(s) > 2 && s[0] == '0' && strings.ContainsRune("xXoObB", rune(s[1])) && s[2] != '_':
+		n, err := strconv.ParseUint(s, 0, 64)
+		return float64(n), err == nil && !strings.Contains(s, "_")
+	case strings.Trim(s, "0123456789.eE+-") != "":
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // decodeJSON decodes text into string, bool, int, float64, nil, []any and map[string]any.
