@@ -171,7 +171,7 @@ func TestBadInput(t *testing.T) {
 		{"method of two words", call("GET /", "/endpoints", nil), "HTTP method"},
 		{"body that is no JSON value", call("PUT", "/settings", func() {}), "cannot be encoded"},
 		{"nil context", func(c *metlo.Client) error { return c.Ping(noContext) }, "context is nil"},
-		//{"collector that is not known", func(c *metlo.Client) error { return c.Collector.Verify(t.Context()) }, "WithCollectorURL"},
+		{"collector that is not known", func(c *metlo.Client) error { return c.Collector.Verify(t.Context()) }, "WithCollectorURL"},
 		{"no endpoint to test", func(c *metlo.Client) error {
 			_, err := c.Testing.GenTestEndpoint(t.Context(), nil)
 			return err

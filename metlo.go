@@ -207,7 +207,7 @@ func sameBase(a, b string) bool {
 func readCredentials() (map[string]string, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return nil, nil //nolint:nilerr // no home, no file
+		return nil, nil // no home, no file
 	}
 	f, err := os.Open(filepath.Join(home, ".metlo", "credentials"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -216,7 +216,7 @@ func readCredentials() (map[string]string, error) {
 	if err != nil {
 		return nil, invalid("~/.metlo/credentials cannot be read (%v): fix its permissions, or set METLO_HOST and METLO_API_KEY", err)
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	return parseCredentials(f)
 }
 

@@ -364,7 +364,7 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	}
 	var src io.Reader = bytes.NewBuffer(*pooled)
 	if rest != nil {
-		defer rest.Body.Close() //nolint:errcheck // read only
+		defer rest.Body.Close()
 		src = io.MultiReader(bytes.NewReader(*pooled), rest.Body)
 	}
 	tail, err := wire.List(src, opts, visit)

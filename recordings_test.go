@@ -275,13 +275,12 @@ func sameAnswer(t *testing.T, rec recording, got any) {
 	dec.UseNumber()
 	require.NoError(t, dec.Decode(&sent))
 	v := reflect.Indirect(reflect.ValueOf(got))
-	if items := v; v.Kind() == reflect.Struct && strings.HasPrefix(v.Type().Name(), "Page[") {
+	if v.Kind() == reflect.Struct && strings.HasPrefix(v.Type().Name(), "Page[") {
 		tuple := sent.([]any)
 		total, err := strconv.Atoi(fmt.Sprint(tuple[1]))
 		require.NoError(t, err)
 		assert.Equal(t, total, int(v.FieldByName("Total").Int()))
-		items = v.FieldByName("Items")
-		sameValue(t, "items", tuple[0], items)
+		sameValue(t, "items", tuple[0], v.FieldByName("Items"))
 		return
 	}
 	if list, ok := sent.([]any); ok && v.Kind() == reflect.Struct {

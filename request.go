@@ -86,7 +86,8 @@ func newCallRequest(method, path string, q url.Values) *request {
 func hasDotElement(path string) bool {
 	for element := range strings.SplitSeq(path, "/") {
 		plain, err := url.PathUnescape(element)
-		if err != nil || plain == "." || plain == ".." || strings.Contains(plain, "/..") || strings.Contains(plain, "../") || strings.Contains(plain, `..\`) {
+		if err != nil || plain == "." || plain == ".." ||
+			strings.Contains(plain, "/..") || strings.Contains(plain, "../") || strings.Contains(plain, `..\`) {
 			return true
 		}
 	}
@@ -239,7 +240,7 @@ func (r *request) repeat() transport.Repeat {
 
 // send passes a successful response to accept, and turns everything else into an error.
 func (c *Client) send(ctx context.Context, r *request, accept func(*http.Response) error) error {
-	if ctx == nil { //nolint:staticcheck // a nil context is the caller's fault to report, not to crash on
+	if ctx == nil {
 		r.fail("the context is nil: use context.Background()")
 	}
 	if r.collector && c.collector == nil {

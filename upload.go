@@ -17,7 +17,7 @@ func (r *request) upload(filename, contentType string, content io.Reader) *reque
 	first := make([]byte, 1)
 	n, err := io.ReadFull(content, first)
 	switch {
-	case err == io.EOF: //nolint:errorlint // io.ReadFull returns it bare
+	case err == io.EOF:
 		r.fail("the file is empty")
 	case err != nil:
 		r.fail("the file cannot be read: %v", err)

@@ -24,14 +24,14 @@ func (st *store) ingest(o *observation) {
 	st.ingestAt(o)
 }
 
-func (st *store) ingestAt(o *observation) *endpoint {
+func (st *store) ingestAt(o *observation) {
 	config := st.metloConfig.value
 	st.mapHost(o)
 	if slices.ContainsFunc(config.texts("hostBlockList"), func(p string) bool { return matches(p, o.host) }) || st.pathBlocked(o) {
-		return nil
+		return
 	}
 	if !slices.Contains(methods(), o.method) {
-		return nil
+		return
 	}
 	var alerts []*alert
 	e := st.endpointFor(o)
@@ -65,7 +65,6 @@ func (st *store) ingestAt(o *observation) *endpoint {
 		alerts = append(alerts, st.classify(o, e, touched, context)...)
 	}
 	st.notify(slices.DeleteFunc(alerts, func(a *alert) bool { return a == nil }))
-	return e
 }
 
 func matches(pattern, s string) bool {

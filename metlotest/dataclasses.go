@@ -102,7 +102,7 @@ func (d *dataClass) matches(name, value string) bool {
 		return false
 	}
 	found := d.valuePattern.FindStringSubmatch(value)
-	return found != nil && (d.valid == nil || d.valid(found[1]))
+	return len(found) > 1 && (d.valid == nil || d.valid(found[1]))
 }
 
 // classes are the built-in ones that are not disabled, then those of the metlo-config.

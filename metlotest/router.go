@@ -3,6 +3,7 @@ package metlotest
 import (
 	"bytes"
 	"crypto/subtle"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -191,7 +192,7 @@ func (c *call) readForm(r *http.Request, body []byte) *response {
 	reader := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	for {
 		part, err := reader.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -88,13 +88,14 @@ func NewServer(opts ...Option) *Server {
 }
 
 func (s *Server) startOnLoopback() {
-	backend, err := net.Listen("tcp", "127.0.0.1:0")
+	var sockets net.ListenConfig
+	backend, err := sockets.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		panic("metlotest: NewServer: cannot listen on loopback (use InMemory where sockets are forbidden): " + err.Error())
 	}
-	collector, err := net.Listen("tcp", "127.0.0.1:0")
+	collector, err := sockets.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		backend.Close()
+		_ = backend.Close()
 		panic("metlotest: NewServer: cannot listen on loopback (use InMemory where sockets are forbidden): " + err.Error())
 	}
 	s.serve(backend, collector)
@@ -125,7 +126,8 @@ func (s *Server) serve(backend, collector net.Listener) {
 		server := &http.Server{
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handle(service, w, r) }),
 			// Node closes idle connections after 5 s.
-			IdleTimeout: 5 * time.Second,
+			IdleTimeout:       5 * time.Second,
+			ReadHeaderTimeout: time.Minute,
 		}
 		s.servers = append(s.servers, server)
 		s.work.Go(func() {
@@ -281,9 +283,9 @@ func write(w http.ResponseWriter, r *http.Request, res response, fault *Fault) {
 		return
 	}
 	if fault.Cut > 0 && fault.Cut < len(res.body) {
-		w.Write(res.body[:fault.Cut])
+		_, _ = w.Write(res.body[:fault.Cut])
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	}
-	w.Write(res.body)
+	_, _ = w.Write(res.body)
 }

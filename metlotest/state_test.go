@@ -256,7 +256,7 @@ func TestDataClassesAreCachedForHalfAMinute(t *testing.T) {
 		config := "sensitiveData:\n  Loyalty:\n    severity: HIGH\n    patterns: ['L[0-9]+']\ndisabledDataClass: [VIN]\n"
 		require.Equal(t, 200, w.do(http.MethodPut, "/metlo-config", map[string]string{"configString": config}).status)
 		assert.NotContains(t, names(), "Loyalty")
-		time.Sleep(30 * time.Second)
+		<-time.After(30 * time.Second)
 		assert.Contains(t, names(), "Loyalty")
 		assert.NotContains(t, names(), "Vehicle Identification Number")
 	})

@@ -156,7 +156,7 @@ func zOptional(s schema) schema {
 func zNullable(s schema) schema {
 	return func(path []any, v any, c *issues) any {
 		if v == nil {
-			return v
+			return nil
 		}
 		return s(path, v, c)
 	}

@@ -25,10 +25,10 @@ var scores = []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium, metlo.RiskLow, 
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx); err != nil {
+	err := run(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
-		stop()
 		os.Exit(1)
 	}
 }

@@ -60,7 +60,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if err == io.EOF { //nolint:errorlint // readers return it bare, and what wraps it is no end
+	if err == io.EOF { // readers return it bare, and what wraps it is no end
 		b.ended = true
 		return n, io.EOF
 	}
@@ -132,7 +132,7 @@ func ReadUpTo(resp *http.Response, buf []byte, limit int64) ([]byte, bool, error
 		switch {
 		case int64(len(buf)-start) > limit:
 			return buf, true, nil
-		case err == io.EOF: //nolint:errorlint // as above
+		case err == io.EOF:
 			return buf, false, nil
 		case err != nil:
 			return buf, false, err

@@ -25,6 +25,7 @@ type Policy struct {
 // Repeat says what must be known of a failed attempt before the request may be sent again.
 type Repeat int
 
+// In ascending order of what may be repeated.
 const (
 	RepeatNever       Repeat = iota // the body cannot be sent again
 	RepeatUnprocessed               // that the server did not act on it

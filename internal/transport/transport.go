@@ -117,7 +117,7 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, handle func(*http.Respons
 	repeatable := &retryablehttp.Request{Request: req}
 	repeatable.SetResponseHandler(handle)
 	c.begin()
-	_, err := p.retry.Do(repeatable)
+	_, err := p.retry.Do(repeatable) //nolint:bodyclose // the handler owns the body, and end closes what it leaves
 	if err != nil && !c.answered.Load() {
 		err = c.cause(err)
 	}
