@@ -130,7 +130,7 @@ func TestDocumentsCompile(t *testing.T) {
 
 // prose is a document without its blocks of code.
 func prose(text string) string {
-	return regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(text, "")
+	return regexp.MustCompile("(?s)\n```.*?\n```").ReplaceAllString(text, "")
 }
 
 // anchors returns the fragments that a document's headings have on GitHub.
