@@ -1,13 +1,16 @@
 package metlo
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/metlo-go/metlo/internal/transport"
@@ -265,6 +268,9 @@ func (w *walk[T]) get(limit, offset int, pass *idSet) (answer, error) {
 		switch {
 		case err == nil:
 			got.fresh = fresh
+			if got.rows == limit {
+				w.seen.grow(min(got.total, wholeRows)) // more are to come
+			}
 			if got.total >= 0 {
 				w.moved = w.moved || (w.total >= 0 && got.total != w.total)
 				w.total = got.total
@@ -348,9 +354,13 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	defer recycle(pooled)
 	var rest *http.Response
 	status := 0
-	err := c.send(ctx, r, func(resp *http.Response) error {
+	x := exchange{client: c, request: r, stream: func(resp *http.Response) error {
 		status = resp.StatusCode
-		head, more, err := transport.ReadUpTo(resp, (*pooled)[:0], wholeBytes)
+		limit := int64(wholeBytes)
+		if resp.ContentLength > limit {
+			limit = maxErrorBody // for an error to keep
+		}
+		head, more, err := transport.ReadUpTo(resp, (*pooled)[:0], limit)
 		*pooled = head
 		if err == nil && more {
 			rest = resp
@@ -358,14 +368,16 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 		}
 		_ = resp.Body.Close()
 		return err
-	})
-	if err != nil {
+	}}
+	if err := x.send(ctx); err != nil {
 		return wire.Tail{Total: -1}, err
 	}
+	start := head(*pooled)
 	var src io.Reader = bytes.NewBuffer(*pooled)
 	if rest != nil {
 		defer rest.Body.Close()
-		src = io.MultiReader(bytes.NewReader(*pooled), rest.Body)
+		src = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(*pooled), rest.Body), readBytes)
+		start, *pooled = slices.Clone(start), nil // the reader alone keeps it, until it is read
 	}
 	tail, err := wire.List(src, opts, visit)
 	if err == nil || errors.Is(err, wire.ErrStop) || wire.IsMismatch(err) && !opts.Lenient {
@@ -374,7 +386,7 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	if !isCut(err) && wire.IsCut(err) {
 		err = &transport.CutError{Err: err}
 	}
-	return tail, c.callError(r, status, head(*pooled), err)
+	return tail, c.callError(r, status, start, err)
 }
 
 // head is the part of a body that an error keeps.
@@ -402,6 +414,16 @@ func cleanAll[T any](items []T) {
 type idSet struct {
 	uuids map[[16]byte]struct{}
 	names map[string]struct{}
+	room  int // for UUIDs
+}
+
+// grow makes room for n UUIDs: a map that grows step by step takes twice the time and memory.
+func (s *idSet) grow(n int) {
+	if n > s.room {
+		uuids := make(map[[16]byte]struct{}, n)
+		maps.Copy(uuids, s.uuids)
+		s.uuids, s.room = uuids, n
+	}
 }
 
 // add reports whether id is new.

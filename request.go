@@ -22,6 +22,7 @@ const (
 	maxFilterValues = 900       // the server drops parameters after the 1000th
 	maxTarget       = 15_000    // bytes of path and query; the server answers 431 without a word to longer ones
 	wholeBytes      = 4 << 20   // a page up to this size is read before it is decoded, which frees its connection
+	readBytes       = 64 << 10  // of a longer page at once: the decoder alone would read 4 KiB
 	pooledBytes     = 256 << 10 // larger buffers are left to the garbage collector
 )
 
@@ -190,19 +191,18 @@ func (r *request) setBody(json []byte) *request {
 	return r
 }
 
-func (r *request) url(c *Client) *url.URL {
+func (r *request) setURL(u *url.URL, c *Client) {
 	base := c.base
 	if r.collector {
 		base = c.collector
 	}
-	u := *base
+	*u = *base
 	u.RawQuery = r.query
 	if u.RawPath == "" && !strings.Contains(r.path, "%") {
 		u.Path += r.path
 	} else {
-		setEscapedPath(&u, u.EscapedPath()+r.path)
+		setEscapedPath(u, u.EscapedPath()+r.path)
 	}
-	return &u
 }
 
 func (r *request) fullPath(c *Client) string {
@@ -238,8 +238,9 @@ func (r *request) repeat() transport.Repeat {
 	return transport.RepeatUnprocessed
 }
 
-// send passes a successful response to accept, and turns everything else into an error.
-func (c *Client) send(ctx context.Context, r *request, accept func(*http.Response) error) error {
+// send passes a successful response to stream or accept, and turns everything else into an error.
+func (x *exchange) send(ctx context.Context) error {
+	c, r := x.client, x.request
 	if ctx == nil {
 		r.fail("the context is nil: use context.Background()")
 	}
@@ -249,15 +250,16 @@ func (c *Client) send(ctx context.Context, r *request, accept func(*http.Respons
 	if r.fault != nil {
 		return r.fault
 	}
-	x := exchange{client: c, request: r, accept: accept, sent: transport.Request{
+	r.setURL(&x.url, c)
+	x.sent = transport.Request{
 		Method: r.method,
-		URL:    r.url(c),
+		URL:    &x.url,
 		Route:  r.route,
 		Header: c.headers(r),
 		Body:   r.body,
 		Stream: r.stream,
 		Repeat: r.repeat(),
-	}}
+	}
 	attempts, err := c.pipeline.Do(ctx, &x.sent, x.handle)
 	if err == nil {
 		return nil
@@ -279,13 +281,19 @@ func (c *Client) send(ctx context.Context, r *request, accept func(*http.Respons
 type exchange struct {
 	client  *Client
 	request *request
-	accept  func(*http.Response) error
+	url     url.URL
 	sent    transport.Request
+
+	stream func(*http.Response) error // owns the body of a successful response
+	accept func([]byte) error         // gets it whole, if there is no stream
 }
 
 func (x *exchange) handle(resp *http.Response) error {
 	if resp.StatusCode >= 200 && resp.StatusCode <= 299 {
-		return x.accept(resp)
+		if x.stream != nil {
+			return x.stream(resp)
+		}
+		return x.whole(resp)
 	}
 	// What a failed read leaves out is not worth hiding the status for.
 	body, _ := transport.ReadAll(resp, nil, maxErrorRead)
@@ -321,16 +329,20 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // do reads a successful response whole and passes it to accept, which must not keep it.
 func (c *Client) do(ctx context.Context, r *request, accept func(body []byte) error) error {
-	return c.send(ctx, r, func(resp *http.Response) error {
-		pooled := buffers.Get().(*[]byte)
-		defer recycle(pooled)
-		body, err := transport.ReadAll(resp, (*pooled)[:0], c.maxBytes)
-		*pooled = body
-		if err != nil {
-			return err
-		}
-		return c.judge(r, resp.StatusCode, body, accept(body))
-	})
+	x := exchange{client: c, request: r, accept: accept}
+	return x.send(ctx)
+}
+
+// whole reads a response and passes it to accept.
+func (x *exchange) whole(resp *http.Response) error {
+	pooled := buffers.Get().(*[]byte)
+	defer recycle(pooled)
+	body, err := transport.ReadAll(resp, (*pooled)[:0], x.client.maxBytes)
+	*pooled = body
+	if err != nil {
+		return err
+	}
+	return x.client.judge(x.request, resp.StatusCode, body, x.accept(body))
 }
 
 func recycle(pooled *[]byte) {

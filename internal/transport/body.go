@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
 const (
 	idleQuantum = 1 << 10  // bytes that must arrive within the idle timeout
 	drainBytes  = 64 << 10 // a rest up to this size is read, so that the connection can be used again
+	announced   = 4 << 20  // for how many bytes room is made at once because the server announces them
 	drainTime   = 50 * time.Millisecond
 )
 
@@ -119,9 +121,10 @@ func ReadAll(resp *http.Response, buf []byte, limit int64) ([]byte, error) {
 // limit is in buf too.
 func ReadUpTo(resp *http.Response, buf []byte, limit int64) ([]byte, bool, error) {
 	start := len(buf)
+	buf = slices.Grow(buf, int(max(min(resp.ContentLength, limit, announced), 0))+1)
 	for {
 		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
+			buf = slices.Grow(buf, int(min(int64(max(len(buf), 512)), limit-int64(len(buf)-start)))+1)
 		}
 		space := buf[len(buf):cap(buf)]
 		if rest := limit - int64(len(buf)-start); int64(len(space))-1 > rest {

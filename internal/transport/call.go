@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
 )
 
 // call is one request under way: the context of its attempts, and their history.
@@ -18,6 +20,7 @@ type call struct {
 	cancel   context.CancelCauseFunc
 	pipeline *Pipeline
 	request  *Request
+	sent     retryablehttp.Request
 	watchdog *time.Timer
 	stream   io.Closer // of the attempt under way
 	body     body

@@ -114,10 +114,10 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, handle func(*http.Respons
 	if err := c.fill(req); err != nil {
 		return nil, err
 	}
-	repeatable := &retryablehttp.Request{Request: req}
-	repeatable.SetResponseHandler(handle)
+	c.sent.Request = req
+	c.sent.SetResponseHandler(handle)
 	c.begin()
-	_, err := p.retry.Do(repeatable) //nolint:bodyclose // the handler owns the body, and end closes what it leaves
+	_, err := p.retry.Do(&c.sent) //nolint:bodyclose // the handler owns the body, and end closes what it leaves
 	if err != nil && !c.answered.Load() {
 		err = c.cause(err)
 	}

@@ -38,9 +38,9 @@ const itemSlack = 1 << 20
 // [items, total], [items…], an object with endpoints, alerts or items and totalCount or total, null, and any of these
 // in the documented envelope.
 func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, error) {
-	r := &listReader[T]{visit: visit}
+	r := &listReader[T]{visit: visit, item: new(T)}
 	if body, inMemory := src.(*bytes.Buffer); inMemory {
-		return r.readMemory(body, opts)
+		return r.readMemory(body.Bytes(), opts)
 	}
 	r.capped = &limitedReader{src: src, limit: opts.MaxItem}
 	r.dec = jsontext.NewDecoder(r.capped, opts.json())
@@ -49,27 +49,30 @@ func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, e
 
 // Items returns all items of a list in memory.
 func Items[T any](body []byte, opts ListOptions) ([]T, Tail, error) {
-	r := &listReader[T]{list: []T{}}
-	r.memory = *bytes.NewBuffer(body)
-	tail, err := r.readMemory(&r.memory, opts)
+	r := listReader[T]{list: []T{}}
+	tail, err := r.readMemory(body, opts)
 	if err != nil && !opts.Lenient && IsMismatch(err) {
 		opts.Lenient = true
-		r.list, r.memory = r.list[:0], *bytes.NewBuffer(body)
-		tail, err = r.readMemory(&r.memory, opts)
+		r.list = r.list[:0]
+		tail, err = r.readMemory(body, opts)
 	}
 	return r.list, tail, err
 }
 
 // decoders are those of lists in memory; the decoder of a stream has a buffer of its own, which may be large.
-var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+var decoders = sync.Pool{New: func() any { return new(memoryDecoder) }}
+
+type memoryDecoder struct {
+	jsontext.Decoder
+	src bytes.Buffer
+}
 
 type listReader[T any] struct {
 	dec    *jsontext.Decoder
 	opts   ListOptions
 	capped *limitedReader
-	memory bytes.Buffer
 	visit  func(*T) error
-	item   T   // of visit
+	item   *T  // of visit
 	list   []T // if there is no visit
 }
 
@@ -80,13 +83,16 @@ func (o ListOptions) json() json.Options {
 	return fast
 }
 
-func (r *listReader[T]) readMemory(body *bytes.Buffer, opts ListOptions) (Tail, error) {
-	r.dec = decoders.Get().(*jsontext.Decoder)
-	r.dec.Reset(body, opts.json())
+func (r *listReader[T]) readMemory(body []byte, opts ListOptions) (Tail, error) {
+	d := decoders.Get().(*memoryDecoder)
+	d.src = *bytes.NewBuffer(body)
+	r.dec = &d.Decoder
+	r.dec.Reset(&d.src, opts.json())
 	tail, err := r.read(opts)
 	// Not after a panic, which leaves a decoder unusable; and without the list, which the pool would keep alive.
 	r.dec.Reset(noReader{}, fast)
-	decoders.Put(r.dec)
+	d.src = bytes.Buffer{}
+	decoders.Put(d)
 	return tail, err
 }
 
@@ -199,8 +205,8 @@ func (r *listReader[T]) next() *T {
 		r.list = append(r.list, zero)
 		return &r.list[len(r.list)-1]
 	}
-	r.item = zero
-	return &r.item
+	*r.item = zero
+	return r.item
 }
 
 func (r *listReader[T]) object(tail *Tail, depth int) error {
