@@ -1,8 +1,8 @@
 // Quickstart prints a security engineer's morning: how risky the inventory is, which endpoints to look at first, which
 // alerts are open, and what would be tested next. It changes nothing.
 //
-// Without METLO_HOST it runs against a demo server of its own. With METLO_HOST and METLO_API_KEY, or
-// ~/.metlo/credentials, it runs against that instance.
+// Without METLO_HOST it runs against a demo server of its own. With METLO_HOST it runs against that instance, with the
+// key from METLO_API_KEY or from ~/.metlo/credentials.
 package main
 
 import (
