@@ -152,7 +152,7 @@ func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 		r.fail("%q is no UUID: use the UUID field of a listed alert", id)
 	}
 	r.query = "uuid=" + id
-	alerts, err := fetchList[Alert](ctx, s.client, r)
+	alerts, err := fetchList[Alert](ctx, s.client, r, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ type listing[T any] struct {
 
 // page returns one page.
 func (l listing[T]) page(ctx context.Context, limit int) (*Page[T], error) {
-	page, err := fetchList[T](ctx, l.client, l.ask(limit, l.offset))
+	page, err := fetchList[T](ctx, l.client, l.ask(limit, l.offset), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -84,10 +84,11 @@ func (l listing[T]) page(ctx context.Context, limit int) (*Page[T], error) {
 	return &page, nil
 }
 
-// fetchList returns the list with which the server answers.
-func fetchList[T any](ctx context.Context, c *Client, r *request) (page Page[T], err error) {
+// fetchList returns the list with which the server answers. Rows are counted besides bytes, since an empty one takes
+// 200 times as much memory as space in the body.
+func fetchList[T any](ctx context.Context, c *Client, r *request, limit int) (page Page[T], err error) {
 	err = c.do(ctx, r, func(body []byte) error {
-		items, tail, err := wire.Items[T](body, wire.ListOptions{MaxItem: c.maxBytes, MaxRows: len(body)})
+		items, tail, err := wire.Items[T](body, wire.ListOptions{MaxItem: c.maxBytes, MaxRows: max(limit, pageRows)})
 		page = Page[T]{Items: items, Total: tail.Total}
 		return err
 	})
@@ -291,8 +292,12 @@ func (w *walk[T]) get(limit, offset int, pass *idSet) (answer, error) {
 	}
 }
 
-// wasCut reports whether a response ended early for a reason that need not come again.
-func wasCut(err error) bool { return isCut(err) && !isContextError(err) }
+// wasCut reports whether a list broke off while it was read item by item, for a reason that need not come again. One
+// that has attempts broke off before, and was asked for again as often as the policy allows.
+func wasCut(err error) bool {
+	var e *Error
+	return isCut(err) && !isContextError(err) && errors.As(err, &e) && len(e.Attempts) == 0
+}
 
 func isCut(err error) bool {
 	var cut *transport.CutError

@@ -29,7 +29,7 @@ func redirectFailures() []Failure {
 			},
 		},
 		{
-			Name: "redirect to plain http", Does: "302 from https to http on the same host and port", tls: tlsGood,
+			Name: "redirect to plain http", Does: "302 from https to http on the same host and port", NeedsSocket: true, tls: tlsGood,
 			answer: func(x *exchange) response {
 				host, _ := hostOf(x.server.URL)
 				return redirect(http.StatusFound, "http://"+host+x.request.RequestURI)

@@ -156,6 +156,12 @@ func sizeFailures() []Failure {
 			},
 		},
 		{
+			Name: "300,000 empty items", Does: "a list has 300,000 items of two bytes",
+			send: func(x *exchange, _ response) {
+				x.respond(response{status: 200, contentType: typeJSON, body: []byte("[[{}" + strings.Repeat(",{}", 299_999) + "],300000]")})
+			},
+		},
+		{
 			Name: "white space without end", Does: "spaces come for ever",
 			send: func(x *exchange, _ response) {
 				x.head(response{status: 200, contentType: typeJSON}, chunked)
