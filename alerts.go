@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -152,14 +153,17 @@ func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 		r.fail("%q is no UUID: use the UUID field of a listed alert", id)
 	}
 	r.query = "uuid=" + id
-	alerts, err := fetchList[Alert](ctx, s.client, r, 1)
+	alerts, err := fetchList(ctx, s.client, r, 1, func(alerts []Alert) error {
+		switch {
+		case len(alerts) == 0:
+			return s.client.missing(r, "no alert has this id")
+		case !strings.EqualFold(alerts[0].UUID, id):
+			return errShape
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	if len(alerts.Items) == 0 {
-		e := s.client.newError(r, http.StatusOK, nil)
-		e.kind, e.Message = ErrNotFound, "no alert has this id"
-		return nil, e
 	}
 	return &alerts.Items[0], nil
 }

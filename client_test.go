@@ -3,6 +3,7 @@ package metlo_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -75,6 +76,10 @@ func TestBadInput(t *testing.T) {
 		{"key with spaces", at("https://metlo.example.com", " metlo.abc"), "spaces"},
 		{"key over http", at("http://metlo.example.com", someKey), "WithInsecureHTTP"},
 		{"key over http to a collector", with(metlo.WithCollectorURL("http://collector.example.com")), "WithInsecureHTTP"},
+		{"header over http", func(*metlo.Client) error {
+			_, err := metlo.NewClient("http://metlo.example.com", "", metlo.WithHeader("X-Token", "secret"))
+			return err
+		}, "WithInsecureHTTP"},
 		{"nil option", with(nil), "option 1 is nil"},
 		{"nil http.Client", with(metlo.WithHTTPClient(nil)), "WithHTTPClient"},
 		{"nil logger", with(metlo.WithLogger(nil)), "WithLogger"},
@@ -170,6 +175,22 @@ func TestBadInput(t *testing.T) {
 		{"no method", call("", "/endpoints", nil), "HTTP method"},
 		{"method of two words", call("GET /", "/endpoints", nil), "HTTP method"},
 		{"body that is no JSON value", call("PUT", "/settings", func() {}), "cannot be encoded"},
+		{"body that cannot receive an answer", func(c *metlo.Client) error {
+			return c.Call(t.Context(), "PUT", "/settings", nil, nil, struct{}{})
+		}, "no pointer"},
+		{"name that climbs", func(c *metlo.Client) error { return c.Keys.Delete(t.Context(), "../../endpoints") }, "is no name"},
+		{"path that climbs on Windows", call("GET", `/a%5C..`, nil), ".."},
+		{"nil trace option", func(*metlo.Client) error {
+			req := httptest.NewRequest("GET", "http://shop.example.com/", nil)
+			_, err := metlo.TraceFromHTTP(req, &http.Response{StatusCode: 200}, nil)
+			return err
+		}, "option 1 is nil"},
+		{"trace with a NUL", func(c *metlo.Client) error {
+			return c.Collector.Log(t.Context(), &metlo.Trace{
+				Request:  metlo.TraceRequest{URL: metlo.TraceURL{Host: "h", Path: "/"}, Method: "GET", Body: "a\x00b"},
+				Response: metlo.TraceResponse{Status: 200},
+			})
+		}, "NUL"},
 		{"nil context", func(c *metlo.Client) error { return c.Ping(noContext) }, "context is nil"},
 		{"collector that is not known", func(c *metlo.Client) error { return c.Collector.Verify(t.Context()) }, "WithCollectorURL"},
 		{"no endpoint to test", func(c *metlo.Client) error {
@@ -288,6 +309,9 @@ func TestNewClientFromEnv(t *testing.T) {
 		{name: "the file's key for no other port", env: map[string]string{"METLO_HOST": "https://file.example.com:8443"}, file: file, host: "file.example.com:8443", key: ""},
 		{name: "plain http that is allowed", env: map[string]string{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env", "METLO_INSECURE_HTTP": "1"}, host: "env.example.com", key: "metlo.env"},
 		{name: "plain http", env: map[string]string{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env"}, invalid: "WithInsecureHTTP"},
+		{name: "environment with a broken file", env: map[string]string{"METLO_HOST": "https://env.example.com", "METLO_API_KEY": "metlo.env"}, file: "broken\n", host: "env.example.com", key: "metlo.env"},
+		{name: "the file's leave for plain http", file: "METLO_HOST=http://file.example.com\nMETLO_API_KEY=metlo.file\nMETLO_INSECURE_HTTP=1\n", host: "file.example.com", key: "metlo.file"},
+		{name: "the file's leave for no other host", env: map[string]string{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env"}, file: "METLO_HOST=http://file.example.com\nMETLO_INSECURE_HTTP=1\n", invalid: "WithInsecureHTTP"},
 		{name: "nothing", invalid: "METLO_HOST"},
 		{name: "nothing in the file", file: "METLO_API_KEY=x\n", invalid: "~/.metlo/credentials"},
 		{name: "file that is no list of variables", file: "metlo.secret-on-a-line-of-its-own\n", invalid: "NAME=value"},
@@ -353,6 +377,40 @@ func TestCall(t *testing.T) {
 	require.NoError(t, call("anything", nil, nil))
 	require.ErrorIs(t, call("<!DOCTYPE html><title>Sign in</title>", nil, nil), metlo.ErrInvalidResponse)
 	require.ErrorIs(t, call("OK", nil, &object), metlo.ErrInvalidResponse)
+}
+
+func TestCallEncodesAsTheCallersStructSays(t *testing.T) {
+	var sent string
+	client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		sent = string(body)
+		require.NoError(t, err)
+		return (&answering{status: 200, body: []byte(`{"NAME":"x"}`)}).RoundTrip(r)
+	}))
+	var answer struct {
+		Name string `json:"name"`
+	}
+	in := struct {
+		Skip bool `json:"skip,omitempty"`
+		N    int  `json:"n,omitempty"`
+	}{}
+	require.NoError(t, client.Call(t.Context(), "PUT", "/instance-settings", nil, in, &answer))
+	assert.Equal(t, "{}", sent)
+	assert.Equal(t, "x", answer.Name)
+}
+
+func TestCallUndoesDisguises(t *testing.T) {
+	client := inProcess(t, &answering{status: 200, body: []byte("OK")})
+	var text string
+	require.ErrorIs(t, client.Call(t.Context(), "GET", "/spec/missing", nil, nil, &text), metlo.ErrNotFound)
+	require.ErrorIs(t, client.Call(t.Context(), "PUT", "/data-field/"+nowhere+"/update-entity", nil, nil, nil), metlo.ErrNotFound)
+}
+
+func TestRetryPolicyOfOneField(t *testing.T) {
+	for _, policy := range []metlo.RetryPolicy{{MinWait: time.Hour}, {MaxWait: time.Millisecond}, {MaxRetries: 9}} {
+		_, err := metlo.NewClient("https://metlo.example.com", someKey, metlo.WithRetry(policy))
+		require.NoError(t, err)
+	}
 }
 
 func TestPing(t *testing.T) {

@@ -17,6 +17,8 @@ type DataClass struct {
 	KeyRegex  string    `json:"keyRegex"`  // what names of fields match; only the agents' configuration has it
 }
 
+func (d *DataClass) id() string { return d.ClassName }
+
 // List returns all data classes: the built-in ones that are not disabled, then those of the configuration. The server
 // remembers its answer for 30 s.
 //

@@ -50,6 +50,13 @@ type DataPathUpdate struct {
 	UpdateDataFields []MovedDataField     `json:"updateDataFields"`
 }
 
+func (u *DataPathUpdate) check() error {
+	if u.Updated == nil {
+		return errShape
+	}
+	return nil
+}
+
 // MovedDataField is a data field that has another path now.
 type MovedDataField struct {
 	UUID     string `json:"uuid"`

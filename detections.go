@@ -104,7 +104,7 @@ func newDetections[T any](c *Client, kind string, opts *DetectionListOptions, ke
 	d := detections[T]{client: c, key: key}
 	if opts != nil {
 		d.opts = *opts
-		d.opts.End = d.opts.End.Truncate(time.Millisecond)
+		d.opts.Start, d.opts.End = d.opts.Start.Truncate(time.Millisecond), d.opts.End.Truncate(time.Millisecond)
 	}
 	d.base = newRequest(http.MethodGet, "/new-detections").filter(&d.opts).window(d.opts.Limit, d.opts.Offset)
 	if d.opts.Limit > maxDetectionLimit {

@@ -96,6 +96,25 @@ type NameValue struct {
 	Value string `json:"value"`
 }
 
+// UnmarshalJSON accepts as a value also what some agents send: a number, a list or null, which is kept as its JSON text.
+func (n *NameValue) UnmarshalJSON(data []byte) error {
+	var pair struct {
+		Name  string          `json:"name"`
+		Value json.RawMessage `json:"value"`
+	}
+	if err := json.Unmarshal(data, &pair); err != nil {
+		return err
+	}
+	*n = NameValue{Name: pair.Name}
+	if len(pair.Value) == 0 || string(pair.Value) == "null" {
+		return nil
+	}
+	if json.Unmarshal(pair.Value, &n.Value) != nil {
+		n.Value = string(pair.Value)
+	}
+	return nil
+}
+
 // CapturedTrace is a request and its response as Metlo keeps them. If Redacted is set, which is the default, its
 // parameters, headers and bodies are empty.
 type CapturedTrace struct {

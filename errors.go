@@ -290,11 +290,9 @@ func (c *Client) newError(r *request, status int, body []byte) *Error {
 // answerError is a response that says that the request failed.
 func (c *Client) answerError(r *request, resp *http.Response, body []byte) error {
 	e := c.newError(r, resp.StatusCode, body)
-	clean := []byte(c.redact.text(string(body)))
-	failure := wire.ParseFailure(clean)
-	// Once more, since what JSON and HTML escape was not seen in the body.
+	failure := wire.ParseFailure(body)
 	e.Message, e.kind = c.redact.text(failure.Message), kindOf(resp.StatusCode)
-	if d, ok := unmask(r.method, r.path, resp.StatusCode, clean); ok {
+	if d, ok := unmask(r.method, r.path, resp.StatusCode, body); ok {
 		e.kind = d.kind
 		if d.message != "" {
 			e.Message = d.message

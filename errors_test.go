@@ -176,6 +176,69 @@ func TestAnswersThatAreNotWhatTheRouteReturns(t *testing.T) {
 	}
 }
 
+func TestForeignObjectsAreRefused(t *testing.T) {
+	calls := map[string]func(*metlo.Client) error{
+		"Testing.Config": func(c *metlo.Client) error { _, err := c.Testing.Config(t.Context()); return err },
+		"Testing.GenTestEndpoint": func(c *metlo.Client) error {
+			_, err := c.Testing.GenTestEndpoint(t.Context(), &metlo.GenTestEndpointOptions{Endpoint: "/"})
+			return err
+		},
+		"DataFields.UpdatePath": func(c *metlo.Client) error {
+			_, err := c.DataFields.UpdatePath(t.Context(), fieldID(1), "x")
+			return err
+		},
+		"Settings.Config": func(c *metlo.Client) error { _, err := c.Settings.Config(t.Context()); return err },
+		"Summary.Get":     func(c *metlo.Client) error { _, err := c.Summary.Get(t.Context()); return err },
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			require.ErrorIs(t, call(inProcess(t, failing(200, `{"message":"upstream busy"}`, nil))), metlo.ErrInvalidResponse)
+		})
+	}
+	lists := map[string]func(*metlo.Client) error{
+		"Keys.List":        func(c *metlo.Client) error { _, err := c.Keys.List(t.Context()); return err },
+		"DataClasses.List": func(c *metlo.Client) error { _, err := c.DataClasses.List(t.Context()); return err },
+		"Webhooks.List":    func(c *metlo.Client) error { _, err := c.Webhooks.List(t.Context()); return err },
+		"Specs.List":       func(c *metlo.Client) error { _, err := c.Specs.List(t.Context()); return err },
+		"Alerts.Get":       func(c *metlo.Client) error { _, err := c.Alerts.Get(t.Context(), someAlert); return err },
+	}
+	for name, call := range lists {
+		t.Run(name, func(t *testing.T) {
+			require.ErrorIs(t, call(inProcess(t, failing(200, `[{"message":"upstream busy"}]`, nil))), metlo.ErrInvalidResponse)
+		})
+	}
+}
+
+func TestNotFoundHasItsAttempts(t *testing.T) {
+	_, err := inProcess(t, failing(200, `[[],0]`, nil)).Alerts.Get(t.Context(), someAlert)
+	require.ErrorIs(t, err, metlo.ErrNotFound)
+	var e *metlo.Error
+	require.ErrorAs(t, err, &e)
+	assert.Len(t, e.Attempts, 1)
+}
+
+func TestShortHeaderValuesLeaveErrorsAlone(t *testing.T) {
+	rec := recordingNamed(t, "testing", "config_put_syntax_error")
+	client := inProcess(t, &answerer{rec: rec}, metlo.WithHeader("X-Tenant", "1"), metlo.WithHeader("X-Way", "a"))
+	var s *metlo.SyntaxError
+	require.ErrorAs(t, client.Testing.UpdateConfig(t.Context(), "RESOURCES"), &s)
+	assert.Equal(t, 1, s.StartLine)
+	assert.NotContains(t, s.Error(), "[redacted]")
+}
+
+func TestAnArgumentErrorDoesNotShowTheKey(t *testing.T) {
+	_, err := inProcess(t, unreachable{t}).Alerts.Get(t.Context(), someKey)
+	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), someKey)
+}
+
+func TestValuesThatAreNoTextKeepTheirJSON(t *testing.T) {
+	body := `{"uuid":"x","traces":[{"uuid":"t","requestHeaders":[{"name":"a","value":["b","c"]},{"name":"n","value":7},{"name":"z","value":null}]}]}`
+	e, err := inProcess(t, failing(200, body, nil)).Endpoints.Get(t.Context(), endpointID(1))
+	require.NoError(t, err)
+	assert.Equal(t, []metlo.NameValue{{Name: "a", Value: `["b","c"]`}, {Name: "n", Value: "7"}, {Name: "z"}}, e.Traces[0].RequestHeaders)
+}
+
 func TestAttackTrafficIsNoInvalidResponse(t *testing.T) {
 	body := "{\"uuid\":\"x\",\"path\":\"/\xff\xfe\",\"path\":\"/again\",\"host\":\"\\ud800\"}"
 	e, err := inProcess(t, failing(200, body, nil)).Endpoints.Get(t.Context(), endpointID(1))

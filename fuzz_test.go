@@ -202,11 +202,12 @@ func FuzzCallPaths(f *testing.F) {
 			}
 			return
 		}
-		if got := sent.EscapedPath(); got != "/api/v1"+path || sent.Host != "metlo.example.com" || sent.RawQuery != "" || sent.Fragment != "" {
+		want, err := url.PathUnescape(path)
+		if err != nil || sent.Path != "/api/v1"+want || strings.Count(sent.EscapedPath(), "/") != strings.Count(path, "/")+2 || sent.Host != "metlo.example.com" || sent.RawQuery != "" || sent.Fragment != "" {
 			t.Fatalf("%q travels as %q", path, sent)
 		}
 		for element := range strings.SplitSeq(sent.Path, "/") {
-			if element == ".." || element == "." {
+			if element == ".." {
 				t.Fatalf("%q climbs as %q", path, sent.Path)
 			}
 		}

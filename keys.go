@@ -17,6 +17,8 @@ type Key struct {
 	For        APIKeyType `json:"for"`
 }
 
+func (k *Key) id() string { return k.Name }
+
 // CreatedKey is a new API key with its value.
 type CreatedKey struct {
 	Key

@@ -24,12 +24,14 @@
 // # Lists
 //
 // List returns one page. All returns an iterator over everything that passes the filter, each item once, in few
-// requests and in constant memory, whatever else happens on the server meanwhile. [Collect] makes a slice of it.
+// requests, whatever else happens on the server meanwhile. It holds the ids that it has yielded, 16 bytes each, and one
+// item or a page of up to 4 MiB. [Collect] makes a slice of it.
 //
 // # Errors
 //
 // A fault of an argument is [ErrInvalidArgument], and nothing is sent. Any other failure is an *[Error], perhaps inside
-// a *[ValidationError] or a *[SyntaxError]. Use [errors.Is] with a sentinel such as [ErrNotFound]: the SDK knows what
+// a *[ValidationError], a *[SyntaxError] or a *[BatchError]; a list that the server does not send whole ends in an
+// *[IncompleteError]. Use [errors.Is] with a sentinel such as [ErrNotFound]: the SDK knows what
 // the server means even where its status says something else.
 //
 // # Limits, retries and timeouts
@@ -44,6 +46,7 @@
 package metlo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,7 +57,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
+	"syscall"
 
 	"github.com/joho/godotenv"
 
@@ -113,10 +118,10 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	if !validHeaderValue(apiKey) || strings.TrimSpace(apiKey) != apiKey {
 		faults = append(faults, invalid("the API key holds a line break, a control character or spaces around it: pass it exactly as Metlo showed it"))
 	}
-	if apiKey != "" && !s.insecureHTTP {
+	if (apiKey != "" || s.headers != nil) && !s.insecureHTTP {
 		for _, u := range []*url.URL{base, s.collectorURL} {
 			if u != nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
-				faults = append(faults, invalid("the key would travel over plain http to %s: use https, or WithInsecureHTTP if the network is trusted", u.Host))
+				faults = append(faults, invalid("the key or a value of WithHeader would travel over plain http to %s: use https, or WithInsecureHTTP if the network is trusted", u.Host))
 			}
 		}
 	}
@@ -165,34 +170,31 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 
 // NewClientFromEnv is [NewClient] with METLO_HOST, METLO_API_KEY and METLO_COLLECTOR_HOST from the environment, each
 // over the same name in ~/.metlo/credentials as the Metlo CLI writes it; METLO_INSECURE_HTTP=1 stands for
-// [WithInsecureHTTP]. The file's key is used only for the file's host. Options given come after those from the
+// [WithInsecureHTTP]. What the file says is used only for the file's host. Options given come after those from the
 // environment.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
+	host, key := os.Getenv("METLO_HOST"), os.Getenv("METLO_API_KEY")
 	file, err := readCredentials()
-	if err != nil {
+	if err != nil && (host == "" || key == "") {
 		return nil, err
 	}
-	host, key := os.Getenv("METLO_HOST"), os.Getenv("METLO_API_KEY")
 	if host == "" {
 		host = file["METLO_HOST"]
 	}
 	if host == "" {
 		return nil, invalid("no Metlo host: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials")
 	}
-	if key == "" && sameBase(host, file["METLO_HOST"]) {
-		key = file["METLO_API_KEY"]
+	if !sameBase(host, file["METLO_HOST"]) {
+		file = nil
 	}
 	var env []Option
-	collector := os.Getenv("METLO_COLLECTOR_HOST")
-	if collector == "" && sameBase(host, file["METLO_HOST"]) {
-		collector = file["METLO_COLLECTOR_HOST"]
-	}
-	if collector != "" {
+	if collector := cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), file["METLO_COLLECTOR_HOST"]); collector != "" {
 		env = append(env, WithCollectorURL(collector))
 	}
-	if os.Getenv("METLO_INSECURE_HTTP") == "1" {
+	if cmp.Or(os.Getenv("METLO_INSECURE_HTTP"), file["METLO_INSECURE_HTTP"]) == "1" {
 		env = append(env, WithInsecureHTTP())
 	}
+	key = cmp.Or(key, file["METLO_API_KEY"])
 	return NewClient(host, key, append(env, opts...)...)
 }
 
@@ -210,7 +212,7 @@ func readCredentials() (map[string]string, error) {
 		return nil, nil // no home, no file
 	}
 	f, err := os.Open(filepath.Join(home, ".metlo", "credentials"))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}
 	if err != nil {
@@ -239,8 +241,9 @@ func (c *Client) Ping(ctx context.Context) error {
 // Call sends a request to a route that the SDK has no method for, with the same key, limits, retries and errors.
 //
 // The path begins with a slash, is escaped, and lies below /api/v1 of the backend. in is the body: nil for none,
-// []byte or json.RawMessage as it is, anything else as JSON. out receives the answer: nil for none, *[]byte for the
-// bytes as they are, *string for the text, anything else decoded from JSON.
+// []byte or json.RawMessage as it is, anything else as package encoding/json encodes it. out is a pointer that receives
+// the answer: nil for none, *[]byte for the bytes as they are, *string for the text, anything else decoded from JSON,
+// with names in any case and integers also from strings.
 func (c *Client) Call(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	r := newCallRequest(method, path, query)
 	switch body := in.(type) {
@@ -250,7 +253,14 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 	case json.RawMessage:
 		r.setBody(body)
 	default:
-		r.encode(in)
+		encoded, err := json.Marshal(in)
+		if err != nil {
+			r.fail("the body cannot be encoded: %v", err)
+		}
+		r.setBody(encoded)
+	}
+	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
+		r.fail("out is no pointer to a value that could receive the answer, but %T", out)
 	}
 	return c.do(ctx, r, func(body []byte) error { return decodeAny(body, out) })
 }
@@ -269,7 +279,7 @@ func decodeAny(body []byte, out any) error {
 		*out = string(body)
 		return nil
 	}
-	return wire.Object(body, out)
+	return wire.AnyObject(body, out)
 }
 
 // CloseIdleConnections closes the connections that no call is using.

@@ -126,7 +126,8 @@ func WithUserAgent(userAgent string) Option {
 }
 
 // WithHeader sends a header with every request to the configured hosts, and to no other, as the proxy before an
-// instance may want it. The value is treated as a secret. Headers that the client sets itself are refused.
+// instance may want it. The value is treated as a secret: over plain http it goes no further than the key, and one of 8
+// bytes or more is redacted from errors. Headers that the client sets itself are refused.
 func WithHeader(name, value string) Option {
 	return func(s *settings) error {
 		canonical := http.CanonicalHeaderKey(name)
@@ -202,13 +203,18 @@ func WithRetry(policy RetryPolicy) Option {
 			return invalid("WithRetry: a field is negative: use zero for the default, or WithoutRetry")
 		}
 		p := defaultSettings().retry
+		switch {
+		case policy.MaxWait == 0:
+			p.MaxWait = max(p.MaxWait, policy.MinWait)
+		case policy.MinWait == 0:
+			p.MinWait = min(p.MinWait, policy.MaxWait)
+		case policy.MinWait > policy.MaxWait:
+			return invalid("WithRetry: MinWait %v is over MaxWait %v: swap them", policy.MinWait, policy.MaxWait)
+		}
 		setIfPositive(&p.MaxRetries, policy.MaxRetries)
 		setIfPositive(&p.MinWait, policy.MinWait)
 		setIfPositive(&p.MaxWait, policy.MaxWait)
 		setIfPositive(&p.MaxRetryAfter, policy.MaxRetryAfter)
-		if p.MinWait > p.MaxWait {
-			return invalid("WithRetry: MinWait %v is over MaxWait %v: swap them", p.MinWait, p.MaxWait)
-		}
 		s.retry = p
 		return nil
 	}

@@ -22,8 +22,7 @@ const (
 	wholeRows  = 200_000 // what it asks for at most in one response: a longer one does not fit a JavaScript string
 	pageRows   = 50_000  // what it asks for at once where the whole is longer than that
 	everything = -1      // as a limit: send neither limit nor offset
-	maxCuts    = 3       // responses in a row that may be cut short without bringing anything new
-	maxPasses  = 10      // times that a list with capped pages is walked
+	maxPasses  = 100     // times that a list with capped pages is walked
 )
 
 // Page is one page of a list.
@@ -84,12 +83,15 @@ func (l listing[T]) page(ctx context.Context, limit int) (*Page[T], error) {
 	return &page, nil
 }
 
-// fetchList returns the list with which the server answers. Rows are counted besides bytes, since an empty one takes
-// 200 times as much memory as space in the body.
-func fetchList[T any](ctx context.Context, c *Client, r *request, limit int) (page Page[T], err error) {
+// fetchList returns the list with which the server answers; what a check says of its items is the error. Rows are
+// counted besides bytes, since an empty one takes 200 times as much memory as space in the body.
+func fetchList[T any](ctx context.Context, c *Client, r *request, limit int, checks ...func([]T) error) (page Page[T], err error) {
 	err = c.do(ctx, r, func(body []byte) error {
 		items, tail, err := wire.Items[T](body, wire.ListOptions{MaxItem: c.maxBytes, MaxRows: max(limit, pageRows)})
 		page = Page[T]{Items: items, Total: tail.Total}
+		for i := 0; err == nil && i < len(checks); i++ {
+			err = checks[i](items)
+		}
 		return err
 	})
 	if err != nil {
@@ -122,6 +124,9 @@ type walk[T any] struct {
 	seen  idSet
 	total int  // last known; -1 when the server never said
 	moved bool // the total changed meanwhile
+
+	nameless int // items without an id that were yielded, which only their place tells apart
+	place    int // of the last such item in the round under way
 }
 
 // answer is what one response came to.
@@ -137,6 +142,7 @@ func (w *walk[T]) run() error {
 	if n <= 0 {
 		n = firstRows
 	}
+	n = min(n, wholeRows)
 	got, err := w.get(n, w.offset, nil)
 	if err != nil {
 		return err
@@ -208,7 +214,10 @@ func (w *walk[T]) incomplete() error {
 // an equal number of deletions and insertions between two pages hide an item.
 func (w *walk[T]) pages(size int) error {
 	idle := 0
-	for range maxPasses {
+	for pass := 0; idle < 2; pass++ {
+		if pass == maxPasses {
+			return w.incomplete()
+		}
 		before := w.seen.len()
 		clean, largest, err := w.pass(size)
 		if err != nil || clean || w.complete() {
@@ -216,9 +225,6 @@ func (w *walk[T]) pages(size int) error {
 		}
 		if idle++; w.seen.len() > before {
 			idle = 0
-		}
-		if idle == 2 {
-			break
 		}
 		size = min(size, largest) // a page size of its own cuts each pass elsewhere
 		size = max(size-max(size/10, 1), 1)
@@ -260,18 +266,19 @@ func (w *walk[T]) pass(size int) (clean bool, largest int, err error) {
 	}
 }
 
-// get asks for rows and yields those that are new. A response that was cut is asked for again.
+// get asks for rows and yields those that are new. A response that was cut is asked for again, as often in a row as the
+// retry policy says, unless it brought something new.
 func (w *walk[T]) get(limit, offset int, pass *idSet) (answer, error) {
-	fresh, cuts := 0, 0
+	if offset == w.offset {
+		w.place = 0
+	}
+	fresh, cuts, place := 0, 0, w.place
 	for {
 		got, err := w.once(limit, offset, pass)
 		fresh += got.fresh
 		switch {
 		case err == nil:
 			got.fresh = fresh
-			if got.rows == limit {
-				w.seen.grow(min(got.total, wholeRows)) // more are to come
-			}
 			if got.total >= 0 {
 				w.moved = w.moved || (w.total >= 0 && got.total != w.total)
 				w.total = got.total
@@ -279,16 +286,17 @@ func (w *walk[T]) get(limit, offset int, pass *idSet) (answer, error) {
 			return got, nil
 		case wire.IsMismatch(err) && !w.lenient:
 			w.lenient = true
-			continue
 		case !wasCut(err):
 			return got, err
+		default:
+			if cuts++; got.fresh > 0 {
+				cuts = 1
+			}
+			if again := w.client.pipeline.Pause(w.ctx, cuts); again != nil {
+				return got, err
+			}
 		}
-		if cuts++; got.fresh > 0 {
-			cuts = 0
-		}
-		if cuts > maxCuts {
-			return got, err
-		}
+		w.place = place
 	}
 }
 
@@ -336,8 +344,12 @@ func (w *walk[T]) rowsAtMost(limit int) int {
 
 func (w *walk[T]) visit(item *T, pass *idSet, got *answer) error {
 	cleanItem(item)
-	id := w.id(item)
-	if id != "" {
+	if id := w.id(item); id == "" {
+		if w.place++; w.place <= w.nameless {
+			return nil
+		}
+		w.nameless = w.place
+	} else {
 		if pass != nil && !pass.add(id) {
 			got.twice++
 		}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -453,10 +454,12 @@ func TestListsThatAreTooLongForOneResponse(t *testing.T) {
 }
 
 func TestItemsWithoutAnIDAreYieldedAsTheyCome(t *testing.T) {
-	m := &model{rows: ids(3), item: func(string) string { return `{"description":"x"}` }}
-	items, err := metlo.Collect(inProcess(t, m).Alerts.All(t.Context(), nil))
-	require.NoError(t, err)
-	assert.Len(t, items, 3)
+	for _, n := range []int{3, 150} {
+		m := &model{rows: ids(n), item: func(string) string { return `{"description":"x"}` }}
+		items, err := metlo.Collect(inProcess(t, m).Alerts.All(t.Context(), nil))
+		require.NoError(t, err)
+		assert.Len(t, items, n)
+	}
 }
 
 // endless is a body that does not end.
@@ -506,5 +509,38 @@ func TestBodiesThatDoNotEnd(t *testing.T) {
 			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
 			assert.LessOrEqual(t, body.read, 10<<20)
 		})
+	}
+}
+
+func TestAListThatShrinksInsideTheLoopIsWalkedToItsEnd(t *testing.T) {
+	const n = 2000
+	m := &model{rows: ids(n), cap: 1}
+	seen := 0
+	for alert, err := range inProcess(t, m).Alerts.All(t.Context(), nil) {
+		require.NoError(t, err)
+		seen++
+		i := slices.Index(m.rows, alert.UUID)
+		require.GreaterOrEqual(t, i, 0)
+		m.rows = slices.Delete(m.rows, i, i+1)
+	}
+	assert.Equal(t, n, seen)
+	assert.Empty(t, m.rows)
+}
+
+func TestACutListIsAskedForAgainAsOftenAsThePolicySays(t *testing.T) {
+	head := `[[{"uuid":"` + alertID(1) + `"},{"uuid":`
+	for retries, opt := range map[int]metlo.Option{
+		0: metlo.WithoutRetry(),
+		5: metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 5, MaxWait: time.Nanosecond}),
+	} {
+		requests := 0
+		client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			requests++
+			return (&answering{status: 200, body: []byte(head)}).RoundTrip(r)
+		}), opt)
+		seen, err := walked(t, client.Alerts.All(t.Context(), nil), uuidOfAlert)
+		require.ErrorIs(t, err, metlo.ErrInvalidResponse)
+		assertEachOnce(t, seen, 1)
+		assert.Equal(t, 1+retries, requests)
 	}
 }

@@ -37,8 +37,9 @@ type request struct {
 	contentType string
 	stream      func() (io.ReadCloser, error)
 	collector   bool
-	once        bool // not idempotent, whatever its method
-	private     bool // a success holds a secret, of which errors keep nothing
+	prepare     func(context.Context) error // looks at the stream before anything is sent
+	seekable    bool                        // the stream can be read again
+	private     bool                        // a success holds a secret, of which errors keep nothing
 	fault       error
 }
 
@@ -51,8 +52,8 @@ func newRequest(method, route string, elements ...string) *request {
 		switch {
 		case name == "uuid" && !isUUID(element):
 			r.fail("%q is no UUID: use the UUID field of a listed item", element)
-		case element == "" || element == "." || element == "..":
-			r.fail("%q is no %s", element, name)
+		case element == "" || hasDotElement(url.PathEscape(element)):
+			r.fail("%q is no %s: it is empty, or . or .. stands between its slashes", element, name)
 		}
 		if name != "uuid" {
 			element = url.PathEscape(element)
@@ -62,9 +63,12 @@ func newRequest(method, route string, elements ...string) *request {
 	return r
 }
 
+// routeOfCall stands for the route of Call, which the log does not tell.
+const routeOfCall = "Call"
+
 // newCallRequest takes a path that the caller has escaped.
 func newCallRequest(method, path string, q url.Values) *request {
-	r := &request{method: method, route: "Call", path: path, query: q.Encode()}
+	r := &request{method: method, route: routeOfCall, path: path, query: q.Encode()}
 	if method == "" || !validHeaderName(method) {
 		r.fail("%q is no HTTP method", method)
 	}
@@ -87,9 +91,13 @@ func newCallRequest(method, path string, q url.Values) *request {
 func hasDotElement(path string) bool {
 	for element := range strings.SplitSeq(path, "/") {
 		plain, err := url.PathUnescape(element)
-		if err != nil || plain == "." || plain == ".." ||
-			strings.Contains(plain, "/..") || strings.Contains(plain, "../") || strings.Contains(plain, `..\`) {
+		if err != nil {
 			return true
+		}
+		for part := range strings.FieldsFuncSeq(plain, func(r rune) bool { return r == '/' || r == '\\' }) {
+			if part == "." || part == ".." {
+				return true
+			}
 		}
 	}
 	return false
@@ -226,9 +234,9 @@ func setEscapedPath(u *url.URL, escaped string) {
 // repeat is what must be known of a failed attempt before the request may be sent again.
 func (r *request) repeat() transport.Repeat {
 	switch {
-	case r.stream != nil && r.once:
+	case r.stream != nil && !r.seekable:
 		return transport.RepeatNever
-	case r.stream != nil || r.once:
+	case r.stream != nil:
 		return transport.RepeatUnprocessed
 	case r.method == http.MethodGet || r.method == http.MethodHead:
 		return transport.RepeatSafe
@@ -247,8 +255,13 @@ func (x *exchange) send(ctx context.Context) error {
 	if r.collector && c.collector == nil {
 		r.fail("the collector's address is not known: use WithCollectorURL, or METLO_COLLECTOR_HOST with NewClientFromEnv")
 	}
+	if r.fault == nil && r.prepare != nil {
+		if err := r.prepare(ctx); err != nil {
+			return c.callError(r, 0, nil, err)
+		}
+	}
 	if r.fault != nil {
-		return r.fault
+		return c.redact.cause(r.fault)
 	}
 	r.setURL(&x.url, c)
 	x.sent = transport.Request{
@@ -269,7 +282,7 @@ func (x *exchange) send(ctx context.Context) error {
 		if len(attempts) > 0 {
 			status = attempts[len(attempts)-1].StatusCode
 		}
-		if isLimit(err) {
+		if isUnsent(err) {
 			status = 0
 		}
 		err = c.callError(r, status, nil, err)
@@ -300,10 +313,11 @@ func (x *exchange) handle(resp *http.Response) error {
 	return x.client.answerError(x.request, resp, body)
 }
 
-// isLimit reports whether the rate limit kept an attempt from starting.
-func isLimit(err error) bool {
+// isUnsent reports whether the rate limit or the source of the body kept an attempt from starting.
+func isUnsent(err error) bool {
 	var limit *transport.LimitError
-	return errors.As(err, &limit)
+	var source *transport.SourceError
+	return errors.As(err, &limit) || errors.As(err, &source)
 }
 
 // isAnswer reports whether err is an *Error already, in whatever wrapping.
@@ -342,6 +356,11 @@ func (x *exchange) whole(resp *http.Response) error {
 	if err != nil {
 		return err
 	}
+	if x.request.route == routeOfCall {
+		if err := x.client.disguised(x.request, resp.StatusCode, body); err != nil {
+			return err
+		}
+	}
 	return x.client.judge(x.request, resp.StatusCode, body, x.accept(body))
 }
 
@@ -353,19 +372,35 @@ func recycle(pooled *[]byte) {
 
 // judge says what it means that a body could not be accepted.
 func (c *Client) judge(r *request, status int, body []byte, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || isAnswer(err) {
+		return err
 	}
-	if d, ok := unmask(r.method, r.path, status, body); ok {
-		e := c.newError(r, status, body)
-		e.kind, e.Message = d.kind, d.message
-		return e
+	if disguised := c.disguised(r, status, body); disguised != nil {
+		return disguised
 	}
 	if wire.IsCut(err) {
 		// The caller of judge is inside an attempt: this error has the request repeated if that is harmless.
 		return &transport.CutError{Err: err}
 	}
 	return c.callError(r, status, body, err)
+}
+
+// disguised is the error that a successful status hides, if it does.
+func (c *Client) disguised(r *request, status int, body []byte) error {
+	d, ok := unmask(r.method, r.path, status, body)
+	if !ok {
+		return nil
+	}
+	e := c.newError(r, status, body)
+	e.kind, e.Message = d.kind, d.message
+	return e
+}
+
+// missing is the error that what was asked for is not in a successful answer.
+func (c *Client) missing(r *request, message string) error {
+	e := c.newError(r, http.StatusOK, nil)
+	e.kind, e.Message = ErrNotFound, message
+	return e
 }
 
 // fetch returns the object with which the server answers.
@@ -377,13 +412,7 @@ func fetch[T any](ctx context.Context, c *Client, r *request) (*T, error) {
 		if err := wire.Object(body, v); err != nil {
 			return err
 		}
-		if item, ok := any(v).(identified); ok && item.id() == "" {
-			return errors.New("the object has no id")
-		}
-		if object, ok := any(v).(checked); ok {
-			return object.check()
-		}
-		return nil
+		return inspect(v)
 	})
 	if err != nil {
 		return nil, err
@@ -391,14 +420,20 @@ func fetch[T any](ctx context.Context, c *Client, r *request) (*T, error) {
 	return v, nil
 }
 
-// fetchAll returns the array with which the server answers; null is an empty one.
-func fetchAll[T any](ctx context.Context, c *Client, r *request) ([]T, error) {
+// fetchAll returns the array with which the server answers; null is an empty one. What a check says of it is the error.
+func fetchAll[T any](ctx context.Context, c *Client, r *request, checks ...func([]T) error) ([]T, error) {
 	items := []T{}
 	err := c.do(ctx, r, func(body []byte) error {
 		items = items[:0]
 		err := wire.Object(body, &items)
 		if errors.Is(err, wire.ErrEmpty) && len(strings.TrimSpace(string(body))) > 0 {
-			return nil
+			err = nil
+		}
+		for i := 0; err == nil && i < len(items); i++ {
+			err = inspect(&items[i])
+		}
+		for i := 0; err == nil && i < len(checks); i++ {
+			err = checks[i](items)
 		}
 		return err
 	})
@@ -406,6 +441,17 @@ func fetchAll[T any](ctx context.Context, c *Client, r *request) ([]T, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+// inspect tells an object that the route returns from any other.
+func inspect(v any) error {
+	if item, ok := v.(identified); ok && item.id() == "" {
+		return errors.New("the object has no id")
+	}
+	if object, ok := v.(checked); ok {
+		return object.check()
+	}
+	return nil
 }
 
 // exec sends a change to which the server answers that it is done.

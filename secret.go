@@ -47,6 +47,9 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // LogValue returns [redacted].
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
+// shortestSecret is the least that is looked for, in bytes: anything shorter is part of ordinary text.
+const shortestSecret = 8
+
 // fragmentBytes is how much of a secret, cut off by a limit or a broken connection, is too much to show.
 const fragmentBytes = 10
 
@@ -63,7 +66,7 @@ func newRedactor(secrets ...string) redactor {
 	var pairs []string
 	fragments := map[string]struct{}{}
 	for _, s := range secrets {
-		if s == "" {
+		if len(s) < shortestSecret {
 			continue
 		}
 		for _, form := range spellings(s) {

@@ -78,9 +78,6 @@ func (s *TestingService) GenTestEndpoint(ctx context.Context, opts *GenTestEndpo
 	if err != nil {
 		return nil, err
 	}
-	if answer.refused() {
-		return nil, s.client.callError(r, http.StatusOK, nil, &wire.RefusedError{Message: answer.Msg})
-	}
 	return answer.value(), nil
 }
 
@@ -94,7 +91,15 @@ type testEndpointAnswer struct {
 	Msg             string          `json:"msg"`
 }
 
-func (a *testEndpointAnswer) refused() bool { return a.Success != nil && !*a.Success }
+func (a *testEndpointAnswer) check() error {
+	switch {
+	case a.Success == nil && a.Host == "":
+		return errShape
+	case a.Success != nil && !*a.Success:
+		return &wire.RefusedError{Message: a.Msg}
+	}
+	return nil
+}
 
 func (a *testEndpointAnswer) value() *TestEndpoint {
 	if a.Success != nil {
@@ -122,9 +127,6 @@ func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]T
 	}
 	endpoints := make([]TestEndpoint, len(answers))
 	for i := range answers {
-		if answers[i].refused() {
-			return nil, s.client.callError(r, http.StatusOK, nil, &wire.RefusedError{Message: answers[i].Msg})
-		}
 		endpoints[i] = *answers[i].value()
 	}
 	return endpoints, nil
@@ -142,7 +144,25 @@ func (s *TestingService) GlobalEnv(ctx context.Context) ([]NameValue, error) {
 //
 // GET /testing-config
 func (s *TestingService) Config(ctx context.Context) (*TestingConfig, error) {
-	return fetch[TestingConfig](ctx, s.client, newRequest(http.MethodGet, "/testing-config"))
+	answer, err := fetch[testingConfigAnswer](ctx, s.client, newRequest(http.MethodGet, "/testing-config"))
+	if err != nil {
+		return nil, err
+	}
+	return &answer.TestingConfig, nil
+}
+
+// testingConfigAnswer tells a configuration that is empty from an object that is none.
+type testingConfigAnswer struct {
+	TestingConfig
+	ConfigString *string `json:"configString"`
+}
+
+func (a *testingConfigAnswer) check() error {
+	if a.ConfigString == nil {
+		return errShape
+	}
+	a.TestingConfig.ConfigString = *a.ConfigString
+	return nil
 }
 
 // UpdateConfig replaces the testing configuration and recomputes the resource permissions of every endpoint. A text

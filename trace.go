@@ -81,8 +81,8 @@ func (t *Trace) check() error {
 		{"Request.Body", t.Request.Body},
 		{"Response.Body", t.Response.Body},
 	} {
-		if !utf8.ValidString(text.value) {
-			return fmt.Errorf("%s is not UTF-8: leave binary content out", text.name)
+		if !storable(text.value) {
+			return fmt.Errorf("%s is not UTF-8, or holds NUL: leave binary content out", text.name)
 		}
 	}
 	for _, list := range []struct {
@@ -94,13 +94,16 @@ func (t *Trace) check() error {
 		{"Response.Headers", t.Response.Headers},
 	} {
 		for i, pair := range list.pairs {
-			if !utf8.ValidString(pair.Name) || !utf8.ValidString(pair.Value) {
-				return fmt.Errorf("%s[%d] is not UTF-8: use strings.ToValidUTF8", list.name, i)
+			if !storable(pair.Name) || !storable(pair.Value) {
+				return fmt.Errorf("%s[%d] is not UTF-8, or holds NUL: use strings.ToValidUTF8", list.name, i)
 			}
 		}
 	}
 	return nil
 }
+
+// storable reports whether the server's database takes text.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
 // TraceOption changes what [TraceFromHTTP] takes over.
 type TraceOption func(*traceSettings)
@@ -143,7 +146,8 @@ func WithTraceMeta(meta TraceMeta) TraceOption {
 }
 
 // TraceFromHTTP makes a trace of a request and its response, on the client's side or the server's. It reads up to 64 KiB
-// of each body and puts them back: req.Body and resp.Body can be read and closed as before. A body that is longer, that
+// of each body and puts them back: req.Body and resp.Body can be read and closed as before. The body of a request that
+// was sent already comes from its GetBody; without one it is left out. A body that is longer, that
 // is not text, or whose content is encoded as with gzip is left out, since Metlo could not parse it. Values of the
 // headers Authorization, Cookie, Set-Cookie, Proxy-Authorization and X-Api-Key become [redacted], behind the name of the
 // scheme if that is Basic, Bearer or Digest. Options change these.
@@ -157,10 +161,13 @@ func TraceFromHTTP(req *http.Request, resp *http.Response, opts ...TraceOption) 
 	s := traceSettings{maxBody: defaultTraceBody, secret: map[string]bool{
 		"Authorization": true, "Cookie": true, "Set-Cookie": true, "Proxy-Authorization": true, "X-Api-Key": true,
 	}}
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, invalid("TraceFromHTTP: option %d is nil: leave it out", i+1)
+		}
 		opt(&s)
 	}
-	requestBody, err := s.body(&req.Body, req.Header)
+	requestBody, err := s.requestBody(req)
 	if err != nil {
 		return nil, fmt.Errorf("metlo: TraceFromHTTP: the request's body: %w", err)
 	}
@@ -267,6 +274,21 @@ func redactCredentials(value string) string {
 		}
 	}
 	return redacted
+}
+
+// requestBody reads the body of a request. One that was sent has been read to its end, but may have a copy.
+func (s *traceSettings) requestBody(req *http.Request) (string, error) {
+	text, err := s.body(&req.Body, req.Header)
+	if text != "" || err != nil || req.GetBody == nil {
+		return text, err
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return "", err
+	}
+	original := body
+	defer original.Close()
+	return s.body(&body, req.Header)
 }
 
 // body reads a body and puts it back.

@@ -309,3 +309,19 @@ func FuzzTraceFromHTTP(f *testing.F) {
 		}
 	})
 }
+
+func TestTraceFromHTTPAfterTheRequestWasSent(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(w, r.Body)
+	}))
+	defer server.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/echo", strings.NewReader(`{"a":1}`))
+	require.NoError(t, err)
+	resp, err := server.Client().Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	trace, err := metlo.TraceFromHTTP(req, resp)
+	require.NoError(t, err)
+	assert.Equal(t, `{"a":1}`, trace.Request.Body)
+	assert.Equal(t, `{"a":1}`, trace.Response.Body)
+}

@@ -1,92 +1,137 @@
 package metlo
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/textproto"
 	"strings"
+	"time"
 )
 
-// upload streams content as the file of a multipart form.
+// uploadGrace is how long the end of a call waits for a reader that was not read to its end.
+const uploadGrace = time.Second
+
+// upload streams content as the file of a multipart form. Nothing of it is read before the rest of the request is known
+// to be valid.
 func (r *request) upload(filename, contentType string, content io.Reader) *request {
 	if content == nil || isNil(content) {
 		r.fail("the reader is nil: pass the file's content")
 		return r
 	}
-	first := make([]byte, 1)
-	n, err := io.ReadFull(content, first)
-	switch {
-	case err == io.EOF:
-		r.fail("the file is empty")
-	case err != nil:
-		r.fail("the file cannot be read: %v", err)
-	}
 	form := multipart.NewWriter(io.Discard)
-	boundary := form.Boundary()
+	f := &formFile{content: content, boundary: form.Boundary(), filename: filename, contentType: contentType}
 	r.contentType = form.FormDataContentType()
-	seeker, seekable := content.(io.Seeker)
-	var start int64
-	if seekable {
+	if seeker, ok := content.(io.Seeker); ok {
 		if at, err := seeker.Seek(0, io.SeekCurrent); err == nil {
-			start = at - int64(n)
-		} else {
-			seekable = false
+			f.seeker, f.start = seeker, at
 		}
 	}
-	r.once = !seekable
-	attempts := 0
-	r.stream = func() (io.ReadCloser, error) {
-		if attempts++; attempts > 1 {
-			if _, err := seeker.Seek(start+int64(n), io.SeekStart); err != nil {
-				return nil, fmt.Errorf("the file cannot be read again: %w", err)
-			}
-		}
-		pr, pw := io.Pipe()
-		body := &formBody{PipeReader: pr, done: make(chan struct{}), wait: seekable}
-		go func() {
-			defer close(body.done)
-			pw.CloseWithError(writeForm(pw, boundary, filename, contentType, first[:n], content))
-		}()
-		return body, nil
-	}
+	r.seekable = f.seeker != nil
+	r.prepare = func(ctx context.Context) error { return f.peek(ctx, r) }
+	r.stream = f.open
 	return r
+}
+
+// formFile is the file of a multipart form.
+type formFile struct {
+	content     io.Reader
+	seeker      io.Seeker // nil if the content can be read only once
+	start       int64     // of the content for seeker
+	first       []byte    // read before anything is sent
+	filename    string
+	contentType string
+	boundary    string
+	opened      bool
+}
+
+// peek finds out whether there is any content. A reader that blocks is left behind when the context ends.
+func (f *formFile) peek(ctx context.Context, r *request) error {
+	type result struct {
+		first []byte
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		first := make([]byte, 1)
+		n, err := io.ReadFull(f.content, first)
+		done <- result{first[:n], err}
+	}()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case got := <-done:
+		f.first = got.first
+		switch {
+		case errors.Is(got.err, io.EOF):
+			r.fail("the file is empty")
+		case got.err != nil:
+			r.fail("the file cannot be read: %v", got.err)
+		}
+		return nil
+	}
+}
+
+// open returns the form from its beginning.
+func (f *formFile) open() (io.ReadCloser, error) {
+	if f.opened {
+		if _, err := f.seeker.Seek(f.start+int64(len(f.first)), io.SeekStart); err != nil {
+			return nil, fmt.Errorf("the file cannot be read again: %w", err)
+		}
+	}
+	f.opened = true
+	pr, pw := io.Pipe()
+	body := &formBody{PipeReader: pr, done: make(chan struct{}), again: f.seeker != nil}
+	go func() {
+		defer close(body.done)
+		pw.CloseWithError(f.write(pw))
+	}()
+	return body, nil
 }
 
 // formBody is a form that a goroutine writes.
 type formBody struct {
 	*io.PipeReader
-	done chan struct{}
-	wait bool
+	done  chan struct{}
+	again bool // the content may be read again
 }
 
-// Close ends the goroutine. If the content may be read again, it first waits until nothing reads it any more; content
-// that cannot be is not waited for, since its reader may block for ever.
+// Close ends the goroutine and waits until nothing reads the content any more: for ever if it is to be read again, and
+// else for a second, since a reader may block.
 func (b *formBody) Close() error {
 	err := b.PipeReader.Close()
-	if b.wait {
-		<-b.done
+	var late <-chan time.Time
+	if !b.again {
+		timer := time.NewTimer(uploadGrace)
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-b.done:
+	case <-late:
 	}
 	return err
 }
 
-func writeForm(w io.Writer, boundary, filename, contentType string, first []byte, rest io.Reader) error {
+func (f *formFile) write(w io.Writer) error {
 	form := multipart.NewWriter(w)
-	if err := form.SetBoundary(boundary); err != nil {
+	if err := form.SetBoundary(f.boundary); err != nil {
 		return err
 	}
-	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", "%0D", "\n", "%0A").Replace(filename)
+	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", "%0D", "\n", "%0A").Replace(f.filename)
 	part, err := form.CreatePart(textproto.MIMEHeader{
 		"Content-Disposition": {`form-data; name="file"; filename="` + quoted + `"`},
-		"Content-Type":        {contentType},
+		"Content-Type":        {f.contentType},
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := part.Write(first); err != nil {
+	if _, err := part.Write(f.first); err != nil {
 		return err
 	}
-	if _, err := io.Copy(part, rest); err != nil {
+	if _, err := io.Copy(part, f.content); err != nil {
 		return err
 	}
 	return form.Close()

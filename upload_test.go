@@ -1,11 +1,14 @@
 package metlo_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -90,4 +93,51 @@ func TestAnUploadThatCannotBeReadToItsEnd(t *testing.T) {
 
 	err = client.Endpoints.UploadGraphQLSchema(t.Context(), endpointID(1), brokenReader{strings.NewReader("")})
 	require.ErrorIs(t, err, metlo.ErrInvalidArgument, "nothing can be read at all")
+}
+
+func TestARefusedUploadReadsNothing(t *testing.T) {
+	content := strings.NewReader("type Query { me: String }")
+	client := inProcess(t, unreachable{t})
+	require.ErrorIs(t, client.Endpoints.UploadGraphQLSchema(t.Context(), "no-uuid", content), metlo.ErrInvalidArgument)
+	assert.Equal(t, 25, content.Len())
+}
+
+func TestAReaderThatBlocksEndsWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		content, writer := io.Pipe()
+		defer writer.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		err := inProcess(t, unreachable{t}).Specs.Upload(ctx, "a.json", content)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+func TestTheContentIsTheCallersAgainAfterTheCall(t *testing.T) {
+	content := bytes.NewBufferString(strings.Repeat("x", bigSchema))
+	client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+		return (&answering{status: 422}).RoundTrip(r)
+	}))
+	require.ErrorIs(t, client.Specs.Upload(t.Context(), "a.json", content), metlo.ErrUnprocessable)
+	content.Reset() // under the race detector this would tell
+}
+
+func TestALongUploadIsNoLateAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		content, writer := io.Pipe()
+		go func() {
+			defer writer.Close()
+			for range 60 {
+				<-time.After(time.Minute / 2)
+				_, _ = io.WriteString(writer, "x")
+			}
+		}()
+		client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				return nil, err
+			}
+			return (&answering{status: 200, body: []byte("OK")}).RoundTrip(r)
+		}))
+		require.NoError(t, client.Specs.Upload(t.Context(), "a.json", content))
+	})
 }

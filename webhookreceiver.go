@@ -103,7 +103,7 @@ func parseWebhook(r *http.Request, maxBytes int64) (*WebhookEvent, error) {
 	return &event, nil
 }
 
-// WebhookOption changes how a [WebhookHandler] works. A value that makes no sense panics in [NewWebhookHandler].
+// WebhookOption changes how a [WebhookHandler] works. A value that makes no sense panics where the option is made.
 type WebhookOption func(*WebhookHandler)
 
 // WithWebhookToken accepts only requests whose URL has ?token= with this value, such as

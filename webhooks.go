@@ -24,6 +24,8 @@ type Webhook struct {
 	Runs       []WebhookRun `json:"runs"`       // the last 10
 }
 
+func (w *Webhook) id() string { return w.UUID }
+
 // WebhookRun is one delivery of an alert.
 type WebhookRun struct {
 	OK      bool            `json:"ok"`
@@ -86,19 +88,21 @@ func (s *WebhooksService) List(ctx context.Context) ([]Webhook, error) {
 // POST /webhook
 func (s *WebhooksService) Create(ctx context.Context, settings *WebhookSettings) (*Webhook, error) {
 	r := newRequest(http.MethodPost, "/webhook").webhook(settings)
-	webhooks, err := fetchAll[Webhook](ctx, s.client, r)
+	var created *Webhook
+	_, err := fetchAll(ctx, s.client, r, func(webhooks []Webhook) error {
+		for i := range webhooks {
+			w := &webhooks[i]
+			if settings.match(w) && (created == nil || w.CreatedAt.After(created.CreatedAt)) {
+				created = w
+			}
+		}
+		if created == nil {
+			return errShape
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	var created *Webhook
-	for i := range webhooks {
-		w := &webhooks[i]
-		if settings.match(w) && (created == nil || w.CreatedAt.After(created.CreatedAt)) {
-			created = w
-		}
-	}
-	if created == nil {
-		return nil, s.client.callError(r, http.StatusOK, nil, errShape)
 	}
 	return created, nil
 }
@@ -110,18 +114,20 @@ func (s *WebhooksService) Create(ctx context.Context, settings *WebhookSettings)
 // PUT /webhook/:uuid
 func (s *WebhooksService) Update(ctx context.Context, id string, settings *WebhookSettings) (*Webhook, error) {
 	r := newRequest(http.MethodPut, "/webhook/{uuid}", id).webhook(settings)
-	webhooks, err := fetchAll[Webhook](ctx, s.client, r)
+	var updated *Webhook
+	_, err := fetchAll(ctx, s.client, r, func(webhooks []Webhook) error {
+		for i := range webhooks {
+			if strings.EqualFold(webhooks[i].UUID, id) {
+				updated = &webhooks[i]
+				return nil
+			}
+		}
+		return s.client.missing(r, "no webhook has this id")
+	})
 	if err != nil {
 		return nil, err
 	}
-	for i := range webhooks {
-		if strings.EqualFold(webhooks[i].UUID, id) {
-			return &webhooks[i], nil
-		}
-	}
-	e := s.client.newError(r, http.StatusOK, nil)
-	e.kind, e.Message = ErrNotFound, "no webhook has this id"
-	return nil, e
+	return updated, nil
 }
 
 // Delete deletes a webhook with the record of its deliveries. The server reports success for a webhook that does not

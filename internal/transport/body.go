@@ -24,7 +24,9 @@ func (e *CutError) Unwrap() error { return e.Err }
 // TooLargeError is a body, or one item of a list, over the limit.
 type TooLargeError struct{ Limit int64 }
 
-func (e *TooLargeError) Error() string { return fmt.Sprintf("larger than %d bytes", e.Limit) }
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("larger than %d bytes: ask for less, or raise WithMaxResponseBytes", e.Limit)
+}
 
 // body is the response body that handlers read. It counts the time spent waiting for the server, and only that.
 type body struct {

@@ -3,6 +3,7 @@ package transport
 import (
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 const maxRedirects = 3
@@ -30,7 +31,7 @@ func (p *Pipeline) redirect(callers func(*http.Request, []*http.Request) error) 
 }
 
 func sameServer(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && a.Hostname() == b.Hostname() && port(a) == port(b) && a.User == nil
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b) && a.User == nil
 }
 
 func port(u *url.URL) string {

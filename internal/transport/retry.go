@@ -113,18 +113,33 @@ func (c *call) mayRepeat(a Attempt, retryAfter bool) bool {
 
 // delay is how long to wait after the last attempt: what the server told, or a random time under a ceiling that doubles.
 func (c *call) delay(told time.Duration) time.Duration {
-	policy := &c.pipeline.policy
 	if told > 0 {
-		return min(told, policy.MaxRetryAfter)
+		return min(told, c.pipeline.policy.MaxRetryAfter)
 	}
-	ceiling := policy.MaxWait
-	if shift := len(c.attempts) - 1; policy.MinWait < ceiling>>shift {
-		ceiling = policy.MinWait << shift
+	return c.pipeline.policy.backoff(len(c.attempts))
+}
+
+// backoff is a random time under a ceiling that doubles with each failure.
+func (p *Policy) backoff(failures int) time.Duration {
+	ceiling := p.MaxWait
+	if shift := failures - 1; p.MinWait < ceiling>>shift {
+		ceiling = p.MinWait << shift
 	}
 	if ceiling <= 0 {
 		return 0
 	}
 	return rand.N(ceiling)
+}
+
+// ErrGiveUp says that a request failed as often as the policy allows.
+var ErrGiveUp = errors.New("no retry is left")
+
+// Pause waits as Do would after so many failures in a row, for a caller that repeats a request by itself.
+func (p *Pipeline) Pause(ctx context.Context, failures int) error {
+	if failures > p.policy.MaxRetries {
+		return ErrGiveUp
+	}
+	return sleepTill(ctx, time.Now().Add(p.policy.backoff(failures)))
 }
 
 // putOff schedules another attempt, unless there were enough or the context would end before it.

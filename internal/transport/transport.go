@@ -136,10 +136,10 @@ func (c *call) fill(req *http.Request) error {
 		c.closeStream()
 		body, err := c.request.Stream()
 		if err != nil {
-			return err
+			return &SourceError{Err: err}
 		}
 		c.stream = body
-		req.Body, req.ContentLength = body, -1
+		req.Body, req.ContentLength = sentBody{body, c}, -1
 	case c.request.Body != nil:
 		body := c.request.Body
 		req.ContentLength = int64(len(body))

@@ -22,6 +22,7 @@ var (
 		json.UnmarshalFromFunc(unmarshalRaw),
 		json.UnmarshalFromFunc(forget),
 	)))
+	foreign = json.JoinOptions(lenient, json.MatchCaseInsensitiveNames(true))
 )
 
 // ErrEmpty says that a body holds no value: nothing at all, or null.
@@ -29,7 +30,12 @@ var ErrEmpty = errors.New("no value")
 
 // Object decodes one JSON value into v, through the documented envelope {"ok":true,"data":value} if it comes in one.
 // Integers may be strings, and null leaves the zero value in v's fields.
-func Object(data []byte, v any) error {
+func Object(data []byte, v any) error { return object(data, v, lenient) }
+
+// AnyObject is Object for a value of the caller's, whose fields match names in any case, as with encoding/json.
+func AnyObject(data []byte, v any) error { return object(data, v, foreign) }
+
+func object(data []byte, v any, options json.Options) error {
 	data = bytes.TrimSpace(data)
 	if inner, ok, err := envelope(data); err != nil {
 		return err
@@ -39,7 +45,7 @@ func Object(data []byte, v any) error {
 	if len(data) == 0 || string(data) == "null" {
 		return ErrEmpty
 	}
-	return json.Unmarshal(data, v, lenient)
+	return json.Unmarshal(data, v, options)
 }
 
 // Marshal encodes a request body.
