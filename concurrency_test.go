@@ -125,7 +125,7 @@ func reply(r *http.Request, status int, body string) *http.Response {
 // TestManyGoroutinesShareAClient has 64 goroutines make 1,000 mixed calls each while every fifth answer is a fault.
 func TestManyGoroutinesShareAClient(t *testing.T) {
 	const workers, calls = 64, 1000
-	server := &flaky{random: rand.New(rand.NewPCG(1, 2)), writes: map[string]int{}} //nolint:gosec // repeatable
+	server := &flaky{random: rand.New(rand.NewPCG(1, 2)), writes: map[string]int{}}
 	client := inProcess(t, server, metlo.WithRetry(metlo.RetryPolicy{
 		MinWait: time.Microsecond, MaxWait: 2 * time.Microsecond, MaxRetryAfter: time.Microsecond,
 	}))

@@ -279,6 +279,9 @@ func (w *walk[T]) get(limit, offset int, pass *idSet) (answer, error) {
 		switch {
 		case err == nil:
 			got.fresh = fresh
+			if got.rows == limit {
+				w.seen.grow(min(got.total, wholeRows)) // more are to come
+			}
 			if got.total >= 0 {
 				w.moved = w.moved || (w.total >= 0 && got.total != w.total)
 				w.total = got.total

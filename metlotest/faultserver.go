@@ -127,7 +127,8 @@ func NewFaultServer(failure Failure, opts ...Option) *FaultServer {
 }
 
 func listenOnLoopback() net.Listener {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var sockets net.ListenConfig
+	l, err := sockets.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		panic("metlotest: NewFaultServer: cannot listen on loopback: " + err.Error())
 	}
@@ -148,7 +149,7 @@ func (s *FaultServer) baseURL(address string) string {
 }
 
 func (s *FaultServer) startTransport(backend, elsewhere net.Listener) {
-	own, _ := hostOf(s.URL)
+	own := hostOf(s.URL)
 	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
 		target := elsewhere
 		if address == own {

@@ -24,14 +24,14 @@ func redirectFailures() []Failure {
 		{
 			Name: "redirect to a subdomain", Does: "302 to a host below the server's", host: "localhost",
 			answer: func(x *exchange) response {
-				host, _ := hostOf(x.server.URL)
+				host := hostOf(x.server.URL)
 				return redirect(http.StatusFound, "http://api."+host+x.request.RequestURI)
 			},
 		},
 		{
 			Name: "redirect to plain http", Does: "302 from https to http on the same host and port", NeedsSocket: true, tls: tlsGood,
 			answer: func(x *exchange) response {
-				host, _ := hostOf(x.server.URL)
+				host := hostOf(x.server.URL)
 				return redirect(http.StatusFound, "http://"+host+x.request.RequestURI)
 			},
 		},

@@ -112,7 +112,7 @@ func contentFailures() []Failure {
 	return []Failure{
 		answering("half a tuple", "200 with [items] in place of [items, total], or with any other value in an array", func(x *exchange) response {
 			return x.edited(func(body string) string {
-				if items, _, err := splitPair([]byte(body)); err == nil {
+				if items, err := splitPair([]byte(body)); err == nil {
 					return "[" + items + "]"
 				}
 				return "[" + body + "]"
@@ -167,7 +167,7 @@ func listFailures() []Failure {
 	total := func(name, does, value string) Failure {
 		return answering(name, does, func(x *exchange) response {
 			return x.edited(func(body string) string {
-				items, _, err := splitPair([]byte(body))
+				items, err := splitPair([]byte(body))
 				if err != nil {
 					return body
 				}

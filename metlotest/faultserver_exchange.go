@@ -2,6 +2,7 @@ package metlotest
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -16,12 +17,12 @@ import (
 )
 
 // hostOf is the host and port of a URL that this package made.
-func hostOf(rawURL string) (host, scheme string) {
+func hostOf(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		panic("metlotest: " + err.Error())
 	}
-	return u.Host, u.Scheme
+	return u.Host
 }
 
 func (s *FaultServer) accept(l net.Listener, service string) {
@@ -109,7 +110,7 @@ func (c readerConn) Read(p []byte) (int, error) { return c.reader.Read(p) }
 
 func (x *exchange) secure() bool {
 	secured := tls.Server(readerConn{x.raw, x.reader}, x.server.tls.server())
-	if secured.Handshake() != nil {
+	if secured.HandshakeContext(context.Background()) != nil {
 		return false
 	}
 	x.conn, x.reader = secured, bufio.NewReader(secured)
@@ -137,7 +138,7 @@ func (x *exchange) next(service string) bool {
 		x.respond(x.sound(Fault{}))
 		return !x.over
 	}
-	res := response{}
+	var res response
 	if failure.answer != nil {
 		res = failure.answer(x)
 	} else {
@@ -297,12 +298,12 @@ func (x *exchange) stream(block string, size int64, chunked bool) {
 
 var errNoArray = errors.New("not [items, total]")
 
-// splitPair takes [items, total] apart; the items keep their brackets.
-func splitPair(body []byte) (items, total string, err error) {
+// splitPair takes the items, with their brackets, out of [items, total].
+func splitPair(body []byte) (items string, err error) {
 	text := string(body)
 	at := strings.LastIndex(text, "],")
 	if !strings.HasPrefix(text, "[[") || at < 0 || !strings.HasSuffix(text, "]") {
-		return "", "", errNoArray
+		return "", errNoArray
 	}
-	return text[1 : at+1], text[at+2 : len(text)-1], nil
+	return text[1 : at+1], nil
 }

@@ -153,9 +153,9 @@ func ExampleFaultServer() {
 			continue
 		}
 		srv := metlotest.NewFaultServer(failure, fewEndpoints())
-		defer srv.Close()
 		_, err := srv.Client().Alerts.List(context.Background(), nil)
 		fmt.Println(errors.Is(err, metlo.ErrInvalidResponse))
+		srv.Close()
 	}
 	// Output: true
 }
