@@ -1,0 +1,163 @@
+package metlo_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo"
+)
+
+// allocs counts the allocations of f once its pools are filled.
+func allocs(t *testing.T, f func()) float64 {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("the race detector makes pools forget, and so allocations differ from run to run")
+	}
+	f()
+	return testing.AllocsPerRun(20, f)
+}
+
+func jsonAnswer(status int, body string) *answering {
+	return &answering{status: status, body: []byte(body), header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}}
+}
+
+// alertList is a list of n alerts as the server sends it.
+func alertList(t *testing.T, n int) string {
+	t.Helper()
+	data, err := os.ReadFile("testdata/dataset.json")
+	require.NoError(t, err)
+	var dataset struct {
+		Alerts []map[string]any `json:"alerts"`
+	}
+	require.NoError(t, json.Unmarshal(data, &dataset))
+	var list bytes.Buffer
+	list.WriteString("[[")
+	for i := range n {
+		alert := dataset.Alerts[0]
+		alert["uuid"] = fmt.Sprintf("00000000-0000-4000-b000-%012x", i+1)
+		text, err := json.Marshal(alert)
+		require.NoError(t, err)
+		if i > 0 {
+			list.WriteByte(',')
+		}
+		list.Write(text)
+	}
+	fmt.Fprintf(&list, "],%d]", n)
+	return list.String()
+}
+
+func getAlert(t *testing.T, rt http.RoundTripper, opts ...metlo.Option) func() {
+	client := inProcess(t, rt, opts...)
+	return func() {
+		if _, err := client.Alerts.Get(context.Background(), someAlert); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// byHand gets an object with net/http and encoding/json alone.
+func byHand(t *testing.T, rt http.RoundTripper) func() {
+	client := &http.Client{Transport: rt}
+	get := func() (*metlo.Alert, error) {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://metlo.example.com/api/v1/alerts?uuid="+someAlert, nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "metlo.RnoVX30xavRcfio1Lo1R6KjThscJVXLbhTtwbavq")
+		req.Header.Set("User-Agent", "by-hand/1.0")
+		resp, err := client.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		defer resp.Body.Close()
+		alert := new(metlo.Alert)
+		return alert, json.NewDecoder(resp.Body).Decode(alert)
+	}
+	return func() {
+		if alert, err := get(); err != nil || alert.UUID != someAlert {
+			t.Error(alert, err)
+		}
+	}
+}
+
+func TestGetAllocatesLessThanTheCallByHand(t *testing.T) {
+	list := recordingNamed(t, "alerts", "list_by_uuid").Response.Body
+	var tuple [2]json.RawMessage
+	var alerts []json.RawMessage
+	require.NoError(t, json.Unmarshal([]byte(list), &tuple))
+	require.NoError(t, json.Unmarshal(tuple[0], &alerts))
+	hand := allocs(t, byHand(t, jsonAnswer(http.StatusOK, string(alerts[0]))))
+	got := allocs(t, getAlert(t, jsonAnswer(http.StatusOK, list)))
+	t.Logf("%v allocations, %v by hand", got, hand)
+	assert.Less(t, got, hand)
+}
+
+func TestAllocationBudgets(t *testing.T) {
+	one := recordingNamed(t, "alerts", "list_by_uuid").Response.Body
+	get := allocs(t, getAlert(t, jsonAnswer(http.StatusOK, one)))
+
+	t.Run("a page of 100: three an item, for its strings, and 80 for the call", func(t *testing.T) {
+		client := inProcess(t, jsonAnswer(http.StatusOK, alertList(t, 100)))
+		got := allocs(t, func() {
+			if page, err := client.Alerts.List(context.Background(), &metlo.AlertListOptions{Limit: 100}); err != nil || len(page.Items) != 100 {
+				t.Error(page, err)
+			}
+		})
+		t.Logf("%v allocations", got)
+		assert.LessOrEqual(t, got, 380.0)
+	})
+
+	t.Run("an item of a walk: three, for its strings", func(t *testing.T) {
+		walk := func(n int) float64 {
+			client := inProcess(t, jsonAnswer(http.StatusOK, alertList(t, n)))
+			return allocs(t, func() {
+				seen := 0
+				for _, err := range client.Alerts.All(context.Background(), &metlo.AlertListOptions{Limit: 5000}) {
+					if err != nil {
+						t.Error(err)
+					}
+					seen++
+				}
+				if seen != n {
+					t.Errorf("%d of %d alerts", seen, n)
+				}
+			})
+		}
+		marginal := (walk(3000) - walk(2000)) / 1000
+		t.Logf("%v allocations", marginal)
+		assert.LessOrEqual(t, marginal, 3.1)
+	})
+
+	t.Run("an error: ten over a success", func(t *testing.T) {
+		client := inProcess(t, &answering{status: http.StatusNotFound, body: []byte("Not Found"), header: http.Header{}})
+		got := allocs(t, func() {
+			if _, err := client.Endpoints.Get(context.Background(), someAlert); err == nil {
+				t.Error("no error")
+			}
+		})
+		t.Logf("%v allocations, %v for a success", got, get)
+		assert.LessOrEqual(t, got, get+10)
+	})
+
+	t.Run("a retry: 20 over a call that needs none", func(t *testing.T) {
+		ok, unavailable := jsonAnswer(http.StatusOK, one), &answering{status: http.StatusServiceUnavailable, header: http.Header{}}
+		attempts := 0
+		got := allocs(t, getAlert(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			if attempts++; attempts%2 == 1 {
+				return unavailable.RoundTrip(r)
+			}
+			return ok.RoundTrip(r)
+		}), metlo.WithRetry(metlo.RetryPolicy{MinWait: time.Nanosecond, MaxWait: time.Nanosecond})))
+		t.Logf("%v allocations, %v without", got, get)
+		assert.LessOrEqual(t, got, get+20)
+	})
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package metlo_test
+
+const raceEnabled = false
