@@ -131,7 +131,7 @@ type cell struct {
 
 func (c *cell) name() string { return c.failure.Name + "/" + c.call.name + "/" + c.patience.name }
 
-// run has the call meet the failure: in fake time over pipes, or over sockets with short timeouts and a watchdog. Then
+// run has the call meet the failure: in fake time over pipes, or over sockets with a watchdog. Then
 // it passes the outcome to inspect, while the server still runs.
 func (c *cell) run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option) {
 	c.failure.Delay = latency
@@ -155,7 +155,8 @@ func (c *cell) run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option)
 	}
 	before := goleak.IgnoreCurrent()
 	srv := metlotest.NewFaultServer(c.failure, data)
-	opts = append(opts, metlo.WithTimeout(100*time.Millisecond), metlo.WithIdleTimeout(100*time.Millisecond),
+	// These failures end by themselves, and TLS takes its time on a busy machine.
+	opts = append(opts, metlo.WithTimeout(watchdog/4), metlo.WithIdleTimeout(watchdog/4),
 		metlo.WithRetry(metlo.RetryPolicy{MinWait: time.Millisecond, MaxWait: 2 * time.Millisecond}))
 	done := make(chan struct{})
 	go func() {
