@@ -253,7 +253,7 @@ func TestACoolDownStopsEveryGoroutine(t *testing.T) {
 					group.Go(func() {
 						for time.Now().Before(stop) {
 							assert.NoError(t, client.Ping(t.Context()))
-							<-time.After(100 * time.Millisecond)
+							<-time.After(300 * time.Millisecond)
 						}
 					})
 				}
