@@ -134,7 +134,7 @@ type answer struct {
 	rows  int // items in it
 	fresh int // items that were not yielded before
 	total int // items in the whole list; -1 when the server did not say
-	twice int // items that the pass under way had before
+	twice int // items that the pass under way had before, or that have no id to tell
 }
 
 func (w *walk[T]) run() error {
@@ -348,6 +348,7 @@ func (w *walk[T]) rowsAtMost(limit int) int {
 func (w *walk[T]) visit(item *T, pass *idSet, got *answer) error {
 	cleanItem(item)
 	if id := w.id(item); id == "" {
+		got.twice++
 		if w.place++; w.place <= w.nameless {
 			return nil
 		}
