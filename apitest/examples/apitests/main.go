@@ -198,7 +198,7 @@ func write(s *settings, tests []*test, stderr io.Writer) error {
 			return err
 		}
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil { //nolint:gosec // the user chose the directory
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
 	for i, t := range tests {
@@ -207,7 +207,7 @@ func write(s *settings, tests []*test, stderr io.Writer) error {
 			return err
 		}
 		name := fmt.Sprintf("%02d-%s.yaml", i+1, strings.ToLower(t.template))
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil { //nolint:gosec // the user chose the directory
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			return err
 		}
 	}
