@@ -40,6 +40,9 @@ func FuzzRedact(f *testing.F) {
 	f.Add("aaaaaaaaaaaaaaaaaaaa", "aaaa", "aaaaaaaa", uint8(1), uint16(100))
 	f.Add("短い鍵短い鍵短い鍵", "", "", uint8(2), uint16(9))
 	f.Fuzz(func(t *testing.T, secret, before, after string, spelling uint8, cut uint16) {
+		if len(secret) < shortestSecret {
+			t.Skip("anything shorter is part of ordinary text")
+		}
 		forms := []string{secret, html.EscapeString(secret), url.QueryEscape(secret), url.PathEscape(secret)}
 		form := forms[int(spelling)%len(forms)]
 		text := before + form + after
