@@ -11,7 +11,8 @@ import (
 const (
 	idleQuantum = 1 << 10  // bytes that must arrive within the idle timeout
 	drainBytes  = 64 << 10 // a rest up to this size is read, so that the connection can be used again
-	announced   = 4 << 20  // for how many bytes room is made at once because the server announces them
+	stepBytes   = 256 << 10
+	announced   = 4 << 20 // for how many bytes room is made at once because the server announces them
 	drainTime   = 50 * time.Millisecond
 )
 
@@ -119,6 +120,14 @@ func ReadAll(resp *http.Response, buf []byte, limit int64) ([]byte, error) {
 	return buf, err
 }
 
+// room is by how much a full buffer grows: twofold, but in one step where that would go on to leave much garbage.
+func room(size int) int64 {
+	if size < stepBytes {
+		return int64(max(size, 512))
+	}
+	return int64(max(size, announced))
+}
+
 // ReadUpTo appends up to limit bytes of the body to buf, and reports whether there are more: then the byte after the
 // limit is in buf too.
 func ReadUpTo(resp *http.Response, buf []byte, limit int64) ([]byte, bool, error) {
@@ -126,7 +135,7 @@ func ReadUpTo(resp *http.Response, buf []byte, limit int64) ([]byte, bool, error
 	buf = slices.Grow(buf, int(max(min(resp.ContentLength, limit, announced), 0))+1)
 	for {
 		if len(buf) == cap(buf) {
-			buf = slices.Grow(buf, int(min(int64(max(len(buf), 512)), limit-int64(len(buf)-start)))+1)
+			buf = slices.Grow(buf, int(min(room(len(buf)), limit-int64(len(buf)-start)))+1)
 		}
 		space := buf[len(buf):cap(buf)]
 		if rest := limit - int64(len(buf)-start); int64(len(space))-1 > rest {
