@@ -1,0 +1,5 @@
+.PHONY: bench
+
+# bench prints the table of README.md: metlo beside other SDKs and calls by hand.
+bench:
+	cd benchmarks && go run .

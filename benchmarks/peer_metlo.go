@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"golang.org/x/time/rate"
+
+	"github.com/metlo-go/metlo"
+)
+
+// metloGo waits for a rate limiter, as it does by default, but for one that lets everything pass.
+func metloGo() peer {
+	w := netHTTP().wire
+	w.object = [2]string{"[[", "],1]"}
+	return peer{
+		name:   "metlo",
+		module: "github.com/metlo-go/metlo",
+		wire:   w,
+		dial: func(rt http.RoundTripper) (client, error) {
+			c, err := metlo.NewClient("https://server.test", apiKey,
+				metlo.WithHTTPClient(&http.Client{Transport: rt}), metlo.WithLimiter(rate.NewLimiter(rate.Inf, 1)))
+			if err != nil {
+				return client{}, err
+			}
+			return client{
+				get: func(ctx context.Context) error {
+					_, err := c.Alerts.Get(ctx, alertID)
+					return err
+				},
+				walk: func(ctx context.Context, visit func(int)) error {
+					for alert, err := range c.Alerts.All(ctx, nil) {
+						if err != nil {
+							return err
+						}
+						visit(alertNumber(alert.UUID))
+					}
+					return nil
+				},
+			}, nil
+		},
+	}
+}
