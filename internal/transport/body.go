@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	idleQuantum = 1 << 10  // bytes that must arrive within the idle timeout
-	drainBytes  = 64 << 10 // a rest up to this size is read, so that the connection can be used again
-	stepBytes   = 256 << 10
-	announced   = 4 << 20 // for how many bytes room is made at once because the server announces them
+	idleQuantum = 1 << 10   // bytes that must arrive within the idle timeout
+	drainBytes  = 64 << 10  // a rest up to this size is read, so that the connection can be used again
+	stepBytes   = 256 << 10 // from which size on a full buffer grows in one step
+	announced   = 4 << 20   // for how many bytes room is made at once because the server announces them
 	drainTime   = 50 * time.Millisecond
 )
 
