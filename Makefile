@@ -1,5 +1,5 @@
 .PHONY: bench
 
-# bench prints the table of README.md: metlo beside other SDKs and calls by hand.
+# bench prints the table of docs/performance.md: metlo beside other SDKs and calls by hand.
 bench:
 	cd benchmarks && go run .
