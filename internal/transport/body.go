@@ -53,23 +53,23 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	start := time.Now()
-	b.call.watch(b.left)
+	b.call.watch(start, b.left)
 	n, err := b.src.Read(p)
 	b.call.calm()
 	b.read += int64(n)
+	switch {
+	case err == io.EOF: // readers return it bare, and what wraps it is no end
+		b.ended = true
+		return n, io.EOF
+	case err != nil:
+		return n, &CutError{Err: b.call.cause(err)}
+	}
 	if b.quantum += n; b.quantum >= idleQuantum {
 		b.quantum, b.left = 0, b.call.pipeline.idleTimeout
 	} else {
 		b.left = max(b.left-time.Since(start), time.Nanosecond)
 	}
-	if err == nil {
-		return n, nil
-	}
-	if err == io.EOF { // readers return it bare, and what wraps it is no end
-		b.ended = true
-		return n, io.EOF
-	}
-	return n, &CutError{Err: b.call.cause(err)}
+	return n, nil
 }
 
 // outlive lets the body be read after Do, and reports whether it is open.

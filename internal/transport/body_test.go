@@ -142,7 +142,7 @@ func TestIdleTimeout(t *testing.T) {
 	}{
 		"a stalled body":               {serve: dripping(1, time.Hour, 1), fails: 30 * time.Second},
 		"a KiB now and then, for long": {serve: dripping(1<<10, 29*time.Second, 100), succeed: 2900 * time.Second},
-		"less than a KiB in that time": {serve: dripping(10, time.Second, 1000), fails: 30 * time.Second},
+		"less than a KiB in that time": {serve: dripping(10, 700*time.Millisecond, 1000), fails: 30 * time.Second},
 		"just enough":                  {serve: dripping(1<<7, 3*time.Second, 100), succeed: 300 * time.Second},
 		"the rest is less than a KiB":  {serve: dripping(100, time.Second, 5), succeed: 5 * time.Second},
 		"an end that does not come": {serve: func(w http.ResponseWriter, r *http.Request) {

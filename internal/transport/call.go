@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +21,8 @@ type call struct {
 	pipeline *Pipeline
 	request  *Request
 	sent     retryablehttp.Request
-	watchdog *time.Timer
+	outgoing http.Request // the first attempt's
+	watchdog watchdog
 	stream   io.Closer // of the attempt under way
 	body     body
 
@@ -35,7 +36,8 @@ type call struct {
 type callKey struct{}
 
 func newCall(ctx context.Context, p *Pipeline, r *Request) *call {
-	c := &call{caller: ctx, pipeline: p, request: r}
+	c := &r.call
+	c.caller, c.pipeline, c.request = ctx, p, r
 	c.attempts = c.first[:0]
 	c.Context, c.cancel = context.WithCancelCause(ctx)
 	return c
@@ -55,30 +57,7 @@ func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
 func (c *call) begin() {
 	c.answered.Store(false)
 	c.started = time.Now()
-	c.watch(c.pipeline.headerTimeout)
-}
-
-func (c *call) watch(d time.Duration) {
-	if c.watchdog == nil {
-		c.watchdog = time.AfterFunc(d, c.bite)
-		return
-	}
-	c.watchdog.Reset(d)
-}
-
-func (c *call) bite() {
-	if c.answered.Load() {
-		c.cancel(&TimeoutError{Waited: c.pipeline.idleTimeout, For: "the next KiB of the response body"})
-		return
-	}
-	c.cancel(&TimeoutError{Waited: c.pipeline.headerTimeout, For: "response headers"})
-}
-
-// calm ends the wait that the watchdog guards.
-func (c *call) calm() {
-	if c.watchdog != nil {
-		c.watchdog.Stop()
-	}
+	c.watch(c.started, c.pipeline.headerTimeout)
 }
 
 // closeStream ends an upload: net/http may go on reading it after the response.
@@ -96,7 +75,7 @@ func (c *call) end() {
 
 // release frees what the call holds. It may be called more than once.
 func (c *call) release() {
-	c.calm()
+	c.watchdog.stop()
 	c.closeStream()
 	c.cancel(nil)
 }
@@ -122,20 +101,4 @@ func (c *call) cause(err error) error {
 		return withURL.Err
 	}
 	return err
-}
-
-// TimeoutError is a wait that the pipeline ended. It matches context.DeadlineExceeded and os.ErrDeadlineExceeded.
-type TimeoutError struct {
-	Waited time.Duration
-	For    string
-}
-
-func (e *TimeoutError) Error() string { return fmt.Sprintf("waited %v for %s", e.Waited, e.For) }
-
-// Timeout makes the error one of package net's timeouts.
-func (e *TimeoutError) Timeout() bool { return true }
-
-// Is reports whether target is one of the standard library's timeouts.
-func (e *TimeoutError) Is(target error) bool {
-	return target == context.DeadlineExceeded || target == os.ErrDeadlineExceeded
 }

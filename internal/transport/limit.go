@@ -57,6 +57,9 @@ func (g *gate) cool(d time.Duration) {
 
 // sleepTill waits until t, and fails at once if the context would end first.
 func sleepTill(ctx context.Context, t time.Time) error {
+	if t.IsZero() {
+		return ctx.Err()
+	}
 	wait := time.Until(t)
 	if wait <= 0 {
 		return ctx.Err()

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 const maxRedirects = 3
@@ -22,10 +23,10 @@ func (p *Pipeline) redirect(callers func(*http.Request, []*http.Request) error) 
 		}
 		c := callOf(req.Context())
 		c.calm() // the server does not answer for this wait
-		if err := p.gate.pass(c); err != nil {
+		if err := p.gate.pass(c.caller); err != nil {
 			return err
 		}
-		c.watch(p.headerTimeout)
+		c.watch(time.Now(), p.headerTimeout)
 		return nil
 	}
 }

@@ -136,6 +136,19 @@ func TestCallersCheckRedirectRunsAfterOurs(t *testing.T) {
 	}
 }
 
+func TestKeyStaysWhenCallersCheckRedirectSendsTheRequestElsewhere(t *testing.T) {
+	srv := &redirecting{from: "https://metlo.example.com/a", to: "/b", status: 302}
+	client := &http.Client{Transport: srv, CheckRedirect: func(req *http.Request, _ []*http.Request) error {
+		req.URL.Host = "evil.example.com"
+		return nil
+	}}
+	_, err := pipeline(client).Do(t.Context(), get("https://metlo.example.com/a"), discard)
+	require.NoError(t, err)
+	require.Len(t, srv.asked, 2)
+	assert.Equal(t, "evil.example.com", srv.asked[1].URL.Host)
+	assert.NotContains(t, srv.asked[1].Header, "Authorization")
+}
+
 func TestRedirectPassesTheGate(t *testing.T) {
 	tests := map[string]struct {
 		cool    time.Duration // begins when the redirect is sent

@@ -51,7 +51,9 @@ func (c *call) afterHeaders(resp *http.Response, err error) bool {
 		attempt.Err = c.cause(err)
 	} else {
 		attempt.StatusCode = resp.StatusCode
-		told, hasTold = retryAfter(resp.Header, time.Now())
+		if resp.Header["Retry-After"] != nil {
+			told, hasTold = retryAfter(resp.Header, time.Now())
+		}
 	}
 	c.attempts = append(c.attempts, attempt)
 	wait := c.delay(told)
@@ -163,10 +165,10 @@ func noBackoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { retu
 // prepareRetry waits out the delay, passes the gate and makes the request whole again.
 func prepareRetry(req *http.Request) error {
 	c := callOf(req.Context())
-	if err := sleepTill(c, c.resume); err != nil {
+	if err := sleepTill(c.caller, c.resume); err != nil {
 		return err
 	}
-	if err := c.pipeline.gate.pass(c); err != nil {
+	if err := c.pipeline.gate.pass(c.caller); err != nil {
 		return err
 	}
 	if err := c.fill(req); err != nil {

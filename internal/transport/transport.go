@@ -38,15 +38,18 @@ type Pipeline struct {
 	template      *http.Request
 }
 
-// Request is one request as a service describes it.
+// Request is one request as a service describes it. It is sent once.
 type Request struct {
-	Method string
-	URL    *url.URL
-	Route  string // the path's template, for the log
-	Header http.Header
-	Body   []byte                        // sent again as it is when an attempt is repeated
-	Stream func() (io.ReadCloser, error) // the body of an upload; called once per attempt, after the last one's Close
-	Repeat Repeat
+	Method      string
+	URL         *url.URL
+	Route       string                        // the path's template, for the log
+	Header      http.Header                   // not written to, so that requests may share it
+	ContentType string                        // "" for none
+	Body        []byte                        // sent again as it is when an attempt is repeated
+	Stream      func() (io.ReadCloser, error) // the body of an upload; called once per attempt, after the last one's Close
+	Repeat      Repeat
+
+	call call // in the memory of the request, and only while it is sent
 }
 
 // Attempt is what came of sending the request once.
@@ -63,7 +66,7 @@ func New(cfg Config) *Pipeline {
 		headerTimeout: cfg.HeaderTimeout,
 		idleTimeout:   cfg.IdleTimeout,
 		logger:        cfg.Logger,
-		template:      &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
+		template:      &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}},
 	}
 	p.gate.limiter = cfg.Limiter
 
@@ -91,7 +94,36 @@ func New(cfg Config) *Pipeline {
 // sender hides CloseIdleConnections, which retryablehttp would call after every failure on a transport that others share.
 type sender struct{ base http.RoundTripper }
 
-func (s sender) RoundTrip(r *http.Request) (*http.Response, error) { return s.base.RoundTrip(r) }
+// RoundTrip adds the headers of the call, which http.Client would copy for a redirect that hardly ever comes.
+func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent := callOf(r.Context()).request
+	if r.URL == sent.URL || sameServer(r.URL, sent.URL) {
+		r.Header = sent.header(r.Header)
+	}
+	r.Host = r.URL.Host
+	return s.base.RoundTrip(r)
+}
+
+// header is a map of the attempt's own, since transports of callers may write to it: the request's header, and what
+// http.Client adds of its own, such as cookies.
+func (r *Request) header(added http.Header) http.Header {
+	h := make(http.Header, len(r.Header)+len(added)+1)
+	for name, values := range r.Header {
+		h[name] = values[:len(values):len(values)]
+	}
+	if r.ContentType != "" {
+		h["Content-Type"] = []string{r.ContentType}
+	}
+	for name, values := range added {
+		switch own := h[name]; {
+		case len(own) == 0:
+			h[name] = values
+		case name == "Cookie": // a second such header is not allowed
+			h[name] = []string{own[0] + "; " + values[0]}
+		}
+	}
+	return h
+}
 
 // CloseIdleConnections closes the connections that no call is using.
 func (p *Pipeline) CloseIdleConnections() { p.http.CloseIdleConnections() }
@@ -106,11 +138,12 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, handle func(*http.Respons
 			c.end()
 		}
 	}()
-	if err := p.gate.pass(c); err != nil {
+	if err := p.gate.pass(ctx); err != nil {
 		return nil, c.cause(err)
 	}
-	req := p.template.WithContext(c)
-	req.Method, req.URL, req.Host = r.Method, r.URL, r.URL.Host
+	c.outgoing = *p.template.WithContext(c)
+	req := &c.outgoing
+	req.Method, req.URL = r.Method, r.URL
 	if err := c.fill(req); err != nil {
 		return nil, err
 	}
@@ -127,9 +160,9 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, handle func(*http.Respons
 
 // fill gives req the header and the body of one attempt.
 func (c *call) fill(req *http.Request) error {
-	req.Header = c.request.Header
+	req.Header = c.pipeline.template.Header
 	if c.pipeline.http.Jar != nil {
-		req.Header = req.Header.Clone() // net/http adds the jar's cookies to it, each time it is sent
+		req.Header = http.Header{} // net/http writes the jar's cookies to it
 	}
 	switch {
 	case c.request.Stream != nil:

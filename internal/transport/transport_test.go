@@ -78,6 +78,33 @@ func TestCookiesAreSentOnce(t *testing.T) {
 	})
 }
 
+func TestCookiesJoinThoseOfTheRequest(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	jar.SetCookies(&url.URL{Scheme: "https", Host: "metlo"}, []*http.Cookie{{Name: "session", Value: "1"}})
+	rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+		assert.Equal(t, []string{"proxy=2; session=1"}, r.Header["Cookie"])
+		return answer(r, 200, ""), nil
+	})
+	r := get("https://metlo/")
+	r.Header.Set("Cookie", "proxy=2")
+	_, err = pipeline(&http.Client{Transport: rt, Jar: jar}).Do(t.Context(), r, discard)
+	require.NoError(t, err)
+}
+
+func TestTransportsMayWriteToHeaders(t *testing.T) {
+	r := get("https://metlo/")
+	rt := roundTripper(func(sent *http.Request) (*http.Response, error) {
+		assert.Equal(t, "metlo", sent.Host)
+		sent.Header.Add("Authorization", "another")
+		sent.Header.Set("Accept", "text/plain")
+		return answer(sent, 200, ""), nil
+	})
+	_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), r, discard)
+	require.NoError(t, err)
+	assert.Equal(t, http.Header{"Authorization": {"metlo.key"}}, r.Header)
+}
+
 // upload is a body that notes its end.
 type upload struct {
 	io.Reader

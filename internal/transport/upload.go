@@ -1,6 +1,9 @@
 package transport
 
-import "io"
+import (
+	"io"
+	"time"
+)
 
 // SourceError is a body that could not be provided for an attempt, which therefore did not start.
 type SourceError struct{ Err error }
@@ -18,7 +21,7 @@ type sentBody struct {
 func (b sentBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if n > 0 && !b.call.answered.Load() {
-		b.call.watch(b.call.pipeline.headerTimeout)
+		b.call.watch(time.Now(), b.call.pipeline.headerTimeout)
 	}
 	return n, err
 }
