@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -53,7 +54,7 @@ func Items[T any](body []byte, opts ListOptions) ([]T, Tail, error) {
 	tail, err := r.readMemory(body, opts)
 	if err != nil && !opts.Lenient && IsMismatch(err) {
 		opts.Lenient = true
-		r.list = r.list[:0]
+		r.list = []T{} // next takes memory that is all zero
 		tail, err = r.readMemory(body, opts)
 	}
 	return r.list, tail, err
@@ -200,12 +201,12 @@ func (r *listReader[T]) items(tail *Tail) error {
 
 // next is where the next item goes.
 func (r *listReader[T]) next() *T {
-	var zero T
 	if r.visit == nil {
-		r.list = append(r.list, zero)
-		return &r.list[len(r.list)-1]
+		n := len(r.list)
+		r.list = slices.Grow(r.list, 1)[:n+1] // appending a value would copy it
+		return &r.list[n]
 	}
-	*r.item = zero
+	*r.item = *new(T)
 	return r.item
 }
 
