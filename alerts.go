@@ -102,11 +102,7 @@ func (s *AlertsService) listing(opts *AlertListOptions) listing[Alert] {
 		o = *opts
 	}
 	base := newRequest(http.MethodGet, "/alerts").filter(&o).window(o.Limit, o.Offset)
-	for _, id := range []string{o.UUID, o.APIEndpointUUID} {
-		if id != "" && !isUUID(id) {
-			base.fail("%q is no UUID: use the UUID field of a listed item", id)
-		}
-	}
+	base.optionalUUID(o.UUID, o.APIEndpointUUID)
 	if o.Limit > maxAlertLimit {
 		base.fail("Limit %d is over %d, more than the server's database can answer: use All", o.Limit, maxAlertLimit)
 	}
@@ -149,9 +145,7 @@ func (s *AlertsService) All(ctx context.Context, opts *AlertListOptions) iter.Se
 // GET /alerts?uuid=
 func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 	r := newRequest(http.MethodGet, "/alerts")
-	if !isUUID(id) {
-		r.fail("%q is no UUID: use the UUID field of a listed alert", id)
-	}
+	r.uuid(id)
 	r.query = "uuid=" + id
 	alerts, err := fetchList(ctx, s.client, r, 1, func(alerts []Alert) error {
 		switch {
@@ -256,11 +250,7 @@ func (u *AlertsUpdate) check(r *request) {
 	if u.UpdateType == "" {
 		r.fail("UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore")
 	}
-	for _, id := range []string{u.UUID, u.APIEndpointUUID} {
-		if id != "" && !isUUID(id) {
-			r.fail("%q is no UUID: use the UUID field of a listed item", id)
-		}
-	}
+	r.optionalUUID(u.UUID, u.APIEndpointUUID)
 	lists := 0
 	for name, list := range map[string]struct{ set, empty bool }{
 		"RiskScores": {u.RiskScores != nil, len(u.RiskScores) == 0},

@@ -132,7 +132,7 @@ func (d detections[T]) ask(end time.Time, limit, offset int) *request {
 }
 
 func (d detections[T]) page(ctx context.Context) (*Page[T], error) {
-	page, err := fetchList[T](ctx, d.client, d.ask(d.opts.End, d.opts.Limit, d.opts.Offset), d.opts.Limit)
+	page, err := fetchList[T](ctx, d.client, d.ask(d.opts.End, d.opts.Limit, d.opts.Offset), d.opts.Limit, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +299,7 @@ func (w *detectionWalk[T]) pass(end time.Time, size int, ids *idSet) (crowdPass[
 }
 
 func (w *detectionWalk[T]) get(end time.Time, limit, offset int) (Page[T], error) {
-	return fetchList[T](w.ctx, w.client, w.ask(end, limit, offset), limit)
+	return fetchList[T](w.ctx, w.client, w.ask(end, limit, offset), limit, nil)
 }
 
 // emit yields the rows that are new.

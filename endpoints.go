@@ -328,11 +328,7 @@ func (s *EndpointsService) DeleteMany(ctx context.Context, ids ...string) error 
 	if len(ids) == 0 {
 		r.fail("no id is given: name at least one endpoint")
 	}
-	for _, id := range ids {
-		if !isUUID(id) {
-			r.fail("%q is no UUID: use the UUID field of a listed endpoint", id)
-		}
-	}
+	r.uuid(ids...)
 	return exec(ctx, s.client, r.encode(struct {
 		UUIDs []string `json:"uuids"`
 	}{ids}))

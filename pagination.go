@@ -75,7 +75,7 @@ type listing[T any] struct {
 
 // page returns one page.
 func (l listing[T]) page(ctx context.Context, limit int) (*Page[T], error) {
-	page, err := fetchList[T](ctx, l.client, l.ask(limit, l.offset), limit)
+	page, err := fetchList[T](ctx, l.client, l.ask(limit, l.offset), limit, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -83,14 +83,14 @@ func (l listing[T]) page(ctx context.Context, limit int) (*Page[T], error) {
 	return &page, nil
 }
 
-// fetchList returns the list with which the server answers; what a check says of its items is the error. Rows are
-// counted besides bytes, since an empty one takes 200 times as much memory as space in the body.
-func fetchList[T any](ctx context.Context, c *Client, r *request, limit int, checks ...func([]T) error) (page Page[T], err error) {
+// fetchList returns the list with which the server answers; what check, unless it is nil, says of its items is the
+// error. Rows are counted besides bytes, since an empty one takes 200 times as much memory as space in the body.
+func fetchList[T any](ctx context.Context, c *Client, r *request, limit int, check func([]T) error) (page Page[T], err error) {
 	err = c.do(ctx, r, func(body []byte) error {
 		items, tail, err := wire.Items[T](body, wire.ListOptions{MaxItem: c.maxBytes, MaxRows: max(limit, pageRows)})
 		page = Page[T]{Items: items, Total: tail.Total}
-		for i := 0; err == nil && i < len(checks); i++ {
-			err = checks[i](items)
+		if err == nil && check != nil {
+			err = check(items)
 		}
 		return err
 	})
@@ -375,7 +375,9 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	defer recycle(pooled)
 	var rest *http.Response
 	status := 0
-	x := exchange{client: c, request: r, stream: func(resp *http.Response) error {
+	x := r.exchange
+	x.client, x.request = c, r
+	x.stream = func(resp *http.Response) error {
 		status = resp.StatusCode
 		limit := int64(wholeBytes)
 		if resp.ContentLength > limit {
@@ -389,7 +391,7 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 		}
 		_ = resp.Body.Close()
 		return err
-	}}
+	}
 	if err := x.send(ctx); err != nil {
 		return wire.Tail{Total: -1}, err
 	}

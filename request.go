@@ -41,17 +41,30 @@ type request struct {
 	seekable    bool                        // the stream can be read again
 	private     bool                        // a success holds a secret, of which errors keep nothing
 	fault       error
+	exchange    *exchange // beside it in memory; a request is sent once
+}
+
+type outgoing struct {
+	request
+	exchange
+}
+
+// alloc makes room for a request, its exchange and its call at once.
+func (r request) alloc() *request {
+	o := &outgoing{request: r}
+	o.request.exchange = &o.exchange
+	return &o.request
 }
 
 // newRequest fills the elements of route: {uuid} takes only a UUID, any other {name} any one path element.
 func newRequest(method, route string, elements ...string) *request {
-	r := &request{method: method, route: route, path: route}
+	r := request{method: method, route: route, path: route}.alloc()
 	for _, element := range elements {
 		before, rest, _ := strings.Cut(r.path, "{")
 		name, after, _ := strings.Cut(rest, "}")
 		switch {
-		case name == "uuid" && !isUUID(element):
-			r.fail("%q is no UUID: use the UUID field of a listed item", element)
+		case name == "uuid":
+			r.uuid(element)
 		case element == "" || hasDotElement(url.PathEscape(element)):
 			r.fail("%q is no %s: it is empty, or . or .. stands between its slashes", element, name)
 		}
@@ -68,7 +81,7 @@ const routeOfCall = "Call"
 
 // newCallRequest takes a path that the caller has escaped.
 func newCallRequest(method, path string, q url.Values) *request {
-	r := &request{method: method, route: routeOfCall, path: path, query: q.Encode()}
+	r := request{method: method, route: routeOfCall, path: path, query: q.Encode()}.alloc()
 	if method == "" || !validHeaderName(method) {
 		r.fail("%q is no HTTP method", method)
 	}
@@ -101,6 +114,24 @@ func hasDotElement(path string) bool {
 		}
 	}
 	return false
+}
+
+// uuid refuses ids that are no UUIDs.
+func (r *request) uuid(ids ...string) {
+	for _, id := range ids {
+		if !isUUID(id) {
+			r.fail("%q is no UUID: use the UUID field of a listed item", id)
+		}
+	}
+}
+
+// optionalUUID refuses ids of a filter that are set and are no UUIDs.
+func (r *request) optionalUUID(ids ...string) {
+	for _, id := range ids {
+		if id != "" {
+			r.uuid(id)
+		}
+	}
 }
 
 func (r *request) fail(format string, args ...any) {
@@ -178,11 +209,8 @@ func (r *request) param(name, value string) {
 	r.query += name + "=" + url.QueryEscape(value)
 }
 
-// copy lets one description serve several requests.
-func (r *request) copy() *request {
-	c := *r
-	return &c
-}
+// copy lets one description serve several requests, each of which is sent once.
+func (r *request) copy() *request { return r.alloc() }
 
 // encode sets the body to in as JSON.
 func (r *request) encode(in any) *request {
@@ -264,15 +292,10 @@ func (x *exchange) send(ctx context.Context) error {
 		return c.redact.cause(r.fault)
 	}
 	r.setURL(&x.url, c)
-	x.sent = transport.Request{
-		Method: r.method,
-		URL:    &x.url,
-		Route:  r.route,
-		Header: c.headers(r),
-		Body:   r.body,
-		Stream: r.stream,
-		Repeat: r.repeat(),
-	}
+	s := &x.sent
+	s.Method, s.URL, s.Route = r.method, &x.url, r.route
+	s.Header, s.ContentType = c.header(), r.contentType
+	s.Body, s.Stream, s.Repeat = r.body, r.stream, r.repeat()
 	attempts, err := c.pipeline.Do(ctx, &x.sent, x.handle)
 	if err == nil {
 		return nil
@@ -326,24 +349,12 @@ func isAnswer(err error) bool {
 	return errors.As(err, &e)
 }
 
-// headers is a map of the request's own, since transports of callers may write to it.
-func (c *Client) headers(r *request) http.Header {
-	own := c.header()
-	h := make(http.Header, len(own)+1)
-	for name, values := range own {
-		h[name] = values[:len(values):len(values)]
-	}
-	if r.contentType != "" {
-		h["Content-Type"] = []string{r.contentType}
-	}
-	return h
-}
-
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // do reads a successful response whole and passes it to accept, which must not keep it.
 func (c *Client) do(ctx context.Context, r *request, accept func(body []byte) error) error {
-	x := exchange{client: c, request: r, accept: accept}
+	x := r.exchange
+	x.client, x.request, x.accept = c, r, accept
 	return x.send(ctx)
 }
 
