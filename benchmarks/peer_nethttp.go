@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -48,21 +49,21 @@ func alertNumber(uuid string) int {
 	return int(n)
 }
 
-// netHTTP calls Metlo's API by hand: net/http, encoding/json, pages of 100. The object that it gets is not in a list, as
-// Metlo would have it, but plain, which is cheaper to decode.
+// netHTTP calls Metlo's API by hand: net/http, encoding/json, pages of 100.
 func netHTTP() peer {
 	return peer{
 		name: "net/http by hand",
 		wire: wire{
 			item: alertItem(false), end: `"}`,
 			isList: func(r *http.Request) bool { return !strings.HasPrefix(r.URL.RawQuery, "uuid=") },
-			window: alertsWindow, list: alertsPage,
+			object: [2]string{"[[", "],1]"}, window: alertsWindow, list: alertsPage,
 		},
 		dial: func(rt http.RoundTripper) (client, error) {
 			hand := byHand{&http.Client{Transport: rt}}
 			return client{
 				get: func(ctx context.Context) error {
-					return hand.get(ctx, alertsURL+"?uuid="+alertID, new(metlo.Alert))
+					_, err := hand.alert(ctx, alertID)
+					return err
 				},
 				walk: hand.walk,
 			}, nil
@@ -85,6 +86,18 @@ func (h byHand) get(ctx context.Context, url string, out any) error {
 	}
 	defer resp.Body.Close()
 	return json.NewDecoder(resp.Body).Decode(out)
+}
+
+func (h byHand) alert(ctx context.Context, id string) (*metlo.Alert, error) {
+	var alerts []metlo.Alert
+	var total int
+	if err := h.get(ctx, alertsURL+"?uuid="+id, &[2]any{&alerts, &total}); err != nil {
+		return nil, err
+	}
+	if len(alerts) == 0 {
+		return nil, errors.New("no alert has this id")
+	}
+	return &alerts[0], nil
 }
 
 func (h byHand) walk(ctx context.Context, visit func(int)) error {
