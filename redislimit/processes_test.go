@@ -27,6 +27,8 @@ const (
 	envRedis  = "REDISLIMIT_TEST_REDIS"
 	envCalls  = "REDISLIMIT_TEST_CALLS"
 	envTotal  = "REDISLIMIT_TEST_PROCESSES"
+
+	perSecond = 20 // of all processes together
 )
 
 // TestMain is also the main function of the processes that TestFourProcesses starts.
@@ -53,7 +55,7 @@ func process(ctx context.Context) error {
 	limiter, err := New(Config{
 		Redis:     &redis.UniversalOptions{Addrs: []string{os.Getenv(envRedis)}},
 		BaseURL:   os.Getenv(envServer),
-		PerSecond: 20,
+		PerSecond: perSecond,
 		WhenAway:  LocalShare(processes),
 		Logger:    slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
@@ -64,6 +66,7 @@ func process(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	late := lateness()
 	todo := make(chan struct{}, calls)
 	for range calls {
 		todo <- struct{}{}
@@ -85,7 +88,34 @@ func process(ctx context.Context) error {
 	for err := range failed {
 		return err
 	}
+	fmt.Println("late", late().Nanoseconds())
 	return limiter.Close()
+}
+
+// lateness measures, until the function that it returns is called, by how much this machine's scheduler keeps the
+// process waiting at most.
+func lateness() func() time.Duration {
+	const every = 5 * time.Millisecond
+	stop, worst := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		most, last := time.Duration(0), time.Now()
+		for {
+			select {
+			case <-tick.C:
+				now := time.Now()
+				most, last = max(most, now.Sub(last)-every), now
+			case <-stop:
+				worst <- most
+				return
+			}
+		}
+	}()
+	return func() time.Duration {
+		close(stop)
+		return <-worst
+	}
 }
 
 // reporting writes to standard output when the limiter let a request start.
@@ -99,25 +129,28 @@ func (r reporting) Wait(ctx context.Context) error {
 	return err
 }
 
-// reported reads what reporting wrote.
-func reported(t *testing.T, outputs []bytes.Buffer) *starts {
+// reported reads what reporting wrote, and how late the process was at worst.
+func reported(t *testing.T, outputs []bytes.Buffer) (*starts, time.Duration) {
 	t.Helper()
-	s := &starts{}
+	s, late := &starts{}, time.Duration(0)
 	for i := range outputs {
 		for line := range strings.Lines(outputs[i].String()) {
-			nanos, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+			number, isLate := strings.CutPrefix(strings.TrimSpace(line), "late ")
+			nanos, err := strconv.ParseInt(number, 10, 64)
 			require.NoError(t, err)
+			if isLate {
+				late = max(late, time.Duration(nanos))
+				continue
+			}
 			s.times = append(s.times, time.Unix(0, nanos))
 		}
 	}
-	return s
+	return s, late
 }
 
 func TestFourProcessesShareOneRateWhileRedisRestarts(t *testing.T) {
-	if os.Getenv("METLO_FLEET_TEST") == "" {
-		t.Skip("measures this machine too, and failed in 1 of 7 runs for a reason not found yet: set METLO_FLEET_TEST=1 to run it")
-	}
 	const processes, calls = 4, 75
+	late := lateness()
 	store := newRedisServer(t)
 	arrived := &starts{}
 	// Redis goes away at the first mark, is back at the second, and is killed and started at once at the third.
@@ -176,12 +209,15 @@ func TestFourProcessesShareOneRateWhileRedisRestarts(t *testing.T) {
 	require.Empty(t, faults, text.String())
 	times := arrived.sorted()
 	require.Len(t, times, processes*calls, "no call is lost")
-	most := mostIn(times, time.Second)
-	released := mostIn(reported(t, outputs).sorted(), time.Second)
-	t.Logf("%d requests in %v; in any second the limiters let at most %d start, and the server counted at most %d",
-		len(times), times[len(times)-1].Sub(times[0]).Round(time.Millisecond), released, most)
-	require.LessOrEqual(t, released, 21, "the limiters let too many start:\n%s", &text)
-	require.LessOrEqual(t, most, 21, "the limiters let at most %d start, but this machine delayed requests on their way", released)
+	started, lateStart := reported(t, outputs)
+	require.Len(t, started.times, processes*calls)
+	// A request that a busy machine holds up falls into a later second, of which it is one more.
+	worst := max(late(), lateStart)
+	most, released, allowed := mostIn(times, time.Second), mostIn(started.sorted(), time.Second), 21+int(perSecond*worst.Seconds())
+	t.Logf("%d requests in %v; in any second the limiters let at most %d start, and the server counted at most %d; this machine was up to %v late, for which %d are allowed",
+		len(times), times[len(times)-1].Sub(times[0]).Round(time.Millisecond), released, most, worst.Round(time.Millisecond), allowed)
+	require.LessOrEqual(t, released, allowed, "the limiters let too many start:\n%s", &text)
+	require.LessOrEqual(t, most, allowed, "the server saw too many:\n%s", &text)
 	for i := range logs {
 		require.Contains(t, logs[i].String(), "redis is away", "process %d noticed", i)
 		require.Contains(t, logs[i].String(), "redis is back", "process %d noticed", i)
