@@ -1,5 +1,5 @@
 .PHONY: bench
 
-# bench prints the table of docs/performance.md: metlo beside other SDKs and calls by hand.
+# bench compares metlo with other SDKs and with calls by hand, and writes the tables of README.md and docs/performance.md.
 bench:
-	cd benchmarks && go run .
+	cd benchmarks && go run . -write

@@ -20,8 +20,8 @@ func TestConnectionAfterABreakInALoop(t *testing.T) {
 		first  int // rows of the first request
 		dials  int64
 	}{
-		"serves on after a page":             {alerts: 1000, first: 100, dials: 1},
-		"serves on after a list of 2 MiB":    {alerts: 4000, first: 5000, dials: 1},
+		"serves on after a page":            {alerts: 1000, first: 100, dials: 1},
+		"serves on after a list of 2 MiB":   {alerts: 4000, first: 5000, dials: 1},
 		"is given up for the rest of 5 MiB": {alerts: 8000, first: 50_000, dials: 2},
 	}
 	for name, tt := range tests {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"os"
+	"strings"
 	"testing"
 )
 
@@ -24,6 +26,22 @@ func TestMetloLosesNoRowOfAnUnsettledList(t *testing.T) {
 	p = netHTTP()
 	if got, err := walk(p, p.wire, alertBytes, 2500, 0, false); err != nil || got.lost == 0 {
 		t.Fatalf("pages lose rows of such a list, or nothing is compared: %+v, %v", got, err)
+	}
+}
+
+func TestDocumentationNamesEveryPeer(t *testing.T) {
+	for _, path := range []string{"../README.md", "../docs/performance.md"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, written, _ := strings.Cut(string(text), begin)
+		written, _, _ = strings.Cut(written, end)
+		for _, p := range peers() {
+			if !strings.Contains(written, "| "+p.name+" |") {
+				t.Errorf("%s has no row for %s: run make bench", path, p.name)
+			}
+		}
 	}
 }
 

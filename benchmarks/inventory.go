@@ -70,7 +70,7 @@ func request(s *server) (*http.Response, error) {
 	return s.RoundTrip(req)
 }
 
-// decode reads [items, total] with nothing but json/v2, with the options of package metlo.
+// decode reads [items, total] with nothing but json/v2, with the options of package metlo, into one struct.
 func decode(src io.Reader, want int) error {
 	dec := jsontext.NewDecoder(src, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	for range 2 {
@@ -78,10 +78,10 @@ func decode(src io.Reader, want int) error {
 			return err
 		}
 	}
-	n := 0
+	n, alert := 0, new(metlo.Alert)
 	for dec.PeekKind() != ']' {
-		var alert metlo.Alert
-		if err := json.UnmarshalDecode(dec, &alert); err != nil {
+		*alert = metlo.Alert{}
+		if err := json.UnmarshalDecode(dec, alert); err != nil {
 			return err
 		}
 		n++
