@@ -257,6 +257,7 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 		{"plain http", "http://metlo.example.com/x", "redirects to http://metlo.example.com", ""},
 		{"itself", "/elsewhere", "redirects within itself", ""},
 		{"nowhere", "", "without saying where", ""},
+		{"what is no URL", "https://%zz/s3cret", "without saying where", "s3cret"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -282,6 +283,13 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 			assert.Equal(t, 302, e.StatusCode)
 		})
 	}
+}
+
+func TestAnArrayOfMoreRowsThanThereCanBe(t *testing.T) {
+	client := inProcess(t, jsonAnswer(http.StatusOK, "["+strings.Repeat("{},", 200_000)+"{}]"))
+	_, err := client.Webhooks.List(t.Context())
+	require.ErrorIs(t, err, metlo.ErrInvalidResponse)
+	assert.EqualError(t, err, "metlo: GET /api/v1/webhooks: invalid response: the list does not end: it holds more rows than there can be (HTTP 200)")
 }
 
 func TestAConnectionErrorHasNoStatus(t *testing.T) {

@@ -1,6 +1,7 @@
 package metlo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -433,13 +434,14 @@ func fetch[T any](ctx context.Context, c *Client, r *request) (*T, error) {
 
 // fetchAll returns the array with which the server answers; null is an empty one. What a check says of it is the error.
 func fetchAll[T any](ctx context.Context, c *Client, r *request, checks ...func([]T) error) ([]T, error) {
-	items := []T{}
+	var items []T
 	err := c.do(ctx, r, func(body []byte) error {
-		items = items[:0]
-		err := wire.Object(body, &items)
-		if errors.Is(err, wire.ErrEmpty) && len(strings.TrimSpace(string(body))) > 0 {
+		rows := wire.Rows[T]{Values: []T{}, Most: wholeRows}
+		err := wire.Object(body, &rows)
+		if errors.Is(err, wire.ErrEmpty) && len(bytes.TrimSpace(body)) > 0 {
 			err = nil
 		}
+		items = rows.Values
 		for i := 0; err == nil && i < len(items); i++ {
 			err = inspect(&items[i])
 		}

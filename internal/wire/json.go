@@ -35,6 +35,35 @@ func Object(data []byte, v any) error { return object(data, v, lenient) }
 // AnyObject is Object for a value of the caller's, whose fields match names in any case, as with encoding/json.
 func AnyObject(data []byte, v any) error { return object(data, v, foreign) }
 
+// Rows receives an array of at most Most values: an empty one takes some hundred times as much memory as space in the
+// text.
+type Rows[T any] struct {
+	Values []T
+	Most   int
+}
+
+// UnmarshalJSONFrom reads the array, or fails with [ErrRows].
+func (r *Rows[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	r.Values = []T{}
+	if dec.PeekKind() != '[' {
+		return json.UnmarshalDecode(dec, &r.Values)
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != ']' {
+		if len(r.Values) == r.Most {
+			return ErrRows
+		}
+		r.Values = append(r.Values, *new(T))
+		if err := json.UnmarshalDecode(dec, &r.Values[len(r.Values)-1]); err != nil {
+			return err
+		}
+	}
+	_, err := dec.ReadToken()
+	return err
+}
+
 func object(data []byte, v any, options json.Options) error {
 	data = bytes.TrimSpace(data)
 	if inner, ok, err := envelope(data); err != nil {
@@ -45,7 +74,11 @@ func object(data []byte, v any, options json.Options) error {
 	if len(data) == 0 || string(data) == "null" {
 		return ErrEmpty
 	}
-	return json.Unmarshal(data, v, options)
+	err := json.Unmarshal(data, v, options)
+	if errors.Is(err, ErrRows) {
+		return ErrRows // without the name of a Go type
+	}
+	return err
 }
 
 // Marshal encodes a request body.

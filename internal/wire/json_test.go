@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -182,4 +183,39 @@ func FuzzObject(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestRows(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want []int
+		err  error
+	}{
+		"some":             {`[1,"2",3]`, []int{1, 2, 3}, nil},
+		"none":             {`[]`, []int{}, nil},
+		"in an envelope":   {`{"ok":true,"data":[1]}`, []int{1}, nil},
+		"one too many":     {`[1,2,3,4]`, nil, ErrRows},
+		"null":             {`null`, nil, ErrEmpty},
+		"nothing":          {``, nil, ErrEmpty},
+		"a refusal":        {`{"ok":false,"message":"no"}`, nil, &RefusedError{Message: "no"}},
+		"half of an array": {`[1,2`, nil, io.ErrUnexpectedEOF},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			rows := Rows[int]{Most: 3}
+			err := Object([]byte(tt.text), &rows)
+			if tt.err != nil {
+				require.ErrorContains(t, err, tt.err.Error())
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, rows.Values)
+		})
+	}
+	for _, text := range []string{`{}`, `"text"`, `[1,{}]`, `[1,]`, `[1] 2`, `[1 2]`, `{"ok":true,"data":{}}`} {
+		rows := Rows[int]{Most: 3}
+		require.Error(t, Object([]byte(text), &rows), text)
+	}
+	rows := Rows[int]{Most: 3}
+	require.True(t, IsMismatch(Object([]byte(`{}`), &rows)))
 }

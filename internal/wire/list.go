@@ -30,7 +30,7 @@ type Tail struct {
 var ErrStop = errors.New("stop")
 
 // ErrRows says that a list holds more rows than it can have.
-var ErrRows = errors.New("the list does not end: it holds more rows than were asked for and exist")
+var ErrRows = errors.New("the list does not end: it holds more rows than there can be")
 
 // itemSlack is how far the decoder may read ahead of the item it decodes.
 const itemSlack = 1 << 20
