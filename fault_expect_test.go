@@ -38,19 +38,19 @@ func expectations() map[string]map[string]error {
 		"offset ignored", "limit capped", "total unknown", "limit capped, total unknown", "total of zero")
 	set(func() map[string]error { return all(noAnswer) },
 		"connection refused", "reset on accept", "reset before headers", "closed before headers", "closed in the headers",
-		"TLS with a wrong name", "TLS that expired", "TLS by a stranger", "TLS without TLS", "TLS that stalls",
+		"TLS with a wrong name", "TLS that expired", "TLS by a stranger", "TLS without TLS",
 		"Content-Length of no number", "Content-Length below zero", "Content-Length twice", "unknown Transfer-Encoding", "no HTTP",
-		"headers without end", "header of 2 MiB", "interim answers without end", "redirect to no URL",
+		"headers without end", "header of 2 MiB", "interim answers without end",
 		"echo in a broken header", "echo in the status line", "echo in the length")
 	set(func() map[string]error { return all(tooLate) },
 		"connection never made", "stall before headers", "stall in the headers", "stall in the body", "stall between chunks",
-		"drip of headers", "drip of the body")
+		"drip of headers", "drip of the body", "TLS that stalls")
 	set(func() map[string]error { return all(invalid) },
 		"reset after headers", "reset in the body", "cut in the body", "cut in a chunk", "cut between chunks",
 		"Content-Length too long", "Content-Length too short", "gzip that is none", "chunk size of no number",
 		"gzip bomb", "body without end", "array without end", "white space without end", "item of 1 GB", "300,000 empty items",
 		"redirect to another host", "redirect to another port", "redirect to a subdomain", "redirect to plain http", "redirect loop",
-		"redirect to nowhere", "redirect to another scheme", "login page", "204", "200 without a body",
+		"redirect to nowhere", "redirect to no URL", "redirect to another scheme", "login page", "204", "200 without a body",
 		"echo in a good page", "echo in a name of JSON", "echo in a long line", "echo across the cap of a success",
 		"echo in a redirect", "echo in a redirect to a host",
 		"half a tuple", "empty object", "number", "broken JSON", "10,000 levels")

@@ -98,7 +98,18 @@ func (c *call) cause(err error) error {
 		if limit := c.pipeline.http.Timeout; withURL.Timeout() && limit > 0 && time.Since(c.started) >= limit {
 			return &TimeoutError{Waited: limit, For: "the whole exchange, which http.Client.Timeout bounds"}
 		}
-		return withURL.Err
+		err = withURL.Err
+	}
+	var late interface{ Timeout() bool }
+	if errors.As(err, &late) && late.Timeout() && !errors.Is(err, context.DeadlineExceeded) {
+		return lateError{err}
 	}
 	return err
 }
+
+// lateError is a timeout of net/http, such as that of a TLS handshake. It matches what those of package net match.
+type lateError struct{ error }
+
+func (e lateError) Unwrap() error { return e.error }
+
+func (e lateError) Is(target error) bool { return (&TimeoutError{}).Is(target) }

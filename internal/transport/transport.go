@@ -94,14 +94,23 @@ func New(cfg Config) *Pipeline {
 // sender hides CloseIdleConnections, which retryablehttp would call after every failure on a transport that others share.
 type sender struct{ base http.RoundTripper }
 
-// RoundTrip adds the headers of the call, which http.Client would copy for a redirect that hardly ever comes.
+// RoundTrip adds the headers of the call, which http.Client would copy for a redirect that hardly ever comes, and takes
+// away a Location that is none, for which http.Client would throw the response away.
 func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent := callOf(r.Context()).request
 	if r.URL == sent.URL || sameServer(r.URL, sent.URL) {
 		r.Header = sent.header(r.Header)
 	}
 	r.Host = r.URL.Host
-	return s.base.RoundTrip(r)
+	resp, err := s.base.RoundTrip(r)
+	if err == nil && resp != nil {
+		if location := resp.Header.Get("Location"); location != "" {
+			if _, bad := r.URL.Parse(location); bad != nil {
+				resp.Header.Del("Location")
+			}
+		}
+	}
+	return resp, err
 }
 
 // header is a map of the attempt's own, since transports of callers may write to it: the request's header, and what
