@@ -180,7 +180,10 @@ func TestAllEndpoints(t *testing.T) {
 }
 
 func TestTriageInsideTheLoopReachesEveryAlert(t *testing.T) {
-	const n = 12_000
+	n := 12_000
+	if raceEnabled {
+		n = 3000
+	}
 	srv := metlotest.NewServer(backlog(n), metlotest.InMemory())
 	defer srv.Close()
 	client := srv.Client(unlimited())
