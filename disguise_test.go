@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -24,6 +26,7 @@ func TestDisguises(t *testing.T) {
 		"PUT /endpoint/*/graphql-schema":  "Syntax Error: Expected Name, found \"}\".",
 		"GET /specs/zip":                  "No OpenAPI Specs found.",
 	}
+	rows := documentedDisguises(t)
 	for _, d := range disguises() {
 		t.Run(d.method+d.route+d.proof, func(t *testing.T) {
 			if section, name, ok := strings.Cut(d.proof, "/"); ok && !strings.Contains(name, ".ts") {
@@ -31,6 +34,7 @@ func TestDisguises(t *testing.T) {
 				got, ok := unmask(rec.method, rec.path, rec.status, rec.body)
 				require.True(t, ok)
 				assert.Equal(t, d, got)
+				assert.True(t, rows.tell(d, string(rec.body)), "docs/errors.md has a row for it")
 				_, ok = unmask(rec.method, rec.path, rec.status, append([]byte("a longer text: "), rec.body...))
 				assert.False(t, ok && strings.HasPrefix(d.body, "^"), "the pattern is anchored")
 				return
@@ -43,8 +47,37 @@ func TestDisguises(t *testing.T) {
 			got, ok := unmask(d.method, strings.ReplaceAll(d.route, "*", "x"), d.status, []byte(text))
 			require.True(t, ok)
 			assert.Equal(t, d, got)
+			assert.True(t, rows.tell(d, text), "docs/errors.md has a row for it")
 		})
 	}
+}
+
+// disguiseRows are the rows of the table in docs/errors.md: the status, the text or its beginning, the sentinel's name.
+type disguiseRows [][3]string
+
+func documentedDisguises(t *testing.T) disguiseRows {
+	t.Helper()
+	page, err := os.ReadFile("docs/errors.md")
+	require.NoError(t, err)
+	var rows disguiseRows
+	row := regexp.MustCompile("(?m)^\\| [^|]+ \\| ([0-9]{3}) (?:`([^`|]+)`|[^`|]+) \\| `(Err[A-Za-z]+)` \\|$")
+	for _, m := range row.FindAllStringSubmatch(string(page), -1) {
+		text, _, _ := strings.Cut(m[2], "…")
+		rows = append(rows, [3]string{m[1], text, m[3]})
+	}
+	require.Greater(t, len(rows), 10)
+	return rows
+}
+
+// tell reports whether a row says what d makes of body.
+func (rows disguiseRows) tell(d disguise, body string) bool {
+	names := map[error]string{ErrNotFound: "ErrNotFound", ErrNoMatch: "ErrNoMatch", ErrBadRequest: "ErrBadRequest", ErrConflict: "ErrConflict"}
+	for _, row := range rows {
+		if row[0] == strconv.Itoa(d.status) && row[2] == names[d.kind] && strings.Contains(body, row[1]) {
+			return true
+		}
+	}
+	return false
 }
 
 // TestDisguisesAreFew lists every recorded answer that means something else than its status says: no other may match.
