@@ -18,11 +18,13 @@ import (
 )
 
 const (
-	firstRows  = 100     // what a walk asks for first
-	wholeRows  = 200_000 // what it asks for at most in one response: a longer one does not fit a JavaScript string
-	pageRows   = 50_000  // what it asks for at once where the whole is longer than that
-	everything = -1      // as a limit: send neither limit nor offset
-	maxPasses  = 100     // times that a list with capped pages is walked
+	firstRows  = 100      // what a walk asks for first
+	wholeRows  = 200_000  // what it asks for at most in one response: a longer one does not fit a JavaScript string
+	pageRows   = 50_000   // what it asks for at once where the whole is longer than that
+	everything = -1       // as a limit: send neither limit nor offset
+	wholeBytes = 4 << 20  // a page up to this size is read before it is decoded, which frees its connection
+	readBytes  = 64 << 10 // of a longer page at once: the decoder alone would read 4 KiB
+	maxPasses  = 100      // times that a list with capped pages is walked
 )
 
 // Page is one page of a list.
