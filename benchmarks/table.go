@@ -25,13 +25,13 @@ func table(out io.Writer, rows []result) {
 
 // brief prints what a reader who chooses a client would ask first.
 func brief(out io.Writer, rows []result) {
-	fmt.Fprintf(out, "| client | GET of %d bytes: time | allocations | of %d bytes: time | allocations | 10,000 items: requests | rows lost | heap MiB |\n", alertBytes, smallBytes)
-	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- |")
+	fmt.Fprintf(out, "| client | GET of %d bytes: time | allocations | of %d bytes: time | allocations | 10,000 items: requests | rows lost | heap MiB | program MB |\n", alertBytes, smallBytes)
+	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
 	base := rows[0]
 	for _, r := range rows {
-		fmt.Fprintf(out, "| %s | %.2f× | %.0f | %.2f× | %.0f | %d | %s | %.0f |\n",
+		fmt.Fprintf(out, "| %s | %.2f× | %.0f | %.2f× | %.0f | %d | %s | %.0f | %s |\n",
 			r.peer.name, r.alert.ns/base.alert.ns, r.alert.allocs, r.small.ns/base.small.ns, r.small.allocs,
-			r.list.requests, r.lost(), r.list.heap)
+			r.list.requests, r.lost(), r.list.heap, r.binary)
 	}
 }
 
