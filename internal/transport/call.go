@@ -22,6 +22,7 @@ type call struct {
 	request  *Request
 	sent     retryablehttp.Request
 	outgoing http.Request // the first attempt's
+	host     string       // of each attempt, also if a transport of the caller's changes the URL
 	watchdog watchdog
 	stream   io.Closer // of the attempt under way
 	body     body
@@ -100,14 +101,13 @@ func (c *call) cause(err error) error {
 		}
 		err = withURL.Err
 	}
-	var late interface{ Timeout() bool }
-	if errors.As(err, &late) && late.Timeout() && !errors.Is(err, context.DeadlineExceeded) {
+	if err.Error() == "net/http: TLS handshake timeout" {
 		return lateError{err}
 	}
 	return err
 }
 
-// lateError is a timeout of net/http, such as that of a TLS handshake. It matches what those of package net match.
+// lateError is the one timeout of net/http that does not match what those of package net match.
 type lateError struct{ error }
 
 func (e lateError) Unwrap() error { return e.error }

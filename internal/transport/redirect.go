@@ -22,6 +22,11 @@ func (p *Pipeline) redirect(callers func(*http.Request, []*http.Request) error) 
 			}
 		}
 		c := callOf(req.Context())
+		if !sameServer(req.URL, via[0].URL) { // the caller's function changed it
+			for name := range c.request.Header {
+				req.Header.Del(name)
+			}
+		}
 		c.calm() // the server does not answer for this wait
 		if err := p.gate.pass(c.caller); err != nil {
 			return err

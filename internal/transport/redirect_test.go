@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/cookiejar"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,6 +137,71 @@ func TestCallersCheckRedirectRunsAfterOurs(t *testing.T) {
 	}
 }
 
+func TestCallersCheckRedirectDecidesOnHeaders(t *testing.T) {
+	for name, timeout := range map[string]time.Duration{"without a timeout": 0, "with a timeout": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			srv := &redirecting{from: "https://metlo.example.com/a", to: "/b", status: 302}
+			client := &http.Client{Transport: srv, Timeout: timeout, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+				assert.Equal(t, []string{"metlo.key"}, via[0].Header["Authorization"])
+				assert.Equal(t, []string{"metlo.key"}, req.Header["Authorization"])
+				via[0].Header.Set("X-Written", "is the caller's own")
+				req.Header.Del("Authorization")
+				req.Header.Set("Accept", "text/html")
+				return nil
+			}}
+			p := pipeline(client)
+			for range 2 {
+				srv.asked = nil
+				r := get("https://metlo.example.com/a")
+				r.Header.Set("Accept", "application/json")
+				_, err := p.Do(t.Context(), r, discard)
+				require.NoError(t, err)
+				require.Len(t, srv.asked, 2)
+				assert.Equal(t, []string{"application/json"}, srv.asked[0].Header["Accept"])
+				assert.Equal(t, []string{"text/html"}, srv.asked[1].Header["Accept"])
+				assert.NotContains(t, srv.asked[1].Header, "Authorization")
+				assert.NotContains(t, srv.asked[1].Header, "X-Written")
+				assert.NotContains(t, r.Header, "X-Written")
+			}
+		})
+	}
+}
+
+func TestCookieOfARedirectReplacesTheRequests(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == "/a" {
+			return answer(r, 302, "", "Location", "/b", "Set-Cookie", "proxy=new"), nil
+		}
+		assert.Equal(t, []string{"proxy=new"}, r.Header["Cookie"])
+		return answer(r, 200, ""), nil
+	})
+	r := get("https://metlo/a")
+	r.Header.Set("Cookie", "proxy=old")
+	_, err = pipeline(&http.Client{Transport: rt, Jar: jar}).Do(t.Context(), r, discard)
+	require.NoError(t, err)
+}
+
+func TestRedirectWithoutTheBodyIsWithoutItsType(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	for name, client := range map[string]http.Client{"bare": {}, "with a jar": {Jar: jar}} {
+		t.Run(name, func(t *testing.T) {
+			srv := &redirecting{from: "https://metlo.example.com/a", to: "/b", status: 302}
+			client.Transport = srv
+			r := get("https://metlo.example.com/a")
+			r.Body, r.ContentType = []byte("{}"), "application/json"
+			_, err := pipeline(&client).Do(t.Context(), r, discard)
+			require.NoError(t, err)
+			require.Len(t, srv.asked, 2)
+			assert.Equal(t, []string{"application/json"}, srv.asked[0].Header["Content-Type"])
+			assert.NotContains(t, srv.asked[1].Header, "Content-Type")
+			assert.Equal(t, []string{"https://metlo.example.com/a"}, srv.asked[1].Header["Referer"])
+		})
+	}
+}
+
 func TestKeyStaysWhenCallersCheckRedirectSendsTheRequestElsewhere(t *testing.T) {
 	srv := &redirecting{from: "https://metlo.example.com/a", to: "/b", status: 302}
 	client := &http.Client{Transport: srv, CheckRedirect: func(req *http.Request, _ []*http.Request) error {
@@ -169,6 +235,7 @@ func TestRedirectPassesTheGate(t *testing.T) {
 				tokens, sent := 0, 0
 				rt := roundTripper(func(r *http.Request) (*http.Response, error) {
 					if sent++; sent > 1 {
+						assert.NoError(t, r.Context().Err())
 						return answer(r, 200, ""), nil
 					}
 					if tt.cool > 0 {

@@ -36,6 +36,7 @@ type Pipeline struct {
 	idleTimeout   time.Duration
 	logger        *slog.Logger
 	template      *http.Request
+	unseen        bool // nothing but sender looks at the headers of requests: the caller has neither CheckRedirect nor Jar
 }
 
 // Request is one request as a service describes it. It is sent once.
@@ -66,6 +67,7 @@ func New(cfg Config) *Pipeline {
 		headerTimeout: cfg.HeaderTimeout,
 		idleTimeout:   cfg.IdleTimeout,
 		logger:        cfg.Logger,
+		unseen:        cfg.HTTP.CheckRedirect == nil && cfg.HTTP.Jar == nil,
 		template:      &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}},
 	}
 	p.gate.limiter = cfg.Limiter
@@ -94,42 +96,40 @@ func New(cfg Config) *Pipeline {
 // sender hides CloseIdleConnections, which retryablehttp would call after every failure on a transport that others share.
 type sender struct{ base http.RoundTripper }
 
-// RoundTrip adds the headers of the call, which http.Client would copy for a redirect that hardly ever comes, and takes
-// away a Location that is none, for which http.Client would throw the response away.
+// RoundTrip adds what http.Client need not see: it would copy headers for a redirect that hardly ever comes, and the URL
+// for a Host. It takes away a Location that is none, for which http.Client would throw the response away.
 func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
-	sent := callOf(r.Context()).request
-	if r.URL == sent.URL || sameServer(r.URL, sent.URL) {
-		r.Header = sent.header(r.Header)
+	c := callOf(r.Context())
+	first := r.Response == nil
+	if first {
+		r.Host = c.host
 	}
-	r.Host = r.URL.Host
-	resp, err := s.base.RoundTrip(r)
-	if err == nil && resp != nil {
-		if location := resp.Header.Get("Location"); location != "" {
-			if _, bad := r.URL.Parse(location); bad != nil {
-				resp.Header.Del("Location")
+	if c.pipeline.unseen && (first || sameServer(r.URL, c.request.URL)) {
+		referer := r.Header
+		r.Header = c.request.header(r.Body != nil)
+		for name, values := range referer {
+			if r.Header[name] == nil {
+				r.Header[name] = values
 			}
+		}
+	}
+	resp, err := s.base.RoundTrip(r)
+	if err == nil && resp != nil && resp.StatusCode/100 == 3 {
+		if _, bad := r.URL.Parse(resp.Header.Get("Location")); bad != nil {
+			resp.Header.Del("Location")
 		}
 	}
 	return resp, err
 }
 
-// header is a map of the attempt's own, since transports of callers may write to it: the request's header, and what
-// http.Client adds of its own, such as cookies.
-func (r *Request) header(added http.Header) http.Header {
-	h := make(http.Header, len(r.Header)+len(added)+1)
+// header is a map of the attempt's own, since transports of callers may write to it.
+func (r *Request) header(hasBody bool) http.Header {
+	h := make(http.Header, len(r.Header)+1)
 	for name, values := range r.Header {
 		h[name] = values[:len(values):len(values)]
 	}
-	if r.ContentType != "" {
+	if hasBody && r.ContentType != "" {
 		h["Content-Type"] = []string{r.ContentType}
-	}
-	for name, values := range added {
-		switch own := h[name]; {
-		case len(own) == 0:
-			h[name] = values
-		case name == "Cookie": // a second such header is not allowed
-			h[name] = []string{own[0] + "; " + values[0]}
-		}
 	}
 	return h
 }
@@ -150,6 +150,7 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, handle func(*http.Respons
 	if err := p.gate.pass(ctx); err != nil {
 		return nil, c.cause(err)
 	}
+	c.host = r.URL.Host
 	c.outgoing = *p.template.WithContext(c)
 	req := &c.outgoing
 	req.Method, req.URL = r.Method, r.URL
@@ -169,9 +170,9 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, handle func(*http.Respons
 
 // fill gives req the header and the body of one attempt.
 func (c *call) fill(req *http.Request) error {
-	req.Header = c.pipeline.template.Header
-	if c.pipeline.http.Jar != nil {
-		req.Header = http.Header{} // net/http writes the jar's cookies to it
+	req.Header = c.pipeline.template.Header // which is empty
+	if !c.pipeline.unseen {
+		req.Header = c.request.header(c.request.Body != nil || c.request.Stream != nil)
 	}
 	switch {
 	case c.request.Stream != nil:

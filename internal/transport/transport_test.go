@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -94,6 +95,7 @@ func TestCookiesJoinThoseOfTheRequest(t *testing.T) {
 
 func TestTransportsMayWriteToHeaders(t *testing.T) {
 	r := get("https://metlo/")
+	r.Header["Authorization"] = append(make([]string, 0, 2), "metlo.key") // with room for another
 	rt := roundTripper(func(sent *http.Request) (*http.Response, error) {
 		assert.Equal(t, "metlo", sent.Host)
 		sent.Header.Add("Authorization", "another")
@@ -103,6 +105,44 @@ func TestTransportsMayWriteToHeaders(t *testing.T) {
 	_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), r, discard)
 	require.NoError(t, err)
 	assert.Equal(t, http.Header{"Authorization": {"metlo.key"}}, r.Header)
+	assert.Empty(t, r.Header["Authorization"][:2][1])
+}
+
+func TestHostStaysWhenATransportChangesTheURL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var hosts []string
+		rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+			hosts = append(hosts, r.Host)
+			r.URL.Host = "gateway:8080"
+			return answer(r, 503, ""), nil
+		})
+		_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), get("https://metlo/"), discard)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"metlo", "metlo", "metlo", "metlo"}, hosts)
+	})
+}
+
+func TestReadOfAPastUploadIsNoNewWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+			if sent++; sent > 1 {
+				return answer(r, 200, ""), nil
+			}
+			go func() { // as net/http does when the server answers early
+				<-time.After(time.Millisecond)
+				_, _ = r.Body.Read(make([]byte, 1))
+			}()
+			return answer(r, 429, "", "Retry-After", "60"), nil
+		})
+		r := request("POST", "https://metlo/", RepeatUnprocessed)
+		r.Stream = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("a body")), nil }
+		start := time.Now()
+		_, err := pipeline(&http.Client{Transport: rt}, func(c *Config) { c.HeaderTimeout = 10 * time.Second }).Do(t.Context(), r, discard)
+		require.NoError(t, err)
+		assert.Equal(t, 2, sent)
+		assert.Equal(t, time.Minute, time.Since(start))
+	})
 }
 
 // upload is a body that notes its end.

@@ -21,7 +21,7 @@ type sentBody struct {
 func (b sentBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if n > 0 && !b.call.answered.Load() {
-		b.call.watch(time.Now(), b.call.pipeline.headerTimeout)
+		b.call.watchdog.extend(time.Now(), b.call.pipeline.headerTimeout)
 	}
 	return n, err
 }

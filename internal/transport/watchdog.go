@@ -17,7 +17,7 @@ type watchdog struct {
 	due   time.Time // when the wait under way is too long, zero without one
 }
 
-// watch begins a wait that may last for d, or goes on with it from now on.
+// watch begins a wait that may last for d.
 func (c *call) watch(now time.Time, d time.Duration) {
 	w := &c.watchdog
 	w.mu.Lock()
@@ -30,6 +30,15 @@ func (c *call) watch(now time.Time, d time.Duration) {
 	case w.looks.IsZero() || w.due.Before(w.looks):
 		w.timer.Reset(d)
 		w.looks = w.due
+	}
+}
+
+// extend has the wait under way, if there is one, last for d from now on.
+func (w *watchdog) extend(now time.Time, d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.due.IsZero() {
+		w.due = now.Add(d)
 	}
 }
 

@@ -40,6 +40,7 @@ func TestWaitsEndOnTimeWhateverWentBefore(t *testing.T) {
 			}{
 				"no headers":                              {want: header},
 				"headers at once, but no body":            {answers: time.Nanosecond, want: time.Nanosecond + idle},
+				"headers in time, but no body":            {answers: header / 2, want: header/2 + idle},
 				"headers in the last moment, but no body": {answers: header - time.Nanosecond, want: header - time.Nanosecond + idle},
 				"a reader that rests, and then no body":   {answers: time.Nanosecond, rests: time.Hour, want: time.Nanosecond + time.Hour + idle},
 				"a reader that rests less than a timeout": {answers: time.Nanosecond, rests: idle / 2, want: time.Nanosecond + idle/2 + idle},
