@@ -285,11 +285,32 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 	}
 }
 
-func TestAnArrayOfMoreRowsThanThereCanBe(t *testing.T) {
-	client := inProcess(t, jsonAnswer(http.StatusOK, "["+strings.Repeat("{},", 200_000)+"{}]"))
-	_, err := client.Webhooks.List(t.Context())
-	require.ErrorIs(t, err, metlo.ErrInvalidResponse)
-	assert.EqualError(t, err, "metlo: GET /api/v1/webhooks: invalid response: the list does not end: it holds more rows than there can be (HTTP 200)")
+func TestMoreRowsThanThereCanBe(t *testing.T) {
+	rows := "[" + strings.Repeat("{    },", 200_000) + "{}]"
+	tests := map[string]struct {
+		body string
+		call func(*metlo.Client) error
+	}{
+		"an array": {rows, func(c *metlo.Client) error {
+			_, err := c.Webhooks.List(t.Context())
+			return err
+		}},
+		"an array in an object": {`{"endpoints":` + rows + `}`, func(c *metlo.Client) error {
+			_, err := c.Settings.AgentConfig(t.Context())
+			return err
+		}},
+		"a value of the caller's": {rows, func(c *metlo.Client) error {
+			var v any
+			return c.Call(t.Context(), http.MethodGet, "/endpoints", nil, nil, &v)
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := tt.call(inProcess(t, jsonAnswer(http.StatusOK, tt.body)))
+			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
+			assert.Contains(t, err.Error(), "it holds more rows than there can be")
+		})
+	}
 }
 
 func TestAConnectionErrorHasNoStatus(t *testing.T) {

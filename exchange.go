@@ -176,12 +176,11 @@ func fetch[T any](ctx context.Context, c *Client, r *request) (*T, error) {
 func fetchAll[T any](ctx context.Context, c *Client, r *request, checks ...func([]T) error) ([]T, error) {
 	var items []T
 	err := c.do(ctx, r, func(body []byte) error {
-		rows := wire.Rows[T]{Values: []T{}, Most: wholeRows}
-		err := wire.Object(body, &rows)
+		items = []T{}
+		err := wire.Object(body, &items)
 		if errors.Is(err, wire.ErrEmpty) && len(bytes.TrimSpace(body)) > 0 {
 			err = nil
 		}
-		items = rows.Values
 		for i := 0; err == nil && i < len(items); i++ {
 			err = inspect(&items[i])
 		}

@@ -29,6 +29,7 @@ const (
 	envTotal  = "REDISLIMIT_TEST_PROCESSES"
 
 	perSecond = 20 // of all processes together
+	tolerated = 5  // requests over the rate, however late the machine is
 )
 
 // TestMain is also the main function of the processes that TestFourProcesses starts.
@@ -107,7 +108,7 @@ func lateness() func() time.Duration {
 				now := time.Now()
 				most, last = max(most, now.Sub(last)-every), now
 			case <-stop:
-				worst <- most
+				worst <- max(most, time.Since(last)-every)
 				return
 			}
 		}
@@ -213,7 +214,8 @@ func TestFourProcessesShareOneRateWhileRedisRestarts(t *testing.T) {
 	require.Len(t, started.times, processes*calls)
 	// A request that a busy machine holds up falls into a later second, of which it is one more.
 	worst := max(late(), lateStart)
-	most, released, allowed := mostIn(times, time.Second), mostIn(started.sorted(), time.Second), 21+int(perSecond*worst.Seconds())
+	allowed := 21 + min(int(perSecond*worst.Seconds()), tolerated)
+	most, released := mostIn(times, time.Second), mostIn(started.sorted(), time.Second)
 	t.Logf("%d requests in %v; in any second the limiters let at most %d start, and the server counted at most %d; this machine was up to %v late, for which %d are allowed",
 		len(times), times[len(times)-1].Sub(times[0]).Round(time.Millisecond), released, most, worst.Round(time.Millisecond), allowed)
 	require.LessOrEqual(t, released, allowed, "the limiters let too many start:\n%s", &text)

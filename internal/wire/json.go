@@ -35,35 +35,6 @@ func Object(data []byte, v any) error { return object(data, v, lenient) }
 // AnyObject is Object for a value of the caller's, whose fields match names in any case, as with encoding/json.
 func AnyObject(data []byte, v any) error { return object(data, v, foreign) }
 
-// Rows receives an array of at most Most values: an empty one takes some hundred times as much memory as space in the
-// text.
-type Rows[T any] struct {
-	Values []T
-	Most   int
-}
-
-// UnmarshalJSONFrom reads the array, or fails with [ErrRows].
-func (r *Rows[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	r.Values = []T{}
-	if dec.PeekKind() != '[' {
-		return json.UnmarshalDecode(dec, &r.Values)
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for dec.PeekKind() != ']' {
-		if len(r.Values) == r.Most {
-			return ErrRows
-		}
-		r.Values = append(r.Values, *new(T))
-		if err := json.UnmarshalDecode(dec, &r.Values[len(r.Values)-1]); err != nil {
-			return err
-		}
-	}
-	_, err := dec.ReadToken()
-	return err
-}
-
 func object(data []byte, v any, options json.Options) error {
 	data = bytes.TrimSpace(data)
 	if inner, ok, err := envelope(data); err != nil {
@@ -74,11 +45,32 @@ func object(data []byte, v any, options json.Options) error {
 	if len(data) == 0 || string(data) == "null" {
 		return ErrEmpty
 	}
-	err := json.Unmarshal(data, v, options)
-	if errors.Is(err, ErrRows) {
-		return ErrRows // without the name of a Go type
+	if len(data) > weighed && rows(data) > maxRows {
+		return ErrRows
 	}
-	return err
+	return json.Unmarshal(data, v, options)
+}
+
+const (
+	maxRows = 200_000 // of an object: an empty one takes some hundred times as much memory as space in the text
+	weighed = 1 << 20 // bytes, from which on a value is worth being read twice
+)
+
+// rows counts the objects and arrays in the arrays of a value, up to one more than there may be.
+func rows(data []byte) int {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), fast)
+	for n := 0; n <= maxRows; {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return n // the end, or a fault that the decoder of the value reports better
+		}
+		if kind := token.Kind(); kind == '{' || kind == '[' {
+			if parent, _ := dec.StackIndex(dec.StackDepth() - 1); parent == '[' {
+				n++
+			}
+		}
+	}
+	return maxRows + 1
 }
 
 // Marshal encodes a request body.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -185,37 +186,26 @@ func FuzzObject(f *testing.F) {
 	})
 }
 
-func TestRows(t *testing.T) {
+func TestObjectsHoldSoManyRowsAtMost(t *testing.T) {
+	row := `{"endpoints":[]},`
 	tests := map[string]struct {
 		text string
-		want []int
 		err  error
 	}{
-		"some":             {`[1,"2",3]`, []int{1, 2, 3}, nil},
-		"none":             {`[]`, []int{}, nil},
-		"in an envelope":   {`{"ok":true,"data":[1]}`, []int{1}, nil},
-		"one too many":     {`[1,2,3,4]`, nil, ErrRows},
-		"null":             {`null`, nil, ErrEmpty},
-		"nothing":          {``, nil, ErrEmpty},
-		"a refusal":        {`{"ok":false,"message":"no"}`, nil, &RefusedError{Message: "no"}},
-		"half of an array": {`[1,2`, nil, io.ErrUnexpectedEOF},
+		"an array":                   {"[" + strings.Repeat("{},", maxRows-1) + "{}]", nil},
+		"one row more":               {"[" + strings.Repeat("{},", maxRows) + "{}]", ErrRows},
+		"in an object":               {`{"a":{"b":[` + strings.Repeat("[],", maxRows) + "[]]}}", ErrRows},
+		"in an envelope":             {`{"ok":true,"data":[` + strings.Repeat("{    },", maxRows) + "{}]}", ErrRows},
+		"in many arrays":             {"[" + strings.Repeat(`[{},{}],`, maxRows/2) + "[]]", ErrRows},
+		"members are no rows":        {"[" + strings.Repeat(row, maxRows-1) + "{}]", nil},
+		"texts and numbers are none": {`["` + strings.Repeat("x", 10) + `"` + strings.Repeat(",1", 2*maxRows) + "]", nil},
+		"half of an array":           {"[" + strings.Repeat("{},", 10), io.ErrUnexpectedEOF},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			rows := Rows[int]{Most: 3}
-			err := Object([]byte(tt.text), &rows)
-			if tt.err != nil {
-				require.ErrorContains(t, err, tt.err.Error())
-				return
-			}
-			require.NoError(t, err)
-			assert.Equal(t, tt.want, rows.Values)
+			var v json.RawMessage
+			long := tt.text[:1] + strings.Repeat(" ", weighed) + tt.text[1:]
+			require.ErrorIs(t, Object([]byte(long), &v), tt.err)
 		})
 	}
-	for _, text := range []string{`{}`, `"text"`, `[1,{}]`, `[1,]`, `[1] 2`, `[1 2]`, `{"ok":true,"data":{}}`} {
-		rows := Rows[int]{Most: 3}
-		require.Error(t, Object([]byte(text), &rows), text)
-	}
-	rows := Rows[int]{Most: 3}
-	require.True(t, IsMismatch(Object([]byte(`{}`), &rows)))
 }
