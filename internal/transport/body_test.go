@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -87,6 +90,7 @@ func TestReadError(t *testing.T) {
 
 func TestEndOfABody(t *testing.T) {
 	errWrapped := fmt.Errorf("the connection ended: %w", io.EOF)
+	errDead := &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ETIMEDOUT)}
 	tests := map[string]struct {
 		src io.Reader
 		cut error
@@ -94,6 +98,7 @@ func TestEndOfABody(t *testing.T) {
 		"an end":          {strings.NewReader("text"), nil},
 		"a cut":           {io.MultiReader(strings.NewReader("text"), iotest.ErrReader(io.ErrUnexpectedEOF)), io.ErrUnexpectedEOF},
 		"a wrapped end":   {io.MultiReader(strings.NewReader("text"), iotest.ErrReader(errWrapped)), errWrapped},
+		"a dead peer":     {io.MultiReader(strings.NewReader("text"), iotest.ErrReader(errDead)), errDead},
 		"any other error": {io.MultiReader(strings.NewReader("text"), iotest.ErrReader(errLimiter)), errLimiter},
 	}
 	for name, tt := range tests {
@@ -113,6 +118,7 @@ func TestEndOfABody(t *testing.T) {
 				return
 			}
 			assert.Equal(t, tt.cut, requireAs[*CutError](t, err).Err)
+			assert.NotErrorIs(t, err, context.DeadlineExceeded)
 		})
 	}
 }
