@@ -45,24 +45,25 @@ func object(data []byte, v any, options json.Options) error {
 	if len(data) == 0 || string(data) == "null" {
 		return ErrEmpty
 	}
-	if len(data) > weighed && rows(data) > maxRows {
+	if len(data) > weighed && tooManyRows(data) {
 		return ErrRows
 	}
 	return json.Unmarshal(data, v, options)
 }
 
 const (
-	maxRows = 200_000 // of an object: an empty one takes some hundred times as much memory as space in the text
-	weighed = 1 << 20 // bytes, from which on a value is worth being read twice
+	weighed  = 1 << 20 // bytes, from which on a value is worth being read twice
+	maxRows  = 200_000 // of less than rowBytes on average: an empty one takes some hundred times as much memory
+	rowBytes = 100
 )
 
-// rows counts the objects and arrays in the arrays of a value, up to one more than there may be.
-func rows(data []byte) int {
+// tooManyRows counts the objects and arrays that stand in arrays.
+func tooManyRows(data []byte) bool {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data), fast)
-	for n := 0; n <= maxRows; {
+	for n := 0; n <= max(maxRows, len(data)/rowBytes); {
 		token, err := dec.ReadToken()
 		if err != nil {
-			return n // the end, or a fault that the decoder of the value reports better
+			return false // the end, or a fault that the decoder of the value reports better
 		}
 		if kind := token.Kind(); kind == '{' || kind == '[' {
 			if parent, _ := dec.StackIndex(dec.StackDepth() - 1); parent == '[' {
@@ -70,7 +71,7 @@ func rows(data []byte) int {
 			}
 		}
 	}
-	return maxRows + 1
+	return true
 }
 
 // Marshal encodes a request body.
