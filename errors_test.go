@@ -286,20 +286,28 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 }
 
 func TestMoreRowsThanThereCanBe(t *testing.T) {
-	rows := "[" + strings.Repeat("{    },", 200_000) + "{}]"
+	const n = 300_000
 	tests := map[string]struct {
-		body string
-		call func(*metlo.Client) error
+		body, says string
+		call       func(*metlo.Client) error
 	}{
-		"an array": {rows, func(c *metlo.Client) error {
+		"an array": {"[" + strings.Repeat("{},", n) + "{}]", "it holds more rows than there can be", func(c *metlo.Client) error {
 			_, err := c.Webhooks.List(t.Context())
 			return err
 		}},
-		"an array in an object": {`{"endpoints":` + rows + `}`, func(c *metlo.Client) error {
+		"an array of texts": {"[" + strings.Repeat(`"",`, n) + `""]`, "it holds more rows than there can be", func(c *metlo.Client) error {
+			_, err := c.Hosts.Names(t.Context())
+			return err
+		}},
+		"an array of null": {"[" + strings.Repeat("null,", n) + "null]", "empty values", func(c *metlo.Client) error {
+			_, err := c.Specs.List(t.Context())
+			return err
+		}},
+		"an array in an object": {`{"endpoints":[` + strings.Repeat("{  },", n) + "{}]}", "empty values", func(c *metlo.Client) error {
 			_, err := c.Settings.AgentConfig(t.Context())
 			return err
 		}},
-		"a value of the caller's": {rows, func(c *metlo.Client) error {
+		"a value of the caller's": {"[" + strings.Repeat("{  },", n) + "{}]", "empty values", func(c *metlo.Client) error {
 			var v any
 			return c.Call(t.Context(), http.MethodGet, "/endpoints", nil, nil, &v)
 		}},
@@ -308,9 +316,18 @@ func TestMoreRowsThanThereCanBe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := tt.call(inProcess(t, jsonAnswer(http.StatusOK, tt.body)))
 			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
-			assert.Contains(t, err.Error(), "it holds more rows than there can be")
+			assert.Contains(t, err.Error(), tt.says)
 		})
 	}
+}
+
+func TestManySmallValuesAreNoFault(t *testing.T) {
+	point := strings.Repeat("[13.4,52.5],", 10_000)
+	trace := `{"responseBody":[` + point + `[0,0]],"requestHeaders":[{"name":"a","value":"b"}]}`
+	var traces []map[string]any
+	client := inProcess(t, jsonAnswer(http.StatusOK, "["+strings.Repeat(trace+",", 50)+trace+"]"))
+	require.NoError(t, client.Call(t.Context(), http.MethodGet, "/x", nil, nil, &traces))
+	assert.Len(t, traces, 51)
 }
 
 func TestAConnectionErrorHasNoStatus(t *testing.T) {

@@ -3,6 +3,7 @@ package metlo
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -176,11 +177,12 @@ func fetch[T any](ctx context.Context, c *Client, r *request) (*T, error) {
 func fetchAll[T any](ctx context.Context, c *Client, r *request, checks ...func([]T) error) ([]T, error) {
 	var items []T
 	err := c.do(ctx, r, func(body []byte) error {
-		items = []T{}
-		err := wire.Object(body, &items)
+		rows := wire.Rows[T]{Values: []T{}, Most: wholeRows}
+		err := wire.Object(body, &rows)
 		if errors.Is(err, wire.ErrEmpty) && len(bytes.TrimSpace(body)) > 0 {
 			err = nil
 		}
+		items = rows.Values
 		for i := 0; err == nil && i < len(items); i++ {
 			err = inspect(&items[i])
 		}
@@ -213,7 +215,7 @@ func exec(ctx context.Context, c *Client, r *request) error {
 			return nil
 		}
 		var refused *wire.RefusedError
-		if err := wire.Object(body, new(any)); errors.As(err, &refused) {
+		if err := wire.Object(body, new(json.RawMessage)); errors.As(err, &refused) {
 			return err
 		}
 		return fmt.Errorf("want OK, have %q", wire.Message(c.redact.head(body)))

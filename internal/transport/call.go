@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -101,13 +102,24 @@ func (c *call) cause(err error) error {
 		}
 		err = withURL.Err
 	}
-	if err.Error() == "net/http: TLS handshake timeout" {
+	if !c.answered.Load() && isLate(err) {
 		return lateError{err}
 	}
 	return err
 }
 
-// lateError is the one timeout of net/http that does not match what those of package net match.
+// isLate reports whether a transport waited too long, such as for a TLS handshake. A connection that the kernel gave up
+// is a broken one, and a limiter's wait not the server's.
+func isLate(err error) bool {
+	var (
+		timeout interface{ Timeout() bool }
+		limit   *LimitError
+		kernel  syscall.Errno
+	)
+	return errors.As(err, &timeout) && timeout.Timeout() && !errors.As(err, &limit) && !errors.As(err, &kernel)
+}
+
+// lateError has the timeouts of net/http match what those of package net match.
 type lateError struct{ error }
 
 func (e lateError) Unwrap() error { return e.error }

@@ -3,11 +3,13 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -210,4 +212,42 @@ func TestValuesOfTheCallersContext(t *testing.T) {
 	})
 	_, err := pipeline(&http.Client{Transport: rt}).Do(context.WithValue(t.Context(), key{}, "a trace"), get("https://metlo/"), discard)
 	require.NoError(t, err)
+}
+
+// netTimeout is a timeout of net/http, which matches nothing.
+type netTimeout struct{}
+
+func (netTimeout) Error() string { return "net/http: TLS handshake timeout" }
+func (netTimeout) Timeout() bool { return true }
+
+func TestTimeoutsOfTransportsMatchTheStandardOnes(t *testing.T) {
+	tests := map[string]struct {
+		err  error
+		late bool
+	}{
+		"a TLS handshake":                      {netTimeout{}, true},
+		"one with a proxy":                     {&net.OpError{Op: "proxyconnect", Net: "tcp", Err: netTimeout{}}, true},
+		"one that a caller's transport wraps":  {fmt.Errorf("gateway: %w", netTimeout{}), true},
+		"a connection that the kernel gave up": {&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ETIMEDOUT)}, false},
+		"a connection that was reset":          {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, false},
+		"any other error":                      {errLimiter, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			rt := roundTripper(func(*http.Request) (*http.Response, error) { return nil, tt.err })
+			_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), request("POST", "https://metlo/", RepeatNever), discard)
+			require.ErrorIs(t, err, tt.err)
+			assert.Equal(t, tt.late, errors.Is(err, context.DeadlineExceeded))
+			assert.Equal(t, tt.late, errors.Is(err, os.ErrDeadlineExceeded))
+			assert.Equal(t, tt.err.Error(), err.Error())
+		})
+	}
+}
+
+func TestATimeoutOfTheLimiterIsItsOwn(t *testing.T) {
+	limiter := limiterFunc(func(context.Context) error { return netTimeout{} })
+	rt := roundTripper(func(r *http.Request) (*http.Response, error) { return answer(r, 200, ""), nil })
+	_, err := pipeline(&http.Client{Transport: rt}, func(c *Config) { c.Limiter = limiter }).Do(t.Context(), get("https://metlo/"), discard)
+	requireAs[*LimitError](t, err)
+	assert.NotErrorIs(t, err, context.DeadlineExceeded)
 }

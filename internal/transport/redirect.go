@@ -3,6 +3,7 @@ package transport
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,8 +24,10 @@ func (p *Pipeline) redirect(callers func(*http.Request, []*http.Request) error) 
 		}
 		c := callOf(req.Context())
 		if !sameServer(req.URL, via[0].URL) { // the caller's function changed it
-			for name := range c.request.Header {
-				req.Header.Del(name)
+			for name, values := range c.request.Header {
+				if slices.Equal(req.Header[name], values) {
+					delete(req.Header, name)
+				}
 			}
 		}
 		c.calm() // the server does not answer for this wait

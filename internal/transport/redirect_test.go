@@ -206,13 +206,17 @@ func TestKeyStaysWhenCallersCheckRedirectSendsTheRequestElsewhere(t *testing.T) 
 	srv := &redirecting{from: "https://metlo.example.com/a", to: "/b", status: 302}
 	client := &http.Client{Transport: srv, CheckRedirect: func(req *http.Request, _ []*http.Request) error {
 		req.URL.Host = "evil.example.com"
+		req.Header.Set("X-Mirror", "the caller's own key for it")
 		return nil
 	}}
-	_, err := pipeline(client).Do(t.Context(), get("https://metlo.example.com/a"), discard)
+	r := get("https://metlo.example.com/a")
+	r.Header.Set("X-Mirror", "ours")
+	_, err := pipeline(client).Do(t.Context(), r, discard)
 	require.NoError(t, err)
 	require.Len(t, srv.asked, 2)
 	assert.Equal(t, "evil.example.com", srv.asked[1].URL.Host)
 	assert.NotContains(t, srv.asked[1].Header, "Authorization")
+	assert.Equal(t, "the caller's own key for it", srv.asked[1].Header.Get("X-Mirror"))
 }
 
 func TestRedirectPassesTheGate(t *testing.T) {

@@ -122,11 +122,51 @@ func TestHostStaysWhenATransportChangesTheURL(t *testing.T) {
 	})
 }
 
+// slowly gives a byte after each interval.
+type slowly struct {
+	io.Reader
+	every time.Duration
+}
+
+func (s slowly) Read(p []byte) (int, error) {
+	<-time.After(s.every)
+	return s.Reader.Read(p[:1])
+}
+
+func TestAnUploadMayTakeLongerThanTheWaitForHeaders(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	for name, client := range map[string]http.Client{"bare": {}, "with a jar": {Jar: jar}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+					text, err := io.ReadAll(r.Body)
+					assert.NoError(t, err)
+					assert.NoError(t, r.Context().Err())
+					assert.Equal(t, "a body", string(text))
+					assert.Equal(t, []string{"text/plain"}, r.Header["Content-Type"])
+					return answer(r, 200, ""), nil
+				})
+				r := request("POST", "https://metlo/", RepeatNever)
+				r.ContentType = "text/plain"
+				r.Stream = func() (io.ReadCloser, error) {
+					return io.NopCloser(slowly{strings.NewReader("a body"), 8 * time.Second}), nil
+				}
+				start := time.Now()
+				_, err := pipeline(&client, func(c *Config) { c.HeaderTimeout = 10 * time.Second }).Do(t.Context(), r, discard)
+				require.NoError(t, err)
+				assert.Equal(t, 7*8*time.Second, time.Since(start), "six bytes and the end")
+			})
+		})
+	}
+}
+
 func TestReadOfAPastUploadIsNoNewWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := 0
 		rt := roundTripper(func(r *http.Request) (*http.Response, error) {
 			if sent++; sent > 1 {
+				assert.NoError(t, r.Context().Err())
 				return answer(r, 200, ""), nil
 			}
 			go func() { // as net/http does when the server answers early

@@ -45,30 +45,73 @@ func object(data []byte, v any, options json.Options) error {
 	if len(data) == 0 || string(data) == "null" {
 		return ErrEmpty
 	}
-	if len(data) > weighed && tooManyRows(data) {
-		return ErrRows
+	if len(data) > weighed && tooEmpty(data) {
+		return errEmpties
 	}
-	return json.Unmarshal(data, v, options)
+	err := json.Unmarshal(data, v, options)
+	if errors.Is(err, ErrRows) {
+		return ErrRows // without the name of a Go type
+	}
+	return err
+}
+
+// Rows receives an array of at most Most values.
+type Rows[T any] struct {
+	Values []T
+	Most   int
+}
+
+// UnmarshalJSONFrom reads the array, or fails with [ErrRows].
+func (r *Rows[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	r.Values = []T{}
+	if dec.PeekKind() != '[' {
+		return json.UnmarshalDecode(dec, &r.Values)
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != ']' {
+		if len(r.Values) == r.Most {
+			return ErrRows
+		}
+		r.Values = append(r.Values, *new(T))
+		if err := json.UnmarshalDecode(dec, &r.Values[len(r.Values)-1]); err != nil {
+			return err
+		}
+	}
+	_, err := dec.ReadToken()
+	return err
 }
 
 const (
-	weighed  = 1 << 20 // bytes, from which on a value is worth being read twice
-	maxRows  = 200_000 // of less than rowBytes on average: an empty one takes some hundred times as much memory
-	rowBytes = 100
+	weighed = 1 << 20 // bytes, from which on a value is worth being read twice
+	empties = 200_000
 )
 
-// tooManyRows counts the objects and arrays that stand in arrays.
-func tooManyRows(data []byte) bool {
+var errEmpties = fmt.Errorf("its arrays hold over %d empty values", empties)
+
+// tooEmpty reports whether more than 200,000 values of arrays are null, {} or []. Decoded into structs they take some
+// hundred times as much memory as space in the text.
+func tooEmpty(data []byte) bool {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data), fast)
-	for n := 0; n <= max(maxRows, len(data)/rowBytes); {
+	for n := 0; n <= empties; {
 		token, err := dec.ReadToken()
 		if err != nil {
 			return false // the end, or a fault that the decoder of the value reports better
 		}
-		if kind := token.Kind(); kind == '{' || kind == '[' {
-			if parent, _ := dec.StackIndex(dec.StackDepth() - 1); parent == '[' {
-				n++
+		depth := dec.StackDepth()
+		switch token.Kind() {
+		case 'n':
+		case '{', '[':
+			if next := dec.PeekKind(); next != '}' && next != ']' {
+				continue
 			}
+			depth--
+		default:
+			continue
+		}
+		if parent, _ := dec.StackIndex(depth); parent == '[' {
+			n++
 		}
 	}
 	return true

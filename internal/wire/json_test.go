@@ -186,20 +186,56 @@ func FuzzObject(f *testing.F) {
 	})
 }
 
-func TestObjectsHoldSoManyRowsAtMost(t *testing.T) {
-	row := `{"endpoints":[]},`
+func TestRows(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want []int
+		err  error
+	}{
+		"some":             {`[1,"2",3]`, []int{1, 2, 3}, nil},
+		"none":             {`[]`, []int{}, nil},
+		"in an envelope":   {`{"ok":true,"data":[1]}`, []int{1}, nil},
+		"one too many":     {`[1,2,3,4]`, nil, ErrRows},
+		"also of null":     {`[null,null,null,null]`, nil, ErrRows},
+		"null":             {`null`, nil, ErrEmpty},
+		"nothing":          {``, nil, ErrEmpty},
+		"a refusal":        {`{"ok":false,"message":"no"}`, nil, &RefusedError{Message: "no"}},
+		"half of an array": {`[1,2`, nil, io.ErrUnexpectedEOF},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			rows := Rows[int]{Most: 3}
+			err := Object([]byte(tt.text), &rows)
+			if tt.err != nil {
+				require.ErrorContains(t, err, tt.err.Error())
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, rows.Values)
+		})
+	}
+	for _, text := range []string{`{}`, `"text"`, `[1,{}]`, `[1,]`, `[1] 2`, `[1 2]`, `{"ok":true,"data":{}}`} {
+		rows := Rows[int]{Most: 3}
+		require.Error(t, Object([]byte(text), &rows), text)
+	}
+	require.True(t, IsMismatch(Object([]byte(`{}`), &Rows[int]{Most: 3})))
+}
+
+func TestArraysOfObjectsHoldSoManyEmptyValuesAtMost(t *testing.T) {
 	tests := map[string]struct {
 		text string
 		err  error
 	}{
-		"an array":                   {"[" + strings.Repeat("{},", maxRows-1) + "{}]", nil},
-		"one row more":               {"[" + strings.Repeat("{},", maxRows) + "{}]", ErrRows},
-		"in an object":               {`{"a":{"b":[` + strings.Repeat("[],", maxRows) + "[]]}}", ErrRows},
-		"in an envelope":             {`{"ok":true,"data":[` + strings.Repeat("{    },", maxRows) + "{}]}", ErrRows},
-		"in many arrays":             {"[" + strings.Repeat(`[{},{}],`, maxRows/2) + "[]]", ErrRows},
-		"members are no rows":        {"[" + strings.Repeat(row, maxRows-1) + "{}]", nil},
-		"texts and numbers are none": {`["` + strings.Repeat("x", 10) + `"` + strings.Repeat(",1", 2*maxRows) + "]", nil},
-		"half of an array":           {"[" + strings.Repeat("{},", 10), io.ErrUnexpectedEOF},
+		"as many":            {`{"a":[` + strings.Repeat("{},", empties-1) + "{}]}", nil},
+		"one more":           {`{"a":[` + strings.Repeat("{},", empties) + "{}]}", errEmpties},
+		"of null":            {`{"a":[` + strings.Repeat("null,", empties) + "null]}", errEmpties},
+		"of arrays":          {`{"a":[` + strings.Repeat("[ ],", empties) + "[ ]]}", errEmpties},
+		"in many arrays":     {`{"a":[` + strings.Repeat("[{},null],", empties/2) + "{}]}", errEmpties},
+		"in an envelope":     {`{"ok":true,"data":{"a":[` + strings.Repeat("{    },", empties) + "{}]}}", errEmpties},
+		"of members":         {"[" + strings.Repeat(`{"a":{},"b":null,"c":[1]},`, empties) + "{}]", nil},
+		"numbers are none":   {`{"a":[[` + strings.Repeat("[13.4,52.5],", empties) + "[0,0]]]}", nil},
+		"small ones neither": {`{"a":[` + strings.Repeat(`{"n":"a"},`, empties) + "{}]}", nil},
+		"half of an array":   {`{"a":[` + strings.Repeat("{},", 10), io.ErrUnexpectedEOF},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
