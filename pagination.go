@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/metlo-go/metlo/internal/transport"
 	"github.com/metlo-go/metlo/internal/wire"
@@ -434,41 +432,3 @@ func cleanAll[T any](items []T) {
 		cleanItem(&items[i])
 	}
 }
-
-// idSet holds ids: a UUID in 16 bytes, any other as it is.
-type idSet struct {
-	uuids map[[16]byte]struct{}
-	names map[string]struct{}
-	room  int // for UUIDs
-}
-
-// grow makes room for n UUIDs: a map that grows step by step takes twice the time and memory.
-func (s *idSet) grow(n int) {
-	if n > s.room {
-		uuids := make(map[[16]byte]struct{}, n)
-		maps.Copy(uuids, s.uuids)
-		s.uuids, s.room = uuids, n
-	}
-}
-
-// add reports whether id is new.
-func (s *idSet) add(id string) bool {
-	if uuid, ok := parseUUID(id); ok {
-		if s.uuids == nil {
-			s.uuids = map[[16]byte]struct{}{}
-		}
-		n := len(s.uuids)
-		s.uuids[uuid] = struct{}{}
-		return len(s.uuids) > n
-	}
-	if _, ok := s.names[id]; ok {
-		return false
-	}
-	if s.names == nil {
-		s.names = map[string]struct{}{}
-	}
-	s.names[strings.Clone(id)] = struct{}{}
-	return true
-}
-
-func (s *idSet) len() int { return len(s.uuids) + len(s.names) }
