@@ -214,20 +214,20 @@ func TestValuesOfTheCallersContext(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// netTimeout is a timeout of net/http, which matches nothing.
-type netTimeout struct{}
+// netTimeoutError is a timeout of net/http, which matches nothing.
+type netTimeoutError struct{}
 
-func (netTimeout) Error() string { return "net/http: TLS handshake timeout" }
-func (netTimeout) Timeout() bool { return true }
+func (netTimeoutError) Error() string { return "net/http: TLS handshake timeout" }
+func (netTimeoutError) Timeout() bool { return true }
 
 func TestTimeoutsOfTransportsMatchTheStandardOnes(t *testing.T) {
 	tests := map[string]struct {
 		err  error
 		late bool
 	}{
-		"a TLS handshake":                      {netTimeout{}, true},
-		"one with a proxy":                     {&net.OpError{Op: "proxyconnect", Net: "tcp", Err: netTimeout{}}, true},
-		"one that a caller's transport wraps":  {fmt.Errorf("gateway: %w", netTimeout{}), true},
+		"a TLS handshake":                      {netTimeoutError{}, true},
+		"one with a proxy":                     {&net.OpError{Op: "proxyconnect", Net: "tcp", Err: netTimeoutError{}}, true},
+		"one that a caller's transport wraps":  {fmt.Errorf("gateway: %w", netTimeoutError{}), true},
 		"a connection that the kernel gave up": {&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ETIMEDOUT)}, false},
 		"a connection that was reset":          {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, false},
 		"any other error":                      {errLimiter, false},
@@ -245,7 +245,7 @@ func TestTimeoutsOfTransportsMatchTheStandardOnes(t *testing.T) {
 }
 
 func TestATimeoutOfTheLimiterIsItsOwn(t *testing.T) {
-	limiter := limiterFunc(func(context.Context) error { return netTimeout{} })
+	limiter := limiterFunc(func(context.Context) error { return netTimeoutError{} })
 	rt := roundTripper(func(r *http.Request) (*http.Response, error) { return answer(r, 200, ""), nil })
 	_, err := pipeline(&http.Client{Transport: rt}, func(c *Config) { c.Limiter = limiter }).Do(t.Context(), get("https://metlo/"), discard)
 	requireAs[*LimitError](t, err)
