@@ -131,7 +131,7 @@ func TestScriptsEndWithTheContext(t *testing.T) {
 func TestRunAppliesScriptLimits(t *testing.T) {
 	base, opts := service(t, echoService)
 	cfg := &Config{ID: "t", Test: []Step{get(base+"/json", Expr("(() => { for (;;) {} })()"), Expr("true"))}}
-	res, err := Run(t.Context(), cfg, append(opts, WithScriptLimits(50*time.Millisecond, 32<<20))...)
+	res, err := Run(t.Context(), cfg, append(opts, WithScriptLimits(2*time.Second, 32<<20))...)
 	require.NoError(t, err)
 	got := res.Results[0][0]
 	assert.Equal(t, []bool{false, true}, got.Assertions)
