@@ -26,8 +26,9 @@ type exchange struct {
 }
 
 // send passes a successful response to stream or accept, and turns everything else into an error.
-func (x *exchange) send(ctx context.Context) error {
-	c, r := x.client, x.request
+func (x *exchange) send(ctx context.Context, c *Client) error {
+	x.client = c
+	r := x.request
 	if ctx == nil {
 		r.fail("the context is nil: use context.Background()")
 	}
@@ -53,11 +54,8 @@ func (x *exchange) send(ctx context.Context) error {
 	}
 	if !isAnswer(err) {
 		status := 0
-		if len(attempts) > 0 {
+		if len(attempts) > 0 && !isUnsent(err) {
 			status = attempts[len(attempts)-1].StatusCode
-		}
-		if isUnsent(err) {
-			status = 0
 		}
 		err = c.callError(r, status, nil, err)
 	}
@@ -95,9 +93,8 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // do reads a successful response whole and passes it to accept, which must not keep it.
 func (c *Client) do(ctx context.Context, r *request, accept func(body []byte) error) error {
-	x := r.exchange
-	x.client, x.request, x.accept = c, r, accept
-	return x.send(ctx)
+	r.exchange.accept = accept
+	return r.exchange.send(ctx, c)
 }
 
 // whole reads a response and passes it to accept.

@@ -375,9 +375,7 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	defer recycle(pooled)
 	var rest *http.Response
 	status := 0
-	x := r.exchange
-	x.client, x.request = c, r
-	x.stream = func(resp *http.Response) error {
+	r.exchange.stream = func(resp *http.Response) error {
 		status = resp.StatusCode
 		limit := int64(wholeBytes)
 		if resp.ContentLength > limit {
@@ -392,7 +390,7 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 		_ = resp.Body.Close()
 		return err
 	}
-	if err := x.send(ctx); err != nil {
+	if err := r.exchange.send(ctx, c); err != nil {
 		return wire.Tail{Total: -1}, err
 	}
 	start := head(*pooled)

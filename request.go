@@ -48,7 +48,7 @@ type outgoing struct {
 // alloc makes room for a request, its exchange and its call at once.
 func (r request) alloc() *request {
 	o := &outgoing{request: r}
-	o.request.exchange = &o.exchange
+	o.request.exchange, o.exchange.request = &o.exchange, &o.request
 	return &o.request
 }
 

@@ -17,17 +17,13 @@ func (p *Pipeline) redirect(callers func(*http.Request, []*http.Request) error) 
 		if via[0].Method != http.MethodGet || len(via) > maxRedirects || !sameServer(req.URL, via[0].URL) {
 			return http.ErrUseLastResponse
 		}
+		c := callOf(req.Context())
 		if callers != nil {
 			if err := callers(req, via); err != nil {
 				return err
 			}
-		}
-		c := callOf(req.Context())
-		if !sameServer(req.URL, via[0].URL) { // the caller's function changed it
-			for name, values := range c.request.Header {
-				if slices.Equal(req.Header[name], values) {
-					delete(req.Header, name)
-				}
+			if !sameServer(req.URL, via[0].URL) {
+				c.withdraw(req.Header)
 			}
 		}
 		c.calm() // the server does not answer for this wait
@@ -36,6 +32,15 @@ func (p *Pipeline) redirect(callers func(*http.Request, []*http.Request) error) 
 		}
 		c.watch(time.Now(), p.headerTimeout)
 		return nil
+	}
+}
+
+// withdraw takes the headers of the call, the key among them, back from a request that goes to another server.
+func (c *call) withdraw(h http.Header) {
+	for name, values := range c.request.Header {
+		if slices.Equal(h[name], values) { // and is not the caller's own for that server
+			delete(h, name)
+		}
 	}
 }
 
