@@ -84,7 +84,7 @@ paths:
 
 // call sends a request to a handler as the wire would.
 func (st *store) call(handle handler, body *object, params map[string]string) error {
-	res := handle(&call{store: st, body: body, params: params, query: newObject(), fault: &Fault{}})
+	res := handle(&call{store: st, body: body, params: params, query: newObject()})
 	if res.status >= 400 {
 		return fmt.Errorf("Demo: %s", res.body)
 	}
@@ -92,7 +92,7 @@ func (st *store) call(handle handler, body *object, params map[string]string) er
 }
 
 func (st *store) demoConfigs() error {
-	c := &call{store: st, fault: &Fault{}, query: newObject(), file: &upload{"payments.yaml", "text/yaml", []byte(demoSpec)}}
+	c := &call{store: st, query: newObject(), file: &upload{"payments.yaml", "text/yaml", []byte(demoSpec)}}
 	if res := uploadSpec(c); res.status >= 400 {
 		return fmt.Errorf("Demo: %s", res.body)
 	}

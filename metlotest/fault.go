@@ -92,3 +92,18 @@ func (s *Server) takeFault(method, path string) *Fault {
 	}
 	return nil
 }
+
+// apiPath is a path below /api/v1 or /api/v2.
+func apiPath(path string) string {
+	for _, prefix := range []string{"/api/v1", "/api/v2"} {
+		if rest, ok := strings.CutPrefix(path, prefix); ok && (rest == "" || rest[0] == '/') {
+			return rest
+		}
+	}
+	return path
+}
+
+// spoil is what the fault does to lists.
+func (f *Fault) spoil() spoil {
+	return spoil{pageCap: f.PageCap, ignoreOffset: f.IgnoreOffset, unknownTotal: f.UnknownTotal}
+}

@@ -8,43 +8,43 @@ import (
 )
 
 // answering is a failure that answers something else.
-func answering(name, does string, answer func(*exchange) response) Failure {
-	return Failure{Name: name, Does: does, answer: answer}
+func answering(name, does string, answer func(*responder) response) faultKind {
+	return faultKind{Name: name, Does: does, answer: answer}
 }
 
 // redirectFailures are those in which the server sends the client away.
-func redirectFailures() []Failure {
-	failures := []Failure{
-		answering("redirect to another host", "302 to a host of another name", func(x *exchange) response {
+func redirectFailures() []faultKind {
+	failures := []faultKind{
+		answering("redirect to another host", "302 to a host of another name", func(x *responder) response {
 			return redirect(http.StatusFound, "http://elsewhere.example"+x.request.RequestURI)
 		}),
-		answering("redirect to another port", "302 to another port of the same host", func(x *exchange) response {
+		answering("redirect to another port", "302 to another port of the same host", func(x *responder) response {
 			return redirect(http.StatusFound, "http://"+x.server.elsewhere+x.request.RequestURI)
 		}),
 		{
 			Name: "redirect to a subdomain", Does: "302 to a host below the server's", host: "localhost",
-			answer: func(x *exchange) response {
-				host := hostOf(x.server.URL)
+			answer: func(x *responder) response {
+				host := hostOf(x.server.url)
 				return redirect(http.StatusFound, "http://api."+host+x.request.RequestURI)
 			},
 		},
 		{
 			Name: "redirect to plain http", Does: "302 from https to http on the same host and port", NeedsSocket: true, tls: tlsGood,
-			answer: func(x *exchange) response {
-				host := hostOf(x.server.URL)
+			answer: func(x *responder) response {
+				host := hostOf(x.server.url)
 				return redirect(http.StatusFound, "http://"+host+x.request.RequestURI)
 			},
 		},
-		answering("redirect loop", "302 to the same address for ever", func(x *exchange) response {
+		answering("redirect loop", "302 to the same address for ever", func(x *responder) response {
 			return redirect(http.StatusFound, x.request.RequestURI)
 		}),
-		answering("redirect to nowhere", "302 without a Location", func(*exchange) response {
+		answering("redirect to nowhere", "302 without a Location", func(*responder) response {
 			return redirect(http.StatusFound, "")
 		}),
-		answering("redirect to no URL", "302 to what cannot be parsed", func(*exchange) response {
+		answering("redirect to no URL", "302 to what cannot be parsed", func(*responder) response {
 			return redirect(http.StatusFound, "http://%zz/")
 		}),
-		answering("redirect to another scheme", "302 to a file", func(*exchange) response {
+		answering("redirect to another scheme", "302 to a file", func(*responder) response {
 			return redirect(http.StatusFound, "file:///etc/passwd")
 		}),
 	}
@@ -54,9 +54,9 @@ func redirectFailures() []Failure {
 		failures = append(failures, answering(
 			fmt.Sprintf("%d within the server", status),
 			fmt.Sprintf("%d to the same path with a mark, where the answer is", status),
-			func(x *exchange) response {
+			func(x *responder) response {
 				if strings.Contains(x.request.URL.RawQuery, "moved=1") {
-					return x.sound(Fault{})
+					return x.sound(spoil{})
 				}
 				target := *x.request.URL
 				if target.RawQuery != "" {
@@ -79,26 +79,26 @@ func redirect(status int, location string) response {
 }
 
 // statusFailures are answers of a server or a proxy that cannot or will not serve.
-func statusFailures() []Failure {
-	failures := []Failure{
-		answering("login page", "200 with the page of a login proxy", func(*exchange) response {
+func statusFailures() []faultKind {
+	failures := []faultKind{
+		answering("login page", "200 with the page of a login proxy", func(*responder) response {
 			return text(http.StatusOK, loginPage)
 		}),
-		answering("204", "204 without a body", func(*exchange) response {
+		answering("204", "204 without a body", func(*responder) response {
 			return response{status: http.StatusNoContent}
 		}),
-		answering("200 without a body", "200 with a body of no bytes", func(*exchange) response {
+		answering("200 without a body", "200 with a body of no bytes", func(*responder) response {
 			return response{status: http.StatusOK, contentType: typeJSON}
 		}),
-		answering("500 without a body", "500 and nothing else, as a handler answers that failed", func(*exchange) response {
+		answering("500 without a body", "500 and nothing else, as a handler answers that failed", func(*responder) response {
 			return response{status: http.StatusInternalServerError}
 		}),
-		answering("500 page", "the page that Express shows for an error", func(*exchange) response {
+		answering("500 page", "the page that Express shows for an error", func(*responder) response {
 			return htmlPage(http.StatusInternalServerError, "Error: connect ECONNREFUSED 127.0.0.1:5432", "TCPConnectWrap.afterConnect (net.js:1159:16)")
 		}),
-		answering("401 in the middle", "401 from the second request on, as after a session's end", func(x *exchange) response {
+		answering("401 in the middle", "401 from the second request on, as after a session's end", func(x *responder) response {
 			if x.number == 1 {
-				return x.sound(Fault{})
+				return x.sound(spoil{})
 			}
 			return text(http.StatusUnauthorized, "Client unauthorized")
 		}),
@@ -106,7 +106,7 @@ func statusFailures() []Failure {
 	for _, status := range []int{401, 403, 404, 405, 408, 409, 413, 418, 421, 425, 501, 502, 504, 507, 599} {
 		failures = append(failures, answering(
 			fmt.Sprintf("%d page", status), fmt.Sprintf("the page of a proxy with status %d", status),
-			func(*exchange) response { return text(status, fmt.Sprintf(proxyPage, status, "nginx")) },
+			func(*responder) response { return text(status, fmt.Sprintf(proxyPage, status, "nginx")) },
 		))
 	}
 	return failures
@@ -118,8 +118,8 @@ const (
 )
 
 // retryAfterFailures are 429 and 503 with every form of Retry-After.
-func retryAfterFailures() []Failure {
-	var failures []Failure
+func retryAfterFailures() []faultKind {
+	var failures []faultKind
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		for _, form := range []struct {
 			name  string
@@ -136,7 +136,7 @@ func retryAfterFailures() []Failure {
 		} {
 			failures = append(failures, answering(
 				fmt.Sprintf("%d %s", status, form.name), fmt.Sprintf("%d, with this form of the header", status),
-				func(*exchange) response {
+				func(*responder) response {
 					res := text(status, "slow down")
 					if value := form.value(time.Now()); value != "" {
 						res.header = http.Header{"Retry-After": {value}}

@@ -13,35 +13,35 @@ import (
 const errorBodyCap = 16 << 10
 
 // echoFailures are those of proxies that show the request's headers, the key among them.
-func echoFailures() []Failure {
-	return []Failure{
-		answering("echo in an error page", "502 with the request's headers in its page", func(x *exchange) response {
+func echoFailures() []faultKind {
+	return []faultKind{
+		answering("echo in an error page", "502 with the request's headers in its page", func(x *responder) response {
 			return text(http.StatusBadGateway, "<html><body><h1>Bad Gateway</h1><pre>"+html.EscapeString(x.headers())+"</pre></body></html>")
 		}),
-		answering("echo in a good page", "200 with the request's headers in its page", func(x *exchange) response {
+		answering("echo in a good page", "200 with the request's headers in its page", func(x *responder) response {
 			return text(http.StatusOK, "<html><body><pre>"+html.EscapeString(x.headers())+"</pre></body></html>")
 		}),
-		answering("echo in JSON", "500 with the request's headers in a JSON message", func(x *exchange) response {
+		answering("echo in JSON", "500 with the request's headers in a JSON message", func(x *responder) response {
 			return jsonResponse(http.StatusInternalServerError, map[string]any{"message": x.headers()})
 		}),
-		answering("echo in escaped JSON", "400 with each letter of the key as \\u00xx", func(x *exchange) response {
+		answering("echo in escaped JSON", "400 with each letter of the key as \\u00xx", func(x *responder) response {
 			return response{status: http.StatusBadRequest, contentType: typeJSON, body: []byte(`{"message":"` + escapedJSON(x.key()) + `"}`)}
 		}),
-		answering("echo in a name of JSON", "200 with the key as the name of a member", func(x *exchange) response {
+		answering("echo in a name of JSON", "200 with the key as the name of a member", func(x *responder) response {
 			return response{status: http.StatusOK, contentType: typeJSON, body: []byte(`{"` + x.key() + `":1,"uuid":[]}`)}
 		}),
-		answering("echo in a long line", "200 with the key across the 1,000th byte of a text", func(x *exchange) response {
+		answering("echo in a long line", "200 with the key across the 1,000th byte of a text", func(x *responder) response {
 			return text(http.StatusOK, strings.Repeat("-", 980)+x.key()+" and more")
 		}),
-		answering("echo across the cap", "500 with the key across the 16 KiB that an error keeps", func(x *exchange) response {
+		answering("echo across the cap", "500 with the key across the 16 KiB that an error keeps", func(x *responder) response {
 			return text(http.StatusInternalServerError, strings.Repeat("-", errorBodyCap-len(x.key())/2)+x.key()+" and more")
 		}),
-		answering("echo across the cap of a success", "200 with the key across the 16 KiB that an error keeps", func(x *exchange) response {
+		answering("echo across the cap of a success", "200 with the key across the 16 KiB that an error keeps", func(x *responder) response {
 			return text(http.StatusOK, `[["`+strings.Repeat("-", errorBodyCap-len(x.key())/2-3)+x.key()+`"`)
 		}),
 		{
 			Name: "echo that is cut", Does: "500 with a body that ends in the middle of the key",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				half := x.key()[:len(x.key())*2/3]
 				x.head(response{status: 500, contentType: typeHTML}, contentLength(1000))
 				x.write("Authorization: " + half)
@@ -50,7 +50,7 @@ func echoFailures() []Failure {
 		},
 		{
 			Name: "echo in a broken header", Does: "a head with the key in a line that is no header",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.pause(x.server.failure.Delay)
 				x.write("HTTP/1.1 200 OK\r\n" + x.key() + "\r\n" + contentLength(len(res.body)) + "\r\n\r\n" + string(res.body))
 				x.hangUp()
@@ -58,7 +58,7 @@ func echoFailures() []Failure {
 		},
 		{
 			Name: "echo in the status line", Does: "a status line that is the key",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				x.pause(x.server.failure.Delay)
 				x.write(x.key() + "\r\n\r\n")
 				x.hangUp()
@@ -66,23 +66,23 @@ func echoFailures() []Failure {
 		},
 		{
 			Name: "echo in the length", Does: "a Content-Length that is the key",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.head(res, "Content-Length: "+x.key())
 				x.hangUp()
 			},
 		},
-		answering("echo in a redirect", "302 to another host with the key in its name, path and query", func(x *exchange) response {
+		answering("echo in a redirect", "302 to another host with the key in its name, path and query", func(x *responder) response {
 			key := url.QueryEscape(x.key())
 			return redirect(http.StatusFound, "http://elsewhere.example/"+key+"?key="+key)
 		}),
-		answering("echo in a redirect to a host", "302 to a host that has the letters of the key as its name", func(x *exchange) response {
+		answering("echo in a redirect to a host", "302 to a host that has the letters of the key as its name", func(x *responder) response {
 			return redirect(http.StatusFound, "http://"+strings.NewReplacer("/", "", "+", "").Replace(x.key())+".example/")
 		}),
 	}
 }
 
 // headers is the request's header as text.
-func (x *exchange) headers() string {
+func (x *responder) headers() string {
 	var lines []string
 	for name, values := range x.request.Header {
 		lines = append(lines, name+": "+strings.Join(values, ", "))
@@ -91,7 +91,7 @@ func (x *exchange) headers() string {
 	return strings.Join(lines, "\n")
 }
 
-func (x *exchange) key() string {
+func (x *responder) key() string {
 	if key := x.request.Header.Get("Authorization"); key != "" {
 		return key
 	}
@@ -108,9 +108,9 @@ func escapedJSON(text string) string {
 }
 
 // contentFailures are answers whose JSON is not what the route returns.
-func contentFailures() []Failure {
-	return []Failure{
-		answering("half a tuple", "200 with [items] in place of [items, total], or with any other value in an array", func(x *exchange) response {
+func contentFailures() []faultKind {
+	return []faultKind{
+		answering("half a tuple", "200 with [items] in place of [items, total], or with any other value in an array", func(x *responder) response {
 			return x.edited(func(body string) string {
 				if items, err := splitPair([]byte(body)); err == nil {
 					return "[" + items + "]"
@@ -118,33 +118,33 @@ func contentFailures() []Failure {
 				return "[" + body + "]"
 			})
 		}),
-		answering("null", "200 with null", func(*exchange) response { return ok(nil) }),
-		answering("empty object", "200 with an object without members", func(*exchange) response {
+		answering("null", "200 with null", func(*responder) response { return ok(nil) }),
+		answering("empty object", "200 with an object without members", func(*responder) response {
 			return response{status: http.StatusOK, contentType: typeJSON, body: []byte("{}")}
 		}),
-		answering("number", "200 with a number", func(*exchange) response { return ok(1.0) }),
-		answering("broken JSON", "200 with JSON that is not well formed", func(x *exchange) response {
+		answering("number", "200 with a number", func(*responder) response { return ok(1.0) }),
+		answering("broken JSON", "200 with JSON that is not well formed", func(x *responder) response {
 			return x.edited(func(body string) string { return strings.Replace(body+"}", ":", "=", 1) })
 		}),
-		answering("10,000 levels", "200 with arrays in arrays", func(*exchange) response {
+		answering("10,000 levels", "200 with arrays in arrays", func(*responder) response {
 			return response{status: http.StatusOK, contentType: typeJSON, body: []byte(levels(10_000))}
 		}),
-		answering("10,000 levels in an item", "200 with arrays in arrays as a member of each object", func(x *exchange) response {
+		answering("10,000 levels in an item", "200 with arrays in arrays as a member of each object", func(x *responder) response {
 			return x.edited(func(body string) string {
 				return strings.Replace(body, `"uuid":`, `"deep":`+levels(10_000)+`,"uuid":`, 1)
 			})
 		}),
-		answering("duplicate keys", "200 with members of objects twice, the second of which counts", func(x *exchange) response {
+		answering("duplicate keys", "200 with members of objects twice, the second of which counts", func(x *responder) response {
 			return x.edited(func(body string) string {
 				return strings.ReplaceAll(body, `"uuid":`, `"uuid":"00000000-0000-4000-8000-00000000dead","uuid":`)
 			})
 		}),
-		answering("invalid UTF-8", "200 with bytes in its strings that are no text", func(x *exchange) response {
+		answering("invalid UTF-8", "200 with bytes in its strings that are no text", func(x *responder) response {
 			return x.edited(func(body string) string {
 				return strings.ReplaceAll(body, `"path":"`, "\"path\":\"\xff\xfe\xed\xa0\x80")
 			})
 		}),
-		answering("numbers out of range", "200 with 1e999 for each number", func(x *exchange) response {
+		answering("numbers out of range", "200 with 1e999 for each number", func(x *responder) response {
 			number := regexp.MustCompile(`([:,])(\d+)([,}\]])`)
 			return x.edited(func(body string) string { return number.ReplaceAllString(body, "${1}1e999$3") })
 		}),
@@ -152,8 +152,8 @@ func contentFailures() []Failure {
 }
 
 // edited is the sound answer with another body, unless it is no success.
-func (x *exchange) edited(edit func(string) string) response {
-	res := x.sound(Fault{})
+func (x *responder) edited(edit func(string) string) response {
+	res := x.sound(spoil{})
 	if res.status == http.StatusOK {
 		res.body = []byte(edit(string(res.body)))
 	}
@@ -163,9 +163,9 @@ func (x *exchange) edited(edit func(string) string) response {
 func levels(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
 // listFailures are lists that cannot be walked, or not as one thinks. Other answers are sound.
-func listFailures() []Failure {
-	total := func(name, does, value string) Failure {
-		return answering(name, does, func(x *exchange) response {
+func listFailures() []faultKind {
+	total := func(name, does, value string) faultKind {
+		return answering(name, does, func(x *responder) response {
 			return x.edited(func(body string) string {
 				items, err := splitPair([]byte(body))
 				if err != nil {
@@ -175,21 +175,21 @@ func listFailures() []Failure {
 			})
 		})
 	}
-	return []Failure{
-		answering("page that never advances", "each page of a list is its first 100 items", func(x *exchange) response {
-			return x.sound(Fault{PageCap: 100, IgnoreOffset: true})
+	return []faultKind{
+		answering("page that never advances", "each page of a list is its first 100 items", func(x *responder) response {
+			return x.sound(spoil{pageCap: 100, ignoreOffset: true})
 		}),
-		answering("offset ignored", "lists start at their first item", func(x *exchange) response {
-			return x.sound(Fault{IgnoreOffset: true})
+		answering("offset ignored", "lists start at their first item", func(x *responder) response {
+			return x.sound(spoil{ignoreOffset: true})
 		}),
-		answering("limit capped", "no page has more than 50 items", func(x *exchange) response {
-			return x.sound(Fault{PageCap: 50})
+		answering("limit capped", "no page has more than 50 items", func(x *responder) response {
+			return x.sound(spoil{pageCap: 50})
 		}),
-		answering("total unknown", "lists come without a total", func(x *exchange) response {
-			return x.sound(Fault{UnknownTotal: true})
+		answering("total unknown", "lists come without a total", func(x *responder) response {
+			return x.sound(spoil{unknownTotal: true})
 		}),
-		answering("limit capped, total unknown", "no page has more than 50 items, and lists come without a total", func(x *exchange) response {
-			return x.sound(Fault{PageCap: 50, UnknownTotal: true})
+		answering("limit capped, total unknown", "no page has more than 50 items, and lists come without a total", func(x *responder) response {
+			return x.sound(spoil{pageCap: 50, unknownTotal: true})
 		}),
 		total("total too high", "the total of each list is 1,000,000", "1000000"),
 		total("total of zero", "the total of each list is 0", "0"),

@@ -20,8 +20,8 @@ func contentLength(n int) string { return "Content-Length: " + strconv.Itoa(n) }
 func chunkOf(text string) string { return fmt.Sprintf("%04x\r\n%s\r\n", len(text), text) }
 
 // framed sends the sound body under other framing, and closes the connection after it.
-func framed(name, does string, framing func(length int) []string) Failure {
-	return Failure{Name: name, Does: does, send: func(x *exchange, res response) {
+func framed(name, does string, framing func(length int) []string) faultKind {
+	return faultKind{Name: name, Does: does, send: func(x *responder, res response) {
 		x.head(res, framing(len(res.body))...)
 		x.halves(res.body)
 		x.hangUp()
@@ -29,8 +29,8 @@ func framed(name, does string, framing func(length int) []string) Failure {
 }
 
 // framingFailures are those in which the bytes are there, and HTTP around them is wrong.
-func framingFailures() []Failure {
-	return []Failure{
+func framingFailures() []faultKind {
+	return []faultKind{
 		framed("Content-Length too long", "the body ends before the length that was announced", func(n int) []string {
 			return []string{contentLength(n + 100)}
 		}),
@@ -57,7 +57,7 @@ func framingFailures() []Failure {
 		}),
 		{
 			Name: "chunk size of no number", Does: "the size of the first chunk is a word",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.head(res, chunked)
 				x.write("many\r\n" + string(res.body) + "\r\n")
 				x.hangUp()
@@ -65,7 +65,7 @@ func framingFailures() []Failure {
 		},
 		{
 			Name: "no HTTP", Does: "another protocol answers on the port",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				x.pause(x.server.failure.Delay)
 				x.write("SSH-2.0-OpenSSH_9.6\r\n")
 				x.hangUp()
@@ -73,7 +73,7 @@ func framingFailures() []Failure {
 		},
 		{
 			Name: "second answer", Does: "an answer that nobody asked for follows the first on its connection",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.respond(res)
 				x.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 				x.hangUp()
@@ -83,11 +83,11 @@ func framingFailures() []Failure {
 }
 
 // headerFailures are those of a head that is too much.
-func headerFailures() []Failure {
-	return []Failure{
+func headerFailures() []faultKind {
+	return []faultKind{
 		{
 			Name: "10,000 headers", Does: "the head has 10,000 lines",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				var lines []string
 				for i := range 10_000 {
 					lines = append(lines, fmt.Sprintf("X-Header-%d: %d", i, i))
@@ -98,7 +98,7 @@ func headerFailures() []Failure {
 		},
 		{
 			Name: "headers without end", Does: "header lines come for ever",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.pause(x.server.failure.Delay)
 				x.write(x.headText(res))
 				x.stream(strings.Repeat("X-Header: value\r\n", blockSize/17), 1<<62, false)
@@ -106,14 +106,14 @@ func headerFailures() []Failure {
 		},
 		{
 			Name: "header of 2 MiB", Does: "one header line has 2 MiB",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.head(res, "X-Header: "+strings.Repeat("a", 2<<20), contentLength(len(res.body)))
 				x.halves(res.body)
 			},
 		},
 		{
 			Name: "interim answers without end", Does: "103 Early Hints comes for ever",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				x.pause(x.server.failure.Delay)
 				x.stream(strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 10), 1<<62, false)
 			},
@@ -122,11 +122,11 @@ func headerFailures() []Failure {
 }
 
 // sizeFailures are those of a body that is too much.
-func sizeFailures() []Failure {
-	return []Failure{
+func sizeFailures() []faultKind {
+	return []faultKind{
 		{
 			Name: "gzip bomb", Does: "a compressed body expands about 1000 times, to 256 MiB",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				bomb := gzipBomb()
 				x.head(response{status: 200, contentType: typeJSON}, "Content-Encoding: gzip", contentLength(len(bomb)))
 				x.write(string(bomb))
@@ -134,7 +134,7 @@ func sizeFailures() []Failure {
 		},
 		{
 			Name: "body without end", Does: "a string comes for ever",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				x.head(response{status: 200, contentType: typeJSON}, chunked)
 				x.chunk(`"`)
 				x.stream(strings.Repeat("a", blockSize), 1<<62, true)
@@ -142,14 +142,14 @@ func sizeFailures() []Failure {
 		},
 		{
 			Name: "error page without end", Does: "the body of a 500 comes for ever",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				x.head(response{status: 500, contentType: typeHTML}, chunked)
 				x.stream(strings.Repeat("a", blockSize), 1<<62, true)
 			},
 		},
 		{
 			Name: "array without end", Does: "items of a list come for ever",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				x.head(response{status: 200, contentType: typeJSON}, chunked)
 				x.chunk(`[[{"uuid":""}`)
 				x.stream(strings.Repeat(`,{"uuid":""}`, blockSize/12), 1<<62, true)
@@ -157,20 +157,20 @@ func sizeFailures() []Failure {
 		},
 		{
 			Name: "300,000 empty items", Does: "a list has 300,000 items of two bytes",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				x.respond(response{status: 200, contentType: typeJSON, body: []byte("[[{}" + strings.Repeat(",{}", 299_999) + "],300000]")})
 			},
 		},
 		{
 			Name: "white space without end", Does: "spaces come for ever",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				x.head(response{status: 200, contentType: typeJSON}, chunked)
 				x.stream(strings.Repeat(" ", blockSize), 1<<62, true)
 			},
 		},
 		{
 			Name: "item of 1 GB", Does: "a list has one item of 1 GB",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				const before, after = `[[{"uuid":"00000000-0000-4000-8000-000000000001","path":"`, `"}],1]`
 				x.head(response{status: 200, contentType: typeJSON}, contentLength(len(before)+giantSize+len(after)))
 				x.write(before)

@@ -8,8 +8,8 @@ const (
 )
 
 // connectionFailures are those in which the connection fails before the answer is whole.
-func connectionFailures() []Failure {
-	return []Failure{
+func connectionFailures() []faultKind {
+	return []faultKind{
 		{
 			Name: "connection refused", Does: "nothing listens on the port, whatever Times says", NeedsSocket: true,
 			refuse: true,
@@ -17,18 +17,18 @@ func connectionFailures() []Failure {
 		{Name: "connection never made", Does: "packets to the server are dropped", unreachable: true},
 		{
 			Name: "reset on accept", Does: "the connection is reset before a request is read", NeedsSocket: true,
-			accept: (*exchange).reset,
+			accept: (*responder).reset,
 		},
 		{
 			Name: "reset before headers", Does: "the connection is reset after the request was read", NeedsSocket: true,
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				x.pause(x.server.failure.Delay)
 				x.reset()
 			},
 		},
 		{
 			Name: "reset after headers", Does: "the connection is reset between the head and the body", NeedsSocket: true,
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.head(res, contentLength(len(res.body)))
 				x.pause(x.server.failure.Delay)
 				x.reset()
@@ -36,7 +36,7 @@ func connectionFailures() []Failure {
 		},
 		{
 			Name: "reset in the body", Does: "the connection is reset after half of the body", NeedsSocket: true,
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.half(res)
 				x.pause(x.server.failure.Delay)
 				x.reset()
@@ -44,14 +44,14 @@ func connectionFailures() []Failure {
 		},
 		{
 			Name: "closed before headers", Does: "the connection is closed after the request was read",
-			send: func(x *exchange, _ response) {
+			send: func(x *responder, _ response) {
 				x.pause(x.server.failure.Delay)
 				x.hangUp()
 			},
 		},
 		{
 			Name: "closed in the headers", Does: "the connection is closed within the head",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.pause(x.server.failure.Delay)
 				x.write(x.headText(res, contentLength(len(res.body)))[:stallAfter])
 				x.hangUp()
@@ -59,7 +59,7 @@ func connectionFailures() []Failure {
 		},
 		{
 			Name: "cut in the body", Does: "the connection is closed after half of the body",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.half(res)
 				x.pause(x.server.failure.Delay)
 				x.hangUp()
@@ -67,7 +67,7 @@ func connectionFailures() []Failure {
 		},
 		{
 			Name: "cut in a chunk", Does: "the connection is closed within a chunk of the body",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.head(res, chunked)
 				x.pause(x.server.failure.Delay)
 				x.write(chunkOf(string(res.body))[:len(res.body)/2+len("ffff\r\n")])
@@ -76,7 +76,7 @@ func connectionFailures() []Failure {
 		},
 		{
 			Name: "cut between chunks", Does: "the connection is closed where another chunk should follow",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.head(res, chunked)
 				x.pause(x.server.failure.Delay)
 				x.chunk(string(res.body[:(len(res.body)+1)/2]))
@@ -85,32 +85,32 @@ func connectionFailures() []Failure {
 		},
 		{
 			Name: "closed after each answer", Does: "a connection that was promised for more requests is closed after its first",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.respond(res)
 				x.hangUp()
 			},
 		},
 		{
 			Name: "stall before headers", Does: "the request is read, and nothing comes",
-			send: func(x *exchange, _ response) { x.hang() },
+			send: func(x *responder, _ response) { x.hang() },
 		},
 		{
 			Name: "stall in the headers", Does: "the head begins and does not go on",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.write(x.headText(res, contentLength(len(res.body)))[:stallAfter])
 				x.hang()
 			},
 		},
 		{
 			Name: "stall in the body", Does: "half of the body comes and no more",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.half(res)
 				x.hang()
 			},
 		},
 		{
 			Name: "stall between chunks", Does: "half of the body comes as a chunk, and no other",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.head(res, chunked)
 				x.chunk(string(res.body[:(len(res.body)+1)/2]))
 				x.hang()
@@ -118,14 +118,14 @@ func connectionFailures() []Failure {
 		},
 		{
 			Name: "drip of headers", Does: "the head comes at a byte a second",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.drip(x.headText(res, contentLength(len(res.body)))+"\r\n", dripPause)
 				x.write(string(res.body))
 			},
 		},
 		{
 			Name: "drip of the body", Does: "the body comes at a byte a second",
-			send: func(x *exchange, res response) {
+			send: func(x *responder, res response) {
 				x.head(res, contentLength(len(res.body)))
 				x.drip(string(res.body), dripPause)
 			},
@@ -134,27 +134,27 @@ func connectionFailures() []Failure {
 }
 
 // half sends the head and half of the body.
-func (x *exchange) half(res response) {
+func (x *responder) half(res response) {
 	x.head(res, contentLength(len(res.body)))
 	x.write(string(res.body[:(len(res.body)+1)/2]))
 }
 
 // tlsFailures are those of a server that cannot prove who it is.
-func tlsFailures() []Failure {
-	return []Failure{
+func tlsFailures() []faultKind {
+	return []faultKind{
 		{Name: "TLS with a wrong name", Does: "the certificate is for another host", NeedsSocket: true, tls: tlsWrongName},
 		{Name: "TLS that expired", Does: "the certificate ended an hour ago", NeedsSocket: true, tls: tlsExpired},
 		{Name: "TLS by a stranger", Does: "the certificate is signed by an authority that nobody knows", NeedsSocket: true, tls: tlsUntrusted},
 		{
 			Name: "TLS without TLS", Does: "a server answers https in plain HTTP", NeedsSocket: true, tls: tlsGood,
-			accept: func(x *exchange) {
+			accept: func(x *responder) {
 				x.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 				x.hang()
 			},
 		},
 		{
 			Name: "TLS that stalls", Does: "the handshake gets no answer", tls: tlsGood,
-			accept: (*exchange).hang,
+			accept: (*responder).hang,
 		},
 	}
 }

@@ -3,7 +3,16 @@ package metlotest
 import (
 	"context"
 	"net"
+	"net/http"
 	"sync"
+	"time"
+)
+
+// Addresses of listeners that are in memory.
+const (
+	memoryBackend   = "127.0.0.1:8080"
+	memoryCollector = "127.0.0.1:8081"
+	memoryElsewhere = "127.0.0.1:9999"
 )
 
 // pipeListener is a net.Listener whose connections are net.Pipes.
@@ -53,4 +62,9 @@ func (l *pipeListener) dial(ctx context.Context) (net.Conn, error) {
 	client.Close()
 	server.Close()
 	return nil, err
+}
+
+// newTransport dials as told and closes idle connections before the server does.
+func newTransport(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{DialContext: dial, IdleConnTimeout: 4 * time.Second, DisableCompression: true, MaxIdleConnsPerHost: 16}
 }

@@ -7,7 +7,7 @@ type Option func(*config)
 
 type config struct {
 	inMemory bool
-	fill     []func(*store) error
+	fill     []fill
 }
 
 // InMemory serves over pipes instead of sockets, so that the server works inside a testing/synctest
@@ -33,4 +33,15 @@ func Demo() Option {
 	return func(c *config) {
 		c.fill = append(c.fill, (*store).demo)
 	}
+}
+
+func configure(caller string, opts []Option) config {
+	var c config
+	for _, opt := range opts {
+		if opt == nil {
+			panic("metlotest: " + caller + ": an option is nil; leave it out")
+		}
+		opt(&c)
+	}
+	return c
 }

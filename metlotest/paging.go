@@ -11,10 +11,10 @@ func (c *call) page(params *object, limitName, offsetName string, defaultLimit i
 	if f, ok := params.get(limitName).(float64); ok {
 		limit = toInt(f)
 	}
-	if f, ok := params.get(offsetName).(float64); ok && !c.fault.IgnoreOffset {
+	if f, ok := params.get(offsetName).(float64); ok && !c.spoil.ignoreOffset {
 		offset = toInt(f)
 	}
-	if most := c.fault.PageCap; most > 0 && (limit > most || limit == noLimit) {
+	if most := c.spoil.pageCap; most > 0 && (limit > most || limit == noLimit) {
 		limit = most
 	}
 	return limit, offset
@@ -33,7 +33,7 @@ func window[T any](rows []T, limit, offset int) []T {
 
 // list is the pair [items, total].
 func (c *call) list(items, total any) response {
-	if c.fault.UnknownTotal {
+	if c.spoil.unknownTotal {
 		return ok(items)
 	}
 	return ok([]any{items, total})

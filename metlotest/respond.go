@@ -51,3 +51,18 @@ func htmlPage(status int, message string, frames ...string) response {
 
 // badUUID is PostgreSQL's complaint about an id that is no UUID.
 func badUUID(id string) string { return `invalid input syntax for type uuid: "` + id + `"` }
+
+// check runs a schema over a whole request; the response is the 400 to send, when there is one.
+func check(s schema, v any) (*object, *response) {
+	o, issues := validate(s, v)
+	if len(issues) > 0 {
+		r := zodError(issues)
+		return nil, &r
+	}
+	return o, nil
+}
+
+func zodError(issues []any) response {
+	return jsonResponse(http.StatusBadRequest, newObject("type", "ZOD",
+		"err", newObject("issues", issues, "name", "ZodError"), "message", issuesMessage(issues)))
+}

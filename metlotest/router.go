@@ -13,6 +13,8 @@ import (
 )
 
 const (
+	// bodyCap is the most of a body that is read at all.
+	bodyCap            = 600 << 20
 	backendBodyLimit   = 100 << 10
 	collectorBodyLimit = 2 << 20
 )
@@ -26,7 +28,7 @@ type call struct {
 	file   *upload
 	key    string
 	v2     bool
-	fault  *Fault
+	spoil  spoil
 }
 
 // upload is the file of a multipart body.
@@ -64,16 +66,6 @@ func allRoutes() []route {
 
 func health(*call) response { return text(http.StatusOK, "OK") }
 
-// apiPath is a path below /api/v1 or /api/v2.
-func apiPath(path string) string {
-	for _, prefix := range []string{"/api/v1", "/api/v2"} {
-		if rest, ok := strings.CutPrefix(path, prefix); ok && (rest == "" || rest[0] == '/') {
-			return rest
-		}
-	}
-	return path
-}
-
 func (r *route) match(service, method, path string) (map[string]string, bool) {
 	if r.service != service || r.method != method && !(r.method == "GET" && method == "HEAD") {
 		return nil, false
@@ -99,21 +91,21 @@ func (r *route) match(service, method, path string) (map[string]string, bool) {
 	return params, true
 }
 
-func (s *Server) dispatch(service string, r *http.Request, body []byte, fault *Fault) response {
-	c := &call{store: s.store, query: parseQuery(r.URL.RawQuery), key: r.Header.Get("Authorization"), fault: fault}
+func (b *backend) dispatch(service string, r *http.Request, body []byte, spoiled spoil) response {
+	c := &call{store: b.store, query: parseQuery(r.URL.RawQuery), key: r.Header.Get("Authorization"), spoil: spoiled}
 	if res := c.readJSON(service, r, body); res != nil {
 		return *res
 	}
 	path := r.URL.EscapedPath()
 	c.v2 = strings.HasPrefix(path, "/api/v2")
 	var found *route
-	for i := range s.routes {
-		if params, ok := s.routes[i].match(service, r.Method, path); ok {
-			found, c.params = &s.routes[i], params
+	for i := range b.routes {
+		if params, ok := b.routes[i].match(service, r.Method, path); ok {
+			found, c.params = &b.routes[i], params
 			break
 		}
 	}
-	guarded := service == "collector" || s.requireKey
+	guarded := service == "collector" || b.requireKey
 	if guarded && (found == nil || !found.open) && !c.knownKey() {
 		return text(http.StatusUnauthorized, "Client unauthorized")
 	}

@@ -14,9 +14,6 @@ import (
 )
 
 const (
-	memoryBackend   = "127.0.0.1:8080"
-	memoryCollector = "127.0.0.1:8081"
-	bodyCap         = 600 << 20
 	// headerCap is Node's --max-http-header-size: request line and headers together.
 	headerCap = 16 << 10
 )
@@ -37,13 +34,12 @@ type Server struct {
 	cancel    context.CancelFunc
 	work      sync.WaitGroup
 
-	mu         sync.Mutex
-	closed     bool
-	store      *store
-	routes     []route
-	faults     []*Fault
-	requests   []Request
-	requireKey bool
+	backend *backend
+
+	mu       sync.Mutex
+	closed   bool
+	faults   []*Fault
+	requests []Request
 }
 
 // Request is one request that the server received.
@@ -62,23 +58,13 @@ type Request struct {
 // NewServer starts a server, on loopback ports of its own unless InMemory is given. It panics when
 // it cannot start or when the data of an option is unusable. Close it when done.
 func NewServer(opts ...Option) *Server {
-	var c config
-	for _, opt := range opts {
-		if opt == nil {
-			panic("metlotest: NewServer: an option is nil; leave it out")
-		}
-		opt(&c)
+	c := configure("NewServer", opts)
+	b, err := newBackend(c.fill...)
+	if err != nil {
+		panic("metlotest: NewServer: " + err.Error())
 	}
-	st := newStore()
-	for _, fill := range c.fill {
-		if err := fill(st); err != nil {
-			panic("metlotest: NewServer: " + err.Error())
-		}
-	}
-	s := &Server{store: st, routes: allRoutes(), APIKey: newKey()}
-	st.masterKey = s.APIKey
+	s := &Server{backend: b, APIKey: b.key()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	st.deliver = s.deliver
 	if c.inMemory {
 		s.startInMemory()
 	} else {
@@ -116,10 +102,6 @@ func (s *Server) startInMemory() {
 	})
 }
 
-func newTransport(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
-	return &http.Transport{DialContext: dial, IdleConnTimeout: 4 * time.Second, DisableCompression: true, MaxIdleConnsPerHost: 16}
-}
-
 func (s *Server) serve(backend, collector net.Listener) {
 	s.URL, s.CollectorURL = "http://"+backend.Addr().String(), "http://"+collector.Addr().String()
 	for service, listener := range map[string]net.Listener{"backend": backend, "collector": collector} {
@@ -153,6 +135,7 @@ func (s *Server) Close() {
 	}
 	s.transport.CloseIdleConnections()
 	s.work.Wait()
+	s.backend.close()
 }
 
 // HTTPClient reaches the server, also when it is in memory. All calls share their connections.
@@ -168,18 +151,14 @@ func (s *Server) Requests() []Request {
 // RequireKey makes the backend refuse requests without a valid key, as the collector does: 401
 // "Client unauthorized". A real backend checks none; a proxy in front of it may.
 func (s *Server) RequireKey() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requireKey = true
+	s.backend.setRequireKey()
 }
 
 // Churn keeps rows moving as live traffic does: before each request to the backend at least one
 // endpoint, and as many as perSecond makes of the time that passed, become the most recently active
 // of all. Endpoints neither come nor go. 0 stops it.
 func (s *Server) Churn(perSecond int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.store.churnRate, s.store.churnLast = max(perSecond, 0), time.Now()
+	s.backend.churn(perSecond)
 }
 
 // begin counts a request's goroutine in, unless the server is closing.
@@ -221,7 +200,7 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 	case headerSize(r) > headerCap:
 		res = response{status: http.StatusRequestHeaderFieldsTooLarge, header: http.Header{"Connection": {"close"}}}
 	default:
-		res = s.answer(service, r, body, fault)
+		res = s.backend.answer(service, r, body, fault.spoil())
 	}
 	write(w, r, res, fault)
 }
@@ -249,15 +228,6 @@ func (s *Server) wait(ctx context.Context, d time.Duration) bool {
 	case <-s.ctx.Done():
 	}
 	return false
-}
-
-func (s *Server) answer(service string, r *http.Request, body []byte, fault *Fault) response {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if service == "backend" {
-		s.store.churn(time.Now())
-	}
-	return s.dispatch(service, r, body, fault)
 }
 
 func write(w http.ResponseWriter, r *http.Request, res response, fault *Fault) {

@@ -266,19 +266,16 @@ func objectSchema(strict bool, properties []property) schema {
 	}
 }
 
-// check runs a schema over a whole request; the response is the 400 to send, when there is one.
-func check(s schema, v any) (*object, *response) {
+// validate runs a schema over a whole request: what the handler gets to see, and zod's issues.
+func validate(s schema, v any) (*object, []any) {
 	var c issues
 	out := s(nil, v, &c)
-	if len(c.list) > 0 {
-		r := zodError(c.list)
-		return nil, &r
-	}
 	o, _ := out.(*object)
-	return o, nil
+	return o, c.list
 }
 
-func zodError(list []any) response {
+// issuesMessage is one line per issue: its path and its message.
+func issuesMessage(list []any) string {
 	lines := make([]string, len(list))
 	for i, e := range list {
 		o := e.(*object)
@@ -293,6 +290,5 @@ func zodError(list []any) response {
 		}
 		lines[i] = strings.Join(keys, ".") + ": " + o.text("message")
 	}
-	return jsonResponse(400, newObject("type", "ZOD",
-		"err", newObject("issues", list, "name", "ZodError"), "message", strings.Join(lines, "\n")))
+	return strings.Join(lines, "\n")
 }

@@ -25,7 +25,7 @@ func hostOf(rawURL string) string {
 	return u.Host
 }
 
-func (s *FaultServer) accept(l net.Listener, service string) {
+func (s *faultingServer) accept(l net.Listener, service string) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -43,7 +43,7 @@ func (s *FaultServer) accept(l net.Listener, service string) {
 }
 
 // keep notes an open connection, unless the server is closing.
-func (s *FaultServer) keep(conn net.Conn) bool {
+func (s *faultingServer) keep(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -54,7 +54,7 @@ func (s *FaultServer) keep(conn net.Conn) bool {
 	return true
 }
 
-func (s *FaultServer) forget(conn net.Conn) {
+func (s *faultingServer) forget(conn net.Conn) {
 	conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,8 +62,8 @@ func (s *FaultServer) forget(conn net.Conn) {
 }
 
 // converse answers the requests of one connection.
-func (s *FaultServer) converse(conn net.Conn, service string) {
-	x := &exchange{server: s, raw: conn, conn: conn, reader: bufio.NewReader(conn)}
+func (s *faultingServer) converse(conn net.Conn, service string) {
+	x := &responder{server: s, raw: conn, conn: conn, reader: bufio.NewReader(conn)}
 	if service == "backend" {
 		if s.failure.accept != nil && s.meet() {
 			s.failure.accept(x)
@@ -87,9 +87,9 @@ func (s *FaultServer) converse(conn net.Conn, service string) {
 	}
 }
 
-// exchange is a request with its answer under way.
-type exchange struct {
-	server *FaultServer
+// responder is a request with its answer under way.
+type responder struct {
+	server *faultingServer
 	raw    net.Conn
 	conn   net.Conn // raw, or TLS over it
 	reader *bufio.Reader
@@ -108,7 +108,7 @@ type readerConn struct {
 
 func (c readerConn) Read(p []byte) (int, error) { return c.reader.Read(p) }
 
-func (x *exchange) secure() bool {
+func (x *responder) secure() bool {
 	secured := tls.Server(readerConn{x.raw, x.reader}, x.server.tls.server())
 	if secured.HandshakeContext(context.Background()) != nil {
 		return false
@@ -118,7 +118,7 @@ func (x *exchange) secure() bool {
 }
 
 // next answers the next request, and reports whether the connection can serve another.
-func (x *exchange) next(service string) bool {
+func (x *responder) next(service string) bool {
 	request, err := http.ReadRequest(x.reader)
 	if err != nil {
 		return false
@@ -135,14 +135,14 @@ func (x *exchange) next(service string) bool {
 	}
 	failure := &x.server.failure
 	if (failure.answer == nil && failure.send == nil) || !x.server.meet() {
-		x.respond(x.sound(Fault{}))
+		x.respond(x.sound(spoil{}))
 		return !x.over
 	}
 	var res response
 	if failure.answer != nil {
 		res = failure.answer(x)
 	} else {
-		res = x.sound(Fault{})
+		res = x.sound(spoil{})
 	}
 	if failure.send != nil {
 		failure.send(x, res)
@@ -153,7 +153,7 @@ func (x *exchange) next(service string) bool {
 }
 
 // note records the request.
-func (x *exchange) note(service string, whole bool) {
+func (x *responder) note(service string, whole bool) {
 	s := x.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,41 +162,36 @@ func (x *exchange) note(service string, whole bool) {
 	}
 	x.number, x.index = s.begun, len(s.received)
 	r := x.request
-	s.received = append(s.received, Received{
-		Request: Request{
-			Service: service, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(),
-			Header: r.Header.Clone(), Body: x.body, Time: time.Now(),
-		},
-		Host:  r.Host,
-		Whole: whole,
+	s.received = append(s.received, receivedRequest{
+		service: service, request: r, header: r.Header.Clone(), body: x.body, time: time.Now(), whole: whole,
 	})
 }
 
 // sound is the answer of a server that has at most a lesser fault.
-func (x *exchange) sound(fault Fault) response {
-	res := x.server.sound.answer("backend", x.request, x.body, &fault)
+func (x *responder) sound(spoiled spoil) response {
+	res := x.server.sound.answer("backend", x.request, x.body, spoiled)
 	x.server.mu.Lock()
 	defer x.server.mu.Unlock()
-	x.server.received[x.index].Sound = res.body
+	x.server.received[x.index].sound = res.body
 	return res
 }
 
 // respond sends an answer as it should be sent.
-func (x *exchange) respond(res response) {
+func (x *responder) respond(res response) {
 	x.head(res, "Content-Length: "+strconv.Itoa(len(res.body)))
 	x.halves(res.body)
 }
 
 // head sends a status line and the header, to which framing adds lines.
-func (x *exchange) head(res response, framing ...string) {
+func (x *responder) head(res response, framing ...string) {
 	x.pause(x.server.failure.Delay)
 	x.write(x.headText(res, framing...) + "\r\n")
 }
 
 // headText is a head without the empty line at its end.
-func (x *exchange) headText(res response, framing ...string) string {
+func (x *responder) headText(res response, framing ...string) string {
 	x.server.mu.Lock()
-	x.server.received[x.index].Status = res.status
+	x.server.received[x.index].status = res.status
 	x.server.mu.Unlock()
 	lines := []string{fmt.Sprintf("HTTP/1.1 %d %s", res.status, http.StatusText(res.status))}
 	if res.contentType != "" {
@@ -216,7 +211,7 @@ func (x *exchange) headText(res response, framing ...string) string {
 }
 
 // halves sends a body in two parts, with the failure's delay between them.
-func (x *exchange) halves(body []byte) {
+func (x *responder) halves(body []byte) {
 	half := len(body) / 2
 	if x.server.failure.Delay <= 0 {
 		half = 0
@@ -226,7 +221,7 @@ func (x *exchange) halves(body []byte) {
 	x.write(string(body[half:]))
 }
 
-func (x *exchange) write(text string) {
+func (x *responder) write(text string) {
 	if x.over || text == "" {
 		return
 	}
@@ -236,10 +231,10 @@ func (x *exchange) write(text string) {
 }
 
 // chunk sends a chunk of the chunked transfer coding.
-func (x *exchange) chunk(text string) { x.write(fmt.Sprintf("%x\r\n%s\r\n", len(text), text)) }
+func (x *responder) chunk(text string) { x.write(fmt.Sprintf("%x\r\n%s\r\n", len(text), text)) }
 
 // pause waits, unless the server is closed meanwhile.
-func (x *exchange) pause(d time.Duration) {
+func (x *responder) pause(d time.Duration) {
 	if d <= 0 || x.over {
 		return
 	}
@@ -253,19 +248,19 @@ func (x *exchange) pause(d time.Duration) {
 }
 
 // hang sends nothing more until the client hangs up.
-func (x *exchange) hang() {
+func (x *responder) hang() {
 	_, _ = io.Copy(io.Discard, x.conn)
 	x.over = true
 }
 
 // hangUp closes the connection after what was sent.
-func (x *exchange) hangUp() {
+func (x *responder) hangUp() {
 	x.over = true
 	x.conn.Close()
 }
 
 // reset drops the connection, so that the client's kernel reports it as reset.
-func (x *exchange) reset() {
+func (x *responder) reset() {
 	x.over = true
 	if tcp, ok := x.raw.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
@@ -274,7 +269,7 @@ func (x *exchange) reset() {
 }
 
 // drip sends text byte by byte.
-func (x *exchange) drip(text string, every time.Duration) {
+func (x *responder) drip(text string, every time.Duration) {
 	for i := range len(text) {
 		x.write(text[i : i+1])
 		x.pause(every)
@@ -285,7 +280,7 @@ func (x *exchange) drip(text string, every time.Duration) {
 }
 
 // stream sends the same block again and again, size bytes in all.
-func (x *exchange) stream(block string, size int64, chunked bool) {
+func (x *responder) stream(block string, size int64, chunked bool) {
 	for sent := int64(0); sent < size && !x.over; sent += int64(len(block)) {
 		if chunked {
 			x.chunk(block)
