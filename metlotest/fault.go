@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/metlo-go/metlo/metlotest/internal/backend"
 )
 
 // Fault makes the server misbehave on the requests that it matches. The first fault that matches a
@@ -60,12 +62,12 @@ func (f *Fault) matches(method, path string) bool {
 }
 
 // replacement is the answer of a fault that has a Status.
-func (f *Fault) replacement() response {
+func (f *Fault) replacement() backend.Response {
 	contentType := f.ContentType
 	if contentType == "" {
-		contentType = typeHTML
+		contentType = backend.TypeHTML
 	}
-	return response{status: f.Status, contentType: contentType, body: []byte(f.Body)}
+	return backend.Response{Status: f.Status, ContentType: contentType, Body: []byte(f.Body)}
 }
 
 // Inject adds a fault. It stays until it has been used Times times.
@@ -104,6 +106,6 @@ func apiPath(path string) string {
 }
 
 // spoil is what the fault does to lists.
-func (f *Fault) spoil() spoil {
-	return spoil{pageCap: f.PageCap, ignoreOffset: f.IgnoreOffset, unknownTotal: f.UnknownTotal}
+func (f *Fault) spoil() backend.Spoil {
+	return backend.Spoil{PageCap: f.PageCap, IgnoreOffset: f.IgnoreOffset, UnknownTotal: f.UnknownTotal}
 }

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/metlo-go/metlo"
+
+	"github.com/metlo-go/metlo/metlotest/internal/backend"
+	"github.com/metlo-go/metlo/metlotest/internal/faults"
 )
 
 // Failure is one way in which a network, a proxy or a server fails. [Failures] has them all.
@@ -22,13 +25,13 @@ type Failure struct {
 	// Delay is waited before the head of an answer, and again in the middle of its body.
 	Delay time.Duration
 
-	kind faultKind
+	kind faults.Failure
 }
 
 // Failures lists every failure that a [FaultServer] has: of the connection, of TLS, of HTTP, of proxies in between, of
 // what is sent, and of lists.
 func Failures() []Failure {
-	kinds := allFaultKinds()
+	kinds := faults.All()
 	all := make([]Failure, len(kinds))
 	for i, kind := range kinds {
 		all[i] = Failure{Name: kind.Name, Does: kind.Does, NeedsSocket: kind.NeedsSocket, Times: kind.Times, Delay: kind.Delay, kind: kind}
@@ -45,7 +48,7 @@ type FaultServer struct {
 	// APIKey is the key of [FaultServer.Client].
 	APIKey string
 
-	server *faultingServer
+	server *faults.Server
 }
 
 // Received is a request that reached a [FaultServer]. Its Service is "backend", or "elsewhere" if it came to another
@@ -70,20 +73,20 @@ func NewFaultServer(failure Failure, opts ...Option) *FaultServer {
 	if c.inMemory && failure.NeedsSocket {
 		panic("metlotest: NewFaultServer: " + failure.Name + " needs a socket; leave InMemory out")
 	}
-	sound, err := newBackend(c.fill...)
+	sound, err := backend.New(c.fill...)
 	if err != nil {
 		panic("metlotest: NewFaultServer: " + err.Error())
 	}
 	kind := failure.kind
 	kind.Times, kind.Delay = failure.Times, failure.Delay
-	s := startFaulting(kind, sound, c.inMemory)
-	return &FaultServer{URL: s.url, APIKey: sound.key(), server: s}
+	s := faults.Start(kind, sound, c.inMemory)
+	return &FaultServer{URL: s.Url, APIKey: sound.Key(), server: s}
 }
 
 // HTTPClient reaches the server, also when it is in memory, and trusts its certificate authority. Wherever else it is
 // redirected, it reaches this server too, which records that as "elsewhere". All calls share their connections.
 func (s *FaultServer) HTTPClient() *http.Client {
-	return &http.Client{Transport: s.server.roundTripper()}
+	return &http.Client{Transport: s.server.RoundTripper()}
 }
 
 // Client is a client of this server. The options come after these, so they may replace them. It panics when an option
@@ -97,26 +100,26 @@ func (s *FaultServer) Client(opts ...metlo.Option) *metlo.Client {
 }
 
 // Certificate is the certificate authority by which a failure over TLS is signed, or would have to be; nil without TLS.
-func (s *FaultServer) Certificate() *x509.Certificate { return s.server.certificate() }
+func (s *FaultServer) Certificate() *x509.Certificate { return s.server.Certificate() }
 
 // Requests is what was sent to the server so far, in order.
 func (s *FaultServer) Requests() []Received {
-	arrived := s.server.requests()
+	arrived := s.server.Requests()
 	out := make([]Received, len(arrived))
 	for i, a := range arrived {
 		out[i] = Received{
 			Request: Request{
-				Service: a.service, Method: a.request.Method, Path: a.request.URL.EscapedPath(), Query: a.request.URL.Query(),
-				Header: a.header, Body: a.body, Time: a.time,
+				Service: a.Service, Method: a.Request.Method, Path: a.Request.URL.EscapedPath(), Query: a.Request.URL.Query(),
+				Header: a.Header, Body: a.Body, Time: a.Time,
 			},
-			Host: a.request.Host, Whole: a.whole, Status: a.status, Sound: a.sound,
+			Host: a.Request.Host, Whole: a.Whole, Status: a.Status, Sound: a.Sound,
 		}
 	}
 	return out
 }
 
 // Connections is how many connections were made to the server, and how many of them are open.
-func (s *FaultServer) Connections() (made, open int) { return s.server.connections() }
+func (s *FaultServer) Connections() (made, open int) { return s.server.Connections() }
 
 // Close stops the server, cuts its connections and waits for its goroutines. It may be called twice.
-func (s *FaultServer) Close() { s.server.close() }
+func (s *FaultServer) Close() { s.server.Close() }

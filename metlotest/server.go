@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/metlo-go/metlo/metlotest/internal/backend"
+	"github.com/metlo-go/metlo/metlotest/internal/pipe"
 )
 
 const (
@@ -34,7 +37,7 @@ type Server struct {
 	cancel    context.CancelFunc
 	work      sync.WaitGroup
 
-	backend *backend
+	backend *backend.Server
 
 	mu       sync.Mutex
 	closed   bool
@@ -59,11 +62,11 @@ type Request struct {
 // it cannot start or when the data of an option is unusable. Close it when done.
 func NewServer(opts ...Option) *Server {
 	c := configure("NewServer", opts)
-	b, err := newBackend(c.fill...)
+	b, err := backend.New(c.fill...)
 	if err != nil {
 		panic("metlotest: NewServer: " + err.Error())
 	}
-	s := &Server{backend: b, APIKey: b.key()}
+	s := &Server{backend: b, APIKey: b.Key()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if c.inMemory {
 		s.startInMemory()
@@ -85,20 +88,20 @@ func (s *Server) startOnLoopback() {
 		panic("metlotest: NewServer: cannot listen on loopback (use InMemory where sockets are forbidden): " + err.Error())
 	}
 	s.serve(backend, collector)
-	s.transport = newTransport((&net.Dialer{}).DialContext)
+	s.transport = pipe.Transport((&net.Dialer{}).DialContext)
 }
 
 func (s *Server) startInMemory() {
-	backend, collector := newPipeListener(memoryBackend), newPipeListener(memoryCollector)
+	backend, collector := pipe.Listen(pipe.Backend), pipe.Listen(pipe.Collector)
 	s.serve(backend, collector)
-	s.transport = newTransport(func(ctx context.Context, _, address string) (net.Conn, error) {
+	s.transport = pipe.Transport(func(ctx context.Context, _, address string) (net.Conn, error) {
 		switch address {
-		case memoryBackend:
-			return backend.dial(ctx)
-		case memoryCollector:
-			return collector.dial(ctx)
+		case pipe.Backend:
+			return backend.Dial(ctx)
+		case pipe.Collector:
+			return collector.Dial(ctx)
 		}
-		return nil, fmt.Errorf("metlotest: this client reaches only %s and %s, not %s", memoryBackend, memoryCollector, address)
+		return nil, fmt.Errorf("metlotest: this client reaches only %s and %s, not %s", pipe.Backend, pipe.Collector, address)
 	})
 }
 
@@ -135,7 +138,7 @@ func (s *Server) Close() {
 	}
 	s.transport.CloseIdleConnections()
 	s.work.Wait()
-	s.backend.close()
+	s.backend.Close()
 }
 
 // HTTPClient reaches the server, also when it is in memory. All calls share their connections.
@@ -151,14 +154,14 @@ func (s *Server) Requests() []Request {
 // RequireKey makes the backend refuse requests without a valid key, as the collector does: 401
 // "Client unauthorized". A real backend checks none; a proxy in front of it may.
 func (s *Server) RequireKey() {
-	s.backend.setRequireKey()
+	s.backend.SetRequireKey()
 }
 
 // Churn keeps rows moving as live traffic does: before each request to the backend at least one
 // endpoint, and as many as perSecond makes of the time that passed, become the most recently active
 // of all. Endpoints neither come nor go. 0 stops it.
 func (s *Server) Churn(perSecond int) {
-	s.backend.churn(perSecond)
+	s.backend.Churn(perSecond)
 }
 
 // begin counts a request's goroutine in, unless the server is closing.
@@ -176,7 +179,7 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 		panic(http.ErrAbortHandler)
 	}
 	defer s.work.Done()
-	body, err := io.ReadAll(io.LimitReader(r.Body, bodyCap))
+	body, err := io.ReadAll(io.LimitReader(r.Body, backend.BodyCap))
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -198,9 +201,9 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 	switch {
 	case fault.Status != 0:
 	case headerSize(r) > headerCap:
-		res = response{status: http.StatusRequestHeaderFieldsTooLarge, header: http.Header{"Connection": {"close"}}}
+		res = backend.Response{Status: http.StatusRequestHeaderFieldsTooLarge, Header: http.Header{"Connection": {"close"}}}
 	default:
-		res = s.backend.answer(service, r, body, fault.spoil())
+		res = s.backend.Answer(service, r, body, fault.spoil())
 	}
 	write(w, r, res, fault)
 }
@@ -230,9 +233,9 @@ func (s *Server) wait(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-func write(w http.ResponseWriter, r *http.Request, res response, fault *Fault) {
+func write(w http.ResponseWriter, r *http.Request, res backend.Response, fault *Fault) {
 	h := w.Header()
-	for _, extra := range []http.Header{res.header, fault.Header} {
+	for _, extra := range []http.Header{res.Header, fault.Header} {
 		for name, values := range extra {
 			h[name] = values
 		}
@@ -243,19 +246,19 @@ func write(w http.ResponseWriter, r *http.Request, res response, fault *Fault) {
 	if fault.Cut < 0 {
 		panic(http.ErrAbortHandler)
 	}
-	if res.contentType != "" {
-		h.Set("Content-Type", res.contentType)
+	if res.ContentType != "" {
+		h.Set("Content-Type", res.ContentType)
 	}
 	h.Set("X-Powered-By", "Express")
-	h.Set("Content-Length", strconv.Itoa(len(res.body)))
-	w.WriteHeader(res.status)
+	h.Set("Content-Length", strconv.Itoa(len(res.Body)))
+	w.WriteHeader(res.Status)
 	if r.Method == http.MethodHead {
 		return
 	}
-	if fault.Cut > 0 && fault.Cut < len(res.body) {
-		_, _ = w.Write(res.body[:fault.Cut])
+	if fault.Cut > 0 && fault.Cut < len(res.Body) {
+		_, _ = w.Write(res.Body[:fault.Cut])
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = w.Write(res.body)
+	_, _ = w.Write(res.Body)
 }
