@@ -36,7 +36,7 @@ func TestConnectionAfterABreakInALoop(t *testing.T) {
 			defer transport.CloseIdleConnections()
 			client, err := metlo.NewClient(server.URL, "", metlo.WithHTTPClient(&http.Client{Transport: transport}), unlimited())
 			require.NoError(t, err)
-			for _, err := range client.Alerts.All(t.Context(), &metlo.AlertListOptions{Limit: tt.first}) {
+			for _, err := range client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: tt.first}) {
 				require.NoError(t, err)
 				break
 			}

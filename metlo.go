@@ -91,6 +91,7 @@ type Client struct {
 	header    func() http.Header // shared by all requests, never written to; a function, since nothing prints what it returns
 	pipeline  *transport.Pipeline
 	maxBytes  int64
+	maxPage   int
 	redact    redactor
 }
 
@@ -142,6 +143,7 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 		header:    func() http.Header { return header },
 		pipeline:  s.pipeline(),
 		maxBytes:  s.maxBytes,
+		maxPage:   s.maxPage,
 	}
 	secrets := []string{apiKey}
 	if apiKey != "" {

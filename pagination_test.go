@@ -123,9 +123,9 @@ func TestAllEndpoints(t *testing.T) {
 	}{
 		{name: "idle", want: n, requests: 2},
 		{name: "under live traffic", temper: func(s *metlotest.Server) { s.Churn(20) }, want: n, requests: 2},
-		{name: "with a small first page", opts: &metlo.EndpointListOptions{Limit: 10}, want: n, requests: 2},
-		{name: "with a first page that holds all", opts: &metlo.EndpointListOptions{Limit: n + 1}, want: n, requests: 1},
-		{name: "with a first page of exactly all", opts: &metlo.EndpointListOptions{Limit: n}, want: n, requests: 2},
+		{name: "with a small first page", opts: &metlo.EndpointListOptions{PageSize: 10}, want: n, requests: 2},
+		{name: "with a first page that holds all", opts: &metlo.EndpointListOptions{PageSize: n + 1}, want: n, requests: 1},
+		{name: "with a first page of exactly all", opts: &metlo.EndpointListOptions{PageSize: n}, want: n, requests: 2},
 		{name: "from an offset behind the end", opts: &metlo.EndpointListOptions{Offset: n + 5}, want: 0, requests: 1},
 		{name: "with unknown total", temper: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", UnknownTotal: true})
@@ -233,7 +233,7 @@ func TestWalks(t *testing.T) {
 		}
 	})
 	t.Run("options are copied", func(t *testing.T) {
-		opts := &metlo.EndpointListOptions{Hosts: []string{"shop.example.com"}, Limit: 7}
+		opts := &metlo.EndpointListOptions{Hosts: []string{"shop.example.com"}, PageSize: 7}
 		seq := client.Endpoints.All(t.Context(), opts)
 		opts.Hosts[0], opts.Offset = "elsewhere.example.com", 299
 		seen, err := walked(t, seq, uuidOfEndpoint)
@@ -378,7 +378,7 @@ func TestNothingThatPersistsIsLost(t *testing.T) {
 			}
 		}
 		client := inProcess(t, m)
-		seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertListOptions{Limit: 1 + rng.IntN(50)}), uuidOfAlert)
+		seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: 1 + rng.IntN(50)}), uuidOfAlert)
 		require.NoError(t, err, "seed %d", seed)
 		for id := range kept {
 			require.Equal(t, 1, seen[id], "seed %d: %s", seed, id)
