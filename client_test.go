@@ -87,9 +87,13 @@ func TestBadInput(t *testing.T) {
 		{"negative rate", with(metlo.WithRateLimit(-1, 1)), "WithRateLimit"},
 		{"no rate", with(metlo.WithRateLimit(0, 1)), "WithRateLimit"},
 		{"no burst", with(metlo.WithRateLimit(1, 0)), "burst"},
+		{"a key by which net/http repeats changes", with(metlo.WithHeader("idempotency-key", "1")), "with Idempotency-Key net/http"},
+		{"its other name", with(metlo.WithPlainHeader("X-Idempotency-Key", "1")), "X-Idempotency-Key"},
+		{"credentials in a plain header", with(metlo.WithPlainHeader("Cookie", "session=1")), "use WithHeader"},
+		{"a plain header that the client sets", with(metlo.WithPlainHeader("Authorization", "x")), "WithPlainHeader"},
 		{"negative retries", with(metlo.WithRetry(metlo.RetryPolicy{MaxRetries: -1})), "WithRetry"},
-		{"shortest wait over the longest", with(metlo.WithRetry(metlo.RetryPolicy{MinWait: time.Minute, MaxWait: time.Second})), "swap"},
-		{"no timeout", with(metlo.WithTimeout(0)), "WithTimeout"},
+		{"shortest wait over the longest", with(metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: time.Minute, MaxWait: time.Second})), "swap"},
+		{"no timeout", with(metlo.WithHeaderTimeout(0)), "WithHeaderTimeout"},
 		{"negative idle timeout", with(metlo.WithIdleTimeout(-time.Second)), "WithIdleTimeout"},
 		{"no bytes", with(metlo.WithMaxResponseBytes(0)), "WithMaxResponseBytes"},
 		{"empty user agent", with(metlo.WithUserAgent("")), "WithUserAgent"},
@@ -209,9 +213,9 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestAllFaultsOfAClientAreReportedTogether(t *testing.T) {
-	_, err := metlo.NewClient("ftp://x", "a\nb", nil, metlo.WithTimeout(-1), metlo.WithRateLimit(0, 0))
+	_, err := metlo.NewClient("ftp://x", "a\nb", nil, metlo.WithHeaderTimeout(-1), metlo.WithRateLimit(0, 0))
 	require.Error(t, err)
-	for _, says := range []string{"neither http nor https", "line break", "option 1 is nil", "WithTimeout", "WithRateLimit"} {
+	for _, says := range []string{"neither http nor https", "line break", "option 1 is nil", "WithHeaderTimeout", "WithRateLimit"} {
 		assert.Contains(t, err.Error(), says)
 	}
 }
@@ -273,6 +277,12 @@ func TestHeaders(t *testing.T) {
 		require.NoError(t, client.Ping(t.Context()))
 		assert.Equal(t, "sync/1", got.Get("User-Agent"))
 		assert.Equal(t, []string{"a", "b"}, got["X-Proxy"])
+	})
+	t.Run("a plain header", func(t *testing.T) {
+		client, err := metlo.NewClient("http://metlo.example.com", "", metlo.WithHTTPClient(&http.Client{Transport: server}), metlo.WithPlainHeader("X-Tenant", "red-team"))
+		require.NoError(t, err, "it is no secret")
+		require.NoError(t, client.Ping(t.Context()))
+		assert.Equal(t, "red-team", got.Get("X-Tenant"))
 	})
 	t.Run("no key", func(t *testing.T) {
 		client, err := metlo.NewClient("http://metlo.example.com", "", metlo.WithHTTPClient(&http.Client{Transport: server}))
@@ -407,7 +417,7 @@ func TestCallUndoesDisguises(t *testing.T) {
 }
 
 func TestRetryPolicyOfOneField(t *testing.T) {
-	for _, policy := range []metlo.RetryPolicy{{MinWait: time.Hour}, {MaxWait: time.Millisecond}, {MaxRetries: 9}} {
+	for _, policy := range []metlo.RetryPolicy{{BaseWait: time.Hour}, {MaxRetries: 3, MaxWait: time.Millisecond}, {MaxRetries: 9}} {
 		_, err := metlo.NewClient("https://metlo.example.com", someKey, metlo.WithRetry(policy))
 		require.NoError(t, err)
 	}

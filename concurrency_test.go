@@ -127,7 +127,7 @@ func TestManyGoroutinesShareAClient(t *testing.T) {
 	const workers, calls = 64, 1000
 	server := &flaky{random: rand.New(rand.NewPCG(1, 2)), writes: map[string]int{}}
 	client := inProcess(t, server, metlo.WithRetry(metlo.RetryPolicy{
-		MinWait: time.Microsecond, MaxWait: 2 * time.Microsecond, MaxRetryAfter: time.Microsecond,
+		MaxRetries: 3, BaseWait: time.Microsecond, MaxWait: 2 * time.Microsecond, MaxRetryAfter: time.Microsecond,
 	}))
 	var done, failed atomic.Int64
 	var group sync.WaitGroup

@@ -93,7 +93,7 @@ func ExampleWithRetry() {
 	defer server.Close()
 	server.Inject(metlotest.Fault{Path: "/summary", Times: 2, Status: http.StatusServiceUnavailable})
 
-	client := server.Client(metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 5, MinWait: time.Millisecond}))
+	client := server.Client(metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 5, BaseWait: time.Millisecond}))
 	summary, err := client.Summary.Get(context.Background())
 	if err != nil {
 		fmt.Println(err)

@@ -102,7 +102,7 @@ func patiences() []patience {
 		}
 	}
 	return []patience{
-		// Four attempts with three waits of as long as a Retry-After may ask for; a stall ends after the 60 s of WithTimeout.
+		// Four attempts with three waits of as long as a Retry-After may ask for; a stall ends after the 60 s of WithHeaderTimeout.
 		{"no deadline", 3*time.Minute + time.Second, nil, false, context.WithCancel},
 		{"50 ms deadline", 50 * time.Millisecond, context.DeadlineExceeded, false, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, 50*time.Millisecond)
@@ -156,8 +156,8 @@ func (c *cell) run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option)
 	before := goleak.IgnoreCurrent()
 	srv := metlotest.NewFaultServer(c.failure, data)
 	// These failures end by themselves, and TLS takes its time on a busy machine.
-	opts = append(opts, metlo.WithTimeout(watchdog/4), metlo.WithIdleTimeout(watchdog/4),
-		metlo.WithRetry(metlo.RetryPolicy{MinWait: time.Millisecond, MaxWait: 2 * time.Millisecond}))
+	opts = append(opts, metlo.WithHeaderTimeout(watchdog/4), metlo.WithIdleTimeout(watchdog/4),
+		metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: time.Millisecond, MaxWait: 2 * time.Millisecond}))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -97,7 +97,7 @@ func fuzzClient(t *testing.T, rt http.RoundTripper) *metlo.Client {
 		return rt.RoundTrip(r)
 	})
 	return inProcess(t, limited, metlo.WithMaxResponseBytes(64<<10), metlo.WithRetry(metlo.RetryPolicy{
-		MaxRetries: 1, MinWait: time.Nanosecond, MaxWait: time.Nanosecond, MaxRetryAfter: time.Nanosecond,
+		MaxRetries: 1, BaseWait: time.Nanosecond, MaxWait: time.Nanosecond, MaxRetryAfter: time.Nanosecond,
 	}))
 }
 

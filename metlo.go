@@ -118,7 +118,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	if !validHeaderValue(apiKey) || strings.TrimSpace(apiKey) != apiKey {
 		faults = append(faults, invalid("the API key holds a line break, a control character or spaces around it: pass it exactly as Metlo showed it"))
 	}
-	if (apiKey != "" || s.headers != nil) && !s.insecureHTTP {
+	if (apiKey != "" || s.holdsSecrets()) && !s.insecureHTTP {
 		for _, u := range []*url.URL{base, s.collectorURL} {
 			if u != nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
 				faults = append(faults, invalid("the key or a value of WithHeader would travel over plain http to %s: use https, or WithInsecureHTTP if the network is trusted", u.Host))
@@ -149,7 +149,9 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 	}
 	for _, h := range s.headers {
 		header[h.name] = append(header[h.name], h.value.Reveal())
-		secrets = append(secrets, h.value.Reveal())
+		if !h.plain {
+			secrets = append(secrets, h.value.Reveal())
+		}
 	}
 	c.redact = newRedactor(secrets...)
 	c.Endpoints = &EndpointsService{c}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,12 +35,13 @@ type Limiter interface {
 	Wait(context.Context) error
 }
 
-// RetryPolicy says how often and how soon a request is repeated. A zero field has the default's value.
+// RetryPolicy says how often and how soon a request is repeated. Of the waits, a zero field has the default's value;
+// MaxRetries is taken as it is, so 0 means no retry.
 type RetryPolicy struct {
-	MaxRetries    int           // attempts after the first; default 3
-	MinWait       time.Duration // ceiling of the first random wait, doubled for each later one; default 250 ms
+	MaxRetries    int           // attempts after the first; 3 without WithRetry
+	BaseWait      time.Duration // ceiling of the first random wait, doubled for each later one; default 250 ms
 	MaxWait       time.Duration // highest ceiling; default 5 s
-	MaxRetryAfter time.Duration // longest wait that a Retry-After header can ask for; default 60 s
+	MaxRetryAfter time.Duration // longest Retry-After that is waited for; a longer one ends the call; default 60 s
 }
 
 type settings struct {
@@ -59,13 +61,14 @@ type settings struct {
 type header struct {
 	name  string
 	value Secret
+	plain bool // the value is no secret
 }
 
 func defaultSettings() settings {
 	return settings{
 		userAgent:   "metlo-go/" + Version,
 		limiter:     rate.NewLimiter(defaultRate, defaultBurst),
-		retry:       RetryPolicy{MaxRetries: 3, MinWait: 250 * time.Millisecond, MaxWait: 5 * time.Second, MaxRetryAfter: time.Minute},
+		retry:       RetryPolicy{MaxRetries: 3, BaseWait: 250 * time.Millisecond, MaxWait: 5 * time.Second, MaxRetryAfter: time.Minute},
 		timeout:     defaultTimeout,
 		idleTimeout: defaultIdleTimeout,
 		maxBytes:    defaultMaxBytes,
@@ -125,27 +128,47 @@ func WithUserAgent(userAgent string) Option {
 	}
 }
 
-// WithHeader sends a header with every request to the configured hosts, and to no other, as the proxy before an
-// instance may want it. The value is treated as a secret: over plain http it goes no further than the key, and one of 8
-// bytes or more is redacted from errors. Headers that the client sets itself are refused.
+// WithHeader sends a secret header with every request to the configured hosts, and to no other, as a proxy before an
+// instance may want it. It is treated as the key is: it is not sent over plain http to a host that is not loopback, and
+// a value of 8 bytes or more is redacted from errors. Use [WithPlainHeader] for a value that is no secret. A name that
+// is given twice is sent twice. Headers that the client sets itself are refused, and so is Idempotency-Key, by which
+// net/http would repeat changes.
 func WithHeader(name, value string) Option {
-	return func(s *settings) error {
-		canonical := http.CanonicalHeaderKey(name)
-		switch canonical {
-		case "Authorization", "User-Agent", "Host", "Content-Type", "Content-Length", "Content-Encoding", "Accept",
-			"Accept-Encoding", "Connection", "Transfer-Encoding", "Te", "Trailer", "Upgrade", "Expect", "Keep-Alive",
-			"Proxy-Connection":
-			return invalid("WithHeader: %s is set by the client: the key is an argument of NewClient, and WithUserAgent sets the user agent", canonical)
+	return func(s *settings) error { return s.addHeader("WithHeader", name, value, false) }
+}
+
+// WithPlainHeader is [WithHeader] for a value that anybody may see, such as a tenant's name. It may travel over plain
+// http, and errors show it. Headers that hold credentials, such as Cookie, are refused.
+func WithPlainHeader(name, value string) Option {
+	return func(s *settings) error { return s.addHeader("WithPlainHeader", name, value, true) }
+}
+
+func (s *settings) addHeader(option, name, value string, plain bool) error {
+	canonical := http.CanonicalHeaderKey(name)
+	switch canonical {
+	case "Authorization", "User-Agent", "Host", "Content-Type", "Content-Length", "Content-Encoding", "Accept",
+		"Accept-Encoding", "Connection", "Transfer-Encoding", "Te", "Trailer", "Upgrade", "Expect", "Keep-Alive",
+		"Proxy-Connection":
+		return invalid("%s: %s is set by the client: the key is an argument of NewClient, and WithUserAgent sets the user agent", option, canonical)
+	case "Idempotency-Key", "X-Idempotency-Key":
+		return invalid("%s: with %s net/http would send a change again by itself, and Metlo does not read it: leave it out", option, canonical)
+	case "Cookie", "Proxy-Authorization":
+		if plain {
+			return invalid("%s: %s holds credentials: use WithHeader", option, canonical)
 		}
-		if !validHeaderName(name) {
-			return invalid("WithHeader: %q is no header name: use letters, digits and hyphens", name)
-		}
-		if !validHeaderValue(value) {
-			return invalid("WithHeader: the value of %s holds a line break or another control character: remove it", canonical)
-		}
-		s.headers = append(s.headers, header{canonical, NewSecret(value)})
-		return nil
 	}
+	if !validHeaderName(name) {
+		return invalid("%s: %q is no header name: use letters, digits and hyphens", option, name)
+	}
+	if !validHeaderValue(value) {
+		return invalid("%s: the value of %s holds a line break or another control character: remove it", option, canonical)
+	}
+	s.headers = append(s.headers, header{canonical, NewSecret(value), plain})
+	return nil
+}
+
+func (s *settings) holdsSecrets() bool {
+	return slices.ContainsFunc(s.headers, func(h header) bool { return !h.plain })
 }
 
 // WithLogger logs each attempt at debug level: method, route, status, number, wait and duration, and nothing that
@@ -194,25 +217,25 @@ func WithLimiter(limiter Limiter) Option {
 	}
 }
 
-// WithRetry sets how often and how soon requests are repeated. What may be repeated at all depends on the request: a
+// WithRetry sets how often and how soon requests are repeated; see [RetryPolicy] for what a zero field means. What may be repeated at all depends on the request: a
 // GET after a broken connection, a cut body, 429, 502, 503 and 504; anything else only after proof that the server did
 // not act on it, which is a connection that was never made, a 429, and for idempotent changes a 503 with Retry-After.
 func WithRetry(policy RetryPolicy) Option {
 	return func(s *settings) error {
-		if policy.MaxRetries < 0 || policy.MinWait < 0 || policy.MaxWait < 0 || policy.MaxRetryAfter < 0 {
-			return invalid("WithRetry: a field is negative: use zero for the default, or WithoutRetry")
+		if policy.MaxRetries < 0 || policy.BaseWait < 0 || policy.MaxWait < 0 || policy.MaxRetryAfter < 0 {
+			return invalid("WithRetry: a field is negative: MaxRetries is 0 or more, and a wait of 0 stands for the default")
 		}
 		p := defaultSettings().retry
+		p.MaxRetries = policy.MaxRetries
 		switch {
 		case policy.MaxWait == 0:
-			p.MaxWait = max(p.MaxWait, policy.MinWait)
-		case policy.MinWait == 0:
-			p.MinWait = min(p.MinWait, policy.MaxWait)
-		case policy.MinWait > policy.MaxWait:
-			return invalid("WithRetry: MinWait %v is over MaxWait %v: swap them", policy.MinWait, policy.MaxWait)
+			p.MaxWait = max(p.MaxWait, policy.BaseWait)
+		case policy.BaseWait == 0:
+			p.BaseWait = min(p.BaseWait, policy.MaxWait)
+		case policy.BaseWait > policy.MaxWait:
+			return invalid("WithRetry: BaseWait %v is over MaxWait %v: swap them", policy.BaseWait, policy.MaxWait)
 		}
-		setIfPositive(&p.MaxRetries, policy.MaxRetries)
-		setIfPositive(&p.MinWait, policy.MinWait)
+		setIfPositive(&p.BaseWait, policy.BaseWait)
 		setIfPositive(&p.MaxWait, policy.MaxWait)
 		setIfPositive(&p.MaxRetryAfter, policy.MaxRetryAfter)
 		s.retry = p
@@ -220,7 +243,7 @@ func WithRetry(policy RetryPolicy) Option {
 	}
 }
 
-func setIfPositive[N int | time.Duration](field *N, value N) {
+func setIfPositive(field *time.Duration, value time.Duration) {
 	if value > 0 {
 		*field = value
 	}
@@ -234,12 +257,12 @@ func WithoutRetry() Option {
 	}
 }
 
-// WithTimeout bounds the time from the start of an attempt to its response headers; the default is 60 s. Some routes
+// WithHeaderTimeout bounds the time from the start of an attempt to its response headers; the default is 60 s. Some routes
 // of the server never answer while its database is down. A timeout ends the call; it is not retried.
-func WithTimeout(d time.Duration) Option {
+func WithHeaderTimeout(d time.Duration) Option {
 	return func(s *settings) error {
 		if d <= 0 {
-			return invalid("WithTimeout: %v: use a positive duration", d)
+			return invalid("WithHeaderTimeout: %v: use a positive duration", d)
 		}
 		s.timeout = d
 		return nil

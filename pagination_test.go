@@ -158,7 +158,7 @@ func TestAllEndpoints(t *testing.T) {
 			if tt.temper != nil {
 				tt.temper(srv)
 			}
-			client := srv.Client(unlimited(), metlo.WithRetry(metlo.RetryPolicy{MinWait: 1, MaxWait: time.Millisecond}))
+			client := srv.Client(unlimited(), metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: 1, MaxWait: time.Millisecond}))
 			seen, err := walked(t, client.Endpoints.All(t.Context(), tt.opts), uuidOfEndpoint)
 			requests := len(srv.Requests())
 			if tt.requests > 0 {

@@ -40,7 +40,7 @@ func refusing(n, status int, got *[]string) roundTrip {
 
 func TestUploadsAreSentAgainOnlyOnProof(t *testing.T) {
 	schema := strings.Repeat("x", bigSchema)
-	quick := metlo.WithRetry(metlo.RetryPolicy{MinWait: 1, MaxWait: time.Millisecond})
+	quick := metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: 1, MaxWait: time.Millisecond})
 	tests := []struct {
 		name    string
 		content func() io.Reader

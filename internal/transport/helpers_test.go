@@ -125,7 +125,7 @@ func answer(r *http.Request, status int, body string, headers ...string) *http.R
 }
 
 func testPolicy() Policy {
-	return Policy{MaxRetries: 3, MinWait: 250 * time.Millisecond, MaxWait: 5 * time.Second, MaxRetryAfter: time.Minute}
+	return Policy{MaxRetries: 3, BaseWait: 250 * time.Millisecond, MaxWait: 5 * time.Second, MaxRetryAfter: time.Minute}
 }
 
 // pipeline sends through client without a rate limit; edits change the rest.

@@ -17,7 +17,7 @@ import (
 // Policy bounds how often and how soon a request is repeated.
 type Policy struct {
 	MaxRetries    int           // attempts after the first
-	MinWait       time.Duration // ceiling of the first random wait; each later ceiling is twice as high
+	BaseWait      time.Duration // ceiling of the first random wait; each later ceiling is twice as high
 	MaxWait       time.Duration // highest ceiling
 	MaxRetryAfter time.Duration // longest wait that a server may ask for
 }
@@ -124,8 +124,8 @@ func (c *call) delay(told time.Duration) time.Duration {
 // backoff is a random time under a ceiling that doubles with each failure.
 func (p *Policy) backoff(failures int) time.Duration {
 	ceiling := p.MaxWait
-	if shift := failures - 1; p.MinWait < ceiling>>shift {
-		ceiling = p.MinWait << shift
+	if shift := failures - 1; p.BaseWait < ceiling>>shift {
+		ceiling = p.BaseWait << shift
 	}
 	if ceiling <= 0 {
 		return 0

@@ -188,8 +188,8 @@ func TestWaitBetweenAttempts(t *testing.T) {
 		exact      bool
 	}{
 		"random under a ceiling that doubles": {policy: testPolicy(), want: []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second}},
-		"no ceiling over MaxWait":             {policy: Policy{MaxRetries: 3, MinWait: time.Second, MaxWait: 1500 * time.Millisecond}, want: []time.Duration{time.Second, 1500 * time.Millisecond, 1500 * time.Millisecond}},
-		"MinWait over MaxWait":                {policy: Policy{MaxRetries: 1, MinWait: time.Hour, MaxWait: time.Second}, want: []time.Duration{time.Second}},
+		"no ceiling over MaxWait":             {policy: Policy{MaxRetries: 3, BaseWait: time.Second, MaxWait: 1500 * time.Millisecond}, want: []time.Duration{time.Second, 1500 * time.Millisecond, 1500 * time.Millisecond}},
+		"BaseWait over MaxWait":               {policy: Policy{MaxRetries: 1, BaseWait: time.Hour, MaxWait: time.Second}, want: []time.Duration{time.Second}},
 		"no ceiling at all":                   {policy: Policy{MaxRetries: 2}, want: []time.Duration{0, 0}, exact: true},
 		"what the server asks for":            {retryAfter: "7", policy: testPolicy(), want: []time.Duration{7 * time.Second, 7 * time.Second, 7 * time.Second}, exact: true},
 		"but not for ever":                    {retryAfter: "3600", policy: testPolicy(), want: []time.Duration{time.Minute, time.Minute, time.Minute}, exact: true},
@@ -225,7 +225,7 @@ func TestWaitBetweenAttempts(t *testing.T) {
 }
 
 func TestCeilingThatCannotBeCountedIsTheHighest(t *testing.T) {
-	p := pipeline(&http.Client{}, func(c *Config) { c.Retry = Policy{MinWait: math.MaxInt64 / 3, MaxWait: math.MaxInt64 / 2} })
+	p := pipeline(&http.Client{}, func(c *Config) { c.Retry = Policy{BaseWait: math.MaxInt64 / 3, MaxWait: math.MaxInt64 / 2} })
 	for attempts := 1; attempts < 200; attempts++ {
 		c := &call{pipeline: p, attempts: make([]Attempt, attempts)}
 		assert.Less(t, c.delay(0), time.Duration(math.MaxInt64/2))

@@ -28,7 +28,7 @@ func loopback(t *testing.T, tr *http.Transport, edits ...func(*Config)) (*Pipeli
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	edits = append([]func(*Config){func(c *Config) {
-		c.Retry = Policy{MaxRetries: 2, MinWait: time.Millisecond, MaxWait: time.Millisecond}
+		c.Retry = Policy{MaxRetries: 2, BaseWait: time.Millisecond, MaxWait: time.Millisecond}
 	}}, edits...)
 	return pipeline(&http.Client{Transport: tr}, edits...), ctx
 }

@@ -1,0 +1,101 @@
+// Package safetext makes text from a server safe to show. A request to a watched API decides what a host, a path or a
+// description says, so whoever sends one could otherwise write to the terminal or the CI log of whoever reads them.
+package safetext
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Line returns text on one line, safe on terminals and in CI logs at any place of a line. Control, format and invisible
+// characters and bytes outside UTF-8 become escapes as Go writes them, such as \x1b, \n and \u202e; a backslash is put
+// into what a CI system would run as a command: ##[…], ##vso[…], ##teamcity[…], and :: at the start. Pass what is
+// printed without a separator in between as one text.
+func Line(text string) string { return defuseCommands(escape(text, false)) }
+
+// Linef is [Line] of what [fmt.Sprintf] returns.
+func Linef(format string, args ...any) string { return Line(fmt.Sprintf(format, args...)) }
+
+// Terminal returns text that keeps its line breaks and tabs and is otherwise as safe as by [Line] in each line.
+func Terminal(text string) string {
+	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = defuseCommands(escape(line, true))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func escape(text string, tabs bool) string {
+	first := strings.IndexFunc(text, func(r rune) bool { return r == utf8.RuneError || hidden(r) })
+	if first < 0 {
+		return text
+	}
+	var out strings.Builder
+	out.WriteString(text[:first])
+	for i := first; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&out, `\x%02x`, text[i])
+		case r == '\t' && tabs:
+			out.WriteByte('\t')
+		case hidden(r):
+			out.WriteString(escapeOf(r))
+		default:
+			out.WriteRune(r)
+		}
+		i += size
+	}
+	return out.String()
+}
+
+// hidden reports whether a character does something other than appear: C0, DEL, C1, bidi controls, zero-width and tag
+// characters, line and paragraph separators, blank letters. Variation selectors stay, since emoji have them.
+func hidden(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r < ' ' || r == 0x7f
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) ||
+		unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || r == '\u2800'
+}
+
+func escapeOf(r rune) string {
+	switch r {
+	case '\n':
+		return `\n`
+	case '\r':
+		return `\r`
+	case '\t':
+		return `\t`
+	}
+	switch {
+	case r < 0x80:
+		return fmt.Sprintf(`\x%02x`, r)
+	case r <= 0xffff:
+		return fmt.Sprintf(`\u%04x`, r)
+	}
+	return fmt.Sprintf(`\U%08x`, r)
+}
+
+// defuseCommands breaks what a CI system looks for in a line of a log: GitHub Actions takes :: at its start, behind
+// blanks too, GitHub Actions and Azure Pipelines take ##[ and ##vso[ anywhere, TeamCity ##teamcity[.
+func defuseCommands(line string) string {
+	trimmed := strings.TrimLeftFunc(line, unicode.IsSpace)
+	if strings.HasPrefix(trimmed, "::") {
+		line = line[:len(line)-len(trimmed)] + `\` + trimmed
+	}
+	for i := 0; ; {
+		at := strings.Index(line[i:], "##")
+		if at < 0 {
+			return line
+		}
+		i += at + 1
+		word := strings.TrimLeftFunc(line[i+1:], func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+		if strings.HasPrefix(word, "[") {
+			line = line[:i] + `\` + line[i:]
+			i++
+		}
+	}
+}
