@@ -55,7 +55,7 @@ func FuzzEnums(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input string) {
 		checkEnum[metlo.RiskScore](t, input, metlo.ParseRiskScore)
 		checkEnum[metlo.AlertStatus](t, input, metlo.ParseAlertStatus)
-		checkEnum[metlo.UpdateAlertType](t, input, metlo.ParseUpdateAlertType)
+		checkEnum[metlo.AlertUpdateType](t, input, metlo.ParseAlertUpdateType)
 		checkEnum[metlo.AlertType](t, input, metlo.ParseAlertType)
 		checkEnum[metlo.HostType](t, input, metlo.ParseHostType)
 		checkEnum[metlo.RestMethod](t, input, metlo.ParseRestMethod)

@@ -44,7 +44,7 @@ func readers() []func(context.Context, *metlo.Client) error {
 			return second(c.Alerts.Resolve(ctx, kit.AlertID(1), ""))
 		},
 		func(ctx context.Context, c *metlo.Client) error {
-			return c.Alerts.UpdateMany(ctx, &metlo.AlertsUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true})
+			return c.Alerts.UpdateMany(ctx, &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true})
 		},
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Hosts.List(ctx, nil)) },
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Hosts.Names(ctx)) },

@@ -130,7 +130,7 @@ func TestDocumentedForms(t *testing.T) {
 			return (&kit.Answer{Status: 200, Body: []byte("[[],0]")}).RoundTrip(r)
 		}))
 		_, err := client.Alerts.List(context.Background(), &metlo.AlertListOptions{
-			RiskScores: []metlo.RiskScore{"HIGH"}, Status: []metlo.AlertStatus{"UNRESOLVED"},
+			RiskScores: []metlo.RiskScore{"HIGH"}, Statuses: []metlo.AlertStatus{"UNRESOLVED"},
 			AlertTypes: []metlo.AlertType{"UNSECURED_ENDPOINT"}, Order: "asc", Limit: 1,
 		})
 		require.NoError(t, err)

@@ -184,7 +184,7 @@ func TestPartsOfASecretAreRedacted(t *testing.T) {
 	for name, body := range bodies {
 		for _, status := range []int{200, 400, 500} {
 			client := kit.Client(t, &kit.Answer{Status: status, Body: []byte(body), Header: http.Header{}})
-			err := client.Alerts.UpdateMany(t.Context(), &metlo.AlertsUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true})
+			err := client.Alerts.UpdateMany(t.Context(), &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true})
 			require.Error(t, err)
 			assert.Empty(t, kit.Leak(kit.TextsOf(err), kit.Key), "%s, %d", name, status)
 		}
