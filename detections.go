@@ -24,14 +24,14 @@ type DetectionDay struct {
 
 // DetectionListOptions filters detections. Values of one field are alternatives; fields that are set apply together.
 type DetectionListOptions struct {
-	Start               time.Time   `url:"-"`                                      // earliest creation, inclusive, to the millisecond; zero for no bound
-	End                 time.Time   `url:"-"`                                      // latest creation, inclusive, to the millisecond; zero for no bound
-	DetectionRiskScores []RiskScore `url:"detectionRiskScores,omitempty,brackets"` // only of endpoints
-	DetectionHosts      []string    `url:"detectionHosts,omitempty,brackets"`
-	Offset              int         `url:"-"` // items to skip
-	Limit               int         `url:"-"` // List…: items of the page, at most 50; 0 for the server's default of 10
-	PageSize            int         `url:"-"` // All…: items of the first request, at most 50; 0 for 50
-	OnTotal             func(int)   `url:"-"` // All…: gets the number of items to come once the server says it, and when it changes
+	Start      time.Time   `url:"-"`                                      // earliest creation, inclusive, to the millisecond; zero for no bound
+	End        time.Time   `url:"-"`                                      // latest creation, inclusive, to the millisecond; zero for no bound
+	RiskScores []RiskScore `url:"detectionRiskScores,omitempty,brackets"` // only of endpoints
+	Hosts      []string    `url:"detectionHosts,omitempty,brackets"`
+	Offset     int         `url:"-"` // items to skip
+	Limit      int         `url:"-"` // List…: items of the page, at most 50; 0 for the server's default of 10
+	PageSize   int         `url:"-"` // All…: items of the first request, at most 50; 0 for 50
+	OnTotal    func(int)   `url:"-"` // All…: gets the number of items to come once the server says it, and when it changes
 }
 
 // ListEndpoints returns one page of endpoints, the newest first. Its errors are [ErrInvalidArgument] and those of the
@@ -83,8 +83,8 @@ func (s *DetectionsService) endpoints(opts *DetectionListOptions) listing[Endpoi
 
 func (s *DetectionsService) dataFields(opts *DetectionListOptions) listing[DataField] {
 	l := detections(s.client, "data_field", opts, (*DataField).id, func(f *DataField) time.Time { return f.CreatedAt })
-	if opts != nil && opts.DetectionRiskScores != nil {
-		l.base.fail("DetectionRiskScores is set, which the server applies only to endpoints: leave it nil")
+	if opts != nil && opts.RiskScores != nil {
+		l.base.fail("RiskScores is set, which the server applies only to endpoints: leave it nil")
 	}
 	return l
 }

@@ -16,6 +16,7 @@ import (
 
 const (
 	maxRows    = 200_000  // of an array without pages
+	pageRows   = 50_000   // of a page for which no limit was asked
 	wholeBytes = 4 << 20  // a page up to this size is read before it is decoded, which frees its connection
 	readBytes  = 64 << 10 // of a longer page at once: the decoder alone would read 4 KiB
 )
@@ -24,7 +25,7 @@ const (
 // error. Rows are counted besides bytes, since an empty one takes 200 times as much memory as space in the body.
 func fetchList[T any](ctx context.Context, c *Client, r *request, limit int, check func([]T) error) (page Page[T], err error) {
 	err = c.do(ctx, r, func(body []byte) error {
-		items, tail, err := wire.Items[T](body, wire.ListOptions{MaxItem: c.maxBytes, MaxRows: max(limit, maxRows)})
+		items, tail, err := wire.Items[T](body, wire.ListOptions{MaxItem: c.maxBytes, MaxRows: max(limit, pageRows)})
 		page = Page[T]{Items: items, Total: tail.Total}
 		if err == nil && check != nil {
 			err = check(items)

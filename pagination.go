@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -256,11 +257,11 @@ func (l listing[T]) key(item *T) (key walk.Key, named bool) {
 	if id := l.id(item); id != "" {
 		return walk.KeyOf(id), true
 	}
-	content, err := wire.Marshal(item)
-	if err != nil {
-		content = fmt.Appendf(nil, "%+v", *item)
+	key, err := walk.KeyOfContent(func(w io.Writer) error { return wire.Write(w, item) })
+	if err != nil { // T does not encode what it decodes
+		key = walk.KeyOf(fmt.Sprintf("%+v", *item))
 	}
-	return walk.KeyOfContent(content), false
+	return key, false
 }
 
 // wanted reports whether an item was created in the time that the caller asks for. One without a time may have been.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"io"
 )
 
 // Key tells an item from all others of its list, in little memory.
@@ -17,8 +18,12 @@ func KeyOf(id string) Key {
 	return hash([]byte(id))
 }
 
-// KeyOfContent is the key of an item that has no id.
-func KeyOfContent(content []byte) Key { return hash(content) }
+// KeyOfContent is the key of an item that has no id, of which write writes the content.
+func KeyOfContent(write func(io.Writer) error) (Key, error) {
+	content := sha256.New()
+	err := write(content)
+	return Key(content.Sum(nil)[:16]), err
+}
 
 func hash(data []byte) Key {
 	sum := sha256.Sum256(data)
