@@ -80,7 +80,7 @@ func (m *masker) behind(text string, begin, end int) (from, to int) {
 	if i == len(text) {
 		return 0, 0
 	}
-	element := begin > 0 && (text[begin-1] == '<' || text[begin-1] == ':')
+	element := beginsElement(text, begin)
 	switch {
 	case text[i] == '>' && element:
 		if !m.secret(name) {
@@ -88,7 +88,7 @@ func (m *masker) behind(text string, begin, end int) (from, to int) {
 		}
 		return i + 1, i + 1 + until(text[i+1:], "<")
 	case text[i] != ':' && text[i] != '=':
-		if element && text[begin-1] == '<' && text[end] != '=' && m.secret(name) {
+		if element && m.secret(name) {
 			return elementContent(text, i)
 		}
 		return 0, 0
@@ -101,6 +101,15 @@ func (m *masker) behind(text string, begin, end int) (from, to int) {
 		i++
 	}
 	return valueAt(text, i, colon && !quotedName)
+}
+
+// beginsElement reports whether <, or < with the prefix of a namespace, stands before text[begin].
+func beginsElement(text string, begin int) bool {
+	if begin > 0 && text[begin-1] == ':' {
+		for begin--; begin > 0 && isNameByte(text[begin-1]); begin-- {
+		}
+	}
+	return begin > 0 && text[begin-1] == '<'
 }
 
 // elementContent is the content of an element with attributes, the rest of whose tag begins at i.

@@ -88,7 +88,7 @@ func (m *masker) secret(name string) (is bool) {
 			return true
 		}
 	}
-	return strings.HasSuffix(normal, "pwd") || strings.HasSuffix(normal, "pass")
+	return strings.HasSuffix(normal, "pwd")
 }
 
 // weak reports whether a secret's name is often that of an object that holds more than secrets, such as session.
