@@ -162,10 +162,10 @@ func TestWebhooksOfEmptyValuesAreRefused(t *testing.T) {
 			require.ErrorIs(t, err, metlo.ErrTooLarge, "%d bytes of %s", size, value)
 		}
 	}
-	h := metlo.NewWebhookHandler(func(context.Context, *metlo.WebhookEvent) error {
-		time.Sleep(time.Hour)
+	h := metlo.NewWebhookHandler(func(ctx context.Context, _ *metlo.WebhookEvent) error {
+		<-ctx.Done()
 		return nil
-	})
+	}, metlo.WithWebhookReport(func(*metlo.WebhookEvent, error) {}))
 	body := `{"alert":{"uuid":"%d","apiEndpoint":{"dataFields":[` + strings.Repeat("{},", 25_000) + "{}]}}}"
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -180,7 +180,8 @@ func TestWebhooksOfEmptyValuesAreRefused(t *testing.T) {
 	assert.Less(t, grown, int64(128))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_ = h.Shutdown(ctx)
+	require.ErrorIs(t, h.Shutdown(ctx), context.Canceled)
+	require.NoError(t, h.Shutdown(t.Context()))
 }
 
 func TestWebhookHandlerTakesEverySize(t *testing.T) {
