@@ -48,7 +48,7 @@ func TestBadInput(t *testing.T) {
 			return err
 		}
 	}
-	alerts := func(u *metlo.AlertsUpdate) func(*metlo.Client) error {
+	alerts := func(u *metlo.AlertBulkUpdate) func(*metlo.Client) error {
 		return func(c *metlo.Client) error { return c.Alerts.UpdateMany(t.Context(), u) }
 	}
 	call := func(method, path string, in any) func(*metlo.Client) error {
@@ -151,17 +151,17 @@ func TestBadInput(t *testing.T) {
 			return err
 		}, "UpdateType is empty"},
 		{"update of many that is nil", alerts(nil), "nil"},
-		{"update of many without a filter", alerts(&metlo.AlertsUpdate{UpdateType: metlo.UpdateResolve}), "AllAlerts"},
-		{"update of many with an empty list", alerts(&metlo.AlertsUpdate{
+		{"update of many without a filter", alerts(&metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve}), "AllAlerts"},
+		{"update of many with an empty list", alerts(&metlo.AlertBulkUpdate{
 			UpdateType: metlo.UpdateResolve, Hosts: []string{}, APIEndpointUUID: someAlert,
 		}), "Hosts is empty"},
-		{"update of one and many", alerts(&metlo.AlertsUpdate{
+		{"update of one and many", alerts(&metlo.AlertBulkUpdate{
 			UpdateType: metlo.UpdateResolve, UUID: someAlert, Hosts: []string{"h"},
 		}), "UUID is set together"},
-		{"update of all and some", alerts(&metlo.AlertsUpdate{
+		{"update of all and some", alerts(&metlo.AlertBulkUpdate{
 			UpdateType: metlo.UpdateResolve, AllAlerts: true, Hosts: []string{"h"},
 		}), "AllAlerts is set together"},
-		{"update of many with too many values", alerts(&metlo.AlertsUpdate{
+		{"update of many with too many values", alerts(&metlo.AlertBulkUpdate{
 			UpdateType: metlo.UpdateResolve, Hosts: many,
 		}), "split the update"},
 		{"deletion of nothing", func(c *metlo.Client) error { return c.Endpoints.DeleteMany(t.Context()) }, "no id"},

@@ -179,7 +179,7 @@ func mixedCall(ctx context.Context, c *metlo.Client, worker, i int) error {
 		_, err := c.Alerts.Resolve(ctx, alertID(1), message)
 		return err
 	}
-	return c.Alerts.UpdateMany(ctx, &metlo.AlertsUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true, ResolutionMessage: message})
+	return c.Alerts.UpdateMany(ctx, &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true, ResolutionMessage: message})
 }
 
 // TestTheRateHoldsByTheServersClock has more goroutines than the limit lets through, some of whose requests fail and are

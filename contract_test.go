@@ -164,7 +164,7 @@ func (c *contract) endpoints(t *testing.T) {
 	require.ErrorIs(t, endpoints.SetAuthenticated(ctx, nowhere, nil), metlo.ErrNotFound)
 
 	require.NoError(t, endpoints.SetFullTraceCapture(ctx, e.UUID, true))
-	require.NoError(t, endpoints.SetUserSet(ctx, e.UUID, true))
+	require.NoError(t, endpoints.SetPathLocked(ctx, e.UUID, true))
 	detail, err = endpoints.Get(ctx, e.UUID)
 	require.NoError(t, err)
 	assert.True(t, detail.FullTraceCaptureEnabled)
@@ -198,7 +198,7 @@ func (c *contract) hosts(t *testing.T) {
 
 func (c *contract) detections(t *testing.T) {
 	ctx := t.Context()
-	opts := &metlo.DetectionListOptions{DetectionHosts: []string{c.host}, Start: time.Now().Add(-time.Hour)}
+	opts := &metlo.DetectionListOptions{Hosts: []string{c.host}, Start: time.Now().Add(-time.Hour)}
 	endpoints, err := metlo.Collect(c.client.Detections.AllEndpoints(ctx, opts))
 	require.NoError(t, err)
 	assert.Len(t, endpoints, 3)
@@ -302,8 +302,8 @@ func (c *contract) alerts(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, metlo.StatusResolved, got.Status)
 	assert.Equal(t, "fixed in 1.4.2", got.ResolutionMessage)
-	require.NotNil(t, got.Endpoint)
-	assert.Equal(t, c.host, got.Endpoint.Host)
+	require.NotNil(t, got.APIEndpoint.Details)
+	assert.Equal(t, c.host, got.APIEndpoint.Details.Host)
 	for _, again := range []func() (*metlo.Alert, error){
 		func() (*metlo.Alert, error) { return alerts.Resolve(ctx, alert.UUID, "") },
 		func() (*metlo.Alert, error) { return alerts.Ignore(ctx, alert.UUID) },
@@ -325,10 +325,10 @@ func (c *contract) alerts(t *testing.T) {
 	_, err = alerts.Ignore(ctx, nowhere)
 	require.ErrorIs(t, err, metlo.ErrNotFound)
 
-	sweep := &metlo.AlertsUpdate{UpdateType: metlo.UpdateResolve, ResolutionMessage: "swept", Hosts: []string{c.host}}
+	sweep := &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, ResolutionMessage: "swept", Hosts: []string{c.host}}
 	require.NoError(t, alerts.UpdateMany(ctx, sweep))
 	require.ErrorIs(t, alerts.UpdateMany(ctx, sweep), metlo.ErrNoMatch, "none is open any more")
-	page, err := alerts.List(ctx, &metlo.AlertListOptions{Hosts: []string{c.host}, Status: []metlo.AlertStatus{metlo.StatusOpen}})
+	page, err := alerts.List(ctx, &metlo.AlertListOptions{Hosts: []string{c.host}, Statuses: []metlo.AlertStatus{metlo.StatusOpen}})
 	require.NoError(t, err)
 	assert.Zero(t, page.Total)
 	assert.Empty(t, page.Items)

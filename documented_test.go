@@ -129,7 +129,7 @@ func TestDocumentedForms(t *testing.T) {
 			return (&answering{status: 200, body: []byte("[[],0]")}).RoundTrip(r)
 		}))
 		_, err := client.Alerts.List(context.Background(), &metlo.AlertListOptions{
-			RiskScores: []metlo.RiskScore{"HIGH"}, Status: []metlo.AlertStatus{"UNRESOLVED"},
+			RiskScores: []metlo.RiskScore{"HIGH"}, Statuses: []metlo.AlertStatus{"UNRESOLVED"},
 			AlertTypes: []metlo.AlertType{"UNSECURED_ENDPOINT"}, Order: "asc", Limit: 1,
 		})
 		require.NoError(t, err)

@@ -47,7 +47,7 @@ func readers() []func(context.Context, *metlo.Client) error {
 		func(ctx context.Context, c *metlo.Client) error { return second(metlo.Collect(c.Alerts.All(ctx, nil))) },
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Alerts.Resolve(ctx, alertID(1), "")) },
 		func(ctx context.Context, c *metlo.Client) error {
-			return c.Alerts.UpdateMany(ctx, &metlo.AlertsUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true})
+			return c.Alerts.UpdateMany(ctx, &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true})
 		},
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Hosts.List(ctx, nil)) },
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Hosts.Names(ctx)) },
@@ -297,7 +297,7 @@ func FuzzEnums(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input string) {
 		checkEnum[metlo.RiskScore](t, input, metlo.ParseRiskScore)
 		checkEnum[metlo.AlertStatus](t, input, metlo.ParseAlertStatus)
-		checkEnum[metlo.UpdateAlertType](t, input, metlo.ParseUpdateAlertType)
+		checkEnum[metlo.AlertUpdateType](t, input, metlo.ParseAlertUpdateType)
 		checkEnum[metlo.AlertType](t, input, metlo.ParseAlertType)
 		checkEnum[metlo.HostType](t, input, metlo.ParseHostType)
 		checkEnum[metlo.RestMethod](t, input, metlo.ParseRestMethod)

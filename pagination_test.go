@@ -187,7 +187,7 @@ func TestTriageInsideTheLoopReachesEveryAlert(t *testing.T) {
 	srv := metlotest.NewServer(backlog(n), metlotest.InMemory())
 	defer srv.Close()
 	client := srv.Client(unlimited())
-	opts := &metlo.AlertListOptions{Status: []metlo.AlertStatus{metlo.StatusOpen}}
+	opts := &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
 	resolved := 0
 	for alert, err := range client.Alerts.All(t.Context(), opts) {
 		require.NoError(t, err)

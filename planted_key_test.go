@@ -253,7 +253,7 @@ func TestPartsOfASecretAreRedacted(t *testing.T) {
 	for name, body := range bodies {
 		for _, status := range []int{200, 400, 500} {
 			client := inProcess(t, &answering{status, []byte(body), http.Header{}})
-			err := client.Alerts.UpdateMany(t.Context(), &metlo.AlertsUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true})
+			err := client.Alerts.UpdateMany(t.Context(), &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true})
 			require.Error(t, err)
 			assert.Empty(t, leak(everythingOf(err), someKey), "%s, %d", name, status)
 		}

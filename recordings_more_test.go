@@ -115,7 +115,7 @@ func putConfig(text string) func(context.Context, *client) (any, error) {
 var settingsReplays = map[string]replay{
 	"get": {call: value(func(ctx context.Context, c *client) (*metlo.InstanceSettings, error) { return c.Settings.Get(ctx) })},
 	"put": {call: value(func(ctx context.Context, c *client) (*metlo.InstanceSettings, error) {
-		return c.Settings.Update(ctx, &metlo.InstanceSettingsUpdate{Email: new("sec@example.com"), Skip: new(false)})
+		return c.Settings.Update(ctx, &metlo.InstanceSettingsUpdate{UpdateEmail: new("sec@example.com"), SkippedUpdateEmail: new(false)})
 	})},
 	"config_get_empty": {call: value(getConfig)},
 	"config_put":       {call: putConfig(recordedConfig("settings", "config_put"))},

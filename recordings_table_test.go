@@ -25,13 +25,13 @@ func listAlerts(o metlo.AlertListOptions) func(context.Context, *client) (any, e
 	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Alert], error) { return c.Alerts.List(ctx, &o) })
 }
 
-func updateAlert(id string, update metlo.UpdateAlertType, message string) func(context.Context, *client) (any, error) {
+func updateAlert(id string, update metlo.AlertUpdateType, message string) func(context.Context, *client) (any, error) {
 	return value(func(ctx context.Context, c *client) (*metlo.Alert, error) {
 		return c.Alerts.Update(ctx, id, &metlo.AlertUpdate{UpdateType: update, ResolutionMessage: message})
 	})
 }
 
-func updateAlerts(u metlo.AlertsUpdate) func(context.Context, *client) (any, error) {
+func updateAlerts(u metlo.AlertBulkUpdate) func(context.Context, *client) (any, error) {
 	return done(func(ctx context.Context, c *client) error { return c.Alerts.UpdateMany(ctx, &u) })
 }
 
@@ -41,7 +41,7 @@ var alertReplays = map[string]replay{
 	"list":      {call: listAlerts(metlo.AlertListOptions{Limit: 3})},
 	"list_page": {call: listAlerts(metlo.AlertListOptions{Limit: 2, Offset: 185})},
 	"list_filters": {call: listAlerts(metlo.AlertListOptions{
-		RiskScores: []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium}, Status: []metlo.AlertStatus{metlo.StatusOpen},
+		RiskScores: []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium}, Statuses: []metlo.AlertStatus{metlo.StatusOpen},
 		AlertTypes: []metlo.AlertType{metlo.AlertPIIData}, Order: metlo.Ascending, Limit: 1,
 	})},
 	"list_by_uuid": {call: value(func(ctx context.Context, c *client) (*metlo.Alert, error) {
@@ -76,13 +76,13 @@ var alertReplays = map[string]replay{
 		call: updateAlert("nope", metlo.UpdateResolve, ""), guard: notUUID,
 		want: metlo.ErrBadRequest, says: "invalid input syntax for type uuid",
 	},
-	"batch_resolve": {call: updateAlerts(metlo.AlertsUpdate{
+	"batch_resolve": {call: updateAlerts(metlo.AlertBulkUpdate{
 		UpdateType: metlo.UpdateResolve, ResolutionMessage: "sweep",
 		RiskScores: []metlo.RiskScore{metlo.RiskLow}, AlertTypes: []metlo.AlertType{metlo.AlertNewEndpoint},
 	})},
-	"batch_by_endpoint": {call: updateAlerts(metlo.AlertsUpdate{UpdateType: metlo.UpdateIgnore, APIEndpointUUID: endpointID(6)})},
+	"batch_by_endpoint": {call: updateAlerts(metlo.AlertBulkUpdate{UpdateType: metlo.UpdateIgnore, APIEndpointUUID: endpointID(6)})},
 	"batch_none_match": {
-		call: updateAlerts(metlo.AlertsUpdate{UpdateType: metlo.UpdateResolve, Hosts: []string{"nope.example.com"}}),
+		call: updateAlerts(metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, Hosts: []string{"nope.example.com"}}),
 		want: metlo.ErrNoMatch, says: "no alert matched",
 	},
 }
@@ -208,7 +208,7 @@ var endpointReplays = map[string]replay{
 	})},
 	"set_full_trace_capture_bad_body": {raw: "the argument is a bool", want: metlo.ErrBadRequest, says: "enabled: Expected boolean"},
 	"set_user_set": {call: done(func(ctx context.Context, c *client) error {
-		return c.Endpoints.SetUserSet(ctx, endpointID(0xb), true)
+		return c.Endpoints.SetPathLocked(ctx, endpointID(0xb), true)
 	})},
 	"update_paths": {call: done(func(ctx context.Context, c *client) error {
 		return c.Endpoints.UpdatePaths(ctx, endpointID(0xc), "/v1/tickets/12/{param1}")

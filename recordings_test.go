@@ -393,9 +393,9 @@ func fieldsByName(v reflect.Value) map[string]reflect.Value {
 			fields[name] = v.Field(i)
 		}
 	}
-	// An alert's whole endpoint, which only changes of the alert return, has a field of its own.
-	if alert, ok := v.Interface().(metlo.Alert); ok && alert.Endpoint != nil {
-		fields["apiEndpoint"] = reflect.ValueOf(alert.Endpoint)
+	// An alert's whole endpoint, which only changes of the alert return, stands in a field of its own.
+	if alert, ok := v.Interface().(metlo.Alert); ok && alert.APIEndpoint.Details != nil {
+		fields["apiEndpoint"] = reflect.ValueOf(alert.APIEndpoint.Details)
 	}
 	return fields
 }

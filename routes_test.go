@@ -29,7 +29,7 @@ func TestRoutes(t *testing.T) {
 		"GET /api/v1/endpoint/:id/suggested-paths":           func(ctx context.Context, c *metlo.Client) { _, _ = c.Endpoints.SuggestedPaths(ctx, id) },
 		"PUT /api/v1/endpoint/:id/authenticated":             func(ctx context.Context, c *metlo.Client) { _ = c.Endpoints.SetAuthenticated(ctx, id, nil) },
 		"PUT /api/v1/endpoint/:id/enable-full-trace-capture": func(ctx context.Context, c *metlo.Client) { _ = c.Endpoints.SetFullTraceCapture(ctx, id, true) },
-		"POST /api/v1/endpoint/:id/userSet":                  func(ctx context.Context, c *metlo.Client) { _ = c.Endpoints.SetUserSet(ctx, id, true) },
+		"POST /api/v1/endpoint/:id/userSet":                  func(ctx context.Context, c *metlo.Client) { _ = c.Endpoints.SetPathLocked(ctx, id, true) },
 		"POST /api/v1/endpoint/:id/update-paths":             func(ctx context.Context, c *metlo.Client) { _ = c.Endpoints.UpdatePaths(ctx, id, "/a") },
 		"PUT /api/v1/endpoint/:id/graphql-schema": func(ctx context.Context, c *metlo.Client) {
 			_ = c.Endpoints.UploadGraphQLSchema(ctx, id, strings.NewReader("type Query { a: ID }"))
@@ -57,7 +57,7 @@ func TestRoutes(t *testing.T) {
 		"GET /api/v1/alerts":    func(ctx context.Context, c *metlo.Client) { _, _ = c.Alerts.List(ctx, nil) },
 		"PUT /api/v1/alert/:id": func(ctx context.Context, c *metlo.Client) { _, _ = c.Alerts.Resolve(ctx, id, "") },
 		"PUT /api/v1/alerts": func(ctx context.Context, c *metlo.Client) {
-			_ = c.Alerts.UpdateMany(ctx, &metlo.AlertsUpdate{UpdateType: metlo.UpdateIgnore, AllAlerts: true})
+			_ = c.Alerts.UpdateMany(ctx, &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateIgnore, AllAlerts: true})
 		},
 
 		"GET /api/v1/webhooks": func(ctx context.Context, c *metlo.Client) { _, _ = c.Webhooks.List(ctx) },
@@ -76,7 +76,7 @@ func TestRoutes(t *testing.T) {
 
 		"GET /api/v1/instance-settings": func(ctx context.Context, c *metlo.Client) { _, _ = c.Settings.Get(ctx) },
 		"PUT /api/v1/instance-settings": func(ctx context.Context, c *metlo.Client) {
-			_, _ = c.Settings.Update(ctx, &metlo.InstanceSettingsUpdate{Skip: new(true)})
+			_, _ = c.Settings.Update(ctx, &metlo.InstanceSettingsUpdate{SkippedUpdateEmail: new(true)})
 		},
 		"GET /api/v1/metlo-config": func(ctx context.Context, c *metlo.Client) { _, _ = c.Settings.Config(ctx) },
 		"PUT /api/v1/metlo-config": func(ctx context.Context, c *metlo.Client) { _ = c.Settings.UpdateConfig(ctx, "{}") },
