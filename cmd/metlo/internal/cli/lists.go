@@ -106,7 +106,7 @@ func (a *app) summaryCommand() *cobra.Command {
 		return output.Object(p, summary, []output.Column[metlo.Summary]{
 			{Name: "hosts", Value: func(s *metlo.Summary) string { return fmt.Sprint(s.HostCount) }},
 			{Name: "endpoints", Value: func(s *metlo.Summary) string { return fmt.Sprint(s.EndpointsTracked) }},
-			{Name: "openAlerts", Value: func(s *metlo.Summary) string { return fmt.Sprint(s.NewAlerts) }},
+			{Name: "openAlerts", Value: func(s *metlo.Summary) string { return fmt.Sprint(s.OpenAlerts) }},
 			{Name: "highRiskAlerts", Value: func(s *metlo.Summary) string { return fmt.Sprint(s.HighRiskAlerts) }},
 			{Name: "sensitiveDataFields", Value: func(s *metlo.Summary) string { return fmt.Sprint(s.PIIDataFields) }},
 			{Name: "alertsByType", Value: func(s *metlo.Summary) string { return counts(maps.All(s.AlertTypeCount)) }},

@@ -277,3 +277,39 @@ func numbers(value any) any {
 	}
 	return value
 }
+
+// Line writes one of several values that come over time, on one line: for a table its columns, without a header.
+func Line[T any](p *Printer, item *T, columns []Column[T]) error {
+	switch {
+	case p.query != nil:
+		data, err := marshal(item)
+		if err != nil {
+			return err
+		}
+		return p.filter(data)
+	case p.format == "json":
+		data, err := marshal(item)
+		if err != nil {
+			return err
+		}
+		_, err = p.w.Write(append(safetext.JSON(data), '\n'))
+		return err
+	case p.format == "yaml":
+		if _, err := io.WriteString(p.w, "---\n"); err != nil {
+			return err
+		}
+		return p.document(item)
+	case p.format == "template":
+		return p.execute(item)
+	}
+	cells := make([]string, len(columns))
+	for i, c := range columns {
+		cells[i] = c.Value(item)
+	}
+	if p.format == "csv" {
+		_, err := io.WriteString(p.w, safetext.CSV(cells...))
+		return err
+	}
+	_, err := io.WriteString(p.w, safetext.Line(strings.Join(cells, gap))+"\n")
+	return err
+}
