@@ -8,17 +8,25 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-
-	"github.com/joho/godotenv"
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/atomicfile"
+	"github.com/metlo-go/metlo/internal/credentials"
 )
+
+// SameServer reports whether two addresses are of one instance, however each is spelled.
+func SameServer(a, b string) bool {
+	ua, errA := url.Parse(strings.TrimSuffix(strings.TrimRight(a, "/"), "/api/v1"))
+	ub, errB := url.Parse(strings.TrimSuffix(strings.TrimRight(b, "/"), "/api/v1"))
+	return errA == nil && errB == nil && credentials.SameServer(ua, ub)
+}
 
 // Default is the name of the instance in ~/.metlo/credentials.
 const Default = "default"
@@ -73,28 +81,26 @@ func (s *Store) Read(name string) (*Account, error) {
 	return &Account{values[nameHost], values[nameCollector], metlo.NewSecret(values[nameKey]), truth(values[nameInsecure])}, nil
 }
 
-func (s *Store) values(name string) (map[string]string, error) {
+func (s *Store) values(name string) (credentials.File, error) {
 	path, err := s.Path(name)
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
+	// Read takes a file that does not exist for one that says nothing.
+	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	return parse(data, path)
-}
-
-// parse never quotes the text, which holds the key.
-func parse(data []byte, path string) (map[string]string, error) {
-	values, err := godotenv.Parse(io.LimitReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))), 64<<10))
+	values, err := credentials.Read(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s has a line that is not NAME=value: mend it, or write it anew with metlo auth login", path)
+		return nil, fmt.Errorf("%s %w: mend it, or write it anew with metlo auth login", path, err)
 	}
 	return values, nil
 }
 
-func truth(text string) bool { return slices.Contains([]string{"1", "t", "true"}, strings.ToLower(text)) }
+func truth(text string) bool {
+	value, err := strconv.ParseBool(text)
+	return err == nil && value
+}
 
 // Write keeps an account, readable by the user alone. Other values of the file stay.
 func (s *Store) Write(name string, account *Account) error {
@@ -104,7 +110,7 @@ func (s *Store) Write(name string, account *Account) error {
 	}
 	values, err := s.values(name)
 	if err != nil || values == nil {
-		values = map[string]string{} // a file that cannot be read is written anew
+		values = credentials.File{} // a file that cannot be read is written anew
 	}
 	values[nameHost], values[nameKey] = account.Host, account.Key.Reveal()
 	values[nameCollector], values[nameInsecure] = account.Collector, ""
@@ -121,7 +127,7 @@ func (s *Store) Write(name string, account *Account) error {
 }
 
 // encode writes the names of the old command first. A value is quoted if it would be read as something else.
-func encode(values map[string]string) []byte {
+func encode(values credentials.File) []byte {
 	names := []string{nameHost, nameKey}
 	for name := range values {
 		if !slices.Contains(names, name) && values[name] != "" {

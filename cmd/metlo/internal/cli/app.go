@@ -24,6 +24,7 @@ const interruptGrace = 800 * time.Millisecond
 // app is one run of the command.
 type app struct {
 	in     io.Reader
+	stdout *os.File      // what out writes to
 	out    *bufio.Writer // data
 	err    io.Writer     // everything else
 	global globalFlags
@@ -46,7 +47,7 @@ func Main() int {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := notify()
 	defer stop()
-	a := &app{in: os.Stdin, out: bufio.NewWriterSize(os.Stdout, 64<<10), err: os.Stderr}
+	a := &app{in: os.Stdin, stdout: os.Stdout, out: bufio.NewWriterSize(os.Stdout, 64<<10), err: os.Stderr}
 	return a.run(ctx, os.Args[1:])
 }
 

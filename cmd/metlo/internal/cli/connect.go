@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/url"
 	"os"
 	"strings"
 
@@ -80,7 +79,7 @@ func (a *app) fromFlag(store *account.Store) (*instance, error) {
 	found := &instance{account.Account{Host: a.global.host}, "--instance", false}
 	if names, err := store.Names(); err == nil {
 		for _, name := range names {
-			if saved, err := store.Read(name); err == nil && sameHost(saved.Host, found.Host) {
+			if saved, err := store.Read(name); err == nil && account.SameServer(saved.Host, found.Host) {
 				found.Account = *saved
 				found.Host = a.global.host
 				break
@@ -88,7 +87,7 @@ func (a *app) fromFlag(store *account.Store) (*instance, error) {
 		}
 	}
 	if key, host := os.Getenv("METLO_API_KEY"), os.Getenv("METLO_HOST"); key != "" {
-		if host != "" && !sameHost(host, found.Host) {
+		if host != "" && !account.SameServer(host, found.Host) {
 			if found.Key.Reveal() == "" {
 				return nil, fmt.Errorf("METLO_API_KEY belongs to METLO_HOST %s, and is not sent to %s: unset METLO_HOST, or metlo auth login --context NAME",
 					host, found.Host)
@@ -98,13 +97,6 @@ func (a *app) fromFlag(store *account.Store) (*instance, error) {
 		found.Key = metlo.NewSecret(key)
 	}
 	return found, nil
-}
-
-func sameHost(a, b string) bool {
-	ua, errA := url.Parse(a)
-	ub, errB := url.Parse(b)
-	return errA == nil && errB == nil && ua.Scheme == ub.Scheme && strings.EqualFold(ua.Host, ub.Host) &&
-		strings.TrimRight(ua.Path, "/") == strings.TrimRight(ub.Path, "/")
 }
 
 // connect returns a client of the instance, or of a demo server that ends with the command.

@@ -130,7 +130,7 @@ func (a *app) endpointUsage() *cobra.Command {
 			return err
 		}
 		return output.List(p, each(usage), []output.Column[metlo.EndpointUsage]{
-			{Name: "date", Value: func(u *metlo.EndpointUsage) string { return day(u.Date) }},
+			{Name: "date", Value: func(u *metlo.EndpointUsage) string { return day(u.Day) }},
 			{Name: "requests", Value: func(u *metlo.EndpointUsage) string { return fmt.Sprint(u.Count) }},
 		})
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"syscall"
 
 	"github.com/metlo-go/metlo"
@@ -50,7 +51,8 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 	case errors.Is(err, syscall.EPIPE):
 		return exitUnknown // whoever read the output has seen enough
 	}
-	fmt.Fprintln(stderr, "metlo:", safetext.Line(err.Error()+advice(err)))
+	// Joined errors come on lines of their own.
+	fmt.Fprintln(stderr, "metlo:", safetext.Line(strings.ReplaceAll(err.Error(), "\n", "; ")+advice(err)))
 	return exitUnknown
 }
 

@@ -111,7 +111,7 @@ func (a *app) summaryCommand() *cobra.Command {
 			{Name: "sensitiveDataFields", Value: func(s *metlo.Summary) string { return fmt.Sprint(s.PIIDataFields) }},
 			{Name: "alertsByType", Value: func(s *metlo.Summary) string { return counts(maps.All(s.AlertTypeCount)) }},
 			{Name: "fieldsByDataClass", Value: func(s *metlo.Summary) string { return counts(maps.All(s.PIIDataTypeCount)) }},
-			{Name: "requestsLastMinute", Value: func(s *metlo.Summary) string { return fmt.Sprint(s.UsageStats.Last1MinCnt) }},
+			{Name: "requestsLastMinute", Value: func(s *metlo.Summary) string { return fmt.Sprint(s.UsageStats.LastMinuteCount) }},
 		})
 	})
 	return a.reading(cmd)

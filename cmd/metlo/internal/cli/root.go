@@ -29,7 +29,7 @@ func (a *app) root() *cobra.Command {
 		Use: "metlo", Short: "The command line of Metlo", Long: rootHelp, Version: metlo.Version,
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
-		Example: "  metlo status --demo\n  metlo gate --severity high --output github\n  metlo inventory --file endpoints.csv",
+		Example:           "  metlo status --demo\n  metlo gate --severity high --format github\n  metlo inventory --file endpoints.csv",
 	}
 	root.SetVersionTemplate("metlo {{.Version}}\n")
 	flags := root.PersistentFlags()
@@ -144,10 +144,10 @@ func (a *app) printer() (*output.Printer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if isTerminal(os.Stdout) {
+	if isTerminal(a.stdout) {
 		p.Width = terminalWidth()
 	}
-	p.Color = a.colored(os.Stdout)
+	p.Color = a.colored(a.stdout)
 	return p, nil
 }
 

@@ -194,7 +194,7 @@ func (a *app) specDownload() *cobra.Command {
 	cmd := &cobra.Command{Use: "download", Short: "Save all documents as a zip archive", Args: cobra.NoArgs}
 	cmd.Flags().StringVar(&file, "file", "specs.zip", "`file` to write, - for the standard output")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
-		if file == "-" && isTerminal(os.Stdout) {
+		if file == "-" && isTerminal(a.stdout) {
 			return errors.New("an archive is no text for a terminal: name a --file, or pipe it")
 		}
 		data, err := client.Specs.Zip(ctx)

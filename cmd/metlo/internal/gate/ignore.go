@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -9,10 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/jsyaml"
 )
 
 // Ignores are alerts that are known and accepted, each for a reason and until a day.
@@ -23,13 +20,13 @@ type Ignores struct {
 
 // ignore is an entry of the file. All that it says must hold of an alert.
 type ignore struct {
-	Alert  string `yaml:"alert"`
-	Type   string `yaml:"type"`
-	Method string `yaml:"method"`
-	Host   string `yaml:"host"` // * stands for any text without a slash
-	Path   string `yaml:"path"` // * stands for one element, ** at the end for any rest
-	Reason string `yaml:"reason"`
-	Until  string `yaml:"until"`
+	Alert  string
+	Type   string
+	Method string
+	Host   string // * stands for any text without a slash
+	Path   string // * stands for one element, ** at the end for any rest
+	Reason string
+	Until  string
 
 	alertType metlo.AlertType
 	until     time.Time // the first moment at which it no longer holds; zero for never
@@ -43,42 +40,52 @@ func ReadIgnores(name string) (*Ignores, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the ignore file: %w", err)
 	}
-	var file struct {
-		Ignore []ast.Node `yaml:"ignore"`
+	root, err := jsyaml.Load(string(data))
+	var syntax *jsyaml.Error
+	if errors.As(err, &syntax) {
+		return nil, fmt.Errorf("%s:%d:%d: %s", name, syntax.Line, syntax.Column, syntax.Reason)
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	if err := decoder.Decode(&file); err != nil {
-		return nil, yamlError(name, err)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if len(file.Ignore) == 0 {
-		return nil, fmt.Errorf("%s ignores nothing: write a list under ignore:, or leave the file out", name)
+	if root == nil || root.Kind != jsyaml.Mapping || len(root.Pairs) != 1 || root.Pairs[0].Key != "ignore" ||
+		root.Pairs[0].Value.Kind != jsyaml.Sequence || len(root.Pairs[0].Value.Items) == 0 {
+		return nil, fmt.Errorf("%s: write a list of entries under ignore: and nothing else, or leave the file out", name)
 	}
 	list := &Ignores{name: name}
-	for _, node := range file.Ignore {
-		entry := ignore{line: node.GetToken().Position.Line}
-		for token := node.GetToken(); token != nil && token.Prev != nil && token.Prev.Position.Line == token.Position.Line; token = token.Prev {
-			entry.line = token.Position.Line
+	for _, node := range root.Pairs[0].Value.Items {
+		entry, err := readIgnore(node)
+		if err == nil {
+			err = entry.check()
 		}
-		if err := yaml.NodeToValue(node, &entry, yaml.Strict()); err != nil {
-			return nil, yamlError(name, err)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, node.Line, err)
 		}
-		if err := entry.check(); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", name, entry.line, err)
-		}
-		list.entries = append(list.entries, entry)
+		list.entries = append(list.entries, *entry)
 	}
 	return list, nil
 }
 
-// yamlError makes the library's error, which shows the text around it, one line.
-func yamlError(name string, err error) error {
-	var fault yaml.Error
-	if errors.As(err, &fault) && fault.GetToken() != nil {
-		at := fault.GetToken().Position
-		return fmt.Errorf("%s:%d:%d: %s", name, at.Line, at.Column, fault.GetMessage())
+func readIgnore(node *jsyaml.Node) (*ignore, error) {
+	if node.Kind != jsyaml.Mapping {
+		return nil, fmt.Errorf("an entry is a mapping with a reason, and this is a %s", node.Kind)
 	}
-	first, _, _ := strings.Cut(err.Error(), "\n")
-	return fmt.Errorf("%s: %s", name, first)
+	entry := &ignore{line: node.Line}
+	fields := map[string]*string{
+		"alert": &entry.Alert, "type": &entry.Type, "method": &entry.Method, "host": &entry.Host, "path": &entry.Path,
+		"reason": &entry.Reason, "until": &entry.Until,
+	}
+	for _, pair := range node.Pairs {
+		field, known := fields[pair.Key]
+		if !known {
+			return nil, fmt.Errorf("%q is no part of an entry: use alert, type, method, host, path, reason and until", pair.Key)
+		}
+		if pair.Value.Kind == jsyaml.Sequence || pair.Value.Kind == jsyaml.Mapping || pair.Value.Text == "" {
+			return nil, fmt.Errorf("%s must be a text", pair.Key)
+		}
+		*field = pair.Value.Text
+	}
+	return entry, nil
 }
 
 func (e *ignore) check() error {

@@ -37,15 +37,15 @@ type view struct {
 type number struct{ Value, Label, Class string }
 
 type hostRow struct {
-	Name                string
-	Public              bool
-	Endpoints           int
-	Risks               []int
-	Bar                 template.HTML
-	OpenAlerts          int
-	Authenticated       int
-	Coverage            string
-	CoverageBar         template.HTML
+	Name          string
+	Public        bool
+	Endpoints     int
+	Risks         []int
+	Bar           template.HTML
+	OpenAlerts    int
+	Authenticated int
+	Coverage      string
+	CoverageBar   template.HTML
 }
 
 type typeRow struct {
