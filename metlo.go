@@ -11,7 +11,7 @@
 //	}
 //	for alert, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{
 //		RiskScores: []metlo.RiskScore{metlo.RiskHigh},
-//		Status:     []metlo.AlertStatus{metlo.StatusOpen},
+//		Statuses:     []metlo.AlertStatus{metlo.StatusOpen},
 //	}) {
 //		if err != nil {
 //			return err

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/metlo-go/metlo/metlotest/internal/backend"
 )
 
 // Fault makes the server misbehave on the requests that it matches. The first fault that matches a
@@ -60,12 +62,12 @@ func (f *Fault) matches(method, path string) bool {
 }
 
 // replacement is the answer of a fault that has a Status.
-func (f *Fault) replacement() response {
+func (f *Fault) replacement() backend.Response {
 	contentType := f.ContentType
 	if contentType == "" {
-		contentType = typeHTML
+		contentType = backend.TypeHTML
 	}
-	return response{status: f.Status, contentType: contentType, body: []byte(f.Body)}
+	return backend.Response{Status: f.Status, ContentType: contentType, Body: []byte(f.Body)}
 }
 
 // Inject adds a fault. It stays until it has been used Times times.
@@ -91,4 +93,19 @@ func (s *Server) takeFault(method, path string) *Fault {
 		return &taken
 	}
 	return nil
+}
+
+// apiPath is a path below /api/v1 or /api/v2.
+func apiPath(path string) string {
+	for _, prefix := range []string{"/api/v1", "/api/v2"} {
+		if rest, ok := strings.CutPrefix(path, prefix); ok && (rest == "" || rest[0] == '/') {
+			return rest
+		}
+	}
+	return path
+}
+
+// spoil is what the fault does to lists.
+func (f *Fault) spoil() backend.Spoil {
+	return backend.Spoil{PageCap: f.PageCap, IgnoreOffset: f.IgnoreOffset, UnknownTotal: f.UnknownTotal}
 }

@@ -1,17 +1,15 @@
 package metlotest
 
 import (
-	"context"
 	"crypto/x509"
-	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/metlo-go/metlo"
-)
 
-const memoryElsewhere = "127.0.0.1:9999"
+	"github.com/metlo-go/metlo/metlotest/internal/backend"
+	"github.com/metlo-go/metlo/metlotest/internal/faults"
+)
 
 // Failure is one way in which a network, a proxy or a server fails. [Failures] has them all.
 type Failure struct {
@@ -27,23 +25,16 @@ type Failure struct {
 	// Delay is waited before the head of an answer, and again in the middle of its body.
 	Delay time.Duration
 
-	refuse, unreachable bool
-	tls                 tlsKind
-	host                string // by which the URL names the server; empty for its address
-	accept              func(*exchange)
-	answer              func(*exchange) response
-	send                func(*exchange, response)
+	kind faults.Failure
 }
 
 // Failures lists every failure that a [FaultServer] has: of the connection, of TLS, of HTTP, of proxies in between, of
 // what is sent, and of lists.
 func Failures() []Failure {
-	var all []Failure
-	for _, group := range [][]Failure{
-		connectionFailures(), tlsFailures(), framingFailures(), headerFailures(), sizeFailures(), redirectFailures(),
-		statusFailures(), retryAfterFailures(), echoFailures(), contentFailures(), listFailures(),
-	} {
-		all = append(all, group...)
+	kinds := faults.All()
+	all := make([]Failure, len(kinds))
+	for i, kind := range kinds {
+		all[i] = Failure{Name: kind.Name, Does: kind.Does, NeedsSocket: kind.NeedsSocket, Times: kind.Times, Delay: kind.Delay, kind: kind}
 	}
 	return all
 }
@@ -57,22 +48,7 @@ type FaultServer struct {
 	// APIKey is the key of [FaultServer.Client].
 	APIKey string
 
-	failure   Failure
-	sound     *Server
-	tls       *tlsSetup // nil speaks plain http
-	transport *http.Transport
-	listeners []net.Listener
-	elsewhere string // address of the server to which redirects lead
-	done      chan struct{}
-	work      sync.WaitGroup
-
-	mu       sync.Mutex
-	closed   bool
-	conns    map[net.Conn]struct{}
-	accepted int
-	received []Received
-	begun    int // requests that the failure may meet
-	spent    int // times that it was met
+	server *faults.Server
 }
 
 // Received is a request that reached a [FaultServer]. Its Service is "backend", or "elsewhere" if it came to another
@@ -93,89 +69,25 @@ type Received struct {
 // options are those of [NewServer]. It panics when it cannot start, when the data of an option is unusable, and when a
 // failure that needs a socket is wanted in memory. Close it when done.
 func NewFaultServer(failure Failure, opts ...Option) *FaultServer {
-	var c config
-	for _, opt := range opts {
-		if opt == nil {
-			panic("metlotest: NewFaultServer: an option is nil; leave it out")
-		}
-		opt(&c)
-	}
+	c := configure("NewFaultServer", opts)
 	if c.inMemory && failure.NeedsSocket {
 		panic("metlotest: NewFaultServer: " + failure.Name + " needs a socket; leave InMemory out")
 	}
-	s := &FaultServer{
-		failure: failure,
-		sound:   NewServer(append(append([]Option(nil), opts...), InMemory())...),
-		done:    make(chan struct{}),
-		conns:   map[net.Conn]struct{}{},
-	}
-	s.APIKey = s.sound.APIKey
-	var backend, elsewhere net.Listener = newPipeListener(memoryBackend), newPipeListener(memoryElsewhere)
-	if !c.inMemory {
-		backend, elsewhere = listenOnLoopback(), listenOnLoopback()
-	}
-	s.listeners = []net.Listener{backend, elsewhere}
-	s.elsewhere = elsewhere.Addr().String()
-	s.URL = s.baseURL(backend.Addr().String())
-	s.startTransport(backend, elsewhere)
-	s.work.Go(func() { s.accept(backend, "backend") })
-	s.work.Go(func() { s.accept(elsewhere, "elsewhere") })
-	if failure.refuse {
-		backend.Close()
-	}
-	return s
-}
-
-func listenOnLoopback() net.Listener {
-	var sockets net.ListenConfig
-	l, err := sockets.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	sound, err := backend.New(c.fill...)
 	if err != nil {
-		panic("metlotest: NewFaultServer: cannot listen on loopback: " + err.Error())
+		panic("metlotest: NewFaultServer: " + err.Error())
 	}
-	return l
-}
-
-// baseURL has the scheme and the name under which the failure shows.
-func (s *FaultServer) baseURL(address string) string {
-	if s.failure.host != "" {
-		_, port, _ := net.SplitHostPort(address)
-		address = net.JoinHostPort(s.failure.host, port)
-	}
-	if s.failure.tls == tlsNone {
-		return "http://" + address
-	}
-	s.tls = newTLSSetup(s.failure.tls)
-	return "https://" + address
-}
-
-func (s *FaultServer) startTransport(backend, elsewhere net.Listener) {
-	own := hostOf(s.URL)
-	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
-		target := elsewhere
-		if address == own {
-			target = backend
-			if s.failure.unreachable && s.meet() {
-				<-ctx.Done()
-				return nil, ctx.Err()
-			}
-		}
-		if l, inMemory := target.(*pipeListener); inMemory {
-			return l.dial(ctx)
-		}
-		return (&net.Dialer{}).DialContext(ctx, "tcp", target.Addr().String())
-	}
-	s.transport = newTransport(dial)
-	s.transport.DisableCompression = false
-	s.transport.MaxResponseHeaderBytes = 1 << 20
-	if s.tls != nil {
-		s.transport.TLSClientConfig = s.tls.client()
-		s.transport.TLSHandshakeTimeout = 10 * time.Second
-	}
+	kind := failure.kind
+	kind.Times, kind.Delay = failure.Times, failure.Delay
+	s := faults.Start(kind, sound, c.inMemory)
+	return &FaultServer{URL: s.Url, APIKey: sound.Key(), server: s}
 }
 
 // HTTPClient reaches the server, also when it is in memory, and trusts its certificate authority. Wherever else it is
 // redirected, it reaches this server too, which records that as "elsewhere". All calls share their connections.
-func (s *FaultServer) HTTPClient() *http.Client { return &http.Client{Transport: s.transport} }
+func (s *FaultServer) HTTPClient() *http.Client {
+	return &http.Client{Transport: s.server.RoundTripper()}
+}
 
 // Client is a client of this server. The options come after these, so they may replace them. It panics when an option
 // is unusable.
@@ -188,52 +100,26 @@ func (s *FaultServer) Client(opts ...metlo.Option) *metlo.Client {
 }
 
 // Certificate is the certificate authority by which a failure over TLS is signed, or would have to be; nil without TLS.
-func (s *FaultServer) Certificate() *x509.Certificate {
-	if s.tls == nil {
-		return nil
-	}
-	return s.tls.authority
-}
+func (s *FaultServer) Certificate() *x509.Certificate { return s.server.Certificate() }
 
 // Requests is what was sent to the server so far, in order.
 func (s *FaultServer) Requests() []Received {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Received(nil), s.received...)
+	arrived := s.server.Requests()
+	out := make([]Received, len(arrived))
+	for i, a := range arrived {
+		out[i] = Received{
+			Request: Request{
+				Service: a.Service, Method: a.Request.Method, Path: a.Request.URL.EscapedPath(), Query: a.Request.URL.Query(),
+				Header: a.Header, Body: a.Body, Time: a.Time,
+			},
+			Host: a.Request.Host, Whole: a.Whole, Status: a.Status, Sound: a.Sound,
+		}
+	}
+	return out
 }
 
 // Connections is how many connections were made to the server, and how many of them are open.
-func (s *FaultServer) Connections() (made, open int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.accepted, len(s.conns)
-}
+func (s *FaultServer) Connections() (made, open int) { return s.server.Connections() }
 
 // Close stops the server, cuts its connections and waits for its goroutines. It may be called twice.
-func (s *FaultServer) Close() {
-	s.mu.Lock()
-	closed := s.closed
-	s.closed = true
-	for conn := range s.conns {
-		conn.Close()
-	}
-	s.mu.Unlock()
-	if closed {
-		return
-	}
-	close(s.done)
-	for _, l := range s.listeners {
-		l.Close()
-	}
-	s.transport.CloseIdleConnections()
-	s.work.Wait()
-	s.sound.Close()
-}
-
-// meet reports whether the failure is met once more, rather than over.
-func (s *FaultServer) meet() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.spent++
-	return s.failure.Times <= 0 || s.spent <= s.failure.Times
-}
+func (s *FaultServer) Close() { s.server.Close() }

@@ -1,13 +1,17 @@
 package metlotest
 
-import "io"
+import (
+	"io"
+
+	"github.com/metlo-go/metlo/metlotest/internal/backend"
+)
 
 // Option changes how a Server starts.
 type Option func(*config)
 
 type config struct {
 	inMemory bool
-	fill     []func(*store) error
+	fill     []backend.Fill
 }
 
 // InMemory serves over pipes instead of sockets, so that the server works inside a testing/synctest
@@ -22,7 +26,7 @@ func InMemory() Option {
 // All parts may be absent. NewServer panics when the text does not fit.
 func Load(r io.Reader) Option {
 	return func(c *config) {
-		c.fill = append(c.fill, func(st *store) error { return st.load(r) })
+		c.fill = append(c.fill, func(st *backend.Store) error { return st.Load(r) })
 	}
 }
 
@@ -31,6 +35,17 @@ func Load(r io.Reader) Option {
 // of its own, a testing config and a global test environment. Each server's copy is its own.
 func Demo() Option {
 	return func(c *config) {
-		c.fill = append(c.fill, (*store).demo)
+		c.fill = append(c.fill, (*backend.Store).Demo)
 	}
+}
+
+func configure(caller string, opts []Option) config {
+	var c config
+	for _, opt := range opts {
+		if opt == nil {
+			panic("metlotest: " + caller + ": an option is nil; leave it out")
+		}
+		opt(&c)
+	}
+	return c
 }

@@ -11,12 +11,12 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/metlo-go/metlo/metlotest/internal/backend"
+	"github.com/metlo-go/metlo/metlotest/internal/pipe"
 )
 
 const (
-	memoryBackend   = "127.0.0.1:8080"
-	memoryCollector = "127.0.0.1:8081"
-	bodyCap         = 600 << 20
 	// headerCap is Node's --max-http-header-size: request line and headers together.
 	headerCap = 16 << 10
 )
@@ -37,13 +37,12 @@ type Server struct {
 	cancel    context.CancelFunc
 	work      sync.WaitGroup
 
-	mu         sync.Mutex
-	closed     bool
-	store      *store
-	routes     []route
-	faults     []*Fault
-	requests   []Request
-	requireKey bool
+	backend *backend.Server
+
+	mu       sync.Mutex
+	closed   bool
+	faults   []*Fault
+	requests []Request
 }
 
 // Request is one request that the server received.
@@ -62,23 +61,13 @@ type Request struct {
 // NewServer starts a server, on loopback ports of its own unless InMemory is given. It panics when
 // it cannot start or when the data of an option is unusable. Close it when done.
 func NewServer(opts ...Option) *Server {
-	var c config
-	for _, opt := range opts {
-		if opt == nil {
-			panic("metlotest: NewServer: an option is nil; leave it out")
-		}
-		opt(&c)
+	c := configure("NewServer", opts)
+	b, err := backend.New(c.fill...)
+	if err != nil {
+		panic("metlotest: NewServer: " + err.Error())
 	}
-	st := newStore()
-	for _, fill := range c.fill {
-		if err := fill(st); err != nil {
-			panic("metlotest: NewServer: " + err.Error())
-		}
-	}
-	s := &Server{store: st, routes: allRoutes(), APIKey: newKey()}
-	st.masterKey = s.APIKey
+	s := &Server{backend: b, APIKey: b.Key()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	st.deliver = s.deliver
 	if c.inMemory {
 		s.startInMemory()
 	} else {
@@ -99,25 +88,21 @@ func (s *Server) startOnLoopback() {
 		panic("metlotest: NewServer: cannot listen on loopback (use InMemory where sockets are forbidden): " + err.Error())
 	}
 	s.serve(backend, collector)
-	s.transport = newTransport((&net.Dialer{}).DialContext)
+	s.transport = pipe.Transport((&net.Dialer{}).DialContext)
 }
 
 func (s *Server) startInMemory() {
-	backend, collector := newPipeListener(memoryBackend), newPipeListener(memoryCollector)
+	backend, collector := pipe.Listen(pipe.Backend), pipe.Listen(pipe.Collector)
 	s.serve(backend, collector)
-	s.transport = newTransport(func(ctx context.Context, _, address string) (net.Conn, error) {
+	s.transport = pipe.Transport(func(ctx context.Context, _, address string) (net.Conn, error) {
 		switch address {
-		case memoryBackend:
-			return backend.dial(ctx)
-		case memoryCollector:
-			return collector.dial(ctx)
+		case pipe.Backend:
+			return backend.Dial(ctx)
+		case pipe.Collector:
+			return collector.Dial(ctx)
 		}
-		return nil, fmt.Errorf("metlotest: this client reaches only %s and %s, not %s", memoryBackend, memoryCollector, address)
+		return nil, fmt.Errorf("metlotest: this client reaches only %s and %s, not %s", pipe.Backend, pipe.Collector, address)
 	})
-}
-
-func newTransport(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
-	return &http.Transport{DialContext: dial, IdleConnTimeout: 4 * time.Second, DisableCompression: true, MaxIdleConnsPerHost: 16}
 }
 
 func (s *Server) serve(backend, collector net.Listener) {
@@ -153,6 +138,7 @@ func (s *Server) Close() {
 	}
 	s.transport.CloseIdleConnections()
 	s.work.Wait()
+	s.backend.Close()
 }
 
 // HTTPClient reaches the server, also when it is in memory. All calls share their connections.
@@ -168,18 +154,14 @@ func (s *Server) Requests() []Request {
 // RequireKey makes the backend refuse requests without a valid key, as the collector does: 401
 // "Client unauthorized". A real backend checks none; a proxy in front of it may.
 func (s *Server) RequireKey() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requireKey = true
+	s.backend.SetRequireKey()
 }
 
 // Churn keeps rows moving as live traffic does: before each request to the backend at least one
 // endpoint, and as many as perSecond makes of the time that passed, become the most recently active
 // of all. Endpoints neither come nor go. 0 stops it.
 func (s *Server) Churn(perSecond int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.store.churnRate, s.store.churnLast = max(perSecond, 0), time.Now()
+	s.backend.Churn(perSecond)
 }
 
 // begin counts a request's goroutine in, unless the server is closing.
@@ -197,7 +179,7 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 		panic(http.ErrAbortHandler)
 	}
 	defer s.work.Done()
-	body, err := io.ReadAll(io.LimitReader(r.Body, bodyCap))
+	body, err := io.ReadAll(io.LimitReader(r.Body, backend.BodyCap))
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -219,9 +201,9 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 	switch {
 	case fault.Status != 0:
 	case headerSize(r) > headerCap:
-		res = response{status: http.StatusRequestHeaderFieldsTooLarge, header: http.Header{"Connection": {"close"}}}
+		res = backend.Response{Status: http.StatusRequestHeaderFieldsTooLarge, Header: http.Header{"Connection": {"close"}}}
 	default:
-		res = s.answer(service, r, body, fault)
+		res = s.backend.Answer(service, r, body, fault.spoil())
 	}
 	write(w, r, res, fault)
 }
@@ -251,18 +233,9 @@ func (s *Server) wait(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-func (s *Server) answer(service string, r *http.Request, body []byte, fault *Fault) response {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if service == "backend" {
-		s.store.churn(time.Now())
-	}
-	return s.dispatch(service, r, body, fault)
-}
-
-func write(w http.ResponseWriter, r *http.Request, res response, fault *Fault) {
+func write(w http.ResponseWriter, r *http.Request, res backend.Response, fault *Fault) {
 	h := w.Header()
-	for _, extra := range []http.Header{res.header, fault.Header} {
+	for _, extra := range []http.Header{res.Header, fault.Header} {
 		for name, values := range extra {
 			h[name] = values
 		}
@@ -273,19 +246,19 @@ func write(w http.ResponseWriter, r *http.Request, res response, fault *Fault) {
 	if fault.Cut < 0 {
 		panic(http.ErrAbortHandler)
 	}
-	if res.contentType != "" {
-		h.Set("Content-Type", res.contentType)
+	if res.ContentType != "" {
+		h.Set("Content-Type", res.ContentType)
 	}
 	h.Set("X-Powered-By", "Express")
-	h.Set("Content-Length", strconv.Itoa(len(res.body)))
-	w.WriteHeader(res.status)
+	h.Set("Content-Length", strconv.Itoa(len(res.Body)))
+	w.WriteHeader(res.Status)
 	if r.Method == http.MethodHead {
 		return
 	}
-	if fault.Cut > 0 && fault.Cut < len(res.body) {
-		_, _ = w.Write(res.body[:fault.Cut])
+	if fault.Cut > 0 && fault.Cut < len(res.Body) {
+		_, _ = w.Write(res.Body[:fault.Cut])
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = w.Write(res.body)
+	_, _ = w.Write(res.Body)
 }

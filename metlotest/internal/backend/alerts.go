@@ -1,0 +1,184 @@
+package backend
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/zod"
+)
+
+func alertRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/alerts", handle: listAlerts},
+		{method: "PUT", pattern: "/alerts", handle: updateAlerts},
+		{method: "PUT", pattern: "/alert/:id", handle: updateAlert},
+	}
+}
+
+func listAlerts(c *call) Response {
+	params, bad := check(zod.Object(
+		zod.Key("uuid", zod.Optional(zod.UUID())),
+		zod.Key("apiEndpointUuid", zod.Optional(zod.UUID())),
+		zod.Key("riskScores", zod.Optional(zod.Array(zod.Enum(riskScores()...)))),
+		zod.Key("status", zod.Optional(zod.Array(zod.Enum(statuses()...)))),
+		zod.Key("alertTypes", zod.Optional(zod.Array(zod.Enum(alertTypes()...)))),
+		zod.Key("hosts", zod.Optional(zod.Array(zod.String()))),
+		zod.Key("offset", zod.Optional(zod.Count())),
+		zod.Key("limit", zod.Optional(zod.Count())),
+		zod.Key("order", zod.Optional(zod.Union(zod.Literal("DESC"), zod.Literal("ASC")))),
+	), c.query)
+	if bad != nil {
+		return *bad
+	}
+	var rows []*alert
+	for _, a := range c.alerts {
+		if alertMatches(a, params) && anyOf(params, "status", a.status) {
+			rows = append(rows, a)
+		}
+	}
+	limit, offset := c.page(params, "limit", "offset", noLimit)
+	if limit == 0 {
+		limit = noLimit
+	}
+	sortUnstably(rows, func(a, b *alert) int {
+		risk := compareRisk(b.riskScore, a.riskScore)
+		if params.Text("order") == "ASC" {
+			risk = -risk
+		}
+		return cmp.Or(cmp.Compare(statusRank(a.status), statusRank(b.status)), risk, b.createdAt.Compare(a.createdAt))
+	}, func(a *alert) string { return a.uuid }, limit, offset)
+	return c.list(convert(window(rows, limit, offset), c.alertItem), len(rows))
+}
+
+// alertMatches applies all filters except status. In lists a uuid is one filter among others.
+func alertMatches(a *alert, params *js.Object) bool {
+	if id := params.Text("uuid"); id != "" && !strings.EqualFold(id, a.uuid) {
+		return false
+	}
+	if id := params.Text("apiEndpointUuid"); id != "" && !strings.EqualFold(id, a.endpoint.uuid) {
+		return false
+	}
+	return anyOf(params, "riskScores", a.riskScore) && anyOf(params, "alertTypes", a.kind) && anyOf(params, "hosts", a.endpoint.host)
+}
+
+// transition is what an update type does: to which status, and why not.
+func transition(updateType, status string) (next, conflict string) {
+	switch updateType {
+	case "ignore":
+		switch status {
+		case "Ignored":
+			return "", "Alert is already being ignored."
+		case "Resolved":
+			return "", "Alert is resolved and cannot be ignored."
+		}
+		return "Ignored", ""
+	case "unignore":
+		if status != "Ignored" {
+			return "", "Alert is currently not ignored."
+		}
+		return "Open", ""
+	case "resolve":
+		switch status {
+		case "Resolved":
+			return "", "Alert is already resolved."
+		case "Ignored":
+			return "", "Alert is ignored and cannot be resolved."
+		}
+		return "Resolved", ""
+	default:
+		if status != "Resolved" {
+			return "", "Alert is currently not resolved."
+		}
+		return "Open", ""
+	}
+}
+
+func (st *Store) applyUpdate(a *alert, next string, params *js.Object) {
+	a.status = next
+	if params.Text("updateType") == "resolve" {
+		a.resolutionMessage = nil
+		if message := strings.TrimSpace(params.Text("resolutionMessage")); message != "" {
+			a.resolutionMessage = &message
+		}
+	}
+	a.updatedAt = st.tick()
+}
+
+func updateAlert(c *call) Response {
+	params, bad := check(zod.Object(
+		zod.Key("updateType", zod.Enum(updateTypes()...)),
+		zod.Key("resolutionMessage", zod.Optional(zod.String())),
+	), c.body)
+	if bad != nil {
+		return *bad
+	}
+	id := c.params["id"]
+	if !zod.IsUUID(id) {
+		return Text(http.StatusInternalServerError, badUUID(id))
+	}
+	a := c.alertByID[strings.ToLower(id)]
+	if a == nil {
+		return Text(http.StatusNotFound, "Not Found")
+	}
+	next, conflict := transition(params.Text("updateType"), a.status)
+	if conflict != "" {
+		return Text(http.StatusConflict, conflict)
+	}
+	// The answer carries the row as it was read, so updatedAt is the old one.
+	before := a.updatedAt
+	c.applyUpdate(a, next, params)
+	shown := a.withEndpoint()
+	shown.UpdatedAt = stamp{before}
+	return Ok(shown)
+}
+
+func updateAlerts(c *call) Response {
+	params, bad := check(zod.Object(
+		zod.Key("updateType", zod.Enum(updateTypes()...)),
+		zod.Key("resolutionMessage", zod.Optional(zod.String())),
+		zod.Key("uuid", zod.Optional(zod.Nullable(zod.UUID()))),
+		zod.Key("apiEndpointUuid", zod.Optional(zod.UUID())),
+		zod.Key("riskScores", zod.Optional(zod.Array(zod.Enum(riskScores()...)))),
+		zod.Key("status", zod.Optional(zod.Array(zod.Enum(statuses()...)))),
+		zod.Key("alertTypes", zod.Optional(zod.Array(zod.Enum(alertTypes()...)))),
+		zod.Key("hosts", zod.Optional(zod.Array(zod.String()))),
+	), c.body)
+	if bad != nil {
+		return *bad
+	}
+	filter := params
+	if id := params.Text("uuid"); id != "" {
+		filter = js.New("uuid", id)
+	}
+	var matched []*alert
+	for _, a := range c.alerts {
+		if _, conflict := transition(params.Text("updateType"), a.status); conflict == "" && alertMatches(a, filter) {
+			matched = append(matched, a)
+		}
+	}
+	if len(matched) == 0 {
+		return Text(http.StatusInternalServerError, `syntax error at or near ")"`)
+	}
+	for _, a := range matched {
+		next, _ := transition(params.Text("updateType"), a.status)
+		c.applyUpdate(a, next, params)
+	}
+	return sendStatus()
+}
+
+// openAlerts are the open ones, the riskiest and newest first.
+func (st *Store) openAlerts() []*alert {
+	var open []*alert
+	for _, a := range st.alerts {
+		if a.status == "Open" {
+			open = append(open, a)
+		}
+	}
+	slices.SortStableFunc(open, func(a, b *alert) int {
+		return cmp.Or(compareRisk(b.riskScore, a.riskScore), b.createdAt.Compare(a.createdAt))
+	})
+	return open
+}

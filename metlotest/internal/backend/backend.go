@@ -1,0 +1,85 @@
+package backend
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// backend is a management backend and a collector over one store. Its methods may be called from any
+// goroutine.
+type Server struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	mu         sync.Mutex
+	closed     bool
+	store      *Store
+	routes     []route
+	requireKey bool
+}
+
+// fill puts data into a store that is new.
+type Fill func(*Store) error
+
+func New(fills ...Fill) (*Server, error) {
+	b := &Server{store: newStore(), routes: allRoutes()}
+	for _, f := range fills {
+		if err := f(b.store); err != nil {
+			return nil, err
+		}
+	}
+	b.store.masterKey = newKey()
+	b.store.deliver = b.deliver
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	return b, nil
+}
+
+// key is the one that the collector accepts from the start.
+func (b *Server) Key() string { return b.store.masterKey }
+
+// close ends what runs in the background and waits for it.
+func (b *Server) Close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.cancel()
+	b.work.Wait()
+}
+
+// setRequireKey makes the backend refuse requests without a valid key, as the collector does.
+func (b *Server) SetRequireKey() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.requireKey = true
+}
+
+// churn keeps endpoints moving as live traffic does; 0 stops it.
+func (b *Server) Churn(perSecond int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.store.churnRate, b.store.churnLast = max(perSecond, 0), time.Now()
+}
+
+// answer handles one request of a service, "backend" or "collector".
+func (b *Server) Answer(service string, r *http.Request, body []byte, spoiled Spoil) Response {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if service == "backend" {
+		b.store.churn(time.Now())
+	}
+	return b.dispatch(service, r, body, spoiled)
+}
+
+func (b *Server) wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

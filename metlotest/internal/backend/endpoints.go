@@ -1,0 +1,337 @@
+package backend
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/zod"
+)
+
+func endpointRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/endpoints", handle: listEndpoints},
+		{method: "DELETE", pattern: "/endpoints", handle: deleteEndpoints},
+		{method: "GET", pattern: "/endpoint/:id", handle: getEndpoint},
+		{method: "DELETE", pattern: "/endpoint/:id", handle: deleteEndpoint},
+		{method: "GET", pattern: "/endpoint/:id/usage", handle: endpointUsage},
+		{method: "GET", pattern: "/endpoint/:id/suggested-paths", handle: suggestedPaths},
+		{method: "PUT", pattern: "/endpoint/:id/authenticated", handle: setAuthenticated},
+		{method: "PUT", pattern: "/endpoint/:id/enable-full-trace-capture", handle: setFullTraceCapture},
+		{method: "POST", pattern: "/endpoint/:id/userSet", handle: setUserSet},
+		{method: "POST", pattern: "/endpoint/:id/update-paths", handle: updatePaths},
+		{method: "PUT", pattern: "/endpoint/:id/graphql-schema", handle: uploadGraphQLSchema, multipart: true},
+		{method: "DELETE", pattern: "/endpoint/:id/graphql-schema", handle: deleteGraphQLSchema},
+	}
+}
+
+func listEndpoints(c *call) Response {
+	params, bad := check(zod.Object(
+		zod.Key("hosts", zod.Optional(zod.Array(zod.String()))),
+		zod.Key("riskScores", zod.Optional(zod.Array(zod.Enum(riskScores()...)))),
+		zod.Key("methods", zod.Optional(zod.Array(zod.Enum(methods()...)))),
+		zod.Key("dataClasses", zod.Optional(zod.Array(zod.String()))),
+		zod.Key("searchQuery", zod.Optional(zod.String())),
+		zod.Key("isAuthenticated", zod.Optional(zod.String())),
+		zod.Key("resourcePermissions", zod.Optional(zod.Array(zod.String()))),
+		zod.Key("hostType", zod.Default(zod.Enum(hostTypes()...), "Any")),
+		zod.Key("offset", zod.Optional(zod.Count())),
+		zod.Key("limit", zod.Optional(zod.Count())),
+	), c.query)
+	if bad != nil {
+		return *bad
+	}
+	search, err := posixRegexp(params.Text("searchQuery"))
+	if err != nil {
+		return Text(http.StatusInternalServerError, "QueryFailedError: "+err.Error())
+	}
+	var rows []*endpoint
+	for _, e := range c.endpoints {
+		if c.endpointMatches(e, params) && search.MatchString(e.path) {
+			rows = append(rows, e)
+		}
+	}
+	limit, offset := c.page(params, "limit", "offset", 10)
+	sortUnstably(rows, compareEndpoints, endpointID, limit, offset)
+	items := convert(window(rows, limit, offset), func(e *endpoint) endpointListItem {
+		item := endpointListItem{endpointSQL: e.sql(), IsPublic: c.hosts[e.host]}
+		if classes := e.dataClasses(); len(classes) > 0 {
+			item.DataClasses = &classes
+		}
+		return item
+	})
+	return c.list(items, strconv.Itoa(len(rows)))
+}
+
+func endpointID(e *endpoint) string { return e.uuid }
+
+// compareEndpoints is riskScore DESC, lastActive DESC NULLS LAST.
+func compareEndpoints(a, b *endpoint) int {
+	return cmp.Or(compareRisk(b.riskScore, a.riskScore), compareTimes(b.lastActive, a.lastActive))
+}
+
+// compareTimes orders a zero time first.
+func compareTimes(a, b time.Time) int { return a.Compare(b) }
+
+func (c *call) endpointMatches(e *endpoint, params *js.Object) bool {
+	if !anyOf(params, "hosts", e.host) || !anyOf(params, "riskScores", e.riskScore) ||
+		!anyOf(params, "methods", e.method) || !anyOf(params, "resourcePermissions", e.resourcePermissions...) {
+		return false
+	}
+	if len(params.List("dataClasses")) > 0 && !anyOf(params, "dataClasses", e.dataClasses()...) {
+		return false
+	}
+	if want := params.Text("isAuthenticated"); want != "" && e.authenticated() != (want == "true") {
+		return false
+	}
+	return c.hostMatches(e.host, params.Text("hostType"))
+}
+
+func (st *Store) hostMatches(host, hostType string) bool {
+	return hostType == "Any" || hostType == "" || st.hosts[host] == (hostType == "Public")
+}
+
+// anyOf tells whether a list filter holds one of the values. An absent or empty filter lets all pass.
+func anyOf(params *js.Object, name string, values ...string) bool {
+	filter := params.List(name)
+	return len(filter) == 0 || slices.ContainsFunc(values, func(v string) bool { return slices.Contains(filter, any(v)) })
+}
+
+// posixRegexp compiles a pattern as PostgreSQL's ~* operator takes it, with its error texts.
+func posixRegexp(pattern string) (*regexp.Regexp, error) {
+	re, err := regexp.Compile("(?i)" + pattern)
+	if err == nil {
+		return re, nil
+	}
+	reason := "invalid regexp"
+	var fault *syntax.Error
+	if errors.As(err, &fault) {
+		switch fault.Code {
+		case syntax.ErrMissingBracket:
+			reason = "brackets [] not balanced"
+		case syntax.ErrMissingParen, syntax.ErrUnexpectedParen:
+			reason = "parentheses () not balanced"
+		case syntax.ErrMissingRepeatArgument, syntax.ErrInvalidRepeatOp:
+			reason = "quantifier operand invalid"
+		case syntax.ErrInvalidRepeatSize:
+			reason = "invalid repetition count(s)"
+		case syntax.ErrInvalidCharRange:
+			reason = "invalid character range"
+		case syntax.ErrTrailingBackslash, syntax.ErrInvalidEscape:
+			reason = `invalid escape \ sequence`
+		}
+	}
+	return nil, errors.New("invalid regular expression: " + reason)
+}
+
+func noEndpoint() Response { return Text(http.StatusNotFound, "Endpoint does not exist.") }
+
+// endpointDetail is what GET /endpoint/:id shows.
+type endpointDetail struct {
+	endpointSQL
+	DataFields             []fieldSQL    `json:"dataFields"`
+	Alerts                 []alertStatus `json:"alerts"`
+	OpenapiSpec            *specColumns  `json:"openapiSpec,omitzero"`
+	Traces                 []*trace      `json:"traces"`
+	Tests                  []struct{}    `json:"tests"`
+	GlobalFullTraceCapture bool          `json:"globalFullTraceCapture"`
+	GraphQlSchema          string        `json:"graphQlSchema,omitzero"`
+}
+
+type alertStatus struct {
+	UUID   string `json:"uuid"`
+	Status string `json:"status"`
+}
+
+func getEndpoint(c *call) Response {
+	if !zod.IsUUID(c.params["id"]) {
+		return noEndpoint()
+	}
+	e := c.byID[strings.ToLower(c.params["id"])]
+	if e == nil {
+		return Text(http.StatusInternalServerError, "Error: Endpoint does not exist.")
+	}
+	detail := endpointDetail{
+		endpointSQL: e.sql(), Traces: e.traces, Tests: []struct{}{}, Alerts: []alertStatus{},
+		GlobalFullTraceCapture: c.metloConfig.flag("globalFullTraceCapture"), GraphQlSchema: c.graphQL[e.host+e.path],
+	}
+	detail.ResourcePermissions = c.testing.permissionsOf(e)
+	fields := slices.Clone(e.fields)
+	slices.SortStableFunc(fields, compareFields)
+	detail.DataFields = convert(fields, (*dataField).sql)
+	for _, a := range c.alerts {
+		if a.endpoint == e {
+			detail.Alerts = append(detail.Alerts, alertStatus{a.uuid, a.status})
+		}
+	}
+	if e.specName != nil {
+		if s := c.specNamed(*e.specName); s != nil {
+			columns := s.columns()
+			detail.OpenapiSpec = &columns
+		}
+	}
+	return Ok(detail)
+}
+
+// compareFields is dataTag, statusCode, contentType, dataPath, each ascending with nulls last.
+func compareFields(a, b *dataField) int {
+	return cmp.Or(compareNullable(a.dataTag, b.dataTag), compareNullable(a.statusCode, b.statusCode),
+		compareNullable(a.contentType, b.contentType), cmp.Compare(a.dataPath, b.dataPath))
+}
+
+func compareNullable[T cmp.Ordered](a, b *T) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return 1
+	case b == nil:
+		return -1
+	}
+	return cmp.Compare(*a, *b)
+}
+
+func endpointUsage(c *call) Response {
+	if !zod.IsUUID(c.params["id"]) {
+		return noEndpoint()
+	}
+	e := c.byID[strings.ToLower(c.params["id"])]
+	if e == nil {
+		return Text(http.StatusInternalServerError, "Error: Endpoint does not exist.")
+	}
+	type day struct {
+		Date  stamp  `json:"date"`
+		Count string `json:"count"`
+	}
+	perDay := map[time.Time]int{}
+	for hour, n := range e.calls {
+		perDay[hour.Truncate(24*time.Hour)] += n
+	}
+	days := []day{}
+	for date, n := range perDay {
+		days = append(days, day{stamp{date}, strconv.Itoa(n)})
+	}
+	slices.SortFunc(days, func(a, b day) int { return a.Date.Compare(b.Date.Time) })
+	return Ok(days)
+}
+
+// withEndpoint answers 404 for an id that is malformed or unknown.
+func (c *call) withEndpoint(then func(*endpoint) Response) Response {
+	e := c.byID[strings.ToLower(c.params["id"])]
+	if e == nil {
+		return noEndpoint()
+	}
+	return then(e)
+}
+
+func setAuthenticated(c *call) Response {
+	return c.withEndpoint(func(e *endpoint) Response {
+		value := c.object().Get("authenticated")
+		switch v := value.(type) {
+		case js.Undefined:
+			return Success()
+		case nil:
+			e.authUserSet = nil
+		default:
+			b, valid := postgresBool(js.String(v))
+			if !valid {
+				return Text(http.StatusInternalServerError, `invalid input syntax for type boolean: "`+js.String(v)+`"`)
+			}
+			e.authUserSet = &b
+		}
+		e.updatedAt = c.tick()
+		return Success()
+	})
+}
+
+// postgresBool reads a boolean as PostgreSQL does: any unambiguous start of a word.
+func postgresBool(s string) (value, valid bool) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	for _, word := range []string{"true", "yes"} {
+		if s != "" && strings.HasPrefix(word, s) {
+			return true, true
+		}
+	}
+	for _, word := range []string{"false", "no"} {
+		if s != "" && strings.HasPrefix(word, s) {
+			return false, true
+		}
+	}
+	switch s {
+	case "on", "1":
+		return true, true
+	case "off", "of", "0":
+		return false, true
+	}
+	return false, false
+}
+
+func setFullTraceCapture(c *call) Response {
+	params, bad := check(zod.Object(zod.Key("enabled", zod.Bool())), c.body)
+	if bad != nil {
+		return *bad
+	}
+	return c.withEndpoint(func(e *endpoint) Response {
+		e.fullTrace, _ = params.Get("enabled").(bool)
+		e.updatedAt = c.tick()
+		return Success()
+	})
+}
+
+func setUserSet(c *call) Response {
+	id := c.params["id"]
+	if !zod.IsUUID(id) {
+		return Text(http.StatusInternalServerError, "QueryFailedError: "+badUUID(id))
+	}
+	value := c.object().Get("userSetState")
+	if js.IsUndefined(value) || value == nil {
+		return sendStatus()
+	}
+	userSet, valid := postgresBool(js.String(value))
+	if !valid {
+		return Text(http.StatusInternalServerError, `QueryFailedError: invalid input syntax for type boolean: "`+js.String(value)+`"`)
+	}
+	if e := c.byID[strings.ToLower(id)]; e != nil {
+		e.userSet, e.updatedAt = userSet, c.tick()
+	}
+	return sendStatus()
+}
+
+func deleteEndpoint(c *call) Response {
+	id := c.params["id"]
+	if !zod.IsUUID(id) {
+		return noEndpoint()
+	}
+	if c.byID[strings.ToLower(id)] == nil {
+		return Text(http.StatusInternalServerError, "")
+	}
+	c.removeEndpoints(func(e *endpoint) bool { return strings.EqualFold(e.uuid, id) })
+	return Success()
+}
+
+func deleteEndpoints(c *call) Response {
+	params, bad := check(zod.Object(zod.Key("uuids", zod.Array(zod.String()))), c.body)
+	if bad != nil {
+		return *bad
+	}
+	ids := params.Texts("uuids")
+	if len(ids) == 0 {
+		return Text(http.StatusInternalServerError, "")
+	}
+	doomed := map[string]bool{}
+	for _, id := range ids {
+		if !zod.IsUUID(id) {
+			return Text(http.StatusInternalServerError, "Could not delete endpoints while there are incoming requests for endpoints")
+		}
+		doomed[strings.ToLower(id)] = true
+	}
+	c.removeEndpoints(func(e *endpoint) bool { return doomed[e.uuid] })
+	return sendStatus()
+}

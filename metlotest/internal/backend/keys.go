@@ -1,0 +1,77 @@
+package backend
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/metlo-go/metlo/metlotest/internal/js"
+)
+
+const keyLimit = 100
+
+func keyRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/keys/list", handle: listKeys},
+		{method: "GET", pattern: "/keys/onboarding", handle: onboardingKeys},
+		{method: "POST", pattern: "/keys/create", handle: createKey},
+		{method: "DELETE", pattern: "/keys/:name/delete", handle: deleteKey},
+	}
+}
+
+type keyItem struct {
+	Name       string `json:"name"`
+	Identifier string `json:"identifier"`
+	Created    stamp  `json:"created"`
+	For        string `json:"for"`
+}
+
+func (k *apiKey) item() keyItem {
+	return keyItem{k.name, k.key[:len("metlo.")+4], stamp{k.created}, k.keyFor}
+}
+
+func listKeys(c *call) Response { return Ok(convert(c.keys, (*apiKey).item)) }
+
+func onboardingKeys(c *call) Response {
+	items := []keyItem{}
+	for _, k := range slices.Backward(c.keys) {
+		if k.keyFor == "ONBOARDING" {
+			items = append(items, k.item())
+		}
+	}
+	return Ok(items)
+}
+
+func createKey(c *call) Response {
+	fail := func(message string) Response { return Text(http.StatusBadRequest, message) }
+	if len(c.keys) >= keyLimit {
+		return fail("Maximum API Key Limit Reached: 100. Consider deleting unused keys.")
+	}
+	name, kind := c.object().Get("name"), c.object().Get("keyFor")
+	// A missing name is looked up as any other and finds whatever key there is.
+	if js.IsUndefined(name) && len(c.keys) > 0 || slices.ContainsFunc(c.keys, func(k *apiKey) bool { return any(k.name) == name }) {
+		return fail("Can not create key with name " + js.String(name))
+	}
+	if !js.Truthy(name) {
+		return fail("Key name is required.")
+	}
+	keyFor := "GENERIC"
+	if js.Truthy(kind) {
+		if keyFor, _ = kind.(string); !slices.Contains([]string{"GCP", "AWS", "GENERIC", "ONBOARDING"}, keyFor) {
+			return fail("The key must be for one of the following: GCP, AWS, GENERIC, ONBOARDING")
+		}
+	}
+	k := &apiKey{key: newKey(), name: js.String(name), keyFor: keyFor, created: c.tick()}
+	c.keys = append(c.keys, k)
+	item := k.item()
+	return Ok(js.New("apiKey", k.key, "name", k.name, "identifier", item.Identifier, "created", item.Created, "for", k.keyFor))
+}
+
+func deleteKey(c *call) Response {
+	name, before := c.params["name"], len(c.keys)
+	c.keys = slices.DeleteFunc(c.keys, func(k *apiKey) bool { return k.name == name })
+	if len(c.keys) == before {
+		return Text(http.StatusNotFound, "Did not find any matching keys for "+strings.TrimSpace(name))
+	}
+	return Ok(js.New("status", "OK"))
+}

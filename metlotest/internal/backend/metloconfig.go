@@ -1,0 +1,166 @@
+package backend
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/metlo-go/metlo/metlotest/internal/js"
+)
+
+// metloConfig is the instance's configuration: the parsed text without globalTestEnv, which is
+// kept apart and encrypted.
+type metloConfig struct {
+	uuid                string
+	value               *js.Object
+	env                 []any
+	cipher, tag, vector string
+}
+
+func (m *metloConfig) flag(name string) bool {
+	b, _ := m.value.Get(name).(bool)
+	return b
+}
+
+// minTraces is how many calls an endpoint needs before its data is classified.
+func (m *metloConfig) minTraces() int {
+	if n, ok := m.value.Get("minAnalyzeTraces").(float64); ok {
+		return int(n)
+	}
+	return 100
+}
+
+func getMetloConfig(c *call) Response {
+	m := c.metloConfig
+	if m.uuid == "" {
+		return Ok(js.New("uuid", "", "configString", ""))
+	}
+	shown := js.New()
+	for _, key := range m.value.Keys {
+		shown.Set(key, m.value.Values[key])
+	}
+	if m.env != nil {
+		shown.Set("globalTestEnv", m.env)
+	}
+	return Ok(js.New("uuid", m.uuid, "configString", js.DumpYAML(shown), "env", m.cipher, "envTag", m.tag, "envIV", m.vector))
+}
+
+func putMetloConfig(c *call) Response {
+	value := c.object().Get("configString")
+	configString, isText := value.(string)
+	if !isText {
+		return Text(http.StatusInternalServerError, "Cannot use 'in' operator to search for 'globalTestEnv' in "+js.String(value))
+	}
+	parsed, err := js.ParseYAML(strings.TrimSpace(configString))
+	if err != nil {
+		return Text(http.StatusInternalServerError, err.Error())
+	}
+	config, isObject := parsed.Value.(*js.Object)
+	if parsed.Value == nil {
+		config, isObject = js.New(), true
+	}
+	if !isObject {
+		return Text(http.StatusBadRequest, " must be object")
+	}
+	if problem := configProblem(config, parsed.Lines); problem != "" {
+		return Text(http.StatusBadRequest, problem)
+	}
+	if problem := configConflict(config); problem != "" {
+		return Text(http.StatusUnprocessableEntity, problem)
+	}
+	c.setMetloConfig(config)
+	return sendStatus()
+}
+
+const classLimit = 100
+
+func configConflict(config *js.Object) string {
+	if own := config.Object("sensitiveData"); own != nil {
+		for _, name := range own.Keys {
+			if slices.ContainsFunc(builtinClasses(), func(d dataClass) bool { return d.className == name }) {
+				return `Dataclass "` + name + `" already exists as a Metlo Defined Dataclass`
+			}
+		}
+		if len(own.Keys) > classLimit {
+			return "Cannot have more than 100 data classes."
+		}
+	}
+	seen := map[string]bool{}
+	for _, item := range config.List("authentication") {
+		host := item.(*js.Object).Text("host")
+		if seen[host] {
+			return "Host " + host + " is included more than once in the authentication config."
+		}
+		seen[host] = true
+	}
+	return ""
+}
+
+// setMetloConfig stores a configuration and takes classes that are gone off the fields.
+func (st *Store) setMetloConfig(config *js.Object) {
+	before := st.classes()
+	m := metloConfig{uuid: st.metloConfig.uuid, value: js.New()}
+	if m.uuid == "" {
+		m.uuid = newUUID()
+	}
+	for _, key := range config.Keys {
+		if key != "globalTestEnv" {
+			m.value.Set(key, config.Values[key])
+		}
+	}
+	if config.Has("globalTestEnv") {
+		m.env = config.List("globalTestEnv")
+		m.cipher, m.tag, m.vector = seal(js.Encode(m.env))
+	}
+	st.metloConfig, st.classList = m, nil
+	after := st.classes()
+	for _, d := range before {
+		if !slices.ContainsFunc(after, func(e dataClass) bool { return e.className == d.className }) {
+			st.dropClass(d.className)
+		}
+	}
+}
+
+func (st *Store) dropClass(class string) {
+	is := func(s string) bool { return s == class }
+	for _, e := range st.endpoints {
+		touched := false
+		for _, f := range e.fields {
+			if !slices.Contains(f.dataClasses, class) && !slices.Contains(f.scannerIdentified, class) {
+				continue
+			}
+			f.dataClasses = slices.DeleteFunc(slices.Clone(f.dataClasses), is)
+			f.scannerIdentified = slices.DeleteFunc(slices.Clone(f.scannerIdentified), is)
+			f.falsePositives = slices.DeleteFunc(slices.Clone(f.falsePositives), is)
+			f.setTag()
+			touched = true
+		}
+		if touched {
+			st.rescore(e)
+		}
+	}
+}
+
+// seal encrypts the test environment with a key that nobody has, in the form in which the server
+// shows it: ciphertext, tag and vector.
+func seal(plain []byte) (text, tag, vector string) {
+	key, nonce := make([]byte, 32), make([]byte, 12)
+	rand.Read(key)
+	rand.Read(nonce)
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic("metlotest: " + err.Error())
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		panic("metlotest: " + err.Error())
+	}
+	sealed := gcm.Seal(nil, nonce, plain, nil)
+	split := len(sealed) - gcm.Overhead()
+	b64 := base64.StdEncoding.EncodeToString
+	return b64(sealed[:split]), b64(sealed[split:]), b64(nonce)
+}

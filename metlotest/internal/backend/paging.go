@@ -1,0 +1,53 @@
+package backend
+
+import (
+	"math"
+
+	"github.com/metlo-go/metlo/metlotest/internal/js"
+)
+
+// noLimit stands for a list without a limit.
+const noLimit = -1
+
+// page reads offset and limit from validated parameters and applies the fault at hand.
+func (c *call) page(params *js.Object, limitName, offsetName string, defaultLimit int) (limit, offset int) {
+	limit = defaultLimit
+	if f, ok := params.Get(limitName).(float64); ok {
+		limit = toInt(f)
+	}
+	if f, ok := params.Get(offsetName).(float64); ok && !c.spoil.IgnoreOffset {
+		offset = toInt(f)
+	}
+	if most := c.spoil.PageCap; most > 0 && (limit > most || limit == noLimit) {
+		limit = most
+	}
+	return limit, offset
+}
+
+func toInt(f float64) int { return int(min(f, math.MaxInt32)) }
+
+// window cuts a page out of rows.
+func window[T any](rows []T, limit, offset int) []T {
+	rows = rows[min(offset, len(rows)):]
+	if limit != noLimit && limit < len(rows) {
+		rows = rows[:limit]
+	}
+	return rows
+}
+
+// list is the pair [items, total].
+func (c *call) list(items, total any) Response {
+	if c.spoil.UnknownTotal {
+		return Ok(items)
+	}
+	return Ok([]any{items, total})
+}
+
+// convert maps rows to what the wire shows; the result is never null.
+func convert[A, B any](rows []A, f func(A) B) []B {
+	out := make([]B, len(rows))
+	for i, row := range rows {
+		out[i] = f(row)
+	}
+	return out
+}

@@ -1,0 +1,237 @@
+package backend
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/qs"
+)
+
+func TestParseQuery(t *testing.T) {
+	many := strings.Repeat("k[]=a&", 1000) + "last=1"
+	tests := []struct{ name, query, want string }{
+		{"one with brackets", "k[]=a", `{"k":["a"]}`},
+		{"two with brackets", "k[]=a&k[]=b", `{"k":["a","b"]}`},
+		{"encoded brackets", "k%5B%5D=a", `{"k":["a"]}`},
+		{"repeated", "k=a&k=b", `{"k":["a","b"]}`},
+		{"single", "k=a", `{"k":"a"}`},
+		{"comma", "k=a,b", `{"k":"a,b"}`},
+		{"index", "k[0]=a", `{"k":["a"]}`},
+		{"sparse indexes", "k[2]=a&k[9]=b", `{"k":["a","b"]}`},
+		{"index 20", "k[20]=a", `{"k":["a"]}`},
+		{"index 21 makes an object", "k[21]=a", `{"k":{"21":"a"}}`},
+		{"named member", "k[x]=a&k[y]=b", `{"k":{"x":"a","y":"b"}}`},
+		{"plus and percent", "k=a+b%20c", `{"k":"a b c"}`},
+		{"broken percent stays", "k=%zz", `{"k":"%zz"}`},
+		{"no value", "k&l=", `{"k":"","l":""}`},
+		{"mixed forms", "k[]=a&k=b", `{"k":["a","b"]}`},
+		{"the 1001st parameter is dropped", many, `{"k":[` + strings.Repeat(`"a",`, 999) + `"a"]}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			assert.Equal(t, tt.want, string(js.Encode(qs.Parse(tt.query))))
+		})
+	}
+}
+
+func TestJSONFault(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{`{"a":[1,2.5e3,"x\n",true,null]}`, ""},
+		{`{bad`, `Expected property name or '}' in JSON at position 1`},
+		{`{"a" 1}`, `Expected ':' after property name in JSON at position 5`},
+		{`{"a":1 "b"`, `Expected ',' or '}' after property value in JSON at position 7`},
+		{`{"a":1,}`, `Expected double-quoted property name in JSON at position 7`},
+		{`[1 2]`, `Expected ',' or ']' after array element in JSON at position 3`},
+		{`{"a":`, `Unexpected end of JSON input`},
+		{`{"a":x}`, `Unexpected token 'x', "{"a":x}" is not valid JSON`},
+		{`{"a":"x`, `Unterminated string in JSON at position 7`},
+		{"[\"a\nb\"]", `Bad control character in string literal in JSON at position 3`},
+		{`["\q"]`, `Bad escaped character in JSON at position 3`},
+		{`{} x`, `Unexpected non-whitespace character after JSON at position 3`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.text, func(t *testing.T) { assert.Equal(t, tt.want, js.SyntaxError(tt.text)) })
+	}
+}
+
+func TestYAML(t *testing.T) {
+	tests := []struct{ name, source, dumped string }{
+		{"empty", "", "null\n"},
+		{"empty map", "{}", "{}\n"},
+		{"scalars", "a: 1\nb: 1.5\nc: true\nd: null\ne: text\nf: '1'\n", "a: 1\nb: 1.5\nc: true\nd: null\ne: text\nf: '1'\n"},
+		{"comments are lost", "# head\na: 1 # tail\n", "a: 1\n"},
+		{"flow lists become blocks", "a: [x, 'y z', {b: 2}]\n", "a:\n  - x\n  - y z\n  - b: 2\n"},
+		{"a list at its key's indentation", "a:\n- x\n- y\n", "a:\n  - x\n  - y\n"},
+		{"lists of maps", "a:\n  - n: 1\n    m: 2\n  - n: 3\n", "a:\n  - n: 1\n    m: 2\n  - n: 3\n"},
+		{"nested lists", "a:\n  - - 1\n    - 2\n", "a:\n  - - 1\n    - 2\n"},
+		{"keys with blanks and quotes", "'it''s': 1\n\"b\\n\": 2\nEmployee ID: 3\n", "it's: 1\n\"b\\n\": 2\nEmployee ID: 3\n"},
+		{"literal block", "a: |\n  one\n  two\nb: 1\n", "a: |\n  one\n  two\nb: 1\n"},
+		{"literal block without its last line end", "a: |-\n  one\n  two\n", "a: |-\n  one\n  two\n"},
+		{"folded block", "a: >-\n  one\n  two\n", "a: one two\n"},
+		{"document start", "---\na: 1\n", "a: 1\n"},
+		{"texts that need quotes", `a: "x: y"` + "\nb: '- z'\nc: '#'\nd: 'true'\ne: ''\nf: '2020-01-01'\n",
+			"a: 'x: y'\nb: '- z'\nc: '#'\nd: 'true'\ne: ''\nf: '2020-01-01'\n"},
+		{"regular expressions stay plain", "a: E[0-9]{6}\n", "a: E[0-9]{6}\n"},
+		{"addresses are no keys", "a: https://example.com/x\n", "a: https://example.com/x\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			doc, err := js.ParseYAML(tt.source)
+			require.NoError(t, err)
+			assert.Equal(t, tt.dumped, js.DumpYAML(doc.Value))
+			again, err := js.ParseYAML(js.DumpYAML(doc.Value))
+			require.NoError(t, err)
+			assert.Equal(t, doc.Value, again.Value)
+		})
+	}
+}
+
+func TestYAMLFaults(t *testing.T) {
+	tests := []struct{ name, source, want string }{
+		{"open list", "a: [1,", "unexpected end of the stream within a flow collection (2:1)\n\n 1 | a: [1,\n 2 | \n-----^"},
+		{"key twice", "a: 1\na: 2\n", "duplicated mapping key (2:2)\n\n 1 | a: 1\n 2 | a: 2\n------^"},
+		{"two keys on a line", "a: b: c\n", "bad indentation of a mapping entry (1:4)\n\n 1 | a: b: c\n--------^"},
+		{"anchor", "a: &x 1\n", "anchors, aliases and tags are not supported by metlotest (1:4)\n\n 1 | a: &x 1\n--------^"},
+		{"open quote", `a: "x`, "unexpected end of the stream within a double quoted scalar (2:1)\n\n 1 | a: \"x\n 2 | \n-----^"},
+		{"too deep", "a: 1\n   b: 2\n", "bad indentation of a mapping entry (2:4)\n\n 1 | a: 1\n 2 |    b: 2\n--------^"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := js.ParseYAML(tt.source)
+			assert.EqualError(t, err, tt.want)
+		})
+	}
+}
+
+// The texts and results are those of the original parser.
+func TestResourceLanguage(t *testing.T) {
+	data, err := os.ReadFile("testdata/resource-language.json")
+	require.NoError(t, err)
+	var cases []struct {
+		Name, Text   string
+		Statements   json.RawMessage
+		SchemaIssues json.RawMessage
+		SyntaxError  *struct {
+			Message                                    string
+			StartLine, StartColumn, EndLine, EndColumn int
+		}
+	}
+	require.NoError(t, json.Unmarshal(data, &cases))
+	require.NotEmpty(t, cases)
+	for _, tt := range cases {
+		t.Run(tt.Name, func(t *testing.T) {
+			statements, fault := parseResources(tt.Text)
+			if want := tt.SyntaxError; want != nil {
+				require.NotNil(t, fault)
+				assert.Equal(t, resourceFault{want.Message, want.StartLine, want.StartColumn, want.EndLine, want.EndColumn}, *fault)
+				return
+			}
+			require.Nil(t, fault)
+			if tt.SchemaIssues != nil {
+				assert.JSONEq(t, string(tt.SchemaIssues), string(js.Encode(resourceIssues(statements))))
+				return
+			}
+			assert.Empty(t, resourceIssues(statements))
+			assert.JSONEq(t, string(tt.Statements), string(js.Encode(statements)))
+		})
+	}
+}
+
+func TestParameterize(t *testing.T) {
+	tests := []struct{ path, want string }{
+		{"/", "/"},
+		{"/users", "/users"},
+		{"/v2/users/17", "/v2/users/{param1}"},
+		{"/users/1b4e28ba-2fa1-41d2-883f-0016d3cca427/orders/9", "/users/{param1}/orders/{param2}"},
+		{"/files/jane@example.com", "/files/{param1}"},
+		{"/commits/9fceb02d0ae598e9", "/commits/{param1}"},
+		{"/oauth2/token", "/oauth2/token"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.path, func(t *testing.T) { assert.Equal(t, tt.want, parameterize(tt.path)) })
+	}
+}
+
+func TestDataClasses(t *testing.T) {
+	tests := []struct{ name, value, want string }{
+		{"mail", "jane@example.com", "Email"},
+		{"card", "4111-1111-1111-1111", "Credit Card Number"},
+		{"card", "4111-1111-1111-1112", ""},
+		{"ssn", "219-09-9999", "Social Security Number"},
+		{"ssn", "666-09-9999", ""},
+		{"phone", "+1 415-555-0132", "Phone Number"},
+		{"ip", "203.0.113.5", "IP Address"},
+		{"ip", "999.0.113.5", ""},
+		{"birthday", "1988-19-39", ""},
+		{"place", "97.80, -122.27", ""},
+		{"birthday", "1988-04-17", "Date of Birth"},
+		{"created", "1988-04-17", ""},
+		{"vin", "1HGCM82633A004352", "Vehicle Identification Number"},
+		{"street", "12 Harbor Street", "Address"},
+		{"place", "37.80, -122.27", "Geographic Coordinates"},
+		{"cpf", "529.982.247-25", "Brazil CPF"},
+		{"note", "hello", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
+			var found []string
+			for _, d := range newStore().classes() {
+				if d.matches(tt.name, tt.value) {
+					found = append(found, d.className)
+				}
+			}
+			assert.Equal(t, tt.want, strings.Join(found, ","))
+		})
+	}
+}
+
+func FuzzParseYAML(f *testing.F) {
+	for _, seed := range []string{demoConfig, demoSpec, "a: [1,", "- - x", `"a\`, "a: |\n  b", "a: >+2\n", "? x", "{a: b, c}"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		doc, err := js.ParseYAML(source)
+		if err == nil {
+			js.DumpYAML(doc.Value)
+		}
+	})
+}
+
+func FuzzParseResources(f *testing.F) {
+	for _, seed := range []string{demoTestingConfig, "host a {", "has_permission(A, [], B", `actor A { items = [{"a": [[1]]}] }`, "# x\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		statements, fault := parseResources(source)
+		if (fault == nil) != (statements != nil) {
+			t.Fatalf("%q: %v, %v", source, statements, fault)
+		}
+		if fault == nil {
+			resourceIssues(statements)
+		}
+	})
+}
+
+func FuzzParseQuery(f *testing.F) {
+	for _, seed := range []string{"a[]=1&a=2", "a[b][c]=1&a[0]=2&a=3", "a[25]=1&a[]=2", "[]=1&[a=2&]=3&=", "a[b][c][d][e][f][g][h]=1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) { js.Encode(qs.Parse(raw)) })
+}
+
+func FuzzJSONFault(f *testing.F) {
+	for _, seed := range []string{`{"a":[1,2]}`, `{bad`, `[1e]`, `"\u12"`, `[-]`, ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		if js.SyntaxError(source) == "" != (json.Valid([]byte(source))) {
+			t.Fatalf("%q: fault %q, valid %v", source, js.SyntaxError(source), json.Valid([]byte(source)))
+		}
+	})
+}

@@ -1,0 +1,71 @@
+package backend
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/zod"
+)
+
+const (
+	TypeJSON  = "application/json; charset=utf-8"
+	TypeHTML  = "text/html; charset=utf-8"
+	typePlain = "text/plain; charset=utf-8"
+)
+
+// response is an answer before it is written.
+type Response struct {
+	Status      int
+	ContentType string
+	Body        []byte
+	Header      http.Header
+}
+
+func JsonResponse(status int, v any) Response {
+	return Response{Status: status, ContentType: TypeJSON, Body: js.Encode(v)}
+}
+
+func Ok(v any) Response { return JsonResponse(http.StatusOK, v) }
+
+// text is res.send of a string: bare, labelled as HTML.
+func Text(status int, s string) Response {
+	return Response{Status: status, ContentType: TypeHTML, Body: []byte(s)}
+}
+
+func Success() Response { return Text(http.StatusOK, "Success") }
+
+// sendStatus is what Express sends for a handler without a result.
+func sendStatus() Response {
+	return Response{Status: http.StatusOK, ContentType: typePlain, Body: []byte("OK")}
+}
+
+// htmlPage is the page of Express' final handler: one line of message, then stack frames.
+func HtmlPage(status int, message string, frames ...string) Response {
+	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;")
+	lines := []string{escape.Replace(message)}
+	for _, frame := range frames {
+		lines = append(lines, " &nbsp; &nbsp;at "+escape.Replace(frame))
+	}
+	body := "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Error</title>\n</head>\n<body>\n<pre>" +
+		strings.Join(lines, "<br>") + "</pre>\n</body>\n</html>\n"
+	return Response{Status: status, ContentType: TypeHTML, Body: []byte(body)}
+}
+
+// badUUID is PostgreSQL's complaint about an id that is no UUID.
+func badUUID(id string) string { return `invalid input syntax for type uuid: "` + id + `"` }
+
+// check runs a schema over a whole request; the response is the 400 to send, when there is one.
+func check(s zod.Schema, v any) (*js.Object, *Response) {
+	o, issues := zod.Validate(s, v)
+	if len(issues) > 0 {
+		r := zodError(issues)
+		return nil, &r
+	}
+	return o, nil
+}
+
+func zodError(issues []any) Response {
+	return JsonResponse(http.StatusBadRequest, js.New("type", "ZOD",
+		"err", js.New("issues", issues, "name", "ZodError"), "message", zod.Message(issues)))
+}

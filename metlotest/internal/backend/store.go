@@ -1,0 +1,216 @@
+package backend
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// store is the server's database. The server's mutex guards it.
+type Store struct {
+	endpoints []*endpoint
+	byID      map[string]*endpoint
+	fields    map[string]*dataField
+	alerts    []*alert
+	alertByID map[string]*alert
+	hosts     map[string]bool
+	specs     []*spec
+	webhooks  []*webhook
+	keys      []*apiKey
+	masterKey string
+
+	settings    settings
+	metloConfig metloConfig
+	testing     testingConfig
+	graphQL     map[string]string
+
+	// classList is what classes computed, nil after a change of the metlo-config.
+	classList []dataClass
+	// classCache is what GET /data-class shows for 30 s after it was computed.
+	classCache      []dataClass
+	classCacheUntil time.Time
+
+	lastTick   time.Time
+	lastActive time.Time
+	churnRate  int
+	churnLast  time.Time
+	churnNext  int
+
+	// deliver sends an alert to a webhook; the server sets it.
+	deliver func(*webhook, []byte)
+}
+
+func newStore() *Store {
+	return &Store{
+		byID: map[string]*endpoint{}, fields: map[string]*dataField{}, alertByID: map[string]*alert{},
+		hosts: map[string]bool{}, graphQL: map[string]string{}, settings: newSettings(),
+		deliver: func(*webhook, []byte) {},
+	}
+}
+
+// tick is the time for a row that is written now. No two are equal, as in a database that keeps
+// microseconds.
+func (st *Store) tick() time.Time {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	if !now.After(st.lastTick) {
+		now = st.lastTick.Add(time.Microsecond)
+	}
+	st.lastTick = now
+	return now
+}
+
+// active notes an endpoint's activity.
+func (st *Store) active(e *endpoint, t time.Time) {
+	e.lastActive = t
+	if t.After(st.lastActive) {
+		st.lastActive = t
+	}
+}
+
+func (st *Store) churn(now time.Time) {
+	if st.churnRate == 0 || len(st.endpoints) == 0 {
+		return
+	}
+	n := max(1, int(now.Sub(st.churnLast).Seconds()*float64(st.churnRate)))
+	st.churnLast = now
+	for range min(n, len(st.endpoints)) {
+		// A stride that is coprime to most lengths spreads the touched rows over the list.
+		st.churnNext = (st.churnNext + 7919) % len(st.endpoints)
+		t := st.tick()
+		if !t.After(st.lastActive) {
+			t = st.lastActive.Add(time.Millisecond)
+		}
+		st.active(st.endpoints[st.churnNext], t)
+	}
+}
+
+func (st *Store) addEndpoint(e *endpoint) {
+	st.endpoints = append(st.endpoints, e)
+	st.byID[e.uuid] = e
+	if e.lastActive.After(st.lastActive) {
+		st.lastActive = e.lastActive
+	}
+	if _, known := st.hosts[e.host]; !known {
+		st.hosts[e.host] = publicHost(e.host)
+	}
+}
+
+// removeEndpoints deletes endpoints with everything that hangs on them.
+func (st *Store) removeEndpoints(doomed func(*endpoint) bool) {
+	gone := map[string]bool{}
+	st.endpoints = slices.DeleteFunc(st.endpoints, func(e *endpoint) bool {
+		if !doomed(e) {
+			return false
+		}
+		gone[e.uuid] = true
+		delete(st.byID, e.uuid)
+		for _, f := range e.fields {
+			delete(st.fields, f.uuid)
+		}
+		return true
+	})
+	if len(gone) > 0 {
+		st.removeAlerts(func(a *alert) bool { return gone[a.endpoint.uuid] })
+	}
+}
+
+func (st *Store) addField(e *endpoint, f *dataField) {
+	f.endpoint = e
+	e.fields = append(e.fields, f)
+	st.fields[f.uuid] = f
+}
+
+func (st *Store) removeField(f *dataField) {
+	f.endpoint.fields = slices.DeleteFunc(f.endpoint.fields, func(g *dataField) bool { return g == f })
+	delete(st.fields, f.uuid)
+}
+
+func (st *Store) addAlert(a *alert) {
+	st.alerts = append(st.alerts, a)
+	st.alertByID[a.uuid] = a
+}
+
+func (st *Store) removeAlerts(doomed func(*alert) bool) {
+	st.alerts = slices.DeleteFunc(st.alerts, func(a *alert) bool {
+		if doomed(a) {
+			delete(st.alertByID, a.uuid)
+			return true
+		}
+		return false
+	})
+}
+
+func (st *Store) specNamed(name string) *spec {
+	for _, s := range st.specs {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// publicHost guesses from a name what Metlo finds out by resolving it.
+func publicHost(host string) bool {
+	name, _, _ := strings.Cut(host, ":")
+	if !strings.Contains(name, ".") {
+		return false
+	}
+	for _, suffix := range []string{".local", ".internal", ".localhost", ".lan", ".corp"} {
+		if strings.HasSuffix(name, suffix) {
+			return false
+		}
+	}
+	for _, prefix := range []string{"10.", "127.", "192.168."} {
+		if strings.HasPrefix(name, prefix) {
+			return false
+		}
+	}
+	return true
+}
+
+// sortUnstably sorts as PostgreSQL does without a tie-breaker: rows that compare equal come in an
+// order that changes with limit and offset, and is the same each time for the same two.
+func sortUnstably[T any](rows []T, compare func(a, b T) int, id func(T) string, limit, offset int) {
+	type ranked struct {
+		row  T
+		rank uint64
+	}
+	salt := strconv.Itoa(limit) + "/" + strconv.Itoa(offset) + "/"
+	all := make([]ranked, len(rows))
+	for i, row := range rows {
+		h := fnv.New64a()
+		h.Write([]byte(salt))
+		h.Write([]byte(id(row)))
+		// Without a last mix, ids that differ in their last character only stay neighbours.
+		rank := h.Sum64()
+		rank = (rank ^ rank>>33) * 0xff51afd7ed558ccd
+		all[i] = ranked{row, rank ^ rank>>33}
+	}
+	slices.SortFunc(all, func(a, b ranked) int {
+		return cmp.Or(compare(a.row, b.row), cmp.Compare(a.rank, b.rank))
+	})
+	for i := range all {
+		rows[i] = all[i].row
+	}
+}
+
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+func newKey() string {
+	var b [30]byte
+	rand.Read(b[:])
+	return "metlo." + base64.StdEncoding.EncodeToString(b[:])
+}

@@ -1,0 +1,206 @@
+package faults
+
+import (
+	"context"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/metlo-go/metlo/metlotest/internal/backend"
+	"github.com/metlo-go/metlo/metlotest/internal/pipe"
+)
+
+// faultKind is one way in which a network, a proxy or a server fails. [allFaultKinds] has them all.
+type Failure struct {
+	// Name tells it from the others, such as "reset before headers".
+	Name string
+	// Does says what the client meets.
+	Does string
+	// NeedsSocket says that the kernel has a part in it, so that it cannot be had in memory.
+	NeedsSocket bool
+
+	// Times is how many requests meet the failure before all is well; 0 means all of them.
+	Times int
+	// Delay is waited before the head of an answer, and again in the middle of its body.
+	Delay time.Duration
+
+	refuse, unreachable bool
+	tls                 tlsKind
+	host                string // by which the URL names the server; empty for its address
+	accept              func(*responder)
+	answer              func(*responder) backend.Response
+	send                func(*responder, backend.Response)
+}
+
+// allFaultKinds lists every failure that a [faultingServer] has: of the connection, of TLS, of HTTP, of proxies in between, of
+// what is sent, and of lists.
+func All() []Failure {
+	var all []Failure
+	for _, group := range [][]Failure{
+		connectionFailures(), tlsFailures(), framingFailures(), headerFailures(), sizeFailures(), redirectFailures(),
+		statusFailures(), retryAfterFailures(), echoFailures(), contentFailures(), listFailures(),
+	} {
+		all = append(all, group...)
+	}
+	return all
+}
+
+// faultingServer is a backend before which one failure stands.
+type Server struct {
+	Url string
+
+	failure   Failure
+	sound     *backend.Server
+	tls       *tlsSetup // nil speaks plain http
+	transport *http.Transport
+	listeners []net.Listener
+	elsewhere string // address of the server to which redirects lead
+	done      chan struct{}
+	work      sync.WaitGroup
+
+	mu       sync.Mutex
+	closed   bool
+	conns    map[net.Conn]struct{}
+	accepted int
+	received []Received
+	begun    int // requests that the failure may meet
+	spent    int // times that it was met
+}
+
+// receivedRequest is a request that arrived. Its service is "backend", or "elsewhere" if it came to another
+// host, port or scheme to which the failure redirected it.
+type Received struct {
+	Service string
+	Request *http.Request
+	Header  http.Header
+	Body    []byte
+	Time    time.Time
+	// whole says that the body arrived to its end.
+	Whole bool
+	// status was sent as the answer's; 0 if the failure sent none.
+	Status int
+	// sound is the body that a server without the failure would have sent.
+	Sound []byte
+}
+
+// startFaulting starts a server that fails in one way, before a sound backend.
+func Start(failure Failure, sound *backend.Server, inMemory bool) *Server {
+	s := &Server{failure: failure, sound: sound, done: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	var backend, elsewhere net.Listener = pipe.Listen(pipe.Backend), pipe.Listen(pipe.Elsewhere)
+	if !inMemory {
+		backend, elsewhere = listenOnLoopback(), listenOnLoopback()
+	}
+	s.listeners = []net.Listener{backend, elsewhere}
+	s.elsewhere = elsewhere.Addr().String()
+	s.Url = s.baseURL(backend.Addr().String())
+	s.startTransport(backend, elsewhere)
+	s.work.Go(func() { s.accept(backend, "backend") })
+	s.work.Go(func() { s.accept(elsewhere, "elsewhere") })
+	if failure.refuse {
+		backend.Close()
+	}
+	return s
+}
+
+func listenOnLoopback() net.Listener {
+	var sockets net.ListenConfig
+	l, err := sockets.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		panic("metlotest: NewFaultServer: cannot listen on loopback: " + err.Error())
+	}
+	return l
+}
+
+// baseURL has the scheme and the name under which the failure shows.
+func (s *Server) baseURL(address string) string {
+	if s.failure.host != "" {
+		_, port, _ := net.SplitHostPort(address)
+		address = net.JoinHostPort(s.failure.host, port)
+	}
+	if s.failure.tls == tlsNone {
+		return "http://" + address
+	}
+	s.tls = newTLSSetup(s.failure.tls)
+	return "https://" + address
+}
+
+func (s *Server) startTransport(backend, elsewhere net.Listener) {
+	own := hostOf(s.Url)
+	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
+		target := elsewhere
+		if address == own {
+			target = backend
+			if s.failure.unreachable && s.meet() {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+		}
+		if l, inMemory := target.(*pipe.Listener); inMemory {
+			return l.Dial(ctx)
+		}
+		return (&net.Dialer{}).DialContext(ctx, "tcp", target.Addr().String())
+	}
+	s.transport = pipe.Transport(dial)
+	s.transport.DisableCompression = false
+	s.transport.MaxResponseHeaderBytes = 1 << 20
+	if s.tls != nil {
+		s.transport.TLSClientConfig = s.tls.client()
+		s.transport.TLSHandshakeTimeout = 10 * time.Second
+	}
+}
+
+// roundTripper reaches the server, also when it is in memory, and trusts its certificate authority.
+func (s *Server) RoundTripper() *http.Transport { return s.transport }
+
+// certificate is the authority by which a failure over TLS is signed, or would have to be; nil without TLS.
+func (s *Server) Certificate() *x509.Certificate {
+	if s.tls == nil {
+		return nil
+	}
+	return s.tls.authority
+}
+
+// requests is what arrived so far, in order.
+func (s *Server) Requests() []Received {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Received(nil), s.received...)
+}
+
+// connections is how many connections were made, and how many of them are open.
+func (s *Server) Connections() (made, open int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepted, len(s.conns)
+}
+
+// close stops the server, cuts its connections and waits for its goroutines. It may be called twice.
+func (s *Server) Close() {
+	s.mu.Lock()
+	closed := s.closed
+	s.closed = true
+	for conn := range s.conns {
+		conn.Close()
+	}
+	s.mu.Unlock()
+	if closed {
+		return
+	}
+	close(s.done)
+	for _, l := range s.listeners {
+		l.Close()
+	}
+	s.transport.CloseIdleConnections()
+	s.work.Wait()
+	s.sound.Close()
+}
+
+// meet reports whether the failure is met once more, rather than over.
+func (s *Server) meet() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spent++
+	return s.failure.Times <= 0 || s.spent <= s.failure.Times
+}

@@ -1,0 +1,252 @@
+package js
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The server under imitation is a JavaScript program, so its inputs are kept as JavaScript has them:
+// undefined, nil (null), bool, float64, string, []any and *object.
+
+// undefined is the value of a property that is absent.
+type Undefined struct{}
+
+// object is a JavaScript object: string keys in the order of their insertion.
+type Object struct {
+	Keys   []string
+	Values map[string]any
+}
+
+func New(pairs ...any) *Object {
+	o := &Object{Values: make(map[string]any)}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		o.Set(pairs[i].(string), pairs[i+1])
+	}
+	return o
+}
+
+func (o *Object) Set(key string, v any) {
+	if _, ok := o.Values[key]; !ok {
+		o.Keys = append(o.Keys, key)
+	}
+	o.Values[key] = v
+}
+
+func (o *Object) Get(key string) any {
+	if o == nil {
+		return Undefined{}
+	}
+	if v, ok := o.Values[key]; ok {
+		return v
+	}
+	return Undefined{}
+}
+
+func (o *Object) Has(key string) bool {
+	if o == nil {
+		return false
+	}
+	_, ok := o.Values[key]
+	return ok
+}
+
+func (o *Object) Text(key string) string {
+	s, _ := o.Get(key).(string)
+	return s
+}
+
+func (o *Object) Object(key string) *Object {
+	v, _ := o.Get(key).(*Object)
+	return v
+}
+
+func (o *Object) List(key string) []any {
+	v, _ := o.Get(key).([]any)
+	return v
+}
+
+func (o *Object) Texts(key string) []string {
+	var out []string
+	for _, v := range o.List(key) {
+		if s, ok := v.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// MarshalJSONTo writes the properties in insertion order and leaves out undefined ones.
+func (o *Object) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if err := enc.WriteToken(jsontext.BeginObject); err != nil {
+		return err
+	}
+	for _, key := range o.Keys {
+		v := o.Values[key]
+		if _, ok := v.(Undefined); ok {
+			continue
+		}
+		if err := enc.WriteToken(jsontext.String(key)); err != nil {
+			return err
+		}
+		if err := json.MarshalEncode(enc, v); err != nil {
+			return err
+		}
+	}
+	return enc.WriteToken(jsontext.EndObject)
+}
+
+func CodecOptions() json.Options {
+	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// encode gives the bytes of JSON.stringify.
+func Encode(v any) []byte {
+	out, err := json.Marshal(v, CodecOptions())
+	if err != nil {
+		panic(fmt.Sprintf("metlotest: cannot write %T as JSON: %v", v, err))
+	}
+	return out
+}
+
+// decode reads one JSON text.
+func Decode(data []byte) (any, error) {
+	dec := jsontext.NewDecoder(bytes.NewReader(data), CodecOptions())
+	v, err := decodeValue(dec)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one JSON value")
+	}
+	return v, nil
+}
+
+func decodeValue(dec *jsontext.Decoder) (any, error) {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch tok.Kind() {
+	case 'n':
+		return nil, nil
+	case 't', 'f':
+		return tok.Bool(), nil
+	case '"':
+		return tok.String(), nil
+	case '0':
+		f, err := strconv.ParseFloat(tok.String(), 64)
+		if errors.Is(err, strconv.ErrRange) {
+			err = nil
+		}
+		return f, err
+	case '[':
+		list := []any{}
+		for dec.PeekKind() != ']' {
+			v, err := decodeValue(dec)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err = dec.ReadToken()
+		return list, err
+	default:
+		return decodeMembers(dec)
+	}
+}
+
+func decodeMembers(dec *jsontext.Decoder) (any, error) {
+	o := New()
+	for dec.PeekKind() != '}' {
+		key, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := key.String()
+		v, err := decodeValue(dec)
+		if err != nil {
+			return nil, err
+		}
+		o.Set(name, v)
+	}
+	_, err := dec.ReadToken()
+	return o, err
+}
+
+// typeName names a value's type as zod does.
+func TypeName(v any) string {
+	switch v := v.(type) {
+	case Undefined:
+		return "undefined"
+	case nil:
+		return "null"
+	case bool:
+		return "boolean"
+	case float64:
+		if math.IsNaN(v) {
+			return "nan"
+		}
+		return "number"
+	case string:
+		return "string"
+	case []any:
+		return "array"
+	default:
+		return "object"
+	}
+}
+
+// jsText is String(v): what a template literal shows.
+func String(v any) string {
+	switch v := v.(type) {
+	case Undefined:
+		return "undefined"
+	case nil:
+		return "null"
+	case bool:
+		return strconv.FormatBool(v)
+	case float64:
+		return string(Encode(v))
+	case string:
+		return v
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			if e != nil {
+				parts[i] = String(e)
+			}
+		}
+		return strings.Join(parts, ",")
+	default:
+		return "[object Object]"
+	}
+}
+
+// truthy is Boolean(v).
+func Truthy(v any) bool {
+	switch v := v.(type) {
+	case Undefined, nil:
+		return false
+	case bool:
+		return v
+	case float64:
+		return v != 0 && !math.IsNaN(v)
+	case string:
+		return v != ""
+	default:
+		return true
+	}
+}
+
+func IsUndefined(v any) bool {
+	_, ok := v.(Undefined)
+	return ok
+}

@@ -1,0 +1,299 @@
+package zod
+
+import (
+	"math"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/metlo-go/metlo/metlotest/internal/js"
+)
+
+// issue is one zod issue: its properties in the order in which zod 3.20 writes them.
+type issue = *js.Object
+
+// issues collects what a schema found.
+type Issues struct{ List []any }
+
+func (c *Issues) add(i issue) { c.List = append(c.List, i) }
+
+func pathOf(path []any) []any { return slices.Clone(append([]any{}, path...)) }
+
+func at(path []any, key any) []any { return append(slices.Clone(path), key) }
+
+// schema checks a value at a path, reports to c and returns what the handler gets to see.
+type Schema func(path []any, v any, c *Issues) any
+
+func wrongType(path []any, expected string, v any) issue {
+	message := "Expected " + expected + ", received " + js.TypeName(v)
+	if js.IsUndefined(v) {
+		message = "Required"
+	}
+	return js.New("code", "invalid_type", "expected", expected, "received", js.TypeName(v),
+		"path", pathOf(path), "message", message)
+}
+
+func String() Schema {
+	return func(path []any, v any, c *Issues) any {
+		if _, ok := v.(string); !ok {
+			c.add(wrongType(path, "string", v))
+		}
+		return v
+	}
+}
+
+func Bool() Schema {
+	return func(path []any, v any, c *Issues) any {
+		if _, ok := v.(bool); !ok {
+			c.add(wrongType(path, "boolean", v))
+		}
+		return v
+	}
+}
+
+// zFormat is a string that satisfies valid; validation is the name zod gives the check.
+func Format(validation, message string, valid func(string) bool) Schema {
+	return func(path []any, v any, c *Issues) any {
+		s, ok := v.(string)
+		if !ok {
+			c.add(wrongType(path, "string", v))
+		} else if !valid(s) {
+			c.add(js.New("validation", validation, "code", "invalid_string", "message", message, "path", pathOf(path)))
+		}
+		return v
+	}
+}
+
+func UUID() Schema { return Format("uuid", "Invalid uuid", IsUUID) }
+
+func URL() Schema {
+	return Format("url", "Invalid url", func(s string) bool {
+		u, err := url.Parse(s)
+		return err == nil && u.Scheme != "" && (u.Host != "" || u.Opaque != "" || u.Path != "")
+	})
+}
+
+func IsUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i, r := range []byte(s) {
+		switch {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if r != '-' {
+				return false
+			}
+		case !strings.ContainsRune("0123456789abcdefABCDEF", rune(r)):
+			return false
+		}
+	}
+	return true
+}
+
+func quoteJoin(values []string) string {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = "'" + v + "'"
+	}
+	return strings.Join(quoted, " | ")
+}
+
+func Enum(options ...string) Schema {
+	return func(path []any, v any, c *Issues) any {
+		s, isText := v.(string)
+		_, isNumber := v.(float64)
+		switch {
+		case !isText && !isNumber:
+			i := wrongType(path, quoteJoin(options), v)
+			c.add(js.New("expected", i.Get("expected"), "received", i.Get("received"), "code", "invalid_type",
+				"path", i.Get("path"), "message", i.Get("message")))
+		case !isText || !slices.Contains(options, s):
+			received := "'" + js.String(v) + "'"
+			if isNumber {
+				received = js.String(v)
+			}
+			c.add(js.New("received", v, "code", "invalid_enum_value", "options", options, "path", pathOf(path),
+				"message", "Invalid enum value. Expected "+quoteJoin(options)+", received "+received))
+		}
+		return v
+	}
+}
+
+func Literal(value string) Schema {
+	return func(path []any, v any, c *Issues) any {
+		if v != value {
+			c.add(js.New("received", v, "code", "invalid_literal", "expected", value, "path", pathOf(path),
+				"message", "Invalid literal value, expected "+strconv.Quote(value)))
+		}
+		return v
+	}
+}
+
+func Array(element Schema) Schema {
+	return func(path []any, v any, c *Issues) any {
+		list, ok := v.([]any)
+		if !ok {
+			c.add(wrongType(path, "array", v))
+			return v
+		}
+		out := make([]any, len(list))
+		for i, e := range list {
+			out[i] = element(at(path, i), e, c)
+		}
+		return out
+	}
+}
+
+func Optional(s Schema) Schema {
+	return func(path []any, v any, c *Issues) any {
+		if js.IsUndefined(v) {
+			return v
+		}
+		return s(path, v, c)
+	}
+}
+
+func Nullable(s Schema) Schema {
+	return func(path []any, v any, c *Issues) any {
+		if v == nil {
+			return nil
+		}
+		return s(path, v, c)
+	}
+}
+
+func Default(s Schema, value any) Schema {
+	return func(path []any, v any, c *Issues) any {
+		if js.IsUndefined(v) {
+			return value
+		}
+		return s(path, v, c)
+	}
+}
+
+func Union(options ...Schema) Schema {
+	return func(path []any, v any, c *Issues) any {
+		var failures []any
+		for _, option := range options {
+			var own Issues
+			out := option(path, v, &own)
+			if len(own.List) == 0 {
+				return out
+			}
+			failures = append(failures, js.New("issues", own.List, "name", "ZodError"))
+		}
+		c.add(js.New("code", "invalid_union", "unionErrors", failures, "path", pathOf(path), "message", "Invalid input"))
+		return v
+	}
+}
+
+// zCount is the schema of offset and limit: a number, or a string of digits that becomes one.
+func Count() Schema {
+	number := func(path []any, v any, c *Issues) any {
+		if _, ok := v.(float64); !ok {
+			c.add(wrongType(path, "number", v))
+		}
+		return v
+	}
+	digits := regexp.MustCompile(`^\d+$`)
+	text := Format("regex", "Invalid", digits.MatchString)
+	parsed := func(path []any, v any, c *Issues) any {
+		before := len(c.List)
+		text(path, v, c)
+		if len(c.List) > before {
+			return v
+		}
+		f, err := strconv.ParseFloat(v.(string), 64)
+		if err != nil {
+			f = math.Inf(1)
+		}
+		return f
+	}
+	return Union(number, parsed)
+}
+
+func Max(s Schema, maximum float64) Schema {
+	return func(path []any, v any, c *Issues) any {
+		out := s(path, v, c)
+		if f, ok := out.(float64); ok && f > maximum {
+			c.add(js.New("code", "too_big", "maximum", maximum, "type", "number", "inclusive", true, "exact", false,
+				"message", "Number must be less than or equal to "+js.String(maximum), "path", pathOf(path)))
+		}
+		return out
+	}
+}
+
+// Property is one member of an object schema.
+type Property struct {
+	name   string
+	schema Schema
+}
+
+// Key is a member of an object schema.
+func Key(name string, s Schema) Property { return Property{name, s} }
+
+func Object(properties ...Property) Schema { return objectSchema(false, properties) }
+
+// zStrict is an object schema that refuses keys it does not name.
+func Strict(properties ...Property) Schema { return objectSchema(true, properties) }
+
+func objectSchema(strict bool, properties []Property) Schema {
+	return func(path []any, v any, c *Issues) any {
+		o, ok := v.(*js.Object)
+		if !ok {
+			c.add(wrongType(path, "object", v))
+			return v
+		}
+		out, known := js.New(), map[string]bool{}
+		for _, p := range properties {
+			known[p.name] = true
+			if got := p.schema(at(path, p.name), o.Get(p.name), c); !js.IsUndefined(got) {
+				out.Set(p.name, got)
+			}
+		}
+		if !strict {
+			return out
+		}
+		var unknown []string
+		for _, key := range o.Keys {
+			if !known[key] {
+				unknown = append(unknown, key)
+			}
+		}
+		if len(unknown) > 0 {
+			quoted := strings.ReplaceAll(quoteJoin(unknown), " | ", ", ")
+			c.add(js.New("code", "unrecognized_keys", "keys", unknown, "path", pathOf(path),
+				"message", "Unrecognized key(s) in object: "+quoted))
+		}
+		return out
+	}
+}
+
+// validate runs a schema over a whole request: what the handler gets to see, and zod's issues.
+func Validate(s Schema, v any) (*js.Object, []any) {
+	var c Issues
+	out := s(nil, v, &c)
+	o, _ := out.(*js.Object)
+	return o, c.List
+}
+
+// issuesMessage is one line per issue: its path and its message.
+func Message(list []any) string {
+	lines := make([]string, len(list))
+	for i, e := range list {
+		o := e.(*js.Object)
+		path, _ := o.Get("path").([]any)
+		keys := make([]string, len(path))
+		for j, p := range path {
+			if n, ok := p.(int); ok {
+				keys[j] = strconv.Itoa(n)
+			} else {
+				keys[j] = p.(string)
+			}
+		}
+		lines[i] = strings.Join(keys, ".") + ": " + o.Text("message")
+	}
+	return strings.Join(lines, "\n")
+}
