@@ -250,7 +250,7 @@ func (c *Client) misdirected(r *request, resp *http.Response, body []byte) strin
 	}, func(mark string) bool { return strings.Contains(text, mark) }) {
 		return "the port speaks TLS and the base URL says http: use https://"
 	}
-	if !r.collector && resp.StatusCode >= 400 && strings.Contains(text, "Cannot set properties of undefined (setting 'body')") &&
+	if !r.collector && !strings.HasPrefix(r.path, "/log-request/") && resp.StatusCode >= 400 && strings.Contains(text, "Cannot set properties of undefined (setting 'body')") &&
 		strings.Contains(text, "TypeError") {
 		return "Metlo's collector answers, not its backend: the base URL is the collector's, which belongs into WithCollectorURL"
 	}
@@ -317,7 +317,7 @@ func corrections() []correction {
 		{"DELETE", "/keys/*/delete", 404, `^Did not find any matching keys for `, ErrNotFound, "", "keys/delete_missing", nil},
 		{"DELETE", "/spec/*", 404, `^No spec file with the provided name exists\.$`, ErrNotFound, "", "specs/delete_missing", nil},
 		{"GET", "/gen-test-endpoint", 404, `^Could not find endpoint\.$`, ErrNotFound, "", "testing/gen_test_endpoint_missing", nil},
-		{"PUT", "/alert/*", 404, `^Not Found$`, ErrNotFound, "no alert has this id", "alerts/update_missing", confirmNoAlert},
+		{"PUT", "/alert/*", 404, `^Not Found$`, ErrNotFound, "", "alerts/update_missing", confirmNoAlert},
 	}
 }
 

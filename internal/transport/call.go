@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"syscall"
 	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
 )
 
 // call is the state of one call: the context of its attempts, the attempt under way, and what they came to.
@@ -21,7 +23,11 @@ type call struct {
 	request  Request
 	handle   func(*http.Response) error
 
-	url     url.URL     // of the first attempt, which may edit it
+	// The first attempt's, here rather than on their own: two allocations and more.
+	sent retryablehttp.Request
+	req  http.Request
+	url  url.URL
+
 	upload  *uploadBody // of the attempt under way
 	timer   waitTimer
 	body    body
@@ -127,6 +133,11 @@ func (c *call) hand(resp *http.Response) bool {
 	c.result.Handled = true
 	c.body.wrap(c, resp)
 	c.result.Err = c.handle(resp)
+	return c.result.Err != nil && c.truncated()
+}
+
+// truncated reports whether the body of the last attempt was cut and the request is sent again for that.
+func (c *call) truncated() bool {
 	var truncated *TruncatedError
 	if !errors.As(c.result.Err, &truncated) {
 		return false

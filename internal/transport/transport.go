@@ -125,11 +125,12 @@ func (p *Pipeline) Do(ctx context.Context, r Request, handle func(*http.Response
 	if err := p.limit.wait(ctx, r.URL.Host); err != nil {
 		return c.failed(err)
 	}
-	req := (&http.Request{Method: r.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(c)
-	if err := c.newAttempt(req); err != nil {
+	c.req = *(&http.Request{Method: r.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(c)
+	if err := c.newAttempt(&c.req); err != nil {
 		return c.failed(err)
 	}
-	_, err := p.retry.Do(&retryablehttp.Request{Request: req}) //nolint:bodyclose // the handler owns the body, and end closes what it leaves
+	c.sent.Request = &c.req
+	_, err := p.retry.Do(&c.sent) //nolint:bodyclose // the handler owns the body, and end closes what it leaves
 	if err != nil && c.result.Err == nil {                     // a wait before an attempt failed
 		return c.failed(err)
 	}
