@@ -52,16 +52,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
-	"syscall"
-
-	"github.com/joho/godotenv"
 
 	"github.com/metlo-go/metlo/internal/transport"
 	"github.com/metlo-go/metlo/internal/wire"
@@ -174,66 +170,52 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 }
 
 // NewClientFromEnv is [NewClient] with METLO_HOST, METLO_API_KEY and METLO_COLLECTOR_HOST from the environment, each
-// over the same name in ~/.metlo/credentials as the Metlo CLI writes it; METLO_INSECURE_HTTP=1 stands for
-// [WithInsecureHTTP]. What the file says is used only for the file's host. Options given come after those from the
+// over the same name in ~/.metlo/credentials, which is read as the Metlo CLI reads it. METLO_INSECURE_HTTP=true, or any
+// other form that [strconv.ParseBool] takes, stands for [WithInsecureHTTP]. Options given come after those from the
 // environment.
+//
+// METLO_API_KEY= set and empty means no key. The rest of a file that names a host is used for that host only, however it
+// is spelled: a key of the file that would be left out for that reason is [ErrInvalidArgument], as are a file that
+// cannot be read and a missing host. Errors name the line of a file's fault, and none of its text.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
-	host, key := os.Getenv("METLO_HOST"), os.Getenv("METLO_API_KEY")
-	file, err := readCredentials()
-	if err != nil && (host == "" || key == "") {
-		return nil, err
+	host := os.Getenv("METLO_HOST")
+	key, keySet := os.LookupEnv("METLO_API_KEY")
+	file, err := ReadCredentials()
+	if err != nil {
+		if host == "" || !keySet {
+			return nil, err
+		}
+		file = &Credentials{}
 	}
 	if host == "" {
-		host = file["METLO_HOST"]
+		host = file.Host
 	}
 	if host == "" {
-		return nil, invalid("no Metlo host: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials")
+		return nil, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
 	}
-	if !sameBase(host, file["METLO_HOST"]) {
-		file = nil
+	if file.Host != "" && !sameServer(host, file.Host) {
+		if file.APIKey.Reveal() != "" && !keySet {
+			return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file.Host), shownHost(host))
+		}
+		file = &Credentials{}
+	}
+	if !keySet {
+		key = file.APIKey.Reveal()
 	}
 	var env []Option
-	if collector := cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), file["METLO_COLLECTOR_HOST"]); collector != "" {
+	if collector := cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), file.CollectorHost); collector != "" {
 		env = append(env, WithCollectorURL(collector))
 	}
-	if cmp.Or(os.Getenv("METLO_INSECURE_HTTP"), file["METLO_INSECURE_HTTP"]) == "1" {
-		env = append(env, WithInsecureHTTP())
+	if text := cmp.Or(os.Getenv("METLO_INSECURE_HTTP"), file.InsecureHTTP); text != "" {
+		insecure, err := strconv.ParseBool(text)
+		if err != nil {
+			return nil, invalid("METLO_INSECURE_HTTP is neither true nor false: use 1 or 0, or leave it out")
+		}
+		if insecure {
+			env = append(env, WithInsecureHTTP())
+		}
 	}
-	key = cmp.Or(key, file["METLO_API_KEY"])
 	return NewClient(host, key, append(env, opts...)...)
-}
-
-// sameBase reports whether two base URLs are of one server.
-func sameBase(a, b string) bool {
-	ua, errA := parseBaseURL(a)
-	ub, errB := parseBaseURL(b)
-	return errA == nil && errB == nil && strings.EqualFold(ua.Host, ub.Host) && ua.Scheme == ub.Scheme && ua.Path == ub.Path
-}
-
-// readCredentials reads what the Metlo CLI keeps; a file that does not exist holds nothing.
-func readCredentials() (map[string]string, error) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return nil, nil // no home, no file
-	}
-	f, err := os.Open(filepath.Join(home, ".metlo", "credentials"))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, invalid("~/.metlo/credentials cannot be read (%v): fix its permissions, or set METLO_HOST and METLO_API_KEY", err)
-	}
-	defer f.Close()
-	return parseCredentials(f)
-}
-
-func parseCredentials(r io.Reader) (map[string]string, error) {
-	values, err := godotenv.Parse(io.LimitReader(r, 64<<10))
-	if err != nil {
-		// The parser's error quotes the line, which may hold the key.
-		return nil, invalid("~/.metlo/credentials has a line that is not NAME=value: write METLO_HOST=… and METLO_API_KEY=…")
-	}
-	return values, nil
 }
 
 // Ping checks that the backend answers, and that it is Metlo's backend: the collector and other servers answer the

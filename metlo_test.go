@@ -296,41 +296,53 @@ func TestTheCallersHTTPClientStaysAsItIs(t *testing.T) {
 
 func TestNewClientFromEnv(t *testing.T) {
 	const file = "METLO_HOST=https://file.example.com\nMETLO_API_KEY=metlo.file\n"
+	const idn = "METLO_HOST=https://b\u00fccher.example\nMETLO_API_KEY=metlo.file\n"
+	type env map[string]string
 	tests := []struct {
 		name    string
-		env     map[string]string
+		env     env
 		file    string
 		host    string
 		key     string
 		invalid string
 	}{
-		{name: "environment", env: map[string]string{"METLO_HOST": "https://env.example.com", "METLO_API_KEY": "metlo.env"}, host: "env.example.com", key: "metlo.env"},
+		{name: "environment", env: env{"METLO_HOST": "https://env.example.com", "METLO_API_KEY": "metlo.env"}, host: "env.example.com", key: "metlo.env"},
 		{name: "file", file: file, host: "file.example.com", key: "metlo.file"},
+		{name: "file of Windows", file: "\ufeff" + strings.ReplaceAll(file, "\n", "\r\n"), host: "file.example.com", key: "metlo.file"},
 		{name: "file with quotes and comments", file: "# metlo\nMETLO_HOST=\"https://file.example.com\"\nexport METLO_API_KEY='metlo.fi+l/e'\n", host: "file.example.com", key: "metlo.fi+l/e"},
-		{name: "environment over file", env: map[string]string{"METLO_HOST": "https://env.example.com", "METLO_API_KEY": "metlo.env"}, file: file, host: "env.example.com", key: "metlo.env"},
-		{name: "another key for the file's host", env: map[string]string{"METLO_API_KEY": "metlo.env"}, file: file, host: "file.example.com", key: "metlo.env"},
-		{name: "the file's key for the file's host", env: map[string]string{"METLO_HOST": "https://file.example.com/api/v1/"}, file: file, host: "file.example.com", key: "metlo.file"},
-		{name: "the file's key for no other host", env: map[string]string{"METLO_HOST": "https://env.example.com"}, file: file, host: "env.example.com", key: ""},
-		{name: "the file's key for no other port", env: map[string]string{"METLO_HOST": "https://file.example.com:8443"}, file: file, host: "file.example.com:8443", key: ""},
-		{name: "plain http that is allowed", env: map[string]string{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env", "METLO_INSECURE_HTTP": "1"}, host: "env.example.com", key: "metlo.env"},
-		{name: "plain http", env: map[string]string{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env"}, invalid: "WithInsecureHTTP"},
-		{name: "environment with a broken file", env: map[string]string{"METLO_HOST": "https://env.example.com", "METLO_API_KEY": "metlo.env"}, file: "broken\n", host: "env.example.com", key: "metlo.env"},
+		{name: "file with other lines", file: "[default]\nhello\n" + file, host: "file.example.com", key: "metlo.file"},
+		{name: "a key is literal", file: "METLO_HOST=https://file.example.com\nMETLO_API_KEY=metlo.$HOME\n", host: "file.example.com", key: "metlo.$HOME"},
+		{name: "environment over file", env: env{"METLO_HOST": "https://env.example.com", "METLO_API_KEY": "metlo.env"}, file: file, host: "env.example.com", key: "metlo.env"},
+		{name: "another key for the file's host", env: env{"METLO_API_KEY": "metlo.env"}, file: file, host: "file.example.com", key: "metlo.env"},
+		{name: "no key for the file's host", env: env{"METLO_API_KEY": ""}, file: file, host: "file.example.com", key: ""},
+		{name: "the file's key for the file's host", env: env{"METLO_HOST": "https://file.example.com/api/v1/"}, file: file, host: "file.example.com", key: "metlo.file"},
+		{name: "the file's host with its port", env: env{"METLO_HOST": "https://file.example.com:443"}, file: file, host: "file.example.com:443", key: "metlo.file"},
+		{name: "the file's host in upper case", env: env{"METLO_HOST": "https://FILE.example.com"}, file: file, host: "FILE.example.com", key: "metlo.file"},
+		{name: "the file's host with a dot", env: env{"METLO_HOST": "https://file.example.com."}, file: file, host: "file.example.com.", key: "metlo.file"},
+		{name: "the file's host in punycode", env: env{"METLO_HOST": "https://xn--bcher-kva.example"}, file: idn, host: "xn--bcher-kva.example", key: "metlo.file"},
+		{name: "the file's key for no other host", env: env{"METLO_HOST": "https://env.example.com"}, file: file, invalid: "is for https://file.example.com"},
+		{name: "the file's key for no other port", env: env{"METLO_HOST": "https://file.example.com:8443"}, file: file, invalid: "set METLO_API_KEY"},
+		{name: "the file's key for no other scheme", env: env{"METLO_HOST": "http://file.example.com"}, file: file, invalid: "set METLO_API_KEY"},
+		{name: "no key for another host", env: env{"METLO_HOST": "https://env.example.com", "METLO_API_KEY": ""}, file: file, host: "env.example.com", key: ""},
+		{name: "a key that is bound to no host", env: env{"METLO_HOST": "https://env.example.com"}, file: "METLO_API_KEY=metlo.file\n", host: "env.example.com", key: "metlo.file"},
+		{name: "a key beside a blank host", env: env{"METLO_HOST": "https://env.example.com"}, file: "METLO_HOST=\nMETLO_API_KEY=metlo.file\n", host: "env.example.com", key: "metlo.file"},
+		{name: "plain http that is allowed", env: env{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env", "METLO_INSECURE_HTTP": "true"}, host: "env.example.com", key: "metlo.env"},
+		{name: "plain http", env: env{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env"}, invalid: "WithInsecureHTTP"},
+		{name: "plain http that is not allowed", env: env{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env", "METLO_INSECURE_HTTP": "F"}, invalid: "WithInsecureHTTP"},
+		{name: "no boolean", env: env{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env", "METLO_INSECURE_HTTP": "yes"}, invalid: "METLO_INSECURE_HTTP is neither true nor false"},
+		{name: "environment with a broken file", env: env{"METLO_HOST": "https://env.example.com", "METLO_API_KEY": "metlo.env"}, file: "broken\n", host: "env.example.com", key: "metlo.env"},
 		{name: "the file's leave for plain http", file: "METLO_HOST=http://file.example.com\nMETLO_API_KEY=metlo.file\nMETLO_INSECURE_HTTP=1\n", host: "file.example.com", key: "metlo.file"},
-		{name: "the file's leave for no other host", env: map[string]string{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env"}, file: "METLO_HOST=http://file.example.com\nMETLO_INSECURE_HTTP=1\n", invalid: "WithInsecureHTTP"},
+		{name: "the file's leave for no other host", env: env{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env"}, file: "METLO_HOST=http://file.example.com\nMETLO_INSECURE_HTTP=1\n", invalid: "WithInsecureHTTP"},
 		{name: "nothing", invalid: "METLO_HOST"},
-		{name: "nothing in the file", file: "METLO_API_KEY=x\n", invalid: "~/.metlo/credentials"},
+		{name: "no host in the file", file: "METLO_API_KEY=x\n", invalid: "~/.metlo/credentials"},
 		{name: "file that is no list of variables", file: "metlo.secret-on-a-line-of-its-own\n", invalid: "NAME=value"},
+		{name: "file with a fault", file: "METLO_HOST=https://file.example.com\nMETLO_API_KEY metlo.secret-on-a-line-of-its-own\n", invalid: "~/.metlo/credentials line 2"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			home := t.TempDir()
-			t.Setenv("HOME", home)
-			for _, name := range []string{"METLO_HOST", "METLO_API_KEY", "METLO_COLLECTOR_HOST", "METLO_INSECURE_HTTP"} {
-				t.Setenv(name, tt.env[name])
-			}
+			setHome(t, tt.env)
 			if tt.file != "" {
-				require.NoError(t, os.Mkdir(filepath.Join(home, ".metlo"), 0o700))
-				require.NoError(t, os.WriteFile(filepath.Join(home, ".metlo", "credentials"), []byte(tt.file), 0o600))
+				writeCredentials(t, tt.file)
 			}
 			var host, key string
 			client, err := metlo.NewClientFromEnv(metlo.WithHTTPClient(&http.Client{
@@ -346,11 +358,57 @@ func TestNewClientFromEnv(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.NoError(t, client.Ping(t.Context()))
+			_, err = client.Summary.HasEndpoints(t.Context())
+			require.NoError(t, err)
 			assert.Equal(t, tt.host, host)
 			assert.Equal(t, tt.key, key)
 		})
 	}
+}
+
+// setHome has the environment hold nothing of Metlo but env, and the home folder be an empty one.
+func setHome(t *testing.T, env map[string]string) {
+	t.Helper()
+	t.Setenv("HOME", t.TempDir())
+	for _, name := range []string{"METLO_HOST", "METLO_API_KEY", "METLO_COLLECTOR_HOST", "METLO_INSECURE_HTTP"} {
+		t.Setenv(name, "") // has it restored
+		require.NoError(t, os.Unsetenv(name))
+	}
+	for name, value := range env {
+		t.Setenv(name, value)
+	}
+}
+
+func writeCredentials(t *testing.T, text string) {
+	t.Helper()
+	folder := filepath.Join(os.Getenv("HOME"), ".metlo")
+	require.NoError(t, os.MkdirAll(folder, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "credentials"), []byte(text), 0o600))
+}
+
+func TestAFolderInPlaceOfTheCredentials(t *testing.T) {
+	setHome(t, nil)
+	require.NoError(t, os.MkdirAll(filepath.Join(os.Getenv("HOME"), ".metlo", "credentials"), 0o700))
+	_, err := metlo.NewClientFromEnv()
+	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
+	require.ErrorContains(t, err, "~/.metlo/credentials is a directory")
+}
+
+func FuzzCredentialsFile(f *testing.F) {
+	f.Add("METLO_HOST=https://metlo.example.com\nMETLO_API_KEY=" + someKey + "\n")
+	f.Add("METLO_HOST=http://metlo.example.com\nMETLO_API_KEY=" + someKey + "\n")
+	f.Add("METLO_HOST=metlo\nMETLO_API_KEY='" + someKey + "\n")
+	f.Fuzz(func(t *testing.T, content string) {
+		setHome(t, nil)
+		writeCredentials(t, content)
+		client, err := metlo.NewClientFromEnv()
+		if (client == nil) == (err == nil) {
+			t.Fatalf("client %v, error %v", client, err)
+		}
+		if err != nil && (!errors.Is(err, metlo.ErrInvalidArgument) || kit.Leak(err.Error(), someKey) != "") {
+			t.Fatal(err)
+		}
+	})
 }
 
 func TestCall(t *testing.T) {

@@ -130,8 +130,8 @@ func (p *Pipeline) Do(ctx context.Context, r Request, handle func(*http.Response
 		return c.failed(err)
 	}
 	c.sent.Request = &c.req
-	_, err := p.retry.Do(&c.sent) //nolint:bodyclose // the handler owns the body, and end closes what it leaves
-	if err != nil && c.result.Err == nil {                     // a wait before an attempt failed
+	_, err := p.retry.Do(&c.sent)          //nolint:bodyclose // the handler owns the body, and end closes what it leaves
+	if err != nil && c.result.Err == nil { // a wait before an attempt failed
 		return c.failed(err)
 	}
 	open = c.result.Err == nil && c.body.outlive()
