@@ -99,11 +99,11 @@ type AlertBulkUpdate struct {
 	AllAlerts       bool // every alert in the status; excludes every filter
 }
 
-func (s *AlertsService) listing(opts *AlertListOptions) listing[Alert] {
+func (s *AlertsService) listing(name string, opts *AlertListOptions) listing[Alert] {
 	o := valueOf(opts)
 	l := listing[Alert]{
 		client: s.client,
-		base:   newRequest(http.MethodGet, "/alerts").filter(&o).window(o.Limit, o.Offset),
+		base:   newRequest(name, http.MethodGet, "/alerts").filter(&o).window(o.Limit, o.Offset),
 		window: window{
 			limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal,
 			since: o.CreatedAfter.Truncate(time.Millisecond), until: o.CreatedBefore.Truncate(time.Millisecond),
@@ -112,11 +112,16 @@ func (s *AlertsService) listing(opts *AlertListOptions) listing[Alert] {
 		unlimited: maxAlertLimit,
 		created:   func(a *Alert) time.Time { return a.CreatedAt },
 		sorted:    len(o.Statuses) == 1 && len(o.RiskScores) == 1,
-		filters:   []filter[Alert]{{"alertTypes[]", always(alertTypes.values), func(a *Alert) string { return string(a.Type) }}},
+		filters: func() []filter[Alert] {
+			types := filter[Alert]{"alertTypes[]", always(alertTypes.values), func(a *Alert) string { return string(a.Type) }}
+			if o.APIEndpointUUID != "" {
+				return []filter[Alert]{types}
+			}
+			return []filter[Alert]{{"hosts[]", s.client.Hosts.Names, func(a *Alert) string { return a.APIEndpoint.Host }}, types}
+		},
 	}
 	if o.UUID == "" && o.APIEndpointUUID == "" {
-		hosts := filter[Alert]{"hosts[]", s.client.Hosts.Names, func(a *Alert) string { return a.APIEndpoint.Host }}
-		l.few, l.filters = defaultRows, append([]filter[Alert]{hosts}, l.filters...)
+		l.few = defaultRows
 	}
 	l.base.optionalUUID(o.UUID, o.APIEndpointUUID)
 	if o.Limit > maxAlertLimit {
@@ -137,7 +142,7 @@ func (s *AlertsService) listing(opts *AlertListOptions) listing[Alert] {
 //
 // GET /alerts
 func (s *AlertsService) List(ctx context.Context, opts *AlertListOptions) (*Page[Alert], error) {
-	l := s.listing(opts)
+	l := s.listing("Alerts.List", opts)
 	if l.window.limit == 0 && l.few > 0 { // the server's own default is all of them
 		l.window.limit = l.few
 		if most := s.client.maxPage; most > 0 {
@@ -153,14 +158,14 @@ func (s *AlertsService) List(ctx context.Context, opts *AlertListOptions) (*Page
 //
 // GET /alerts
 func (s *AlertsService) All(ctx context.Context, opts *AlertListOptions) iter.Seq2[Alert, error] {
-	return s.listing(opts).all(ctx)
+	return s.listing("Alerts.All", opts).all(ctx)
 }
 
 // Get returns an alert. Without such an alert it returns [ErrNotFound].
 //
 // GET /alerts?uuid=
 func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
-	r := newRequest(http.MethodGet, "/alerts")
+	r := newRequest("Alerts.Get", http.MethodGet, "/alerts")
 	r.uuid(id)
 	r.query = "uuid=" + id
 	alerts, err := fetchList(ctx, s.client, r, 1, func(alerts []Alert) error {
@@ -183,7 +188,7 @@ func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 //
 // PUT /alert/:uuid
 func (s *AlertsService) Update(ctx context.Context, id string, update *AlertUpdate) (*Alert, error) {
-	r := newRequest(http.MethodPut, "/alert/{uuid}", id)
+	r := newRequest("Alerts.Update", http.MethodPut, "/alert/{uuid}", id)
 	if update == nil || update.UpdateType == "" {
 		r.fail("UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore")
 	}
@@ -242,7 +247,7 @@ func (s *AlertsService) Unignore(ctx context.Context, id string) (*Alert, error)
 //
 // PUT /alerts
 func (s *AlertsService) UpdateMany(ctx context.Context, update *AlertBulkUpdate) error {
-	r := newRequest(http.MethodPut, "/alerts")
+	r := newRequest("Alerts.UpdateMany", http.MethodPut, "/alerts")
 	if update == nil {
 		r.fail("the update is nil: name its type and a filter")
 		update = &AlertBulkUpdate{}

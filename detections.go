@@ -39,7 +39,7 @@ type DetectionListOptions struct {
 //
 // GET /new-detections?detectionType=endpoint
 func (s *DetectionsService) ListEndpoints(ctx context.Context, opts *DetectionListOptions) (*Page[Endpoint], error) {
-	return s.endpoints(opts).page(ctx)
+	return s.endpoints("Detections.ListEndpoints", opts).page(ctx)
 }
 
 // AllEndpoints returns an iterator over every endpoint that passes the filter, the newest first, each once. It walks
@@ -49,7 +49,7 @@ func (s *DetectionsService) ListEndpoints(ctx context.Context, opts *DetectionLi
 //
 // GET /new-detections?detectionType=endpoint
 func (s *DetectionsService) AllEndpoints(ctx context.Context, opts *DetectionListOptions) iter.Seq2[Endpoint, error] {
-	return s.endpoints(opts).all(ctx)
+	return s.endpoints("Detections.AllEndpoints", opts).all(ctx)
 }
 
 // ListDataFields returns one page of data fields with their endpoints, the newest first. The server applies no risk
@@ -57,7 +57,7 @@ func (s *DetectionsService) AllEndpoints(ctx context.Context, opts *DetectionLis
 //
 // GET /new-detections?detectionType=data_field
 func (s *DetectionsService) ListDataFields(ctx context.Context, opts *DetectionListOptions) (*Page[DataField], error) {
-	return s.dataFields(opts).page(ctx)
+	return s.dataFields("Detections.ListDataFields", opts).page(ctx)
 }
 
 // AllDataFields returns an iterator over every data field that passes the filter, the newest first, each once, as
@@ -66,7 +66,7 @@ func (s *DetectionsService) ListDataFields(ctx context.Context, opts *DetectionL
 //
 // GET /new-detections?detectionType=data_field
 func (s *DetectionsService) AllDataFields(ctx context.Context, opts *DetectionListOptions) iter.Seq2[DataField, error] {
-	return s.dataFields(opts).all(ctx)
+	return s.dataFields("Detections.AllDataFields", opts).all(ctx)
 }
 
 // Daily returns how many endpoints and data fields were detected on each day that had any, newest first, for at most 20
@@ -74,15 +74,15 @@ func (s *DetectionsService) AllDataFields(ctx context.Context, opts *DetectionLi
 //
 // GET /new-detections-agg
 func (s *DetectionsService) Daily(ctx context.Context) ([]DetectionDay, error) {
-	return fetchAll[DetectionDay](ctx, s.client, newRequest(http.MethodGet, "/new-detections-agg"))
+	return fetchAll[DetectionDay](ctx, s.client, newRequest("Detections.Daily", http.MethodGet, "/new-detections-agg"))
 }
 
-func (s *DetectionsService) endpoints(opts *DetectionListOptions) listing[Endpoint] {
-	return detections(s.client, "endpoint", opts, (*Endpoint).id, func(e *Endpoint) time.Time { return e.CreatedAt })
+func (s *DetectionsService) endpoints(name string, opts *DetectionListOptions) listing[Endpoint] {
+	return detections(s.client, name, "endpoint", opts, (*Endpoint).id, func(e *Endpoint) time.Time { return e.CreatedAt })
 }
 
-func (s *DetectionsService) dataFields(opts *DetectionListOptions) listing[DataField] {
-	l := detections(s.client, "data_field", opts, (*DataField).id, func(f *DataField) time.Time { return f.CreatedAt })
+func (s *DetectionsService) dataFields(name string, opts *DetectionListOptions) listing[DataField] {
+	l := detections(s.client, name, "data_field", opts, (*DataField).id, func(f *DataField) time.Time { return f.CreatedAt })
 	if opts != nil && opts.RiskScores != nil {
 		l.base.fail("RiskScores is set, which the server applies only to endpoints: leave it nil")
 	}
@@ -90,11 +90,11 @@ func (s *DetectionsService) dataFields(opts *DetectionListOptions) listing[DataF
 }
 
 // detections is a list that the server sends newest first.
-func detections[T any](c *Client, kind string, opts *DetectionListOptions, id func(*T) string, created func(*T) time.Time) listing[T] {
+func detections[T any](c *Client, name, kind string, opts *DetectionListOptions, id func(*T) string, created func(*T) time.Time) listing[T] {
 	o := valueOf(opts)
 	l := listing[T]{
 		client: c,
-		base:   newRequest(http.MethodGet, "/new-detections").filter(&o).window(o.Limit, o.Offset),
+		base:   newRequest(name, http.MethodGet, "/new-detections").filter(&o).window(o.Limit, o.Offset),
 		window: window{
 			limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal,
 			since: o.Start.Truncate(time.Millisecond), until: o.End.Truncate(time.Millisecond),

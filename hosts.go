@@ -44,10 +44,10 @@ type HostListOptions struct {
 	OnTotal     func(int) `url:"-"`                   // All: gets the number of items to come once the server says it, and when it changes
 }
 
-func (s *HostsService) listing(o HostListOptions) listing[Host] {
+func (s *HostsService) listing(name string, o HostListOptions) listing[Host] {
 	return listing[Host]{
 		client:  s.client,
-		base:    newRequest(http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset),
+		base:    newRequest(name, http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset),
 		window:  window{limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal},
 		id:      (*Host).id,
 		few:     defaultRows,
@@ -61,7 +61,7 @@ func (s *HostsService) listing(o HostListOptions) listing[Host] {
 //
 // GET /hosts
 func (s *HostsService) List(ctx context.Context, opts *HostListOptions) (*Page[Host], error) {
-	return s.listing(valueOf(opts)).page(ctx)
+	return s.listing("Hosts.List", valueOf(opts)).page(ctx)
 }
 
 // All returns an iterator over every host that passes the filter, each once, in few requests. Limit sets only the size
@@ -73,21 +73,21 @@ func (s *HostsService) All(ctx context.Context, opts *HostListOptions) iter.Seq2
 	if o.SortBy == "" && o.SortOrder == "" {
 		o.SortBy, o.SortOrder = SortByHost, Ascending
 	}
-	return s.listing(o).all(ctx)
+	return s.listing("Hosts.All", o).all(ctx)
 }
 
 // Names returns the names of all hosts that have endpoints, in no order.
 //
 // GET /endpoints/hosts
 func (s *HostsService) Names(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/endpoints/hosts"))
+	return fetchAll[string](ctx, s.client, newRequest("Hosts.Names", http.MethodGet, "/endpoints/hosts"))
 }
 
 // Graph returns which hosts call which. The open-source server always sends an empty graph.
 //
 // GET /hosts-graph
 func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
-	return fetch[HostGraph](ctx, s.client, newRequest(http.MethodGet, "/hosts-graph"))
+	return fetch[HostGraph](ctx, s.client, newRequest("Hosts.Graph", http.MethodGet, "/hosts-graph"))
 }
 
 // Delete deletes hosts with all their endpoints, the alerts, data fields and traces of these, their GraphQL schemas and
@@ -96,7 +96,7 @@ func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
 //
 // DELETE /hosts
 func (s *HostsService) Delete(ctx context.Context, hosts ...string) error {
-	r := newRequest(http.MethodDelete, "/hosts")
+	r := newRequest("Hosts.Delete", http.MethodDelete, "/hosts")
 	if len(hosts) == 0 {
 		r.fail("no host is given: name at least one")
 	}

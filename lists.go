@@ -24,14 +24,14 @@ const (
 // fetchList returns the list with which the server answers; what check, unless it is nil, says of its items is the
 // error. Rows are counted besides bytes, since an empty one takes 200 times as much memory as space in the body.
 func fetchList[T any](ctx context.Context, c *Client, r *request, limit int, check func([]T) error) (page Page[T], err error) {
-	err = c.do(ctx, r, func(body []byte) error {
+	err = c.send(ctx, r, handler{whole: func(body []byte) error {
 		items, tail, err := wire.Items[T](body, wire.ListOptions{MaxItem: c.maxBytes, MaxRows: max(limit, pageRows)})
 		page = Page[T]{Items: items, Total: tail.Total}
 		if err == nil && check != nil {
 			err = check(items)
 		}
 		return err
-	})
+	}})
 	if err != nil {
 		return Page[T]{}, err
 	}
@@ -46,7 +46,7 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	defer recycle(pooled)
 	var rest *http.Response
 	status := 0
-	r.exchange.stream = func(resp *http.Response) error {
+	err := c.send(ctx, r, handler{stream: func(resp *http.Response) error {
 		status = resp.StatusCode
 		limit := int64(wholeBytes)
 		if resp.ContentLength > limit {
@@ -60,8 +60,8 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 		}
 		_ = resp.Body.Close()
 		return err
-	}
-	if err := r.exchange.send(ctx, c); err != nil {
+	}})
+	if err != nil {
 		return wire.Tail{Total: -1}, err
 	}
 	start := head(*pooled)
@@ -75,8 +75,8 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	if err == nil || errors.Is(err, walk.ErrStop) || wire.IsMismatch(err) && !opts.Lenient {
 		return tail, err
 	}
-	if !isCut(err) && wire.IsCut(err) {
-		err = &transport.CutError{Err: err}
+	if !isCut(err) && wire.IsTruncated(err) {
+		err = &transport.TruncatedError{Err: err}
 	}
 	return tail, c.callError(r, status, start, err)
 }
@@ -92,7 +92,8 @@ func wasCut(err error) bool {
 func isRefusedForLength(err error) bool {
 	var e *Error
 	var validation *ValidationError
-	if !errors.As(err, &e) || errors.As(err, &validation) || isUnsent(err) {
+	var limit *transport.LimitError
+	if !errors.As(err, &e) || errors.As(err, &validation) || errors.As(err, &limit) {
 		return false
 	}
 	switch {
@@ -106,7 +107,7 @@ func isRefusedForLength(err error) bool {
 }
 
 func isCut(err error) bool {
-	var cut *transport.CutError
+	var cut *transport.TruncatedError
 	return errors.As(err, &cut)
 }
 

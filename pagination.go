@@ -64,6 +64,7 @@ func (e *IncompleteError) Is(target error) bool { return target == ErrInvalidRes
 // GET path
 func Walk[T any](ctx context.Context, c *Client, path string, query url.Values, id func(T) string) iter.Seq2[T, error] {
 	base := newCallRequest(http.MethodGet, path, query)
+	base.name = "Walk"
 	for _, name := range []string{"limit", "offset"} {
 		if query.Has(name) {
 			base.fail("the query holds %s, which Walk sets: remove it", name)
@@ -85,7 +86,8 @@ type listing[T any] struct {
 	window window
 	id     func(*T) string // empty if the item has none
 
-	filters   []filter[T]                  // by which the list can be split
+	filters   func() []filter[T]           // by which the list can be split; nil for none
+	split     []filter[T]                  // what filters returns, once the list is walked
 	created   func(*T) time.Time           // set if the caller may ask for a time
 	sorted    bool                         // newest first
 	byTime    bool                         // newest first, in pages of at most maxDetectionLimit, and the server filters by time
@@ -153,7 +155,7 @@ func (l listing[T]) page(ctx context.Context) (*Page[T], error) {
 func (l listing[T]) ask(r *request, part walk.Request) *request {
 	for i, values := range part.Values {
 		if values != nil {
-			r.query = narrow(r.query, l.filters[i].name, values)
+			r.query = narrow(r.query, l.split[i].name, values)
 		}
 	}
 	if l.between != nil {
@@ -192,6 +194,9 @@ func (l listing[T]) all(ctx context.Context) iter.Seq2[T, error] {
 
 // list says how the list is walked.
 func (l listing[T]) list(ctx context.Context, yield func(T, error) bool) walk.List[T] {
+	if l.filters != nil {
+		l.split = l.filters()
+	}
 	list := walk.List[T]{
 		Fetch: func(r walk.Request, visit func(*T) error) (walk.Response, error) { return l.fetch(ctx, r, visit) },
 		Again: func(err error, failures int) bool {
@@ -222,7 +227,7 @@ func (l listing[T]) list(ctx context.Context, yield func(T, error) bool) walk.Li
 	list.Fits = func(p walk.Part) bool {
 		return fits(l.ask(l.base.copy(), walk.Request{Part: p, Limit: maxRows, Offset: maxRows}))
 	}
-	for _, f := range l.filters {
+	for _, f := range l.split {
 		list.Dimensions = append(list.Dimensions, walk.Dimension[T]{Of: f.of, Values: func() ([]string, error) {
 			if own := valuesOf(l.base.query, f.name); len(own) > 0 {
 				return own, nil
