@@ -182,9 +182,10 @@ func ExampleNewWebhookHandler() {
 	client := server.Client()
 
 	handled := make(chan struct{})
-	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) {
+	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
 		fmt.Println(event.Alert.RiskScore, event.Alert.Description)
 		close(handled)
+		return nil
 	}, metlo.WithWebhookToken("s3cret"))
 	receiver := httptest.NewServer(handler)
 	defer receiver.Close()

@@ -55,12 +55,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
 
-	"github.com/metlo-go/metlo/internal/credentials"
 	"github.com/metlo-go/metlo/internal/transport"
 	"github.com/metlo-go/metlo/internal/wire"
 )
@@ -179,33 +177,33 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 func NewClientFromEnv(opts ...Option) (*Client, error) {
 	host := os.Getenv("METLO_HOST")
 	key, keySet := os.LookupEnv("METLO_API_KEY")
-	file, err := readCredentials()
+	file, err := ReadCredentials()
 	if err != nil {
 		if host == "" || !keySet {
-			return nil, invalid("~/.metlo/credentials %w", err)
+			return nil, err
 		}
-		file = nil
+		file = &Credentials{}
 	}
 	if host == "" {
-		host = file["METLO_HOST"]
+		host = file.Host
 	}
 	if host == "" {
-		return nil, invalid("no Metlo host: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials")
+		return nil, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
 	}
-	if bound := file["METLO_HOST"]; bound != "" && !sameServer(host, bound) {
-		if file["METLO_API_KEY"] != "" && !keySet {
-			return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(bound), shownHost(host))
+	if file.Host != "" && !sameServer(host, file.Host) {
+		if file.APIKey.Reveal() != "" && !keySet {
+			return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file.Host), shownHost(host))
 		}
-		file = nil
+		file = &Credentials{}
 	}
 	if !keySet {
-		key = file["METLO_API_KEY"]
+		key = file.APIKey.Reveal()
 	}
 	var env []Option
-	if collector := cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), file["METLO_COLLECTOR_HOST"]); collector != "" {
+	if collector := cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), file.CollectorHost); collector != "" {
 		env = append(env, WithCollectorURL(collector))
 	}
-	if text := cmp.Or(os.Getenv("METLO_INSECURE_HTTP"), file["METLO_INSECURE_HTTP"]); text != "" {
+	if text := cmp.Or(os.Getenv("METLO_INSECURE_HTTP"), file.InsecureHTTP); text != "" {
 		insecure, err := strconv.ParseBool(text)
 		if err != nil {
 			return nil, invalid("METLO_INSECURE_HTTP is neither true nor false: use 1 or 0, or leave it out")
@@ -215,31 +213,6 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 		}
 	}
 	return NewClient(host, key, append(env, opts...)...)
-}
-
-// sameServer reports whether two base URLs are of one server.
-func sameServer(a, b string) bool {
-	ua, errA := parseBaseURL(a)
-	ub, errB := parseBaseURL(b)
-	return errA == nil && errB == nil && credentials.SameServer(ua, ub)
-}
-
-// shownHost is the part of a base URL that holds no secret.
-func shownHost(base string) string {
-	u, err := parseBaseURL(base)
-	if err != nil {
-		return "not a base URL"
-	}
-	return u.Scheme + "://" + u.Host
-}
-
-// readCredentials reads what the Metlo CLI keeps; without a home folder there is no such file.
-func readCredentials() (credentials.File, error) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return nil, nil
-	}
-	return credentials.Read(filepath.Join(home, ".metlo", "credentials"))
 }
 
 // Ping checks that the backend answers. The open-source backend checks no key; [CollectorService.Verify] tests one.

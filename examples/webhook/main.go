@@ -61,12 +61,13 @@ func run(ctx context.Context, listen string, patience time.Duration) error {
 	if token != "" {
 		opts = append(opts, metlo.WithWebhookToken(token))
 	}
-	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) {
-		fmt.Print(slackText(event)) // one write, so that alerts do not mix
+	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
+		_, err := fmt.Print(slackText(event)) // one write, so that alerts do not mix
 		select {
 		case printed <- struct{}{}:
 		default:
 		}
+		return err
 	}, opts...)
 	mux := http.NewServeMux()
 	mux.Handle("/metlo", handler)

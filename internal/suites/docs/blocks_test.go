@@ -29,6 +29,7 @@ func documentImports() map[string]string {
 		"http":        "net/http",
 		"url":         "net/url",
 		"slog":        "log/slog",
+		"sql":         "database/sql",
 		"tls":         "crypto/tls",
 		"x509":        "crypto/x509",
 		"signal":      "os/signal",
