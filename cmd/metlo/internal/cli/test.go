@@ -4,4 +4,3 @@ import "github.com/spf13/cobra"
 
 func (a *app) testCommand() *cobra.Command { return &cobra.Command{Use: "test"} }
 
-func (a *app) ingestCommand() *cobra.Command { return &cobra.Command{Use: "ingest"} }
