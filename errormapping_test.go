@@ -2,6 +2,7 @@ package metlo
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -14,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDisguises ties each row of the table to what proves it: a recording, whose answer it must match, or for answers
+// TestCorrections ties each row of the table to what proves it: a recording, whose answer it must match, or for answers
 // that were not recorded the text that the server's source holds.
-func TestDisguises(t *testing.T) {
+func TestCorrections(t *testing.T) {
 	fromSource := map[string]string{ // by method and route
 		"GET /endpoint/*/usage":           "Error: Endpoint does not exist.",
 		"PUT /data-field/*/update-entity": "OK",
@@ -26,16 +27,17 @@ func TestDisguises(t *testing.T) {
 		"PUT /endpoint/*/graphql-schema":  "Syntax Error: Expected Name, found \"}\".",
 		"GET /specs/zip":                  "No OpenAPI Specs found.",
 	}
-	rows := documentedDisguises(t)
-	for _, d := range disguises() {
+	rows := documentedCorrections(t)
+	for _, d := range corrections() {
 		t.Run(d.method+d.route+d.proof, func(t *testing.T) {
 			if section, name, ok := strings.Cut(d.proof, "/"); ok && !strings.Contains(name, ".ts") {
 				rec := recorded(t, section, name)
-				got, ok := unmask(rec.method, rec.path, rec.status, rec.body)
+				got, ok := correctionOf(rec)
 				require.True(t, ok)
-				assert.Equal(t, d, got)
+				assert.Equal(t, d.proof, got.proof)
 				assert.True(t, rows.tell(d, string(rec.body)), "docs/errors.md has a row for it")
-				_, ok = unmask(rec.method, rec.path, rec.status, append([]byte("a longer text: "), rec.body...))
+				rec.body = append([]byte("a longer text: "), rec.body...)
+				_, ok = correctionOf(rec)
 				assert.False(t, ok && strings.HasPrefix(d.body, "^"), "the pattern is anchored")
 				return
 			}
@@ -44,22 +46,22 @@ func TestDisguises(t *testing.T) {
 				text, ok = fromSource[d.method+" "+d.route+map[int]string{400: "400", 500: "500"}[d.status]]
 			}
 			require.True(t, ok, "a row needs a recording, or the text from the source here")
-			got, ok := unmask(d.method, strings.ReplaceAll(d.route, "*", "x"), d.status, []byte(text))
+			got, ok := correctionOf(exchanged{d.method, strings.ReplaceAll(d.route, "*", "x"), d.status, "text/html; charset=utf-8", []byte(text)})
 			require.True(t, ok)
-			assert.Equal(t, d, got)
+			assert.Equal(t, d.proof, got.proof)
 			assert.True(t, rows.tell(d, text), "docs/errors.md has a row for it")
 		})
 	}
 }
 
-// disguiseRows are the rows of the table in docs/errors.md: the status, the text or its beginning, the sentinel's name.
-type disguiseRows [][3]string
+// correctionRows are the rows of the table in docs/errors.md: the status, the text or its beginning, the sentinel's name.
+type correctionRows [][3]string
 
-func documentedDisguises(t *testing.T) disguiseRows {
+func documentedCorrections(t *testing.T) correctionRows {
 	t.Helper()
 	page, err := os.ReadFile("docs/errors.md")
 	require.NoError(t, err)
-	var rows disguiseRows
+	var rows correctionRows
 	row := regexp.MustCompile("(?m)^\\| [^|]+ \\| ([0-9]{3}) (?:`([^`|]+)`|[^`|]+) \\| `(Err[A-Za-z]+)` \\|$")
 	for _, m := range row.FindAllStringSubmatch(string(page), -1) {
 		text, _, _ := strings.Cut(m[2], "…")
@@ -70,7 +72,7 @@ func documentedDisguises(t *testing.T) disguiseRows {
 }
 
 // tell reports whether a row says what d makes of body.
-func (rows disguiseRows) tell(d disguise, body string) bool {
+func (rows correctionRows) tell(d correction, body string) bool {
 	names := map[error]string{ErrNotFound: "ErrNotFound", ErrNoMatch: "ErrNoMatch", ErrBadRequest: "ErrBadRequest", ErrConflict: "ErrConflict"}
 	for _, row := range rows {
 		if row[0] == strconv.Itoa(d.status) && row[2] == names[d.kind] && strings.Contains(body, row[1]) {
@@ -80,13 +82,17 @@ func (rows disguiseRows) tell(d disguise, body string) bool {
 	return false
 }
 
-// TestDisguisesAreFew lists every recorded answer that means something else than its status says: no other may match.
-func TestDisguisesAreFew(t *testing.T) {
+// TestCorrectionsAreFew lists every recorded answer that means something else than its status says: no other may match.
+func TestCorrectionsAreFew(t *testing.T) {
 	want := map[string]error{
 		"alerts/update_not_uuid": ErrBadRequest, "alerts/batch_none_match": ErrNoMatch,
 		"data_fields/update_classes_missing": ErrNotFound, "data_fields/delete_missing": ErrNotFound,
 		"endpoints/get_missing": ErrNotFound, "keys/create_duplicate": ErrConflict, "keys/create_no_name": ErrConflict,
 		"settings/config_put_bad_yaml": ErrBadRequest, "specs/upload_exists": ErrConflict, "specs/get_missing": ErrNotFound,
+		"endpoints/get_not_uuid": ErrNotFound, "endpoints/set_authenticated_missing": ErrNotFound,
+		"endpoints/graphql_schema_delete_missing": ErrNotFound, "data_fields/update_data_path_missing": ErrNotFound,
+		"keys/delete_missing": ErrNotFound, "specs/delete_missing": ErrNotFound, "testing/gen_test_endpoint_missing": ErrNotFound,
+		"alerts/update_missing": ErrNotFound,
 	}
 	files, err := filepath.Glob("testdata/recordings/*.json")
 	require.NoError(t, err)
@@ -95,13 +101,13 @@ func TestDisguisesAreFew(t *testing.T) {
 		section := strings.TrimSuffix(filepath.Base(file), ".json")
 		for name, rec := range allRecorded(t, section) {
 			id := section + "/" + name
-			d, ok := unmask(rec.method, rec.path, rec.status, rec.body)
+			d, ok := correctionOf(rec)
 			if kind, expected := want[id]; expected {
 				assert.True(t, ok, id)
 				assert.Equal(t, kind, d.kind, id)
 				continue
 			}
-			assert.False(t, ok, "%s is no disguise", id)
+			assert.False(t, ok, "%s is no correction", id)
 		}
 	}
 }
@@ -109,7 +115,13 @@ func TestDisguisesAreFew(t *testing.T) {
 type exchanged struct {
 	method, path string
 	status       int
+	contentType  string
 	body         []byte
+}
+
+func correctionOf(x exchanged) (correction, bool) {
+	resp := &http.Response{StatusCode: x.status, Header: http.Header{"Content-Type": {x.contentType}}}
+	return correct(&request{method: x.method, path: x.path}, resp, x.body)
 }
 
 func recorded(t *testing.T, section, name string) exchanged {
@@ -127,8 +139,9 @@ func allRecorded(t *testing.T, section string) map[string]exchanged {
 		Name     string
 		Request  struct{ Method, Path string }
 		Response struct {
-			Status int
-			Body   string
+			Status      int
+			ContentType string `json:"content_type"`
+			Body        string
 		}
 	}
 	require.NoError(t, json.Unmarshal(data, &list))
@@ -137,8 +150,42 @@ func allRecorded(t *testing.T, section string) map[string]exchanged {
 		target, err := url.Parse(rec.Request.Path)
 		require.NoError(t, err)
 		all[rec.Name] = exchanged{
-			rec.Request.Method, strings.TrimPrefix(target.EscapedPath(), "/api/v1"), rec.Response.Status, []byte(rec.Response.Body),
+			rec.Request.Method, strings.TrimPrefix(target.EscapedPath(), "/api/v1"), rec.Response.Status, rec.Response.ContentType, []byte(rec.Response.Body),
 		}
 	}
 	return all
+}
+
+// TestOnlyMetlosOwn404SaysNotFound has other servers answer in every way that they do.
+func TestOnlyMetlosOwn404SaysNotFound(t *testing.T) {
+	const html, plain, jsonType = "text/html; charset=utf-8", "text/plain; charset=utf-8", "application/json"
+	tests := map[string]struct {
+		contentType, body string
+		own               bool
+	}{
+		"as the server sends it":    {html, "Endpoint does not exist.", true},
+		"as it is documented":       {jsonType, `"Endpoint does not exist."`, true},
+		"in plain text":             {plain, "Endpoint does not exist.", false},
+		"without a type":            {"", "Endpoint does not exist.", false},
+		"in an object":              {jsonType, `{"message":"Endpoint does not exist."}`, false},
+		"in an object that is HTML": {html, `{"message":"Endpoint does not exist."}`, false},
+		"in a page":                 {html, "<html><body>Endpoint does not exist.</body></html>", false},
+		"with more to say":          {html, "Error: Endpoint does not exist.", false},
+		"another text":              {html, "Not Found", false},
+		"of another route":          {html, "Data field not found.", false},
+		"nothing":                   {html, "", false},
+		"nginx":                     {"text/html", "<html>\r\n<head><title>404 Not Found</title></head>\r\n</html>", false},
+		"an Ingress":                {plain, "default backend - 404", false},
+		"Go":                        {plain, "404 page not found\n", false},
+		"Express":                   {html, "<!DOCTYPE html>\n<pre>Cannot PUT /api/v1/endpoint/x/authenticated</pre>", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, ok := correctionOf(exchanged{"PUT", "/endpoint/x/authenticated", 404, tt.contentType, []byte(tt.body)})
+			assert.Equal(t, tt.own, ok)
+			if ok {
+				assert.Equal(t, ErrNotFound, got.kind)
+			}
+		})
+	}
 }
