@@ -122,7 +122,7 @@ func TestAllEndpoints(t *testing.T) {
 		{name: "from an offset behind the end", opts: &metlo.EndpointListOptions{Offset: n + 5}, want: 0, requests: 1},
 		{name: "with unknown total", temper: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", UnknownTotal: true})
-		}, want: n, requests: 5},
+		}, want: n, requests: 6},
 		{name: "with the offset ignored", temper: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", IgnoreOffset: true})
 		}, want: n, requests: 2},
