@@ -85,8 +85,8 @@ func TestDisguisesAreFew(t *testing.T) {
 	want := map[string]error{
 		"alerts/update_not_uuid": ErrBadRequest, "alerts/batch_none_match": ErrNoMatch,
 		"data_fields/update_classes_missing": ErrNotFound, "data_fields/delete_missing": ErrNotFound,
-		"endpoints/get_missing": ErrNotFound, "keys/create_duplicate": ErrConflict, "keys/create_no_name": ErrConflict,
-		"settings/config_put_bad_yaml": ErrBadRequest, "specs/upload_exists": ErrConflict, "specs/get_missing": ErrNotFound,
+		"endpoints/get_missing": ErrNotFound, "keys/create_duplicate": ErrNameTaken, "keys/create_no_name": ErrNameTaken,
+		"settings/config_put_bad_yaml": ErrBadRequest, "specs/upload_exists": ErrNameTaken, "specs/get_missing": ErrNotFound,
 	}
 	files, err := filepath.Glob("testdata/recordings/*.json")
 	require.NoError(t, err)

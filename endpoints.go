@@ -36,7 +36,7 @@ type Endpoint struct {
 	UserSet                 bool            `json:"userSet"`         // the path is locked: no longer regrouped by itself
 	OpenAPISpecName         string          `json:"openapiSpecName"` // empty if no spec describes it
 	FullTraceCaptureEnabled bool            `json:"fullTraceCaptureEnabled"`
-	GraphQLMetadata         json.RawMessage `json:"graphQlMetadata"`
+	GraphQLMetadata         json.RawMessage `json:"graphQlMetadata,omitzero"`
 	Token0                  string          `json:"token_0"` // first element of the path; {param} for a parameter
 	Token1                  string          `json:"token_1"`
 	Token2                  string          `json:"token_2"`
@@ -87,7 +87,7 @@ type EndpointTest struct {
 	UUID     string          `json:"uuid"`
 	Name     string          `json:"name"`
 	Tags     []string        `json:"tags"`
-	Requests json.RawMessage `json:"requests"`
+	Requests json.RawMessage `json:"requests,omitzero"`
 }
 
 // NameValue is a header, a parameter or a variable.
@@ -125,11 +125,11 @@ type CapturedTrace struct {
 	Method             RestMethod          `json:"method"`
 	RequestParameters  []NameValue         `json:"requestParameters"`
 	RequestHeaders     []NameValue         `json:"requestHeaders"`
-	RequestBody        json.RawMessage     `json:"requestBody"` // a JSON string, or an object if the server parsed it
+	RequestBody        json.RawMessage     `json:"requestBody,omitzero"` // a JSON string, or an object if the server parsed it
 	ResponseStatus     int                 `json:"responseStatus"`
 	ResponseHeaders    []NameValue         `json:"responseHeaders"`
-	ResponseBody       json.RawMessage     `json:"responseBody"` // a JSON string, or an object if the server parsed it
-	Meta               json.RawMessage     `json:"meta"`         // as the agent sent it
+	ResponseBody       json.RawMessage     `json:"responseBody,omitzero"` // a JSON string, or an object if the server parsed it
+	Meta               json.RawMessage     `json:"meta,omitzero"`         // as the agent sent it
 	SessionMeta        SessionMeta         `json:"sessionMeta"`
 	Redacted           bool                `json:"redacted"`
 	APIEndpointUUID    string              `json:"apiEndpointUuid"`
@@ -137,8 +137,8 @@ type CapturedTrace struct {
 	OriginalHost       string              `json:"originalHost"`
 	AnalysisType       AnalysisType        `json:"analysisType"`
 	GraphQLPaths       []string            `json:"graphqlPaths"`
-	ProcessedTraceData json.RawMessage     `json:"processedTraceData"`
-	Encryption         json.RawMessage     `json:"encryption"`
+	ProcessedTraceData json.RawMessage     `json:"processedTraceData,omitzero"`
+	Encryption         json.RawMessage     `json:"encryption,omitzero"`
 }
 
 // SessionMeta says how a request authenticated.
@@ -292,7 +292,7 @@ func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...
 	}{paths}))
 }
 
-// UploadGraphQLSchema replaces the schema of a GraphQL endpoint, in the schema definition language, at most 500 MB. It
+// UploadGraphQLSchema replaces the schema of a GraphQL endpoint, in the schema definition language, at most 500 MiB. It
 // applies to all endpoints of the same host and path. The schema is streamed; it is sent again only if it is an
 // [io.Seeker] and the server cannot have acted on it. A schema that cannot be parsed and an endpoint that is not GraphQL
 // are [ErrBadRequest]; without such an endpoint it returns [ErrNotFound].

@@ -18,7 +18,8 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// Every error that a method returns matches at most one of these with [errors.Is]. They say what happened; the status
+// Every error that a method returns matches at most one of these with [errors.Is], but for ErrNameTaken, which is an
+// ErrConflict too. They say what happened; the status
 // that the server sent for it, which may be another, is in [Error.StatusCode].
 var (
 	// ErrInvalidArgument: an argument or an option is at fault. Nothing was sent.
@@ -33,6 +34,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the state of things forbids the change, such as resolving an alert that is resolved.
 	ErrConflict = errors.New("conflict")
+	// ErrNameTaken: what is to be created has the name of another. It is an ErrConflict.
+	ErrNameTaken = fmt.Errorf("%w: the name is taken", ErrConflict)
 	// ErrTooLarge: the request's body, URL or headers are over a limit of the server.
 	ErrTooLarge = errors.New("too large")
 	// ErrUnprocessable: the request is well formed and makes no sense to the server.
@@ -99,7 +102,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.cause }
 
 // Is reports whether target is the sentinel that says what happened.
-func (e *Error) Is(target error) bool { return target != nil && target == e.kind }
+func (e *Error) Is(target error) bool { return target != nil && errors.Is(e.kind, target) }
 
 // Format writes the error's line for every verb, and quotes it for %q.
 func (e *Error) Format(f fmt.State, verb rune) { format(f, verb, e) }
@@ -210,8 +213,8 @@ func disguises() []disguise {
 		{"PUT", "/spec/*", 500, `\(\d+:\d+\)\n\n +\d+ \|`, ErrBadRequest, "", "spec/index.ts:124"},
 		{"PUT", "/endpoint/*/graphql-schema", 500, `^Syntax Error: `, ErrBadRequest, "", "endpoints/index.ts:229"},
 		{"GET", "/specs/zip", 500, `^No OpenAPI Specs found\.$`, ErrNotFound, "the instance holds no spec", "spec/index.ts:152"},
-		{"POST", "/spec/new", 400, `^Spec file already exists\.$`, ErrConflict, "", "specs/upload_exists"},
-		{"POST", "/keys/create", 400, `^Can not create key with name `, ErrConflict, "", "keys/create_duplicate"},
+		{"POST", "/spec/new", 400, `^Spec file already exists\.$`, ErrNameTaken, "", "specs/upload_exists"},
+		{"POST", "/keys/create", 400, `^Can not create key with name `, ErrNameTaken, "", "keys/create_duplicate"},
 	}
 }
 

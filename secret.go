@@ -38,9 +38,12 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted)
 // MarshalText returns [redacted].
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// UnmarshalText takes text as the value.
+// UnmarshalText takes text as the value. The text [redacted] stands for a value that was not written: it leaves the
+// Secret empty.
 func (s *Secret) UnmarshalText(text []byte) error {
-	*s = NewSecret(string(text))
+	if *s = NewSecret(string(text)); string(text) == redacted {
+		*s = Secret{}
+	}
 	return nil
 }
 
