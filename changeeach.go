@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"net/http"
 )
 
 // ChangeOutcome says what became of one change among many.
@@ -150,16 +151,16 @@ func outcomeOf(err error) ChangeOutcome {
 
 // repeats reports whether the next item would meet the same failure.
 func repeats(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden) ||
-		errors.Is(err, ErrRateLimited) || errors.Is(err, ErrInvalidResponse) {
-		return true
+	for _, kind := range []error{
+		context.Canceled, context.DeadlineExceeded, ErrUnauthorized, ErrForbidden, ErrRateLimited, ErrNoResponse,
+		ErrRedirected, ErrProxy, ErrInvalidResponse,
+	} {
+		if errors.Is(err, kind) {
+			return true
+		}
 	}
 	var answer *Error
-	if !errors.As(err, &answer) {
-		return false
-	}
-	return answer.StatusCode < 400 || answer.StatusCode == 407 || answer.StatusCode > 500
+	return errors.As(err, &answer) && answer.StatusCode > http.StatusInternalServerError
 }
 
 // ResolveEach resolves each alert with a message, as [AlertsService.Resolve] does, and yields what became of each, as

@@ -126,10 +126,13 @@ func ExampleWithLimiter() {
 	first, second := server.Client(metlo.WithLimiter(limiter)), server.Client(metlo.WithLimiter(limiter))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	fmt.Println(first.Ping(ctx))
-	fmt.Println(second.Ping(ctx))
+	_, err := first.Hosts.Names(ctx)
+	fmt.Println(err)
+	_, err = second.Hosts.Names(ctx)
+	fmt.Println(err)
 	// The third would have to wait for an hour, so it fails at once.
-	fmt.Println(errors.Is(first.Ping(ctx), context.DeadlineExceeded))
+	_, err = first.Hosts.Names(ctx)
+	fmt.Println(errors.Is(err, context.DeadlineExceeded))
 	// Output:
 	// <nil>
 	// <nil>

@@ -86,6 +86,7 @@ type Client struct {
 	collector *url.URL
 	header    func() http.Header // shared by all requests, never written to; a function, since nothing prints what it returns
 	pipeline  *transport.Pipeline
+	noProxy   bool // secrets must not travel through a proxy in plain http
 	maxBytes  int64
 	redact    redactor
 }
@@ -114,18 +115,19 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	if !validHeaderValue(apiKey) || strings.TrimSpace(apiKey) != apiKey {
 		faults = append(faults, invalid("the API key holds a line break, a control character or spaces around it: pass it exactly as Metlo showed it"))
 	}
-	if (apiKey != "" || s.holdsSecrets()) && !s.insecureHTTP {
+	if s.http == nil {
+		s.http = &http.Client{Transport: transport.NewTransport(s.timeout)}
+	}
+	s.noProxy = (apiKey != "" || s.holdsSecrets()) && !s.insecureHTTP
+	if s.noProxy {
 		for _, u := range []*url.URL{base, s.collectorURL} {
-			if u != nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
-				faults = append(faults, invalid("the key or a value of WithHeader would travel over plain http to %s: use https, or WithInsecureHTTP if the network is trusted", u.Host))
+			if err := staysPrivate(u, s.http.Transport); err != nil {
+				faults = append(faults, err)
 			}
 		}
 	}
 	if faults != nil {
 		return nil, errors.Join(faults...)
-	}
-	if s.http == nil {
-		s.http = newHTTPClient()
 	}
 	return newClient(base, apiKey, &s), nil
 }
@@ -136,7 +138,7 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 		base:      base,
 		collector: s.collectorURL,
 		header:    func() http.Header { return header },
-		pipeline:  s.pipeline(),
+		noProxy:   s.noProxy,
 		maxBytes:  s.maxBytes,
 	}
 	secrets := []string{apiKey}
@@ -150,6 +152,7 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 		}
 	}
 	c.redact = newRedactor(secrets...)
+	c.pipeline = s.pipeline(c.redact)
 	c.Endpoints = &EndpointsService{c}
 	c.Hosts = &HostsService{c}
 	c.DataFields = &DataFieldsService{c}
@@ -215,19 +218,34 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	return NewClient(host, key, append(env, opts...)...)
 }
 
-// Ping checks that the backend answers. The open-source backend checks no key; [CollectorService.Verify] tests one.
+// Ping checks that the backend answers, and that it is Metlo's backend: the collector and other servers answer the
+// first of its two requests as well. The open-source backend checks no key; [CollectorService.Verify] tests one. Another
+// server is [ErrInvalidResponse].
 //
-// GET /api/v1
+// GET /api/v1, GET /summary/endpoint-tracked
 func (c *Client) Ping(ctx context.Context) error {
-	return exec(ctx, c, newRequest(http.MethodGet, ""))
+	health := newRequest("Ping", http.MethodGet, "/")
+	health.path = ""
+	if err := exec(ctx, c, health); err != nil {
+		return err
+	}
+	_, err := fetch[trackedAnswer](ctx, c, newRequest("Ping", http.MethodGet, "/summary/endpoint-tracked"))
+	var e *Error
+	if errors.As(err, &e) && e.Kind == ErrInvalidResponse {
+		e.Message = "a server answers, but not as Metlo's backend: is the base URL that of the collector, or of another server?"
+	}
+	return err
 }
+
+// BaseURL returns the base URL without /api/v1 at its end.
+func (c *Client) BaseURL() string { return strings.TrimSuffix(c.base.String(), "/api/v1") }
 
 // Call sends a request to a route that the SDK has no method for, with the same key, limits, retries and errors.
 //
 // The path begins with a slash, is escaped, and lies below /api/v1 of the backend. in is the body: nil for none,
 // []byte or json.RawMessage as it is, anything else as package encoding/json encodes it. out is a pointer that receives
-// the answer: nil for none, *[]byte for the bytes as they are, *string for the text, anything else decoded from JSON,
-// with names in any case and integers also from strings.
+// the answer: nil for none, *[]byte for the bytes as they are, *string for the text, anything else decoded as package
+// encoding/json does, and with integers of any type also from strings.
 func (c *Client) Call(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	r := newCallRequest(method, path, query)
 	switch body := in.(type) {
@@ -246,7 +264,7 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		r.fail("out is no pointer to a value that could receive the answer, but %T", out)
 	}
-	return c.do(ctx, r, func(body []byte) error { return decodeAny(body, out) })
+	return c.send(ctx, r, handler{whole: func(body []byte) error { return decodeAny(body, out) }})
 }
 
 func decodeAny(body []byte, out any) error {

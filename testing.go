@@ -76,7 +76,7 @@ type EnvVariable struct {
 //
 // GET /gen-test-endpoint
 func (s *TestingService) GenTestEndpoint(ctx context.Context, opts *GenTestEndpointOptions) (*TestEndpoint, error) {
-	r := newRequest(http.MethodGet, "/gen-test-endpoint").filter(opts)
+	r := newRequest("Testing.GenTestEndpoint", http.MethodGet, "/gen-test-endpoint").filter(opts)
 	if opts == nil || opts.Endpoint == "" {
 		r.fail("Endpoint is empty: use an endpoint's UUID, or its path as listed")
 	}
@@ -121,7 +121,7 @@ func (a *testEndpointAnswer) value() *TestEndpoint {
 //
 // GET /gen-test-endpoints
 func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]TestEndpoint, error) {
-	r := newRequest(http.MethodGet, "/gen-test-endpoints").filter(&struct {
+	r := newRequest("Testing.GenTestEndpoints", http.MethodGet, "/gen-test-endpoints").filter(&struct {
 		Host string `url:"host"`
 	}{host})
 	if host == "" {
@@ -143,7 +143,7 @@ func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]T
 //
 // GET /testing/global-env
 func (s *TestingService) GlobalEnv(ctx context.Context) ([]EnvVariable, error) {
-	r := newRequest(http.MethodGet, "/testing/global-env")
+	r := newRequest("Testing.GlobalEnv", http.MethodGet, "/testing/global-env")
 	r.private = true
 	pairs, err := fetchAll[NameValue](ctx, s.client, r)
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *TestingService) GlobalEnv(ctx context.Context) ([]EnvVariable, error) {
 //
 // GET /testing-config
 func (s *TestingService) Config(ctx context.Context) (*TestingConfig, error) {
-	r := newRequest(http.MethodGet, "/testing-config")
+	r := newRequest("Testing.Config", http.MethodGet, "/testing-config")
 	r.private = true
 	answer, err := fetch[testingConfigAnswer](ctx, s.client, r)
 	if err != nil {
@@ -189,7 +189,7 @@ func (a *testingConfigAnswer) check() error {
 //
 // PUT /testing-config
 func (s *TestingService) UpdateConfig(ctx context.Context, configString string) error {
-	r := newRequest(http.MethodPut, "/testing-config")
+	r := newRequest("Testing.UpdateConfig", http.MethodPut, "/testing-config")
 	return exec(ctx, s.client, r.encode(struct {
 		ConfigString string `json:"configString"`
 	}{configString}))
@@ -200,7 +200,7 @@ func (s *TestingService) UpdateConfig(ctx context.Context, configString string) 
 //
 // GET /testing-config/entity-tags
 func (s *TestingService) EntityTags(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/testing-config/entity-tags"))
+	return fetchAll[string](ctx, s.client, newRequest("Testing.EntityTags", http.MethodGet, "/testing-config/entity-tags"))
 }
 
 // ResourcePermissions returns the permissions by which endpoints can be filtered, such as Order.read. The server
@@ -208,5 +208,5 @@ func (s *TestingService) EntityTags(ctx context.Context) ([]string, error) {
 //
 // GET /testing-config/resource-permissions
 func (s *TestingService) ResourcePermissions(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/testing-config/resource-permissions"))
+	return fetchAll[string](ctx, s.client, newRequest("Testing.ResourcePermissions", http.MethodGet, "/testing-config/resource-permissions"))
 }

@@ -22,7 +22,7 @@ func (f limiterFunc) Wait(ctx context.Context) error { return f(ctx) }
 
 var errLimiter = errors.New("the limiter's store is down")
 
-func TestGatePasses(t *testing.T) {
+func TestRateLimitWaits(t *testing.T) {
 	everySecond := func() Limiter { return rate.NewLimiter(1, 1) }
 	none := func() Limiter { return nil }
 	tests := map[string]struct {
@@ -46,16 +46,16 @@ func TestGatePasses(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := &gate{limiter: tt.limiter()}
+				g := &rateLimit{limiter: tt.limiter()}
 				start := time.Now()
 				if tt.cool > 0 {
-					g.cool(tt.cool)
+					g.cool("metlo", tt.cool)
 				}
 				if tt.cool2 > 0 {
-					time.AfterFunc(tt.later, func() { g.cool(tt.cool2) })
+					time.AfterFunc(tt.later, func() { g.cool("metlo", tt.cool2) })
 				}
 				for range tt.passes {
-					require.NoError(t, g.pass(t.Context()))
+					require.NoError(t, g.wait(t.Context(), "metlo"))
 				}
 				assert.Equal(t, tt.want, time.Since(start))
 			})
@@ -66,21 +66,21 @@ func TestGatePasses(t *testing.T) {
 func TestTokenTakenBeforeACoolDownIsNotUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tokens := 0
-		g := &gate{}
+		g := &rateLimit{}
 		g.limiter = limiterFunc(func(context.Context) error {
 			if tokens++; tokens == 1 {
-				g.cool(3 * time.Second)
+				g.cool("metlo", 3*time.Second)
 			}
 			return nil
 		})
 		start := time.Now()
-		require.NoError(t, g.pass(t.Context()))
+		require.NoError(t, g.wait(t.Context(), "metlo"))
 		assert.Equal(t, 3*time.Second, time.Since(start))
 		assert.Equal(t, 2, tokens)
 	})
 }
 
-func TestGateFails(t *testing.T) {
+func TestRateLimitFails(t *testing.T) {
 	broken := func() Limiter { return limiterFunc(func(context.Context) error { return errLimiter }) }
 	tests := map[string]struct {
 		limiter  func() Limiter
@@ -112,15 +112,15 @@ func TestGateFails(t *testing.T) {
 				if tt.cancel > 0 {
 					time.AfterFunc(tt.cancel, cancel)
 				}
-				g := &gate{}
+				g := &rateLimit{}
 				if tt.limiter != nil {
 					g.limiter = tt.limiter()
 				}
 				if tt.cool > 0 {
-					g.cool(tt.cool)
+					g.cool("metlo", tt.cool)
 				}
 				start := time.Now()
-				err := g.pass(ctx)
+				err := g.wait(ctx, "metlo")
 				require.ErrorIs(t, err, tt.is)
 				if tt.isNot != nil {
 					require.NotErrorIs(t, err, tt.isNot)
@@ -151,7 +151,7 @@ func TestOneTokenForEachAttempt(t *testing.T) {
 		p := pipeline(&http.Client{Transport: rt}, func(c *Config) {
 			c.Limiter = limiterFunc(func(context.Context) error { tokens++; return nil })
 		})
-		_, err := p.Do(t.Context(), get("http://metlo/"), discard)
+		_, err := p.do(t.Context(), get("http://metlo/"), discard)
 		require.NoError(t, err)
 		assert.Equal(t, 4, tokens)
 	})
@@ -173,7 +173,7 @@ func TestLimitersErrorIsNotRetried(t *testing.T) {
 					return nil
 				})
 			})
-			attempts, err := p.Do(t.Context(), get("http://metlo/"), discard)
+			attempts, err := p.do(t.Context(), get("http://metlo/"), discard)
 			requireAs[*LimitError](t, err)
 			assert.Equal(t, failing, tokens)
 			assert.Equal(t, failing-1, sent)
@@ -200,12 +200,12 @@ func TestAllCallsWaitTogether(t *testing.T) {
 					w.WriteHeader(code)
 				})
 				p := pipeline(n.client(), func(c *Config) { c.Limiter = rate.NewLimiter(10, 1) })
-				_, err := p.Do(t.Context(), request(http.MethodPost, "http://metlo/", RepeatNever), discard)
+				_, err := p.do(t.Context(), request(http.MethodPost, "http://metlo/", RepeatNever), discard)
 				require.NoError(t, err)
 				var calls sync.WaitGroup
 				for range 5 {
 					calls.Go(func() {
-						_, err := p.Do(t.Context(), get("http://metlo/"), discard)
+						_, err := p.do(t.Context(), get("http://metlo/"), discard)
 						assert.NoError(t, err)
 					})
 				}

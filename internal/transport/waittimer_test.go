@@ -64,7 +64,7 @@ func TestWaitsEndOnTimeWhateverWentBefore(t *testing.T) {
 						})
 						start := time.Now()
 						p := pipeline(&http.Client{Transport: rt}, func(c *Config) { c.HeaderTimeout, c.IdleTimeout = header, idle })
-						_, err := p.Do(t.Context(), request("POST", "https://metlo/", RepeatNever), func(resp *http.Response) error {
+						_, err := p.do(t.Context(), request("POST", "https://metlo/", RepeatNever), func(resp *http.Response) error {
 							_, err := io.ReadFull(resp.Body, make([]byte, 1))
 							require.NoError(t, err)
 							if tt.rests > 0 {
