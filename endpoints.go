@@ -166,23 +166,26 @@ type EndpointListOptions struct {
 	SearchQuery         string       `url:"searchQuery,omitempty"` // POSIX regular expression on the path; see [regexp.QuoteMeta]
 	IsAuthenticated     *bool        `url:"isAuthenticated,omitempty"`
 	HostType            HostType     `url:"hostType,omitempty"`
-	Limit               int          `url:"-"` // items of a page; 0 for the server's default of 10
 	Offset              int          `url:"-"` // items to skip
+	Limit               int          `url:"-"` // List: items of the page; 0 for the server's default of 10
+	PageSize            int          `url:"-"` // All: items of the first request; 0 for 100
+	OnTotal             func(int)    `url:"-"` // All: gets the number of items to come once the server says it, and when it changes
 }
 
-func (s *EndpointsService) listing(opts *EndpointListOptions) listing[Endpoint] {
-	var o EndpointListOptions
-	if opts != nil {
-		o = *opts
-	}
-	base := newRequest("Endpoints.List", http.MethodGet, "/endpoints").filter(&o).window(o.Limit, o.Offset)
+func (s *EndpointsService) listing(name string, opts *EndpointListOptions) listing[Endpoint] {
+	o := valueOf(opts)
 	return listing[Endpoint]{
 		client: s.client,
-		route:  base.route,
-		ask:    func(limit, offset int) *request { return base.copy().page(limit, offset) },
+		base:   newRequest(name, http.MethodGet, "/endpoints").filter(&o).window(o.Limit, o.Offset),
+		window: window{limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal},
 		id:     (*Endpoint).id,
-		limit:  o.Limit,
-		offset: o.Offset,
+		few:    defaultRows,
+		filters: func() []filter[Endpoint] {
+			return []filter[Endpoint]{
+				{"hosts[]", s.client.Hosts.Names, func(e *Endpoint) string { return e.Host }},
+				{"methods[]", always(restMethods.values), func(e *Endpoint) string { return string(e.Method) }},
+			}
+		},
 	}
 }
 
@@ -192,8 +195,7 @@ func (s *EndpointsService) listing(opts *EndpointListOptions) listing[Endpoint] 
 //
 // GET /endpoints
 func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) (*Page[Endpoint], error) {
-	l := s.listing(opts)
-	return l.page(ctx, l.limit)
+	return s.listing("Endpoints.List", opts).page(ctx)
 }
 
 // All returns an iterator over every endpoint that passes the filter, each once, in few requests. Limit sets only the
@@ -202,7 +204,7 @@ func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) 
 //
 // GET /endpoints
 func (s *EndpointsService) All(ctx context.Context, opts *EndpointListOptions) iter.Seq2[Endpoint, error] {
-	return s.listing(opts).all(ctx)
+	return s.listing("Endpoints.All", opts).all(ctx)
 }
 
 // Get returns an endpoint with its data fields, alerts, spec and latest traces. DataClasses holds the classes of the
