@@ -64,7 +64,7 @@ func (a *app) generate(ctx context.Context, client *metlo.Client, f *generateFla
 	if err != nil {
 		return err
 	}
-	config, err := apitest.ParseTestingConfig(stored.ConfigString)
+	config, err := apitest.ParseTestingConfig(stored.ConfigString.Reveal())
 	if err != nil {
 		return fmt.Errorf("the instance's testing configuration: %w", err)
 	}

@@ -125,7 +125,11 @@ func (a *app) askTests(ctx context.Context, f *runFlags, names []string) ([]test
 		if err != nil {
 			return tests, nil, err
 		}
-		opts = append(opts, apitest.WithGlobals(globals))
+		values := map[string]string{}
+		for _, v := range globals {
+			values[v.Name] = v.Value.Reveal()
+		}
+		opts = append(opts, apitest.WithGlobalEnv(values))
 	}
 	configs := make([]*apitest.Config, len(tests))
 	for i := range tests {
