@@ -137,14 +137,18 @@ func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]T
 //
 // GET /testing/global-env
 func (s *TestingService) GlobalEnv(ctx context.Context) ([]NameValue, error) {
-	return fetchAll[NameValue](ctx, s.client, newRequest("Testing.GlobalEnv", http.MethodGet, "/testing/global-env"))
+	r := newRequest("Testing.GlobalEnv", http.MethodGet, "/testing/global-env")
+	r.private = true
+	return fetchAll[NameValue](ctx, s.client, r)
 }
 
 // Config returns the testing configuration. Both fields are empty if none was ever set.
 //
 // GET /testing-config
 func (s *TestingService) Config(ctx context.Context) (*TestingConfig, error) {
-	answer, err := fetch[testingConfigAnswer](ctx, s.client, newRequest("Testing.Config", http.MethodGet, "/testing-config"))
+	r := newRequest("Testing.Config", http.MethodGet, "/testing-config")
+	r.private = true
+	answer, err := fetch[testingConfigAnswer](ctx, s.client, r)
 	if err != nil {
 		return nil, err
 	}
