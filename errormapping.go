@@ -123,6 +123,9 @@ func (c *Client) statusError(r *request, resp *http.Response, encoding string, b
 	if err := c.correctedError(r, resp, body); err != nil {
 		return err
 	}
+	if encoding == "" && isGzip(body) {
+		encoding = "gzip"
+	}
 	e := c.newError(r, resp.StatusCode, body)
 	failure := wire.ParseFailure(body)
 	e.Kind, e.Message = kindOf(resp.StatusCode), c.redact.text(failure.Message)
