@@ -151,7 +151,7 @@ func (r *Recorder) bodyText(data []byte, total int64, h http.Header) string {
 	if cut || int64(len(data)) < total || len(decoded) > r.settings.bodyLimit {
 		limit = r.settings.bodyLimit
 	}
-	if kindOf(contentType) != kindMultipart && kindOf(contentType) != kindJSON && !isText(decoded) {
+	if kind := kindOf(contentType); kind != kindMultipart && kind != kindJSON && limit == 0 && !isText(decoded) {
 		return ""
 	}
 	text, ok := r.masker.content(decoded, contentType, limit)
@@ -161,18 +161,5 @@ func (r *Recorder) bodyText(data []byte, total int64, h http.Header) string {
 	return text
 }
 
-// isText reports whether the server's database takes a body. One that was cut may end within a character.
-func isText(data []byte) bool {
-	if bytes.IndexByte(data, 0) >= 0 {
-		return false
-	}
-	if utf8.Valid(data) {
-		return true
-	}
-	for n := 1; n < utf8.UTFMax && n < len(data); n++ {
-		if tail := data[len(data)-n:]; utf8.RuneStart(tail[0]) {
-			return !utf8.FullRune(tail) && utf8.Valid(data[:len(data)-n])
-		}
-	}
-	return false
-}
+// isText reports whether the server's database takes a body.
+func isText(data []byte) bool { return utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 }
