@@ -247,7 +247,7 @@ func (c *Client) misdirected(r *request, resp *http.Response, body []byte) strin
 	text := string(body)
 	if resp.StatusCode == http.StatusBadRequest && r.base(c).Scheme == "http" && slices.ContainsFunc([]string{
 		"HTTP request to an HTTPS server",           // Go
-		"HTTP request was sent to HTTPS port",       // nginx
+		"The plain HTTP request",                    // nginx
 		"plain HTTP to an SSL-enabled server",       // Apache
 		"combination of host and port requires TLS", // Tomcat
 	}, func(mark string) bool { return strings.Contains(text, mark) }) {
