@@ -63,11 +63,11 @@ func checkGolden(t *testing.T, c goldenCase) {
 		return
 	}
 	assert.JSONEq(t, c.Issues, marshal(t, issues))
-	assert.Equal(t, withoutSpace(c.Issues), withoutSpace(marshal(t, issues)), "the properties are in the server's order")
+	assert.Equal(t, unescaped(c.Issues), unescaped(marshal(t, issues)), "the properties are in the server's order")
 }
 
-// withoutSpace undoes the escapes for HTML, which this encoder has and JavaScript has not.
-func withoutSpace(s string) string {
+// unescaped undoes the escapes for HTML, which encoding/json writes and JavaScript does not.
+func unescaped(s string) string {
 	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(s)
 }
 
