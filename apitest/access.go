@@ -1,6 +1,8 @@
 package apitest
 
 import (
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+
 	"context"
 	"fmt"
 	"slices"
@@ -150,7 +152,7 @@ func (a *authActor) String() string {
 func listFields(item Item) string {
 	parts := make([]string, len(item))
 	for i, f := range item {
-		parts[i] = f.Name + "=" + jsString(f.Value)
+		parts[i] = f.Name + "=" + jsvalue.String(f.Value)
 	}
 	return strings.Join(parts, ",")
 }
@@ -163,7 +165,7 @@ func (in *TemplateInput) authActors() []authActor {
 			if auth == nil || auth == "" {
 				continue
 			}
-			out = append(out, authActor{name: a.Name, number: i + 1, auth: jsString(auth), item: item})
+			out = append(out, authActor{name: a.Name, number: i + 1, auth: jsvalue.String(auth), item: item})
 		}
 	}
 	return out
@@ -226,6 +228,6 @@ func (in *TemplateInput) grants(actor *authActor, need neededPermissions) []Perm
 func (it Item) matches(filters Item) bool {
 	return !slices.ContainsFunc(filters, func(f Field) bool {
 		v, _ := it.Get(f.Name)
-		return !looseEqual(v, f.Value)
+		return !jsvalue.LooseEqual(v, f.Value)
 	})
 }

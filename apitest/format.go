@@ -1,6 +1,8 @@
 package apitest
 
 import (
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+
 	"strings"
 	"unicode/utf8"
 )
@@ -78,7 +80,7 @@ func formatName(name string) string {
 	if name != "" && identLen(name) == len(name) {
 		return name
 	}
-	return jsJSON(name)
+	return jsvalue.JSON(name)
 }
 
 // formatValue writes v on one line if it fits behind column, else its elements one per line.
@@ -102,7 +104,7 @@ func formatValue(b *strings.Builder, v tcValue, indent string, column int) {
 	}
 	b.WriteByte('{')
 	for i, m := range members {
-		lead := jsJSON(m.name) + ": "
+		lead := jsvalue.JSON(m.name) + ": "
 		b.WriteString(comma(i) + "\n" + deeper + lead)
 		formatValue(b, m.value, deeper, len(deeper)+utf8.RuneCountInString(lead))
 	}
@@ -127,9 +129,9 @@ func inline(v tcValue) string {
 	case []tcMember:
 		parts := make([]string, len(x))
 		for i, m := range x {
-			parts[i] = jsJSON(m.name) + ": " + inline(m.value)
+			parts[i] = jsvalue.JSON(m.name) + ": " + inline(m.value)
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
-	return jsJSON(v.v)
+	return jsvalue.JSON(v.v)
 }

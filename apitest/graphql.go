@@ -1,6 +1,9 @@
 package apitest
 
 import (
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+
 	"errors"
 	"fmt"
 	"slices"
@@ -25,7 +28,7 @@ func (s *StepBuilder) sampleGraphQL(entities entityValues) {
 	}
 	r := &s.step.Request
 	if s.in.Endpoint.Method == metlo.MethodGet {
-		r.Query = append(r.Query, KeyValue{Name: "query", Value: literalText(query)})
+		r.Query = append(r.Query, KeyValue{Name: "query", Value: handlebars.Literal(query)})
 		return
 	}
 	r.Headers = append(r.Headers, KeyValue{Name: "Content-Type", Value: "application/json"})
@@ -161,5 +164,5 @@ func gqlValue(v any) string {
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	}
-	return jsJSON(v)
+	return jsvalue.JSON(v)
 }

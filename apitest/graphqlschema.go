@@ -1,6 +1,8 @@
 package apitest
 
 import (
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+
 	"fmt"
 	"strings"
 
@@ -113,7 +115,7 @@ func (c *gqlCompleter) value(t *ast.Type, have any, depth int) any {
 	def := c.schema.Types[t.Name()]
 	switch {
 	case def.Kind == ast.Enum:
-		if s := jsString(have); def.EnumValues.ForName(s) != nil {
+		if s := jsvalue.String(have); def.EnumValues.ForName(s) != nil {
 			return gqlEnum(s)
 		}
 		if e, ok := have.(gqlEnum); ok || len(def.EnumValues) == 0 {

@@ -1,6 +1,10 @@
 package apitest
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+)
 
 // Item is an object whose fields keep their order.
 type Item []Field
@@ -29,7 +33,7 @@ func (it Item) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(jsJSON(f.Name) + ":" + jsJSON(f.Value))
+		b.WriteString(jsvalue.JSON(f.Name) + ":" + jsvalue.JSON(f.Value))
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil

@@ -1,6 +1,9 @@
 package apitest
 
 import (
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+
 	"fmt"
 	"math"
 	"net/url"
@@ -57,7 +60,7 @@ func (s *StepBuilder) samplePath(pre string, entities entityValues) string {
 			continue
 		}
 		if v := entities.of(f); v != nil {
-			values[f.DataPath] = url.PathEscape(jsString(v))
+			values[f.DataPath] = url.PathEscape(jsvalue.String(v))
 			continue
 		}
 		values[f.DataPath] = s.toFillIn(pre, f.DataPath)
@@ -103,9 +106,9 @@ func (s *StepBuilder) sampleQuery(pre string, entities entityValues) {
 		if f.DataSection != metlo.SectionRequestQuery || f.DataPath == "" {
 			continue
 		}
-		pair := KeyValue{Name: literalText(f.DataPath)}
+		pair := KeyValue{Name: handlebars.Literal(f.DataPath)}
 		if v := entities.of(f); v != nil {
-			pair.Value = literalText(jsString(v))
+			pair.Value = handlebars.Literal(jsvalue.String(v))
 		} else {
 			pair.Value = s.toFillIn(pre, f.DataPath)
 		}
@@ -136,13 +139,13 @@ func (s *StepBuilder) sampleBody(entities entityValues) {
 			return
 		}
 		for _, f := range item {
-			r.Form = append(r.Form, KeyValue{Name: literalText(f.Name), Value: literalText(jsString(f.Value))})
+			r.Form = append(r.Form, KeyValue{Name: handlebars.Literal(f.Name), Value: handlebars.Literal(jsvalue.String(f.Value))})
 		}
 	case !strings.Contains(contentType, "json") && contentType != "*/*" && isText:
-		r.Data = literalText(text)
+		r.Data = handlebars.Literal(text)
 	default:
 		header = "application/json"
-		r.Data = literalText(indentJSON(body))
+		r.Data = handlebars.Literal(indentJSON(body))
 	}
 	r.Headers = append(r.Headers, KeyValue{Name: "Content-Type", Value: header})
 }

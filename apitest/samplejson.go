@@ -1,6 +1,8 @@
 package apitest
 
 import (
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+
 	"bytes"
 	"encoding/json"
 )
@@ -8,7 +10,7 @@ import (
 // indentJSON gives JSON indented by four spaces, as the original writes bodies.
 func indentJSON(v any) string {
 	var b bytes.Buffer
-	if err := json.Indent(&b, []byte(jsJSON(v)), "", "    "); err != nil {
+	if err := json.Indent(&b, []byte(jsvalue.JSON(v)), "", "    "); err != nil {
 		return ""
 	}
 	return b.String()

@@ -1,6 +1,8 @@
 package apitest
 
 import (
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+
 	"math"
 	"strconv"
 	"strings"
@@ -54,7 +56,7 @@ func (p *tcParser) number() any {
 		p.fail(n, "The number %s is too large.", rest[:n])
 	}
 	p.pos += n
-	return shrink(f)
+	return jsvalue.Shrink(f)
 }
 
 // str reads a quoted string.

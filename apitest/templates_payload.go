@@ -1,6 +1,8 @@
 package apitest
 
 import (
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+
 	"errors"
 	"strings"
 )
@@ -36,6 +38,6 @@ func injectPayload(r *Request, variable string) bool {
 	}
 	const marker = "\x00payload\x00" // JSON writes it as an escape that no sample holds
 	item[0].Value = marker
-	r.Data = strings.Replace(indentJSON(item), jsJSON(marker), "{{json "+variable+"}}", 1)
+	r.Data = strings.Replace(indentJSON(item), jsvalue.JSON(marker), "{{json "+variable+"}}", 1)
 	return true
 }

@@ -1,6 +1,8 @@
 package apitest
 
 import (
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+
 	"fmt"
 	"maps"
 	"strings"
@@ -34,7 +36,7 @@ func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
 			return nil, err
 		}
 		step.step.Request.Headers = append(step.step.Request.Headers, header)
-		step.AddEnv(KeyValue{Name: variable, Value: literalText(a.actor.auth)})
+		step.AddEnv(KeyValue{Name: variable, Value: handlebars.Literal(a.actor.auth)})
 		test.AddStep(step.Assert(a.assertion(rule)))
 	}
 	return test, nil

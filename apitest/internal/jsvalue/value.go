@@ -1,4 +1,5 @@
-package apitest
+// Package jsvalue holds values as JavaScript sees them: strings, bools, numbers, lists and objects.
+package jsvalue
 
 import (
 	"encoding/json"
@@ -9,9 +10,9 @@ import (
 	"unicode/utf16"
 )
 
-// jsString turns a value into text as JavaScript does, except that lists and objects become JSON.
+// String turns a value into text as JavaScript does, except that lists and objects become JSON.
 // nil becomes the empty string.
-func jsString(v any) string {
+func String(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
@@ -22,23 +23,26 @@ func jsString(v any) string {
 	case int:
 		return strconv.Itoa(v)
 	case float64:
-		return jsNumber(v)
+		return number(v)
 	}
-	return jsJSON(v)
+	return JSON(v)
 }
 
-// jsJSON gives compact JSON without HTML escapes.
-func jsJSON(v any) string {
+// JSON gives compact JSON without HTML escapes.
+func JSON(v any) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return ""
+		b.Reset()
+		if err := enc.Encode(Finite(v)); err != nil {
+			return ""
+		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func jsNumber(f float64) string {
+func number(f float64) string {
 	switch {
 	case math.IsNaN(f):
 		return "NaN"
@@ -56,8 +60,8 @@ func jsNumber(f float64) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// strictEqual is === for primitives: equal type and value. Lists and objects never equal a primitive.
-func strictEqual(a, b any) bool {
+// StrictEqual is === for primitives: equal type and value. Lists and objects never equal a primitive.
+func StrictEqual(a, b any) bool {
 	switch a := a.(type) {
 	case nil:
 		return false
@@ -85,9 +89,9 @@ func strictEqual(a, b any) bool {
 	return false
 }
 
-// looseEqual is == for primitives: "401" equals 401, and true equals 1.
-func looseEqual(a, b any) bool {
-	if strictEqual(a, b) {
+// LooseEqual is == for primitives: "401" equals 401, and true equals 1.
+func LooseEqual(a, b any) bool {
+	if StrictEqual(a, b) {
 		return true
 	}
 	if _, bothText := a.(string); bothText {
@@ -134,9 +138,9 @@ func textToNumber(s string) (float64, bool) {
 	return f, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// decodeJSON decodes text into string, bool, int, float64, nil, []any and map[string]any.
+// Decode decodes text into string, bool, int, float64, nil, []any and map[string]any.
 // Whole numbers of up to 63 bits keep every digit.
-func decodeJSON(text []byte) (any, bool) {
+func Decode(text []byte) (any, bool) {
 	dec := json.NewDecoder(strings.NewReader(string(text)))
 	dec.UseNumber()
 	var v any
@@ -159,7 +163,7 @@ func exactNumbers(v any) any {
 		if err != nil {
 			return v.String()
 		}
-		return shrink(f)
+		return Shrink(f)
 	case []any:
 		for i := range v {
 			v[i] = exactNumbers(v[i])
@@ -168,6 +172,56 @@ func exactNumbers(v any) any {
 		for k := range v {
 			v[k] = exactNumbers(v[k])
 		}
+	}
+	return v
+}
+
+// Shrink turns a whole float into an int, so that 200 and 200.0 are one value, as in JavaScript.
+func Shrink(f float64) any {
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return int(f)
+	}
+	return f
+}
+
+// Copy gives a deep copy of lists and objects.
+func Copy(v any) any {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = Copy(e)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = Copy(e)
+		}
+		return out
+	}
+	return v
+}
+
+// Finite gives v with every number that JSON does not know, such as NaN, replaced by nil, as JSON.stringify does.
+func Finite(v any) any {
+	switch v := v.(type) {
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil
+		}
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = Finite(e)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = Finite(e)
+		}
+		return out
 	}
 	return v
 }

@@ -1,12 +1,12 @@
-package apitest
+package jsvalue
 
 import (
 	"strconv"
 	"strings"
 )
 
-// lookup follows path through objects, lists and strings; nil when it leads nowhere.
-func lookup(v any, path []string) any {
+// Lookup follows path through objects, lists and strings; nil when it leads nowhere.
+func Lookup(v any, path []string) any {
 	for _, segment := range path {
 		switch x := v.(type) {
 		case map[string]any:
@@ -35,16 +35,16 @@ func element(list []any, segment string) any {
 	return nil
 }
 
-// getPath reads key from data as lodash's get does: a name that data has wins over a path.
-func getPath(data map[string]any, key string) any {
+// Get reads key from data as lodash's get does: a name that data has wins over a path.
+func Get(data map[string]any, key string) any {
 	if v, ok := data[key]; ok {
 		return v
 	}
-	return lookup(data, splitPath(key))
+	return Lookup(data, SplitPath(key))
 }
 
-// splitPath splits a.b[0]['c.d'] into its names.
-func splitPath(key string) []string {
+// SplitPath splits a.b[0]['c.d'] into its names.
+func SplitPath(key string) []string {
 	var path []string
 	for key != "" {
 		if key[0] == '.' {
@@ -80,4 +80,17 @@ func bracket(key string) (name, rest string, ok bool) {
 	}
 	name, rest, ok = strings.Cut(key[1:], "]")
 	return name, rest, ok
+}
+
+// quotedLen gives the length of the quoted string that s starts with, -1 when it has no end.
+func quotedLen(s string) int {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case s[0]:
+			return i + 1
+		}
+	}
+	return -1
 }

@@ -1,4 +1,5 @@
-package apitest
+// Package markup reads HTML bodies.
+package markup
 
 import (
 	"fmt"
@@ -9,9 +10,9 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// innerHTML gives the inner HTML of the first element of body that selector matches.
+// InnerHTML gives the inner HTML of the first element of body that selector matches.
 // body may be a page or a fragment, such as table rows without a table.
-func innerHTML(body, selector string) (string, error) {
+func InnerHTML(body, selector string) (string, error) {
 	sel, err := cascadia.ParseGroup(selector)
 	if err != nil {
 		return "", fmt.Errorf("selector %q: %w", selector, err)

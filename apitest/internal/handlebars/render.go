@@ -1,14 +1,17 @@
-package apitest
+// Package handlebars fills the {{…}} expressions of test files.
+package handlebars
 
 import (
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
-// TemplateError is a fault in a {{…}} expression.
-type TemplateError struct {
+// Error is a fault in a {{…}} expression.
+type Error struct {
 	// Text is the expression, or the text from the fault on; at most 60 bytes.
 	Text string
 	// Message says what is wrong.
@@ -16,7 +19,7 @@ type TemplateError struct {
 }
 
 // Error names the expression and the fault.
-func (e *TemplateError) Error() string {
+func (e *Error) Error() string {
 	return fmt.Sprintf("template %q: %s", e.Text, e.Message)
 }
 
@@ -24,18 +27,30 @@ func templateFault(text, format string, args ...any) error {
 	if len(text) > 60 {
 		text = strings.ToValidUTF8(text[:60], "")
 	}
-	return &TemplateError{Text: text, Message: fmt.Sprintf(format, args...)}
+	return &Error{Text: text, Message: fmt.Sprintf(format, args...)}
 }
 
-// render fills the {{…}} expressions of text from vars. Nothing is escaped; an unknown variable is empty.
+// Use is a variable that an expression reads.
+type Use struct {
+	// Name is the path of the variable, such as TOKEN or global.TOKEN.
+	Name string
+	// Value is what it holds; nil when it does not exist.
+	Value any
+	// Guarded is set when {{default}} stood ready with another value.
+	Guarded bool
+}
+
+// Render fills the {{…}} expressions of text from vars, and gives the variables that it read.
+// Nothing is escaped; an unknown variable is empty.
 //
 // An expression is a path (a.b, a.[odd name], a.0), a literal, {{default value fallback}} or {{json value}}.
 // {{{x}}} and {{&x}} mean {{x}}, {{! … }} is a comment, \{{ is a plain {{, and ~ eats white space.
-func render(text string, vars map[string]any) (string, error) {
+func Render(text string, vars map[string]any) (string, []Use, error) {
 	if !strings.Contains(text, "{{") {
-		return text, nil
+		return text, nil, nil
 	}
 	var out strings.Builder
+	var uses []Use
 	trimNext := false
 	for {
 		before, after, found := strings.Cut(text, "{{")
@@ -45,7 +60,7 @@ func render(text string, vars map[string]any) (string, error) {
 		trimNext = false
 		if !found {
 			out.WriteString(before)
-			return out.String(), nil
+			return out.String(), uses, nil
 		}
 		if plain, ok := strings.CutSuffix(before, `\`); ok && !strings.HasSuffix(plain, `\`) {
 			out.WriteString(plain + "{{")
@@ -54,21 +69,29 @@ func render(text string, vars map[string]any) (string, error) {
 		}
 		tag, rest, err := cutTag(after)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		if tag.trimLeft {
 			before = strings.TrimRight(before, " \t\r\n")
 		}
 		out.WriteString(before)
 		if !tag.comment {
-			value, err := evaluate(tag.body, vars)
+			p := &exprParser{text: tag.body, rest: tag.body, vars: vars, uses: uses}
+			value, err := p.evaluate()
 			if err != nil {
-				return "", err
+				return "", nil, err
 			}
-			out.WriteString(jsString(value))
+			uses = p.uses
+			out.WriteString(jsvalue.String(value))
 		}
 		text, trimNext = rest, tag.trimRight
 	}
+}
+
+// Check gives the fault of the expressions in text, and the variables that they read.
+func Check(text string) ([]Use, error) {
+	_, uses, err := Render(text, nil)
+	return uses, err
 }
 
 // templateTag is what stands between {{ and }}.
@@ -150,9 +173,16 @@ func quotedLen(s string) int {
 	return -1
 }
 
+// exprParser reads one expression from left to right.
+type exprParser struct {
+	text, rest string
+	vars       map[string]any
+	uses       []Use
+	depth      int
+}
+
 // evaluate computes the inside of a tag.
-func evaluate(body string, vars map[string]any) (any, error) {
-	p := &exprParser{text: body, rest: body, vars: vars}
+func (p *exprParser) evaluate() (any, error) {
 	value, err := p.call()
 	if err != nil {
 		return nil, err
@@ -161,13 +191,6 @@ func evaluate(body string, vars map[string]any) (any, error) {
 		return nil, p.fault("unexpected %q", p.rest)
 	}
 	return value, nil
-}
-
-// exprParser reads one expression from left to right.
-type exprParser struct {
-	text, rest string
-	vars       map[string]any
-	depth      int
 }
 
 func (p *exprParser) fault(format string, args ...any) error {
@@ -232,20 +255,33 @@ func (p *exprParser) jsonHelper() (any, error) {
 	if len(args) != 1 {
 		return nil, p.fault("json takes one value: {{json NAME}}")
 	}
-	return jsJSON(args[0]), nil
+	return jsvalue.JSON(args[0]), nil
 }
 
 func (p *exprParser) defaultHelper() (any, error) {
-	args, err := p.arguments()
-	if err != nil {
-		return nil, err
+	start := len(p.uses)
+	var args []any
+	ends := []int{start}
+	for p.space(); p.rest != "" && p.rest[0] != ')'; p.space() {
+		v, err := p.value()
+		if err != nil {
+			return nil, err
+		}
+		args, ends = append(args, v), append(ends, len(p.uses))
 	}
 	if len(args) != 2 {
 		return nil, p.fault("default takes a value and a fallback: {{default NAME \"fallback\"}}")
 	}
+	guard := func(from, to int) {
+		for i := from; i < to; i++ {
+			p.uses[i].Guarded = true
+		}
+	}
+	guard(start, ends[1])
 	if args[0] == nil || args[0] == "" {
 		return args[1], nil
 	}
+	guard(ends[1], ends[2])
 	return args[0], nil
 }
 
@@ -273,7 +309,9 @@ func (p *exprParser) value() (any, error) {
 			return v, nil
 		}
 	}
-	return lookup(p.vars, path), nil
+	v := jsvalue.Lookup(p.vars, path)
+	p.uses = append(p.uses, Use{Name: strings.Join(path, "."), Value: v})
+	return v, nil
 }
 
 func (p *exprParser) parenthesised() (any, error) {
@@ -343,7 +381,7 @@ func (p *exprParser) path() ([]string, error) {
 
 var opening = regexp.MustCompile(`[{\\]*\{\{`)
 
-// literalText writes text so that render gives it back unchanged.
-func literalText(text string) string {
+// Literal writes text so that Render gives it back unchanged.
+func Literal(text string) string {
 	return opening.ReplaceAllString(text, `{{"$0"}}`)
 }

@@ -1,4 +1,4 @@
-package apitest
+package handlebars
 
 import (
 	"strings"
@@ -43,7 +43,7 @@ func TestRender(t *testing.T) {
 		{`{{"{{"}}`, "{{"},
 	} {
 		t.Run(tc.text, func(t *testing.T) {
-			got, err := render(tc.text, vars)
+			got, _, err := Render(tc.text, vars)
 			require.NoError(t, err)
 			assert.Equal(t, tc.want, got)
 		})
@@ -73,45 +73,11 @@ func TestRenderFaults(t *testing.T) {
 		{"{{" + strings.Repeat("(", 100) + "X}}", "nested too deeply"},
 	} {
 		t.Run(tc.text, func(t *testing.T) {
-			_, err := render(tc.text, nil)
-			var fault *TemplateError
+			_, _, err := Render(tc.text, nil)
+			var fault *Error
 			require.ErrorAs(t, err, &fault)
 			assert.Contains(t, fault.Message, tc.want)
 			assert.LessOrEqual(t, len(fault.Text), 60)
-		})
-	}
-}
-
-func TestKeyPaths(t *testing.T) {
-	data := map[string]any{
-		"status": 200,
-		"a.b":    "name wins",
-		"a":      map[string]any{"b": "path", "c d": 1, "'": 2},
-		"resp":   map[string]any{"data": map[string]any{"tags": []any{"x", "y"}, "text": "日本😀"}},
-	}
-	for key, want := range map[string]any{
-		"status":                 200,
-		"a.b":                    "name wins",
-		"a['b']":                 "path",
-		`a["c d"]`:               1,
-		`a['\'']`:                2,
-		"resp.data.tags[1]":      "y",
-		"resp.data.tags.0":       "x",
-		"resp['data'].tags[0]":   "x",
-		"resp.data.tags.length":  2,
-		"resp.data.text.length":  4,
-		"resp.data.tags[2]":      nil,
-		"resp.data.tags[-1]":     nil,
-		"resp.data.missing.deep": nil,
-		"status.deep":            nil,
-		"":                       nil,
-	} {
-		t.Run(key, func(t *testing.T) {
-			if key == "" {
-				assert.Equal(t, data, getPath(data, key))
-				return
-			}
-			assert.Equal(t, want, getPath(data, key))
 		})
 	}
 }
@@ -122,13 +88,33 @@ func FuzzRender(f *testing.F) {
 	}
 	vars := map[string]any{"a": map[string]any{"b": []any{1, "x"}}, "x": "{{a}}"}
 	f.Fuzz(func(t *testing.T, text string) {
-		out, err := render(text, vars)
+		out, _, err := Render(text, vars)
 		if err == nil && !strings.Contains(text, "{{") && out != text {
 			t.Fatalf("text without expressions changed: %q to %q", text, out)
 		}
-		back, err := render(literalText(text), vars)
+		back, _, err := Render(Literal(text), vars)
 		if err != nil || back != text {
 			t.Fatalf("literal text of %q came back as %q, %v", text, back, err)
 		}
 	})
+}
+
+func TestRenderTellsWhatItRead(t *testing.T) {
+	vars := map[string]any{"A": "a", "EMPTY": ""}
+	for _, tc := range []struct {
+		text string
+		want []Use
+	}{
+		{"plain", nil},
+		{"{{A}}{{B}}", []Use{{Name: "A", Value: "a"}, {Name: "B"}}},
+		{"{{global.X}} {{EMPTY}}", []Use{{Name: "global.X"}, {Name: "EMPTY", Value: ""}}},
+		{`{{default B "x"}}`, []Use{{Name: "B", Guarded: true}}},
+		{"{{default B C}}", []Use{{Name: "B", Guarded: true}, {Name: "C"}}},
+		{"{{default A C}}", []Use{{Name: "A", Value: "a", Guarded: true}, {Name: "C", Guarded: true}}},
+		{"{{json B}} {{json true}}", []Use{{Name: "B"}}},
+	} {
+		_, uses, err := Render(tc.text, vars)
+		require.NoError(t, err)
+		assert.Equal(t, tc.want, uses, tc.text)
+	}
 }
