@@ -2,6 +2,7 @@ package jsyaml
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -72,6 +73,9 @@ func loadDocuments(text string, lines *Lines) (documents []*Node, err error) {
 	for p.at < len(text)-1 {
 		documents = append(documents, p.document())
 	}
+	if p.inside != nil && slices.ContainsFunc(documents, holdsItself) {
+		return nil, p.inside
+	}
 	return documents, nil
 }
 
@@ -90,6 +94,8 @@ type parser struct {
 	firstTab int
 	depth    int
 	merged   int
+	// inside is the first alias that stands inside its own anchor. It is an error unless << took its keys only.
+	inside *Error
 
 	version string
 	handles map[string]string
@@ -150,14 +156,16 @@ func (p *parser) column(at int) int {
 type counted struct{ lineStart, at, units int }
 
 // fail leaves the parser with an error at the current place.
-func (p *parser) fail(reason string) {
-	panic(&Error{Reason: reason, Line: p.line + 1, Column: p.column(p.at) + 1, Excerpt: excerpt(p.text, p.at, p.line)})
-}
+func (p *parser) fail(reason string) { panic(p.errorHere(reason)) }
 
 func (p *parser) failLimit(reason string) {
-	panic(&Error{
-		Reason: reason, Line: p.line + 1, Column: p.column(p.at) + 1, Excerpt: excerpt(p.text, p.at, p.line), Limit: true,
-	})
+	err := p.errorHere(reason)
+	err.Limit = true
+	panic(err)
+}
+
+func (p *parser) errorHere(reason string) *Error {
+	return &Error{Reason: reason, Line: p.line + 1, Column: p.column(p.at) + 1, Excerpt: excerpt(p.text, p.at, p.line)}
 }
 
 func isASCII(s string) bool {

@@ -282,7 +282,7 @@ func (n *Node) isOmap() bool {
 
 // pairs gives [key, value] for each mapping of one pair.
 func (n *Node) pairs() (*Node, bool) {
-	out := &Node{Kind: Sequence, Line: n.Line, Column: n.Column}
+	out := &Node{Kind: Sequence, Line: n.Line, Column: n.Column, height: n.height}
 	for _, item := range n.Items {
 		if item.Kind != Mapping || len(item.Pairs) != 1 {
 			return nil, false
@@ -290,7 +290,7 @@ func (n *Node) pairs() (*Node, bool) {
 		pair := item.Pairs[0]
 		key := &Node{Kind: String, Text: pair.Key, Line: pair.Line, Column: pair.Column}
 		out.Items = append(out.Items, &Node{
-			Kind: Sequence, Line: item.Line, Column: item.Column, Items: []*Node{key, pair.Value},
+			Kind: Sequence, Line: item.Line, Column: item.Column, Items: []*Node{key, pair.Value}, height: item.height,
 		})
 	}
 	return out, true
