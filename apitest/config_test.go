@@ -48,10 +48,10 @@ func TestParseReadsEverything(t *testing.T) {
 	got, err := Parse([]byte(everything))
 	require.NoError(t, err)
 	assert.Equal(t, &Config{
-		ID:      "all",
-		Meta:    &Meta{Name: "All of it", Severity: SeverityCritical, Tags: []string{"a", "b"}},
-		Options: Options{StopOnFailure: true},
-		Env:     []KeyValue{{"A", "1"}, {"B", "true"}, {"C", "{{A}}"}},
+		ID:            "all",
+		Meta:          &Meta{Name: "All of it", Severity: SeverityCritical, Tags: []string{"a", "b"}},
+		StopOnFailure: true,
+		Env:           []KeyValue{{"A", "1"}, {"B", "true"}, {"C", "{{A}}"}},
 		Test: []Step{{
 			Request: Request{
 				Method: "POST", URL: "http://x/{{A}}",

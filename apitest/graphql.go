@@ -1,8 +1,9 @@
 package apitest
 
 import (
-	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 // gqlField is a field of a GraphQL query, with its arguments and the fields selected in it.
 type gqlField struct {
 	name   string
-	args   Item
+	args   authrules.Item
 	fields []*gqlField
 }
 
@@ -84,7 +85,7 @@ func (in *TemplateInput) addGraphQLField(root *gqlField, f metlo.TestDataField, 
 		case token == "[]":
 		case token == "__args":
 			args := in.grow(at.args, path[i+1:], f, enumEntities(entities, f))
-			if item, ok := args.(Item); ok {
+			if item, ok := args.(authrules.Item); ok {
 				at.args = item
 			}
 			return
@@ -143,7 +144,7 @@ func (f *gqlField) write(b *strings.Builder, indent string) {
 	b.WriteString(indent + "}\n")
 }
 
-func gqlArgs(args Item) string {
+func gqlArgs(args authrules.Item) string {
 	parts := make([]string, len(args))
 	for i, a := range args {
 		parts[i] = a.Name + ": " + gqlValue(a.Value)
@@ -155,7 +156,7 @@ func gqlValue(v any) string {
 	switch v := v.(type) {
 	case gqlEnum:
 		return string(v)
-	case Item:
+	case authrules.Item:
 		return "{" + gqlArgs(v) + "}"
 	case []any:
 		parts := make([]string, len(v))

@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 
 	"fmt"
@@ -60,7 +61,7 @@ func (c *gqlCompleter) complete(f *gqlField, def *ast.Definition, depth int) err
 		for _, a := range field.Arguments {
 			have, given := child.args.Get(a.Name)
 			if given || a.Type.NonNull && a.DefaultValue == nil {
-				child.args = child.args.set(a.Name, c.value(a.Type, have, maxInput))
+				child.args = child.args.Set(a.Name, c.value(a.Type, have, maxInput))
 			}
 		}
 		if err := c.complete(child, c.schema.Types[field.Type.Name()], depth-1); err != nil {
@@ -137,14 +138,14 @@ func (c *gqlCompleter) value(t *ast.Type, have any, depth int) any {
 }
 
 func (c *gqlCompleter) inputObject(def *ast.Definition, have any, depth int) any {
-	item, _ := have.(Item)
+	item, _ := have.(authrules.Item)
 	if item == nil {
-		item = Item{}
+		item = authrules.Item{}
 	}
 	for _, field := range def.Fields {
 		v, given := item.Get(field.Name)
 		if depth > 0 && (given || field.Type.NonNull && field.DefaultValue == nil) {
-			item = item.set(field.Name, c.value(field.Type, v, depth-1))
+			item = item.Set(field.Name, c.value(field.Type, v, depth-1))
 		}
 	}
 	return item

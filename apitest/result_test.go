@@ -3,8 +3,6 @@ package apitest
 import (
 	"encoding/json"
 	"encoding/xml"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -48,7 +46,7 @@ func TestResultPrints(t *testing.T) {
 
 func TestJUnit(t *testing.T) {
 	res, _ := mixedResult(t)
-	report, err := res.JUnit()
+	report, err := JUnit(res)
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(string(report), "<?xml"))
 	var doc junitSuites
@@ -92,36 +90,4 @@ func TestResultJSON(t *testing.T) {
 	assert.Equal(t, 2, got.Results[2][0].Idx)
 	assert.Nil(t, got.Results[2][0].Res)
 	assert.Contains(t, got.Results[2][0].Err, "refused")
-}
-
-func TestRunTPasses(t *testing.T) {
-	base, opts := service(t, echoService)
-	RunT(t, &Config{ID: "t", Test: []Step{get(base+"/json", Equal("resp.status", 200))}}, opts...)
-}
-
-// TestRunTFailing is what TestRunTFails runs in another process.
-func TestRunTFailing(t *testing.T) {
-	if os.Getenv("APITEST_RUNT") == "" {
-		t.Skip("only run by TestRunTFails")
-	}
-	base, opts := service(t, echoService)
-	t.Run("assertion", func(t *testing.T) {
-		RunT(t, &Config{ID: "t", Test: []Step{get(base+"/json", Equal("resp.status", 201)), get(base + "/json")}}, opts...)
-	})
-	t.Run("host", func(t *testing.T) {
-		RunT(t, &Config{ID: "t", Test: []Step{get("http://evil.test/")}}, opts...)
-	})
-}
-
-func TestRunTFails(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRunTFailing$", "-test.v")
-	cmd.Env = append(os.Environ(), "APITEST_RUNT=1")
-	out, err := cmd.CombinedOutput()
-	require.Error(t, err)
-	for _, want := range []string{
-		"--- FAIL: TestRunTFailing/assertion/step_1_GET_", "expected resp.status is 201; resp.status is 200",
-		"--- PASS: TestRunTFailing/assertion/step_2_GET_", "host not allowed: evil.test",
-	} {
-		assert.Contains(t, string(out), want)
-	}
 }

@@ -3,6 +3,7 @@ package apitest
 import (
 	"context"
 	"errors"
+	"github.com/metlo-go/metlo/apitest/internal/script"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,13 +20,13 @@ func service(t *testing.T, h http.HandlerFunc) (base string, opts []Option) {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return srv.URL, []Option{AllowHosts(srv.URL), WithEnv(map[string]string{"BASE_URL": srv.URL}), patient}
+	return srv.URL, []Option{AllowHosts(srv.URL), WithEnv(map[string]string{"BASE_URL": srv.URL}), WithSecretsShown(), Lenient(), patient}
 }
 
 // patientLimits leave honest scripts time on a busy machine.
-var patientLimits = scriptLimits{timeout: time.Minute, memory: 128 << 20}
+var patientLimits = script.Limits{Timeout: time.Minute, Memory: 128 << 20}
 
-var patient = WithScriptLimits(patientLimits.timeout, patientLimits.memory)
+var patient = WithScriptLimits(patientLimits.Timeout, patientLimits.Memory)
 
 // echoService answers /echo with what it was sent, in JSON, and other paths with some fixed bodies.
 func echoService(w http.ResponseWriter, r *http.Request) {
@@ -172,7 +173,7 @@ func TestExtractors(t *testing.T) {
 				return
 			}
 			require.NoError(t, got.Err)
-			assert.Equal(t, tc.want, got.Context.EnvVars["X"])
+			assert.Equal(t, tc.want, got.Variables["X"])
 		})
 	}
 }
@@ -243,7 +244,7 @@ func TestEnvIsResolvedInOrder(t *testing.T) {
 		"  - {name: OVER, value: test}\n" +
 		strings.TrimPrefix(step("GET", base+"/json", ""), "id: t\n")
 	res := run(t, text, append(opts, WithEnv(map[string]string{"HOST": "mine", "OVER": "caller"}), WithGlobalEnv(map[string]string{"TOKEN": "'g'"}))...)
-	vars := res.Results[0][0].Context.EnvVars
+	vars := res.Results[0][0].Variables
 	assert.Equal(t, "mine&'g'", vars["A"])
 	assert.Equal(t, "mine&'g'", vars["B"])
 	assert.Equal(t, "1.5", vars["LATER"])

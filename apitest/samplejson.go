@@ -15,15 +15,3 @@ func indentJSON(v any) string {
 	}
 	return b.String()
 }
-
-// orderedJSON decodes JSON with objects as Item.
-func orderedJSON(text string) (v any, err error) {
-	p := &tcParser{text: text}
-	err = p.attempt(func() {
-		v = p.value().plain()
-		if p.space(); !p.end() {
-			p.expected("end of input")
-		}
-	})
-	return v, err
-}

@@ -223,7 +223,9 @@ func reason(resp *http.Response) string {
 }
 
 // statusLine is such as "404 Not Found".
-func (x *response) statusLine() string { return strings.TrimSpace(fmt.Sprintf("%d %s", x.status, x.text)) }
+func (x *response) statusLine() string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", x.status, x.text))
+}
 
 // firstLine says what the response was: its status and the start of its body.
 func (x *response) firstLine() string {

@@ -34,7 +34,9 @@ func (s *stepRun) doubtResponse(x *response) {
 	}
 }
 
-func isRedirect(status int) bool { return status >= 300 && status < 400 && status != http.StatusNotModified }
+func isRedirect(status int) bool {
+	return status >= 300 && status < 400 && status != http.StatusNotModified
+}
 
 // unreached says whether a status comes from in front of the code that the step is about. To refuse a payload with 403
 // is an answer.

@@ -156,7 +156,6 @@ func (e *Extractor) kind() ExtractorType {
 	return e.Type
 }
 
-
 // checker looks at the languages inside of a test: templates, scripts, patterns and selectors.
 type checker struct{ scripts script.Checker }
 

@@ -16,7 +16,7 @@ func Lookup(v any, path []string) any {
 		case string:
 			v = nil
 			if segment == "length" {
-				v = utf16Len(x)
+				v = UTF16Len(x)
 			}
 		default:
 			return nil

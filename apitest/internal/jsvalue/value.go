@@ -226,4 +226,5 @@ func Finite(v any) any {
 	return v
 }
 
-func utf16Len(s string) int { return len(utf16.Encode([]rune(s))) }
+// UTF16Len gives the length of s in JavaScript.
+func UTF16Len(s string) int { return len(utf16.Encode([]rune(s))) }

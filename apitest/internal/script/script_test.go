@@ -251,4 +251,3 @@ func TestScriptsEndWithTheContext(t *testing.T) {
 	_, err := e.Eval(ctx, "for (;;) {}", nil)
 	assert.ErrorContains(t, err, "enough")
 }
-

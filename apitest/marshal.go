@@ -7,6 +7,9 @@ import (
 	"reflect"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/internal/jsyaml"
 )
 
 // Marshal writes c as a test file: id, meta, options, env and test in this order, empty parts left out,
@@ -23,9 +26,12 @@ func (c *Config) Marshal() ([]byte, error) {
 		w.optional(1, "severity", string(m.Severity))
 		w.strings(1, "tags", m.Tags)
 	}
-	if c.Options.StopOnFailure {
+	if c.StopOnFailure || c.Cookies != "" {
 		w.section("options")
-		w.pair(1, "stopOnFailure", true)
+		if c.StopOnFailure {
+			w.pair(1, "stopOnFailure", true)
+		}
+		w.optional(1, "cookies", string(c.Cookies))
 	}
 	if len(c.Env) > 0 {
 		w.buf.WriteByte('\n')
@@ -55,14 +61,14 @@ func (w *yamlWriter) check(c *Config) error {
 
 // normal gives the form that a file has: empty parts nil, defaults written out, numbers as int or float64.
 func (c *Config) normal() *Config {
-	out := &Config{ID: c.ID, Options: c.Options, Env: orNil(c.Env)}
+	out := &Config{ID: c.ID, StopOnFailure: c.StopOnFailure, Cookies: c.Cookies, Env: orNil(c.Env)}
 	if c.Meta != nil && !reflect.DeepEqual(*c.Meta, Meta{}) {
 		out.Meta = &Meta{Name: c.Meta.Name, Severity: c.Meta.Severity, Tags: orNil(c.Meta.Tags)}
 	}
 	for _, s := range c.Test {
 		r := s.Request
 		r.Headers, r.Query, r.Form = orNil(r.Headers), orNil(r.Query), orNil(r.Form)
-		step := Step{Request: r, Payload: orNil(s.Payload)}
+		step := Step{Request: r, Payload: orNil(s.Payload), Retry: s.Retry, Timeout: s.Timeout}
 		for _, e := range s.Extract {
 			e.Type = e.kind()
 			step.Extract = append(step.Extract, e)
@@ -162,6 +168,15 @@ func (w *yamlWriter) step(s *Step) {
 	w.keyValues(3, "form", r.Form)
 	w.optional(3, "data", r.Data)
 	w.optional(3, "graphql", r.GraphQL)
+	if r.FollowRedirects != nil {
+		w.pair(3, "followRedirects", *r.FollowRedirects)
+	}
+	if s.Retry > 0 {
+		w.pair(2, "retry", s.Retry)
+	}
+	if s.Timeout > 0 {
+		w.pair(2, "timeout", s.Timeout.String())
+	}
 	if len(s.Payload) > 0 {
 		w.buf.WriteString("    payload:\n")
 		for _, p := range s.Payload {
@@ -207,10 +222,10 @@ func (w *yamlWriter) assertion(a *Assertion) {
 func (w *yamlWriter) scalar(v any, level int) string {
 	s, ok := v.(string)
 	if !ok {
-		return jsString(v)
+		return jsvalue.String(v)
 	}
 	if !utf8.ValidString(s) && w.err == nil {
 		w.err = fmt.Errorf("apitest: marshal: %q is not valid UTF-8", s)
 	}
-	return yamlString(s, level)
+	return jsyaml.DumpString(s, level, jsyaml.DumpOptions{})
 }

@@ -1,4 +1,5 @@
-package apitest
+// Package authrules reads the language that says who may do what.
+package authrules
 
 import (
 	"errors"
@@ -115,7 +116,7 @@ type SyntaxError struct {
 
 // Error gives "line:column: message".
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("apitest: testing config: %d:%d: %s", e.Line, e.Column, e.Message)
+	return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message)
 }
 
 // SchemaError is a member of a statement that does not exist or has the wrong value.
@@ -132,7 +133,7 @@ type SchemaError struct {
 
 // Error gives "line:column: message".
 func (e *SchemaError) Error() string {
-	return fmt.Sprintf("apitest: testing config: %d:%d: %s", e.Line, e.Column, e.Message)
+	return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message)
 }
 
 // ParseTestingConfig reads a text of the resource language, as Testing.Config of the client gives it.
@@ -191,7 +192,8 @@ type TemplateConfig struct {
 	Permissions []Permission
 }
 
-func (c *TemplateConfig) host(name string) *Host {
+// Host gives the host called name, or nil.
+func (c *TemplateConfig) Host(name string) *Host {
 	if c == nil {
 		return nil
 	}
@@ -203,8 +205,8 @@ func (c *TemplateConfig) host(name string) *Host {
 	return nil
 }
 
-// items gives the instances of the actor or resource called name.
-func (c *TemplateConfig) items(name string) []Item {
+// Items gives the instances of the actor or resource called name.
+func (c *TemplateConfig) Items(name string) []Item {
 	if c == nil {
 		return nil
 	}
@@ -219,4 +221,8 @@ func (c *TemplateConfig) items(name string) []Item {
 		}
 	}
 	return nil
+}
+
+func restMethods() []string {
+	return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}
 }

@@ -1,6 +1,8 @@
-package apitest
+package authrules
 
 import (
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+
 	"fmt"
 	"slices"
 	"strconv"
@@ -122,7 +124,7 @@ func (p *tcParser) fail(width int, format string, args ...any) {
 func position(text string, pos int) (line, column int) {
 	before := text[:min(pos, len(text))]
 	line = strings.Count(before, "\n") + 1
-	return line, utf16Len(before[strings.LastIndexByte(before, '\n')+1:]) + 1
+	return line, jsvalue.UTF16Len(before[strings.LastIndexByte(before, '\n')+1:]) + 1
 }
 
 // literal reads s or fails.
@@ -249,7 +251,7 @@ func (p *tcParser) selector() Selector {
 			p.pos = value.pos
 			p.expected("number", "string")
 		}
-		sel.Filters = sel.Filters.set(name, value.v)
+		sel.Filters = sel.Filters.Set(name, value.v)
 		if !p.more(")") {
 			return sel
 		}

@@ -1,4 +1,4 @@
-package apitest
+package authrules
 
 import (
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"

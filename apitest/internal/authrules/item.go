@@ -1,4 +1,4 @@
-package apitest
+package authrules
 
 import (
 	"bytes"
@@ -39,7 +39,8 @@ func (it Item) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (it Item) set(name string, v any) Item {
+// Set gives the object with the field called name set to v.
+func (it Item) Set(name string, v any) Item {
 	for i := range it {
 		if it[i].Name == name {
 			it[i].Value = v
@@ -47,4 +48,16 @@ func (it Item) set(name string, v any) Item {
 		}
 	}
 	return append(it, Field{Name: name, Value: v})
+}
+
+// OrderedJSON decodes JSON with objects as Item.
+func OrderedJSON(text string) (v any, err error) {
+	p := &tcParser{text: text}
+	err = p.attempt(func() {
+		v = p.value().plain()
+		if p.space(); !p.end() {
+			p.expected("end of input")
+		}
+	})
+	return v, err
 }

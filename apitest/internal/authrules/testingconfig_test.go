@@ -1,4 +1,4 @@
-package apitest
+package authrules
 
 import (
 	"encoding/json"
@@ -91,7 +91,7 @@ func TestTestingConfigSchemaErrors(t *testing.T) {
 		{"a number for a text", "host a { headerKey = 1 }", "1:22: Expected string, received number"},
 		{"null for an enum", "host a { authType = null }", "received null"},
 		{"no list", "actor a { items = {} }", "1:19: Expected array, received object"},
-		{"no object", `actor a { items = [[], true] }`, "1:20: Expected object, received array\napitest: testing config: 1:24: Expected object, received boolean"},
+		{"no object", `actor a { items = [[], true] }`, "1:20: Expected object, received array\n1:24: Expected object, received boolean"},
 		{"a rule without permissions", `resource a { endpoints = [{"method": "GET"}] }`, "1:27: Required: permissions"},
 		{"a rule of text", `resource a { endpoints = ["x"] }`, "Expected object, received string"},
 		{"a method in lower case", `resource a { endpoints = [{"permissions": [], "method": "get"}] }`, "received 'get'"},
@@ -118,8 +118,8 @@ func TestTemplateConfigKeepsOrder(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, `[{"z":1,"a":2}]`, string(raw))
 	assert.Equal(t, `[{"z":1,"a":2}]`, string(raw))
-	assert.Equal(t, tc.Actors[0].Items, tc.items("B"))
-	assert.Nil(t, tc.items("nobody"))
+	assert.Equal(t, tc.Actors[0].Items, tc.Items("B"))
+	assert.Nil(t, tc.Items("nobody"))
 }
 
 func TestFormat(t *testing.T) {
@@ -158,7 +158,7 @@ actor "Big One" {
 }
 
 func FuzzTestingConfig(f *testing.F) {
-	raw, err := os.ReadFile("testdata/testing-config.json")
+	raw, err := os.ReadFile("../../testdata/testing-config.json")
 	if err != nil {
 		f.Fatal(err)
 	}

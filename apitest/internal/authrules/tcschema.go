@@ -1,4 +1,4 @@
-package apitest
+package authrules
 
 import (
 	"fmt"
@@ -120,11 +120,11 @@ func (c *tcChecker) rule(v tcValue, path []any) EndpointRule {
 		"path":        func(v tcValue, path []any) { e.Path = c.str(v, path) },
 		"method": func(v tcValue, path []any) {
 			if _, isList := v.v.([]tcValue); !isList {
-				e.Methods = []metlo.RestMethod{metlo.RestMethod(c.enum(v, path, restMethods...))}
+				e.Methods = []metlo.RestMethod{metlo.RestMethod(c.enum(v, path, restMethods()...))}
 				return
 			}
 			c.each(v, path, func(v tcValue, path []any) {
-				e.Methods = append(e.Methods, metlo.RestMethod(c.enum(v, path, restMethods...)))
+				e.Methods = append(e.Methods, metlo.RestMethod(c.enum(v, path, restMethods()...)))
 			})
 		},
 		"contains_resource": func(v tcValue, path []any) {
@@ -228,7 +228,7 @@ func (v tcValue) plain() any {
 	case []tcMember:
 		item := Item{}
 		for _, m := range x {
-			item = item.set(m.name, m.value.plain())
+			item = item.Set(m.name, m.value.plain())
 		}
 		return item
 	}
