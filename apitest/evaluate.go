@@ -30,11 +30,12 @@ func (e *evaluator) extractAll() {
 		}
 		if err == nil && (e.lenient || value != nil && value != "") {
 			e.st.vars[x.Name] = jsvalue.Copy(value)
+			e.secrets.addExtracted(x.Name, value)
 			delete(e.st.unset, x.Name)
 			continue
 		}
 		if err == nil {
-			e.doubts = append(e.doubts, fmt.Sprintf("extract %s: %s finds nothing in the response (status %d)", x.Name, printed(x.Value), e.ex.status))
+			e.doubts = append(e.doubts, fmt.Sprintf("extract %s: %s finds nothing in the response (status %d)", x.Name, e.shown(x.Value), e.ex.status))
 		}
 		delete(e.st.vars, x.Name)
 		e.st.unset[x.Name] = []string{fmt.Sprintf("the value that step %d extracts as %s", e.res.Index+1, x.Name)}
@@ -96,7 +97,7 @@ func (e *evaluator) assertAll() {
 		}
 		if err == nil && len(e.doubts) == before {
 			e.res.Failures = append(e.res.Failures, Failure{
-				Assertion: n, Expected: a.String(), Description: a.Description, Found: found,
+				Assertion: n, Expected: a.describe(e.hide), Description: a.Description, Found: found,
 			})
 		}
 		if e.cfg.StopOnFailure {
@@ -120,7 +121,7 @@ func (e *evaluator) assertionFault(n int, a Assertion, err error) {
 	if a.kind() == AssertJS && !errors.As(err, &unknown) && !errors.Is(err, script.ErrLimit) && e.ctx.Err() == nil {
 		e.res.Err = errors.Join(e.res.Err, wrapped)
 		e.res.Failures = append(e.res.Failures, Failure{
-			Assertion: n, Expected: a.String(), Description: a.Description, Found: "it threw " + strings.TrimPrefix(err.Error(), "script: ") + "; " + e.ex.firstLine(),
+			Assertion: n, Expected: a.describe(e.hide), Description: a.Description, Found: "it threw " + strings.TrimPrefix(err.Error(), "script: ") + "; " + e.firstLine(),
 		})
 		return
 	}
@@ -163,9 +164,9 @@ func (e *evaluator) check(where string, a Assertion) (holds bool, found string, 
 		return false, "", nil
 	}
 	got := jsvalue.Get(scope, key)
-	found = fmt.Sprintf("%s is %s", key, printed(got))
+	found = fmt.Sprintf("%s is %s", key, e.shown(got))
 	if key != "resp.status" && key != "status" {
-		found += "; " + e.ex.firstLine()
+		found += "; " + e.firstLine()
 	}
 	if a.kind() == AssertRegexp {
 		if got == nil {
@@ -183,7 +184,7 @@ func (e *evaluator) check(where string, a Assertion) (holds bool, found string, 
 
 // scriptValues says what the response was, and what the values that a script names are in it.
 func (e *evaluator) scriptValues(source string) string {
-	found := e.ex.firstLine()
+	found := e.firstLine()
 	scope := e.pathScope()
 	var seen []string
 	for _, path := range valuePaths(source) {
@@ -191,12 +192,12 @@ func (e *evaluator) scriptValues(source string) string {
 			continue
 		}
 		seen = append(seen, path)
-		found += fmt.Sprintf("; %s is %s", path, printed(jsvalue.Get(scope, path)))
+		found += fmt.Sprintf("; %s is %s", path, e.shown(jsvalue.Get(scope, path)))
 	}
 	for _, name := range sortedKeys(e.st.vars) {
 		if name != "global" && namesVariable(source, name) && len(seen) < 8 {
 			seen = append(seen, name)
-			found += fmt.Sprintf("; %s is %s", name, printed(e.st.vars[name]))
+			found += fmt.Sprintf("; %s is %s", name, e.shown(e.st.vars[name]))
 		}
 	}
 	return found
@@ -223,36 +224,49 @@ func (e *evaluator) pathScope() map[string]any {
 	return scope
 }
 
+// shown gives a value as JSON, without secrets, cut to a length that fits a report.
+func (s *stepRun) shown(v any) string { return printedBy(v, s.hide) }
+
+// hide masks secrets. It must come before a text is cut, because a part of a secret is not found any more.
+func (s *stepRun) hide(text string) string { return s.secrets.text(text, s.showSecrets) }
+
 // String says what the assertion demands.
-func (a Assertion) String() string {
+func (a Assertion) String() string { return a.describe(func(text string) string { return text }) }
+
+func (a *Assertion) describe(hide func(string) string) string {
 	value, err := primitive(a.Value, true)
 	if err != nil {
 		value = fmt.Sprint(a.Value)
 	}
 	switch a.kind() {
 	case AssertJS:
-		return jsvalue.String(value)
+		return hide(jsvalue.String(value))
 	case AssertRegexp:
-		return fmt.Sprintf("%s matches /%s/", a.Key, jsvalue.String(value))
+		return fmt.Sprintf("%s matches /%s/", a.Key, hide(jsvalue.String(value)))
 	}
 	if list, ok := value.([]any); ok {
 		words := make([]string, len(list))
 		for i, v := range list {
-			words[i] = printed(v)
+			words[i] = printedBy(v, hide)
 		}
 		return a.Key + " is one of " + strings.Join(words, ", ")
 	}
-	return fmt.Sprintf("%s is %s", a.Key, printed(value))
+	return fmt.Sprintf("%s is %s", a.Key, printedBy(value, hide))
 }
 
 // printed gives a value as JSON, cut to a length that fits a report.
-func printed(v any) string {
+func printed(v any) string { return printedBy(v, func(text string) string { return text }) }
+
+func printedBy(v any, hide func(string) string) string {
 	if v == nil {
 		return "missing"
 	}
-	text := []rune(jsvalue.JSON(v))
-	if len(text) > 100 {
-		return string(text[:100]) + "…"
+	return cut(hide(jsvalue.JSON(v)), 100)
+}
+
+func cut(text string, length int) string {
+	if short := []rune(text); len(short) > length {
+		return string(short[:length]) + "…"
 	}
-	return string(text)
+	return text
 }

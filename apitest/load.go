@@ -75,6 +75,9 @@ func (d *decoder) parseYAML(text string) (*jsyaml.Node, error) {
 				break
 			}
 		}
+		if strings.Contains(broken.Reason, "single document") {
+			fault.Message += "; write one test per file"
+		}
 		if fault.Line <= len(d.lines) && strings.HasPrefix(strings.TrimLeft(d.lines[fault.Line-1], " "), "\t") {
 			fault.Message += "; indent with spaces, not with tabs"
 		}

@@ -227,5 +227,9 @@ func (w *yamlWriter) scalar(v any, level int) string {
 	if !utf8.ValidString(s) && w.err == nil {
 		w.err = fmt.Errorf("apitest: marshal: %q is not valid UTF-8", s)
 	}
-	return jsyaml.DumpString(s, level, jsyaml.DumpOptions{})
+	text := jsyaml.DumpString(s, level, jsyaml.DumpOptions{})
+	if head, _, _ := strings.Cut(text, "\n"); strings.HasSuffix(head, "+") && (head[0] == '|' || head[0] == '>') {
+		return jsvalue.JSON(s) // the blank line before the next section would belong to the text
+	}
+	return text
 }

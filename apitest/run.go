@@ -68,7 +68,7 @@ func (s *settings) run(ctx context.Context, cfg *Config) (*Result, error) {
 		defer cancel()
 	}
 	r := &runner{
-		settings: s, cfg: cfg, hook: hook.From(ctx), secrets: newSecrets(s.env),
+		settings: s, cfg: cfg, hook: hook.From(ctx), secrets: newSecrets(s.env, cfg),
 		result: &Result{Results: make([][]StepResult, len(cfg.Test))},
 	}
 	started := time.Now()

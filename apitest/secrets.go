@@ -3,6 +3,7 @@ package apitest
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"html"
 	"maps"
@@ -20,11 +21,12 @@ const masked = "***"
 type secrets struct {
 	vars     map[string]bool // variables whose value is secret as a whole
 	globals  map[string]bool
+	sources  []string // templates of credentials
 	texts    map[string]bool
 	replacer *strings.Replacer // nil after texts has changed
 }
 
-func newSecrets(env map[string]any) *secrets {
+func newSecrets(env map[string]any, c *Config) *secrets {
 	s := &secrets{vars: map[string]bool{}, globals: map[string]bool{}, texts: map[string]bool{}}
 	for name, v := range env {
 		if text, ok := v.(string); ok && !isAddress(text) {
@@ -40,7 +42,25 @@ func newSecrets(env map[string]any) *secrets {
 			}
 		}
 	}
+	for i := range c.Test {
+		for _, h := range c.Test[i].Request.Headers {
+			if !isCredential(h.Name) && !strings.Contains(h.Value, "COOKIE") {
+				continue
+			}
+			s.sources = append(s.sources, h.Value)
+			if !strings.Contains(h.Value, "{{") {
+				s.addCredential(h.Value)
+			}
+		}
+	}
 	return s
+}
+
+// addExtracted remembers a value that a later step authenticates with.
+func (s *secrets) addExtracted(name string, value any) {
+	if slices.ContainsFunc(s.sources, func(source string) bool { return namesVariable(source, name) }) {
+		s.add(jsvalue.String(value))
+	}
 }
 
 // isAddress says whether a value is a plain address such as BASE_URL, which reports need and which is no secret.
@@ -59,23 +79,28 @@ func (s *secrets) add(text string) {
 	s.replacer = nil
 }
 
+// addCredential remembers the value of a header that authenticates, and the parts of it.
+func (s *secrets) addCredential(v string) {
+	s.add(v)
+	scheme, rest, ok := strings.Cut(v, " ")
+	if !ok {
+		return
+	}
+	s.add(strings.TrimSpace(rest))
+	if pair, err := base64.StdEncoding.DecodeString(rest); err == nil && strings.EqualFold(scheme, "basic") {
+		_, password, _ := strings.Cut(string(pair), ":")
+		s.add(string(pair))
+		s.add(password)
+	}
+}
+
 func (s *secrets) addRequest(o *outgoing) {
 	for name, values := range o.headers {
 		if !isCredential(name) {
 			continue
 		}
 		for _, v := range values {
-			s.add(v)
-			scheme, rest, ok := strings.Cut(v, " ")
-			if !ok {
-				continue
-			}
-			s.add(strings.TrimSpace(rest))
-			if pair, err := base64.StdEncoding.DecodeString(rest); err == nil && strings.EqualFold(scheme, "basic") {
-				_, password, _ := strings.Cut(string(pair), ":")
-				s.add(string(pair))
-				s.add(password)
-			}
+			s.addCredential(v)
 		}
 	}
 	for _, c := range o.cookies {
@@ -105,12 +130,13 @@ func (s *secrets) text(text string, show bool) string {
 		known := slices.SortedFunc(maps.Keys(s.texts), func(a, b string) int { return len(b) - len(a) })
 		var pairs []string
 		for _, t := range known {
-			quoted := jsvalue.JSON(t)
 			for _, form := range []string{
-				t, url.QueryEscape(t), escapeQuery(t), url.PathEscape(t), quoted[1 : len(quoted)-1], html.EscapeString(t),
-				base64.StdEncoding.EncodeToString([]byte(t)), encodeTarget("http://h/?" + t)[10:],
+				t, url.QueryEscape(t), escapeQuery(t), url.PathEscape(t), encodeTarget("http://h/?" + t)[10:],
+				html.EscapeString(t), base64.StdEncoding.EncodeToString([]byte(t)),
 			} {
-				pairs = append(pairs, form, masked)
+				quoted := jsvalue.JSON(form)
+				escaped, _ := json.Marshal(form)
+				pairs = append(pairs, form, masked, quoted[1:len(quoted)-1], masked, string(escaped[1:len(escaped)-1]), masked)
 			}
 		}
 		s.replacer = strings.NewReplacer(pairs...)

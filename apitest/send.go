@@ -228,15 +228,13 @@ func (x *response) statusLine() string {
 }
 
 // firstLine says what the response was: its status and the start of its body.
-func (x *response) firstLine() string {
-	line, _, _ := strings.Cut(strings.TrimSpace(x.body), "\n")
+func (e *evaluator) firstLine() string {
+	line, _, _ := strings.Cut(strings.TrimSpace(e.ex.body), "\n")
 	if line == "" {
-		return "the response is " + x.statusLine() + " without a body"
+		return "the response is " + e.ex.statusLine() + " without a body"
 	}
-	if short := []rune(strings.ToValidUTF8(line, "\ufffd")); len(short) > 80 {
-		line = string(short[:80]) + "…"
-	}
-	return "the response is " + x.statusLine() + ": " + strings.TrimSpace(line)
+	line = line[:min(len(line), 10_000)] // a body of one line may be long
+	return "the response is " + e.ex.statusLine() + ": " + cut(strings.TrimSpace(e.hide(strings.ToValidUTF8(line, "\ufffd"))), 80)
 }
 
 // isStructured says whether the body is a JSON object or list.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
@@ -22,15 +23,18 @@ func (s *stepRun) doubtResponse(x *response) {
 		return
 	}
 	about := s.step.subjects()
+	named := strings.Contains(about.statuses, strconv.Itoa(x.status))
+	place := stepPlace{s.res.Index, len(s.result.Results[s.res.Index])}
 	switch {
 	case len(s.step.Assert) == 0:
 	case isRedirect(x.status) && s.step.Request.FollowRedirects == nil && !about.status:
 		s.doubts = append(s.doubts, fmt.Sprintf("the service answered %s and no assertion is about the status", x.statusLine()))
 	case s.unreached(x.status) && !about.status && !about.body:
 		s.doubts = append(s.doubts, fmt.Sprintf(
-			"the service answered %s, so the endpoint was not reached, and no assertion is about the status or the body", x.statusLine()))
-	case x.status == http.StatusNotFound && about.status && !about.notFoundOnly && !s.reached:
-		s.unproven = append(s.unproven, stepPlace{s.res.Index, len(s.result.Results[s.res.Index])})
+			"the service answered %s, so the endpoint was not reached, and no assertion compares the status or a value of the body", x.statusLine()))
+	case x.status == http.StatusNotFound && about.status && !about.notFoundOnly,
+		s.unreached(x.status) && about.excludes && !named:
+		s.unproven = append(s.unproven, place)
 	}
 }
 
@@ -53,37 +57,51 @@ func (s *stepRun) unreached(status int) bool {
 
 // subjects is what the assertions of a step look at.
 type subjects struct {
+	// body is set when a value of the body is compared with another one, which an error page does not hold by chance.
 	status, body bool
+	// statuses are the texts that name statuses.
+	statuses string
+	// excludes is set when all that is said about the status is what it must not be, such as resp.status < 500.
+	excludes bool
 	// notFoundOnly is set when a 404 is what the step asks for, and not one of several ways to refuse.
 	notFoundOnly bool
 }
 
 var (
-	statusWord = regexp.MustCompile(`\bstatus(Text)?\b`)
-	bodyWord   = regexp.MustCompile(`\bresp\s*(\.\s*data|\[\s*['"]data['"]\s*\])|\bdata\b`)
-	refusal    = regexp.MustCompile(`\b40[13]\b`)
+	statusWord  = regexp.MustCompile(`\bstatus(Text)?\b`)
+	dataPath    = regexp.MustCompile(`^resp\.data\b|^resp\[.data.\]`)
+	refusal     = regexp.MustCompile(`\b40[13]\b`)
+	notAStatus  = regexp.MustCompile(`\bstatus\b\s*(<|!=)`)
+	exactStatus = regexp.MustCompile(`\bstatus\b\s*(>|==)|\bincludes\b|\bindexOf\b`)
 )
 
 func (s *Step) subjects() subjects {
-	var out subjects
+	out := subjects{excludes: true}
 	for i := range s.Assert {
 		a := &s.Assert[i]
 		text := a.Key
 		if a.kind() == AssertJS {
 			text = jsvalue.String(a.Value)
+		} else {
+			out.body = out.body || dataPath.MatchString(a.Key)
 		}
-		isStatus := statusWord.MatchString(text)
-		out.status = out.status || isStatus
-		out.body = out.body || bodyWord.MatchString(text)
-		if value := jsvalue.JSON(a.Value); isStatus && strings.Contains(value, "404") && !refusal.MatchString(value) {
+		if !statusWord.MatchString(text) {
+			continue
+		}
+		out.status = true
+		value := jsvalue.JSON(a.Value)
+		out.statuses += value + " "
+		out.excludes = out.excludes && a.kind() == AssertJS && notAStatus.MatchString(text) && !exactStatus.MatchString(text)
+		if strings.Contains(value, "404") && !refusal.MatchString(value) && !notAStatus.MatchString(text) {
 			out.notFoundOnly = true
 		}
 	}
+	out.excludes = out.excludes && out.status
 	return out
 }
 
-// judgeUnproven makes steps inconclusive whose 404 may mean that nothing is there: no step of the test got a response
-// below 400.
+// judgeUnproven makes steps inconclusive whose status may mean that nothing is there: no step of the test got a
+// response below 400.
 func (r *runner) judgeUnproven() {
 	if r.reached {
 		return
@@ -94,7 +112,7 @@ func (r *runner) judgeUnproven() {
 			continue
 		}
 		step.Outcome, step.Success = Inconclusive, false
-		why := "404 may mean that the endpoint does not exist: no step of this test got a response below 400"
+		why := fmt.Sprintf("status %d may mean that the endpoint was not reached: no step of this test got a response below 400", step.Response.Status)
 		step.Reasons = append(step.Reasons, "inconclusive: "+why)
 		r.result.Reasons = append(r.result.Reasons, fmt.Sprintf("step %d: %s", place.step+1, why))
 	}

@@ -50,7 +50,7 @@ func TestEachTemplateFindsItsFlaw(t *testing.T) {
 		global   map[string]string
 		failing  []bool // by request, on the vulnerable shop
 	}{
-		{"GENERIC", demoEndpoint("/status", nil), nil, nil, []bool{true}},
+		{"GENERIC", demoEndpoint("/status", nil), nil, map[string]string{"CREDENTIALS": demo.AnnToken}, []bool{true}},
 		{"HSTS", demoEndpoint("/status", nil), nil, nil, []bool{true}},
 		{"CSP", demoEndpoint("/status", nil), nil, nil, []bool{true}},
 		{"BROKEN_AUTHENTICATION", demoEndpoint("/profile", byKey), nil, map[string]string{"CREDENTIALS": demo.AnnToken}, []bool{false, true}},

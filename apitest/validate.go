@@ -183,12 +183,21 @@ func (k *checker) fault(t placedText) error {
 	}
 	switch t.language {
 	case inScript:
-		return k.scripts.Script(t.text)
+		err := k.scripts.Script(t.text)
+		var fault *script.SyntaxError
+		if errors.As(err, &fault) && strings.Contains(t.text, "\n") {
+			return fmt.Errorf("is not JavaScript: line %d, column %d of the script: %w", fault.Line, fault.Column, fault)
+		}
+		if err != nil {
+			return fmt.Errorf("is not JavaScript: %w", err)
+		}
 	case inPattern:
-		return k.scripts.Pattern(t.text)
+		if err := k.scripts.Pattern(t.text); err != nil {
+			return fmt.Errorf("is not a regular expression of JavaScript: %w", err)
+		}
 	case inSelector:
 		if _, err := cascadia.ParseGroup(t.text); err != nil {
-			return fmt.Errorf("%q is not a CSS selector: %w", t.text, err)
+			return fmt.Errorf("is not a CSS selector: %w", err)
 		}
 	}
 	return nil
