@@ -101,7 +101,7 @@ func (s *AlertsService) listing(opts *AlertListOptions) listing[Alert] {
 	if opts != nil {
 		o = *opts
 	}
-	base := newRequest(http.MethodGet, "/alerts").filter(&o).window(o.Limit, o.Offset)
+	base := newRequest("Alerts.List", http.MethodGet, "/alerts").filter(&o).window(o.Limit, o.Offset)
 	base.optionalUUID(o.UUID, o.APIEndpointUUID)
 	if o.Limit > maxAlertLimit {
 		base.fail("Limit %d is over %d, more than the server's database can answer: use All", o.Limit, maxAlertLimit)
@@ -144,7 +144,7 @@ func (s *AlertsService) All(ctx context.Context, opts *AlertListOptions) iter.Se
 //
 // GET /alerts?uuid=
 func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
-	r := newRequest(http.MethodGet, "/alerts")
+	r := newRequest("Alerts.Get", http.MethodGet, "/alerts")
 	r.uuid(id)
 	r.query = "uuid=" + id
 	alerts, err := fetchList(ctx, s.client, r, 1, func(alerts []Alert) error {
@@ -167,7 +167,7 @@ func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 //
 // PUT /alert/:uuid
 func (s *AlertsService) Update(ctx context.Context, id string, update *AlertUpdate) (*Alert, error) {
-	r := newRequest(http.MethodPut, "/alert/{uuid}", id)
+	r := newRequest("Alerts.Update", http.MethodPut, "/alert/{uuid}", id)
 	if update == nil || update.UpdateType == "" {
 		r.fail("UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore")
 	}
@@ -226,7 +226,7 @@ func (s *AlertsService) Unignore(ctx context.Context, id string) (*Alert, error)
 //
 // PUT /alerts
 func (s *AlertsService) UpdateMany(ctx context.Context, update *AlertBulkUpdate) error {
-	r := newRequest(http.MethodPut, "/alerts")
+	r := newRequest("Alerts.UpdateMany", http.MethodPut, "/alerts")
 	if update == nil {
 		r.fail("the update is nil: name its type and a filter")
 		update = &AlertBulkUpdate{}

@@ -77,7 +77,7 @@ func (s *DetectionsService) AllDataFields(ctx context.Context, opts *DetectionLi
 //
 // GET /new-detections-agg
 func (s *DetectionsService) Daily(ctx context.Context) ([]DetectionDay, error) {
-	return fetchAll[DetectionDay](ctx, s.client, newRequest(http.MethodGet, "/new-detections-agg"))
+	return fetchAll[DetectionDay](ctx, s.client, newRequest("Detections.Daily", http.MethodGet, "/new-detections-agg"))
 }
 
 func (s *DetectionsService) endpoints(opts *DetectionListOptions) detections[Endpoint] {
@@ -106,7 +106,7 @@ func newDetections[T any](c *Client, kind string, opts *DetectionListOptions, ke
 		d.opts = *opts
 		d.opts.Start, d.opts.End = d.opts.Start.Truncate(time.Millisecond), d.opts.End.Truncate(time.Millisecond)
 	}
-	d.base = newRequest(http.MethodGet, "/new-detections").filter(&d.opts).window(d.opts.Limit, d.opts.Offset)
+	d.base = newRequest("Detections.List", http.MethodGet, "/new-detections").filter(&d.opts).window(d.opts.Limit, d.opts.Offset)
 	if d.opts.Limit > maxDetectionLimit {
 		d.base.fail("Limit %d is over %d, which the server refuses: use AllEndpoints or AllDataFields", d.opts.Limit, maxDetectionLimit)
 	}

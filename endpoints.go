@@ -175,7 +175,7 @@ func (s *EndpointsService) listing(opts *EndpointListOptions) listing[Endpoint] 
 	if opts != nil {
 		o = *opts
 	}
-	base := newRequest(http.MethodGet, "/endpoints").filter(&o).window(o.Limit, o.Offset)
+	base := newRequest("Endpoints.List", http.MethodGet, "/endpoints").filter(&o).window(o.Limit, o.Offset)
 	return listing[Endpoint]{
 		client: s.client,
 		route:  base.route,
@@ -210,7 +210,7 @@ func (s *EndpointsService) All(ctx context.Context, opts *EndpointListOptions) i
 //
 // GET /endpoint/:uuid
 func (s *EndpointsService) Get(ctx context.Context, id string) (*EndpointDetail, error) {
-	e, err := fetch[EndpointDetail](ctx, s.client, newRequest(http.MethodGet, "/endpoint/{uuid}", id))
+	e, err := fetch[EndpointDetail](ctx, s.client, newRequest("Endpoints.Get", http.MethodGet, "/endpoint/{uuid}", id))
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +234,7 @@ func (s *EndpointsService) Get(ctx context.Context, id string) (*EndpointDetail,
 //
 // GET /endpoint/:uuid/usage
 func (s *EndpointsService) Usage(ctx context.Context, id string) ([]EndpointUsage, error) {
-	return fetchAll[EndpointUsage](ctx, s.client, newRequest(http.MethodGet, "/endpoint/{uuid}/usage", id))
+	return fetchAll[EndpointUsage](ctx, s.client, newRequest("Endpoints.Usage", http.MethodGet, "/endpoint/{uuid}/usage", id))
 }
 
 // SuggestedPaths returns paths that Metlo suggests for the endpoint from its traffic, best first, at most 100; none
@@ -242,7 +242,7 @@ func (s *EndpointsService) Usage(ctx context.Context, id string) ([]EndpointUsag
 //
 // GET /endpoint/:uuid/suggested-paths
 func (s *EndpointsService) SuggestedPaths(ctx context.Context, id string) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/endpoint/{uuid}/suggested-paths", id))
+	return fetchAll[string](ctx, s.client, newRequest("Endpoints.SuggestedPaths", http.MethodGet, "/endpoint/{uuid}/suggested-paths", id))
 }
 
 // SetAuthenticated overrides whether the endpoint requires authentication; nil ends the override, so that what was
@@ -250,7 +250,7 @@ func (s *EndpointsService) SuggestedPaths(ctx context.Context, id string) ([]str
 //
 // PUT /endpoint/:uuid/authenticated
 func (s *EndpointsService) SetAuthenticated(ctx context.Context, id string, authenticated *bool) error {
-	return exec(ctx, s.client, newRequest(http.MethodPut, "/endpoint/{uuid}/authenticated", id).encode(struct {
+	return exec(ctx, s.client, newRequest("Endpoints.SetAuthenticated", http.MethodPut, "/endpoint/{uuid}/authenticated", id).encode(struct {
 		Authenticated *bool `json:"authenticated"`
 	}{authenticated}))
 }
@@ -260,7 +260,7 @@ func (s *EndpointsService) SetAuthenticated(ctx context.Context, id string, auth
 //
 // PUT /endpoint/:uuid/enable-full-trace-capture
 func (s *EndpointsService) SetFullTraceCapture(ctx context.Context, id string, enabled bool) error {
-	return exec(ctx, s.client, newRequest(http.MethodPut, "/endpoint/{uuid}/enable-full-trace-capture", id).encode(struct {
+	return exec(ctx, s.client, newRequest("Endpoints.SetFullTraceCapture", http.MethodPut, "/endpoint/{uuid}/enable-full-trace-capture", id).encode(struct {
 		Enabled bool `json:"enabled"`
 	}{enabled}))
 }
@@ -270,7 +270,7 @@ func (s *EndpointsService) SetFullTraceCapture(ctx context.Context, id string, e
 //
 // POST /endpoint/:uuid/userSet
 func (s *EndpointsService) SetPathLocked(ctx context.Context, id string, locked bool) error {
-	return exec(ctx, s.client, newRequest(http.MethodPost, "/endpoint/{uuid}/userSet", id).encode(struct {
+	return exec(ctx, s.client, newRequest("Endpoints.SetPathLocked", http.MethodPost, "/endpoint/{uuid}/userSet", id).encode(struct {
 		UserSetState bool `json:"userSetState"`
 	}{locked}))
 }
@@ -283,7 +283,7 @@ func (s *EndpointsService) SetPathLocked(ctx context.Context, id string, locked 
 //
 // POST /endpoint/:uuid/update-paths
 func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...string) error {
-	r := newRequest(http.MethodPost, "/endpoint/{uuid}/update-paths", id)
+	r := newRequest("Endpoints.UpdatePaths", http.MethodPost, "/endpoint/{uuid}/update-paths", id)
 	if len(paths) == 0 {
 		r.fail("no path is given: name at least one")
 	}
@@ -299,7 +299,7 @@ func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...
 //
 // PUT /endpoint/:uuid/graphql-schema
 func (s *EndpointsService) UploadGraphQLSchema(ctx context.Context, id string, schema io.Reader) error {
-	r := newRequest(http.MethodPut, "/endpoint/{uuid}/graphql-schema", id)
+	r := newRequest("Endpoints.UploadGraphQLSchema", http.MethodPut, "/endpoint/{uuid}/graphql-schema", id)
 	return exec(ctx, s.client, r.upload("schema.graphql", "application/octet-stream", schema))
 }
 
@@ -308,7 +308,7 @@ func (s *EndpointsService) UploadGraphQLSchema(ctx context.Context, id string, s
 //
 // DELETE /endpoint/:uuid/graphql-schema
 func (s *EndpointsService) DeleteGraphQLSchema(ctx context.Context, id string) error {
-	return exec(ctx, s.client, newRequest(http.MethodDelete, "/endpoint/{uuid}/graphql-schema", id))
+	return exec(ctx, s.client, newRequest("Endpoints.DeleteGraphQLSchema", http.MethodDelete, "/endpoint/{uuid}/graphql-schema", id))
 }
 
 // Delete deletes an endpoint with its alerts, data fields, tests and traces. The server answers 500 with an empty body,
@@ -316,7 +316,7 @@ func (s *EndpointsService) DeleteGraphQLSchema(ctx context.Context, id string) e
 //
 // DELETE /endpoint/:uuid
 func (s *EndpointsService) Delete(ctx context.Context, id string) error {
-	return exec(ctx, s.client, newRequest(http.MethodDelete, "/endpoint/{uuid}", id))
+	return exec(ctx, s.client, newRequest("Endpoints.Delete", http.MethodDelete, "/endpoint/{uuid}", id))
 }
 
 // DeleteMany deletes endpoints with their alerts, data fields, tests and traces. Ids of endpoints that do not exist are
@@ -324,7 +324,7 @@ func (s *EndpointsService) Delete(ctx context.Context, id string) error {
 //
 // DELETE /endpoints
 func (s *EndpointsService) DeleteMany(ctx context.Context, ids ...string) error {
-	r := newRequest(http.MethodDelete, "/endpoints")
+	r := newRequest("Endpoints.DeleteMany", http.MethodDelete, "/endpoints")
 	if len(ids) == 0 {
 		r.fail("no id is given: name at least one endpoint")
 	}

@@ -47,7 +47,7 @@ func (s *HostsService) listing(opts *HostListOptions) listing[Host] {
 	if opts != nil {
 		o = *opts
 	}
-	base := newRequest(http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset)
+	base := newRequest("Hosts.List", http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset)
 	return listing[Host]{
 		client:  s.client,
 		route:   base.route,
@@ -81,14 +81,14 @@ func (s *HostsService) All(ctx context.Context, opts *HostListOptions) iter.Seq2
 //
 // GET /endpoints/hosts
 func (s *HostsService) Names(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/endpoints/hosts"))
+	return fetchAll[string](ctx, s.client, newRequest("Hosts.Names", http.MethodGet, "/endpoints/hosts"))
 }
 
 // Graph returns which hosts call which. The open-source server always sends an empty graph.
 //
 // GET /hosts-graph
 func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
-	return fetch[HostGraph](ctx, s.client, newRequest(http.MethodGet, "/hosts-graph"))
+	return fetch[HostGraph](ctx, s.client, newRequest("Hosts.Graph", http.MethodGet, "/hosts-graph"))
 }
 
 // Delete deletes hosts with all their endpoints, the alerts, data fields and traces of these, their GraphQL schemas and
@@ -97,7 +97,7 @@ func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
 //
 // DELETE /hosts
 func (s *HostsService) Delete(ctx context.Context, hosts ...string) error {
-	r := newRequest(http.MethodDelete, "/hosts")
+	r := newRequest("Hosts.Delete", http.MethodDelete, "/hosts")
 	if len(hosts) == 0 {
 		r.fail("no host is given: name at least one")
 	}

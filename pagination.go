@@ -86,14 +86,14 @@ func (l listing[T]) page(ctx context.Context, limit int) (*Page[T], error) {
 // fetchList returns the list with which the server answers; what check, unless it is nil, says of its items is the
 // error. Rows are counted besides bytes, since an empty one takes 200 times as much memory as space in the body.
 func fetchList[T any](ctx context.Context, c *Client, r *request, limit int, check func([]T) error) (page Page[T], err error) {
-	err = c.do(ctx, r, func(body []byte) error {
+	err = c.send(ctx, r, handler{whole: func(body []byte) error {
 		items, tail, err := wire.Items[T](body, wire.ListOptions{MaxItem: c.maxBytes, MaxRows: max(limit, pageRows)})
 		page = Page[T]{Items: items, Total: tail.Total}
 		if err == nil && check != nil {
 			err = check(items)
 		}
 		return err
-	})
+	}})
 	if err != nil {
 		return Page[T]{}, err
 	}
@@ -311,7 +311,7 @@ func wasCut(err error) bool {
 }
 
 func isCut(err error) bool {
-	var cut *transport.CutError
+	var cut *transport.TruncatedError
 	return errors.As(err, &cut)
 }
 
@@ -375,7 +375,7 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	defer recycle(pooled)
 	var rest *http.Response
 	status := 0
-	r.exchange.stream = func(resp *http.Response) error {
+	err := c.send(ctx, r, handler{stream: func(resp *http.Response) error {
 		status = resp.StatusCode
 		limit := int64(wholeBytes)
 		if resp.ContentLength > limit {
@@ -389,8 +389,8 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 		}
 		_ = resp.Body.Close()
 		return err
-	}
-	if err := r.exchange.send(ctx, c); err != nil {
+	}})
+	if err != nil {
 		return wire.Tail{Total: -1}, err
 	}
 	start := head(*pooled)
@@ -404,8 +404,8 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	if err == nil || errors.Is(err, wire.ErrStop) || wire.IsMismatch(err) && !opts.Lenient {
 		return tail, err
 	}
-	if !isCut(err) && wire.IsCut(err) {
-		err = &transport.CutError{Err: err}
+	if !isCut(err) && wire.IsTruncated(err) {
+		err = &transport.TruncatedError{Err: err}
 	}
 	return tail, c.callError(r, status, start, err)
 }

@@ -101,7 +101,7 @@ type PathBlock struct {
 //
 // GET /instance-settings
 func (s *SettingsService) Get(ctx context.Context) (*InstanceSettings, error) {
-	return fetch[InstanceSettings](ctx, s.client, newRequest(http.MethodGet, "/instance-settings"))
+	return fetch[InstanceSettings](ctx, s.client, newRequest("Settings.Get", http.MethodGet, "/instance-settings"))
 }
 
 // Update changes the settings of the instance and returns what was changed: in the result, a field that the update
@@ -109,7 +109,7 @@ func (s *SettingsService) Get(ctx context.Context) (*InstanceSettings, error) {
 //
 // PUT /instance-settings
 func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUpdate) (*InstanceSettings, error) {
-	r := newRequest(http.MethodPut, "/instance-settings")
+	r := newRequest("Settings.Update", http.MethodPut, "/instance-settings")
 	body := map[string]any{}
 	if update != nil && update.UpdateEmail != nil {
 		body["email"] = nil
@@ -131,7 +131,7 @@ func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUp
 //
 // GET /metlo-config
 func (s *SettingsService) Config(ctx context.Context) (*MetloConfig, error) {
-	r := newRequest(http.MethodGet, "/metlo-config")
+	r := newRequest("Settings.Config", http.MethodGet, "/metlo-config")
 	r.private = true
 	answer, err := fetch[configAnswer](ctx, s.client, r)
 	if err != nil {
@@ -161,7 +161,7 @@ func (a *configAnswer) check() error {
 //
 // PUT /metlo-config
 func (s *SettingsService) UpdateConfig(ctx context.Context, configString string) error {
-	r := newRequest(http.MethodPut, "/metlo-config").encode(struct {
+	r := newRequest("Settings.UpdateConfig", http.MethodPut, "/metlo-config").encode(struct {
 		ConfigString string `json:"configString"`
 	}{configString})
 	if len(r.body) > maxConfigBody {
@@ -174,5 +174,5 @@ func (s *SettingsService) UpdateConfig(ctx context.Context, configString string)
 //
 // GET /agent-config
 func (s *SettingsService) AgentConfig(ctx context.Context) (*AgentConfig, error) {
-	return fetch[AgentConfig](ctx, s.client, newRequest(http.MethodGet, "/agent-config"))
+	return fetch[AgentConfig](ctx, s.client, newRequest("Settings.AgentConfig", http.MethodGet, "/agent-config"))
 }

@@ -35,14 +35,14 @@ func (s *Spec) id() string { return s.Name }
 //
 // GET /specs
 func (s *SpecsService) List(ctx context.Context) ([]Spec, error) {
-	return fetchAll[Spec](ctx, s.client, newRequest(http.MethodGet, "/specs"))
+	return fetchAll[Spec](ctx, s.client, newRequest("Specs.List", http.MethodGet, "/specs"))
 }
 
 // Get returns a spec with its document. Without such a spec it returns [ErrNotFound].
 //
 // GET /spec/:name
 func (s *SpecsService) Get(ctx context.Context, name string) (*Spec, error) {
-	return fetch[Spec](ctx, s.client, specRequest(http.MethodGet, name))
+	return fetch[Spec](ctx, s.client, specRequest("Specs.Get", http.MethodGet, name))
 }
 
 // Upload adds an OpenAPI document, creates an endpoint for each of its paths, methods and servers, and deletes the
@@ -54,7 +54,7 @@ func (s *SpecsService) Get(ctx context.Context, name string) (*Spec, error) {
 //
 // POST /spec/new
 func (s *SpecsService) Upload(ctx context.Context, filename string, content io.Reader) error {
-	return exec(ctx, s.client, newRequest(http.MethodPost, "/spec/new").document(filename, content))
+	return exec(ctx, s.client, newRequest("Specs.Upload", http.MethodPost, "/spec/new").document(filename, content))
 }
 
 // Update replaces the document of a spec. Endpoints that only the old document describes stay, without a spec. Of
@@ -63,7 +63,7 @@ func (s *SpecsService) Upload(ctx context.Context, filename string, content io.R
 //
 // PUT /spec/:name
 func (s *SpecsService) Update(ctx context.Context, name, filename string, content io.Reader) error {
-	return exec(ctx, s.client, specRequest(http.MethodPut, name).document(filename, content))
+	return exec(ctx, s.client, specRequest("Specs.Update", http.MethodPut, name).document(filename, content))
 }
 
 // Delete deletes a spec with its alerts, and leaves its endpoints without a spec. A spec that Metlo generated is
@@ -71,7 +71,7 @@ func (s *SpecsService) Update(ctx context.Context, name, filename string, conten
 //
 // DELETE /spec/:name
 func (s *SpecsService) Delete(ctx context.Context, name string) error {
-	return exec(ctx, s.client, specRequest(http.MethodDelete, name))
+	return exec(ctx, s.client, specRequest("Specs.Delete", http.MethodDelete, name))
 }
 
 // Zip returns a zip archive of the documents of all specs. Without any spec it returns [ErrNotFound].
@@ -79,11 +79,11 @@ func (s *SpecsService) Delete(ctx context.Context, name string) error {
 // GET /specs/zip
 func (s *SpecsService) Zip(ctx context.Context) ([]byte, error) {
 	var archive []byte
-	err := s.client.do(ctx, newRequest(http.MethodGet, "/specs/zip"), func(body []byte) error {
+	err := s.client.send(ctx, newRequest("Specs.Zip", http.MethodGet, "/specs/zip"), handler{whole: func(body []byte) error {
 		var err error
 		archive, err = decodeZip(body)
 		return err
-	})
+	}})
 	return archive, err
 }
 
@@ -105,8 +105,8 @@ func isZip(b []byte) bool {
 }
 
 // specRequest names one spec.
-func specRequest(method, name string) *request {
-	r := newRequest(method, "/spec/{name}", name)
+func specRequest(method, verb, name string) *request {
+	r := newRequest(method, verb, "/spec/{name}", name)
 	if strings.Contains(name, "/") {
 		r.fail("the spec name %q holds a slash: use the Name field of a listed spec", name)
 	}

@@ -40,9 +40,19 @@ func TestSpecsGet(t *testing.T) {
 	assert.Equal(t, metlo.SpecJSON, spec.Extension)
 	assert.Contains(t, spec.Spec, `"openapi": "3.0.3"`)
 
+	client, _ = scriptedClient(t, func(r sentRequest) (int, string, error) {
+		if r.Path == "/api/v1/specs" {
+			return http.StatusOK, `[{"name":"yep"}]`, nil
+		}
+		return http.StatusOK, "OK", nil
+	})
+	_, err = client.Specs.Get(t.Context(), "nope")
+	require.ErrorIs(t, err, metlo.ErrNotFound)
+	_, err = client.Specs.Get(t.Context(), "yep")
+	require.ErrorIs(t, err, metlo.ErrInvalidResponse, "the list has it")
 	client, _ = scriptedClient(t, always(http.StatusOK, "OK"))
 	_, err = client.Specs.Get(t.Context(), "nope")
-	assert.ErrorIs(t, err, metlo.ErrNotFound)
+	require.ErrorIs(t, err, metlo.ErrInvalidResponse, "a server that says OK to everything")
 }
 
 func TestSpecsUploadSendsTheMediaTypeOfTheExtension(t *testing.T) {

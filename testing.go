@@ -70,7 +70,7 @@ type TestingConfig struct {
 //
 // GET /gen-test-endpoint
 func (s *TestingService) GenTestEndpoint(ctx context.Context, opts *GenTestEndpointOptions) (*TestEndpoint, error) {
-	r := newRequest(http.MethodGet, "/gen-test-endpoint").filter(opts)
+	r := newRequest("Testing.GenTestEndpoint", http.MethodGet, "/gen-test-endpoint").filter(opts)
 	if opts == nil || opts.Endpoint == "" {
 		r.fail("Endpoint is empty: use an endpoint's UUID, or its path as listed")
 	}
@@ -115,7 +115,7 @@ func (a *testEndpointAnswer) value() *TestEndpoint {
 //
 // GET /gen-test-endpoints
 func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]TestEndpoint, error) {
-	r := newRequest(http.MethodGet, "/gen-test-endpoints").filter(&struct {
+	r := newRequest("Testing.GenTestEndpoints", http.MethodGet, "/gen-test-endpoints").filter(&struct {
 		Host string `url:"host"`
 	}{host})
 	if host == "" {
@@ -137,14 +137,14 @@ func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]T
 //
 // GET /testing/global-env
 func (s *TestingService) GlobalEnv(ctx context.Context) ([]NameValue, error) {
-	return fetchAll[NameValue](ctx, s.client, newRequest(http.MethodGet, "/testing/global-env"))
+	return fetchAll[NameValue](ctx, s.client, newRequest("Testing.GlobalEnv", http.MethodGet, "/testing/global-env"))
 }
 
 // Config returns the testing configuration. Both fields are empty if none was ever set.
 //
 // GET /testing-config
 func (s *TestingService) Config(ctx context.Context) (*TestingConfig, error) {
-	answer, err := fetch[testingConfigAnswer](ctx, s.client, newRequest(http.MethodGet, "/testing-config"))
+	answer, err := fetch[testingConfigAnswer](ctx, s.client, newRequest("Testing.Config", http.MethodGet, "/testing-config"))
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,7 @@ func (a *testingConfigAnswer) check() error {
 //
 // PUT /testing-config
 func (s *TestingService) UpdateConfig(ctx context.Context, configString string) error {
-	r := newRequest(http.MethodPut, "/testing-config")
+	r := newRequest("Testing.UpdateConfig", http.MethodPut, "/testing-config")
 	return exec(ctx, s.client, r.encode(struct {
 		ConfigString string `json:"configString"`
 	}{configString}))
@@ -182,7 +182,7 @@ func (s *TestingService) UpdateConfig(ctx context.Context, configString string) 
 //
 // GET /testing-config/entity-tags
 func (s *TestingService) EntityTags(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/testing-config/entity-tags"))
+	return fetchAll[string](ctx, s.client, newRequest("Testing.EntityTags", http.MethodGet, "/testing-config/entity-tags"))
 }
 
 // ResourcePermissions returns the permissions by which endpoints can be filtered, such as Order.read. The server
@@ -190,5 +190,5 @@ func (s *TestingService) EntityTags(ctx context.Context) ([]string, error) {
 //
 // GET /testing-config/resource-permissions
 func (s *TestingService) ResourcePermissions(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/testing-config/resource-permissions"))
+	return fetchAll[string](ctx, s.client, newRequest("Testing.ResourcePermissions", http.MethodGet, "/testing-config/resource-permissions"))
 }

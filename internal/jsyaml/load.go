@@ -110,14 +110,17 @@ type parser struct {
 type nodeKind string
 
 const (
-	noKind        nodeKind = ""
-	scalarKind    nodeKind = "scalar"
-	sequenceKind  nodeKind = "sequence"
-	mappingKind   nodeKind = "mapping"
-	anyKind       nodeKind = "fallback"
-	plainTag               = "?"
-	standardTags           = "tag:yaml.org,2002:"
-	flowIndicator          = ",[]{}"
+	noKind       nodeKind = ""
+	scalarKind   nodeKind = "scalar"
+	sequenceKind nodeKind = "sequence"
+	mappingKind  nodeKind = "mapping"
+)
+
+const (
+	// plainTag is the tag of a plain scalar, whose type is to be found out.
+	plainTag = "?"
+	// standardTags is what !! stands for.
+	standardTags = "tag:yaml.org,2002:"
 )
 
 // peek gives the byte at the current place, and 0 at the end.
@@ -269,13 +272,14 @@ func (p *parser) document() *Node {
 	return root
 }
 
-func (p *parser) directives() (any bool) {
+// directives reads the lines that start with % before a document.
+func (p *parser) directives() (found bool) {
 	for p.peek() != 0 {
 		p.space(true)
 		if p.indent > 0 || p.peek() != '%' {
 			break
 		}
-		any = true
+		found = true
 		p.at++
 		name := p.word()
 		if name == "" {
@@ -292,7 +296,7 @@ func (p *parser) directives() (any bool) {
 			p.tagDirective(args)
 		}
 	}
-	return any
+	return found
 }
 
 // word reads up to the next white space.

@@ -129,8 +129,8 @@ func IsMismatch(err error) bool {
 	return errors.As(err, &semantic)
 }
 
-// IsCut reports whether err says that the text ended before the value did.
-func IsCut(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
+// IsTruncated reports whether err says that the text ended before the value did.
+func IsTruncated(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
 
 // RefusedError is the documented envelope of a request that failed: {"ok":false}.
 type RefusedError struct{ Message string }

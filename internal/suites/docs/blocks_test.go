@@ -29,6 +29,7 @@ func documentImports() map[string]string {
 		"http":        "net/http",
 		"url":         "net/url",
 		"slog":        "log/slog",
+		"sql":         "database/sql",
 		"tls":         "crypto/tls",
 		"x509":        "crypto/x509",
 		"signal":      "os/signal",
@@ -105,7 +106,7 @@ func (b block) needs() string {
 		"a port of its own":    {"ListenAndServe", "http.Handle(", "gin.", "echo.", ".Serve("},
 		"a request or answer":  {"req.", "resp.", "TraceFromHTTP(", "ParseWebhook("},
 		"the end of a process": {"signal.", "os.Exit", "log.Fatal"},
-		"a file":               {"os.Open(", "os.ReadFile(", "os.Create("},
+		"a file":               {"os.Open(", "os.ReadFile(", "os.WriteFile(", "os.Create("},
 		"a test":               {"(t,", "(t)", "t."},
 	} {
 		for _, sign := range signs {

@@ -123,6 +123,12 @@ func (a *answerer) RoundTrip(r *http.Request) (*http.Response, error) {
 		a.body, _ = io.ReadAll(r.Body)
 		_ = r.Body.Close()
 	}
+	if len(a.sent) > 1 {
+		if body, ok := confirming(r); ok {
+			a.sent = a.sent[:1]
+			return kit.JSON(http.StatusOK, body).RoundTrip(r)
+		}
+	}
 	return &http.Response{
 		StatusCode: a.rec.Response.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        http.Header{"Content-Type": {a.rec.Response.ContentType}},
@@ -130,6 +136,22 @@ func (a *answerer) RoundTrip(r *http.Request) (*http.Response, error) {
 		ContentLength: int64(len(a.rec.Response.Body)),
 		Request:       r,
 	}, nil
+}
+
+// confirming is what a Metlo server answers to the request with which a client makes sure that a text which many servers
+// send is Metlo's.
+func confirming(r *http.Request) (body string, ok bool) {
+	switch path := strings.TrimPrefix(r.URL.Path, "/api/v1"); {
+	case r.Method != http.MethodGet:
+		return "", false
+	case path == "/alerts":
+		return "[[],0]", true
+	case path == "/specs":
+		return "[]", true
+	case path == "/summary/endpoint-tracked":
+		return `{"exists":true}`, true
+	}
+	return "", false
 }
 
 func replaySent(t *testing.T, rec kit.Recording, r replay) {
