@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/internal/resourcelang"
 
 	"errors"
 	"fmt"
@@ -78,45 +79,37 @@ type TestingConfig struct {
 // ParseTestingConfig reads a text of the language that says who may do what, as Testing.Config of the client gives it.
 // An empty text is an empty configuration. Faults are *ConfigError, all of them joined, with line and column.
 func ParseTestingConfig(text string) (*TestingConfig, error) {
-	if strings.TrimSpace(text) == "" {
-		return &TestingConfig{}, nil
-	}
-	parsed, err := authrules.ParseTestingConfig(text)
+	statements, err := resourcelang.ParseRelaxed(text)
 	if err != nil {
-		return nil, ruleFaults(err)
+		return nil, ruleFault(err)
 	}
-	rules := TestingConfig(*parsed.TemplateConfig())
+	var faults []error
+	for _, issue := range resourcelang.Check(statements) {
+		faults = append(faults, &ConfigError{Line: issue.Line, Column: issue.Column, Path: issue.PathText(), Message: "testing config: " + issue.Message})
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	rules := TestingConfig(*authrules.New(resourcelang.NewConfig(statements)))
 	return &rules, nil
 }
 
 // Format lays out a testing configuration in the standard way. A fault of the syntax is a *ConfigError; members are not
 // checked. A text that ends in a comment gets no line break at its end, because Metlo's server refuses one there.
 func Format(text string) (string, error) {
-	if strings.TrimSpace(text) == "" {
-		return "", nil
+	statements, err := resourcelang.ParseRelaxed(text)
+	if err != nil {
+		return "", ruleFault(err)
 	}
-	out, err := authrules.Format(text)
-	return out, ruleFaults(err)
+	return resourcelang.Format(statements), nil
 }
 
-func ruleFaults(err error) error {
-	var list []error
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		list = joined.Unwrap()
-	} else if err != nil {
-		list = []error{err}
+func ruleFault(err error) error {
+	var syntax *resourcelang.SyntaxError
+	if errors.As(err, &syntax) {
+		return &ConfigError{Line: syntax.Line, Column: syntax.Column, Message: "testing config: " + syntax.Message}
 	}
-	for i, e := range list {
-		var syntax *authrules.SyntaxError
-		var schema *authrules.SchemaError
-		switch {
-		case errors.As(e, &syntax):
-			list[i] = &ConfigError{Line: syntax.Line, Column: syntax.Column, Message: "testing config: " + syntax.Message}
-		case errors.As(e, &schema):
-			list[i] = &ConfigError{Line: schema.Line, Column: schema.Column, Message: "testing config: " + schema.Message}
-		}
-	}
-	return errors.Join(list...)
+	return err
 }
 
 // Template makes tests of one kind.

@@ -99,7 +99,7 @@ func TestRequests(t *testing.T) {
 func TestTemplatesAreCheckedBeforeAnythingIsSent(t *testing.T) {
 	for _, tc := range []struct{ name, url, rest, want string }{
 		{"in the url", "{{BASE_URL", "", "test[0].request.url: template"},
-		{"in the query", "{{BASE_URL}}/echo", "      query: [{name: q, value: '{{'}]", "8:32: test[0].request.query[0].value: template"},
+		{"in the query", "{{BASE_URL}}/echo", "      query: [{name: q, value: '{{'}]", "6:32: test[0].request.query[0].value: template"},
 		{"in a header", "{{BASE_URL}}/echo", "      headers: [{name: h, value: '{{'}]", "request.headers[0].value: template"},
 		{"in the form", "{{BASE_URL}}/echo", "      form: [{name: f, value: '{{'}]", "request.form[0].value: template"},
 		{"in the data", "{{BASE_URL}}/echo", "      data: '{{'", "request.data: template"},

@@ -2,6 +2,11 @@ package authrules
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
 
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
@@ -51,13 +56,59 @@ func (it Item) Set(name string, v any) Item {
 }
 
 // OrderedJSON decodes JSON with objects as Item.
-func OrderedJSON(text string) (v any, err error) {
-	p := &tcParser{text: text}
-	err = p.attempt(func() {
-		v = p.value().plain()
-		if p.space(); !p.end() {
-			p.expected("end of input")
+func OrderedJSON(text string) (any, error) {
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	v, err := next(dec)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one JSON value")
+	}
+	return v, nil
+}
+
+func next(dec *json.Decoder) (any, error) {
+	token, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('{'):
+		out := Item{}
+		for dec.More() {
+			name, err := dec.Token()
+			if err != nil {
+				return nil, err
+			}
+			v, err := next(dec)
+			if err != nil {
+				return nil, err
+			}
+			text, _ := name.(string)
+			out = out.Set(text, v)
 		}
-	})
-	return v, err
+		_, err = dec.Token()
+		return out, err
+	case json.Delim('['):
+		out := []any{}
+		for dec.More() {
+			v, err := next(dec)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, v)
+		}
+		_, err = dec.Token()
+		return out, err
+	}
+	if n, ok := token.(json.Number); ok {
+		if whole, err := strconv.Atoi(n.String()); err == nil {
+			return whole, nil
+		}
+		f, err := n.Float64()
+		return jsvalue.Shrink(f), err
+	}
+	return token, nil
 }

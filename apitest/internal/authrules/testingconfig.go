@@ -1,31 +1,11 @@
-// Package authrules reads the language that says who may do what.
+// Package authrules holds what a testing configuration says: hosts, actors, resources and permissions.
 package authrules
 
 import (
-	"errors"
-	"fmt"
-
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/internal/resourcelang"
 )
-
-// TestingConfig is a text of Metlo's resource language, read.
-type TestingConfig struct {
-	// Statements are in the order of the text, comments included.
-	Statements []Statement
-}
-
-// Statement is one statement. Exactly one of its pointers is set, or none for a comment.
-type Statement struct {
-	// Line and Column say where it starts, counted from 1.
-	Line, Column int
-	// Comment is the text after #, for a comment.
-	Comment    string
-	Host       *Host
-	Actor      *Actor
-	Resource   *Resource
-	Permission *Permission
-	members    []tcMember
-}
 
 // Host says how a host is tested.
 type Host struct {
@@ -103,84 +83,80 @@ type Selector struct {
 	Name string
 	// Filters are the field values that an instance must have; none picks all instances.
 	Filters Item
-	bare    bool // written without parentheses
 }
 
-// SyntaxError is a text that is not in the resource language.
-type SyntaxError struct {
-	// Line, Column, EndLine and EndColumn bound the fault, counted from 1.
-	Line, Column, EndLine, EndColumn int
-	// Message says what was expected and what is there.
-	Message string
-}
-
-// Error gives "line:column: message".
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message)
-}
-
-// SchemaError is a member of a statement that does not exist or has the wrong value.
-type SchemaError struct {
-	// Line and Column say where, counted from 1.
-	Line, Column int
-	// Path leads to the fault: the statement's number from 0, then names and positions.
-	Path []any
-	// Code is the kind of fault: unrecognized_keys, invalid_enum_value or invalid_type.
-	Code string
-	// Message says what is wrong.
-	Message string
-}
-
-// Error gives "line:column: message".
-func (e *SchemaError) Error() string {
-	return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message)
-}
-
-// ParseTestingConfig reads a text of the resource language, as Testing.Config of the client gives it.
-// A fault of the syntax is a *SyntaxError; faults of members are *SchemaError, all of them joined.
-func ParseTestingConfig(text string) (*TestingConfig, error) {
-	raw, err := parseStatements(text)
-	if err != nil {
-		return nil, err
-	}
-	c := &tcChecker{text: text}
-	cfg := &TestingConfig{}
-	for i, r := range raw {
-		cfg.Statements = append(cfg.Statements, c.statement(i, r))
-	}
-	if len(c.errs) > 0 {
-		return nil, errors.Join(c.errs...)
-	}
-	return cfg, nil
-}
-
-// TemplateConfig gathers the statements into what templates use. Of two declarations of one name
-// the last counts, at the place of the first, as on Metlo's server.
-func (c *TestingConfig) TemplateConfig() *TemplateConfig {
+// New takes over the content of a configuration that was parsed and checked.
+func New(c *resourcelang.Config) *TemplateConfig {
 	out := &TemplateConfig{}
-	for _, s := range c.Statements {
-		switch {
-		case s.Host != nil:
-			out.Hosts = put(out.Hosts, *s.Host, func(h Host) string { return h.Name })
-		case s.Actor != nil:
-			out.Actors = put(out.Actors, *s.Actor, func(a Actor) string { return a.Name })
-		case s.Resource != nil:
-			out.Resources = put(out.Resources, *s.Resource, func(r Resource) string { return r.Name })
-		case s.Permission != nil:
-			out.Permissions = append(out.Permissions, *s.Permission)
+	for _, h := range c.Hosts {
+		host := Host{
+			Name: h.Name, TestingHost: h.TestingHost, AuthType: metlo.AuthType(h.AuthType), HeaderKey: h.HeaderKey,
+			JWTUserPath: h.JWTUserPath, CookieName: h.CookieName,
 		}
+		for _, a := range h.ResponseAssertions {
+			host.ResponseAssertions = append(host.ResponseAssertions, ResponseAssertion(a))
+		}
+		out.Hosts = append(out.Hosts, host)
+	}
+	for _, a := range c.Actors {
+		out.Actors = append(out.Actors, Actor{Name: a.Name, Items: items(a.Items)})
+	}
+	for _, r := range c.Resources {
+		resource := Resource{Name: r.Name, Permissions: r.Permissions, Items: items(r.Items)}
+		for _, e := range r.Endpoints {
+			rule := EndpointRule{Permissions: e.Permissions, Host: e.Host, Path: e.Path}
+			for _, m := range e.Methods {
+				rule.Methods = append(rule.Methods, metlo.RestMethod(m))
+			}
+			if e.ContainsResource != nil {
+				contains := ContainsResource(*e.ContainsResource)
+				rule.ContainsResource = &contains
+			}
+			resource.Endpoints = append(resource.Endpoints, rule)
+		}
+		out.Resources = append(out.Resources, resource)
+	}
+	for _, p := range c.Permissions {
+		out.Permissions = append(out.Permissions, Permission{Actor: selector(p.Actor), Permissions: p.Permissions, Resource: selector(p.Resource)})
 	}
 	return out
 }
 
-func put[T any](list []T, item T, name func(T) string) []T {
-	for i := range list {
-		if name(list[i]) == name(item) {
-			list[i] = item
-			return list
-		}
+func selector(s resourcelang.PermissionSide) Selector {
+	return Selector{Name: s.Name, Filters: item(s.Filters)}
+}
+
+func items(list []resourcelang.Object) []Item {
+	var out []Item
+	for _, o := range list {
+		out = append(out, item(o))
 	}
-	return append(list, item)
+	return out
+}
+
+func item(o resourcelang.Object) Item {
+	out := Item{}
+	for _, p := range o {
+		out = append(out, Field{Name: p.Name, Value: value(p.Value)})
+	}
+	return out
+}
+
+// value gives whole numbers as int.
+func value(v any) any {
+	switch v := v.(type) {
+	case float64:
+		return jsvalue.Shrink(v)
+	case resourcelang.Object:
+		return item(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = value(e)
+		}
+		return out
+	}
+	return v
 }
 
 // TemplateConfig is what templates know about hosts, actors, resources and permissions.
@@ -221,8 +197,4 @@ func (c *TemplateConfig) Items(name string) []Item {
 		}
 	}
 	return nil
-}
-
-func restMethods() []string {
-	return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}
 }
