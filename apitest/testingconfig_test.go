@@ -31,7 +31,7 @@ has_permission(A(n=1, "x y"="z"), ["p", "q"], B)
 			{Name: "s", Value: "é"}, {Name: "n", Value: []any{-1, 0.5, 1000}},
 			{Name: "o", Value: authrules.Item{{Name: "z", Value: 1}, {Name: "a", Value: nil}}},
 		}}}},
-		Resources: []authrules.Resource{{Name: "R", Endpoints: []authrules.EndpointRule{{
+		Resources: []authrules.Resource{{Name: "R", Permissions: []string{}, Endpoints: []authrules.EndpointRule{{
 			Permissions: []string{"x"}, Methods: []metlo.RestMethod{"GET", "PUT"},
 			ContainsResource: &authrules.ContainsResource{Path: "req.path", Type: "A"},
 		}}}},

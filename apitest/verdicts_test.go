@@ -193,7 +193,7 @@ func handWrittenCases() []verdictCase {
 	for _, name := range slices.Sorted(maps.Keys(handWritten())) {
 		out = append(out, verdictCase{
 			name: name, service: newLab,
-			env: map[string]string{"ANN": "tok-ann", "PASSWORD": "pass"},
+			env: map[string]string{"ANN": "tok-ann", "PASSWORD": "open sesame"},
 			payloads: map[string][]string{
 				"XSS": {"<script>alert(1)</script>", "<img src=x onerror=alert(1)>"}, "SQLI": {"' OR 1=1 --", "\"; # é\r\n'"},
 			},
