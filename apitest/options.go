@@ -118,11 +118,11 @@ func WithGlobalEnv(env map[string]string) Option {
 }
 
 // WithGlobals is WithGlobalEnv for what Testing.GlobalEnv of the client gives.
-func WithGlobals(list []metlo.NameValue) Option {
+func WithGlobals(list []metlo.EnvVariable) Option {
 	list = slices.Clone(list)
 	return func(s *settings) error {
 		for _, nv := range list {
-			s.setGlobal(nv.Name, nv.Value)
+			s.setGlobal(nv.Name, nv.Value.Reveal())
 		}
 		return nil
 	}

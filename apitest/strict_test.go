@@ -152,7 +152,7 @@ func TestSetAndFill(t *testing.T) {
 	assert.ErrorContains(t, err, "did you mean NAME?")
 	cfg.Fill(map[string]string{"NAME": "n", "OTHER": "o"})
 	assert.Equal(t, []string{"global.G", "payload XSS"}, cfg.Placeholders())
-	assert.Empty(t, cfg.Placeholders(WithGlobals([]metlo.NameValue{{Name: "G", Value: "g"}}), WithPayloads("XSS", "x")))
+	assert.Empty(t, cfg.Placeholders(WithGlobals([]metlo.EnvVariable{{Name: "G", Value: metlo.NewSecret("g")}}), WithPayloads("XSS", "x")))
 	require.NoError(t, cfg.Validate())
 	assert.Len(t, cfg.Env, 2)
 }

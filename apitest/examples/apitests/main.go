@@ -178,7 +178,7 @@ func templateConfig(ctx context.Context, client *metlo.Client) (*apitest.Testing
 	if err != nil {
 		return nil, err
 	}
-	return apitest.ParseTestingConfig(text.ConfigString)
+	return apitest.ParseTestingConfig(text.ConfigString.Reveal())
 }
 
 func write(s *settings, tests []*test, stderr io.Writer) error {
