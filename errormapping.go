@@ -308,8 +308,8 @@ func corrections() []correction {
 		{"PUT", "/spec/*", 500, `\(\d+:\d+\)\n\n +\d+ \|`, ErrBadRequest, "", "spec/index.ts:124", nil},
 		{"PUT", "/endpoint/*/graphql-schema", 500, `^Syntax Error: `, ErrBadRequest, "", "endpoints/index.ts:229", nil},
 		{"GET", "/specs/zip", 500, `^No OpenAPI Specs found\.$`, ErrNotFound, "the instance holds no spec", "spec/index.ts:152", nil},
-		{"POST", "/spec/new", 400, `^Spec file already exists\.$`, ErrConflict, "", "specs/upload_exists", nil},
-		{"POST", "/keys/create", 400, `^Can not create key with name `, ErrConflict, "", "keys/create_duplicate", nil},
+		{"POST", "/spec/new", 400, `^Spec file already exists\.$`, ErrNameTaken, "", "specs/upload_exists", nil},
+		{"POST", "/keys/create", 400, `^Can not create key with name `, ErrNameTaken, "", "keys/create_duplicate", nil},
 
 		{"", "/endpoint/*", 404, `^Endpoint (does not exist|not found)\.?$`, ErrNotFound, "", "endpoints/get_not_uuid", nil},
 		{"", "/endpoint/*/*", 404, `^Endpoint (does not exist|not found)\.?$`, ErrNotFound, "", "endpoints/set_authenticated_missing", nil},

@@ -83,9 +83,9 @@ func ExampleIncompleteError() {
 	endpoints, err := metlo.Collect(server.Client(metlo.WithoutRateLimit()).Endpoints.All(context.Background(), nil))
 	var incomplete *metlo.IncompleteError
 	if errors.As(err, &incomplete) {
-		fmt.Println(len(endpoints), "of", incomplete.Total)
+		fmt.Println(len(endpoints), "came, at most", incomplete.Missing, "more may exist")
 	}
-	// Output: 5 of 15
+	// Output: 14 came, at most 1 more may exist
 }
 
 func ExampleWithRetry() {

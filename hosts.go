@@ -38,23 +38,19 @@ type HostListOptions struct {
 	HostType    HostType  `url:"hostType,omitempty"`
 	SortBy      HostSort  `url:"sortBy,omitempty"`    // default numEndpoints
 	SortOrder   SortOrder `url:"sortOrder,omitempty"` // default DESC
-	Limit       int       `url:"-"`                   // items of a page; 0 for the server's default of 10
 	Offset      int       `url:"-"`                   // items to skip
+	Limit       int       `url:"-"`                   // List: items of the page; 0 for the server's default of 10
+	PageSize    int       `url:"-"`                   // All: items of the first request; 0 for 100
+	OnTotal     func(int) `url:"-"`                   // All: gets the number of items to come once the server says it, and when it changes
 }
 
-func (s *HostsService) listing(opts *HostListOptions) listing[Host] {
-	var o HostListOptions
-	if opts != nil {
-		o = *opts
-	}
-	base := newRequest("Hosts.List", http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset)
+func (s *HostsService) listing(name string, o HostListOptions) listing[Host] {
 	return listing[Host]{
 		client:  s.client,
-		route:   base.route,
-		ask:     func(limit, offset int) *request { return base.copy().page(limit, offset) },
+		base:    newRequest(name, http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset),
+		window:  window{limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal},
 		id:      (*Host).id,
-		limit:   o.Limit,
-		offset:  o.Offset,
+		few:     defaultRows,
 		lenient: true, // the server sends numEndpoints as a string
 	}
 }
@@ -65,8 +61,7 @@ func (s *HostsService) listing(opts *HostListOptions) listing[Host] {
 //
 // GET /hosts
 func (s *HostsService) List(ctx context.Context, opts *HostListOptions) (*Page[Host], error) {
-	l := s.listing(opts)
-	return l.page(ctx, l.limit)
+	return s.listing("Hosts.List", valueOf(opts)).page(ctx)
 }
 
 // All returns an iterator over every host that passes the filter, each once, in few requests. Limit sets only the size
@@ -74,7 +69,11 @@ func (s *HostsService) List(ctx context.Context, opts *HostListOptions) (*Page[H
 //
 // GET /hosts
 func (s *HostsService) All(ctx context.Context, opts *HostListOptions) iter.Seq2[Host, error] {
-	return s.listing(opts).all(ctx)
+	o := valueOf(opts)
+	if o.SortBy == "" && o.SortOrder == "" {
+		o.SortBy, o.SortOrder = SortByHost, Ascending
+	}
+	return s.listing("Hosts.All", o).all(ctx)
 }
 
 // Names returns the names of all hosts that have endpoints, in no order.

@@ -88,6 +88,7 @@ type Client struct {
 	pipeline  *transport.Pipeline
 	noProxy   bool // secrets must not travel through a proxy in plain http
 	maxBytes  int64
+	maxPage   int
 	redact    redactor
 }
 
@@ -140,6 +141,7 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 		header:    func() http.Header { return header },
 		noProxy:   s.noProxy,
 		maxBytes:  s.maxBytes,
+		maxPage:   s.maxPage,
 	}
 	secrets := []string{apiKey}
 	if apiKey != "" {

@@ -54,6 +54,7 @@ type settings struct {
 	timeout      time.Duration
 	idleTimeout  time.Duration
 	maxBytes     int64
+	maxPage      int // 0 for any
 	insecureHTTP bool
 	noProxy      bool
 }
@@ -275,6 +276,19 @@ func WithMaxResponseBytes(n int64) Option {
 			return invalid("WithMaxResponseBytes: %d: use a positive number of bytes", n)
 		}
 		s.maxBytes = n
+		return nil
+	}
+}
+
+// WithMaxPageSize bounds the number of items that a request for a list asks for, for a gateway that refuses more. All
+// then goes by pages, which takes several times as many requests as there are pages: docs/listing.md has the numbers.
+// A List with a larger Limit is [ErrInvalidArgument].
+func WithMaxPageSize(items int) Option {
+	return func(s *settings) error {
+		if items < 1 {
+			return invalid("WithMaxPageSize: %d: use 1 or more", items)
+		}
+		s.maxPage = items
 		return nil
 	}
 }

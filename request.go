@@ -173,15 +173,6 @@ func (r *request) window(limit, offset int) *request {
 	return r
 }
 
-// page adds limit and offset to the query, each unless it is zero. The limit everything sends neither.
-func (r *request) page(limit, offset int) *request {
-	if limit != everything {
-		r.number("limit", limit)
-		r.number("offset", offset)
-	}
-	return r
-}
-
 // number adds a parameter to the query unless it is zero.
 func (r *request) number(name string, n int) {
 	if n != 0 {

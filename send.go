@@ -134,7 +134,7 @@ func fetch[T any](ctx context.Context, c *Client, r *request) (*T, error) {
 func fetchAll[T any](ctx context.Context, c *Client, r *request, checks ...func([]T) error) ([]T, error) {
 	var items []T
 	err := c.send(ctx, r, handler{whole: func(body []byte) error {
-		rows := wire.Rows[T]{Values: []T{}, Most: wholeRows}
+		rows := wire.Rows[T]{Values: []T{}, Most: maxRows}
 		err := wire.Object(body, &rows)
 		if errors.Is(err, wire.ErrEmpty) && len(bytes.TrimSpace(body)) > 0 {
 			err = nil

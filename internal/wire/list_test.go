@@ -231,11 +231,11 @@ func TestVisitorEndsAList(t *testing.T) {
 		visited := 0
 		tail, err := List(src, plenty(), func(*item) error {
 			if visited++; visited == 2 {
-				return ErrStop
+				return errStop
 			}
 			return nil
 		})
-		require.Equal(t, ErrStop, err)
+		require.Equal(t, errStop, err)
 		assert.Equal(t, 2, visited)
 		assert.Equal(t, 2, tail.Rows)
 	}
@@ -327,3 +327,5 @@ func FuzzList(f *testing.F) {
 		}
 	})
 }
+
+var errStop = errors.New("stop")

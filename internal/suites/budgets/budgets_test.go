@@ -129,7 +129,7 @@ func TestAllocationBudgets(t *testing.T) {
 			client := kit.Client(t, kit.JSON(http.StatusOK, alertList(t, n)))
 			return allocs(t, func() {
 				seen := 0
-				for _, err := range client.Alerts.All(context.Background(), &metlo.AlertListOptions{Limit: 5000}) {
+				for _, err := range client.Alerts.All(context.Background(), &metlo.AlertListOptions{PageSize: 5000}) {
 					if err != nil {
 						t.Error(err)
 					}

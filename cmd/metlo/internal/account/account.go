@@ -8,24 +8,36 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/atomicfile"
-	"github.com/metlo-go/metlo/internal/credentials"
 )
 
-// SameServer reports whether two addresses are of one instance, however each is spelled.
+// SameServer reports whether two addresses are of one instance, with or without the port, the dot and the /api/v1 that
+// may be left out.
 func SameServer(a, b string) bool {
-	ua, errA := url.Parse(strings.TrimSuffix(strings.TrimRight(a, "/"), "/api/v1"))
-	ub, errB := url.Parse(strings.TrimSuffix(strings.TrimRight(b, "/"), "/api/v1"))
-	return errA == nil && errB == nil && credentials.SameServer(ua, ub)
+	x, y := normal(a), normal(b)
+	return x != "" && x == y
+}
+
+func normal(address string) string {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	scheme, port := strings.ToLower(u.Scheme), u.Port()
+	if port == map[string]string{"http": "80", "https": "443"}[scheme] {
+		port = ""
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	return scheme + "://" + net.JoinHostPort(host, port) + strings.TrimRight(strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api/v1"), "/")
 }
 
 // Default is the name of the instance in ~/.metlo/credentials.
@@ -74,27 +86,20 @@ func (s *Store) Path(name string) (string, error) {
 
 // Read returns an account, or an error that matches fs.ErrNotExist.
 func (s *Store) Read(name string) (*Account, error) {
-	values, err := s.values(name)
-	if err != nil {
-		return nil, err
-	}
-	return &Account{values[nameHost], values[nameCollector], metlo.NewSecret(values[nameKey]), truth(values[nameInsecure])}, nil
-}
-
-func (s *Store) values(name string) (credentials.File, error) {
 	path, err := s.Path(name)
 	if err != nil {
 		return nil, err
 	}
-	// Read takes a file that does not exist for one that says nothing.
-	if _, err := os.Stat(path); err != nil {
+	file, err := os.Open(path)
+	if err != nil {
 		return nil, err
 	}
-	values, err := credentials.Read(path)
+	defer file.Close()
+	saved, err := metlo.ParseCredentials(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s %w: mend it, or write it anew with metlo auth login", path, err)
+		return nil, fmt.Errorf("%s: %w: mend it, or write it anew with metlo auth login", path, err)
 	}
-	return values, nil
+	return &Account{saved.Host, saved.CollectorHost, saved.APIKey, truth(saved.InsecureHTTP)}, nil
 }
 
 func truth(text string) bool {
@@ -102,46 +107,37 @@ func truth(text string) bool {
 	return err == nil && value
 }
 
-// Write keeps an account, readable by the user alone. Other values of the file stay.
+// Write keeps an account, readable by the user alone.
 func (s *Store) Write(name string, account *Account) error {
 	path, err := s.Path(name)
 	if err != nil {
 		return err
 	}
-	values, err := s.values(name)
-	if err != nil || values == nil {
-		values = credentials.File{} // a file that cannot be read is written anew
-	}
-	values[nameHost], values[nameKey] = account.Host, account.Key.Reveal()
-	values[nameCollector], values[nameInsecure] = account.Collector, ""
-	if account.Insecure {
-		values[nameInsecure] = "1"
-	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	return atomicfile.Write(path, 0o600, func(w io.Writer) error {
-		_, err := w.Write(encode(values))
+		_, err := w.Write(encode(account))
 		return err
 	})
 }
 
-// encode writes the names of the old command first. A value is quoted if it would be read as something else.
-func encode(values credentials.File) []byte {
-	names := []string{nameHost, nameKey}
-	for name := range values {
-		if !slices.Contains(names, name) && values[name] != "" {
-			names = append(names, name)
-		}
+// encode writes the two names of the old command first. A value is quoted if it would be read as something else.
+func encode(account *Account) []byte {
+	insecure := ""
+	if account.Insecure {
+		insecure = "true"
 	}
-	slices.Sort(names[2:])
 	var out bytes.Buffer
-	for _, name := range names {
-		value := values[name]
-		if strings.ContainsAny(value, " #$\"\\`=") {
-			value = "'" + value + "'"
+	for _, v := range [][2]string{
+		{nameHost, account.Host}, {nameKey, account.Key.Reveal()}, {nameCollector, account.Collector}, {nameInsecure, insecure},
+	} {
+		if strings.ContainsAny(v[1], " #$\"\\`=") {
+			v[1] = "'" + v[1] + "'"
 		}
-		fmt.Fprintf(&out, "%s=%s\n", name, value)
+		if v[1] != "" || v[0] == nameHost || v[0] == nameKey {
+			fmt.Fprintf(&out, "%s=%s\n", v[0], v[1])
+		}
 	}
 	return out.Bytes()
 }

@@ -205,7 +205,7 @@ func verdict(err error) string {
 	if err == nil {
 		return "ok"
 	}
-	return err.Error()
+	return message(err)
 }
 
 func (a *app) contextCommand() *cobra.Command {

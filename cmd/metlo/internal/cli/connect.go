@@ -69,7 +69,10 @@ func (a *app) fromContext(store *account.Store, name, source string) (*instance,
 	case err != nil:
 		return nil, err
 	}
-	saved.Key = metlo.NewSecret(cmp.Or(os.Getenv("METLO_API_KEY"), saved.Key.Reveal()))
+	// A key that is set and empty stands for none, as for NewClientFromEnv.
+	if key, set := os.LookupEnv("METLO_API_KEY"); set {
+		saved.Key = metlo.NewSecret(key)
+	}
 	saved.Collector = cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), saved.Collector)
 	return &instance{*saved, source, false}, nil
 }

@@ -51,9 +51,14 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 	case errors.Is(err, syscall.EPIPE):
 		return exitUnknown // whoever read the output has seen enough
 	}
-	// Joined errors come on lines of their own.
-	fmt.Fprintln(stderr, "metlo:", safetext.Line(strings.ReplaceAll(err.Error(), "\n", "; ")+advice(err)))
+	fmt.Fprintln(stderr, "metlo:", safetext.Line(message(err)+advice(err)))
 	return exitUnknown
+}
+
+// message is what an error says, in one line: errors that were joined come on lines of their own, and those of the SDK
+// begin with its name.
+func message(err error) string {
+	return strings.ReplaceAll(strings.ReplaceAll(err.Error(), "\n", "; "), "metlo: ", "")
 }
 
 // interruptedLine says what an interrupted command had done, if its error says more than that.

@@ -89,7 +89,7 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 		return nil
 	}
 	if err != nil {
-		report.Why = err.Error() + advice(err)
+		report.Why = message(err) + advice(err)
 		report.Summary = "could not tell"
 		return errors.Join(fmt.Errorf("could not tell: %w", err), f.reports.write(a, report))
 	}

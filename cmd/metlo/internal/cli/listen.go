@@ -102,16 +102,17 @@ func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Print
 	}
 	var mu sync.Mutex
 	printed := 0
-	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) {
+	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if limit > 0 && printed >= limit {
-			return
+			return nil
 		}
 		err := errors.Join(output.Line(p, event, deliveryColumns), a.out.Flush())
 		if printed++; err != nil || printed == limit {
 			end(err)
 		}
+		return nil // an alert that cannot be printed now cannot be printed later
 	}, opts...)
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 	go func() { end(server.Serve(listener)) }()

@@ -72,7 +72,7 @@ func (a *app) checks(ctx context.Context, client *metlo.Client) ([]check, error)
 	}
 	backend := check{Name: "backend", OK: true, Result: "answers"}
 	if err := client.Ping(ctx); err != nil {
-		backend = check{Name: "backend", Result: err.Error(), Advice: backendAdvice(err), err: err}
+		backend = check{Name: "backend", Result: message(err), Advice: backendAdvice(err), err: err}
 	}
 	checks = append(checks, backend)
 	if backend.OK {
@@ -100,7 +100,7 @@ func inventoryCheck(ctx context.Context, client *metlo.Client) check {
 	summary, err := client.Summary.Get(ctx)
 	switch {
 	case err != nil:
-		return check{Name: "inventory", Result: err.Error(), Advice: "the backend answers, but its database may be down", err: err}
+		return check{Name: "inventory", Result: message(err), Advice: "the backend answers, but its database may be down", err: err}
 	case summary.EndpointsTracked == 0:
 		return check{Name: "inventory", OK: true, Result: "empty", Advice: "send traffic to the collector, such as with metlo ingest har"}
 	}
@@ -119,8 +119,8 @@ func collectorCheck(ctx context.Context, client *metlo.Client, known bool) check
 	case err == nil:
 		return check{Name: "collector and key", OK: true, Result: "answers, and accepts the key"}
 	case errors.Is(err, metlo.ErrUnauthorized):
-		return check{Name: "collector and key", Result: err.Error(), Advice: "the key is wrong: make one with metlo key create, then metlo auth login", err: err}
+		return check{Name: "collector and key", Result: message(err), Advice: "the key is wrong: make one with metlo key create, then metlo auth login", err: err}
 	default:
-		return check{Name: "collector and key", Result: err.Error(), Advice: "check METLO_COLLECTOR_HOST, by default the backend's host with port 8081", err: err}
+		return check{Name: "collector and key", Result: message(err), Advice: "check METLO_COLLECTOR_HOST, by default the backend's host with port 8081", err: err}
 	}
 }

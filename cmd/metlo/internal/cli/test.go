@@ -3,5 +3,3 @@ package cli
 import "github.com/spf13/cobra"
 
 func (a *app) testCommand() *cobra.Command { return &cobra.Command{Use: "test"} }
-
-func (a *app) ingestCommand() *cobra.Command { return &cobra.Command{Use: "ingest"} }
