@@ -365,17 +365,17 @@ func TestIngestMakesEndpointsAppear(t *testing.T) {
 func TestIngestCountsWhatItDrops(t *testing.T) {
 	srv, env := instance(t)
 	srv.Inject(metlotest.Fault{Path: "/log-request/batch", Times: 1, Delay: 300 * time.Millisecond})
-	slow := run(t, env, "ingest", "-requests", "200", "-queue", "1")
+	slow := run(t, env, "ingest", "-requests", "90", "-queue", "1")
 	var sent, dropped, failed int
 	_, err := fmt.Sscanf(slow.stdout, "%d traces sent, %d dropped, %d failed", &sent, &dropped, &failed)
 	require.NoError(t, err, slow.stdout)
-	assert.Equal(t, 400, sent+dropped, "every exchange is counted")
+	assert.Equal(t, 180, sent+dropped, "every exchange is counted")
 	assert.Positive(t, dropped, "a slow collector does not slow the service")
 	assert.Zero(t, failed)
 
 	srv, env = instance(t)
 	srv.Inject(metlotest.Fault{Path: "/log-request/batch", Status: 400, Body: "no"})
-	refused := run(t, env, "ingest", "-requests", "5", "-patience", "1s")
+	refused := run(t, env, "ingest", "-requests", "5", "-patience", "3s")
 	assert.Equal(t, 1, refused.code)
 	assert.Contains(t, refused.stdout, "0 traces sent, 0 dropped, 10 failed")
 	assert.Contains(t, refused.stderr, "Metlo shows 0 of 2 hosts")
