@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -34,13 +35,30 @@ type recording struct {
 	section string
 }
 
-// exceptions are recordings, by section and name, that the server does not reproduce, and why.
-// There are none; more than ten would fail.
-func exceptions() map[string]string { return map[string]string{} }
+// recordingSet is what was recorded in one run of a real server that began with the data set.
+type recordingSet struct {
+	folder string
+	// exceptions are recordings, by section and name, that the server does not reproduce, and why.
+	exceptions map[string]string
+	most       int
+}
+
+func recordingSets() []recordingSet {
+	return []recordingSet{
+		{folder: "recordings", exceptions: map[string]string{}, most: 0},
+		{folder: "recordings-2", exceptions: map[string]string{}, most: 6},
+	}
+}
 
 func TestFidelity(t *testing.T) {
-	if len(exceptions()) > 10 {
-		t.Fatalf("%d exceptions; at most 10 are allowed", len(exceptions()))
+	for _, set := range recordingSets() {
+		t.Run(set.folder, set.replay)
+	}
+}
+
+func (set recordingSet) replay(t *testing.T) {
+	if len(set.exceptions) > set.most {
+		t.Fatalf("%d exceptions; at most %d are allowed", len(set.exceptions), set.most)
 	}
 	dataset, err := os.Open("../testdata/dataset.json")
 	if err != nil {
@@ -53,7 +71,7 @@ func TestFidelity(t *testing.T) {
 
 	type tally struct{ good, all int }
 	sections, total := map[string]*tally{}, tally{}
-	for _, rec := range readRecordings(t) {
+	for _, rec := range set.read(t) {
 		if sections[rec.section] == nil {
 			sections[rec.section] = &tally{}
 		}
@@ -61,7 +79,7 @@ func TestFidelity(t *testing.T) {
 		total.all++
 		t.Run(rec.section+"/"+rec.Name, func(t *testing.T) {
 			problem := replay.run(rec)
-			reason, excepted := exceptions()[rec.section+"/"+rec.Name]
+			reason, excepted := set.exceptions[rec.section+"/"+rec.Name]
 			switch {
 			case problem == "" && excepted:
 				t.Error("the recording is reproduced; remove it from the exceptions")
@@ -75,7 +93,7 @@ func TestFidelity(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range slices.Sorted(keysOf(sections)) {
+	for _, name := range slices.Sorted(maps.Keys(sections)) {
 		t.Logf("%-13s %3d of %3d", name, sections[name].good, sections[name].all)
 	}
 	t.Logf("%d of %d recordings reproduced", total.good, total.all)
@@ -84,19 +102,9 @@ func TestFidelity(t *testing.T) {
 	}
 }
 
-func keysOf[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
-func readRecordings(t *testing.T) []recording {
+func (set recordingSet) read(t *testing.T) []recording {
 	t.Helper()
-	files, err := filepath.Glob("../testdata/recordings/*.json")
+	files, err := filepath.Glob(filepath.Join("../testdata", set.folder, "*.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
@@ -29,11 +30,14 @@ func updateClasses(c *call) Response {
 	if bad != nil {
 		return *bad
 	}
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, badUUID(id))
+	id, problem := c.rowID()
+	if problem != "" {
+		return databaseError(problem)
 	}
-	f := c.fields[strings.ToLower(id)]
+	if c.hasNul(params, "dataClasses", "dataPath") {
+		return databaseError(pg.NulByte)
+	}
+	f := c.fields[id]
 	if f == nil || f.dataPath != params.Text("dataPath") || f.dataSection != params.Text("dataSection") {
 		return Text(http.StatusInternalServerError, "Cannot set properties of null (setting 'dataClasses')")
 	}
@@ -58,7 +62,7 @@ func (st *Store) rescore(e *endpoint) {
 			risk = severity
 		}
 	}
-	e.riskScore = risk
+	e.riskScore, e.updatedAt = risk, st.tick()
 }
 
 func updateEntity(c *call) Response {
@@ -70,11 +74,11 @@ func updateEntity(c *call) Response {
 	if given && entity != "" && !slices.Contains(c.testing.entityTags(), entity) {
 		return Text(http.StatusBadRequest, entity+" is not a valid entity.")
 	}
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, badUUID(id))
+	id, problem := c.rowID()
+	if problem != "" {
+		return databaseError(problem)
 	}
-	f := c.fields[strings.ToLower(id)]
+	f := c.fields[id]
 	if f == nil {
 		return sendStatus()
 	}
@@ -88,11 +92,11 @@ func updateEntity(c *call) Response {
 }
 
 func deleteDataField(c *call) Response {
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, badUUID(id))
+	id, problem := c.rowID()
+	if problem != "" {
+		return databaseError(problem)
 	}
-	f := c.fields[strings.ToLower(id)]
+	f := c.fields[id]
 	if f == nil {
 		return Text(http.StatusInternalServerError, "Cannot read properties of null (reading 'uuid')")
 	}
@@ -111,15 +115,15 @@ func updateDataPath(c *call) Response {
 	if bad != nil {
 		return *bad
 	}
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, badUUID(id))
+	id, problem := c.rowID()
+	if problem != "" {
+		return databaseError(problem)
 	}
-	f := c.fields[strings.ToLower(id)]
+	f := c.fields[id]
 	if f == nil {
 		return Text(http.StatusNotFound, "Data field not found.")
 	}
-	path := strings.TrimSpace(params.Text("dataPath"))
+	path := js.Trim(params.Text("dataPath"))
 	for _, g := range f.endpoint.fields {
 		if g.dataPath == path && f.sameColumns(g) {
 			return Text(http.StatusConflict, "Data Field already exists with this data path.")

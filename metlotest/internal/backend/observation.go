@@ -2,8 +2,6 @@ package backend
 
 import (
 	"math"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,8 +36,6 @@ func newObservation(o *js.Object, path string, v2 bool) *observation {
 		obs.meta = js.New()
 	}
 	if !v2 {
-		obs.requestBody = reparse(obs.requestBody, obs.requestHeaders)
-		obs.responseBody = reparse(obs.responseBody, obs.responseHeaders)
 		return obs
 	}
 	for _, key := range []string{"processedTraceData", "redacted", "encryption", "graphqlPaths"} {
@@ -55,33 +51,6 @@ func newObservation(o *js.Object, path string, v2 bool) *observation {
 		obs.session = session
 	}
 	return obs
-}
-
-// reparse turns a form into an object, as the collector's first version does.
-func reparse(body any, headers []any) any {
-	s, isText := body.(string)
-	if !isText || mediaType(headers) != "application/x-www-form-urlencoded" {
-		return body
-	}
-	values, err := url.ParseQuery(s)
-	if err != nil {
-		return body
-	}
-	o := js.New()
-	for _, name := range slices.Sorted(mapKeys(values)) {
-		o.Set(name, values.Get(name))
-	}
-	return o
-}
-
-func mapKeys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for key := range m {
-			if !yield(key) {
-				return
-			}
-		}
-	}
 }
 
 // header finds a header by name in any case.

@@ -12,12 +12,12 @@ import (
 
 func specRoutes() []route {
 	return []route{
-		{method: "GET", pattern: "/specs", handle: listSpecs},
-		{method: "GET", pattern: "/specs/zip", handle: zipSpecs},
 		{method: "POST", pattern: "/spec/new", handle: uploadSpec, multipart: true},
-		{method: "GET", pattern: "/spec/:name", handle: getSpec},
-		{method: "PUT", pattern: "/spec/:name", handle: updateSpec, multipart: true},
 		{method: "DELETE", pattern: "/spec/:name", handle: deleteSpec},
+		{method: "PUT", pattern: "/spec/:name", handle: updateSpec, multipart: true},
+		{method: "GET", pattern: "/specs", handle: listSpecs},
+		{method: "GET", pattern: "/spec/:name", handle: getSpec},
+		{method: "GET", pattern: "/specs/zip", handle: zipSpecs},
 	}
 }
 

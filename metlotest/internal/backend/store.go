@@ -1,13 +1,10 @@
 package backend
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
-	"hash/fnv"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -172,32 +169,6 @@ func publicHost(host string) bool {
 		}
 	}
 	return true
-}
-
-// sortUnstably sorts as PostgreSQL does without a tie-breaker: rows that compare equal come in an
-// order that changes with limit and offset, and is the same each time for the same two.
-func sortUnstably[T any](rows []T, compare func(a, b T) int, id func(T) string, limit, offset int) {
-	type ranked struct {
-		row  T
-		rank uint64
-	}
-	salt := strconv.Itoa(limit) + "/" + strconv.Itoa(offset) + "/"
-	all := make([]ranked, len(rows))
-	for i, row := range rows {
-		h := fnv.New64a()
-		h.Write([]byte(salt))
-		h.Write([]byte(id(row)))
-		// Without a last mix, ids that differ in their last character only stay neighbours.
-		rank := h.Sum64()
-		rank = (rank ^ rank>>33) * 0xff51afd7ed558ccd
-		all[i] = ranked{row, rank ^ rank>>33}
-	}
-	slices.SortFunc(all, func(a, b ranked) int {
-		return cmp.Or(compare(a.row, b.row), cmp.Compare(a.rank, b.rank))
-	})
-	for i := range all {
-		rows[i] = all[i].row
-	}
 }
 
 func newUUID() string {

@@ -96,7 +96,7 @@ func (o *Object) MarshalJSONTo(enc *jsontext.Encoder) error {
 		if err := enc.WriteToken(jsontext.String(key)); err != nil {
 			return err
 		}
-		if err := json.MarshalEncode(enc, v); err != nil {
+		if err := json.MarshalEncode(enc, finite(v)); err != nil {
 			return err
 		}
 	}
@@ -107,9 +107,41 @@ func CodecOptions() json.Options {
 	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// encode gives the bytes of JSON.stringify.
+// finite gives null for what JSON cannot write: infinite numbers, NaN and undefined members of lists.
+func finite(v any) any {
+	switch v := v.(type) {
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			return nil
+		}
+	case Undefined:
+		return nil
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = finite(e)
+		}
+		return out
+	}
+	return v
+}
+
+// numberText is String(f).
+func numberText(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	}
+	return string(Encode(f))
+}
+
+// Encode gives the bytes of JSON.stringify.
 func Encode(v any) []byte {
-	out, err := json.Marshal(v, CodecOptions())
+	out, err := json.Marshal(finite(v), CodecOptions())
 	if err != nil {
 		panic(fmt.Sprintf("metlotest: cannot write %T as JSON: %v", v, err))
 	}
@@ -214,7 +246,7 @@ func String(v any) string {
 	case bool:
 		return strconv.FormatBool(v)
 	case float64:
-		return string(Encode(v))
+		return numberText(v)
 	case string:
 		return v
 	case []any:
