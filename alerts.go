@@ -30,7 +30,6 @@ type Alert struct {
 	ResolutionMessage string          `json:"resolutionMessage"` // kept when the alert is opened again
 	Context           json.RawMessage `json:"context"`           // an object that depends on the type: trace, pathPointer, pathTokenIdx
 	APIEndpoint       AlertEndpoint   `json:"apiEndpoint"`
-	Endpoint          *Endpoint       `json:"-"` // the whole endpoint, after a change of the alert; nil in lists
 }
 
 func (a *Alert) id() string { return a.UUID }
@@ -47,8 +46,9 @@ type AlertEndpoint struct {
 	Path            string     `json:"path"`
 	Host            string     `json:"host"`
 	Method          RestMethod `json:"method"`
-	OpenAPISpecName string     `json:"openapiSpecName"` // empty if no spec describes it
-	OpenAPISpec     *AlertSpec `json:"openapiSpec"`     // nil if the alert is not about a spec
+	OpenAPISpecName string     `json:"openapiSpecName"`  // empty if no spec describes it
+	OpenAPISpec     *AlertSpec `json:"openapiSpec"`      // nil if the alert is not about a spec
+	Details         *Endpoint  `json:"details,omitzero"` // all that is known of it; only changes of an alert return it
 }
 
 // AlertSpec is the part of an OpenAPI document that an alert is about.
@@ -68,7 +68,7 @@ type AlertListOptions struct {
 	UUID            string        `url:"uuid,omitempty"`
 	APIEndpointUUID string        `url:"apiEndpointUuid,omitempty"`
 	RiskScores      []RiskScore   `url:"riskScores,omitempty,brackets"`
-	Status          []AlertStatus `url:"status,omitempty,brackets"`
+	Statuses        []AlertStatus `url:"status,omitempty,brackets"`
 	AlertTypes      []AlertType   `url:"alertTypes,omitempty,brackets"`
 	Hosts           []string      `url:"hosts,omitempty,brackets"`
 	Order           SortOrder     `url:"order,omitempty"` // of the risk score among alerts of one status; default DESC
@@ -78,14 +78,14 @@ type AlertListOptions struct {
 
 // AlertUpdate is a change of one alert's status.
 type AlertUpdate struct {
-	UpdateType        UpdateAlertType `json:"updateType"`
+	UpdateType        AlertUpdateType `json:"updateType"`
 	ResolutionMessage string          `json:"resolutionMessage,omitzero"` // only UpdateResolve keeps it
 }
 
-// AlertsUpdate is a change of the status of many alerts. It applies to alerts in the status from which UpdateType
+// AlertBulkUpdate is a change of the status of many alerts. It applies to alerts in the status from which UpdateType
 // leads: open ones for resolve and ignore, ignored ones for unignore, resolved ones for unresolve.
-type AlertsUpdate struct {
-	UpdateType        UpdateAlertType
+type AlertBulkUpdate struct {
+	UpdateType        AlertUpdateType
 	ResolutionMessage string // only UpdateResolve keeps it
 
 	UUID            string // one alert; excludes every other filter
@@ -176,8 +176,9 @@ func (s *AlertsService) Update(ctx context.Context, id string, update *AlertUpda
 		return nil, err
 	}
 	alert, e := &answer.Alert, &answer.APIEndpoint
-	alert.Endpoint = e
-	alert.APIEndpoint = AlertEndpoint{UUID: e.UUID, Path: e.Path, Host: e.Host, Method: e.Method, OpenAPISpecName: e.OpenAPISpecName}
+	alert.APIEndpoint = AlertEndpoint{
+		UUID: e.UUID, Path: e.Path, Host: e.Host, Method: e.Method, OpenAPISpecName: e.OpenAPISpecName, Details: e,
+	}
 	return alert, nil
 }
 
@@ -224,15 +225,15 @@ func (s *AlertsService) Unignore(ctx context.Context, id string) (*Alert, error)
 // [ErrInvalidArgument] unless AllAlerts is set.
 //
 // PUT /alerts
-func (s *AlertsService) UpdateMany(ctx context.Context, update *AlertsUpdate) error {
+func (s *AlertsService) UpdateMany(ctx context.Context, update *AlertBulkUpdate) error {
 	r := newRequest(http.MethodPut, "/alerts")
 	if update == nil {
 		r.fail("the update is nil: name its type and a filter")
-		update = &AlertsUpdate{}
+		update = &AlertBulkUpdate{}
 	}
 	update.check(r)
 	return exec(ctx, s.client, r.encode(struct {
-		UpdateType        UpdateAlertType `json:"updateType"`
+		UpdateType        AlertUpdateType `json:"updateType"`
 		ResolutionMessage string          `json:"resolutionMessage,omitzero"`
 		UUID              string          `json:"uuid,omitzero"`
 		APIEndpointUUID   string          `json:"apiEndpointUuid,omitzero"`
@@ -246,7 +247,7 @@ func (s *AlertsService) UpdateMany(ctx context.Context, update *AlertsUpdate) er
 }
 
 // check refuses an update that would reach other alerts than its author meant.
-func (u *AlertsUpdate) check(r *request) {
+func (u *AlertBulkUpdate) check(r *request) {
 	if u.UpdateType == "" {
 		r.fail("UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore")
 	}

@@ -1,15 +1,12 @@
 package metlo
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-
-	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // maxTraceBody is the longest body that the collector takes, in bytes.
@@ -28,12 +25,13 @@ func (s *CollectorService) Verify(ctx context.Context) error {
 
 // Log hands one trace to the collector. Success means queued at best: the collector drops traces without a word while
 // over 1,000 are waiting, and endpoints, data fields and alerts appear only after the analyzer has worked. A trace
-// without host, path, method or status, and one of over 2 MiB, is [ErrInvalidArgument].
+// without host, path, method or status, and one of over 2 MiB, is [ErrInvalidArgument]. Two things that the collector
+// would refuse are changed in what is sent: repeated slashes in a path, and credentials on which it fails.
 //
 // POST /log-request/single of the collector
 func (s *CollectorService) Log(ctx context.Context, trace *Trace) error {
 	r := collectorRequest(http.MethodPost, "/log-request/single")
-	body, err := encodeTrace(trace, maxTraceBody)
+	body, err := trace.encode(nil, maxTraceBody)
 	if err != nil {
 		r.fail("the trace: %v", err)
 	}
@@ -48,39 +46,74 @@ func (s *CollectorService) Log(ctx context.Context, trace *Trace) error {
 // POST /log-request/batch of the collector
 func (s *CollectorService) LogBatch(ctx context.Context, traces []*Trace) error {
 	r := collectorRequest(http.MethodPost, "/log-request/batch")
-	encoded := make([][]byte, len(traces))
-	for i, trace := range traces {
-		var err error
-		if encoded[i], err = encodeTrace(trace, maxTraceBody-len("[]")); err != nil {
-			r.fail("trace %d: %v", i, err)
-		}
-	}
+	batches := encodeTraces(traces, r.fail)
 	if r.fault != nil {
-		return r.fault
+		return s.client.redact.cause(r.fault)
 	}
-	for sent := 0; sent < len(traces); {
-		n := fitting(encoded[sent:])
-		body := append(append([]byte{'['}, bytes.Join(encoded[sent:sent+n], []byte{','})...), ']')
-		if err := exec(ctx, s.client, r.copy().setBody(body)); err != nil {
+	sent := 0
+	for _, batch := range batches {
+		if err := exec(ctx, s.client, r.copy().setBody(batch.body)); err != nil {
 			if errors.Is(err, ErrInvalidArgument) {
 				return err
 			}
-			return newBatchError(traces, sent, n, err)
+			return newBatchError(traces, sent, batch.traces, err)
 		}
-		sent += n
+		sent += batch.traces
 	}
 	return nil
 }
 
-// fitting is how many of the traces go into one request; the first does.
-func fitting(encoded [][]byte) int {
-	size := len("[]") + len(encoded[0])
-	for n, trace := range encoded[1:] {
-		if size += len(",") + len(trace); size > maxTraceBody {
-			return n + 1
+// encodedBatch is the body of one request.
+type encodedBatch struct {
+	body   []byte
+	traces int
+}
+
+// encodeTraces encodes traces into as few bodies as the collector's limit allows, all in one piece of memory. It calls
+// fail for each trace at fault.
+func encodeTraces(traces []*Trace, fail func(format string, args ...any)) []encodedBatch {
+	size := 0
+	for _, trace := range traces {
+		size += trace.roughSize()
+	}
+	buffer := make([]byte, 0, size)
+	starts, counts := []int(nil), []int(nil) // of the bodies in buffer
+	for i, trace := range traces {
+		before := len(buffer)
+		joined := len(starts) > 0
+		if joined {
+			buffer[before-1] = ',' // instead of the bracket that closed the body
+		} else {
+			buffer = append(buffer, '[')
+		}
+		begin := len(buffer)
+		encoded, err := trace.encode(buffer, maxTraceBody-len("[]"))
+		if err != nil {
+			fail("trace %d: %v", i, err)
+			return nil
+		}
+		buffer = append(encoded, ']')
+		switch {
+		case !joined:
+			starts, counts = append(starts, 0), append(counts, 1)
+		case len(buffer)-starts[len(starts)-1] <= maxTraceBody:
+			counts[len(counts)-1]++
+		default:
+			buffer = append(buffer, 0)
+			copy(buffer[begin+1:], buffer[begin:])
+			buffer[begin-1], buffer[begin] = ']', '['
+			starts, counts = append(starts, begin), append(counts, 1)
 		}
 	}
-	return len(encoded)
+	batches := make([]encodedBatch, len(starts))
+	for i, start := range starts {
+		end := len(buffer)
+		if i+1 < len(starts) {
+			end = starts[i+1]
+		}
+		batches[i] = encodedBatch{buffer[start:end:end], counts[i]}
+	}
+	return batches
 }
 
 func collectorRequest(method, route string) *request {
@@ -89,21 +122,37 @@ func collectorRequest(method, route string) *request {
 	return r
 }
 
-func encodeTrace(t *Trace, limit int) ([]byte, error) {
+// encode appends the trace to b as the collector takes it.
+func (t *Trace) encode(b []byte, limit int) ([]byte, error) {
 	if t == nil {
 		return nil, errors.New("it is nil")
 	}
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	body, err := wire.Marshal(t)
+	before := len(b)
+	b, err := t.acceptable().append(b)
 	if err != nil {
 		return nil, fmt.Errorf("it cannot be encoded: %w", err)
 	}
-	if len(body) > limit {
-		return nil, fmt.Errorf("it takes %d bytes, over the collector's limit of %d: shorten its bodies", len(body), limit)
+	if n := len(b) - before; n > limit {
+		return nil, fmt.Errorf("it takes %d bytes, over the collector's limit of %d: shorten its bodies", n, limit)
 	}
-	return body, nil
+	return b, nil
+}
+
+// roughSize is about how many bytes the trace takes when it is encoded.
+func (t *Trace) roughSize() int {
+	if t == nil {
+		return 0
+	}
+	n := 400 + len(t.Request.URL.Path) + (len(t.Request.Body)+len(t.Response.Body))*9/8
+	for _, pairs := range [][]NameValue{t.Request.URL.Parameters, t.Request.Headers, t.Response.Headers} {
+		for _, pair := range pairs {
+			n += len(`{"name":"","value":""},`) + len(pair.Name) + len(pair.Value)
+		}
+	}
+	return n
 }
 
 // BatchError says how far a batch of traces got before it failed. Together its three parts are the batch, in order.
@@ -161,8 +210,13 @@ func untouched(err error) bool {
 func refusedUnread(a Attempt) bool {
 	switch a.StatusCode {
 	case 0:
+		err := a.Err
+		var hidden *hiddenError
+		if errors.As(err, &hidden) {
+			err = hidden.err() // only its type is looked at
+		}
 		var op *net.OpError
-		return errors.As(a.Err, &op) && op.Op == "dial"
+		return errors.As(err, &op) && op.Op == "dial"
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
 		http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:
 		return true

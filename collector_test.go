@@ -217,6 +217,37 @@ func TestCollectorBatchErrorSaysWhatWasSent(t *testing.T) {
 	}
 }
 
+// A secret header's value that occurs in a network error hides the error, not what it means.
+func TestCollectorBatchErrorOfAHiddenCause(t *testing.T) {
+	const value = "proxy.internal.example.com"
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("lookup %s: no such host", value)}
+	server := &script{answer: func(sentRequest) (int, string, error) { return 0, "", refused }}
+	client, err := metlo.NewClient("https://metlo.example.com", madeUpKey, metlo.WithCollectorURL("https://collector.example.com"),
+		metlo.WithHTTPClient(&http.Client{Transport: server}), metlo.WithoutRetry(), metlo.WithHeader("X-Proxy", value))
+	require.NoError(t, err)
+	err = client.Collector.LogBatch(t.Context(), numbered(2, 10))
+	var batch *metlo.BatchError
+	require.ErrorAs(t, err, &batch)
+	assert.NotContains(t, fmt.Sprintf("%v %+v", err, batch.Err), value)
+	assert.Len(t, batch.Unsent, 2, "nothing was sent")
+	assert.Empty(t, batch.Unknown)
+	assert.NotEmpty(t, server.sent)
+}
+
+// A fault of an argument that quotes a secret hides it.
+func TestCollectorFaultsHideSecrets(t *testing.T) {
+	client, _ := scriptedClient(t, always(http.StatusOK, "OK"))
+	bad := traceOf("/a?key="+madeUpKey, 0)
+	for name, err := range map[string]error{
+		"Log":      client.Collector.Log(t.Context(), bad),
+		"LogBatch": client.Collector.LogBatch(t.Context(), []*metlo.Trace{traceOf("/", 0), bad}),
+	} {
+		require.ErrorIs(t, err, metlo.ErrInvalidArgument, name)
+		assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), madeUpKey, name)
+		assert.Contains(t, err.Error(), "[redacted]", name)
+	}
+}
+
 func TestCollectorBatchGoesOnWhereItFailed(t *testing.T) {
 	traces := numbered(5, 700_000)
 	var got []string

@@ -29,12 +29,12 @@ type DetectionDay struct {
 
 // DetectionListOptions filters detections. Values of one field are alternatives; fields that are set apply together.
 type DetectionListOptions struct {
-	Start               time.Time   `url:"-"`                                      // earliest creation, inclusive, to the millisecond; zero for no bound
-	End                 time.Time   `url:"-"`                                      // latest creation, inclusive, to the millisecond; zero for no bound
-	DetectionRiskScores []RiskScore `url:"detectionRiskScores,omitempty,brackets"` // only of endpoints
-	DetectionHosts      []string    `url:"detectionHosts,omitempty,brackets"`
-	Limit               int         `url:"-"` // items of a page, at most 50; 0 for the server's default of 10
-	Offset              int         `url:"-"` // items to skip
+	Start      time.Time   `url:"-"`                                      // earliest creation, inclusive, to the millisecond; zero for no bound
+	End        time.Time   `url:"-"`                                      // latest creation, inclusive, to the millisecond; zero for no bound
+	RiskScores []RiskScore `url:"detectionRiskScores,omitempty,brackets"` // only of endpoints
+	Hosts      []string    `url:"detectionHosts,omitempty,brackets"`
+	Limit      int         `url:"-"` // items of a page, at most 50; 0 for the server's default of 10
+	Offset     int         `url:"-"` // items to skip
 }
 
 // ListEndpoints returns one page of endpoints, the newest first. Its errors are [ErrInvalidArgument] and those of the
@@ -86,8 +86,8 @@ func (s *DetectionsService) endpoints(opts *DetectionListOptions) detections[End
 
 func (s *DetectionsService) dataFields(opts *DetectionListOptions) detections[DataField] {
 	d := newDetections(s.client, "data_field", opts, func(f *DataField) (string, time.Time) { return f.UUID, f.CreatedAt })
-	if opts != nil && opts.DetectionRiskScores != nil {
-		d.base.fail("DetectionRiskScores is set, which the server applies only to endpoints: leave it nil")
+	if opts != nil && opts.RiskScores != nil {
+		d.base.fail("RiskScores is set, which the server applies only to endpoints: leave it nil")
 	}
 	return d
 }

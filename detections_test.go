@@ -298,7 +298,7 @@ func TestDetectionsSendTheirFilters(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, "[[],0]"))
 	opts := &metlo.DetectionListOptions{
 		Start: time.Date(2026, 1, 1, 1, 0, 0, 0, berlin), End: time.Date(2026, 2, 1, 0, 0, 0, 250_999_999, time.UTC),
-		DetectionRiskScores: []metlo.RiskScore{"HIGH"}, DetectionHosts: []string{"a.example.com", "b.example.com"},
+		RiskScores: []metlo.RiskScore{"HIGH"}, Hosts: []string{"a.example.com", "b.example.com"},
 		Limit: 50, Offset: 3,
 	}
 	_, err := client.Detections.ListEndpoints(t.Context(), opts)
@@ -357,7 +357,7 @@ func TestDetectionsRefuse(t *testing.T) {
 		"a negative limit":            {endpoints(metlo.DetectionListOptions{Limit: -1}), "use 0 for the default"},
 		"a negative offset":           {fields(metlo.DetectionListOptions{Offset: -1}), "use 0 to start"},
 		"a start after the end":       {endpoints(metlo.DetectionListOptions{Start: detectedSince, End: detectedSince.Add(-1)}), "swap them"},
-		"an empty list of hosts":      {endpoints(metlo.DetectionListOptions{DetectionHosts: []string{}}), "leave it nil"},
-		"risk scores for data fields": {fields(metlo.DetectionListOptions{DetectionRiskScores: []metlo.RiskScore{metlo.RiskHigh}}), "leave it nil"},
+		"an empty list of hosts":      {endpoints(metlo.DetectionListOptions{Hosts: []string{}}), "leave it nil"},
+		"risk scores for data fields": {fields(metlo.DetectionListOptions{RiskScores: []metlo.RiskScore{metlo.RiskHigh}}), "leave it nil"},
 	})
 }

@@ -33,7 +33,7 @@ type Endpoint struct {
 	IsGraphQL               bool            `json:"isGraphQl"`
 	HostIPs                 map[string]int  `json:"hostIps"`         // requests by destination
 	SrcIPs                  map[string]int  `json:"srcIps"`          // requests by source
-	UserSet                 bool            `json:"userSet"`         // the path is no longer regrouped by itself
+	UserSet                 bool            `json:"userSet"`         // the path is locked: no longer regrouped by itself
 	OpenAPISpecName         string          `json:"openapiSpecName"` // empty if no spec describes it
 	FullTraceCaptureEnabled bool            `json:"fullTraceCaptureEnabled"`
 	GraphQLMetadata         json.RawMessage `json:"graphQlMetadata"`
@@ -152,7 +152,7 @@ type SessionMeta struct {
 
 // EndpointUsage counts the requests of a day.
 type EndpointUsage struct {
-	Date  time.Time `json:"date"` // midnight UTC at the start of the day
+	Day   time.Time `json:"date"` // midnight UTC at the start of the day
 	Count int       `json:"count"`
 }
 
@@ -265,14 +265,14 @@ func (s *EndpointsService) SetFullTraceCapture(ctx context.Context, id string, e
 	}{enabled}))
 }
 
-// SetUserSet sets whether the endpoint's path is final, so that Metlo does not regroup it. The server reports success
-// for an endpoint that does not exist too.
+// SetPathLocked sets [Endpoint.UserSet]: the path of an endpoint that has it stays as it is, while Metlo regroups others
+// by itself. The server reports success for an endpoint that does not exist too.
 //
 // POST /endpoint/:uuid/userSet
-func (s *EndpointsService) SetUserSet(ctx context.Context, id string, userSet bool) error {
+func (s *EndpointsService) SetPathLocked(ctx context.Context, id string, locked bool) error {
 	return exec(ctx, s.client, newRequest(http.MethodPost, "/endpoint/{uuid}/userSet", id).encode(struct {
 		UserSetState bool `json:"userSetState"`
-	}{userSet}))
+	}{locked}))
 }
 
 // UpdatePaths deletes every endpoint of the same method and host that one of the paths matches or that matches it,

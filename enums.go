@@ -26,15 +26,15 @@ const (
 	StatusResolved AlertStatus = "Resolved"
 )
 
-// UpdateAlertType names a change of an alert's status.
-type UpdateAlertType string
+// AlertUpdateType names a change of an alert's status.
+type AlertUpdateType string
 
 // The changes that an alert can undergo.
 const (
-	UpdateResolve   UpdateAlertType = "resolve"   // Open to Resolved
-	UpdateUnresolve UpdateAlertType = "unresolve" // Resolved to Open
-	UpdateIgnore    UpdateAlertType = "ignore"    // Open to Ignored
-	UpdateUnignore  UpdateAlertType = "unignore"  // Ignored to Open
+	UpdateResolve   AlertUpdateType = "resolve"   // Open to Resolved
+	UpdateUnresolve AlertUpdateType = "unresolve" // Resolved to Open
+	UpdateIgnore    AlertUpdateType = "ignore"    // Open to Ignored
+	UpdateUnignore  AlertUpdateType = "unignore"  // Ignored to Open
 )
 
 // AlertType says what an alert is about.
@@ -204,8 +204,8 @@ var (
 		},
 	}
 
-	updateAlertTypes = enum[UpdateAlertType]{
-		values: []UpdateAlertType{UpdateResolve, UpdateUnresolve, UpdateIgnore, UpdateUnignore},
+	alertUpdateTypes = enum[AlertUpdateType]{
+		values: []AlertUpdateType{UpdateResolve, UpdateUnresolve, UpdateIgnore, UpdateUnignore},
 	}
 
 	alertTypes = enum[AlertType]{
@@ -374,24 +374,24 @@ func (a *AlertStatus) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ParseUpdateAlertType returns the update type of an alert that text names, in any case, in the server's spelling or the documentation's.
+// ParseAlertUpdateType returns the alert update type that text names, in any case, in the server's spelling or the documentation's.
 // Any other text is ErrInvalidArgument. Use it for flags and configuration.
-func ParseUpdateAlertType(text string) (UpdateAlertType, error) {
-	return updateAlertTypes.parse("update type of an alert", text)
+func ParseAlertUpdateType(text string) (AlertUpdateType, error) {
+	return alertUpdateTypes.parse("alert update type", text)
 }
 
 // Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
-func (u UpdateAlertType) Known() bool { return updateAlertTypes.known(u) }
+func (u AlertUpdateType) Known() bool { return alertUpdateTypes.known(u) }
 
 // String returns the value as the server spells it.
-func (u UpdateAlertType) String() string { return updateAlertTypes.wire(u) }
+func (u AlertUpdateType) String() string { return alertUpdateTypes.wire(u) }
 
 // MarshalText returns the value as the server spells it.
-func (u UpdateAlertType) MarshalText() ([]byte, error) { return []byte(updateAlertTypes.wire(u)), nil }
+func (u AlertUpdateType) MarshalText() ([]byte, error) { return []byte(alertUpdateTypes.wire(u)), nil }
 
 // UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
-func (u *UpdateAlertType) UnmarshalText(text []byte) error {
-	*u = updateAlertTypes.unmarshal(text)
+func (u *AlertUpdateType) UnmarshalText(text []byte) error {
+	*u = alertUpdateTypes.unmarshal(text)
 	return nil
 }
 

@@ -11,12 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 // failing answers every request with a status and a body.
 func failing(status int, body string, header http.Header) roundTrip {
 	return func(r *http.Request) (*http.Response, error) {
-		return (&answering{status: status, body: []byte(body), header: header}).RoundTrip(r)
+		return (&kit.Answer{Status: status, Body: []byte(body), Header: header}).RoundTrip(r)
 	}
 }
 
@@ -32,7 +33,7 @@ func TestStatusesBecomeSentinels(t *testing.T) {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			_, err := inProcess(t, failing(status, "", nil), metlo.WithoutRetry()).DataClasses.List(t.Context())
 			require.ErrorIs(t, err, want)
-			assert.Equal(t, 1, countSentinels(err))
+			assert.Equal(t, 1, kit.CountSentinels(err))
 			var e *metlo.Error
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, status, e.StatusCode)
@@ -87,7 +88,7 @@ func TestValidationError(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			rec := recordingNamed(t, tt.section, tt.name)
-			err := inProcess(t, &answerer{rec: rec}).Call(t.Context(), "GET", "/endpoints", nil, nil, nil)
+			err := inProcess(t, rec.Answer()).Call(t.Context(), "GET", "/endpoints", nil, nil, nil)
 			var v *metlo.ValidationError
 			require.ErrorAs(t, err, &v)
 			assert.Equal(t, []metlo.Issue{tt.want}, v.Issues)
@@ -114,7 +115,7 @@ func TestAValidationErrorMayBeLong(t *testing.T) {
 
 func TestSyntaxError(t *testing.T) {
 	rec := recordingNamed(t, "testing", "config_put_syntax_error")
-	err := inProcess(t, &answerer{rec: rec}).Testing.UpdateConfig(t.Context(), "RESOURCES\n  ???")
+	err := inProcess(t, rec.Answer()).Testing.UpdateConfig(t.Context(), "RESOURCES\n  ???")
 	var s *metlo.SyntaxError
 	require.ErrorAs(t, err, &s)
 	assert.Equal(t, [4]int{1, 1, 1, 2}, [4]int{s.StartLine, s.StartColumn, s.EndLine, s.EndColumn})
@@ -166,7 +167,7 @@ func TestAnswersThatAreNotWhatTheRouteReturns(t *testing.T) {
 			t.Run(tt.name+" for "+name, func(t *testing.T) {
 				err := calls[name](t, inProcess(t, failing(200, tt.body, nil), metlo.WithoutRetry()))
 				require.ErrorIs(t, err, metlo.ErrInvalidResponse)
-				assert.Equal(t, 1, countSentinels(err))
+				assert.Equal(t, 1, kit.CountSentinels(err))
 				assert.Contains(t, err.Error(), tt.says)
 				var e *metlo.Error
 				require.ErrorAs(t, err, &e)
@@ -184,7 +185,7 @@ func TestForeignObjectsAreRefused(t *testing.T) {
 			return err
 		},
 		"DataFields.UpdatePath": func(c *metlo.Client) error {
-			_, err := c.DataFields.UpdatePath(t.Context(), fieldID(1), "x")
+			_, err := c.DataFields.UpdatePath(t.Context(), kit.FieldID(1), "x")
 			return err
 		},
 		"Settings.Config": func(c *metlo.Client) error { _, err := c.Settings.Config(t.Context()); return err },
@@ -200,7 +201,7 @@ func TestForeignObjectsAreRefused(t *testing.T) {
 		"DataClasses.List": func(c *metlo.Client) error { _, err := c.DataClasses.List(t.Context()); return err },
 		"Webhooks.List":    func(c *metlo.Client) error { _, err := c.Webhooks.List(t.Context()); return err },
 		"Specs.List":       func(c *metlo.Client) error { _, err := c.Specs.List(t.Context()); return err },
-		"Alerts.Get":       func(c *metlo.Client) error { _, err := c.Alerts.Get(t.Context(), someAlert); return err },
+		"Alerts.Get":       func(c *metlo.Client) error { _, err := c.Alerts.Get(t.Context(), alertID(1)); return err },
 	}
 	for name, call := range lists {
 		t.Run(name, func(t *testing.T) {
@@ -210,7 +211,7 @@ func TestForeignObjectsAreRefused(t *testing.T) {
 }
 
 func TestNotFoundHasItsAttempts(t *testing.T) {
-	_, err := inProcess(t, failing(200, `[[],0]`, nil)).Alerts.Get(t.Context(), someAlert)
+	_, err := inProcess(t, failing(200, `[[],0]`, nil)).Alerts.Get(t.Context(), alertID(1))
 	require.ErrorIs(t, err, metlo.ErrNotFound)
 	var e *metlo.Error
 	require.ErrorAs(t, err, &e)
@@ -219,7 +220,7 @@ func TestNotFoundHasItsAttempts(t *testing.T) {
 
 func TestShortHeaderValuesLeaveErrorsAlone(t *testing.T) {
 	rec := recordingNamed(t, "testing", "config_put_syntax_error")
-	client := inProcess(t, &answerer{rec: rec}, metlo.WithHeader("X-Tenant", "1"), metlo.WithHeader("X-Way", "a"))
+	client := inProcess(t, rec.Answer(), metlo.WithHeader("X-Tenant", "1"), metlo.WithHeader("X-Way", "a"))
 	var s *metlo.SyntaxError
 	require.ErrorAs(t, client.Testing.UpdateConfig(t.Context(), "RESOURCES"), &s)
 	assert.Equal(t, 1, s.StartLine)
@@ -269,7 +270,7 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 			client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
 				sent++
 				assert.Equal(t, http.MethodPut, r.Method)
-				return (&answering{status: 302, header: header}).RoundTrip(r)
+				return (&kit.Answer{Status: 302, Header: header}).RoundTrip(r)
 			}))
 			err := client.Endpoints.SetFullTraceCapture(t.Context(), endpointID(1), true)
 			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
@@ -314,7 +315,7 @@ func TestMoreRowsThanThereCanBe(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := tt.call(inProcess(t, jsonAnswer(http.StatusOK, tt.body)))
+			err := tt.call(inProcess(t, kit.JSON(http.StatusOK, tt.body)))
 			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
 			assert.Contains(t, err.Error(), tt.says)
 		})
@@ -325,19 +326,19 @@ func TestManySmallValuesAreNoFault(t *testing.T) {
 	point := strings.Repeat("[13.4,52.5],", 10_000)
 	trace := `{"responseBody":[` + point + `[0,0]],"requestHeaders":[{"name":"a","value":"b"}]}`
 	var traces []map[string]any
-	client := inProcess(t, jsonAnswer(http.StatusOK, "["+strings.Repeat(trace+",", 50)+trace+"]"))
+	client := inProcess(t, kit.JSON(http.StatusOK, "["+strings.Repeat(trace+",", 50)+trace+"]"))
 	require.NoError(t, client.Call(t.Context(), http.MethodGet, "/x", nil, nil, &traces))
 	assert.Len(t, traces, 51)
 }
 
 func TestAConnectionErrorHasNoStatus(t *testing.T) {
 	broken := errors.New("no route to host")
-	_, err := inProcess(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, broken })).Alerts.Get(t.Context(), someAlert)
+	_, err := inProcess(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, broken })).Alerts.Get(t.Context(), alertID(1))
 	require.ErrorIs(t, err, broken)
 	var e *metlo.Error
 	require.ErrorAs(t, err, &e)
 	assert.Zero(t, e.StatusCode)
-	assert.Zero(t, countSentinels(err))
+	assert.Zero(t, kit.CountSentinels(err))
 	assert.EqualError(t, err, "metlo: GET /api/v1/alerts: no route to host")
 	assert.Len(t, e.Attempts, 1)
 }

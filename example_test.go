@@ -158,8 +158,8 @@ func ExampleDetectionsService_AllEndpoints() {
 	defer server.Close()
 
 	for endpoint, err := range server.Client().Detections.AllEndpoints(context.Background(), &metlo.DetectionListOptions{
-		DetectionHosts:      []string{"shop.example.com"},
-		DetectionRiskScores: []metlo.RiskScore{metlo.RiskHigh},
+		Hosts:      []string{"shop.example.com"},
+		RiskScores: []metlo.RiskScore{metlo.RiskHigh},
 	}) {
 		if err != nil {
 			fmt.Println(err)
@@ -177,7 +177,7 @@ func ExampleAlertsService_Resolve() {
 
 	open, err := client.Alerts.List(ctx, &metlo.AlertListOptions{
 		AlertTypes: []metlo.AlertType{metlo.AlertUnauthenticatedSensitive},
-		Status:     []metlo.AlertStatus{metlo.StatusOpen},
+		Statuses:   []metlo.AlertStatus{metlo.StatusOpen},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -202,7 +202,7 @@ func ExampleAlertsService_UpdateMany() {
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()
 
-	update := &metlo.AlertsUpdate{
+	update := &metlo.AlertBulkUpdate{
 		UpdateType: metlo.UpdateIgnore,
 		AlertTypes: []metlo.AlertType{metlo.AlertNewEndpoint},
 		Hosts:      []string{"billing.example.local"},

@@ -11,7 +11,7 @@
 //	}
 //	for alert, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{
 //		RiskScores: []metlo.RiskScore{metlo.RiskHigh},
-//		Status:     []metlo.AlertStatus{metlo.StatusOpen},
+//		Statuses:     []metlo.AlertStatus{metlo.StatusOpen},
 //	}) {
 //		if err != nil {
 //			return err
@@ -52,17 +52,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
-	"syscall"
 
-	"github.com/joho/godotenv"
-
+	"github.com/metlo-go/metlo/internal/credentials"
 	"github.com/metlo-go/metlo/internal/transport"
 	"github.com/metlo-go/metlo/internal/wire"
 )
@@ -171,14 +169,22 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 }
 
 // NewClientFromEnv is [NewClient] with METLO_HOST, METLO_API_KEY and METLO_COLLECTOR_HOST from the environment, each
-// over the same name in ~/.metlo/credentials as the Metlo CLI writes it; METLO_INSECURE_HTTP=1 stands for
-// [WithInsecureHTTP]. What the file says is used only for the file's host. Options given come after those from the
+// over the same name in ~/.metlo/credentials, which is read as the Metlo CLI reads it. METLO_INSECURE_HTTP=true, or any
+// other form that [strconv.ParseBool] takes, stands for [WithInsecureHTTP]. Options given come after those from the
 // environment.
+//
+// METLO_API_KEY= set and empty means no key. The rest of a file that names a host is used for that host only, however it
+// is spelled: a key of the file that would be left out for that reason is [ErrInvalidArgument], as are a file that
+// cannot be read and a missing host. Errors name the line of a file's fault, and none of its text.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
-	host, key := os.Getenv("METLO_HOST"), os.Getenv("METLO_API_KEY")
+	host := os.Getenv("METLO_HOST")
+	key, keySet := os.LookupEnv("METLO_API_KEY")
 	file, err := readCredentials()
-	if err != nil && (host == "" || key == "") {
-		return nil, err
+	if err != nil {
+		if host == "" || !keySet {
+			return nil, invalid("~/.metlo/credentials %w", err)
+		}
+		file = nil
 	}
 	if host == "" {
 		host = file["METLO_HOST"]
@@ -186,51 +192,54 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	if host == "" {
 		return nil, invalid("no Metlo host: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials")
 	}
-	if !sameBase(host, file["METLO_HOST"]) {
+	if bound := file["METLO_HOST"]; bound != "" && !sameServer(host, bound) {
+		if file["METLO_API_KEY"] != "" && !keySet {
+			return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(bound), shownHost(host))
+		}
 		file = nil
+	}
+	if !keySet {
+		key = file["METLO_API_KEY"]
 	}
 	var env []Option
 	if collector := cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), file["METLO_COLLECTOR_HOST"]); collector != "" {
 		env = append(env, WithCollectorURL(collector))
 	}
-	if cmp.Or(os.Getenv("METLO_INSECURE_HTTP"), file["METLO_INSECURE_HTTP"]) == "1" {
-		env = append(env, WithInsecureHTTP())
+	if text := cmp.Or(os.Getenv("METLO_INSECURE_HTTP"), file["METLO_INSECURE_HTTP"]); text != "" {
+		insecure, err := strconv.ParseBool(text)
+		if err != nil {
+			return nil, invalid("METLO_INSECURE_HTTP is neither true nor false: use 1 or 0, or leave it out")
+		}
+		if insecure {
+			env = append(env, WithInsecureHTTP())
+		}
 	}
-	key = cmp.Or(key, file["METLO_API_KEY"])
 	return NewClient(host, key, append(env, opts...)...)
 }
 
-// sameBase reports whether two base URLs are of one server.
-func sameBase(a, b string) bool {
+// sameServer reports whether two base URLs are of one server.
+func sameServer(a, b string) bool {
 	ua, errA := parseBaseURL(a)
 	ub, errB := parseBaseURL(b)
-	return errA == nil && errB == nil && strings.EqualFold(ua.Host, ub.Host) && ua.Scheme == ub.Scheme && ua.Path == ub.Path
+	return errA == nil && errB == nil && credentials.SameServer(ua, ub)
 }
 
-// readCredentials reads what the Metlo CLI keeps; a file that does not exist holds nothing.
-func readCredentials() (map[string]string, error) {
+// shownHost is the part of a base URL that holds no secret.
+func shownHost(base string) string {
+	u, err := parseBaseURL(base)
+	if err != nil {
+		return "not a base URL"
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// readCredentials reads what the Metlo CLI keeps; without a home folder there is no such file.
+func readCredentials() (credentials.File, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return nil, nil // no home, no file
-	}
-	f, err := os.Open(filepath.Join(home, ".metlo", "credentials"))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, invalid("~/.metlo/credentials cannot be read (%v): fix its permissions, or set METLO_HOST and METLO_API_KEY", err)
-	}
-	defer f.Close()
-	return parseCredentials(f)
-}
-
-func parseCredentials(r io.Reader) (map[string]string, error) {
-	values, err := godotenv.Parse(io.LimitReader(r, 64<<10))
-	if err != nil {
-		// The parser's error quotes the line, which may hold the key.
-		return nil, invalid("~/.metlo/credentials has a line that is not NAME=value: write METLO_HOST=… and METLO_API_KEY=…")
-	}
-	return values, nil
+	return credentials.Read(filepath.Join(home, ".metlo", "credentials"))
 }
 
 // Ping checks that the backend answers. The open-source backend checks no key; [CollectorService.Verify] tests one.

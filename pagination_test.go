@@ -3,15 +3,16 @@ package metlo_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/suites/kit"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
@@ -74,16 +76,6 @@ func backlog(n int) metlotest.Option {
 			"dataClasses": nil, "isPublic": true,
 		}}, "alerts": alerts})
 	}(rows)
-}
-
-func alertID(n int) string { return fmt.Sprintf("00000000-0000-4000-b000-%012x", n) }
-
-func loadJSON(v any) metlotest.Option {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return metlotest.Load(bytes.NewReader(data))
 }
 
 // walked counts how often each item of a sequence came.
@@ -181,13 +173,13 @@ func TestAllEndpoints(t *testing.T) {
 
 func TestTriageInsideTheLoopReachesEveryAlert(t *testing.T) {
 	n := 12_000
-	if raceEnabled {
+	if kit.Race {
 		n = 3000
 	}
 	srv := metlotest.NewServer(backlog(n), metlotest.InMemory())
 	defer srv.Close()
 	client := srv.Client(unlimited())
-	opts := &metlo.AlertListOptions{Status: []metlo.AlertStatus{metlo.StatusOpen}}
+	opts := &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
 	resolved := 0
 	for alert, err := range client.Alerts.All(t.Context(), opts) {
 		require.NoError(t, err)
@@ -341,7 +333,7 @@ func (m *model) RoundTrip(r *http.Request) (*http.Response, error) {
 		fmt.Fprintf(&b, ",%v", m.total(len(m.rows)))
 	}
 	b.WriteString("]")
-	return (&answering{status: 200, body: b.Bytes()}).RoundTrip(r)
+	return (&kit.Answer{Status: 200, Body: b.Bytes()}).RoundTrip(r)
 }
 
 func ids(n int) []string {
@@ -539,11 +531,43 @@ func TestACutListIsAskedForAgainAsOftenAsThePolicySays(t *testing.T) {
 		requests := 0
 		client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
 			requests++
-			return (&answering{status: 200, body: []byte(head)}).RoundTrip(r)
+			return (&kit.Answer{Status: 200, Body: []byte(head)}).RoundTrip(r)
 		}), opt)
 		seen, err := walked(t, client.Alerts.All(t.Context(), nil), uuidOfAlert)
 		require.ErrorIs(t, err, metlo.ErrInvalidResponse)
 		assertEachOnce(t, seen, 1)
 		assert.Equal(t, 1+retries, requests)
+	}
+}
+
+func TestConnectionAfterABreakInALoop(t *testing.T) {
+	tests := map[string]struct {
+		alerts int
+		first  int // rows of the first request
+		dials  int64
+	}{
+		"serves on after a page":            {alerts: 1000, first: 100, dials: 1},
+		"serves on after a list of 2 MiB":   {alerts: 4000, first: 5000, dials: 1},
+		"is given up for the rest of 5 MiB": {alerts: 8000, first: 50_000, dials: 2},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			server := metlotest.NewServer(backlog(tt.alerts))
+			defer server.Close()
+			var dials atomic.Int64
+			transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				dials.Add(1)
+				return new(net.Dialer).DialContext(ctx, network, address)
+			}}
+			defer transport.CloseIdleConnections()
+			client, err := metlo.NewClient(server.URL, "", metlo.WithHTTPClient(&http.Client{Transport: transport}), unlimited())
+			require.NoError(t, err)
+			for _, err := range client.Alerts.All(t.Context(), &metlo.AlertListOptions{Limit: tt.first}) {
+				require.NoError(t, err)
+				break
+			}
+			require.NoError(t, client.Ping(t.Context()))
+			assert.Equal(t, tt.dials, dials.Load())
+		})
 	}
 }

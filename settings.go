@@ -22,8 +22,8 @@ func (s *InstanceSettings) id() string { return s.UUID }
 
 // InstanceSettingsUpdate changes the settings of the instance. A nil field stays as it is.
 type InstanceSettingsUpdate struct {
-	Email *string // where news about Metlo goes; "" for nowhere
-	Skip  *bool   // a user chose not to give an address
+	UpdateEmail        *string // where news about Metlo goes; "" for nowhere
+	SkippedUpdateEmail *bool   // a user chose not to give an address
 }
 
 // MetloConfig is the configuration of the instance.
@@ -111,17 +111,17 @@ func (s *SettingsService) Get(ctx context.Context) (*InstanceSettings, error) {
 func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUpdate) (*InstanceSettings, error) {
 	r := newRequest(http.MethodPut, "/instance-settings")
 	body := map[string]any{}
-	if update != nil && update.Email != nil {
+	if update != nil && update.UpdateEmail != nil {
 		body["email"] = nil
-		if *update.Email != "" {
-			body["email"] = *update.Email
+		if *update.UpdateEmail != "" {
+			body["email"] = *update.UpdateEmail
 		}
 	}
-	if update != nil && update.Skip != nil {
-		body["skip"] = *update.Skip
+	if update != nil && update.SkippedUpdateEmail != nil {
+		body["skip"] = *update.SkippedUpdateEmail
 	}
 	if len(body) == 0 {
-		r.fail("the update sets nothing: set Email or Skip")
+		r.fail("the update sets nothing: set UpdateEmail or SkippedUpdateEmail")
 	}
 	return fetch[InstanceSettings](ctx, s.client, r.encode(body))
 }

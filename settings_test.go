@@ -40,9 +40,9 @@ func TestSettingsUpdateSendsWhatIsSet(t *testing.T) {
 		update metlo.InstanceSettingsUpdate
 		body   string
 	}{
-		"both":          {metlo.InstanceSettingsUpdate{Email: new("sec@example.com"), Skip: new(false)}, `{"email":"sec@example.com","skip":false}`},
-		"only the flag": {metlo.InstanceSettingsUpdate{Skip: new(true)}, `{"skip":true}`},
-		"no address":    {metlo.InstanceSettingsUpdate{Email: new("")}, `{"email":null}`},
+		"both":          {metlo.InstanceSettingsUpdate{UpdateEmail: new("sec@example.com"), SkippedUpdateEmail: new(false)}, `{"email":"sec@example.com","skip":false}`},
+		"only the flag": {metlo.InstanceSettingsUpdate{SkippedUpdateEmail: new(true)}, `{"skip":true}`},
+		"no address":    {metlo.InstanceSettingsUpdate{UpdateEmail: new("")}, `{"email":null}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, server := scriptedClient(t, always(http.StatusOK, recordingNamed(t, "settings", "put").Response.Body))
@@ -130,8 +130,8 @@ func TestSettingsRefuse(t *testing.T) {
 		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Settings.Update(ctx, u); return err }
 	}
 	assertRefusals(t, map[string]refusal{
-		"a nil update":    {update(nil), "set Email or Skip"},
-		"an empty update": {update(&metlo.InstanceSettingsUpdate{}), "set Email or Skip"},
+		"a nil update":    {update(nil), "set UpdateEmail or SkippedUpdateEmail"},
+		"an empty update": {update(&metlo.InstanceSettingsUpdate{}), "set UpdateEmail or SkippedUpdateEmail"},
 		"a configuration of 10 MB": {func(ctx context.Context, c *metlo.Client) error {
 			return c.Settings.UpdateConfig(ctx, strings.Repeat("# more\n", 10<<20/7))
 		}, "shorten the configuration"},

@@ -17,7 +17,7 @@ type Summary struct {
 	TopEndpoints     []TopEndpoint      `json:"topEndpoints"`     // at most 10 that had requests in the last two hours
 	UsageStats       UsageStats         `json:"usageStats"`
 	NumConnections   int                `json:"numConnections"` // always 0 on the open-source server
-	NewAlerts        int                `json:"newAlerts"`      // open alerts
+	OpenAlerts       int                `json:"newAlerts"`      // open alerts
 	EndpointsTracked int                `json:"endpointsTracked"`
 	PIIDataFields    int                `json:"piiDataFields"` // data fields with a data class
 	HostCount        int                `json:"hostCount"`
@@ -70,15 +70,15 @@ type TopEndpoint struct {
 
 // UsageStats counts requests to all endpoints.
 type UsageStats struct {
-	DailyUsage   []DailyUsage `json:"dailyUsage"` // of the last 15 days
-	Last1MinCnt  int          `json:"last1MinCnt"`
-	Last60MinCnt int          `json:"last60MinCnt"` // 0 on servers that do not count it
+	DailyUsage      []DailyUsage `json:"dailyUsage"` // of the last 15 days
+	LastMinuteCount int          `json:"last1MinCnt"`
+	LastHourCount   int          `json:"last60MinCnt"` // 0 on servers that do not count it
 }
 
 // DailyUsage counts the requests of a day.
 type DailyUsage struct {
-	Day time.Time `json:"day"` // midnight UTC at the start of the day
-	Cnt int       `json:"cnt"`
+	Day   time.Time `json:"day"` // midnight UTC at the start of the day
+	Count int       `json:"cnt"`
 }
 
 // SensitiveDataOptions filters sensitive data. Values of one field are alternatives; fields that are set apply

@@ -40,8 +40,8 @@ func TestSummaryReadsBusyEndpoints(t *testing.T) {
 	assert.Equal(t, 12, got.TopEndpoints[0].CallsPerHour)
 	assert.Equal(t, "/a", got.TopEndpoints[0].Traces[0].Path)
 	assert.Nil(t, got.TopEndpoints[0].GraphQLMetadata)
-	assert.Equal(t, []metlo.DailyUsage{{Day: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), Cnt: 31}, {Day: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)}}, got.UsageStats.DailyUsage)
-	assert.Equal(t, 7, got.NewAlerts)
+	assert.Equal(t, []metlo.DailyUsage{{Day: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), Count: 31}, {Day: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)}}, got.UsageStats.DailyUsage)
+	assert.Equal(t, 7, got.OpenAlerts)
 	assert.Zero(t, got.EndpointsTracked, "null counts nothing")
 }
 

@@ -49,7 +49,7 @@ type GeneratedTest struct {
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
 	Test            json.RawMessage `json:"test"`
-	Msg             string          `json:"msg"`
+	Message         string          `json:"msg"`
 }
 
 // GenTestEndpointOptions names one endpoint.
@@ -104,7 +104,7 @@ func (a *testEndpointAnswer) check() error {
 func (a *testEndpointAnswer) value() *TestEndpoint {
 	if a.Success != nil {
 		a.Generated = &GeneratedTest{
-			Success: *a.Success, TemplateName: a.TemplateName, TemplateVersion: a.TemplateVersion, Test: a.Test, Msg: a.Msg,
+			Success: *a.Success, TemplateName: a.TemplateName, TemplateVersion: a.TemplateVersion, Test: a.Test, Message: a.Msg,
 		}
 	}
 	return &a.TestEndpoint

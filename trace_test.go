@@ -3,6 +3,7 @@ package metlo_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -119,11 +120,11 @@ func TestTraceFromHTTPRedactsCredentials(t *testing.T) {
 		want          string
 	}{
 		"a key":                    {"Authorization", "metlo.abcdefgh", nil, "[redacted]"},
-		"basic":                    {"Authorization", "Basic dXNlcjpwYXNz", nil, "Basic [redacted]"},
-		"bearer in any case":       {"authorization", "bearer eyJhbGciOi", nil, "bearer [redacted]"},
+		"basic":                    {"Authorization", "Basic dXNlcjpwYXNz", nil, "[redacted]"},
+		"bearer in any case":       {"authorization", "bearer eyJhbGciOi", nil, "[redacted]"},
 		"a scheme without a value": {"Authorization", "Basic", nil, "[redacted]"},
 		"an unknown scheme":        {"Authorization", "Token abc", nil, "[redacted]"},
-		"a proxy's":                {"Proxy-Authorization", "Digest username=x", nil, "Digest [redacted]"},
+		"a proxy's":                {"Proxy-Authorization", "Digest username=x", nil, "[redacted]"},
 		"a cookie":                 {"Cookie", "session=abc", nil, "[redacted]"},
 		"a new cookie":             {"Set-Cookie", "session=abc; HttpOnly", nil, "[redacted]"},
 		"a key in a header":        {"X-Api-Key", "abc", nil, "[redacted]"},
@@ -174,6 +175,7 @@ func TestTraceFromHTTPBodies(t *testing.T) {
 			req, resp := exchange(t, "POST", "https://a.example.com/", "", "")
 			request, response := &closeCounter{Reader: iotest.OneByteReader(strings.NewReader(row.body))}, &closeCounter{Reader: strings.NewReader(row.body)}
 			req.Body, resp.Body = request, response
+			req.RequestURI = "/" // as a server received it
 			if row.encoding != "" {
 				req.Header.Set("Content-Encoding", row.encoding)
 				resp.Header.Set("Content-Encoding", row.encoding)
@@ -217,6 +219,7 @@ func TestTraceFromHTTPOfABodyThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			req, resp := exchange(t, "POST", "https://a.example.com/", "request", "response")
+			req.RequestURI = "/" // as a server received it
 			body := row(req, resp, io.NopCloser(io.MultiReader(strings.NewReader("half"), iotest.ErrReader(broken))))
 			_, err := metlo.TraceFromHTTP(req, resp)
 			require.ErrorIs(t, err, broken)
@@ -324,4 +327,169 @@ func TestTraceFromHTTPAfterTheRequestWasSent(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, `{"a":1}`, trace.Request.Body)
 	assert.Equal(t, `{"a":1}`, trace.Response.Body)
+}
+
+// forbiddenBody is the body of a request in flight: whoever touches it disturbs the transport.
+type forbiddenBody struct{ t *testing.T }
+
+func (b forbiddenBody) Read([]byte) (int, error) { b.t.Error("the body was read"); return 0, io.EOF }
+func (b forbiddenBody) Close() error             { b.t.Error("the body was closed"); return nil }
+
+func TestTraceFromHTTPLeavesAClientsBodyAlone(t *testing.T) {
+	failing := errors.New("no copy")
+	for name, row := range map[string]struct {
+		getBody func() (io.ReadCloser, error)
+		want    string
+		err     error
+	}{
+		"without a copy":        {nil, "", nil},
+		"with a copy":           {func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(`{"a":1}`)), nil }, `{"a":1}`, nil},
+		"whose copy is nil":     {func() (io.ReadCloser, error) { return nil, nil }, "", nil},
+		"whose copy cannot be":  {func() (io.ReadCloser, error) { return nil, failing }, "", failing},
+		"whose copy is too big": {func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(strings.Repeat("x", 65<<10))), nil }, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, resp := exchange(t, "POST", "https://a.example.com/", "", "")
+			body := forbiddenBody{t}
+			req.Body, req.GetBody = body, row.getBody
+			trace, err := metlo.TraceFromHTTP(req, resp)
+			require.ErrorIs(t, err, row.err)
+			assert.Equal(t, body, req.Body, "it is not replaced either")
+			if err == nil {
+				assert.Equal(t, row.want, trace.Request.Body)
+			}
+		})
+	}
+}
+
+// An upload whose answer comes early goes on, on the same connection, to its last byte.
+func TestTraceFromHTTPDuringAnUpload(t *testing.T) {
+	const size = 8 << 20
+	answered, received := make(chan struct{}), make(chan int64, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.NoError(t, http.NewResponseController(w).EnableFullDuplex())
+		w.WriteHeader(http.StatusAccepted)
+		assert.NoError(t, http.NewResponseController(w).Flush())
+		<-answered
+		n, _ := io.Copy(io.Discard, r.Body)
+		received <- n
+	}))
+	defer server.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, struct{ io.Reader }{io.LimitReader(zeros{}, size)})
+	require.NoError(t, err)
+	resp, err := server.Client().Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	trace, err := metlo.TraceFromHTTP(req, resp, metlo.WithTraceBodyLimit(0))
+	close(answered)
+	require.NoError(t, err)
+	assert.Empty(t, trace.Request.Body)
+	assert.EqualValues(t, size, <-received)
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// blockingBody is a body that does not end.
+type blockingBody struct{ t *testing.T }
+
+func (b blockingBody) Read([]byte) (int, error) {
+	b.t.Error("reading this body would wait for ever")
+	return 0, io.EOF
+}
+func (b blockingBody) Close() error { return nil }
+
+func TestTraceFromHTTPLeavesStreamsOut(t *testing.T) {
+	for name, row := range map[string]struct {
+		status      int
+		contentType string
+	}{
+		"server-sent events":    {200, "text/event-stream"},
+		"in any spelling":       {200, "Text/Event-Stream ; charset=utf-8"},
+		"frames of a camera":    {200, "multipart/x-mixed-replace; boundary=frame"},
+		"lines of JSON":         {200, "application/x-ndjson"},
+		"gRPC":                  {200, "application/grpc+proto"},
+		"after switching":       {101, ""},
+		"after switching, JSON": {101, "application/json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, resp := exchange(t, "GET", "https://a.example.com/", "", "")
+			body := blockingBody{t}
+			resp.StatusCode, resp.Body = row.status, body
+			resp.Header.Set("Content-Type", row.contentType)
+			trace, err := metlo.TraceFromHTTP(req, resp)
+			require.NoError(t, err)
+			assert.Empty(t, trace.Response.Body)
+			assert.Equal(t, body, resp.Body)
+		})
+	}
+}
+
+// What the collector would refuse is changed alike by all that make or send a trace.
+func TestTracesAreMadeAcceptable(t *testing.T) {
+	jwt := "eyJhbGciOiJub25lIn0.eyJzdWIiOiJqYW5lIn0.c2ln"
+	for name, row := range map[string]struct {
+		path, header, value string
+		wantPath, want      string
+	}{
+		"a plain path":                         {path: "/a/b"},
+		"one that ends with a slash":           {path: "/a/b/"},
+		"one repeated slash":                   {path: "/a//b"},
+		"the root":                             {path: "/"},
+		"three empty elements":                 {path: "/a//b/", wantPath: "/a/b/"},
+		"only slashes":                         {path: "///", wantPath: "/"},
+		"two slashes":                          {path: "//", wantPath: "/"},
+		"many slashes":                         {path: "//a///b////c", wantPath: "/a/b/c"},
+		"two repeated slashes":                 {path: "/a//b//c", wantPath: "/a/b/c"},
+		"Basic":                                {header: "Authorization", value: "Basic dTpw"},
+		"basic":                                {header: "Authorization", value: "basic dTpw", want: "Basic dTpw"},
+		"BASIC in a lower-case header":         {header: "authorization", value: "BASIC dTpw", want: "Basic dTpw"},
+		"basic alone":                          {header: "Authorization", value: "basic", want: "Basic"},
+		"basic within a token":                 {header: "Authorization", value: "Bearer abasicb", want: "[redacted]"},
+		"basic in another header":              {header: "X-Plan", value: "basic"},
+		"a JWT":                                {header: "Authorization", value: "Bearer " + jwt},
+		"a JWT in a header of its own":         {header: "X-Token", value: jwt},
+		"a token with a dot":                   {header: "Authorization", value: "Bearer v1.opaque.x", want: "Bearer v1_opaque_x"},
+		"a token whose second part is text":    {header: "X-Auth-Token", value: "a.aGVsbG8.b", want: "a_aGVsbG8_b"},
+		"a token whose second part is nothing": {header: "X-Auth-Token", value: "a..b"},
+		"a token whose second part is a list":  {header: "X-Auth-Token", value: "a.WzFd.b"},
+		"dots that are no token":               {header: "User-Agent", value: "curl/8.1.2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if row.path == "" {
+				row.path = "/"
+			}
+			if row.wantPath == "" {
+				row.wantPath = row.path
+			}
+			if row.want == "" {
+				row.want = row.value
+			}
+			given := traceOf(row.path, 0)
+			given.Request.Headers = []metlo.NameValue{{Name: row.header, Value: row.value}}
+			client, server := scriptedClient(t, always(http.StatusOK, "OK"))
+			require.NoError(t, client.Collector.Log(t.Context(), given))
+			require.NoError(t, client.Collector.LogBatch(t.Context(), []*metlo.Trace{given}))
+			assert.Equal(t, row.path, given.Request.URL.Path, "the caller's trace stays as it was")
+			assert.Equal(t, row.value, given.Request.Headers[0].Value)
+
+			req, resp := exchange(t, "GET", "https://a.example.com"+row.path, "", "")
+			if row.header != "" {
+				req.Header = http.Header{row.header: {row.value}}
+			}
+			made, err := metlo.TraceFromHTTP(req, resp, metlo.WithoutTraceRedaction())
+			require.NoError(t, err)
+			var single metlo.Trace
+			var batch []metlo.Trace
+			require.NoError(t, json.Unmarshal([]byte(server.sent[0].Body), &single))
+			require.NoError(t, json.Unmarshal([]byte(server.sent[1].Body), &batch))
+			for _, trace := range []metlo.Trace{single, batch[0], *made} {
+				assert.Equal(t, row.wantPath, trace.Request.URL.Path)
+				if row.header != "" {
+					assert.Equal(t, row.want, trace.Request.Headers[0].Value)
+				}
+			}
+		})
+	}
 }

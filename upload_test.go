@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 const bigSchema = 1 << 20
@@ -27,14 +28,14 @@ func refusing(n, status int, got *[]string) roundTrip {
 			_, _ = io.ReadFull(r.Body, head)
 			*got = append(*got, "refused")
 			_ = r.Body.Close()
-			return (&answering{status: status, header: http.Header{"Retry-After": {"0"}}}).RoundTrip(r)
+			return (&kit.Answer{Status: status, Header: http.Header{"Retry-After": {"0"}}}).RoundTrip(r)
 		}
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return nil, err
 		}
 		*got = append(*got, string(body))
-		return (&answering{status: 200, body: []byte("OK")}).RoundTrip(r)
+		return (&kit.Answer{Status: 200, Body: []byte("OK")}).RoundTrip(r)
 	}
 }
 
@@ -116,7 +117,7 @@ func TestAReaderThatBlocksEndsWithTheContext(t *testing.T) {
 func TestTheContentIsTheCallersAgainAfterTheCall(t *testing.T) {
 	content := bytes.NewBufferString(strings.Repeat("x", bigSchema))
 	client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
-		return (&answering{status: 422}).RoundTrip(r)
+		return (&kit.Answer{Status: 422}).RoundTrip(r)
 	}))
 	require.ErrorIs(t, client.Specs.Upload(t.Context(), "a.json", content), metlo.ErrUnprocessable)
 	content.Reset() // under the race detector this would tell
@@ -136,7 +137,7 @@ func TestALongUploadIsNoLateAnswer(t *testing.T) {
 			if _, err := io.Copy(io.Discard, r.Body); err != nil {
 				return nil, err
 			}
-			return (&answering{status: 200, body: []byte("OK")}).RoundTrip(r)
+			return (&kit.Answer{Status: 200, Body: []byte("OK")}).RoundTrip(r)
 		}))
 		require.NoError(t, client.Specs.Upload(t.Context(), "a.json", content))
 	})

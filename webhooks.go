@@ -29,7 +29,7 @@ func (w *Webhook) id() string { return w.UUID }
 // WebhookRun is one delivery of an alert.
 type WebhookRun struct {
 	OK      bool            `json:"ok"`
-	Msg     json.RawMessage `json:"msg"` // an empty JSON string if OK; else an error's text or the receiver's answer
+	Message json.RawMessage `json:"msg"` // an empty JSON string if OK; else an error's text or the receiver's answer
 	Payload WebhookEvent    `json:"payload"`
 }
 

@@ -142,7 +142,7 @@ func TestTriageChangesOnlyWithYes(t *testing.T) {
 	srv, env := instance(t)
 	client := srv.Client()
 	open := func() []metlo.Alert {
-		alerts, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertListOptions{Status: []metlo.AlertStatus{metlo.StatusOpen}}))
+		alerts, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))
 		require.NoError(t, err)
 		return alerts
 	}

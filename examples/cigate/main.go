@@ -152,7 +152,7 @@ func find(ctx context.Context, client *metlo.Client, s *settings) ([]metlo.Alert
 		return nil, err
 	}
 	// The severity is judged here, so that one which this program does not know is not filtered away.
-	filter := &metlo.AlertListOptions{Status: []metlo.AlertStatus{metlo.StatusOpen}, Hosts: s.hosts}
+	filter := &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}, Hosts: s.hosts}
 	var found []metlo.Alert
 	for alert, err := range client.Alerts.All(ctx, filter) {
 		if err != nil {

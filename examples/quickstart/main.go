@@ -106,7 +106,7 @@ func alerts(ctx context.Context, client *metlo.Client, out *tabwriter.Writer) er
 		risk metlo.RiskScore
 	}
 	count := map[group]int{}
-	for a, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{Status: []metlo.AlertStatus{metlo.StatusOpen}}) {
+	for a, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}) {
 		if err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func parse(args []string, stderr io.Writer) (*settings, error) {
-	s := &settings{filter: metlo.AlertListOptions{Status: []metlo.AlertStatus{metlo.StatusOpen}}}
+	s := &settings{filter: metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}}
 	flags := flag.NewFlagSet("triage", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stderr, usage); flags.PrintDefaults() }

@@ -1,0 +1,151 @@
+// Package credentials reads the file in which the Metlo CLI keeps an instance's address and key, as the CLI itself
+// reads it, and compares addresses.
+package credentials
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"golang.org/x/net/idna"
+)
+
+const maxBytes = 64 << 10
+
+// File is what a credentials file says, by the name of the variable. A blank value is as good as none.
+type File map[string]string
+
+// names are the variables that the SDK reads.
+func names() []string {
+	return []string{"METLO_HOST", "METLO_API_KEY", "METLO_COLLECTOR_HOST", "METLO_INSECURE_HTTP"}
+}
+
+// Read reads the file at path. A file that does not exist says nothing. Errors name the line of a fault, and never its
+// text, which may be a key.
+func Read(path string) (File, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return File{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read (%w): fix its permissions", reason(err))
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, errors.New("is a directory, not a file: remove it, and write METLO_HOST=… and METLO_API_KEY=… to a file of that name")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", reason(err))
+	}
+	if len(data) > maxBytes {
+		return nil, fmt.Errorf("is larger than %d KiB, so it is no credentials file: write METLO_HOST=… and METLO_API_KEY=… to it", maxBytes>>10)
+	}
+	return Parse(data)
+}
+
+// reason is an error without the path, which its caller names.
+func reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// Parse reads the text of a file, in UTF-8 or UTF-16. Lines that set nothing are passed over, as the CLI does. A line
+// that means to set one of the SDK's variables and fails to is an error, since its value would be lost without a word.
+func Parse(data []byte) (File, error) {
+	text, err := decode(data)
+	if err != nil {
+		return nil, err
+	}
+	file := File{}
+	lines := map[string]int{}
+	passed := 0
+	for _, entry := range parse(text) {
+		switch {
+		case entry.name == "":
+			passed++
+			if name := meant(entry.text); name != "" {
+				return nil, fmt.Errorf("line %d names %s but does not set it: write %s=value", entry.line, name, name)
+			}
+		default:
+			file[entry.name], lines[entry.name] = entry.text, entry.line
+		}
+	}
+	if len(file) == 0 && passed > 0 {
+		return nil, errors.New("has no line of the form NAME=value: write METLO_HOST=… and METLO_API_KEY=…")
+	}
+	if err := check(file, lines); err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+// check refuses values that cannot be what they are for.
+func check(file File, lines map[string]int) error {
+	for name := range file {
+		for _, known := range names() {
+			if name != known && strings.EqualFold(name, known) {
+				return fmt.Errorf("line %d sets %s in another case, which nothing reads: write %s=value", lines[name], known, known)
+			}
+		}
+	}
+	for _, name := range names() {
+		value := file[name]
+		if strings.ContainsFunc(value, unicode.IsControl) {
+			return fmt.Errorf("line %d: the value of %s holds a control character or a line break: write it on one line, without escapes", lines[name], name)
+		}
+		if value != "" && strings.ContainsRune("'\"`", rune(value[0])) {
+			return fmt.Errorf("line %d: the value of %s begins with a quotation mark that does not end: close or remove it", lines[name], name)
+		}
+	}
+	return nil
+}
+
+// meant is the variable that a line without an assignment names at its beginning.
+func meant(line string) string {
+	line = strings.ToUpper(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "export ")))
+	for _, name := range names() {
+		if strings.HasPrefix(line, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// SameServer reports whether two base URLs are of one server and one path, however each is spelled: in either case,
+// with the port or the dot that may be left out, with an international name or its ASCII form.
+func SameServer(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && host(a) == host(b) && port(a) == port(b) && a.EscapedPath() == b.EscapedPath()
+}
+
+func host(u *url.URL) string {
+	name := u.Hostname()
+	if addr, err := netip.ParseAddr(name); err == nil {
+		return addr.String()
+	}
+	name = strings.TrimSuffix(name, ".")
+	if ascii, err := idna.Lookup.ToASCII(name); err == nil {
+		return ascii
+	}
+	return strings.ToLower(name)
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	if u.Scheme == "https" {
+		return "443"
+	}
+	return "80"
+}

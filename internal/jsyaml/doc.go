@@ -1,0 +1,14 @@
+// Package jsyaml reads and writes YAML as the npm package js-yaml 4.1 does with its default schema.
+//
+// [Load] gives a tree of [Node] in which an alias is the same node as its anchor, with the line and
+// the column of each node and key. Its errors carry js-yaml's reason, place and excerpt. [Dump] writes
+// values in the layout that js-yaml's dump chooses.
+//
+// Metlo's server and its test library read every specification, configuration and test file with
+// js-yaml, whose language is neither YAML 1.1 nor YAML 1.2: what it accepts, how it reads it and where
+// it stops is what this package is about. The control flow of the reader therefore follows that of
+// js-yaml (see LICENSE.js-yaml).
+//
+// A text is refused, where js-yaml accepts it, in three cases only: an alias inside the node that it
+// stands for, collections nested more than [MaxDepth] deep, and more than [MaxMerged] keys copied by <<.
+package jsyaml

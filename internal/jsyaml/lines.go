@@ -1,0 +1,175 @@
+package jsyaml
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Lines knows the lines of places of a document, as the npm package js-yaml-source-map 0.2 does,
+// with its mistakes: it leaves some places out and gives others the line of another.
+type Lines struct {
+	known      map[string]int
+	path       []string
+	lastScalar string
+	fragments  []*fragment
+	count      int
+}
+
+// fragment is a node that has no place in the document yet.
+type fragment struct {
+	path           string
+	children       []*fragment
+	line, position int
+}
+
+func newLines() *Lines { return &Lines{known: map[string]int{}} }
+
+// Line gives the line, from 1, of a place: names and indices joined by dots. Both a.b and .a.b are taken.
+func (l *Lines) Line(place string) (int, bool) {
+	if !strings.HasPrefix(place, ".") {
+		place = "." + place
+	}
+	if strings.HasPrefix(place, "..") {
+		place = place[1:]
+	}
+	place = strings.NewReplacer("[", ".", "]", "").Replace(place)
+	line, known := l.known[place]
+	return line + 1, known
+}
+
+// opened is called before a node is read.
+func (l *Lines) opened(p *parser) {
+	if l == nil {
+		return
+	}
+	if l.count == 0 {
+		l.known["."] = p.line
+	}
+	l.path = append(l.path, l.lastScalar)
+	l.count++
+}
+
+// closed is called when a node was read.
+func (l *Lines) closed(p *parser) {
+	if l == nil {
+		return
+	}
+	path := strings.Join(l.path, ".")
+	switch p.kind {
+	case scalarKind:
+		l.pop()
+		l.scalar(p)
+		return
+	case mappingKind:
+		l.mapping(path, p)
+	case sequenceKind:
+		l.sequence(path, p)
+	}
+	l.pop()
+}
+
+func (l *Lines) pop() {
+	if len(l.path) > 0 {
+		l.path = l.path[:len(l.path)-1]
+	}
+}
+
+func (l *Lines) scalar(p *parser) {
+	text := p.result.jsText()
+	l.lastScalar = text
+	if len(l.path) == 0 {
+		l.known["."+text] = p.line
+		return
+	}
+	l.fragments = append(l.fragments, &fragment{path: strings.Join(l.path, ".") + "." + text, line: p.line, position: p.at})
+}
+
+// take calls visit for the fragments below a path, the last first, and removes one for each.
+func (l *Lines) take(path string, visit func(f *fragment)) {
+	for i := len(l.fragments) - 1; i >= 0; i-- {
+		if f := l.fragments[i]; !strings.HasPrefix(f.path, path) || f.path == path {
+			continue
+		}
+		last := l.fragments[len(l.fragments)-1]
+		l.fragments = l.fragments[:len(l.fragments)-1]
+		visit(last)
+	}
+}
+
+func (l *Lines) mapping(path string, _ *parser) {
+	out := &fragment{path: path}
+	index := 0
+	l.take(path, func(f *fragment) {
+		// Keys and values alternate, and a value without children is of no interest.
+		if index++; len(f.children) == 0 && index%2 == 1 {
+			return
+		}
+		if len(l.path) == 1 {
+			l.resolve(f, f.path)
+			return
+		}
+		out.adopt(f, f.path[min(len(f.path), len(path)+1):])
+	})
+	l.keep(out)
+}
+
+func (l *Lines) sequence(path string, p *parser) {
+	out := &fragment{path: path}
+	seen := map[int]bool{}
+	index := 0
+	if p.result != nil {
+		index = len(p.result.Items)
+	}
+	l.take(path, func(f *fragment) {
+		if seen[f.position] {
+			return
+		}
+		index--
+		seen[f.position] = true
+		if len(l.path) == 1 {
+			l.resolve(f, path+"."+strconv.Itoa(index))
+			return
+		}
+		out.adopt(f, strconv.Itoa(index))
+	})
+	l.keep(out)
+}
+
+// adopt takes over a fragment under a path of its own, and its place.
+func (f *fragment) adopt(child *fragment, path string) {
+	own := *child
+	own.path = path
+	f.children = append(f.children, &own)
+	f.line, f.position = child.line, child.position
+}
+
+func (l *Lines) keep(f *fragment) {
+	if len(f.children) > 0 {
+		l.fragments = append(l.fragments, f)
+	}
+}
+
+// resolve notes the lines of a fragment and what is below it. The first line of a place stays.
+func (l *Lines) resolve(f *fragment, path string) {
+	if f.path == "." {
+		path = "."
+	}
+	if _, known := l.known[path]; !known {
+		l.known[path] = f.line
+	}
+	if path == "." {
+		path = ""
+	}
+	for _, child := range f.children {
+		l.resolve(child, path+"."+child.path)
+	}
+}
+
+// Known gives every known place, with a dot at its start, and its line.
+func (l *Lines) Known() map[string]int {
+	known := make(map[string]int, len(l.known))
+	for place, line := range l.known {
+		known[place] = line + 1
+	}
+	return known
+}

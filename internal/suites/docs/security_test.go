@@ -1,0 +1,33 @@
+package docs_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestSecurityNamesItsProofs holds SECURITY.md against the tests that there are.
+func TestSecurityNamesItsProofs(t *testing.T) {
+	page, err := os.ReadFile("SECURITY.md")
+	require.NoError(t, err)
+	var code strings.Builder
+	require.NoError(t, filepath.WalkDir(".", func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		data, err := os.ReadFile(file)
+		code.Write(data)
+		return err
+	}))
+	proofs := regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`").FindAllSubmatch(page, -1)
+	require.NotEmpty(t, proofs)
+	for _, proof := range proofs {
+		assert.Contains(t, code.String(), "\nfunc "+string(proof[1])+"(", "SECURITY.md names a test that does not exist")
+	}
+}

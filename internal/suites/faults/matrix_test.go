@@ -1,0 +1,152 @@
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/suites/kit"
+	"github.com/metlo-go/metlo/internal/suites/matrix"
+	"github.com/metlo-go/metlo/metlotest"
+)
+
+// TestFaultMatrix has every failure meet every call, with and without patience. Each call must end in bounded time with
+// the right error, leave no goroutine and no connection behind, and keep memory bounded; a change may reach the server
+// again only if the server declined it before.
+func TestFaultMatrix(t *testing.T) {
+	const memory = 128 << 20
+	expected := expectations()
+	unbounded, leaks, doubles := 0, 0, 0
+	var longest time.Duration
+	var most uint64
+	heap := matrix.StartPeak()
+	failures, calls := matrix.Every(t, func(t *testing.T, c *matrix.Cell) {
+		want, ok := expected[c.Failure.Name]
+		if !ok {
+			t.Fatalf("%s: no expectation", c.Failure.Name)
+		}
+		c.Run(t, func(t *testing.T) {
+			assert.Empty(t, wrong(c, want[c.Call.Name]), c.Name())
+		})
+		if !c.Bounded {
+			unbounded++
+			t.Errorf("%s: took %v", c.Name(), c.Took)
+		}
+		if c.Open > 0 || c.Leak != nil {
+			leaks++
+			t.Errorf("%s: %d connections and these goroutines are left: %v", c.Name(), c.Open, c.Leak)
+		}
+		if n := processed(c); n > 1 {
+			doubles++
+			t.Errorf("%s: the server had the change %d times", c.Name(), n)
+		}
+		for _, r := range c.Requests {
+			assert.Equal(t, "backend", r.Service, c.Name())
+		}
+		if !c.Failure.NeedsSocket {
+			longest = max(longest, c.Took)
+		}
+	}, func(failure metlotest.Failure) {
+		grown := heap.Bytes()
+		if grown > memory {
+			unbounded++
+			t.Errorf("%s: the heap grew by %d MiB", failure.Name, grown>>20)
+		}
+		most = max(most, grown)
+		heap = matrix.StartPeak()
+	})
+	heap.Bytes()
+	t.Logf("longest call %v, heap grew by at most %d MiB with responses limited to %d MiB", longest, most>>20, matrix.MaxResponse>>20)
+	if t.Failed() {
+		t.Fatalf("%d faults × %d calls: %d not bounded, %d leaks, %d double writes", failures, calls, unbounded, leaks, doubles)
+	}
+	t.Logf("%d faults × %d calls: all bounded, 0 leaks, 0 double writes", failures, calls)
+}
+
+// wrong says what is wrong with the outcome.
+func wrong(c *matrix.Cell, want error) string {
+	if c.Err != nil {
+		if text := kit.Malformed(c.Err); text != "" {
+			return text
+		}
+	}
+	ended := c.Patience.Cause != nil && errors.Is(c.Err, c.Patience.Cause) && kit.CountSentinels(c.Err) == 0
+	switch {
+	case c.Patience.Always && !c.Failure.NeedsSocket:
+		if !ended {
+			return "want " + c.Patience.Cause.Error() + ", have " + textOf(c.Err)
+		}
+		return ""
+	case ended, isWanted(c.Err, want):
+	default:
+		return "want " + textOf(want) + ", have " + textOf(c.Err)
+	}
+	if c.Err == nil && c.Call.Name == "walk" && c.Failure.Name != "null" && c.Items != matrix.EstateSize {
+		return "the walk was short"
+	}
+	return ""
+}
+
+func isWanted(err, want error) bool {
+	var e *metlo.Error
+	var incomplete *metlo.IncompleteError
+	switch {
+	case want == nil || err == nil:
+		return want == nil && err == nil
+	case want.Error() == lost:
+		return errors.As(err, &e) && e.StatusCode == 0 && kit.CountSentinels(err) == 0 && !errors.Is(err, context.DeadlineExceeded)
+	case want.Error() == late:
+		return errors.Is(err, context.DeadlineExceeded) && kit.CountSentinels(err) == 0
+	case want.Error() == short:
+		return errors.As(err, &incomplete) && errors.Is(err, metlo.ErrInvalidResponse)
+	}
+	return errors.Is(err, want) && errors.As(err, &e) && e.StatusCode != 0
+}
+
+func textOf(err error) string {
+	if err == nil {
+		return "no error"
+	}
+	return err.Error()
+}
+
+// processed is how often the server got the change whole without declining it.
+func processed(c *matrix.Cell) int {
+	if !c.Call.Write {
+		return 0
+	}
+	n := 0
+	for _, r := range c.Requests {
+		declined := r.Status == 429 || (r.Status == 503 && r.Method == "PUT" && asksToComeBack(c.Failure.Name))
+		if r.Whole && r.Method != "GET" && !declined {
+			n++
+		}
+	}
+	return n
+}
+
+// asksToComeBack reports whether a 503 says when to come back, in a form that can be read.
+func asksToComeBack(failure string) bool {
+	form, ok := strings.CutPrefix(failure, "503 Retry-After ")
+	return ok && form != "negative" && form != "garbage"
+}
+
+// TestDefaultLimitsBoundMemory has the defaults meet a body that does not end.
+func TestDefaultLimitsBoundMemory(t *testing.T) {
+	heap := matrix.StartPeak()
+	c := &matrix.Cell{Call: matrix.Calls()[0], Patience: matrix.Patiences()[0]}
+	for _, f := range metlotest.Failures() {
+		if f.Name == "body without end" {
+			c.Failure = f
+		}
+	}
+	c.Run(t, func(t *testing.T) { assert.ErrorIs(t, c.Err, metlo.ErrInvalidResponse) }, metlo.WithMaxResponseBytes(64<<20))
+	grown := heap.Bytes()
+	t.Logf("the heap grew by %d MiB, garbage included", grown>>20)
+	assert.Less(t, grown, uint64(5*64<<20))
+}

@@ -1,0 +1,261 @@
+// Package matrix has every failure of the fault server meet every kind of call and every patience of a caller, for the
+// suites that look at what comes out.
+package matrix
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/metrics"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/suites/kit"
+	"github.com/metlo-go/metlo/metlotest"
+)
+
+const (
+	EstateSize  = 130 // endpoints of a walk, more than it asks for first
+	latency     = 10 * time.Millisecond
+	MaxResponse = 1 << 20 // of a response at most, in the matrix
+	watchdog    = 20 * time.Second
+)
+
+// estate is a data set of n endpoints and one open alert.
+func estate(n int) metlotest.Option {
+	type row map[string]any
+	endpoints := make([]row, n)
+	for i := range endpoints {
+		endpoints[i] = row{
+			"uuid": kit.EndpointID(i + 1), "path": fmt.Sprintf("/v1/items/%d", i), "host": "shop.example.com", "method": "GET",
+			"riskScore": "none", "lastActive": time.Date(2026, 6, 1, 0, i%60, 0, 0, time.UTC),
+		}
+	}
+	return kit.LoadJSON(row{"endpoints": endpoints, "alerts": []row{{
+		"uuid": kit.AlertID(1), "type": "PII Data Detected", "riskScore": "high", "apiEndpointUuid": kit.EndpointID(1),
+		"createdAt": "2026-03-01T00:00:00.000Z", "updatedAt": "2026-03-01T00:00:00.000Z", "status": "Open",
+		"apiEndpoint": row{"uuid": kit.EndpointID(1), "path": "/v1/items/0", "host": "shop.example.com", "method": "GET"},
+	}}})
+}
+
+// Call is a call that is tried against every failure.
+type Call struct {
+	Name  string
+	Write bool
+	Run   func(context.Context, *metlo.Client) (items int, err error)
+}
+
+func Calls() []Call {
+	return []Call{
+		{"get", false, func(ctx context.Context, c *metlo.Client) (int, error) {
+			_, err := c.Endpoints.Get(ctx, kit.EndpointID(1))
+			return 1, err
+		}},
+		{"list", false, func(ctx context.Context, c *metlo.Client) (int, error) {
+			page, err := c.Endpoints.List(ctx, &metlo.EndpointListOptions{Limit: 20})
+			if err != nil {
+				return 0, err
+			}
+			return len(page.Items), nil
+		}},
+		{"walk", false, func(ctx context.Context, c *metlo.Client) (int, error) {
+			items := 0
+			for _, err := range c.Endpoints.All(ctx, nil) {
+				if err != nil {
+					return items, err
+				}
+				items++
+			}
+			return items, nil
+		}},
+		{"change", true, func(ctx context.Context, c *metlo.Client) (int, error) {
+			_, err := c.Alerts.Resolve(ctx, kit.AlertID(1), "fixed")
+			return 1, err
+		}},
+		{"create", true, func(ctx context.Context, c *metlo.Client) (int, error) {
+			_, err := c.Keys.Create(ctx, "ci", "")
+			return 1, err
+		}},
+	}
+}
+
+// Patience is how long a caller waits. Answers begin after the latency and end after twice as much.
+type Patience struct {
+	Name   string
+	Bound  time.Duration // in which a call must end
+	Cause  error         // with which it may end instead of the failure's own outcome
+	Always bool          // ends every call before the first answer
+	Give   func(context.Context) (context.Context, context.CancelFunc)
+}
+
+func Patiences() []Patience {
+	cancelAfter := func(d time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
+		return func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			timer := time.AfterFunc(d, cancel)
+			return ctx, func() {
+				timer.Stop()
+				cancel()
+			}
+		}
+	}
+	return []Patience{
+		// Four attempts with three waits of as long as a Retry-After may ask for; a stall ends after the 60 s of WithHeaderTimeout.
+		{"no deadline", 3*time.Minute + time.Second, nil, false, context.WithCancel},
+		{"50 ms deadline", 50 * time.Millisecond, context.DeadlineExceeded, false, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 50*time.Millisecond)
+		}},
+		{"cancelled before the answer", latency / 2, context.Canceled, true, cancelAfter(latency / 2)},
+		{"cancelled within the answer", latency * 3 / 2, context.Canceled, false, cancelAfter(latency * 3 / 2)},
+	}
+}
+
+// Cell is one call that met one failure.
+type Cell struct {
+	Failure  metlotest.Failure
+	Call     Call
+	Patience Patience
+
+	Client   *metlo.Client
+	Items    int
+	Err      error
+	Took     time.Duration
+	Bounded  bool
+	Open     int // connections that were left
+	Leak     error
+	Requests []metlotest.Received
+	APIKey   string
+}
+
+// Name says which cell it is.
+func (c *Cell) Name() string { return c.Failure.Name + "/" + c.Call.Name + "/" + c.Patience.Name }
+
+// Run has the call meet the failure: in fake time over pipes, or over sockets with a watchdog. Then
+// it passes the outcome to inspect, while the server still runs.
+func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option) {
+	c.Failure.Delay = latency
+	data := estate(30)
+	if c.Call.Name == "walk" {
+		data = estate(EstateSize)
+	}
+	opts = append([]metlo.Option{metlo.WithMaxResponseBytes(MaxResponse)}, opts...)
+	if !c.Failure.NeedsSocket {
+		synctest.Test(t, func(t *testing.T) {
+			srv := metlotest.NewFaultServer(c.Failure, data, metlotest.InMemory())
+			defer srv.Close()
+			c.meet(t, srv, opts)
+			c.Bounded = c.Took <= c.Patience.Bound
+			<-time.After(5 * time.Second) // a server that sends a byte a second does not see at once that the client left
+			synctest.Wait()
+			_, c.Open = srv.Connections()
+			inspect(t)
+		})
+		return
+	}
+	before := goleak.IgnoreCurrent()
+	srv := metlotest.NewFaultServer(c.Failure, data)
+	// These failures end by themselves, and TLS takes its time on a busy machine.
+	opts = append(opts, metlo.WithHeaderTimeout(watchdog/4), metlo.WithIdleTimeout(watchdog/4),
+		metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: time.Millisecond, MaxWait: 2 * time.Millisecond}))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.meet(t, srv, opts)
+	}()
+	select {
+	case <-done:
+		c.Bounded = true
+	case <-time.After(watchdog):
+		stack := make([]byte, 1<<20)
+		t.Fatalf("%s: does not end:\n%s", c.Name(), stack[:runtime.Stack(stack, true)])
+	}
+	for until := time.After(watchdog); ; {
+		if _, c.Open = srv.Connections(); c.Open == 0 {
+			break
+		}
+		select {
+		case <-time.After(time.Millisecond):
+			continue
+		case <-until:
+		}
+		break
+	}
+	inspect(t)
+	srv.Close()
+	c.Leak = goleak.Find(before)
+}
+
+func (c *Cell) meet(t *testing.T, srv *metlotest.FaultServer, opts []metlo.Option) {
+	ctx, cancel := c.Patience.Give(t.Context())
+	defer cancel()
+	c.Client, c.APIKey = srv.Client(opts...), srv.APIKey
+	start := time.Now()
+	c.Items, c.Err = c.Call.Run(ctx, c.Client)
+	c.Took = time.Since(start)
+	c.Client.CloseIdleConnections()
+	c.Requests = srv.Requests()
+}
+
+// Peak measures how far the heap grows, garbage included.
+type Peak struct {
+	stop, stopped chan struct{}
+	base, most    uint64
+}
+
+func StartPeak() *Peak {
+	runtime.GC()
+	p := &Peak{stop: make(chan struct{}), stopped: make(chan struct{}), base: heapBytes()}
+	go func() {
+		defer close(p.stopped)
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				p.most = max(p.most, heapBytes())
+			case <-p.stop:
+				return
+			}
+		}
+	}()
+	return p
+}
+
+// Bytes ends the measurement.
+func (p *Peak) Bytes() uint64 {
+	close(p.stop)
+	<-p.stopped
+	return max(p.most, p.base) - p.base
+}
+
+func heapBytes() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// Every visits each failure with each call and each patience.
+func Every(t *testing.T, visit func(t *testing.T, c *Cell), after func(metlotest.Failure)) (failures, calls int) {
+	t.Helper()
+	for _, failure := range metlotest.Failures() {
+		failures++
+		t.Run(failure.Name, func(t *testing.T) {
+			calls = 0
+			for _, call := range Calls() {
+				for _, p := range Patiences() {
+					calls++
+					visit(t, &Cell{Failure: failure, Call: call, Patience: p})
+				}
+			}
+		})
+		after(failure)
+	}
+	if calls == 0 {
+		t.Fatal("no call was tried")
+	}
+	return failures, calls
+}

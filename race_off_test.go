@@ -1,5 +1,0 @@
-//go:build !race
-
-package metlo_test
-
-const raceEnabled = false
