@@ -21,8 +21,8 @@ func parsedByType(body any, contentType string) any {
 	_, subtype, _ := strings.Cut(mediaType, "/")
 	switch subtype {
 	case "yaml":
-		if parsed, err := js.ParseYAML(text); err == nil && parsed.Value != nil {
-			return parsed.Value
+		if parsed, err := js.LoadYAML(text); err == nil && parsed != nil && !js.IsUndefined(parsed) {
+			return parsed
 		}
 	case "x-www-form-urlencoded":
 		return parsedForm(text)

@@ -60,56 +60,6 @@ func TestJSONFault(t *testing.T) {
 	}
 }
 
-func TestYAML(t *testing.T) {
-	tests := []struct{ name, source, dumped string }{
-		{"empty", "", "null\n"},
-		{"empty map", "{}", "{}\n"},
-		{"scalars", "a: 1\nb: 1.5\nc: true\nd: null\ne: text\nf: '1'\n", "a: 1\nb: 1.5\nc: true\nd: null\ne: text\nf: '1'\n"},
-		{"comments are lost", "# head\na: 1 # tail\n", "a: 1\n"},
-		{"flow lists become blocks", "a: [x, 'y z', {b: 2}]\n", "a:\n  - x\n  - y z\n  - b: 2\n"},
-		{"a list at its key's indentation", "a:\n- x\n- y\n", "a:\n  - x\n  - y\n"},
-		{"lists of maps", "a:\n  - n: 1\n    m: 2\n  - n: 3\n", "a:\n  - n: 1\n    m: 2\n  - n: 3\n"},
-		{"nested lists", "a:\n  - - 1\n    - 2\n", "a:\n  - - 1\n    - 2\n"},
-		{"keys with blanks and quotes", "'it''s': 1\n\"b\\n\": 2\nEmployee ID: 3\n", "it's: 1\n\"b\\n\": 2\nEmployee ID: 3\n"},
-		{"literal block", "a: |\n  one\n  two\nb: 1\n", "a: |\n  one\n  two\nb: 1\n"},
-		{"literal block without its last line end", "a: |-\n  one\n  two\n", "a: |-\n  one\n  two\n"},
-		{"folded block", "a: >-\n  one\n  two\n", "a: one two\n"},
-		{"document start", "---\na: 1\n", "a: 1\n"},
-		{"texts that need quotes", `a: "x: y"` + "\nb: '- z'\nc: '#'\nd: 'true'\ne: ''\nf: '2020-01-01'\n",
-			"a: 'x: y'\nb: '- z'\nc: '#'\nd: 'true'\ne: ''\nf: '2020-01-01'\n"},
-		{"regular expressions stay plain", "a: E[0-9]{6}\n", "a: E[0-9]{6}\n"},
-		{"addresses are no keys", "a: https://example.com/x\n", "a: https://example.com/x\n"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			doc, err := js.ParseYAML(tt.source)
-			require.NoError(t, err)
-			assert.Equal(t, tt.dumped, js.DumpYAML(doc.Value))
-			again, err := js.ParseYAML(js.DumpYAML(doc.Value))
-			require.NoError(t, err)
-			assert.Equal(t, doc.Value, again.Value)
-		})
-	}
-}
-
-func TestYAMLFaults(t *testing.T) {
-	tests := []struct{ name, source, want string }{
-		{"open list", "a: [1,", "unexpected end of the stream within a flow collection (2:1)\n\n 1 | a: [1,\n 2 | \n-----^"},
-		{"key twice", "a: 1\na: 2\n", "duplicated mapping key (2:2)\n\n 1 | a: 1\n 2 | a: 2\n------^"},
-		{"two keys on a line", "a: b: c\n", "bad indentation of a mapping entry (1:4)\n\n 1 | a: b: c\n--------^"},
-		{"anchor", "a: &x 1\n", "anchors, aliases and tags are not supported by metlotest (1:4)\n\n 1 | a: &x 1\n--------^"},
-		{"open quote", `a: "x`, "unexpected end of the stream within a double quoted scalar (2:1)\n\n 1 | a: \"x\n 2 | \n-----^"},
-		{"too deep", "a: 1\n   b: 2\n", "bad indentation of a mapping entry (2:4)\n\n 1 | a: 1\n 2 |    b: 2\n--------^"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			_, err := js.ParseYAML(tt.source)
-			assert.EqualError(t, err, tt.want)
-		})
-	}
-}
-
-// The texts and results are those of the original parser.
 func TestResourceLanguage(t *testing.T) {
 	data, err := os.ReadFile("testdata/resource-language.json")
 	require.NoError(t, err)
@@ -189,18 +139,6 @@ func TestDataClasses(t *testing.T) {
 			assert.Equal(t, tt.want, strings.Join(found, ","))
 		})
 	}
-}
-
-func FuzzParseYAML(f *testing.F) {
-	for _, seed := range []string{demoConfig, demoSpec, "a: [1,", "- - x", `"a\`, "a: |\n  b", "a: >+2\n", "? x", "{a: b, c}"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, source string) {
-		doc, err := js.ParseYAML(source)
-		if err == nil {
-			js.DumpYAML(doc.Value)
-		}
-	})
 }
 
 func FuzzParseResources(f *testing.F) {

@@ -51,18 +51,35 @@ func (st *Store) newEndpoint(host, method, path string) *endpoint {
 		uuid: newUUID(), path: path, pathRegex: pathRegex(path), host: host, method: method, riskScore: "none",
 		createdAt: now, updatedAt: now, oldEndpointUuids: []string{}, resourcePermissions: []string{},
 		authDetected: true, hostIPs: emptyObject(), srcIPs: emptyObject(), graphQLMetadata: emptyObject(),
-		isGraphQL: strings.HasSuffix(path, "/graphql"), calls: map[time.Time]int{},
+		calls: map[time.Time]int{},
 	}
-	for i, token := range pathTokens(path) {
+	for _, token := range pathTokens(path) {
 		if isParam(token) {
 			e.numberParams++
-			token = "{param}"
-		}
-		if i < len(e.tokens) {
-			e.tokens[i] = &token
 		}
 	}
+	// The columns have the tokens between all slashes but the first.
+	for i, token := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+		if i == len(e.tokens) {
+			break
+		}
+		if isParam(token) {
+			token = "{param}"
+		}
+		e.tokens[i] = &token
+	}
 	return e
+}
+
+// field is the one at a place, nil when there is none.
+func (e *endpoint) field(section, path string, status int, contentType string) *dataField {
+	for _, f := range e.fields {
+		if f.dataSection == section && f.dataPath == path && f.statusCode != nil && *f.statusCode == status &&
+			f.contentType != nil && *f.contentType == contentType {
+			return f
+		}
+	}
+	return nil
 }
 
 func pathTokens(path string) []string {

@@ -70,6 +70,19 @@ func (st *Store) active(e *endpoint, t time.Time) {
 	}
 }
 
+// seenAt widens the times of an endpoint to a moment; a zero one is none.
+func (st *Store) seenAt(e *endpoint, t time.Time) {
+	if t.IsZero() {
+		return
+	}
+	if e.firstDetected.IsZero() || t.Before(e.firstDetected) {
+		e.firstDetected = t
+	}
+	if t.After(e.lastActive) {
+		st.active(e, t)
+	}
+}
+
 func (st *Store) churn(now time.Time) {
 	if st.churnRate == 0 || len(st.endpoints) == 0 {
 		return
@@ -92,9 +105,6 @@ func (st *Store) addEndpoint(e *endpoint) {
 	st.byID[e.uuid] = e
 	if e.lastActive.After(st.lastActive) {
 		st.lastActive = e.lastActive
-	}
-	if _, known := st.hosts[e.host]; !known {
-		st.hosts[e.host] = publicHost(e.host)
 	}
 }
 

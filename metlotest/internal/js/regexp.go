@@ -1,6 +1,7 @@
 package js
 
 import (
+	"strings"
 	"time"
 
 	"github.com/dlclark/regexp2/v2"
@@ -35,4 +36,42 @@ func (r *Regexp) Find(s string) (string, bool) {
 		return "", false
 	}
 	return m.String(), true
+}
+
+// ValidUnicodeRegexp tells whether new RegExp(pattern, "u") succeeds. The flag refuses escapes of
+// letters that mean nothing, and braces and brackets that are not paired.
+func ValidUnicodeRegexp(pattern string) bool {
+	if _, err := regexp2.Compile(pattern, regexp2.ECMAScript); err != nil {
+		return false
+	}
+	inClass := false
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case c == '\\':
+			i++
+			if i == len(pattern) || isASCIILetter(pattern[i]) && !strings.ContainsRune("dDsSwWbBnrtvfcxukpP", rune(pattern[i])) {
+				return false
+			}
+		case c == '[':
+			inClass = true
+		case c == ']' && !inClass:
+			return false
+		case c == ']':
+			inClass = false
+		case c == '{' && !inClass && !strings.HasPrefix(pattern[max(i-2, 0):], `\p`) && !strings.HasPrefix(pattern[max(i-2, 0):], `\P`) && !strings.HasPrefix(pattern[max(i-2, 0):], `\u`):
+			end := strings.IndexByte(pattern[i:], '}')
+			if end < 0 || !isQuantifier(pattern[i+1:i+end]) {
+				return false
+			}
+			i += end
+		case c == '}' && !inClass && !strings.Contains(pattern[max(i-12, 0):i], "{"):
+			return false
+		}
+	}
+	return true
+}
+
+func isQuantifier(s string) bool {
+	least, most, _ := strings.Cut(s, ",")
+	return least != "" && strings.Trim(least+most, "0123456789") == ""
 }
