@@ -54,15 +54,20 @@ func updateClasses(c *call) Response {
 	return Ok(f.orm())
 }
 
-// rescore sets an endpoint's risk to the highest severity of its data classes.
+// rescore writes an endpoint's risk, changed or not.
 func (st *Store) rescore(e *endpoint) {
+	e.riskScore, e.updatedAt = st.riskOf(e), st.tick()
+}
+
+// riskOf is the highest severity of an endpoint's data classes.
+func (st *Store) riskOf(e *endpoint) string {
 	risk := "none"
 	for _, class := range e.dataClasses() {
 		if severity := st.severity(class); compareRisk(severity, risk) > 0 {
 			risk = severity
 		}
 	}
-	e.riskScore, e.updatedAt = risk, st.tick()
+	return risk
 }
 
 func updateEntity(c *call) Response {
@@ -71,7 +76,8 @@ func updateEntity(c *call) Response {
 		return *bad
 	}
 	entity, given := params.Get("entity").(string)
-	if given && entity != "" && !slices.Contains(c.testing.entityTags(), entity) {
+	tags := cached(c.Store, "entityTags", permissionCache, c.testing.entityTags)
+	if given && entity != "" && !slices.Contains(tags, entity) {
 		return Text(http.StatusBadRequest, entity+" is not a valid entity.")
 	}
 	id, problem := c.rowID()
@@ -87,7 +93,9 @@ func updateEntity(c *call) Response {
 		f.entity = &entity
 	}
 	f.updatedAt = c.tick()
-	c.populatePermissions()
+	if problem := c.populatePermissions(); problem != "" {
+		return databaseError(problem)
+	}
 	return Ok(f.orm())
 }
 
@@ -209,7 +217,7 @@ func clearSensitiveData(c *call) Response {
 	for _, e := range c.endpoints {
 		for _, f := range e.fields {
 			f.dataClasses, f.falsePositives, f.scannerIdentified = []string{}, []string{}, []string{}
-			f.dataTag, f.updatedAt, f.hits = nil, c.tick(), nil
+			f.dataTag, f.updatedAt = nil, c.tick()
 		}
 		e.riskScore, e.updatedAt = "none", c.tick()
 	}

@@ -139,9 +139,13 @@ func getEndpoint(c *call) Response {
 	}
 	detail := endpointDetail{
 		endpointSQL: e.sql(), Traces: e.traces, Tests: []struct{}{}, Alerts: []alertStatus{},
-		GlobalFullTraceCapture: c.metloConfig.flag("globalFullTraceCapture"), GraphQlSchema: c.graphQL[e.host+e.path],
+		GlobalFullTraceCapture: c.configFlag("globalFullTraceCapture"), GraphQlSchema: c.graphQL[e.host+e.path],
 	}
-	detail.ResourcePermissions = c.testing.permissionsOf(e)
+	detail.ResourcePermissions = cached(c.Store, "permissions "+e.uuid, permissionCache, func() []string {
+		config := c.cachedTesting()
+		rules, _, _ := config.rules()
+		return permissionsOf(rules, e)
+	})
 	fields := slices.Clone(e.fields)
 	slices.SortStableFunc(fields, compareFields)
 	detail.DataFields = convert(fields, (*dataField).sql)

@@ -26,14 +26,6 @@ func (m *metloConfig) flag(name string) bool {
 	return b
 }
 
-// minTraces is how many calls an endpoint needs before its data is classified.
-func (m *metloConfig) minTraces() int {
-	if n, ok := m.value.Get("minAnalyzeTraces").(float64); ok {
-		return int(n)
-	}
-	return 100
-}
-
 func getMetloConfig(c *call) Response {
 	m := c.metloConfig
 	if m.uuid == "" {
@@ -142,6 +134,7 @@ func (st *Store) setMetloConfig(config *js.Object) {
 		m.cipher, m.tag, m.vector = seal(js.Encode(m.env))
 	}
 	st.metloConfig, st.classList = m, nil
+	st.forget("dataClasses")
 	after := st.classes()
 	for _, d := range before {
 		if !slices.ContainsFunc(after, func(e dataClass) bool { return e.className == d.className }) {

@@ -83,7 +83,7 @@ func updatePaths(c *call) Response {
 			paths = append(paths, path)
 		}
 	}
-	c.regroup(e.host, e.method, paths)
+	c.regroup(e.host, e.method, paths, true)
 	return sendStatus()
 }
 
@@ -97,20 +97,23 @@ func (st *Store) endpointAt(host, method, path string) *endpoint {
 }
 
 // regroup creates endpoints for paths and deletes those that a new one takes the place of.
-func (st *Store) regroup(host, method string, paths []string) {
+func (st *Store) regroup(host, method string, paths []string, userSet bool) []*endpoint {
 	old := slices.Clone(st.endpoints)
 	replaced := map[*endpoint]bool{}
+	var all []*endpoint
 	for _, path := range paths {
 		created := st.newEndpoint(host, method, path)
-		created.userSet = true
+		created.userSet = userSet
 		for _, e := range old {
 			if e.host == host && e.method == method && !e.isGraphQL && (created.matchesPath(e.path) || e.matchesPath(path)) {
 				replaced[e] = true
 			}
 		}
 		st.addEndpoint(created)
+		all = append(all, created)
 	}
 	st.removeEndpoints(func(e *endpoint) bool { return replaced[e] })
+	return all
 }
 
 const (

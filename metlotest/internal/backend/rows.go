@@ -38,8 +38,9 @@ type endpoint struct {
 	traces    []*trace
 	seenPaths []string
 	calls     map[time.Time]int
-	analyzed  int
-	pattern   *regexp.Regexp
+	// fieldsSeen is when the fields of calls with a status were looked at last.
+	fieldsSeen map[int]time.Time
+	pattern    *regexp.Regexp
 }
 
 func emptyObject() jsontext.Value { return jsontext.Value("{}") }
@@ -141,8 +142,6 @@ type dataField struct {
 	statusCode                                     *int
 	isNullable                                     *bool
 	matches                                        jsontext.Value
-	seen                                           int
-	hits                                           map[string]int
 }
 
 func (f *dataField) setTag() {

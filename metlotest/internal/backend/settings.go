@@ -1,6 +1,8 @@
 package backend
 
 import (
+	"time"
+
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/pg"
 )
@@ -64,18 +66,14 @@ func globalEnv(c *call) Response {
 	return Ok(env)
 }
 
+const agentConfigCache = 30 * time.Second
+
 func agentConfig(c *call) Response {
-	classes := convert(c.classes(), func(d dataClass) *js.Object {
-		o := js.New("className", d.className, "severity", d.severity)
-		if d.shortName != "" {
-			o.Set("shortName", d.shortName)
-		}
-		o.Set("regex", d.value)
-		if d.key != "" {
-			o.Set("keyRegex", d.key)
-		}
-		return o
-	})
+	return Ok(cached(c.Store, "agentConfig", agentConfigCache, c.agentConfig))
+}
+
+func (c *call) agentConfig() *js.Object {
+	classes := convert(c.classes(), dataClass.agentClass)
 	endpoints := convert(c.endpoints, func(e *endpoint) *js.Object {
 		return js.New("path", e.path, "host", e.host, "numberParams", e.numberParams, "method", e.method,
 			"isGraphQl", e.isGraphQL, "openapiSpecName", e.specName, "fullTraceCaptureEnabled", e.fullTrace)
@@ -92,8 +90,8 @@ func agentConfig(c *call) Response {
 		}
 		return []any{}
 	}
-	return Ok(js.New("sensitiveDataList", classes, "endpoints", endpoints, "specs", specs,
+	return js.New("sensitiveDataList", classes, "endpoints", endpoints, "specs", specs,
 		"globalFullTraceCapture", c.metloConfig.flag("globalFullTraceCapture"),
 		"authenticationConfig", part("authentication"), "encryptionPublicKey", nil,
-		"hostMap", part("hostMap"), "hostBlockList", part("hostBlockList"), "pathBlockList", part("pathBlockList")))
+		"hostMap", part("hostMap"), "hostBlockList", part("hostBlockList"), "pathBlockList", part("pathBlockList"))
 }

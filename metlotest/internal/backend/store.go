@@ -29,9 +29,14 @@ type Store struct {
 
 	// classList is what classes computed, nil after a change of the metlo-config.
 	classList []dataClass
-	// classCache is what GET /data-class shows for 30 s after it was computed.
-	classCache      []dataClass
-	classCacheUntil time.Time
+	caches    map[string]cacheEntry
+
+	// instant makes the analyzer work at once and the caches stay empty.
+	instant      bool
+	jobsRunUntil time.Time
+	pendingCalls map[string]int
+	perMinute    map[time.Time]int
+	hostsJudged  map[string]bool
 
 	lastTick   time.Time
 	lastActive time.Time
@@ -46,7 +51,8 @@ type Store struct {
 func newStore() *Store {
 	return &Store{
 		byID: map[string]*endpoint{}, fields: map[string]*dataField{}, alertByID: map[string]*alert{},
-		hosts: map[string]bool{}, graphQL: map[string]string{}, settings: newSettings(),
+		hosts: map[string]bool{}, hostsJudged: map[string]bool{}, caches: map[string]cacheEntry{}, perMinute: map[time.Time]int{},
+		graphQL: map[string]string{}, settings: newSettings(),
 		deliver: func(*webhook, []byte) {},
 	}
 }
