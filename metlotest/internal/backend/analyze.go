@@ -92,11 +92,12 @@ func (st *Store) analyze(o *observation, partial bool) {
 // touch notes activity. The row is written only when it moves by much.
 func (st *Store) touch(e *endpoint, at time.Time) {
 	if e.firstDetected.IsZero() || at.Before(e.firstDetected) {
-		e.firstDetected, e.updatedAt = at, st.tick()
+		e.firstDetected = at
+		st.rewrite(e)
 	}
 	if e.lastActive.IsZero() || at.Sub(e.lastActive) > activityStep {
 		st.active(e, at)
-		e.updatedAt = st.tick()
+		st.rewrite(e)
 	}
 }
 

@@ -56,7 +56,8 @@ func updateClasses(c *call) Response {
 
 // rescore writes an endpoint's risk, changed or not.
 func (st *Store) rescore(e *endpoint) {
-	e.riskScore, e.updatedAt = st.riskOf(e), st.tick()
+	e.riskScore = st.riskOf(e)
+	st.rewrite(e)
 }
 
 // riskOf is the highest severity of an endpoint's data classes.

@@ -229,7 +229,7 @@ func setAuthenticated(c *call) Response {
 			}
 			e.authUserSet = &b
 		}
-		e.updatedAt = c.tick()
+		c.rewrite(e)
 		return Success()
 	})
 }
@@ -241,7 +241,7 @@ func setFullTraceCapture(c *call) Response {
 	}
 	return c.withEndpoint(func(e *endpoint) Response {
 		e.fullTrace, _ = params.Get("enabled").(bool)
-		e.updatedAt = c.tick()
+		c.rewrite(e)
 		return Success()
 	})
 }
@@ -260,7 +260,8 @@ func setUserSet(c *call) Response {
 		return queryFailed(pg.BadBool(value))
 	}
 	if e := c.byID[id]; e != nil {
-		e.userSet, e.updatedAt = userSet, c.tick()
+		e.userSet = userSet
+		c.rewrite(e)
 	}
 	return sendStatus()
 }

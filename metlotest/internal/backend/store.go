@@ -76,6 +76,14 @@ func (st *Store) active(e *endpoint, t time.Time) {
 	}
 }
 
+// rewrite notes a change of a row, whose new version PostgreSQL puts behind all others.
+func (st *Store) rewrite(e *endpoint) {
+	e.updatedAt = st.tick()
+	if at := slices.Index(st.endpoints, e); at >= 0 {
+		st.endpoints = append(slices.Delete(st.endpoints, at, at+1), e)
+	}
+}
+
 // seenAt widens the times of an endpoint to a moment; a zero one is none.
 func (st *Store) seenAt(e *endpoint, t time.Time) {
 	if t.IsZero() {

@@ -109,7 +109,11 @@ func resourcePermissions(c *call) Response {
 	}))
 }
 
+// cachedTesting is the testing config of late; that there is none is not kept.
 func (st *Store) cachedTesting() testingConfig {
+	if st.testing.uuid == "" {
+		return st.testing
+	}
 	return cached(st, "testingConfig", permissionCache, func() testingConfig { return st.testing })
 }
 
@@ -259,8 +263,11 @@ type genTestField struct {
 
 // generate describes an endpoint to the test templates.
 func (st *Store) generate(e *endpoint) genTest {
-	fields := slices.Clone(e.fields)
-	slices.SortStableFunc(fields, compareForTests)
+	return st.generateWith(e, pg.Page(e.fields, compareForTests, pg.NoLimit, 0))
+}
+
+// generateWith is generate with the fields in the order in which a query gave them.
+func (st *Store) generateWith(e *endpoint, fields []*dataField) genTest {
 	g := genTest{
 		Host: e.host, Path: e.path, Method: e.method, IsGraphQl: e.isGraphQL, GraphQlMetadata: e.graphQLMetadata,
 		GraphQlSchema: st.graphQL[e.host+e.path],
@@ -342,6 +349,7 @@ func genTestEndpoints(c *call) Response {
 		}
 	}
 	items, used := []genTest{}, 0
+	fields := joinedFields(own)
 	for _, e := range pg.Page(own, compareNullsFirst, pg.NoLimit, 0) {
 		if used >= joinedRows {
 			break
@@ -351,11 +359,26 @@ func genTestEndpoints(c *call) Response {
 			rows[f.dataSection+f.updatedAt.String()] = true
 		}
 		used += max(1, len(rows))
-		g := c.generate(e)
+		g := c.generateWith(e, fields[e])
 		g.UUID = e.uuid
 		items = append(items, g)
 	}
 	return Ok(items)
+}
+
+// joinedFields sorts the fields of several endpoints in one statement, as the mapper has it.
+func joinedFields(own []*endpoint) map[*endpoint][]*dataField {
+	var rows []*dataField
+	for _, e := range own {
+		rows = append(rows, e.fields...)
+	}
+	sorted := map[*endpoint][]*dataField{}
+	for _, f := range pg.Page(rows, func(a, b *dataField) int {
+		return cmp.Or(compareNullsFirst(a.endpoint, b.endpoint), compareForTests(a, b))
+	}, pg.NoLimit, 0) {
+		sorted[f.endpoint] = append(sorted[f.endpoint], f)
+	}
+	return sorted
 }
 
 // compareNullsFirst is riskScore DESC, lastActive DESC with PostgreSQL's default for nulls.

@@ -43,7 +43,7 @@ func syntaxError(source string, err error) string {
 	}
 	message := found.Message
 	token := tokenAt(source, found.Locations)
-	if m := strangeChar.FindStringSubmatch(message); m != nil {
+	if r, _ := utf8.DecodeRuneInString(token); strangeChar.MatchString(message) || r >= utf8.RuneSelf {
 		return "Unexpected character: " + character(token) + "."
 	}
 	if m := expectedFound.FindStringSubmatch(message); m != nil {

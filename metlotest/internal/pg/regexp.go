@@ -2,18 +2,15 @@ package pg
 
 import (
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/dlclark/regexp2/v2"
 )
 
 // Regexp is a pattern of PostgreSQL's advanced regular expressions.
-type Regexp struct{ re *regexp2.Regexp }
-
-// matchTimeout ends a pattern that backtracks without end, which PostgreSQL's automaton would not.
-const matchTimeout = time.Second
+type Regexp struct{ match func(string) bool }
 
 // Compile reads a pattern as the operator ~ does, or ~* when fold is set. Its errors have
 // PostgreSQL's texts.
@@ -27,19 +24,26 @@ func Compile(pattern string, fold bool) (*Regexp, error) {
 	if t.fold {
 		options |= regexp2.IgnoreCase
 	}
+	// Go's engine is linear; the other is for what it lacks.
+	prefix := "(?s)"
+	if t.fold {
+		prefix = "(?si)"
+	}
+	if re, err := regexp.Compile(prefix + out); err == nil {
+		return &Regexp{re.MatchString}, nil
+	}
 	re, err := regexp2.Compile(out, options)
 	if err != nil {
 		return nil, errors.New("invalid regular expression: invalid regexp (reg version 0.8)")
 	}
-	re.MatchTimeout = matchTimeout
-	return &Regexp{re}, nil
+	return &Regexp{func(s string) bool {
+		found, err := re.MatchString(s)
+		return err == nil && found
+	}}, nil
 }
 
 // Match tells whether the pattern occurs in s.
-func (r *Regexp) Match(s string) bool {
-	found, err := r.re.MatchString(s)
-	return err == nil && found
-}
+func (r *Regexp) Match(s string) bool { return r.match(s) }
 
 var (
 	errParens     = errors.New("parentheses () not balanced")
