@@ -134,7 +134,6 @@ func (st *Store) setMetloConfig(config *js.Object) {
 		m.cipher, m.tag, m.vector = seal(js.Encode(m.env))
 	}
 	st.metloConfig, st.classList = m, nil
-	st.forget("dataClasses")
 	after := st.classes()
 	for _, d := range before {
 		if !slices.ContainsFunc(after, func(e dataClass) bool { return e.className == d.className }) {
