@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	defaultAlertLimit = 10     // the documented default; the server's own is all of them
-	maxAlertLimit     = 50_000 // the server binds one SQL parameter per row
+	maxAlertLimit = 50_000 // the server binds one SQL parameter per row
 )
+
+const noUpdateType = "UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore"
 
 // AlertsService reads alerts and moves them through triage.
 type AlertsService struct{ client *Client }
@@ -28,7 +29,7 @@ type Alert struct {
 	UpdatedAt         time.Time       `json:"updatedAt"`
 	Status            AlertStatus     `json:"status"`
 	ResolutionMessage string          `json:"resolutionMessage"` // kept when the alert is opened again
-	Context           json.RawMessage `json:"context"`           // an object that depends on the type: trace, pathPointer, pathTokenIdx
+	Context           json.RawMessage `json:"context,omitzero"`  // an object that depends on the type; see Trace, Field and SpecPointer
 	APIEndpoint       AlertEndpoint   `json:"apiEndpoint"`
 }
 
@@ -72,8 +73,12 @@ type AlertListOptions struct {
 	AlertTypes      []AlertType   `url:"alertTypes,omitempty,brackets"`
 	Hosts           []string      `url:"hosts,omitempty,brackets"`
 	Order           SortOrder     `url:"order,omitempty"` // of the risk score among alerts of one status; default DESC
-	Limit           int           `url:"-"`               // items of a page, at most 50,000; 0 for 10
 	Offset          int           `url:"-"`               // items to skip
+	Limit           int           `url:"-"`               // List: items of the page, at most 50,000; 0 for 10
+	PageSize        int           `url:"-"`               // All: items of the first request, at most 50,000; 0 for 100
+	OnTotal         func(int)     `url:"-"`               // All: gets the number of items to come once the server says it, and when it changes
+	CreatedAfter    time.Time     `url:"-"`               // All: earliest creation, inclusive, to the millisecond; zero for no bound
+	CreatedBefore   time.Time     `url:"-"`               // All: latest creation, inclusive, to the millisecond; zero for no bound
 }
 
 // AlertUpdate is a change of one alert's status.
@@ -96,25 +101,41 @@ type AlertBulkUpdate struct {
 	AllAlerts       bool // every alert in the status; excludes every filter
 }
 
-func (s *AlertsService) listing(opts *AlertListOptions) listing[Alert] {
-	var o AlertListOptions
-	if opts != nil {
-		o = *opts
+func (s *AlertsService) listing(name string, opts *AlertListOptions) listing[Alert] {
+	o := valueOf(opts)
+	l := listing[Alert]{
+		client: s.client,
+		base:   newRequest(name, http.MethodGet, "/alerts").filter(&o).window(o.Limit, o.Offset),
+		window: window{
+			limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal,
+			since: o.CreatedAfter.Truncate(time.Millisecond), until: o.CreatedBefore.Truncate(time.Millisecond),
+		},
+		id:        (*Alert).id,
+		unlimited: maxAlertLimit,
+		created:   func(a *Alert) time.Time { return a.CreatedAt },
+		sorted:    len(o.Statuses) == 1 && len(o.RiskScores) == 1,
+		filters: func() []filter[Alert] {
+			types := filter[Alert]{"alertTypes[]", always(alertTypes.values), func(a *Alert) string { return string(a.Type) }}
+			if o.APIEndpointUUID != "" {
+				return []filter[Alert]{types}
+			}
+			return []filter[Alert]{{"hosts[]", s.client.Hosts.Names, func(a *Alert) string { return a.APIEndpoint.Host }}, types}
+		},
 	}
-	base := newRequest(http.MethodGet, "/alerts").filter(&o).window(o.Limit, o.Offset)
-	base.optionalUUID(o.UUID, o.APIEndpointUUID)
+	if o.UUID == "" && o.APIEndpointUUID == "" {
+		l.few = defaultRows
+	}
+	l.base.optionalUUID(o.UUID, o.APIEndpointUUID)
 	if o.Limit > maxAlertLimit {
-		base.fail("Limit %d is over %d, more than the server's database can answer: use All", o.Limit, maxAlertLimit)
+		l.base.fail("Limit %d is over %d, more than the server's database can answer: use All", o.Limit, maxAlertLimit)
 	}
-	return listing[Alert]{
-		client:  s.client,
-		route:   base.route,
-		ask:     func(limit, offset int) *request { return base.copy().page(limit, offset) },
-		id:      (*Alert).id,
-		limit:   o.Limit,
-		offset:  o.Offset,
-		largest: maxAlertLimit,
+	if o.PageSize > maxAlertLimit {
+		l.base.fail("PageSize %d is over %d, more than the server's database can answer: use 0 for the default", o.PageSize, maxAlertLimit)
 	}
+	if !o.CreatedAfter.IsZero() && !o.CreatedBefore.IsZero() && o.CreatedAfter.After(o.CreatedBefore) {
+		l.base.fail("CreatedAfter is after CreatedBefore: swap them")
+	}
+	return l
 }
 
 // List returns one page of alerts: open ones first, then ignored and resolved ones, each by risk and then newest first.
@@ -123,12 +144,14 @@ func (s *AlertsService) listing(opts *AlertListOptions) listing[Alert] {
 //
 // GET /alerts
 func (s *AlertsService) List(ctx context.Context, opts *AlertListOptions) (*Page[Alert], error) {
-	l := s.listing(opts)
-	limit := l.limit
-	if limit == 0 && (opts == nil || (opts.UUID == "" && opts.APIEndpointUUID == "")) {
-		limit = defaultAlertLimit
+	l := s.listing("Alerts.List", opts)
+	if l.window.limit == 0 && l.few > 0 { // the server's own default is all of them
+		l.window.limit = l.few
+		if most := s.client.maxPage; most > 0 {
+			l.window.limit = min(l.few, most)
+		}
 	}
-	return l.page(ctx, limit)
+	return l.page(ctx)
 }
 
 // All returns an iterator over every alert that passes the filter, each once, in few requests, also while the loop
@@ -137,14 +160,14 @@ func (s *AlertsService) List(ctx context.Context, opts *AlertListOptions) (*Page
 //
 // GET /alerts
 func (s *AlertsService) All(ctx context.Context, opts *AlertListOptions) iter.Seq2[Alert, error] {
-	return s.listing(opts).all(ctx)
+	return s.listing("Alerts.All", opts).all(ctx)
 }
 
 // Get returns an alert. Without such an alert it returns [ErrNotFound].
 //
 // GET /alerts?uuid=
 func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
-	r := newRequest(http.MethodGet, "/alerts")
+	r := newRequest("Alerts.Get", http.MethodGet, "/alerts")
 	r.uuid(id)
 	r.query = "uuid=" + id
 	alerts, err := fetchList(ctx, s.client, r, 1, func(alerts []Alert) error {
@@ -167,24 +190,27 @@ func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 //
 // PUT /alert/:uuid
 func (s *AlertsService) Update(ctx context.Context, id string, update *AlertUpdate) (*Alert, error) {
-	r := newRequest(http.MethodPut, "/alert/{uuid}", id)
+	r := newRequest("Alerts.Update", http.MethodPut, "/alert/{uuid}", id)
 	if update == nil || update.UpdateType == "" {
-		r.fail("UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore")
+		r.fail(noUpdateType)
 	}
 	answer, err := fetch[updatedAlert](ctx, s.client, r.encode(update))
 	if err != nil {
 		return nil, err
 	}
-	alert, e := &answer.Alert, &answer.APIEndpoint
+	alert, e := (*Alert)(&answer.alertParts), &answer.APIEndpoint
 	alert.APIEndpoint = AlertEndpoint{
 		UUID: e.UUID, Path: e.Path, Host: e.Host, Method: e.Method, OpenAPISpecName: e.OpenAPISpecName, Details: e,
 	}
 	return alert, nil
 }
 
+// alertParts is an alert without methods, whose fields a struct can embed for JSON.
+type alertParts Alert
+
 // updatedAlert is an alert as a change returns it: with a whole endpoint.
 type updatedAlert struct {
-	Alert
+	alertParts
 	APIEndpoint Endpoint `json:"apiEndpoint"`
 }
 
@@ -226,7 +252,7 @@ func (s *AlertsService) Unignore(ctx context.Context, id string) (*Alert, error)
 //
 // PUT /alerts
 func (s *AlertsService) UpdateMany(ctx context.Context, update *AlertBulkUpdate) error {
-	r := newRequest(http.MethodPut, "/alerts")
+	r := newRequest("Alerts.UpdateMany", http.MethodPut, "/alerts")
 	if update == nil {
 		r.fail("the update is nil: name its type and a filter")
 		update = &AlertBulkUpdate{}
@@ -249,7 +275,7 @@ func (s *AlertsService) UpdateMany(ctx context.Context, update *AlertBulkUpdate)
 // check refuses an update that would reach other alerts than its author meant.
 func (u *AlertBulkUpdate) check(r *request) {
 	if u.UpdateType == "" {
-		r.fail("UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore")
+		r.fail(noUpdateType)
 	}
 	r.optionalUUID(u.UUID, u.APIEndpointUUID)
 	lists := 0

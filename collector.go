@@ -20,7 +20,7 @@ type CollectorService struct{ client *Client }
 //
 // GET /verify of the collector
 func (s *CollectorService) Verify(ctx context.Context) error {
-	return exec(ctx, s.client, collectorRequest(http.MethodGet, "/verify"))
+	return exec(ctx, s.client, collectorRequest("Collector.Verify", http.MethodGet, "/verify"))
 }
 
 // Log hands one trace to the collector. Success means queued at best: the collector drops traces without a word while
@@ -30,7 +30,7 @@ func (s *CollectorService) Verify(ctx context.Context) error {
 //
 // POST /log-request/single of the collector
 func (s *CollectorService) Log(ctx context.Context, trace *Trace) error {
-	r := collectorRequest(http.MethodPost, "/log-request/single")
+	r := collectorRequest("Collector.Log", http.MethodPost, "/log-request/single")
 	body, err := trace.encode(nil, maxTraceBody)
 	if err != nil {
 		r.fail("the trace: %v", err)
@@ -45,7 +45,7 @@ func (s *CollectorService) Log(ctx context.Context, trace *Trace) error {
 //
 // POST /log-request/batch of the collector
 func (s *CollectorService) LogBatch(ctx context.Context, traces []*Trace) error {
-	r := collectorRequest(http.MethodPost, "/log-request/batch")
+	r := collectorRequest("Collector.LogBatch", http.MethodPost, "/log-request/batch")
 	batches := encodeTraces(traces, r.fail)
 	if r.fault != nil {
 		return s.client.redact.cause(r.fault)
@@ -116,8 +116,8 @@ func encodeTraces(traces []*Trace, fail func(format string, args ...any)) []enco
 	return batches
 }
 
-func collectorRequest(method, route string) *request {
-	r := newRequest(method, route)
+func collectorRequest(name, method, route string) *request {
+	r := newRequest(name, method, route)
 	r.collector = true
 	return r
 }

@@ -24,5 +24,5 @@ func (d *DataClass) id() string { return d.ClassName }
 //
 // GET /data-class
 func (s *DataClassesService) List(ctx context.Context) ([]DataClass, error) {
-	return fetchAll[DataClass](ctx, s.client, newRequest(http.MethodGet, "/data-class"))
+	return fetchAll[DataClass](ctx, s.client, newRequest("DataClasses.List", http.MethodGet, "/data-class"))
 }

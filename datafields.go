@@ -26,7 +26,7 @@ type DataField struct {
 	ContentType       string          `json:"contentType"` // of a body; */* if unknown
 	IsNullable        *bool           `json:"isNullable"`  // nil if unknown
 	LastSeen          time.Time       `json:"lastSeen"`
-	Matches           json.RawMessage `json:"matches"`
+	Matches           json.RawMessage `json:"matches,omitzero"`
 	Entity            string          `json:"entity"` // such as User.id; empty if none is set
 	APIEndpointUUID   string          `json:"apiEndpointUuid"`
 	APIEndpoint       *Endpoint       `json:"apiEndpoint"` // only in detections
@@ -76,7 +76,7 @@ type DataClassesUpdate struct {
 //
 // POST /data-field/:uuid/update-classes
 func (s *DataFieldsService) UpdateClasses(ctx context.Context, id string, update *DataClassesUpdate) (*DataField, error) {
-	r := newRequest(http.MethodPost, "/data-field/{uuid}/update-classes", id)
+	r := newRequest("DataFields.UpdateClasses", http.MethodPost, "/data-field/{uuid}/update-classes", id)
 	if update == nil {
 		r.fail("the update is nil: name the classes, the path and the section")
 		update = &DataClassesUpdate{}
@@ -94,7 +94,7 @@ func (s *DataFieldsService) UpdateClasses(ctx context.Context, id string, update
 //
 // PUT /data-field/:uuid/update-entity
 func (s *DataFieldsService) SetEntity(ctx context.Context, id string, entity *string) (*DataField, error) {
-	r := newRequest(http.MethodPut, "/data-field/{uuid}/update-entity", id)
+	r := newRequest("DataFields.SetEntity", http.MethodPut, "/data-field/{uuid}/update-entity", id)
 	return fetch[DataField](ctx, s.client, r.encode(struct {
 		Entity *string `json:"entity"`
 	}{entity}))
@@ -106,7 +106,7 @@ func (s *DataFieldsService) SetEntity(ctx context.Context, id string, entity *st
 //
 // PUT /data-field/:uuid/update-data-path
 func (s *DataFieldsService) UpdatePath(ctx context.Context, id, dataPath string) (*DataPathUpdate, error) {
-	r := newRequest(http.MethodPut, "/data-field/{uuid}/update-data-path", id)
+	r := newRequest("DataFields.UpdatePath", http.MethodPut, "/data-field/{uuid}/update-data-path", id)
 	return fetch[DataPathUpdate](ctx, s.client, r.encode(struct {
 		DataPath string `json:"dataPath"`
 	}{dataPath}))
@@ -117,7 +117,7 @@ func (s *DataFieldsService) UpdatePath(ctx context.Context, id, dataPath string)
 //
 // DELETE /data-field/:uuid
 func (s *DataFieldsService) Delete(ctx context.Context, id string) (*DataField, error) {
-	return fetch[DataField](ctx, s.client, newRequest(http.MethodDelete, "/data-field/{uuid}", id))
+	return fetch[DataField](ctx, s.client, newRequest("DataFields.Delete", http.MethodDelete, "/data-field/{uuid}", id))
 }
 
 // ClearAllSensitiveData wipes the data classes, false positives and tags of all data fields, sets every risk score to
@@ -125,7 +125,7 @@ func (s *DataFieldsService) Delete(ctx context.Context, id string) (*DataField, 
 //
 // POST /clear-sensitive-data
 func (s *DataFieldsService) ClearAllSensitiveData(ctx context.Context) error {
-	return exec(ctx, s.client, newRequest(http.MethodPost, "/clear-sensitive-data"))
+	return exec(ctx, s.client, newRequest("DataFields.ClearAllSensitiveData", http.MethodPost, "/clear-sensitive-data"))
 }
 
 // DeleteAll deletes all data fields of all endpoints, sets every risk score to none, and deletes all alerts about
@@ -133,5 +133,5 @@ func (s *DataFieldsService) ClearAllSensitiveData(ctx context.Context) error {
 //
 // POST /clear-all-datafields
 func (s *DataFieldsService) DeleteAll(ctx context.Context) error {
-	return exec(ctx, s.client, newRequest(http.MethodPost, "/clear-all-datafields"))
+	return exec(ctx, s.client, newRequest("DataFields.DeleteAll", http.MethodPost, "/clear-all-datafields"))
 }

@@ -36,7 +36,7 @@ type Endpoint struct {
 	UserSet                 bool            `json:"userSet"`         // the path is locked: no longer regrouped by itself
 	OpenAPISpecName         string          `json:"openapiSpecName"` // empty if no spec describes it
 	FullTraceCaptureEnabled bool            `json:"fullTraceCaptureEnabled"`
-	GraphQLMetadata         json.RawMessage `json:"graphQlMetadata"`
+	GraphQLMetadata         json.RawMessage `json:"graphQlMetadata,omitzero"`
 	Token0                  string          `json:"token_0"` // first element of the path; {param} for a parameter
 	Token1                  string          `json:"token_1"`
 	Token2                  string          `json:"token_2"`
@@ -87,7 +87,7 @@ type EndpointTest struct {
 	UUID     string          `json:"uuid"`
 	Name     string          `json:"name"`
 	Tags     []string        `json:"tags"`
-	Requests json.RawMessage `json:"requests"`
+	Requests json.RawMessage `json:"requests,omitzero"`
 }
 
 // NameValue is a header, a parameter or a variable.
@@ -125,11 +125,11 @@ type CapturedTrace struct {
 	Method             RestMethod          `json:"method"`
 	RequestParameters  []NameValue         `json:"requestParameters"`
 	RequestHeaders     []NameValue         `json:"requestHeaders"`
-	RequestBody        json.RawMessage     `json:"requestBody"` // a JSON string, or an object if the server parsed it
+	RequestBody        json.RawMessage     `json:"requestBody,omitzero"` // a JSON string, or an object if the server parsed it
 	ResponseStatus     int                 `json:"responseStatus"`
 	ResponseHeaders    []NameValue         `json:"responseHeaders"`
-	ResponseBody       json.RawMessage     `json:"responseBody"` // a JSON string, or an object if the server parsed it
-	Meta               json.RawMessage     `json:"meta"`         // as the agent sent it
+	ResponseBody       json.RawMessage     `json:"responseBody,omitzero"` // a JSON string, or an object if the server parsed it
+	Meta               json.RawMessage     `json:"meta,omitzero"`         // as the agent sent it
 	SessionMeta        SessionMeta         `json:"sessionMeta"`
 	Redacted           bool                `json:"redacted"`
 	APIEndpointUUID    string              `json:"apiEndpointUuid"`
@@ -137,8 +137,8 @@ type CapturedTrace struct {
 	OriginalHost       string              `json:"originalHost"`
 	AnalysisType       AnalysisType        `json:"analysisType"`
 	GraphQLPaths       []string            `json:"graphqlPaths"`
-	ProcessedTraceData json.RawMessage     `json:"processedTraceData"`
-	Encryption         json.RawMessage     `json:"encryption"`
+	ProcessedTraceData json.RawMessage     `json:"processedTraceData,omitzero"`
+	Encryption         json.RawMessage     `json:"encryption,omitzero"`
 }
 
 // SessionMeta says how a request authenticated.
@@ -166,23 +166,26 @@ type EndpointListOptions struct {
 	SearchQuery         string       `url:"searchQuery,omitempty"` // POSIX regular expression on the path; see [regexp.QuoteMeta]
 	IsAuthenticated     *bool        `url:"isAuthenticated,omitempty"`
 	HostType            HostType     `url:"hostType,omitempty"`
-	Limit               int          `url:"-"` // items of a page; 0 for the server's default of 10
 	Offset              int          `url:"-"` // items to skip
+	Limit               int          `url:"-"` // List: items of the page; 0 for the server's default of 10
+	PageSize            int          `url:"-"` // All: items of the first request; 0 for 100
+	OnTotal             func(int)    `url:"-"` // All: gets the number of items to come once the server says it, and when it changes
 }
 
-func (s *EndpointsService) listing(opts *EndpointListOptions) listing[Endpoint] {
-	var o EndpointListOptions
-	if opts != nil {
-		o = *opts
-	}
-	base := newRequest(http.MethodGet, "/endpoints").filter(&o).window(o.Limit, o.Offset)
+func (s *EndpointsService) listing(name string, opts *EndpointListOptions) listing[Endpoint] {
+	o := valueOf(opts)
 	return listing[Endpoint]{
 		client: s.client,
-		route:  base.route,
-		ask:    func(limit, offset int) *request { return base.copy().page(limit, offset) },
+		base:   newRequest(name, http.MethodGet, "/endpoints").filter(&o).window(o.Limit, o.Offset),
+		window: window{limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal},
 		id:     (*Endpoint).id,
-		limit:  o.Limit,
-		offset: o.Offset,
+		few:    defaultRows,
+		filters: func() []filter[Endpoint] {
+			return []filter[Endpoint]{
+				{"hosts[]", s.client.Hosts.Names, func(e *Endpoint) string { return e.Host }},
+				{"methods[]", always(restMethods.values), func(e *Endpoint) string { return string(e.Method) }},
+			}
+		},
 	}
 }
 
@@ -192,8 +195,7 @@ func (s *EndpointsService) listing(opts *EndpointListOptions) listing[Endpoint] 
 //
 // GET /endpoints
 func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) (*Page[Endpoint], error) {
-	l := s.listing(opts)
-	return l.page(ctx, l.limit)
+	return s.listing("Endpoints.List", opts).page(ctx)
 }
 
 // All returns an iterator over every endpoint that passes the filter, each once, in few requests. Limit sets only the
@@ -202,7 +204,7 @@ func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) 
 //
 // GET /endpoints
 func (s *EndpointsService) All(ctx context.Context, opts *EndpointListOptions) iter.Seq2[Endpoint, error] {
-	return s.listing(opts).all(ctx)
+	return s.listing("Endpoints.All", opts).all(ctx)
 }
 
 // Get returns an endpoint with its data fields, alerts, spec and latest traces. DataClasses holds the classes of the
@@ -210,7 +212,7 @@ func (s *EndpointsService) All(ctx context.Context, opts *EndpointListOptions) i
 //
 // GET /endpoint/:uuid
 func (s *EndpointsService) Get(ctx context.Context, id string) (*EndpointDetail, error) {
-	e, err := fetch[EndpointDetail](ctx, s.client, newRequest(http.MethodGet, "/endpoint/{uuid}", id))
+	e, err := fetch[EndpointDetail](ctx, s.client, newRequest("Endpoints.Get", http.MethodGet, "/endpoint/{uuid}", id))
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +236,7 @@ func (s *EndpointsService) Get(ctx context.Context, id string) (*EndpointDetail,
 //
 // GET /endpoint/:uuid/usage
 func (s *EndpointsService) Usage(ctx context.Context, id string) ([]EndpointUsage, error) {
-	return fetchAll[EndpointUsage](ctx, s.client, newRequest(http.MethodGet, "/endpoint/{uuid}/usage", id))
+	return fetchAll[EndpointUsage](ctx, s.client, newRequest("Endpoints.Usage", http.MethodGet, "/endpoint/{uuid}/usage", id))
 }
 
 // SuggestedPaths returns paths that Metlo suggests for the endpoint from its traffic, best first, at most 100; none
@@ -242,7 +244,7 @@ func (s *EndpointsService) Usage(ctx context.Context, id string) ([]EndpointUsag
 //
 // GET /endpoint/:uuid/suggested-paths
 func (s *EndpointsService) SuggestedPaths(ctx context.Context, id string) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/endpoint/{uuid}/suggested-paths", id))
+	return fetchAll[string](ctx, s.client, newRequest("Endpoints.SuggestedPaths", http.MethodGet, "/endpoint/{uuid}/suggested-paths", id))
 }
 
 // SetAuthenticated overrides whether the endpoint requires authentication; nil ends the override, so that what was
@@ -250,7 +252,7 @@ func (s *EndpointsService) SuggestedPaths(ctx context.Context, id string) ([]str
 //
 // PUT /endpoint/:uuid/authenticated
 func (s *EndpointsService) SetAuthenticated(ctx context.Context, id string, authenticated *bool) error {
-	return exec(ctx, s.client, newRequest(http.MethodPut, "/endpoint/{uuid}/authenticated", id).encode(struct {
+	return exec(ctx, s.client, newRequest("Endpoints.SetAuthenticated", http.MethodPut, "/endpoint/{uuid}/authenticated", id).encode(struct {
 		Authenticated *bool `json:"authenticated"`
 	}{authenticated}))
 }
@@ -260,7 +262,7 @@ func (s *EndpointsService) SetAuthenticated(ctx context.Context, id string, auth
 //
 // PUT /endpoint/:uuid/enable-full-trace-capture
 func (s *EndpointsService) SetFullTraceCapture(ctx context.Context, id string, enabled bool) error {
-	return exec(ctx, s.client, newRequest(http.MethodPut, "/endpoint/{uuid}/enable-full-trace-capture", id).encode(struct {
+	return exec(ctx, s.client, newRequest("Endpoints.SetFullTraceCapture", http.MethodPut, "/endpoint/{uuid}/enable-full-trace-capture", id).encode(struct {
 		Enabled bool `json:"enabled"`
 	}{enabled}))
 }
@@ -270,7 +272,7 @@ func (s *EndpointsService) SetFullTraceCapture(ctx context.Context, id string, e
 //
 // POST /endpoint/:uuid/userSet
 func (s *EndpointsService) SetPathLocked(ctx context.Context, id string, locked bool) error {
-	return exec(ctx, s.client, newRequest(http.MethodPost, "/endpoint/{uuid}/userSet", id).encode(struct {
+	return exec(ctx, s.client, newRequest("Endpoints.SetPathLocked", http.MethodPost, "/endpoint/{uuid}/userSet", id).encode(struct {
 		UserSetState bool `json:"userSetState"`
 	}{locked}))
 }
@@ -283,7 +285,7 @@ func (s *EndpointsService) SetPathLocked(ctx context.Context, id string, locked 
 //
 // POST /endpoint/:uuid/update-paths
 func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...string) error {
-	r := newRequest(http.MethodPost, "/endpoint/{uuid}/update-paths", id)
+	r := newRequest("Endpoints.UpdatePaths", http.MethodPost, "/endpoint/{uuid}/update-paths", id)
 	if len(paths) == 0 {
 		r.fail("no path is given: name at least one")
 	}
@@ -292,14 +294,14 @@ func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...
 	}{paths}))
 }
 
-// UploadGraphQLSchema replaces the schema of a GraphQL endpoint, in the schema definition language, at most 500 MB. It
+// UploadGraphQLSchema replaces the schema of a GraphQL endpoint, in the schema definition language, at most 500 MiB. It
 // applies to all endpoints of the same host and path. The schema is streamed; it is sent again only if it is an
 // [io.Seeker] and the server cannot have acted on it. A schema that cannot be parsed and an endpoint that is not GraphQL
 // are [ErrBadRequest]; without such an endpoint it returns [ErrNotFound].
 //
 // PUT /endpoint/:uuid/graphql-schema
 func (s *EndpointsService) UploadGraphQLSchema(ctx context.Context, id string, schema io.Reader) error {
-	r := newRequest(http.MethodPut, "/endpoint/{uuid}/graphql-schema", id)
+	r := newRequest("Endpoints.UploadGraphQLSchema", http.MethodPut, "/endpoint/{uuid}/graphql-schema", id)
 	return exec(ctx, s.client, r.upload("schema.graphql", "application/octet-stream", schema))
 }
 
@@ -308,7 +310,7 @@ func (s *EndpointsService) UploadGraphQLSchema(ctx context.Context, id string, s
 //
 // DELETE /endpoint/:uuid/graphql-schema
 func (s *EndpointsService) DeleteGraphQLSchema(ctx context.Context, id string) error {
-	return exec(ctx, s.client, newRequest(http.MethodDelete, "/endpoint/{uuid}/graphql-schema", id))
+	return exec(ctx, s.client, newRequest("Endpoints.DeleteGraphQLSchema", http.MethodDelete, "/endpoint/{uuid}/graphql-schema", id))
 }
 
 // Delete deletes an endpoint with its alerts, data fields, tests and traces. The server answers 500 with an empty body,
@@ -316,7 +318,7 @@ func (s *EndpointsService) DeleteGraphQLSchema(ctx context.Context, id string) e
 //
 // DELETE /endpoint/:uuid
 func (s *EndpointsService) Delete(ctx context.Context, id string) error {
-	return exec(ctx, s.client, newRequest(http.MethodDelete, "/endpoint/{uuid}", id))
+	return exec(ctx, s.client, newRequest("Endpoints.Delete", http.MethodDelete, "/endpoint/{uuid}", id))
 }
 
 // DeleteMany deletes endpoints with their alerts, data fields, tests and traces. Ids of endpoints that do not exist are
@@ -324,7 +326,7 @@ func (s *EndpointsService) Delete(ctx context.Context, id string) error {
 //
 // DELETE /endpoints
 func (s *EndpointsService) DeleteMany(ctx context.Context, ids ...string) error {
-	r := newRequest(http.MethodDelete, "/endpoints")
+	r := newRequest("Endpoints.DeleteMany", http.MethodDelete, "/endpoints")
 	if len(ids) == 0 {
 		r.fail("no id is given: name at least one endpoint")
 	}

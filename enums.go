@@ -334,6 +334,12 @@ func (r RiskScore) rank() int {
 	return -1
 }
 
+// IsResponse reports whether the section is one of a response: what an endpoint returns.
+func (d DataSection) IsResponse() bool {
+	v, _ := dataSections.find(string(d))
+	return v == SectionResponseHeaders || v == SectionResponseBody
+}
+
 // ParseRiskScore returns the risk score that text names, in any case, in the server's spelling or the documentation's.
 // Any other text is ErrInvalidArgument. Use it for flags and configuration.
 func ParseRiskScore(text string) (RiskScore, error) { return riskScores.parse("risk score", text) }

@@ -1,24 +1,22 @@
 package metlo
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"os"
-	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/metlo-go/metlo/internal/transport"
-	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// Every error that a method returns matches at most one of these with [errors.Is]. They say what happened; the status
+// Every error that a method returns matches at most one of these with [errors.Is], but for ErrNameTaken, which is an
+// ErrConflict too. They say what happened; the status
 // that the server sent for it, which may be another, is in [Error.StatusCode].
 var (
 	// ErrInvalidArgument: an argument or an option is at fault. Nothing was sent.
@@ -29,10 +27,12 @@ var (
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrForbidden: the key is valid but may not do this.
 	ErrForbidden = errors.New("forbidden")
-	// ErrNotFound: what the request names does not exist.
+	// ErrNotFound: Metlo says that what the request names does not exist.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the state of things forbids the change, such as resolving an alert that is resolved.
 	ErrConflict = errors.New("conflict")
+	// ErrNameTaken: what is to be created has the name of another. It is an ErrConflict.
+	ErrNameTaken = fmt.Errorf("%w: the name is taken", ErrConflict)
 	// ErrTooLarge: the request's body, URL or headers are over a limit of the server.
 	ErrTooLarge = errors.New("too large")
 	// ErrUnprocessable: the request is well formed and makes no sense to the server.
@@ -41,12 +41,25 @@ var (
 	ErrRateLimited = errors.New("rate limited")
 	// ErrServer: the server failed.
 	ErrServer = errors.New("server error")
-	// ErrInvalidResponse: what came back is not what the route returns, such as the page of a login proxy, or it was
-	// cut short.
+	// ErrInvalidResponse: what came back is not what the route of a Metlo server returns, such as the page of a login
+	// proxy, or it was cut short.
 	ErrInvalidResponse = errors.New("invalid response")
+	// ErrRedirected: the server redirects to another address, which the SDK does not follow.
+	ErrRedirected = errors.New("redirected")
+	// ErrNoResponse: no response came back, or none that is HTTP. The cause is wrapped.
+	ErrNoResponse = errors.New("no response")
+	// ErrProxy: a proxy between the client and the server refused the request. The server got nothing of it.
+	ErrProxy = errors.New("refused by a proxy")
 	// ErrNoMatch: an update of many alerts found none to update.
 	ErrNoMatch = errors.New("no alert matched")
 )
+
+func isSentinel(err error) bool {
+	return slices.Contains([]error{
+		ErrInvalidArgument, ErrBadRequest, ErrUnauthorized, ErrForbidden, ErrNotFound, ErrConflict, ErrTooLarge, ErrUnprocessable,
+		ErrRateLimited, ErrServer, ErrInvalidResponse, ErrRedirected, ErrNoResponse, ErrProxy, ErrNoMatch,
+	}, err)
+}
 
 const (
 	maxErrorBody = 16 << 10 // bytes of a body that an Error keeps
@@ -54,32 +67,38 @@ const (
 )
 
 // Error is a request that failed after it was found valid. The client's key and the values of [WithHeader] were
-// replaced by [redacted] in all of it.
+// replaced by [redacted] in all of it. One that is made by hand, as a test's fake does, matches with [errors.Is] by its
+// Kind, or by its StatusCode if Kind is nil.
 type Error struct {
-	StatusCode int       // as the server sent it; 0 without a response
-	Message    string    // what the server meant, in one line
-	Method     string    // of the request
-	Path       string    // of the request, without its query
-	Body       []byte    // of the response, at most 16 KiB
-	Attempts   []Attempt // in order; empty if none started
+	Kind       error         // the sentinel that it matches, such as ErrNotFound
+	StatusCode int           // as the server or the proxy sent it; 0 without a response
+	Message    string        // what the server meant, in one line
+	Method     string        // of the request
+	Host       string        // that the request was for, with its port if the base URL has one
+	Path       string        // of the request, without its query
+	Body       []byte        // of the response, at most 16 KiB
+	Attempts   []Attempt     // in order; empty if none started
+	RetryAfter time.Duration // what the last response asked to wait; 0 if it did not
 
-	kind  error
-	cause error
+	cause   error
+	lasting bool         // the cause would be the same again
+	confirm confirmation // asks whether ErrNotFound is true; nil if that is known
 }
 
 // Attempt is what came of sending a request once.
 type Attempt struct {
 	StatusCode int           // 0 without a response
 	Err        error         // why there was no response, or no whole body
+	Unsent     bool          // nothing of the request reached the server: no connection was made, or a proxy refused
 	Wait       time.Duration // how long the next attempt was put off; 0 for the last one
 }
 
 // Error says in one line what was asked, what it came to, and what the server sent.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "metlo: %s %s", e.Method, e.Path)
-	if e.kind != nil {
-		fmt.Fprintf(&b, ": %v", e.kind)
+	fmt.Fprintf(&b, "metlo: %s %s%s", e.Method, e.Host, e.Path)
+	if kind := e.kind(); kind != nil {
+		fmt.Fprintf(&b, ": %v", kind)
 	}
 	if e.Message != "" {
 		fmt.Fprintf(&b, ": %s", e.Message)
@@ -99,7 +118,35 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.cause }
 
 // Is reports whether target is the sentinel that says what happened.
-func (e *Error) Is(target error) bool { return target != nil && target == e.kind }
+func (e *Error) Is(target error) bool { return target != nil && errors.Is(e.kind(), target) }
+
+func (e *Error) kind() error {
+	if e.Kind != nil {
+		return e.Kind
+	}
+	return kindOf(e.StatusCode)
+}
+
+// Temporary reports whether the same call may succeed later without a change: the server failed, asks to come back, or
+// could not be reached. A name that does not exist, a certificate that is not trusted and a call that was cancelled are
+// not temporary.
+func (e *Error) Temporary() bool {
+	if errors.Is(e.cause, context.Canceled) || e.lasting {
+		return false
+	}
+	var truncated *transport.TruncatedError
+	switch e.kind() {
+	case ErrRateLimited, ErrNoResponse:
+		return true
+	case ErrServer:
+		return e.StatusCode != http.StatusNotImplemented && e.StatusCode != http.StatusHTTPVersionNotSupported
+	case ErrProxy:
+		return e.StatusCode == 0 || transport.IsTransient(e.StatusCode)
+	case ErrInvalidResponse:
+		return errors.As(e.cause, &truncated)
+	}
+	return transport.IsTransient(e.StatusCode)
+}
 
 // Format writes the error's line for every verb, and quotes it for %q.
 func (e *Error) Format(f fmt.State, verb rune) { format(f, verb, e) }
@@ -116,15 +163,44 @@ func format(f fmt.State, verb rune, err error) {
 func (e *Error) LogValue() slog.Value {
 	attrs := []slog.Attr{
 		slog.String("method", e.Method),
+		slog.String("host", e.Host),
 		slog.String("path", e.Path),
 		slog.Int("status", e.StatusCode),
 		slog.String("message", e.Message),
 		slog.Int("attempts", len(e.Attempts)),
 	}
-	if e.kind != nil {
-		attrs = append(attrs, slog.String("kind", e.kind.Error()))
+	if kind := e.kind(); kind != nil {
+		attrs = append(attrs, slog.String("kind", kind.Error()))
+	}
+	if e.RetryAfter > 0 {
+		attrs = append(attrs, slog.Duration("retry_after", e.RetryAfter))
 	}
 	return slog.GroupValue(attrs...)
+}
+
+// MarshalJSON returns the parts that LogValue has; a duration is in seconds.
+func (e *Error) MarshalJSON() ([]byte, error) { return marshalParts(e.LogValue()) }
+
+// marshalParts is a group of package log/slog as a JSON object.
+func marshalParts(group slog.Value) ([]byte, error) {
+	parts := map[string]any{}
+	for _, attr := range group.Group() {
+		switch value := attr.Value.Resolve(); value.Kind() {
+		case slog.KindDuration:
+			parts[attr.Key] = value.Duration().Seconds()
+		case slog.KindGroup:
+			inner, err := marshalParts(value)
+			if err != nil {
+				return nil, err
+			}
+			parts[attr.Key] = json.RawMessage(inner)
+		case slog.KindAny:
+			parts[attr.Key] = fmt.Sprint(value.Any())
+		default:
+			parts[attr.Key] = value.Any()
+		}
+	}
+	return json.Marshal(parts)
 }
 
 // ValidationError is what the server's validator found wrong with a request. It matches [ErrBadRequest].
@@ -156,6 +232,9 @@ func (e *ValidationError) Format(f fmt.State, verb rune) { format(f, verb, e) }
 // LogValue gives package log/slog the error's parts.
 func (e *ValidationError) LogValue() slog.Value { return e.err.LogValue() }
 
+// MarshalJSON returns the parts that LogValue has.
+func (e *ValidationError) MarshalJSON() ([]byte, error) { return e.err.MarshalJSON() }
+
 // SyntaxError is a testing configuration that the server cannot parse. It matches [ErrBadRequest]. Lines and columns
 // count from 1.
 type SyntaxError struct {
@@ -177,218 +256,8 @@ func (e *SyntaxError) Format(f fmt.State, verb rune) { format(f, verb, e) }
 // LogValue gives package log/slog the error's parts.
 func (e *SyntaxError) LogValue() slog.Value { return e.err.LogValue() }
 
-// disguise is an answer whose status does not say what happened.
-type disguise struct {
-	method  string // empty for any
-	route   string // below /api/v1; * stands for one element, empty for any route
-	status  int
-	body    string // anchored: a longer text of the same kind can follow a write that did happen
-	kind    error
-	message string // what it means; empty if the body says it well
-	proof   string // recording, or the part of the server's source that sends it
-}
-
-// disguises returns the answers of the server that mean something else than they say.
-func disguises() []disguise {
-	const (
-		noEndpoint  = "the endpoint does not exist"
-		noDataField = "no data field has this id"
-		noSpec      = "no spec has this name"
-	)
-	return []disguise{
-		{"GET", "/endpoint/*", 500, `^Error: Endpoint does not exist\.$`, ErrNotFound, noEndpoint, "endpoints/get_missing"},
-		{"GET", "/endpoint/*/usage", 500, `^Error: Endpoint does not exist\.$`, ErrNotFound, noEndpoint, "get-endpoints/index.ts:632"},
-		{"POST", "/data-field/*/update-classes", 500, `^Cannot set properties of null \(setting 'dataClasses'\)$`, ErrNotFound, "no data field has this id, path and section", "data_fields/update_classes_missing"},
-		{"DELETE", "/data-field/*", 500, `^Cannot read properties of null \(reading 'uuid'\)$`, ErrNotFound, noDataField, "data_fields/delete_missing"},
-		{"PUT", "/data-field/*/update-entity", 200, `^OK$`, ErrNotFound, noDataField, "data-fields.ts:158"},
-		{"GET", "/spec/*", 200, `^OK$`, ErrNotFound, noSpec, "specs/get_missing"},
-		{"PUT", "/spec/*", 400, `^Spec file does not exist`, ErrNotFound, noSpec, "spec/index.ts:124"},
-		{"PUT", "/alerts", 500, `^syntax error at or near "\)"$`, ErrNoMatch, "no alert in the status that the update starts from passes the filter", "alerts/batch_none_match"},
-		{"", "", 500, `^(QueryFailedError: )?invalid (input syntax for type (uuid|boolean|timestamp)|input value for enum|regular expression)\b`, ErrBadRequest, "", "alerts/update_not_uuid"},
-		{"PUT", "/metlo-config", 500, `\(\d+:\d+\)\n\n +\d+ \|`, ErrBadRequest, "", "settings/config_put_bad_yaml"},
-		{"POST", "/spec/new", 500, `\(\d+:\d+\)\n\n +\d+ \|`, ErrBadRequest, "", "spec/index.ts:39"},
-		{"PUT", "/spec/*", 500, `\(\d+:\d+\)\n\n +\d+ \|`, ErrBadRequest, "", "spec/index.ts:124"},
-		{"PUT", "/endpoint/*/graphql-schema", 500, `^Syntax Error: `, ErrBadRequest, "", "endpoints/index.ts:229"},
-		{"GET", "/specs/zip", 500, `^No OpenAPI Specs found\.$`, ErrNotFound, "the instance holds no spec", "spec/index.ts:152"},
-		{"POST", "/spec/new", 400, `^Spec file already exists\.$`, ErrConflict, "", "specs/upload_exists"},
-		{"POST", "/keys/create", 400, `^Can not create key with name `, ErrConflict, "", "keys/create_duplicate"},
-	}
-}
-
-// unmask finds the disguise that an answer wears.
-func unmask(method, path string, status int, body []byte) (disguise, bool) {
-	if status != http.StatusOK && status != http.StatusBadRequest && status != http.StatusInternalServerError {
-		return disguise{}, false
-	}
-	body = bytes.TrimSpace(body)
-	for _, d := range disguises() {
-		if d.status != status || (d.method != "" && d.method != method) || (d.route != "" && !matchRoute(d.route, path)) {
-			continue
-		}
-		if ok, err := regexp.Match(d.body, body); ok && err == nil {
-			return d, true
-		}
-	}
-	return disguise{}, false
-}
-
-// matchRoute reports whether path has the form of route, in which * stands for one element.
-func matchRoute(route, path string) bool {
-	for {
-		r, routeRest, routeMore := strings.Cut(route, "/")
-		p, pathRest, pathMore := strings.Cut(path, "/")
-		if r != p && (r != "*" || p == "") {
-			return false
-		}
-		if routeMore != pathMore {
-			return false
-		}
-		if !routeMore {
-			return true
-		}
-		route, path = routeRest, pathRest
-	}
-}
-
-// kindOf is what a status means where nothing else is known.
-func kindOf(status int) error {
-	switch status {
-	case http.StatusUnauthorized:
-		return ErrUnauthorized
-	case http.StatusForbidden:
-		return ErrForbidden
-	case http.StatusNotFound:
-		return ErrNotFound
-	case http.StatusConflict:
-		return ErrConflict
-	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
-		return ErrTooLarge
-	case http.StatusUnprocessableEntity:
-		return ErrUnprocessable
-	case http.StatusTooManyRequests:
-		return ErrRateLimited
-	}
-	switch {
-	case status >= 500:
-		return ErrServer
-	case status >= 400:
-		return ErrBadRequest
-	}
-	return ErrInvalidResponse
-}
-
-// newError is the part that all failures of r share.
-func (c *Client) newError(r *request, status int, body []byte) *Error {
-	return &Error{
-		StatusCode: status,
-		Method:     r.method,
-		Path:       c.redact.text(r.fullPath(c)),
-		Body:       c.redact.head(body),
-	}
-}
-
-// answerError is a response that says that the request failed.
-func (c *Client) answerError(r *request, resp *http.Response, body []byte) error {
-	e := c.newError(r, resp.StatusCode, body)
-	failure := wire.ParseFailure(body)
-	e.Message, e.kind = c.redact.text(failure.Message), kindOf(resp.StatusCode)
-	if d, ok := unmask(r.method, r.path, resp.StatusCode, body); ok {
-		e.kind = d.kind
-		if d.message != "" {
-			e.Message = d.message
-		}
-	}
-	switch {
-	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		e.Message = c.redact.text(redirectMessage(resp))
-	case e.Message == "":
-		e.Message = http.StatusText(resp.StatusCode)
-	}
-	switch failure.Type {
-	case "ZOD":
-		return &ValidationError{Issues: c.issuesOf(failure), err: e}
-	case "RAW":
-		e.Message = fmt.Sprintf("line %d, column %d: %s", failure.StartLine, failure.StartColumn, e.Message)
-		return &SyntaxError{
-			StartLine: failure.StartLine, StartColumn: failure.StartColumn,
-			EndLine: failure.EndLine, EndColumn: failure.EndColumn,
-			err: e,
-		}
-	}
-	return e
-}
-
-func (c *Client) issuesOf(f wire.Failure) []Issue {
-	issues := make([]Issue, len(f.Issues))
-	for i, issue := range f.Issues {
-		for _, text := range []*string{&issue.Path, &issue.Code, &issue.Message, &issue.Expected, &issue.Received} {
-			*text = c.redact.text(*text)
-		}
-		for j := range issue.Options {
-			issue.Options[j] = c.redact.text(issue.Options[j])
-		}
-		issues[i] = Issue(issue)
-	}
-	return issues
-}
-
-// redirectMessage names the server to use instead, and no more of the target: its path and query may hold secrets.
-func redirectMessage(resp *http.Response) string {
-	target, err := resp.Location()
-	if err != nil {
-		return "the server redirects without saying where"
-	}
-	server := url.URL{Scheme: target.Scheme, Host: target.Host}
-	if here := resp.Request.URL; here != nil && here.Scheme == target.Scheme && here.Host == target.Host {
-		return wire.OneLine("the server redirects within itself: set the base URL under which it answers, or use https")
-	}
-	return wire.OneLine("the server redirects to " + server.String() + ": set that as base URL")
-}
-
-// callError is a request that got no answer, or one that is not what the route returns.
-func (c *Client) callError(r *request, status int, body []byte, err error) *Error {
-	var refused *wire.RefusedError
-	if r.private && body != nil && !wire.IsPage(body) {
-		if body = nil; !errors.As(err, &refused) {
-			err = errPrivate
-		}
-	}
-	e := c.newError(r, status, body)
-	e.cause = c.redact.cause(err)
-	e.Message = wire.OneLine(e.cause.Error())
-	switch {
-	case errors.As(err, &refused):
-		e.kind = ErrUnprocessable
-	case status == 0, isContextError(err):
-	default:
-		e.kind = ErrInvalidResponse
-		if wire.IsPage(body) {
-			e.Message = "want JSON, have an HTML page (" + c.redact.text(wire.Message(e.Body)) + "): is the base URL right, and does no login proxy stand before the server?"
-		}
-	}
-	return e
-}
-
-var errPrivate = errors.New("the answer is not what the route returns, and is not shown since it may hold a secret")
-
-func isContextError(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
-}
-
-// withAttempts adds the history of a call to its error.
-func (c *Client) withAttempts(err error, attempts []transport.Attempt) error {
-	var e *Error
-	if errors.As(err, &e) && e.Attempts == nil {
-		e.Attempts = make([]Attempt, len(attempts))
-		for i, a := range attempts {
-			e.Attempts[i] = Attempt{StatusCode: a.StatusCode, Wait: a.Wait}
-			if a.Err != nil {
-				e.Attempts[i].Err = c.redact.cause(a.Err)
-			}
-		}
-	}
-	return err
-}
+// MarshalJSON returns the parts that LogValue has.
+func (e *SyntaxError) MarshalJSON() ([]byte, error) { return e.err.MarshalJSON() }
 
 // invalid is a fault of an argument.
 func invalid(format string, args ...any) error {

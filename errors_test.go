@@ -23,11 +23,12 @@ func failing(status int, body string, header http.Header) roundTrip {
 
 func TestStatusesBecomeSentinels(t *testing.T) {
 	tests := map[int]error{
-		400: metlo.ErrBadRequest, 401: metlo.ErrUnauthorized, 403: metlo.ErrForbidden, 404: metlo.ErrNotFound,
+		400: metlo.ErrBadRequest, 401: metlo.ErrUnauthorized, 403: metlo.ErrForbidden, 404: metlo.ErrInvalidResponse,
 		405: metlo.ErrBadRequest, 409: metlo.ErrConflict, 413: metlo.ErrTooLarge, 414: metlo.ErrTooLarge,
 		422: metlo.ErrUnprocessable, 429: metlo.ErrRateLimited, 431: metlo.ErrTooLarge, 418: metlo.ErrBadRequest,
 		500: metlo.ErrServer, 501: metlo.ErrServer, 502: metlo.ErrServer, 503: metlo.ErrServer, 504: metlo.ErrServer,
-		304: metlo.ErrInvalidResponse,
+		304: metlo.ErrInvalidResponse, 101: metlo.ErrInvalidResponse, 302: metlo.ErrRedirected, 308: metlo.ErrRedirected,
+		407: metlo.ErrProxy, 408: metlo.ErrServer, 520: metlo.ErrServer, 530: metlo.ErrServer,
 	}
 	for status, want := range tests {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -54,14 +55,14 @@ func TestErrorText(t *testing.T) {
 		{"proxy's page", "<html><head><title>404 Not Here</title></head><body><center>nginx</center></body></html>", "404 Not Here"},
 		{"page without a title", "<html><body>hello</body></html>", "an HTML page"},
 		{"several lines", "one\r\n\ttwo\x00\x1b[31mthree", "one two [31mthree"},
-		{"nothing", "", "Not Found"},
+		{"nothing", "", "Unprocessable Entity"},
 		{"invalid UTF-8", "caf\xe9", "caf\uFFFD"},
 		{"too long", strings.Repeat("x", 2000), strings.Repeat("x", 512) + "…"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := inProcess(t, failing(404, tt.body, nil)).DataClasses.List(t.Context())
-			assert.EqualError(t, err, "metlo: GET /api/v1/data-class: not found: "+tt.want+" (HTTP 404)")
+			_, err := inProcess(t, failing(422, tt.body, nil)).DataClasses.List(t.Context())
+			assert.EqualError(t, err, "metlo: GET metlo.example.com/api/v1/data-class: unprocessable: "+tt.want+" (HTTP 422)")
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 				assert.Equal(t, err.Error(), fmt.Sprintf(verb, err), verb)
 			}
@@ -273,7 +274,7 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 				return (&kit.Answer{Status: 302, Header: header}).RoundTrip(r)
 			}))
 			err := client.Endpoints.SetFullTraceCapture(t.Context(), endpointID(1), true)
-			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
+			require.ErrorIs(t, err, metlo.ErrRedirected)
 			assert.Contains(t, err.Error(), tt.says)
 			if tt.hides != "" {
 				assert.NotContains(t, fmt.Sprintf("%+v", err), tt.hides)
@@ -338,7 +339,8 @@ func TestAConnectionErrorHasNoStatus(t *testing.T) {
 	var e *metlo.Error
 	require.ErrorAs(t, err, &e)
 	assert.Zero(t, e.StatusCode)
-	assert.Zero(t, kit.CountSentinels(err))
-	assert.EqualError(t, err, "metlo: GET /api/v1/alerts: no route to host")
+	require.ErrorIs(t, err, metlo.ErrNoResponse)
+	assert.Equal(t, 1, kit.CountSentinels(err))
+	assert.EqualError(t, err, "metlo: GET metlo.example.com/api/v1/alerts: no response: no route to host")
 	assert.Len(t, e.Attempts, 1)
 }

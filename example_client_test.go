@@ -83,9 +83,9 @@ func ExampleIncompleteError() {
 	endpoints, err := metlo.Collect(server.Client(metlo.WithoutRateLimit()).Endpoints.All(context.Background(), nil))
 	var incomplete *metlo.IncompleteError
 	if errors.As(err, &incomplete) {
-		fmt.Println(len(endpoints), "of", incomplete.Total)
+		fmt.Println(len(endpoints), "came, at most", incomplete.Missing, "more may exist")
 	}
-	// Output: 5 of 15
+	// Output: 14 came, at most 1 more may exist
 }
 
 func ExampleWithRetry() {
@@ -126,10 +126,13 @@ func ExampleWithLimiter() {
 	first, second := server.Client(metlo.WithLimiter(limiter)), server.Client(metlo.WithLimiter(limiter))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	fmt.Println(first.Ping(ctx))
-	fmt.Println(second.Ping(ctx))
+	_, err := first.Hosts.Names(ctx)
+	fmt.Println(err)
+	_, err = second.Hosts.Names(ctx)
+	fmt.Println(err)
 	// The third would have to wait for an hour, so it fails at once.
-	fmt.Println(errors.Is(first.Ping(ctx), context.DeadlineExceeded))
+	_, err = first.Hosts.Names(ctx)
+	fmt.Println(errors.Is(err, context.DeadlineExceeded))
 	// Output:
 	// <nil>
 	// <nil>
@@ -182,9 +185,10 @@ func ExampleNewWebhookHandler() {
 	client := server.Client()
 
 	handled := make(chan struct{})
-	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) {
+	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
 		fmt.Println(event.Alert.RiskScore, event.Alert.Description)
 		close(handled)
+		return nil
 	}, metlo.WithWebhookToken("s3cret"))
 	receiver := httptest.NewServer(handler)
 	defer receiver.Close()

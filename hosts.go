@@ -38,23 +38,19 @@ type HostListOptions struct {
 	HostType    HostType  `url:"hostType,omitempty"`
 	SortBy      HostSort  `url:"sortBy,omitempty"`    // default numEndpoints
 	SortOrder   SortOrder `url:"sortOrder,omitempty"` // default DESC
-	Limit       int       `url:"-"`                   // items of a page; 0 for the server's default of 10
 	Offset      int       `url:"-"`                   // items to skip
+	Limit       int       `url:"-"`                   // List: items of the page; 0 for the server's default of 10
+	PageSize    int       `url:"-"`                   // All: items of the first request; 0 for 100
+	OnTotal     func(int) `url:"-"`                   // All: gets the number of items to come once the server says it, and when it changes
 }
 
-func (s *HostsService) listing(opts *HostListOptions) listing[Host] {
-	var o HostListOptions
-	if opts != nil {
-		o = *opts
-	}
-	base := newRequest(http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset)
+func (s *HostsService) listing(name string, o HostListOptions) listing[Host] {
 	return listing[Host]{
 		client:  s.client,
-		route:   base.route,
-		ask:     func(limit, offset int) *request { return base.copy().page(limit, offset) },
+		base:    newRequest(name, http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset),
+		window:  window{limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal},
 		id:      (*Host).id,
-		limit:   o.Limit,
-		offset:  o.Offset,
+		few:     defaultRows,
 		lenient: true, // the server sends numEndpoints as a string
 	}
 }
@@ -65,8 +61,7 @@ func (s *HostsService) listing(opts *HostListOptions) listing[Host] {
 //
 // GET /hosts
 func (s *HostsService) List(ctx context.Context, opts *HostListOptions) (*Page[Host], error) {
-	l := s.listing(opts)
-	return l.page(ctx, l.limit)
+	return s.listing("Hosts.List", valueOf(opts)).page(ctx)
 }
 
 // All returns an iterator over every host that passes the filter, each once, in few requests. Limit sets only the size
@@ -74,21 +69,25 @@ func (s *HostsService) List(ctx context.Context, opts *HostListOptions) (*Page[H
 //
 // GET /hosts
 func (s *HostsService) All(ctx context.Context, opts *HostListOptions) iter.Seq2[Host, error] {
-	return s.listing(opts).all(ctx)
+	o := valueOf(opts)
+	if o.SortBy == "" && o.SortOrder == "" {
+		o.SortBy, o.SortOrder = SortByHost, Ascending
+	}
+	return s.listing("Hosts.All", o).all(ctx)
 }
 
 // Names returns the names of all hosts that have endpoints, in no order.
 //
 // GET /endpoints/hosts
 func (s *HostsService) Names(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/endpoints/hosts"))
+	return fetchAll[string](ctx, s.client, newRequest("Hosts.Names", http.MethodGet, "/endpoints/hosts"))
 }
 
 // Graph returns which hosts call which. The open-source server always sends an empty graph.
 //
 // GET /hosts-graph
 func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
-	return fetch[HostGraph](ctx, s.client, newRequest(http.MethodGet, "/hosts-graph"))
+	return fetch[HostGraph](ctx, s.client, newRequest("Hosts.Graph", http.MethodGet, "/hosts-graph"))
 }
 
 // Delete deletes hosts with all their endpoints, the alerts, data fields and traces of these, their GraphQL schemas and
@@ -97,7 +96,7 @@ func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
 //
 // DELETE /hosts
 func (s *HostsService) Delete(ctx context.Context, hosts ...string) error {
-	r := newRequest(http.MethodDelete, "/hosts")
+	r := newRequest("Hosts.Delete", http.MethodDelete, "/hosts")
 	if len(hosts) == 0 {
 		r.fail("no host is given: name at least one")
 	}

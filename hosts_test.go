@@ -60,7 +60,7 @@ func TestHostsAllYieldsEachHostOnce(t *testing.T) {
 		}
 		return http.StatusOK, `[[{"host":"b","numEndpoints":"2","isPublic":true},{"host":"a","numEndpoints":"2","isPublic":false}],2]`, nil
 	})
-	hosts, err := metlo.Collect(client.Hosts.All(t.Context(), &metlo.HostListOptions{Limit: 1}))
+	hosts, err := metlo.Collect(client.Hosts.All(t.Context(), &metlo.HostListOptions{PageSize: 1}))
 	require.NoError(t, err)
 	assert.Equal(t, []metlo.Host{{Host: "a", NumEndpoints: 2}, {Host: "b", NumEndpoints: 2, IsPublic: true}}, hosts)
 	assert.Len(t, server.sent, 2)

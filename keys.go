@@ -37,23 +37,23 @@ func (k *CreatedKey) check() error {
 //
 // GET /keys/list
 func (s *KeysService) List(ctx context.Context) ([]Key, error) {
-	return fetchAll[Key](ctx, s.client, newRequest(http.MethodGet, "/keys/list"))
+	return fetchAll[Key](ctx, s.client, newRequest("Keys.List", http.MethodGet, "/keys/list"))
 }
 
 // Onboarding returns the keys that were made for onboarding, newest first.
 //
 // GET /keys/onboarding
 func (s *KeysService) Onboarding(ctx context.Context) ([]Key, error) {
-	return fetchAll[Key](ctx, s.client, newRequest(http.MethodGet, "/keys/onboarding"))
+	return fetchAll[Key](ctx, s.client, newRequest("Keys.Onboarding", http.MethodGet, "/keys/onboarding"))
 }
 
 // Create makes a key and returns it with its value, which cannot be read again. An empty keyFor stands for
-// [KeyGeneric]. A name that is taken is [ErrConflict]; the instance holds at most 100 keys, and one more is
+// [KeyGeneric]. A name that is taken is [ErrNameTaken]; the instance holds at most 100 keys, and one more is
 // [ErrBadRequest]. If the answer gets lost, so does the value: delete the key by its name.
 //
 // POST /keys/create
 func (s *KeysService) Create(ctx context.Context, name string, keyFor APIKeyType) (*CreatedKey, error) {
-	r := newRequest(http.MethodPost, "/keys/create")
+	r := newRequest("Keys.Create", http.MethodPost, "/keys/create")
 	r.private = true
 	switch {
 	case name == "" || name == "." || name == "..":
@@ -72,5 +72,5 @@ func (s *KeysService) Create(ctx context.Context, name string, keyFor APIKeyType
 //
 // DELETE /keys/:name/delete
 func (s *KeysService) Delete(ctx context.Context, name string) error {
-	return exec(ctx, s.client, newRequest(http.MethodDelete, "/keys/{name}/delete", name))
+	return exec(ctx, s.client, newRequest("Keys.Delete", http.MethodDelete, "/keys/{name}/delete", name))
 }

@@ -3,6 +3,7 @@ package metlo_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -95,7 +96,7 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return &http.Response{
-		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Content-Type": {typeOf(answer)}},
 		Body: io.NopCloser(bytes.NewReader([]byte(answer))), ContentLength: int64(len(answer)), Request: r,
 	}, nil
 }
@@ -108,6 +109,14 @@ func scriptedClient(t testing.TB, answer func(sentRequest) (int, string, error))
 		metlo.WithoutRateLimit(), metlo.WithoutRetry())
 	require.NoError(t, err)
 	return client, s
+}
+
+// typeOf is the type by which the server sends a body.
+func typeOf(body string) string {
+	if json.Valid([]byte(body)) {
+		return "application/json; charset=utf-8"
+	}
+	return "text/html; charset=utf-8"
 }
 
 // always answers every request alike.

@@ -55,12 +55,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
 
-	"github.com/metlo-go/metlo/internal/credentials"
 	"github.com/metlo-go/metlo/internal/transport"
 	"github.com/metlo-go/metlo/internal/wire"
 )
@@ -88,7 +86,9 @@ type Client struct {
 	collector *url.URL
 	header    func() http.Header // shared by all requests, never written to; a function, since nothing prints what it returns
 	pipeline  *transport.Pipeline
+	noProxy   bool // secrets must not travel through a proxy in plain http
 	maxBytes  int64
+	maxPage   int
 	redact    redactor
 }
 
@@ -116,18 +116,19 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	if !validHeaderValue(apiKey) || strings.TrimSpace(apiKey) != apiKey {
 		faults = append(faults, invalid("the API key holds a line break, a control character or spaces around it: pass it exactly as Metlo showed it"))
 	}
-	if (apiKey != "" || s.holdsSecrets()) && !s.insecureHTTP {
+	if s.http == nil {
+		s.http = &http.Client{Transport: transport.NewTransport(s.timeout)}
+	}
+	s.noProxy = (apiKey != "" || s.holdsSecrets()) && !s.insecureHTTP
+	if s.noProxy {
 		for _, u := range []*url.URL{base, s.collectorURL} {
-			if u != nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
-				faults = append(faults, invalid("the key or a value of WithHeader would travel over plain http to %s: use https, or WithInsecureHTTP if the network is trusted", u.Host))
+			if err := staysPrivate(u, s.http.Transport); err != nil {
+				faults = append(faults, err)
 			}
 		}
 	}
 	if faults != nil {
 		return nil, errors.Join(faults...)
-	}
-	if s.http == nil {
-		s.http = newHTTPClient()
 	}
 	return newClient(base, apiKey, &s), nil
 }
@@ -138,8 +139,9 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 		base:      base,
 		collector: s.collectorURL,
 		header:    func() http.Header { return header },
-		pipeline:  s.pipeline(),
+		noProxy:   s.noProxy,
 		maxBytes:  s.maxBytes,
+		maxPage:   s.maxPage,
 	}
 	secrets := []string{apiKey}
 	if apiKey != "" {
@@ -152,6 +154,7 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 		}
 	}
 	c.redact = newRedactor(secrets...)
+	c.pipeline = s.pipeline(c.redact)
 	c.Endpoints = &EndpointsService{c}
 	c.Hosts = &HostsService{c}
 	c.DataFields = &DataFieldsService{c}
@@ -179,33 +182,33 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 func NewClientFromEnv(opts ...Option) (*Client, error) {
 	host := os.Getenv("METLO_HOST")
 	key, keySet := os.LookupEnv("METLO_API_KEY")
-	file, err := readCredentials()
+	file, err := ReadCredentials()
 	if err != nil {
 		if host == "" || !keySet {
-			return nil, invalid("~/.metlo/credentials %w", err)
+			return nil, err
 		}
-		file = nil
+		file = &Credentials{}
 	}
 	if host == "" {
-		host = file["METLO_HOST"]
+		host = file.Host
 	}
 	if host == "" {
-		return nil, invalid("no Metlo host: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials")
+		return nil, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
 	}
-	if bound := file["METLO_HOST"]; bound != "" && !sameServer(host, bound) {
-		if file["METLO_API_KEY"] != "" && !keySet {
-			return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(bound), shownHost(host))
+	if file.Host != "" && !sameServer(host, file.Host) {
+		if file.APIKey.Reveal() != "" && !keySet {
+			return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file.Host), shownHost(host))
 		}
-		file = nil
+		file = &Credentials{}
 	}
 	if !keySet {
-		key = file["METLO_API_KEY"]
+		key = file.APIKey.Reveal()
 	}
 	var env []Option
-	if collector := cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), file["METLO_COLLECTOR_HOST"]); collector != "" {
+	if collector := cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), file.CollectorHost); collector != "" {
 		env = append(env, WithCollectorURL(collector))
 	}
-	if text := cmp.Or(os.Getenv("METLO_INSECURE_HTTP"), file["METLO_INSECURE_HTTP"]); text != "" {
+	if text := cmp.Or(os.Getenv("METLO_INSECURE_HTTP"), file.InsecureHTTP); text != "" {
 		insecure, err := strconv.ParseBool(text)
 		if err != nil {
 			return nil, invalid("METLO_INSECURE_HTTP is neither true nor false: use 1 or 0, or leave it out")
@@ -217,44 +220,34 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	return NewClient(host, key, append(env, opts...)...)
 }
 
-// sameServer reports whether two base URLs are of one server.
-func sameServer(a, b string) bool {
-	ua, errA := parseBaseURL(a)
-	ub, errB := parseBaseURL(b)
-	return errA == nil && errB == nil && credentials.SameServer(ua, ub)
-}
-
-// shownHost is the part of a base URL that holds no secret.
-func shownHost(base string) string {
-	u, err := parseBaseURL(base)
-	if err != nil {
-		return "not a base URL"
-	}
-	return u.Scheme + "://" + u.Host
-}
-
-// readCredentials reads what the Metlo CLI keeps; without a home folder there is no such file.
-func readCredentials() (credentials.File, error) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return nil, nil
-	}
-	return credentials.Read(filepath.Join(home, ".metlo", "credentials"))
-}
-
-// Ping checks that the backend answers. The open-source backend checks no key; [CollectorService.Verify] tests one.
+// Ping checks that the backend answers, and that it is Metlo's backend: the collector and other servers answer the
+// first of its two requests as well. The open-source backend checks no key; [CollectorService.Verify] tests one. Another
+// server is [ErrInvalidResponse].
 //
-// GET /api/v1
+// GET /api/v1, GET /summary/endpoint-tracked
 func (c *Client) Ping(ctx context.Context) error {
-	return exec(ctx, c, newRequest(http.MethodGet, ""))
+	health := newRequest("Ping", http.MethodGet, "/")
+	health.path = ""
+	if err := exec(ctx, c, health); err != nil {
+		return err
+	}
+	_, err := fetch[trackedAnswer](ctx, c, newRequest("Ping", http.MethodGet, "/summary/endpoint-tracked"))
+	var e *Error
+	if errors.As(err, &e) && e.Kind == ErrInvalidResponse {
+		e.Message = "a server answers, but not as Metlo's backend: is the base URL that of the collector, or of another server?"
+	}
+	return err
 }
+
+// BaseURL returns the base URL without /api/v1 at its end.
+func (c *Client) BaseURL() string { return strings.TrimSuffix(c.base.String(), "/api/v1") }
 
 // Call sends a request to a route that the SDK has no method for, with the same key, limits, retries and errors.
 //
 // The path begins with a slash, is escaped, and lies below /api/v1 of the backend. in is the body: nil for none,
 // []byte or json.RawMessage as it is, anything else as package encoding/json encodes it. out is a pointer that receives
-// the answer: nil for none, *[]byte for the bytes as they are, *string for the text, anything else decoded from JSON,
-// with names in any case and integers also from strings.
+// the answer: nil for none, *[]byte for the bytes as they are, *string for the text, anything else decoded as package
+// encoding/json does, and with integers of any type also from strings.
 func (c *Client) Call(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	r := newCallRequest(method, path, query)
 	switch body := in.(type) {
@@ -273,7 +266,7 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		r.fail("out is no pointer to a value that could receive the answer, but %T", out)
 	}
-	return c.do(ctx, r, func(body []byte) error { return decodeAny(body, out) })
+	return c.send(ctx, r, handler{whole: func(body []byte) error { return decodeAny(body, out) }})
 }
 
 func decodeAny(body []byte, out any) error {

@@ -230,7 +230,7 @@ func TestBaseURL(t *testing.T) {
 		{"https://example.com/a%2Fb", "https://example.com/a%2Fb/api/v1/endpoints"},
 		{"http://127.0.0.1:8080", "http://127.0.0.1:8080/api/v1/endpoints"},
 		{"http://[::1]:8080", "http://[::1]:8080/api/v1/endpoints"},
-		{"http://metlo.localhost", "http://metlo.localhost/api/v1/endpoints"},
+		{"http://LocalHost:8080", "http://localhost:8080/api/v1/endpoints"},
 		{" https://metlo.example.com ", "https://metlo.example.com/api/v1/endpoints"},
 	}
 	for _, tt := range tests {
@@ -257,7 +257,7 @@ func TestHeaders(t *testing.T) {
 	server := roundTrip(func(r *http.Request) (*http.Response, error) {
 		got = r.Header.Clone()
 		r.Header.Set("X-Changed-By-The-Transport", "1")
-		return (&kit.Answer{Status: 200, Body: []byte("OK")}).RoundTrip(r)
+		return kit.OK(r)
 	})
 	t.Run("defaults", func(t *testing.T) {
 		client := inProcess(t, server)
@@ -348,7 +348,7 @@ func TestNewClientFromEnv(t *testing.T) {
 			client, err := metlo.NewClientFromEnv(metlo.WithHTTPClient(&http.Client{
 				Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 					host, key = r.URL.Host, r.Header.Get("Authorization")
-					return (&kit.Answer{Status: 200, Body: []byte(`{"exists":true}`)}).RoundTrip(r)
+					return kit.OK(r)
 				}),
 			}))
 			if tt.invalid != "" {
@@ -462,8 +462,13 @@ func TestCallEncodesAsTheCallersStructSays(t *testing.T) {
 	assert.Equal(t, "x", answer.Name)
 }
 
-func TestCallUndoesDisguises(t *testing.T) {
-	client := inProcess(t, &kit.Answer{Status: 200, Body: []byte("OK")})
+func TestCallCorrectsWhatTheStatusSays(t *testing.T) {
+	client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == "/api/v1/specs" {
+			return kit.JSON(http.StatusOK, "[]").RoundTrip(r)
+		}
+		return kit.OK(r)
+	}))
 	var text string
 	require.ErrorIs(t, client.Call(t.Context(), "GET", "/spec/missing", nil, nil, &text), metlo.ErrNotFound)
 	require.ErrorIs(t, client.Call(t.Context(), "PUT", "/data-field/"+kit.Nowhere+"/update-entity", nil, nil, nil), metlo.ErrNotFound)
@@ -477,13 +482,47 @@ func TestRetryPolicyOfOneField(t *testing.T) {
 }
 
 func TestPing(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		assert.Equal(t, "/prefix/api/v1", r.URL.Path)
-		_, _ = w.Write([]byte("OK"))
-	}))
-	defer server.Close()
-	client, err := metlo.NewClient(server.URL+"/prefix", someKey)
-	require.NoError(t, err)
-	defer client.CloseIdleConnections()
-	require.NoError(t, client.Ping(t.Context()))
+	const health, tracked = "/prefix/api/v1", "/prefix/api/v1/summary/endpoint-tracked"
+	page := func(path string) *kit.Answer {
+		return kit.Text(http.StatusNotFound, "<!DOCTYPE html>\n<pre>Cannot GET "+path+"</pre>")
+	}
+	tests := map[string]struct {
+		answers map[string]*kit.Answer
+		want    error
+		says    string
+	}{
+		"the backend":                      {map[string]*kit.Answer{health: kit.Text(200, "OK"), tracked: kit.JSON(200, `{"exists":false}`)}, nil, ""},
+		"the collector":                    {map[string]*kit.Answer{health: kit.Text(200, "OK"), tracked: page(tracked)}, metlo.ErrInvalidResponse, "collector"},
+		"a server that says OK":            {map[string]*kit.Answer{health: kit.Text(200, "OK"), tracked: kit.Text(200, "OK")}, metlo.ErrInvalidResponse, "another server"},
+		"a server with a page":             {map[string]*kit.Answer{health: kit.Text(200, "<html>hello</html>")}, metlo.ErrInvalidResponse, "base URL"},
+		"a server with JSON":               {map[string]*kit.Answer{health: kit.JSON(200, `{"status":"up"}`)}, metlo.ErrInvalidResponse, ""},
+		"a server without a route":         {map[string]*kit.Answer{health: page(health)}, metlo.ErrInvalidResponse, "base URL"},
+		"a backend whose database is down": {map[string]*kit.Answer{health: kit.Text(200, "OK"), tracked: kit.Text(500, "connect ECONNREFUSED")}, metlo.ErrServer, "ECONNREFUSED"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			client, err := metlo.NewClient("https://metlo.example.com/prefix", someKey, metlo.WithHTTPClient(&http.Client{
+				Transport: roundTrip(func(r *http.Request) (*http.Response, error) { return tt.answers[r.URL.Path].RoundTrip(r) }),
+			}))
+			require.NoError(t, err)
+			err = client.Ping(t.Context())
+			require.ErrorIs(t, err, tt.want)
+			if tt.want != nil {
+				assert.Equal(t, 1, kit.CountSentinels(err))
+				assert.Contains(t, err.Error(), tt.says)
+			}
+		})
+	}
+}
+
+func TestBaseURLOfAClient(t *testing.T) {
+	for base, want := range map[string]string{
+		"https://metlo.example.com/api/v1/": "https://metlo.example.com",
+		"https://example.com/tools/metlo":   "https://example.com/tools/metlo",
+		"http://127.0.0.1:8080":             "http://127.0.0.1:8080",
+	} {
+		client, err := metlo.NewClient(base, someKey)
+		require.NoError(t, err)
+		assert.Equal(t, want, client.BaseURL())
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -15,15 +14,15 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/metlo-go/metlo/internal/transport"
+	"github.com/metlo-go/metlo/internal/wire"
 )
 
 const (
-	defaultTimeout      = 60 * time.Second
-	defaultIdleTimeout  = 30 * time.Second
-	defaultMaxBytes     = 64 << 20
-	defaultRate         = 10 // requests per second that the API's documentation recommends as the client's limit
-	defaultBurst        = 10
-	serverKeepsIdleConn = 5 * time.Second
+	defaultTimeout     = 60 * time.Second
+	defaultIdleTimeout = 30 * time.Second
+	defaultMaxBytes    = 64 << 20
+	defaultRate        = 10 // requests per second that the API's documentation recommends as the client's limit
+	defaultBurst       = 10
 )
 
 // Option changes how a [Client] works. An option with a fault makes [NewClient] fail with [ErrInvalidArgument].
@@ -55,7 +54,9 @@ type settings struct {
 	timeout      time.Duration
 	idleTimeout  time.Duration
 	maxBytes     int64
+	maxPage      int // 0 for any
 	insecureHTTP bool
+	noProxy      bool
 }
 
 type header struct {
@@ -75,24 +76,9 @@ func defaultSettings() settings {
 	}
 }
 
-// newHTTPClient has connections that end before the server, which keeps an idle one for 5 s, ends them.
-func newHTTPClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           100,
-		MaxIdleConnsPerHost:    16,
-		IdleConnTimeout:        serverKeepsIdleConn - time.Second,
-		TLSHandshakeTimeout:    10 * time.Second,
-		ExpectContinueTimeout:  time.Second,
-		MaxResponseHeaderBytes: 1 << 20,
-	}}
-}
-
 // WithHTTPClient sends requests with a copy of h, for a proxy, a certificate authority or a transport of one's own.
 // Its CheckRedirect runs after the client's own check. Its Timeout bounds each attempt with its body; lists that
-// stream for longer end with an error.
+// stream for longer end with an error. The default client honours HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
 func WithHTTPClient(h *http.Client) Option {
 	return func(s *settings) error {
 		if h == nil {
@@ -171,8 +157,9 @@ func (s *settings) holdsSecrets() bool {
 	return slices.ContainsFunc(s.headers, func(h header) bool { return !h.plain })
 }
 
-// WithLogger logs each attempt at debug level: method, route, status, number, wait and duration, and nothing that
-// could hold a secret.
+// WithLogger logs each attempt: method, host, route, status, number, wait, duration, and the cause if it failed, with
+// secrets redacted. An attempt that failed on the way, or whose status says that another may succeed, is logged at level
+// Warn, any other at Debug.
 func WithLogger(logger *slog.Logger) Option {
 	return func(s *settings) error {
 		if logger == nil {
@@ -293,6 +280,19 @@ func WithMaxResponseBytes(n int64) Option {
 	}
 }
 
+// WithMaxPageSize bounds the number of items that a request for a list asks for, for a gateway that refuses more. All
+// then goes by pages, which takes several times as many requests as there are pages: docs/listing.md has the numbers.
+// A List with a larger Limit is [ErrInvalidArgument].
+func WithMaxPageSize(items int) Option {
+	return func(s *settings) error {
+		if items < 1 {
+			return invalid("WithMaxPageSize: %d: use 1 or more", items)
+		}
+		s.maxPage = items
+		return nil
+	}
+}
+
 // WithInsecureHTTP allows a key to travel over plain http to a host that is not loopback, where anybody on the way can
 // read it.
 func WithInsecureHTTP() Option {
@@ -328,14 +328,33 @@ func parseBaseURL(text string) (*url.URL, error) {
 	prefix := strings.TrimRight(u.EscapedPath(), "/")
 	prefix = strings.TrimRight(strings.TrimSuffix(prefix, "/api/v1"), "/")
 	clean := &url.URL{Scheme: u.Scheme, Host: u.Host}
+	if strings.EqualFold(u.Hostname(), "localhost") {
+		clean.Host = strings.ToLower(u.Host) // as proxies are told to except it
+	}
 	setEscapedPath(clean, prefix+"/api/v1")
 	return clean, nil
 }
 
-// isLoopback reports whether traffic to host stays on this machine.
+// staysPrivate refuses an address to which secrets would travel where others can read them: over plain http to another
+// machine, or to a proxy, which forwards what it gets.
+func staysPrivate(u *url.URL, rt http.RoundTripper) error {
+	if u == nil || u.Scheme != "http" {
+		return nil
+	}
+	if !isLoopback(u.Hostname()) {
+		return invalid("the key or a value of WithHeader would travel over plain http to %s: use https, or WithInsecureHTTP if the network is trusted", u.Host)
+	}
+	proxy := transport.ProxyFor(rt, &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}})
+	if proxy != nil {
+		return invalid("the key or a value of WithHeader would travel over plain http through the proxy %s: use https, except %s from the proxy, or use WithInsecureHTTP if the network is trusted", proxy.Host, u.Host)
+	}
+	return nil
+}
+
+// isLoopback reports whether traffic to host stays on this machine. Names below localhost do not count, since a resolver
+// may lead them anywhere.
 func isLoopback(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if strings.EqualFold(host, "localhost") {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)
@@ -360,7 +379,7 @@ func validHeaderValue(value string) bool {
 	return true
 }
 
-func (s *settings) pipeline() *transport.Pipeline {
+func (s *settings) pipeline(r redactor) *transport.Pipeline {
 	return transport.New(transport.Config{
 		HTTP:          s.http,
 		Limiter:       s.limiter,
@@ -368,5 +387,6 @@ func (s *settings) pipeline() *transport.Pipeline {
 		HeaderTimeout: s.timeout,
 		IdleTimeout:   s.idleTimeout,
 		Logger:        s.logger,
+		Redact:        func(err error) string { return wire.OneLine(r.text(err.Error())) },
 	})
 }

@@ -1,28 +1,18 @@
 package metlo
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net/http"
-	"slices"
+	"net/url"
+	"strings"
+	"time"
 
-	"github.com/metlo-go/metlo/internal/transport"
+	"github.com/metlo-go/metlo/internal/walk"
 	"github.com/metlo-go/metlo/internal/wire"
-)
-
-const (
-	firstRows  = 100      // what a walk asks for first
-	wholeRows  = 200_000  // what it asks for at most in one response: a longer one does not fit a JavaScript string
-	pageRows   = 50_000   // what it asks for at once where the whole is longer than that
-	everything = -1       // as a limit: send neither limit nor offset
-	wholeBytes = 4 << 20  // a page up to this size is read before it is decoded, which frees its connection
-	readBytes  = 64 << 10 // of a longer page at once: the decoder alone would read 4 KiB
-	maxPasses  = 100      // times that a list with capped pages is walked
 )
 
 // Page is one page of a list.
@@ -44,389 +34,273 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	return items, nil
 }
 
-// IncompleteError says that the server kept some items of a list back: it caps its pages, and repeated walks brought
-// no further item though it counts more. The items it did send were all yielded before. It matches [ErrInvalidResponse].
+// IncompleteError is the last element of a walk that could not prove that it saw every item: the server sends the list
+// only in pages, and the list changes too fast, is in no order, has a total that is not true, or has none. All items
+// that came were yielded before it. It matches [ErrInvalidResponse].
 type IncompleteError struct {
-	Seen  int // items yielded
-	Total int // items that the server counts from the offset on
+	Seen    int // items that came; those that CreatedAfter or CreatedBefore left out are among them
+	Total   int // items that the server counted last, from the offset on; -1 if it gives no total
+	Missing int // at most so many items that were in the list throughout did not come; -1 if that cannot be known
 
 	route string
 }
 
-// Error says what is missing and what to do.
+// Error says how much may be missing and what to do.
 func (e *IncompleteError) Error() string {
-	return fmt.Sprintf("metlo: GET %s: the server lists only %d of %d items however it is asked: narrow the filter, so that fewer pass it", e.route, e.Seen, e.Total)
+	if e.Missing < 0 {
+		return fmt.Sprintf("metlo: GET %s: the list may be incomplete: %d items came, and the server sends only pages and no total that could show whether others exist: narrow the filter until one response holds the list", e.route, e.Seen)
+	}
+	return fmt.Sprintf("metlo: GET %s: the list may be incomplete: %d items came, the server counts %d, and up to %d that were there throughout may be missing: narrow the filter until one response holds the list", e.route, e.Seen, e.Total, e.Missing)
 }
 
 // Is makes the error match [ErrInvalidResponse].
 func (e *IncompleteError) Is(target error) bool { return target == ErrInvalidResponse }
 
+// Walk returns an iterator over every item of a list that the SDK does not know, each once, as the All methods do for
+// the lists that it knows. The path is that of [Client.Call]. The server must take limit and offset, which the query
+// must not hold. What it answers may be [items, total], an array of items, or an object with a list and a total. The id
+// of an item is the text that tells it from all others; items without one are told apart by their content.
+//
+// GET path
+func Walk[T any](ctx context.Context, c *Client, path string, query url.Values, id func(T) string) iter.Seq2[T, error] {
+	base := newCallRequest(http.MethodGet, path, query)
+	base.name = "Walk"
+	for _, name := range []string{"limit", "offset"} {
+		if query.Has(name) {
+			base.fail("the query holds %s, which Walk sets: remove it", name)
+		}
+	}
+	if id == nil {
+		base.fail("the function that returns an item's id is nil: tell how items differ")
+	}
+	l := listing[T]{client: c, base: base, lenient: true, foreign: true, id: func(item *T) string { return id(*item) }}
+	return l.all(ctx)
+}
+
+const defaultRows = 10 // of a page without a limit
+
 // listing is a list of the server: how to ask for a part of it, and how to tell its items apart.
 type listing[T any] struct {
-	client  *Client
-	route   string
-	ask     func(limit, offset int) *request
-	id      func(*T) string // empty if the item has none
-	limit   int             // rows of the first request; 0 for the default
-	offset  int
-	largest int // limit that the route takes; 0 for any
-	lenient bool
+	client *Client
+	base   *request // what all requests have in common
+	window window
+	id     func(*T) string // empty if the item has none
+
+	filters   func() []filter[T]           // by which the list can be split; nil for none
+	split     []filter[T]                  // what filters returns, once the list is walked
+	created   func(*T) time.Time           // set if the caller may ask for a time
+	sorted    bool                         // newest first
+	byTime    bool                         // newest first, in pages of at most maxDetectionLimit, and the server filters by time
+	between   func(*request, walk.Request) // adds limit, offset and times to the query; nil for the usual names
+	few       int                          // rows of a page without a limit, if the server sends few; 0 for all
+	unlimited int                          // a longer list is asked for without a limit; 0 for never
+	lenient   bool                         // integers are strings
+	foreign   bool                         // T is the caller's
+}
+
+// window is the part of a list that the caller asks for.
+type window struct {
+	limit, offset, pageSize int
+	onTotal                 func(int)
+	since, until            time.Time // of creation; zero for no bound
+}
+
+// filter is a filter by values of a property that never changes.
+type filter[T any] struct {
+	name string // of the query parameter
+	all  func(context.Context) ([]string, error)
+	of   func(*T) string
+}
+
+// always is the values of a filter that never change.
+func always[E ~string](values []E) func(context.Context) ([]string, error) {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = string(value)
+	}
+	return func(context.Context) ([]string, error) { return texts, nil }
+}
+
+// valueOf is the options that a caller passes, or those of nil.
+func valueOf[O any](opts *O) (o O) {
+	if opts != nil {
+		o = *opts
+	}
+	return o
 }
 
 // page returns one page.
-func (l listing[T]) page(ctx context.Context, limit int) (*Page[T], error) {
-	page, err := fetchList[T](ctx, l.client, l.ask(limit, l.offset), limit, nil)
+func (l listing[T]) page(ctx context.Context) (*Page[T], error) {
+	r, w := l.base.copy(), l.window
+	if w.pageSize != 0 || w.onTotal != nil || (!l.byTime && !(w.since.IsZero() && w.until.IsZero())) {
+		r.fail("PageSize, OnTotal, CreatedAfter and CreatedBefore are for All: leave them unset, or use All")
+	}
+	limit, most := w.limit, l.client.maxPage
+	switch {
+	case most == 0:
+	case limit > most:
+		r.fail("Limit %d is over %d, which WithMaxPageSize allows: use All, or a smaller limit", limit, most)
+	case limit == 0 && (l.few == 0 || l.few > most):
+		limit = most
+	}
+	page, err := fetchList[T](ctx, l.client, l.ask(r, walk.Request{Limit: limit, Offset: w.offset}), limit, nil)
 	if err != nil {
 		return nil, err
 	}
-	page.Offset = l.offset
+	page.Offset = w.offset
 	return &page, nil
 }
 
-// fetchList returns the list with which the server answers; what check, unless it is nil, says of its items is the
-// error. Rows are counted besides bytes, since an empty one takes 200 times as much memory as space in the body.
-func fetchList[T any](ctx context.Context, c *Client, r *request, limit int, check func([]T) error) (page Page[T], err error) {
-	err = c.do(ctx, r, func(body []byte) error {
-		items, tail, err := wire.Items[T](body, wire.ListOptions{MaxItem: c.maxBytes, MaxRows: max(limit, pageRows)})
-		page = Page[T]{Items: items, Total: tail.Total}
-		if err == nil && check != nil {
-			err = check(items)
+// ask adds to a request what part of the list it is for.
+func (l listing[T]) ask(r *request, part walk.Request) *request {
+	for i, values := range part.Values {
+		if values != nil {
+			r.query = narrow(r.query, l.split[i].name, values)
 		}
-		return err
-	})
-	if err != nil {
-		return Page[T]{}, err
 	}
-	cleanAll(page.Items)
-	return page, nil
+	if l.between != nil {
+		l.between(r, part)
+	} else if part.Limit != walk.Everything {
+		r.number("limit", part.Limit)
+		r.number("offset", part.Offset)
+	}
+	return r
 }
 
 // all walks the whole list.
 func (l listing[T]) all(ctx context.Context) iter.Seq2[T, error] {
+	w := l.window
+	switch {
+	case w.limit != 0:
+		l.base.fail("Limit is for List: set PageSize for the size of the first request, and break out of the loop to stop early")
+	case w.pageSize < 0:
+		l.base.fail("PageSize %d is negative: use 0 for the default", w.pageSize)
+	case l.client.maxPage > 0 && w.pageSize > l.client.maxPage:
+		l.base.fail("PageSize %d is over %d, which WithMaxPageSize allows", w.pageSize, l.client.maxPage)
+	}
 	return func(yield func(T, error) bool) {
-		w := &walk[T]{listing: l, ctx: ctx, yield: yield, total: -1}
-		if err := w.run(); err != nil && !errors.Is(err, wire.ErrStop) {
+		var incomplete *walk.IncompleteError
+		switch err := l.list(ctx, yield).Walk(); {
+		case err == nil, errors.Is(err, walk.ErrStop):
+		case errors.As(err, &incomplete):
+			var zero T
+			yield(zero, &IncompleteError{incomplete.Seen, incomplete.Total, incomplete.Missing, l.base.route})
+		default:
 			var zero T
 			yield(zero, err)
 		}
 	}
 }
 
-// walk yields every item of a list once.
-//
-// Whole lists, not stitched pages: one response is one snapshot of the database, while rows move between pages, and
-// rows with equal sort keys have no order between them at all. So after a first small request it asks for everything at
-// once, and goes page by page only where the server caps its pages.
-type walk[T any] struct {
-	listing[T]
-	ctx   context.Context
-	yield func(T, error) bool
-	seen  idSet
-	total int  // last known; -1 when the server never said
-	moved bool // the total changed meanwhile
-
-	nameless int // items without an id that were yielded, which only their place tells apart
-	place    int // of the last such item in the round under way
-}
-
-// answer is what one response came to.
-type answer struct {
-	rows  int // items in it
-	fresh int // items that were not yielded before
-	total int // items in the whole list; -1 when the server did not say
-	twice int // items that the pass under way had before, or that have no id to tell
-}
-
-func (w *walk[T]) run() error {
-	n := w.limit
-	if n <= 0 {
-		n = firstRows
+// list says how the list is walked.
+func (l listing[T]) list(ctx context.Context, yield func(T, error) bool) walk.List[T] {
+	if l.filters != nil {
+		l.split = l.filters()
 	}
-	n = min(n, wholeRows)
-	got, err := w.get(n, w.offset, nil)
-	if err != nil {
-		return err
+	list := walk.List[T]{
+		Fetch: func(r walk.Request, visit func(*T) error) (walk.Response, error) { return l.fetch(ctx, r, visit) },
+		Again: func(err error, failures int) bool {
+			if wire.IsMismatch(err) && !l.lenient {
+				l.lenient = true
+				return true
+			}
+			return wasCut(err) && l.client.pipeline.Pause(ctx, failures) == nil
+		},
+		Refused:   func(err error) bool { return ctx.Err() == nil && isRefusedForLength(err) },
+		Key:       l.key,
+		Yield:     func(item *T) bool { return !l.wanted(item) || yield(*item, nil) },
+		OnTotal:   l.window.onTotal,
+		First:     l.window.pageSize,
+		Offset:    l.window.offset,
+		Most:      l.client.maxPage,
+		Unlimited: l.unlimited,
 	}
-	for n != everything && got.rows >= n {
-		if got.total > wholeRows || n >= wholeRows {
-			return w.pages(pageRows)
-		}
-		n = w.next(max(n, got.rows), got.total)
-		if got, err = w.get(n, w.offset, nil); err != nil {
-			return err
-		}
-	}
-	if got.total >= 0 && w.offset+got.rows >= got.total {
-		return nil
-	}
-	return w.rest(n, got)
-}
-
-// next is how many rows to ask for when n were not all.
-func (w *walk[T]) next(n, total int) int {
-	next := 4 * n
-	if total > n {
-		next = total + total/8 + firstRows
-	}
-	next = min(next, wholeRows)
-	if w.largest > 0 && next > w.largest {
-		return everything
-	}
-	return next
-}
-
-// rest looks behind a response that held fewer rows than were asked for and than there are.
-func (w *walk[T]) rest(n int, got answer) error {
-	behind := n
-	if behind == everything {
-		behind = w.largest
-	}
-	more, err := w.get(behind, w.offset+got.rows, nil)
 	switch {
-	case err != nil:
-		return err
-	case more.fresh > 0:
-		return w.pages(max(got.rows, 1))
-	case max(got.total, more.total) < 0:
-		return nil
-	}
-	again, err := w.get(n, w.offset, nil)
-	if err != nil {
-		return err
-	}
-	if (again.total >= 0 && w.offset+again.rows >= again.total) || w.complete() {
-		return nil
-	}
-	if w.seen.len() < w.total-w.offset {
-		return w.incomplete()
-	}
-	return w.pages(max(got.rows, 1))
-}
-
-// complete reports whether every item that the server counts was yielded, as far as a count can tell.
-func (w *walk[T]) complete() bool { return !w.moved && w.seen.len() == w.total-w.offset }
-
-func (w *walk[T]) incomplete() error {
-	return &IncompleteError{Seen: w.seen.len(), Total: w.total - w.offset, route: w.route}
-}
-
-// pages walks by offset, since the server sends no more than size rows at once, until a pass is clean. Only here can
-// an equal number of deletions and insertions between two pages hide an item.
-func (w *walk[T]) pages(size int) error {
-	idle := 0
-	for pass := 0; idle < 2; pass++ {
-		if pass == maxPasses {
-			return w.incomplete()
+	case l.byTime:
+		list.ByTime, list.Created, list.End = true, l.created, l.window.until
+		if list.Most == 0 || list.Most > maxDetectionLimit {
+			list.Most = maxDetectionLimit
 		}
-		before := w.seen.len()
-		clean, largest, err := w.pass(size)
-		if err != nil || clean || w.complete() {
-			return err
-		}
-		if idle++; w.seen.len() > before {
-			idle = 0
-		}
-		size = min(size, largest) // a page size of its own cuts each pass elsewhere
-		size = max(size-max(size/10, 1), 1)
+	case l.sorted && !l.window.since.IsZero():
+		list.Created, list.Since = l.created, l.window.since
 	}
-	if w.seen.len() < w.total-w.offset {
-		return w.incomplete()
+	list.Fits = func(p walk.Part) bool {
+		return fits(l.ask(l.base.copy(), walk.Request{Part: p, Limit: maxRows, Offset: maxRows}))
 	}
-	return nil
-}
-
-// pass walks the list once, and returns how many rows its largest page held. It is clean if no item came twice and the
-// total stood still.
-func (w *walk[T]) pass(size int) (clean bool, largest int, err error) {
-	var ids idSet
-	clean = true
-	total, at, known := -1, w.offset, 0
-	for first := true; ; first = false {
-		got, err := w.get(size, at, &ids)
-		if err != nil {
-			return false, largest, err
-		}
-		clean = clean && got.twice == 0 && (first || got.total == total)
-		total, largest = got.total, max(largest, got.rows)
-		if got.rows == 0 {
-			return clean && (total < 0 || at >= total), largest, nil
-		}
-		at += got.rows
-		if known++; got.twice < got.rows {
-			known = 0
-		}
-		// An offset that is ignored, or a list that grows for ever, would not end otherwise.
-		most := 2*total + 2*size
-		if total < 0 {
-			most = 5 * wholeRows
-		}
-		if known == 3 || at-w.offset > most {
-			return false, largest, nil
-		}
-	}
-}
-
-// get asks for rows and yields those that are new. A response that was cut is asked for again, as often in a row as the
-// retry policy says, unless it brought something new.
-func (w *walk[T]) get(limit, offset int, pass *idSet) (answer, error) {
-	if offset == w.offset {
-		w.place = 0
-	}
-	fresh, cuts, place := 0, 0, w.place
-	for {
-		got, err := w.once(limit, offset, pass)
-		fresh += got.fresh
-		switch {
-		case err == nil:
-			got.fresh = fresh
-			if got.rows == limit {
-				w.seen.grow(min(got.total, wholeRows)) // more are to come
+	for _, f := range l.split {
+		list.Dimensions = append(list.Dimensions, walk.Dimension[T]{Of: f.of, Values: func() ([]string, error) {
+			if own := valuesOf(l.base.query, f.name); len(own) > 0 {
+				return own, nil
 			}
-			if got.total >= 0 {
-				w.moved = w.moved || (w.total >= 0 && got.total != w.total)
-				w.total = got.total
-			}
-			return got, nil
-		case wire.IsMismatch(err) && !w.lenient:
-			w.lenient = true
-		case !wasCut(err):
-			return got, err
-		default:
-			if cuts++; got.fresh > 0 {
-				cuts = 1
-			}
-			if again := w.client.pipeline.Pause(w.ctx, cuts); again != nil {
-				return got, err
-			}
-		}
-		w.place = place
+			return f.all(ctx)
+		}})
 	}
+	return list
 }
 
-// wasCut reports whether a list broke off while it was read item by item, for a reason that need not come again. One
-// that has attempts broke off before, and was asked for again as often as the policy allows.
-func wasCut(err error) bool {
-	var e *Error
-	return isCut(err) && !isContextError(err) && errors.As(err, &e) && len(e.Attempts) == 0
-}
-
-func isCut(err error) bool {
-	var cut *transport.CutError
-	return errors.As(err, &cut)
-}
-
-func (w *walk[T]) once(limit, offset int, pass *idSet) (answer, error) {
-	skip, at := 0, offset
-	if limit == everything {
-		skip, at = offset, 0
+// fetch asks for a part of the list and visits its items.
+func (l listing[T]) fetch(ctx context.Context, r walk.Request, visit func(*T) error) (walk.Response, error) {
+	skip := 0
+	if r.Limit == walk.Everything {
+		skip = r.Offset
 	}
-	r := w.ask(limit, at)
-	got := answer{total: -1}
-	tail, err := stream(w.ctx, w.client, r, wire.ListOptions{
-		Lenient: w.lenient,
-		MaxItem: w.client.maxBytes,
-		MaxRows: w.rowsAtMost(limit),
+	unwanted := skip
+	tail, err := stream(ctx, l.client, l.ask(l.base.copy(), r), wire.ListOptions{
+		Lenient: l.lenient, Foreign: l.foreign, MaxItem: l.client.maxBytes, MaxRows: r.MaxRows,
 	}, func(item *T) error {
-		if skip > 0 {
-			skip--
+		if unwanted > 0 {
+			unwanted--
 			return nil
 		}
-		return w.visit(item, pass, &got)
+		cleanItem(item)
+		return visit(item)
 	})
-	got.rows, got.total = max(tail.Rows-(offset-at), 0), tail.Total
-	return got, err
+	return walk.Response{Rows: max(tail.Rows-skip, 0), Total: tail.Total}, err
 }
 
-// rowsAtMost is how many rows a response can hold if it ends at all.
-func (w *walk[T]) rowsAtMost(limit int) int {
-	if w.total < 0 {
-		return max(limit, 0) + wholeRows
+func (l listing[T]) key(item *T) (key walk.Key, named bool) {
+	if id := l.id(item); id != "" {
+		return walk.KeyOf(id), true
 	}
-	return max(limit, 0) + 2*w.total + firstRows
+	key, err := walk.KeyOfContent(func(w io.Writer) error { return wire.Write(w, item) })
+	if err != nil { // T does not encode what it decodes
+		key = walk.KeyOf(fmt.Sprintf("%+v", *item))
+	}
+	return key, false
 }
 
-func (w *walk[T]) visit(item *T, pass *idSet, got *answer) error {
-	cleanItem(item)
-	if id := w.id(item); id == "" {
-		got.twice++
-		if w.place++; w.place <= w.nameless {
-			return nil
-		}
-		w.nameless = w.place
-	} else {
-		if pass != nil && !pass.add(id) {
-			got.twice++
-		}
-		if !w.seen.add(id) {
-			return nil
-		}
+// wanted reports whether an item was created in the time that the caller asks for. One without a time may have been.
+func (l listing[T]) wanted(item *T) bool {
+	if l.created == nil || l.byTime {
+		return true
 	}
-	got.fresh++
-	if !w.yield(*item, nil) {
-		return wire.ErrStop
+	created := l.created(item)
+	if created.IsZero() {
+		return true
 	}
-	return nil
+	return !created.Before(l.window.since) && (l.window.until.IsZero() || !created.After(l.window.until))
 }
 
-// stream reads a list item by item. A response of up to 4 MiB is read before the first item is visited, so that its
-// connection is free for the calls that the visitor makes.
-func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOptions, visit func(*T) error) (wire.Tail, error) {
-	pooled := buffers.Get().(*[]byte)
-	defer recycle(pooled)
-	var rest *http.Response
-	status := 0
-	r.exchange.stream = func(resp *http.Response) error {
-		status = resp.StatusCode
-		limit := int64(wholeBytes)
-		if resp.ContentLength > limit {
-			limit = maxErrorBody // for an error to keep
-		}
-		head, more, err := transport.ReadUpTo(resp, (*pooled)[:0], limit)
-		*pooled = head
-		if err == nil && more {
-			rest = resp
-			return nil
-		}
-		_ = resp.Body.Close()
-		return err
+// valuesOf is which values a query asks for under a name.
+func valuesOf(query, name string) []string {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil
 	}
-	if err := r.exchange.send(ctx, c); err != nil {
-		return wire.Tail{Total: -1}, err
-	}
-	start := head(*pooled)
-	var src io.Reader = bytes.NewBuffer(*pooled)
-	if rest != nil {
-		defer rest.Body.Close()
-		src = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(*pooled), rest.Body), readBytes)
-		start, *pooled = slices.Clone(start), nil // the reader alone keeps it, until it is read
-	}
-	tail, err := wire.List(src, opts, visit)
-	if err == nil || errors.Is(err, wire.ErrStop) || wire.IsMismatch(err) && !opts.Lenient {
-		return tail, err
-	}
-	if !isCut(err) && wire.IsCut(err) {
-		err = &transport.CutError{Err: err}
-	}
-	return tail, c.callError(r, status, start, err)
+	return values[name]
 }
 
-// head is the part of a body that an error keeps.
-func head(body []byte) []byte { return body[:min(len(body), maxErrorBody)] }
-
-// cleaner is an item whose free-form JSON is nil where the server says null.
-type cleaner interface{ clean() }
-
-func cleanItem[T any](item *T) {
-	if c, ok := any(item).(cleaner); ok {
-		c.clean()
+// narrow has a query ask for these values under a name.
+func narrow(query, name string, to []string) string {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return query
 	}
+	values[name] = to
+	return values.Encode()
 }
 
-func cleanAll[T any](items []T) {
-	if _, ok := any((*T)(nil)).(cleaner); !ok {
-		return
-	}
-	for i := range items {
-		cleanItem(&items[i])
-	}
+// fits reports whether the server reads the whole query of a request.
+func fits(r *request) bool {
+	return strings.Count(r.query, "&") < maxFilterValues && len(r.path)+len(r.query) <= maxTarget
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -22,49 +21,35 @@ const (
 	maxTarget       = 15_000 // bytes of path and query; the server answers 431 without a word to longer ones
 )
 
-// request is one call as a service method describes it. Its first fault is kept, so that a method reads as one
-// statement.
+// request describes one call of a service method. Its first fault is kept, so that a method reads as one statement. Once
+// it is sent nothing changes it.
 type request struct {
+	name        string // of the method, such as Alerts.List
 	method      string
 	route       string // template of the path below /api/v1, for the log
 	path        string // escaped
 	query       string
 	body        []byte
 	contentType string
-	stream      func() (io.ReadCloser, error)
+	content     *transport.Upload // a body that is read while it is sent
 	collector   bool
-	prepare     func(context.Context) error // looks at the stream before anything is sent
-	seekable    bool                        // the stream can be read again
-	private     bool                        // a success holds a secret, of which errors keep nothing
+	private     bool // a success holds a secret, of which errors keep nothing
 	fault       error
-	exchange    *exchange // beside it in memory; a request is sent once
-}
-
-type outgoing struct {
-	request
-	exchange
-}
-
-// alloc makes room for a request, its exchange and its call at once.
-func (r request) alloc() *request {
-	o := &outgoing{request: r}
-	o.request.exchange, o.exchange.request = &o.exchange, &o.request
-	return &o.request
 }
 
 // newRequest fills the elements of route: {uuid} takes only a UUID, any other {name} any one path element.
-func newRequest(method, route string, elements ...string) *request {
-	r := request{method: method, route: route, path: route}.alloc()
+func newRequest(name, method, route string, elements ...string) *request {
+	r := &request{name: name, method: method, route: route, path: route}
 	for _, element := range elements {
 		before, rest, _ := strings.Cut(r.path, "{")
-		name, after, _ := strings.Cut(rest, "}")
+		kind, after, _ := strings.Cut(rest, "}")
 		switch {
-		case name == "uuid":
+		case kind == "uuid":
 			r.uuid(element)
 		case element == "" || hasDotElement(url.PathEscape(element)):
-			r.fail("%q is no %s: it is empty, or . or .. stands between its slashes", element, name)
+			r.fail("%q is no %s: it is empty, or . or .. stands between its slashes", element, kind)
 		}
-		if name != "uuid" {
+		if kind != "uuid" {
 			element = url.PathEscape(element)
 		}
 		r.path = before + element + after
@@ -77,7 +62,7 @@ const routeOfCall = "Call"
 
 // newCallRequest takes a path that the caller has escaped.
 func newCallRequest(method, path string, q url.Values) *request {
-	r := request{method: method, route: routeOfCall, path: path, query: q.Encode()}.alloc()
+	r := &request{name: "Call", method: method, route: routeOfCall, path: path, query: q.Encode()}
 	if method == "" || !validHeaderName(method) {
 		r.fail("%q is no HTTP method", method)
 	}
@@ -91,10 +76,17 @@ func newCallRequest(method, path string, q url.Values) *request {
 		r.fail("the path %q is not escaped: use url.PathEscape on its elements", path)
 	case hasDotElement(path):
 		r.fail("the path %q holds . or ..", path)
+	case path == "/api/v1" || strings.HasPrefix(path, "/api/v1/"):
+		r.fail("the path %q begins with /api/v1, which Call adds: give what follows it", path)
 	}
 	r.checkTarget()
 	return r
 }
+
+// RouteFromContext returns the template of the path below /api/v1 to which a request of a [Client] goes, such as
+// /alert/{uuid}, for the names of spans and metrics: a transport finds it in the context of the request. It is "Call"
+// for [Client.Call], and "" for any other context.
+func RouteFromContext(ctx context.Context) string { return transport.RouteOf(ctx) }
 
 // hasDotElement reports whether an escaped path has an element that a server would resolve away.
 func hasDotElement(path string) bool {
@@ -132,7 +124,7 @@ func (r *request) optionalUUID(ids ...string) {
 
 func (r *request) fail(format string, args ...any) {
 	if r.fault == nil {
-		r.fault = invalid("%s %s: %s", r.method, r.route, fmt.Sprintf(format, args...))
+		r.fault = invalid("%s: %s", r.name, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -181,15 +173,6 @@ func (r *request) window(limit, offset int) *request {
 	return r
 }
 
-// page adds limit and offset to the query, each unless it is zero. The limit everything sends neither.
-func (r *request) page(limit, offset int) *request {
-	if limit != everything {
-		r.number("limit", limit)
-		r.number("offset", offset)
-	}
-	return r
-}
-
 // number adds a parameter to the query unless it is zero.
 func (r *request) number(name string, n int) {
 	if n != 0 {
@@ -205,8 +188,11 @@ func (r *request) param(name, value string) {
 	r.query += name + "=" + url.QueryEscape(value)
 }
 
-// copy lets one description serve several requests, each of which is sent once.
-func (r *request) copy() *request { return r.alloc() }
+// copy returns a description that may be changed while r is in use.
+func (r *request) copy() *request {
+	copied := *r
+	return &copied
+}
 
 // encode sets the body to in as JSON.
 func (r *request) encode(in any) *request {
@@ -223,25 +209,24 @@ func (r *request) setBody(json []byte) *request {
 	return r
 }
 
-func (r *request) setURL(u *url.URL, c *Client) {
-	base := c.base
+// base is where the server's paths begin.
+func (r *request) base(c *Client) *url.URL {
 	if r.collector {
-		base = c.collector
+		return c.collector
 	}
-	*u = *base
+	return c.base
+}
+
+// url is where the request goes.
+func (r *request) url(c *Client) url.URL {
+	u := *r.base(c)
 	u.RawQuery = r.query
 	if u.RawPath == "" && !strings.Contains(r.path, "%") {
 		u.Path += r.path
 	} else {
-		setEscapedPath(u, u.EscapedPath()+r.path)
+		setEscapedPath(&u, u.EscapedPath()+r.path)
 	}
-}
-
-func (r *request) fullPath(c *Client) string {
-	if r.collector {
-		return c.collector.EscapedPath() + r.path
-	}
-	return c.base.EscapedPath() + r.path
+	return u
 }
 
 func setEscapedPath(u *url.URL, escaped string) {
@@ -258,9 +243,7 @@ func setEscapedPath(u *url.URL, escaped string) {
 // repeat is what must be known of a failed attempt before the request may be sent again.
 func (r *request) repeat() transport.Repeat {
 	switch {
-	case r.stream != nil && !r.seekable:
-		return transport.RepeatNever
-	case r.stream != nil:
+	case r.content != nil:
 		return transport.RepeatUnprocessed
 	case r.method == http.MethodGet || r.method == http.MethodHead:
 		return transport.RepeatSafe

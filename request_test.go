@@ -17,7 +17,7 @@ func target(t *testing.T, call func(*metlo.Client) error) *url.URL {
 	var sent *url.URL
 	err := call(inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
 		sent = r.URL
-		return kit.JSON(http.StatusOK, "OK").RoundTrip(r)
+		return kit.OK(r)
 	})))
 	if sent == nil && !errors.Is(err, metlo.ErrInvalidArgument) {
 		t.Fatalf("nothing was sent: %v", err)
@@ -84,7 +84,7 @@ func FuzzBaseURL(f *testing.F) {
 		client, err := metlo.NewClient(base, someKey, metlo.WithInsecureHTTP(), metlo.WithHTTPClient(&http.Client{
 			Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 				sent = r.URL
-				return kit.JSON(http.StatusOK, "OK").RoundTrip(r)
+				return kit.OK(r)
 			}),
 		}))
 		if err != nil {
@@ -98,7 +98,7 @@ func FuzzBaseURL(f *testing.F) {
 			return
 		}
 		u, err := url.Parse(strings.TrimSpace(base))
-		if err != nil || sent.Host != u.Host || sent.Scheme != u.Scheme || sent.User != nil || !strings.HasSuffix(sent.EscapedPath(), "/api/v1") {
+		if err != nil || sent.Host != u.Host || sent.Scheme != u.Scheme || sent.User != nil || !strings.HasSuffix(sent.EscapedPath(), "/api/v1/summary/endpoint-tracked") {
 			t.Fatalf("%q sends to %q", base, sent)
 		}
 	})

@@ -38,9 +38,12 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted)
 // MarshalText returns [redacted].
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// UnmarshalText takes text as the value.
+// UnmarshalText takes text as the value. The text [redacted] stands for a value that was not written: it leaves the
+// Secret empty.
 func (s *Secret) UnmarshalText(text []byte) error {
-	*s = NewSecret(string(text))
+	if *s = NewSecret(string(text)); string(text) == redacted {
+		*s = Secret{}
+	}
 	return nil
 }
 
@@ -131,8 +134,13 @@ func (r redactor) head(body []byte) []byte {
 	return []byte(text[:min(len(text), maxErrorBody)])
 }
 
-// cause hides an error whose text or structure could show a secret; errors.Is still sees what it wraps.
+// cause hides an error whose text or structure could show a secret, and one that would pass as an error of this client;
+// errors.Is still sees what it wraps.
 func (r redactor) cause(err error) error {
+	var foreign *Error
+	if errors.As(err, &foreign) {
+		return &hiddenError{text: r.text(err.Error()), err: func() error { return err }}
+	}
 	if r.longest == 0 {
 		return err
 	}
@@ -151,10 +159,19 @@ type hiddenError struct {
 
 func (e *hiddenError) Error() string { return e.text }
 
-func (e *hiddenError) Is(target error) bool { return errors.Is(e.err(), target) }
+// Is looks through the original, except for what another client's error is about.
+func (e *hiddenError) Is(target error) bool {
+	return errors.Is(e.err(), target) && (target == ErrInvalidArgument || !isSentinel(target))
+}
 
-// As finds only the SDK's own type for a cut body, by which a walk asks again.
+// Timeout reports whether the original is a timeout, as net.Error has it.
+func (e *hiddenError) Timeout() bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(e.err(), &timeout) && timeout.Timeout()
+}
+
+// As finds only the SDK's own type for a truncated body, by which a walk asks again.
 func (e *hiddenError) As(target any) bool {
-	cut, ok := target.(**transport.CutError)
-	return ok && errors.As(e.err(), cut)
+	truncated, ok := target.(**transport.TruncatedError)
+	return ok && errors.As(e.err(), truncated)
 }

@@ -15,7 +15,7 @@ type SettingsService struct{ client *Client }
 type InstanceSettings struct {
 	UUID               string `json:"uuid"`
 	UpdateEmail        string `json:"updateEmail"`        // empty if none is set
-	SkippedUpdateEmail bool   `json:"skippedUpdateEmail"` // a user chose not to give one
+	SkippedUpdateEmail *bool  `json:"skippedUpdateEmail"` // whether a user chose not to give one; nil until one was asked
 }
 
 func (s *InstanceSettings) id() string { return s.UUID }
@@ -32,7 +32,7 @@ type MetloConfig struct {
 
 	// ConfigString is YAML, rewritten by the server: without comments, and with the variables of globalTestEnv, which may
 	// be credentials. It is empty if none was ever set.
-	ConfigString string `json:"configString"`
+	ConfigString Secret `json:"configString"`
 
 	Env    Secret `json:"env"`    // the variables, encrypted
 	EnvTag Secret `json:"envTag"` // of the encryption
@@ -101,7 +101,7 @@ type PathBlock struct {
 //
 // GET /instance-settings
 func (s *SettingsService) Get(ctx context.Context) (*InstanceSettings, error) {
-	return fetch[InstanceSettings](ctx, s.client, newRequest(http.MethodGet, "/instance-settings"))
+	return fetch[InstanceSettings](ctx, s.client, newRequest("Settings.Get", http.MethodGet, "/instance-settings"))
 }
 
 // Update changes the settings of the instance and returns what was changed: in the result, a field that the update
@@ -109,7 +109,7 @@ func (s *SettingsService) Get(ctx context.Context) (*InstanceSettings, error) {
 //
 // PUT /instance-settings
 func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUpdate) (*InstanceSettings, error) {
-	r := newRequest(http.MethodPut, "/instance-settings")
+	r := newRequest("Settings.Update", http.MethodPut, "/instance-settings")
 	body := map[string]any{}
 	if update != nil && update.UpdateEmail != nil {
 		body["email"] = nil
@@ -126,12 +126,11 @@ func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUp
 	return fetch[InstanceSettings](ctx, s.client, r.encode(body))
 }
 
-// Config returns the configuration of the instance. All fields are empty if none was ever set. Take care where the text
-// goes: it may hold credentials.
+// Config returns the configuration of the instance. All fields are empty if none was ever set.
 //
 // GET /metlo-config
 func (s *SettingsService) Config(ctx context.Context) (*MetloConfig, error) {
-	r := newRequest(http.MethodGet, "/metlo-config")
+	r := newRequest("Settings.Config", http.MethodGet, "/metlo-config")
 	r.private = true
 	answer, err := fetch[configAnswer](ctx, s.client, r)
 	if err != nil {
@@ -150,7 +149,7 @@ func (a *configAnswer) check() error {
 	if a.ConfigString == nil {
 		return errShape
 	}
-	a.MetloConfig.ConfigString = *a.ConfigString
+	a.MetloConfig.ConfigString = NewSecret(*a.ConfigString)
 	return nil
 }
 
@@ -161,7 +160,7 @@ func (a *configAnswer) check() error {
 //
 // PUT /metlo-config
 func (s *SettingsService) UpdateConfig(ctx context.Context, configString string) error {
-	r := newRequest(http.MethodPut, "/metlo-config").encode(struct {
+	r := newRequest("Settings.UpdateConfig", http.MethodPut, "/metlo-config").encode(struct {
 		ConfigString string `json:"configString"`
 	}{configString})
 	if len(r.body) > maxConfigBody {
@@ -174,5 +173,5 @@ func (s *SettingsService) UpdateConfig(ctx context.Context, configString string)
 //
 // GET /agent-config
 func (s *SettingsService) AgentConfig(ctx context.Context) (*AgentConfig, error) {
-	return fetch[AgentConfig](ctx, s.client, newRequest(http.MethodGet, "/agent-config"))
+	return fetch[AgentConfig](ctx, s.client, newRequest("Settings.AgentConfig", http.MethodGet, "/agent-config"))
 }

@@ -22,7 +22,7 @@ type Summary struct {
 	PIIDataFields    int                `json:"piiDataFields"` // data fields with a data class
 	HostCount        int                `json:"hostCount"`
 	HighRiskAlerts   int                `json:"highRiskAlerts"`
-	Documented       *DocumentedSummary `json:"-"` // the documented form of the answer; nil on a real server
+	Documented       *DocumentedSummary `json:"documented,omitzero"` // the documented form of the answer; nil on a real server
 }
 
 // DocumentedSummary is a summary as the documentation has it.
@@ -117,7 +117,7 @@ type PIIItem struct {
 //
 // GET /summary
 func (s *SummaryService) Get(ctx context.Context) (*Summary, error) {
-	answer, err := fetch[summaryAnswer](ctx, s.client, newRequest(http.MethodGet, "/summary"))
+	answer, err := fetch[summaryAnswer](ctx, s.client, newRequest("Summary.Get", http.MethodGet, "/summary"))
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (a *summaryAnswer) check() error {
 //
 // GET /summary/endpoint-tracked
 func (s *SummaryService) HasEndpoints(ctx context.Context) (bool, error) {
-	answer, err := fetch[trackedAnswer](ctx, s.client, newRequest(http.MethodGet, "/summary/endpoint-tracked"))
+	answer, err := fetch[trackedAnswer](ctx, s.client, newRequest("Summary.HasEndpoints", http.MethodGet, "/summary/endpoint-tracked"))
 	if err != nil {
 		return false, err
 	}
@@ -170,5 +170,5 @@ func (a *trackedAnswer) check() error {
 //
 // GET /sensitive-data-summary
 func (s *SummaryService) SensitiveData(ctx context.Context, opts *SensitiveDataOptions) (*SensitiveDataSummary, error) {
-	return fetch[SensitiveDataSummary](ctx, s.client, newRequest(http.MethodGet, "/sensitive-data-summary").filter(opts))
+	return fetch[SensitiveDataSummary](ctx, s.client, newRequest("Summary.SensitiveData", http.MethodGet, "/sensitive-data-summary").filter(opts))
 }

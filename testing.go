@@ -19,11 +19,11 @@ type TestEndpoint struct {
 	Path            string          `json:"path"` // parameters in braces
 	Method          RestMethod      `json:"method"`
 	IsGraphQL       bool            `json:"isGraphQl"`
-	GraphQLMetadata json.RawMessage `json:"graphQlMetadata"`
+	GraphQLMetadata json.RawMessage `json:"graphQlMetadata,omitzero"`
 	GraphQLSchema   string          `json:"graphQlSchema"` // empty if none was uploaded
 	DataFields      []TestDataField `json:"dataFields"`
-	AuthConfig      *TestAuthConfig `json:"authConfig"` // nil if the configuration does not name the host
-	Generated       *GeneratedTest  `json:"-"`          // the documented form of the answer; nil on a real server
+	AuthConfig      *TestAuthConfig `json:"authConfig"`         // nil if the configuration does not name the host
+	Generated       *GeneratedTest  `json:"generated,omitzero"` // the documented form of the answer; nil on a real server
 }
 
 // TestDataField is a data field as a test needs it.
@@ -48,7 +48,7 @@ type GeneratedTest struct {
 	Success         bool            `json:"success"`
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
-	Test            json.RawMessage `json:"test"`
+	Test            json.RawMessage `json:"test,omitzero"`
 	Message         string          `json:"msg"`
 }
 
@@ -61,8 +61,14 @@ type GenTestEndpointOptions struct {
 
 // TestingConfig is the text that says who may do what, for generated tests.
 type TestingConfig struct {
-	UUID         string `json:"uuid"` // empty if none was ever set
-	ConfigString string `json:"configString"`
+	UUID         string `json:"uuid"`         // empty if none was ever set
+	ConfigString Secret `json:"configString"` // holds what actors authenticate with
+}
+
+// EnvVariable is a variable that all tests see, often what they authenticate with.
+type EnvVariable struct {
+	Name  string `json:"name"`
+	Value Secret `json:"value"`
 }
 
 // GenTestEndpoint returns what a test of one endpoint is generated from. A path without host and method takes the first
@@ -70,7 +76,7 @@ type TestingConfig struct {
 //
 // GET /gen-test-endpoint
 func (s *TestingService) GenTestEndpoint(ctx context.Context, opts *GenTestEndpointOptions) (*TestEndpoint, error) {
-	r := newRequest(http.MethodGet, "/gen-test-endpoint").filter(opts)
+	r := newRequest("Testing.GenTestEndpoint", http.MethodGet, "/gen-test-endpoint").filter(opts)
 	if opts == nil || opts.Endpoint == "" {
 		r.fail("Endpoint is empty: use an endpoint's UUID, or its path as listed")
 	}
@@ -87,7 +93,7 @@ type testEndpointAnswer struct {
 	Success         *bool           `json:"success"`
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
-	Test            json.RawMessage `json:"test"`
+	Test            json.RawMessage `json:"test,omitzero"`
 	Msg             string          `json:"msg"`
 }
 
@@ -115,7 +121,7 @@ func (a *testEndpointAnswer) value() *TestEndpoint {
 //
 // GET /gen-test-endpoints
 func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]TestEndpoint, error) {
-	r := newRequest(http.MethodGet, "/gen-test-endpoints").filter(&struct {
+	r := newRequest("Testing.GenTestEndpoints", http.MethodGet, "/gen-test-endpoints").filter(&struct {
 		Host string `url:"host"`
 	}{host})
 	if host == "" {
@@ -136,15 +142,27 @@ func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]T
 // also when it fails to read them.
 //
 // GET /testing/global-env
-func (s *TestingService) GlobalEnv(ctx context.Context) ([]NameValue, error) {
-	return fetchAll[NameValue](ctx, s.client, newRequest(http.MethodGet, "/testing/global-env"))
+func (s *TestingService) GlobalEnv(ctx context.Context) ([]EnvVariable, error) {
+	r := newRequest("Testing.GlobalEnv", http.MethodGet, "/testing/global-env")
+	r.private = true
+	pairs, err := fetchAll[NameValue](ctx, s.client, r)
+	if err != nil {
+		return nil, err
+	}
+	variables := make([]EnvVariable, len(pairs))
+	for i, pair := range pairs {
+		variables[i] = EnvVariable{Name: pair.Name, Value: NewSecret(pair.Value)}
+	}
+	return variables, nil
 }
 
 // Config returns the testing configuration. Both fields are empty if none was ever set.
 //
 // GET /testing-config
 func (s *TestingService) Config(ctx context.Context) (*TestingConfig, error) {
-	answer, err := fetch[testingConfigAnswer](ctx, s.client, newRequest(http.MethodGet, "/testing-config"))
+	r := newRequest("Testing.Config", http.MethodGet, "/testing-config")
+	r.private = true
+	answer, err := fetch[testingConfigAnswer](ctx, s.client, r)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +179,7 @@ func (a *testingConfigAnswer) check() error {
 	if a.ConfigString == nil {
 		return errShape
 	}
-	a.TestingConfig.ConfigString = *a.ConfigString
+	a.TestingConfig.ConfigString = NewSecret(*a.ConfigString)
 	return nil
 }
 
@@ -171,7 +189,7 @@ func (a *testingConfigAnswer) check() error {
 //
 // PUT /testing-config
 func (s *TestingService) UpdateConfig(ctx context.Context, configString string) error {
-	r := newRequest(http.MethodPut, "/testing-config")
+	r := newRequest("Testing.UpdateConfig", http.MethodPut, "/testing-config")
 	return exec(ctx, s.client, r.encode(struct {
 		ConfigString string `json:"configString"`
 	}{configString}))
@@ -182,7 +200,7 @@ func (s *TestingService) UpdateConfig(ctx context.Context, configString string) 
 //
 // GET /testing-config/entity-tags
 func (s *TestingService) EntityTags(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/testing-config/entity-tags"))
+	return fetchAll[string](ctx, s.client, newRequest("Testing.EntityTags", http.MethodGet, "/testing-config/entity-tags"))
 }
 
 // ResourcePermissions returns the permissions by which endpoints can be filtered, such as Order.read. The server
@@ -190,5 +208,5 @@ func (s *TestingService) EntityTags(ctx context.Context) ([]string, error) {
 //
 // GET /testing-config/resource-permissions
 func (s *TestingService) ResourcePermissions(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest(http.MethodGet, "/testing-config/resource-permissions"))
+	return fetchAll[string](ctx, s.client, newRequest("Testing.ResourcePermissions", http.MethodGet, "/testing-config/resource-permissions"))
 }

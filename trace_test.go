@@ -342,11 +342,13 @@ func TestTraceFromHTTPLeavesAClientsBodyAlone(t *testing.T) {
 		want    string
 		err     error
 	}{
-		"without a copy":        {nil, "", nil},
-		"with a copy":           {func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(`{"a":1}`)), nil }, `{"a":1}`, nil},
-		"whose copy is nil":     {func() (io.ReadCloser, error) { return nil, nil }, "", nil},
-		"whose copy cannot be":  {func() (io.ReadCloser, error) { return nil, failing }, "", failing},
-		"whose copy is too big": {func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(strings.Repeat("x", 65<<10))), nil }, "", nil},
+		"without a copy":       {nil, "", nil},
+		"with a copy":          {func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(`{"a":1}`)), nil }, `{"a":1}`, nil},
+		"whose copy is nil":    {func() (io.ReadCloser, error) { return nil, nil }, "", nil},
+		"whose copy cannot be": {func() (io.ReadCloser, error) { return nil, failing }, "", failing},
+		"whose copy is too big": {func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(strings.Repeat("x", 65<<10))), nil
+		}, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req, resp := exchange(t, "POST", "https://a.example.com/", "", "")

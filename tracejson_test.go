@@ -66,9 +66,9 @@ func TestTraceMetaReadsWhatOthersStored(t *testing.T) {
 
 func TestTracePartsEncodeAsTheCollectorTakesThem(t *testing.T) {
 	for want, part := range map[string]any{
-		`{"host":"","path":"","parameters":[]}`:                                                                 metlo.TraceURL{},
-		`{"url":{"host":"","path":"","parameters":[]},"headers":[],"body":"","method":""}`:                      metlo.TraceRequest{},
-		`{"status":0,"headers":[],"body":""}`:                                                                   metlo.TraceResponse{},
+		`{"host":"","path":"","parameters":[]}`:                                                                  metlo.TraceURL{},
+		`{"url":{"host":"","path":"","parameters":[]},"headers":[],"body":"","method":""}`:                       metlo.TraceRequest{},
+		`{"status":0,"headers":[],"body":""}`:                                                                    metlo.TraceResponse{},
 		`{"incoming":false,"source":"","sourcePort":"","destination":"","destinationPort":"","environment":"e"}`: metlo.TraceMeta{Environment: "e"},
 	} {
 		got, err := json.Marshal(part)

@@ -109,8 +109,9 @@ func TestAReaderThatBlocksEndsWithTheContext(t *testing.T) {
 		defer writer.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		err := inProcess(t, unreachable{t}).Specs.Upload(ctx, "a.json", content)
+		err := inProcess(t, refusing(0, 0, new([]string))).Specs.Upload(ctx, "a.json", content)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, metlo.ErrNoResponse)
 	})
 }
 

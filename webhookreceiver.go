@@ -1,41 +1,27 @@
 package metlo
 
 import (
-	"context"
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"math"
 	"mime"
 	"net/http"
-	"runtime/debug"
-	"sync"
+	"time"
 
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-const (
-	defaultWebhookBytes   = 4 << 20 // an alert may hold a trace, and the collector takes 2 MiB of one
-	defaultWebhookQueue   = 1024
-	defaultWebhookWorkers = 4
-	webhookMemory         = 4096 // alerts whose repetition is recognised
-)
-
-var (
-	// ErrWebhookQueueFull is reported for an event that found no place in the queue. The sender was asked to retry,
-	// which it does three times, 500 ms apart.
-	ErrWebhookQueueFull = errors.New("webhook queue is full")
-	// ErrWebhookShutdown is reported for an event that came after the handler's shutdown began, so that the sender was
-	// asked to retry, and for one that was still queued when the shutdown's context ended, which is lost.
-	ErrWebhookShutdown = errors.New("webhook handler is shut down")
-)
+// defaultWebhookBytes bounds a delivery: an alert may hold a trace, and the collector takes 2 MiB of one.
+const defaultWebhookBytes = 4 << 20
 
 // WebhookError is a request that is no delivery of an alert. It matches [ErrUnauthorized] for status 401, [ErrTooLarge]
-// for 413, and [ErrBadRequest] for any other.
+// for 413, [ErrInvalidArgument] for 500, and [ErrBadRequest] for any other.
 type WebhookError struct {
-	StatusCode int    // what to answer: 400, 401, 405, 413 or 415
+	StatusCode int    // what to answer: 400, 401, 405, 413 or 415; 500 if the receiver has no token to compare with
 	Message    string // what is wrong and what is wanted; holds nothing of the request's URL or body
 }
 
@@ -49,11 +35,29 @@ func (e *WebhookError) Is(target error) bool {
 		return target == ErrUnauthorized
 	case http.StatusRequestEntityTooLarge:
 		return target == ErrTooLarge
+	case http.StatusInternalServerError:
+		return target == ErrInvalidArgument
 	}
 	return target == ErrBadRequest
 }
 
-// WebhookPanicError is reported for an event during which the callback panicked. The event is lost.
+var (
+	// ErrWebhookQueueFull is reported for an event that found no place in the queue. The sender was asked to retry,
+	// which it does three times, 500 ms apart.
+	ErrWebhookQueueFull = errors.New("webhook queue is full")
+	// ErrWebhookShutdown is reported for an event that came after the handler's shutdown began, so that the sender was
+	// asked to retry, and for one whose callback had not returned when the shutdown's context ended. The latter is lost,
+	// unless a store has it for the next start.
+	ErrWebhookShutdown = errors.New("webhook handler is shut down")
+	// ErrWebhookStore is reported, with what the store said, for an event that could not be stored, so that the sender
+	// was asked to retry, for one that was handled and could not be taken out of the store, and, with an event that is
+	// empty, for stored events that could not be read. The latter are tried again.
+	ErrWebhookStore = errors.New("webhook store failed")
+	// ErrWebhookExit is reported for an event whose callback ended its goroutine with runtime.Goexit, as t.FailNow does.
+	ErrWebhookExit = errors.New("webhook callback called runtime.Goexit")
+)
+
+// WebhookPanicError is reported for an event whose callback panicked. It is not tried again.
 type WebhookPanicError struct {
 	Value any    // what the callback panicked with
 	Stack []byte // of the callback
@@ -64,63 +68,185 @@ func (e *WebhookPanicError) Error() string {
 	return "webhook callback panicked: " + wire.OneLine(fmt.Sprint(e.Value))
 }
 
-// ParseWebhook reads the alert that Metlo posts: a POST of at most 4 MiB of application/json. Anything else is a
-// *[WebhookError], which says what to answer. It checks no token; [WebhookHandler] does. Metlo waits 250 ms for the
-// answer, so answer first and work afterwards.
-func ParseWebhook(r *http.Request) (*WebhookEvent, error) {
+// ParseWebhook reads the alert that Metlo posts: a POST of at most 4 MiB of application/json. Given tokens, it accepts
+// only a request whose URL has ?token= with one of them. Anything else is a *[WebhookError], which says what to answer.
+// It recognises no repetition: Metlo posts an alert again when it takes it for lost, so keep alerts by their UUID. Metlo
+// waits 250 ms for the answer. [WebhookHandler] does all of this.
+func ParseWebhook(r *http.Request, tokens ...string) (*WebhookEvent, error) {
 	if r == nil || r.Body == nil {
-		return nil, &WebhookError{http.StatusBadRequest, "the request is nil or has no body"}
+		return nil, badWebhook(noWebhookBody)
 	}
-	return parseWebhook(r, defaultWebhookBytes)
+	hashes, ok := hashTokens(tokens)
+	if !ok {
+		return nil, &WebhookError{http.StatusInternalServerError, "the token to compare with is empty: set it, or give none"}
+	}
+	if err := hashes.check(r); err != nil {
+		return nil, err
+	}
+	body, err := readWebhook(r, defaultWebhookBytes)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := webhookAlertID(body, defaultWebhookBytes); err != nil {
+		return nil, err
+	}
+	return decodeWebhook(body)
 }
 
-func parseWebhook(r *http.Request, maxBytes int64) (*WebhookEvent, error) {
+// tokenHashes are of one length, so that a comparison tells nothing of a token's.
+type tokenHashes [][sha256.Size]byte
+
+func hashTokens(tokens []string) (hashes tokenHashes, ok bool) {
+	for _, token := range tokens {
+		if token == "" {
+			return nil, false
+		}
+		hashes = append(hashes, sha256.Sum256([]byte(token)))
+	}
+	return hashes, true
+}
+
+// check accepts every request if there are no tokens.
+func (t tokenHashes) check(r *http.Request) error {
+	if len(t) == 0 {
+		return nil
+	}
+	var given [sha256.Size]byte
+	if r.URL != nil {
+		given = sha256.Sum256([]byte(r.URL.Query().Get("token")))
+	}
+	found := 0
+	for i := range t {
+		found |= subtle.ConstantTimeCompare(given[:], t[i][:])
+	}
+	if found != 1 {
+		return &WebhookError{http.StatusUnauthorized, "want the webhook's URL with its ?token="}
+	}
+	return nil
+}
+
+const (
+	noWebhookBody   = "the request is nil or has no body"
+	noWebhookObject = `want a JSON object {"alert": {…}, "meta": {…}}`
+)
+
+func badWebhook(message string) error { return &WebhookError{http.StatusBadRequest, message} }
+
+// readWebhook returns the body of a request that has the form of a delivery.
+func readWebhook(r *http.Request, maxBytes int64) ([]byte, error) {
 	if r.Method != http.MethodPost {
 		return nil, &WebhookError{http.StatusMethodNotAllowed, "want a POST: Metlo posts its alerts here"}
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		return nil, &WebhookError{http.StatusUnsupportedMediaType, "want Content-Type: application/json"}
 	}
+	if r.Body == nil {
+		return nil, badWebhook(noWebhookBody)
+	}
 	tooLarge := &WebhookError{http.StatusRequestEntityTooLarge, fmt.Sprintf("want a body of at most %d bytes", maxBytes)}
 	if r.ContentLength > maxBytes {
 		return nil, tooLarge
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBytes+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBytes))
+	if err == nil && int64(len(body)) == maxBytes {
+		var more [1]byte
+		if _, err = io.ReadFull(r.Body, more[:]); err == nil {
+			return nil, tooLarge
+		}
+		if err == io.EOF { //nolint:errorlint // io.ReadFull returns it bare
+			err = nil
+		}
+	}
 	var over *http.MaxBytesError
 	switch {
-	case errors.As(err, &over) || int64(len(body)) > maxBytes:
+	case errors.As(err, &over):
 		return nil, tooLarge
 	case err != nil:
-		return nil, &WebhookError{http.StatusBadRequest, "the body was cut short"}
+		return nil, badWebhook("the body was cut short")
 	}
-	var event WebhookEvent
+	return bytes.Clone(body), nil // without the room that ReadAll leaves
+}
+
+// webhookAlertID checks the shape of a delivery, without building it, and returns the id of its alert.
+func webhookAlertID(body []byte, maxBytes int64) (string, error) {
+	limit := decodedWebhookBytes(maxBytes)
+	if wire.DecodedSize(body, limit, "context", "matches", "graphQlMetadata") > limit {
+		return "", &WebhookError{http.StatusRequestEntityTooLarge, "want an alert with fewer values: they would take more memory than an alert of the allowed size"}
+	}
+	var event struct {
+		Alert struct {
+			UUID string `json:"uuid"`
+		} `json:"alert"`
+	}
 	if err := wire.Object(body, &event); err != nil {
-		return nil, &WebhookError{http.StatusBadRequest, `want a JSON object {"alert": {…}, "meta": {…}}`}
+		return "", badWebhook(noWebhookObject)
 	}
 	if event.Alert.UUID == "" {
-		return nil, &WebhookError{http.StatusBadRequest, "want an alert with its uuid"}
+		return "", badWebhook("want an alert with its uuid")
 	}
-	return &event, nil
+	return event.Alert.UUID, nil
+}
+
+// decodedWebhookBytes bounds the memory of a delivery as values: a few small ones always fit.
+func decodedWebhookBytes(maxBytes int64) int64 {
+	const times = 8
+	return 1<<20 + times*min(maxBytes, math.MaxInt64/(2*times))
+}
+
+func decodeWebhook(body []byte) (*WebhookEvent, error) {
+	event := new(WebhookEvent)
+	if err := wire.Object(body, event); err != nil {
+		return nil, badWebhook(noWebhookObject)
+	}
+	return event, nil
 }
 
 // WebhookOption changes how a [WebhookHandler] works. A value that makes no sense panics where the option is made.
 type WebhookOption func(*WebhookHandler)
 
-// WithWebhookToken accepts only requests whose URL has ?token= with this value, such as
+// WithWebhookToken accepts only requests whose URL has ?token= with one of the values, such as
 // https://hooks.example.com/metlo?token=…; any other is answered 401. It is all there is to tell Metlo from others,
-// since it sends no header and no signature of its own. An empty token panics.
-func WithWebhookToken(token string) WebhookOption {
-	if token == "" {
-		panic("metlo: WithWebhookToken: the token is empty: set one, or leave the option out to accept every sender")
+// since it sends no header and no signature of its own. Several tokens let one be replaced without a gap. An empty token
+// panics, and so does none.
+func WithWebhookToken(tokens ...string) WebhookOption {
+	hashes, ok := hashTokens(tokens)
+	if !ok || len(hashes) == 0 {
+		panic("metlo: WithWebhookToken: a token is empty or none is given: set one, or leave the option out to accept every sender")
 	}
-	hash := sha256.Sum256([]byte(token))
-	return func(h *WebhookHandler) { h.token = &hash }
+	return func(h *WebhookHandler) { h.tokens = hashes }
+}
+
+// WithWebhookStore keeps each alert in store from before the answer until handle has returned, so that it outlives a
+// crash: an alert that is answered 202 is handled at least once. What the store holds already is handled first. While
+// the queue is full, alerts wait in the store alone. An alert that is given up is reported, and not handled again at the
+// next start. The store has 200 ms, since the sender waits 250 ms; then the answer is 503. A nil store panics.
+func WithWebhookStore(store WebhookStore) WebhookOption {
+	if isNil(store) {
+		panic("metlo: WithWebhookStore: the store is nil: leave the option out to keep alerts in memory alone")
+	}
+	return func(h *WebhookHandler) { h.store = store }
+}
+
+// WithWebhookRetry calls handle up to attempts times for one event while it returns an error, after a wait of backoff,
+// which doubles up to a minute; the default is 5 times from 1 s. With 1 there is no retry. The worker waits too, so that
+// one worker keeps the order. Fewer than 1 panics, and so does a wait that is not positive.
+func WithWebhookRetry(attempts int, backoff time.Duration) WebhookOption {
+	mustBePositive("WithWebhookRetry", int64(attempts))
+	mustBePositive("WithWebhookRetry: backoff", int64(backoff))
+	return func(h *WebhookHandler) { h.attempts, h.backoff = attempts, backoff }
 }
 
 // WithWebhookQueue bounds the events that wait for a worker; the default is 1,024. Fewer than 1 panics.
 func WithWebhookQueue(events int) WebhookOption {
 	mustBePositive("WithWebhookQueue", int64(events))
 	return func(h *WebhookHandler) { h.maxQueue = events }
+}
+
+// WithWebhookQueueBytes bounds the bodies of the events that wait for a worker, in bytes; the default is 64 MiB. A single
+// one may be larger. Fewer than 1 panics.
+func WithWebhookQueueBytes(n int64) WebhookOption {
+	mustBePositive("WithWebhookQueueBytes", n)
+	return func(h *WebhookHandler) { h.queueBytes = n }
 }
 
 // WithWebhookWorkers bounds the callbacks that run at once; the default is 4. With 1, events come in the order of their
@@ -130,18 +256,20 @@ func WithWebhookWorkers(n int) WebhookOption {
 	return func(h *WebhookHandler) { h.maxWorkers = n }
 }
 
-// WithWebhookMaxBytes bounds a request's body; the default is 4 MiB. Fewer than 1 panics.
+// WithWebhookMaxBytes bounds a request's body; the default is 4 MiB. A body of many values that are almost empty, which
+// would take over 8 times as much memory, is refused too. Fewer than 1 panics.
 func WithWebhookMaxBytes(n int64) WebhookOption {
 	mustBePositive("WithWebhookMaxBytes", n)
 	return func(h *WebhookHandler) { h.maxBytes = n }
 }
 
-// WithWebhookReport calls report for each event that the callback did not finish: with [ErrWebhookQueueFull], with
-// [ErrWebhookShutdown], or with a *[WebhookPanicError]. Many goroutines call it. Without this option such events are
-// logged by the default logger of log/slog. A nil report panics.
+// WithWebhookReport calls report once for each event that was refused with 503 or not handled: with
+// [ErrWebhookQueueFull], [ErrWebhookStore], [ErrWebhookShutdown], [ErrWebhookExit], a *[WebhookPanicError], or the last
+// error of the callback. Many goroutines call it. Without this option such events are logged by the default logger of
+// log/slog. A nil report panics.
 func WithWebhookReport(report func(*WebhookEvent, error)) WebhookOption {
 	if report == nil {
-		panic("metlo: WithWebhookReport: nil: leave the option out to log what is dropped")
+		panic("metlo: WithWebhookReport: nil: leave the option out to log what is not handled")
 	}
 	return func(h *WebhookHandler) { h.report = report }
 }
@@ -152,243 +280,33 @@ func mustBePositive(option string, n int64) {
 	}
 }
 
-// WebhookHandler is an [http.Handler] that receives what Metlo posts to a webhook. It answers at once and calls back
-// afterwards, each alert once. It holds no goroutine while there is no work. Make it with [NewWebhookHandler].
-type WebhookHandler struct {
-	handle     func(context.Context, *WebhookEvent)
-	report     func(*WebhookEvent, error)
-	token      *[sha256.Size]byte // hash of the token; nil accepts every sender
-	maxBytes   int64
-	maxQueue   int
-	maxWorkers int
-
-	// The callbacks outlive the requests, so their context is the handler's.
-	ctx    context.Context
-	cancel context.CancelFunc
-
-	mu      sync.Mutex
-	queue   []*WebhookEvent
-	seen    recentAlerts
-	workers int
-	closed  bool
-	idle    chan struct{} // closed once the handler is, and its work is done
-}
-
-// NewWebhookHandler returns a handler that calls handle for each new alert, from at most 4 goroutines at once. The
-// context given to handle ends when [WebhookHandler.Shutdown] gives up. A panic of handle is caught and reported. A nil
-// handle panics.
-//
-// The sender retries what it takes for lost; an alert that comes again among the 4,096 that follow it is answered as
-// received and not handled again. While the queue is full the answer is 503, upon which the sender retries.
-func NewWebhookHandler(handle func(context.Context, *WebhookEvent), opts ...WebhookOption) *WebhookHandler {
-	if handle == nil {
-		panic("metlo: NewWebhookHandler: the callback is nil")
-	}
-	h := &WebhookHandler{
-		handle: handle,
-		report: func(event *WebhookEvent, err error) {
-			slog.Error("metlo: webhook event dropped", "alert", event.Alert.UUID, "err", err)
-		},
-		maxBytes:   defaultWebhookBytes,
-		maxQueue:   defaultWebhookQueue,
-		maxWorkers: defaultWebhookWorkers,
-		idle:       make(chan struct{}),
-	}
-	h.ctx, h.cancel = context.WithCancel(context.Background())
-	for _, opt := range opts {
-		if opt != nil {
-			opt(h)
-		}
-	}
-	return h
-}
-
-// ServeHTTP checks the request, queues its alert and answers: 202 if the alert will be handled, 200 if it was received
-// before, 400, 401, 405, 413 or 415 with a line that says what is wrong, 503 while the queue is full or after shutdown.
-func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	event, err := h.receive(r)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	fresh, err := h.enqueue(event)
-	switch {
-	case err != nil:
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		// The answer must not wait for the report.
-		_ = http.NewResponseController(w).Flush()
-		h.tell(event, err)
-	case fresh:
-		w.WriteHeader(http.StatusAccepted)
-	default:
-		w.WriteHeader(http.StatusOK)
-	}
-}
-
-func (h *WebhookHandler) receive(r *http.Request) (*WebhookEvent, error) {
-	if h.token != nil {
-		// Hashes are of one length, so the comparison tells nothing of the token's.
-		given := sha256.Sum256([]byte(r.URL.Query().Get("token")))
-		if subtle.ConstantTimeCompare(given[:], h.token[:]) != 1 {
-			return nil, &WebhookError{http.StatusUnauthorized, "want the webhook's URL with its ?token="}
-		}
-	}
-	return parseWebhook(r, h.maxBytes)
-}
-
-func refuse(w http.ResponseWriter, err error) {
-	status := http.StatusBadRequest
-	var fault *WebhookError
-	if errors.As(err, &fault) {
-		status = fault.StatusCode
-	}
-	if status == http.StatusMethodNotAllowed {
-		w.Header().Set("Allow", http.MethodPost)
-	}
-	http.Error(w, err.Error(), status)
-}
-
-// enqueue reports whether the event is new. An event that is refused is not remembered, so that its retry is new.
-func (h *WebhookHandler) enqueue(event *WebhookEvent) (fresh bool, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	id := sha256.Sum256([]byte(event.Alert.UUID))
-	switch {
-	case h.seen.has(id):
-		return false, nil
-	case h.closed:
-		return false, ErrWebhookShutdown
-	case len(h.queue) >= h.maxQueue:
-		return false, ErrWebhookQueueFull
-	}
-	h.seen.add(id)
-	h.queue = append(h.queue, event)
-	h.hire()
-	return true, nil
-}
-
-// hire starts a worker if there is work for one more. The caller holds h.mu.
-func (h *WebhookHandler) hire() {
-	if len(h.queue) > 0 && h.workers < h.maxWorkers {
-		h.workers++
-		go h.work()
-	}
-}
-
-func (h *WebhookHandler) work() {
-	// A deferred leave also runs when the callback ends its goroutine with runtime.Goexit.
-	defer h.leave()
-	for {
-		event := h.next()
-		if event == nil {
-			return
-		}
-		h.call(event)
-	}
-}
-
-func (h *WebhookHandler) next() *WebhookEvent {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.queue) == 0 {
-		return nil
-	}
-	event := h.queue[0]
-	h.queue[0] = nil
-	h.queue = h.queue[1:]
-	return event
-}
-
-func (h *WebhookHandler) leave() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.workers--
-	h.hire()
-	h.settle()
-}
-
-// settle closes h.idle when the last work is done. The caller holds h.mu.
-func (h *WebhookHandler) settle() {
-	if !h.closed || h.workers > 0 || len(h.queue) > 0 {
-		return
-	}
-	select {
-	case <-h.idle:
-	default:
-		close(h.idle)
-		h.cancel()
-	}
-}
-
-func (h *WebhookHandler) call(event *WebhookEvent) {
-	defer func() {
-		if value := recover(); value != nil {
-			h.tell(event, &WebhookPanicError{value, debug.Stack()})
-		}
-	}()
-	h.handle(h.ctx, event)
-}
-
-// tell reports an event that was not handled, and survives a report that panics.
-func (h *WebhookHandler) tell(event *WebhookEvent, err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			slog.Error("metlo: the report of a webhook event panicked", "alert", event.Alert.UUID, "err", err, "panic", fmt.Sprint(value))
-		}
-	}()
-	h.report(event, err)
-}
-
-// Shutdown refuses new events with 503, and waits until those received before are handled. When ctx ends first, it drops
-// the events still queued, reports each, ends the context of the callbacks that run, and returns ctx's error without
-// waiting for these. Shut the http.Server down before, so that nothing arrives in vain. It may be called again.
-func (h *WebhookHandler) Shutdown(ctx context.Context) error {
-	h.mu.Lock()
-	h.closed = true
-	h.settle()
-	h.mu.Unlock()
-	select {
-	case <-h.idle:
-		return nil
-	case <-ctx.Done():
-	}
-	h.mu.Lock()
-	dropped, running := h.queue, h.workers
-	h.queue = nil
-	h.settle()
-	h.mu.Unlock()
-	h.cancel()
-	if len(dropped) == 0 && running == 0 {
-		return nil // the work ended with the context
-	}
-	for _, event := range dropped {
-		h.tell(event, ErrWebhookShutdown)
-	}
-	return fmt.Errorf("metlo: webhook handler: %d events dropped, %d callbacks still running: %w", len(dropped), running, ctx.Err())
-}
-
-// recentAlerts remembers the latest alerts by the hash of their id.
+// recentAlerts remembers the latest alerts by their key.
 type recentAlerts struct {
-	ids   map[[sha256.Size]byte]struct{}
-	order [][sha256.Size]byte // oldest at next once full
+	keys  map[string]struct{}
+	order []string // oldest at next once full
 	next  int
 }
 
-func (r *recentAlerts) has(id [sha256.Size]byte) bool {
-	_, ok := r.ids[id]
+func (r *recentAlerts) has(key string) bool {
+	_, ok := r.keys[key]
 	return ok
 }
 
-func (r *recentAlerts) add(id [sha256.Size]byte) {
-	if r.ids == nil {
-		r.ids = make(map[[sha256.Size]byte]struct{})
+func (r *recentAlerts) add(key string) {
+	if r.has(key) {
+		return
+	}
+	if r.keys == nil {
+		r.keys = make(map[string]struct{})
 	}
 	if len(r.order) < webhookMemory {
-		r.order = append(r.order, id)
+		r.order = append(r.order, key)
 	} else {
-		delete(r.ids, r.order[r.next])
-		r.order[r.next] = id
+		delete(r.keys, r.order[r.next])
+		r.order[r.next] = key
 		r.next = (r.next + 1) % webhookMemory
 	}
-	r.ids[id] = struct{}{}
+	r.keys[key] = struct{}{}
 }
+
+func (r *recentAlerts) forget(key string) { delete(r.keys, key) }

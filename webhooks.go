@@ -29,7 +29,7 @@ func (w *Webhook) id() string { return w.UUID }
 // WebhookRun is one delivery of an alert.
 type WebhookRun struct {
 	OK      bool            `json:"ok"`
-	Message json.RawMessage `json:"msg"` // an empty JSON string if OK; else an error's text or the receiver's answer
+	Message json.RawMessage `json:"msg,omitzero"` // an empty JSON string if OK; else an error's text or the receiver's answer
 	Payload WebhookEvent    `json:"payload"`
 }
 
@@ -50,7 +50,7 @@ type WebhookAlert struct {
 	UpdatedAt         time.Time       `json:"updatedAt"`
 	Status            AlertStatus     `json:"status"`
 	ResolutionMessage string          `json:"resolutionMessage"`
-	Context           json.RawMessage `json:"context"` // an object that depends on the type: trace, pathPointer, pathTokenIdx
+	Context           json.RawMessage `json:"context,omitzero"` // an object that depends on the type; see Trace, Field and SpecPointer
 	APIEndpoint       WebhookEndpoint `json:"apiEndpoint"`
 }
 
@@ -79,7 +79,7 @@ type WebhookSettings struct {
 //
 // GET /webhooks
 func (s *WebhooksService) List(ctx context.Context) ([]Webhook, error) {
-	return fetchAll[Webhook](ctx, s.client, newRequest(http.MethodGet, "/webhooks"))
+	return fetchAll[Webhook](ctx, s.client, newRequest("Webhooks.List", http.MethodGet, "/webhooks"))
 }
 
 // Create adds a webhook and returns it. Metlo posts each new alert that passes, waits 250 ms for an answer, and retries
@@ -87,7 +87,7 @@ func (s *WebhooksService) List(ctx context.Context) ([]Webhook, error) {
 //
 // POST /webhook
 func (s *WebhooksService) Create(ctx context.Context, settings *WebhookSettings) (*Webhook, error) {
-	r := newRequest(http.MethodPost, "/webhook").webhook(settings)
+	r := newRequest("Webhooks.Create", http.MethodPost, "/webhook").webhook(settings)
 	var created *Webhook
 	_, err := fetchAll(ctx, s.client, r, func(webhooks []Webhook) error {
 		for i := range webhooks {
@@ -113,7 +113,7 @@ func (s *WebhooksService) Create(ctx context.Context, settings *WebhookSettings)
 //
 // PUT /webhook/:uuid
 func (s *WebhooksService) Update(ctx context.Context, id string, settings *WebhookSettings) (*Webhook, error) {
-	r := newRequest(http.MethodPut, "/webhook/{uuid}", id).webhook(settings)
+	r := newRequest("Webhooks.Update", http.MethodPut, "/webhook/{uuid}", id).webhook(settings)
 	var updated *Webhook
 	_, err := fetchAll(ctx, s.client, r, func(webhooks []Webhook) error {
 		for i := range webhooks {
@@ -135,7 +135,7 @@ func (s *WebhooksService) Update(ctx context.Context, id string, settings *Webho
 //
 // DELETE /webhook/:uuid
 func (s *WebhooksService) Delete(ctx context.Context, id string) error {
-	_, err := fetchAll[Webhook](ctx, s.client, newRequest(http.MethodDelete, "/webhook/{uuid}", id))
+	_, err := fetchAll[Webhook](ctx, s.client, newRequest("Webhooks.Delete", http.MethodDelete, "/webhook/{uuid}", id))
 	return err
 }
 

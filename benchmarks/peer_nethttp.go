@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/metlo-go/metlo"
 )
@@ -51,15 +55,29 @@ func alertNumber(uuid string) int {
 
 // netHTTP calls Metlo's API by hand: net/http, encoding/json, pages of 100.
 func netHTTP() peer {
+	return handPeer("net/http by hand", "", func(body io.Reader, list *alertTuple) error {
+		return json.NewDecoder(body).Decode(&[2]any{&list.alerts, &list.total})
+	})
+}
+
+// netHTTP2 calls it with the decoder of Go 1.27, from the stream: the best that a user can write in a few lines.
+func netHTTP2() peer {
+	return handPeer("net/http + json/v2 by hand", "github.com/go-json-experiment/json", func(body io.Reader, list *alertTuple) error {
+		return jsonv2.UnmarshalRead(body, list)
+	})
+}
+
+func handPeer(name, module string, decode func(io.Reader, *alertTuple) error) peer {
 	return peer{
-		name: "net/http by hand",
+		name:   name,
+		module: module,
 		wire: wire{
 			item: alertItem(false), end: `"}`,
 			isList: func(r *http.Request) bool { return !strings.HasPrefix(r.URL.RawQuery, "uuid=") },
 			object: [2]string{"[[", "],1]"}, window: alertsWindow, list: alertsPage,
 		},
 		dial: func(rt http.RoundTripper) (client, error) {
-			hand := byHand{&http.Client{Transport: rt}}
+			hand := byHand{&http.Client{Transport: rt}, decode}
 			return client{
 				get: func(ctx context.Context) error {
 					_, err := hand.alert(ctx, alertID)
@@ -71,49 +89,70 @@ func netHTTP() peer {
 	}
 }
 
-type byHand struct{ http *http.Client }
+// alertTuple is a list as Metlo sends it: [[alert, …], total].
+type alertTuple struct {
+	alerts []metlo.Alert
+	total  int
+}
 
-func (h byHand) get(ctx context.Context, url string, out any) error {
+// UnmarshalJSONFrom reads the elements one after the other.
+func (l *alertTuple) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	if err := jsonv2.UnmarshalDecode(d, &l.alerts); err != nil {
+		return err
+	}
+	if err := jsonv2.UnmarshalDecode(d, &l.total); err != nil {
+		return err
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+type byHand struct {
+	http   *http.Client
+	decode func(io.Reader, *alertTuple) error
+}
+
+func (h byHand) get(ctx context.Context, url string) (alertTuple, error) {
+	var list alertTuple
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return err
+		return list, err
 	}
 	req.Header.Set("Authorization", apiKey)
 	req.Header.Set("User-Agent", "by-hand/1.0")
 	resp, err := h.http.Do(req)
 	if err != nil {
-		return err
+		return list, err
 	}
 	defer resp.Body.Close()
-	return json.NewDecoder(resp.Body).Decode(out)
+	err = h.decode(resp.Body, &list)
+	return list, err
 }
 
 func (h byHand) alert(ctx context.Context, id string) (*metlo.Alert, error) {
-	var alerts []metlo.Alert
-	var total int
-	if err := h.get(ctx, alertsURL+"?uuid="+id, &[2]any{&alerts, &total}); err != nil {
+	list, err := h.get(ctx, alertsURL+"?uuid="+id)
+	if err != nil {
 		return nil, err
 	}
-	if len(alerts) == 0 {
+	if len(list.alerts) == 0 {
 		return nil, errors.New("no alert has this id")
 	}
-	return &alerts[0], nil
+	return &list.alerts[0], nil
 }
 
 func (h byHand) walk(ctx context.Context, visit func(int)) error {
 	for offset := 0; ; offset += 100 {
-		var tuple [2]json.RawMessage
-		if err := h.get(ctx, alertsURL+"?limit=100&offset="+strconv.Itoa(offset), &tuple); err != nil {
+		list, err := h.get(ctx, alertsURL+"?limit=100&offset="+strconv.Itoa(offset))
+		if err != nil {
 			return err
 		}
-		var alerts []metlo.Alert
-		if err := json.Unmarshal(tuple[0], &alerts); err != nil {
-			return err
+		for i := range list.alerts {
+			visit(alertNumber(list.alerts[i].UUID))
 		}
-		for i := range alerts {
-			visit(alertNumber(alerts[i].UUID))
-		}
-		if len(alerts) < 100 {
+		if len(list.alerts) < 100 {
 			return nil
 		}
 	}

@@ -24,7 +24,7 @@ type client struct {
 // baseline comes first: the others are compared with it.
 func peers() []peer {
 	return []peer{
-		netHTTP(), metloGo(), gitlabPeer(), githubPeer(), hcloudPeer(), stripePeer(), tailscalePeer(), tfePeer(), godoPeer(),
+		netHTTP(), netHTTP2(), metloGo(), gitlabPeer(), githubPeer(), hcloudPeer(), stripePeer(), tailscalePeer(), tfePeer(), godoPeer(),
 		openaiPeer(), anthropicPeer(),
 	}
 }

@@ -17,7 +17,8 @@ import (
 	"golang.org/x/net/idna"
 )
 
-const maxBytes = 64 << 10
+// MaxBytes is how long a credentials file may be.
+const MaxBytes = 64 << 10
 
 // File is what a credentials file says, by the name of the variable. A blank value is as good as none.
 type File map[string]string
@@ -41,12 +42,9 @@ func Read(path string) (File, error) {
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, errors.New("is a directory, not a file: remove it, and write METLO_HOST=… and METLO_API_KEY=… to a file of that name")
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", reason(err))
-	}
-	if len(data) > maxBytes {
-		return nil, fmt.Errorf("is larger than %d KiB, so it is no credentials file: write METLO_HOST=… and METLO_API_KEY=… to it", maxBytes>>10)
 	}
 	return Parse(data)
 }
@@ -63,6 +61,9 @@ func reason(err error) error {
 // Parse reads the text of a file, in UTF-8 or UTF-16. Lines that set nothing are passed over, as the CLI does. A line
 // that means to set one of the SDK's variables and fails to is an error, since its value would be lost without a word.
 func Parse(data []byte) (File, error) {
+	if len(data) > MaxBytes {
+		return nil, fmt.Errorf("is larger than %d KiB, so it is no credentials file: write METLO_HOST=… and METLO_API_KEY=… to it", MaxBytes>>10)
+	}
 	text, err := decode(data)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ func (p *parser) blockSequence(indent int) bool {
 	}
 	tag, anchor := p.tag, p.anchor
 	list := p.begin(Sequence)
-	defer list.end()
+	defer p.end(list)
 	detected := false
 	for p.peek() != 0 {
 		p.refuseTab()
@@ -48,10 +48,18 @@ func (p *parser) begin(kind Kind) *Node {
 	return n
 }
 
-func (n *Node) end() {
+// end completes the node of a collection. Aliases may make it deeper than it is written.
+func (p *parser) end(n *Node) {
 	n.open = false
-	if n.Kind == Mapping {
-		n.sortIndices()
+	n.sortIndices()
+	for _, item := range n.Items {
+		n.height = max(n.height, item.height+1)
+	}
+	for i := range n.Pairs {
+		n.height = max(n.height, n.Pairs[i].Value.height+1)
+	}
+	if n.height > MaxDepth {
+		p.failDepth()
 	}
 }
 
@@ -86,7 +94,7 @@ func (p *parser) blockMapping(indent, flowIndent int) bool {
 	}
 	tag, anchor := p.tag, p.anchor
 	r := mappingReader{p: p, indent: indent, m: p.begin(Mapping), overridable: map[string]bool{}}
-	defer r.m.end()
+	defer p.end(r.m)
 	for p.peek() != 0 {
 		if !r.explicit {
 			p.refuseTab()

@@ -17,7 +17,7 @@ const (
 func (p *parser) node(parentIndent int, context nodeContext, seek, compact bool) bool {
 	p.lines.opened(p)
 	if p.depth++; p.depth > MaxDepth {
-		p.failLimit(fmt.Sprintf("collections are nested more than %d deep", MaxDepth))
+		p.failDepth()
 	}
 	p.tag, p.anchor, p.kind, p.result = "", "", noKind, nil
 	blocks := context == blockIn || context == blockOut
@@ -39,6 +39,10 @@ func (p *parser) node(parentIndent int, context nodeContext, seek, compact bool)
 	p.lines.closed(p)
 	p.depth--
 	return p.tag != "" || p.anchor != "" || found
+}
+
+func (p *parser) failDepth() {
+	p.failLimit(fmt.Sprintf("collections are nested more than %d deep", MaxDepth))
 }
 
 // composer is the reading of one node.
@@ -188,9 +192,6 @@ func (p *parser) keyPlace(k *keyNode) {
 func (p *parser) merge(m, source *Node, overridable map[string]bool) {
 	if source == nil || !source.isObject() {
 		p.fail("cannot merge mappings; the provided source object is unacceptable")
-	}
-	if source.open {
-		p.failLimit("a mapping cannot merge itself with <<")
 	}
 	for _, pair := range source.objectPairs() {
 		// js-yaml 4.1.0 assigns this key, which sets no property.

@@ -168,8 +168,8 @@ func indentLines(s string, spaces int) string {
 // foldText breaks the lines of s that are wider than width.
 func foldText(s string, width int) string {
 	var b strings.Builder
-	first, rest, _ := strings.Cut(s, "\n")
-	rest = s[len(first):]
+	first, _, _ := strings.Cut(s, "\n")
+	rest := s[len(first):]
 	foldLine(&b, first, width)
 	indented := s[0] == '\n' || s[0] == ' '
 	for rest != "" {

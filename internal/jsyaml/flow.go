@@ -16,7 +16,7 @@ func (p *parser) flowCollection(indent int) bool {
 	tag, anchor := p.tag, p.anchor
 	out := p.begin(kind)
 	out.Line, out.Column = p.line+1, p.column(p.at)+1
-	defer out.end()
+	defer p.end(out)
 	overridable := map[string]bool{}
 	p.at++
 	for readNext := true; p.peek() != 0; {
@@ -69,7 +69,7 @@ func (p *parser) flowEntry(out *Node, indent int, overridable map[string]bool) {
 	case isPair:
 		pair := &Node{Kind: Mapping, Line: key.line + 1, Column: key.column}
 		p.store(pair, overridable, key, value)
-		pair.sortIndices()
+		p.end(pair)
 		out.Items = append(out.Items, pair)
 	default:
 		out.Items = append(out.Items, orNull(key.node, key.line+1, key.column))

@@ -1,6 +1,7 @@
 package jsyaml
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -66,6 +67,9 @@ func (n *Node) isObject() bool {
 func (n *Node) objectPairs() []Pair {
 	switch n.Kind {
 	case Mapping:
+		if n.open {
+			return slices.SortedStableFunc(slices.Values(n.Pairs), func(a, b Pair) int { return compareKeys(a.Key, b.Key) })
+		}
 		return n.Pairs
 	case Sequence:
 		pairs := make([]Pair, len(n.Items))

@@ -3,6 +3,7 @@ package jsyaml
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Lines knows the lines of places of a document, as the npm package js-yaml-source-map 0.2 does,
@@ -108,7 +109,7 @@ func (l *Lines) mapping(path string, _ *parser) {
 			l.resolve(f, f.path)
 			return
 		}
-		out.adopt(f, f.path[min(len(f.path), len(path)+1):])
+		out.adopt(f, cutUnits(f.path, utf16Len(path)+1))
 	})
 	l.keep(out)
 }
@@ -133,6 +134,19 @@ func (l *Lines) sequence(path string, p *parser) {
 		out.adopt(f, strconv.Itoa(index))
 	})
 	l.keep(out)
+}
+
+// cutUnits removes a number of UTF-16 units from the start of s.
+func cutUnits(s string, n int) string {
+	for i, r := range s {
+		if n <= 0 {
+			return s[i:]
+		}
+		if n -= utf16Units(r); n < 0 {
+			return string(utf8.RuneError) + s[i+utf8.RuneLen(r):]
+		}
+	}
+	return ""
 }
 
 // adopt takes over a fragment under a path of its own, and its place.

@@ -2,6 +2,7 @@ package jsyaml
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -72,6 +73,9 @@ func loadDocuments(text string, lines *Lines) (documents []*Node, err error) {
 	for p.at < len(text)-1 {
 		documents = append(documents, p.document())
 	}
+	if p.inside != nil && slices.ContainsFunc(documents, holdsItself) {
+		return nil, p.inside
+	}
 	return documents, nil
 }
 
@@ -90,6 +94,8 @@ type parser struct {
 	firstTab int
 	depth    int
 	merged   int
+	// inside is the first alias that stands inside its own anchor. It is an error unless << took its keys only.
+	inside *Error
 
 	version string
 	handles map[string]string
@@ -104,14 +110,17 @@ type parser struct {
 type nodeKind string
 
 const (
-	noKind        nodeKind = ""
-	scalarKind    nodeKind = "scalar"
-	sequenceKind  nodeKind = "sequence"
-	mappingKind   nodeKind = "mapping"
-	anyKind       nodeKind = "fallback"
-	plainTag               = "?"
-	standardTags           = "tag:yaml.org,2002:"
-	flowIndicator          = ",[]{}"
+	noKind       nodeKind = ""
+	scalarKind   nodeKind = "scalar"
+	sequenceKind nodeKind = "sequence"
+	mappingKind  nodeKind = "mapping"
+)
+
+const (
+	// plainTag is the tag of a plain scalar, whose type is to be found out.
+	plainTag = "?"
+	// standardTags is what !! stands for.
+	standardTags = "tag:yaml.org,2002:"
 )
 
 // peek gives the byte at the current place, and 0 at the end.
@@ -150,14 +159,16 @@ func (p *parser) column(at int) int {
 type counted struct{ lineStart, at, units int }
 
 // fail leaves the parser with an error at the current place.
-func (p *parser) fail(reason string) {
-	panic(&Error{Reason: reason, Line: p.line + 1, Column: p.column(p.at) + 1, Excerpt: excerpt(p.text, p.at, p.line)})
-}
+func (p *parser) fail(reason string) { panic(p.errorHere(reason)) }
 
 func (p *parser) failLimit(reason string) {
-	panic(&Error{
-		Reason: reason, Line: p.line + 1, Column: p.column(p.at) + 1, Excerpt: excerpt(p.text, p.at, p.line), Limit: true,
-	})
+	err := p.errorHere(reason)
+	err.Limit = true
+	panic(err)
+}
+
+func (p *parser) errorHere(reason string) *Error {
+	return &Error{Reason: reason, Line: p.line + 1, Column: p.column(p.at) + 1, Excerpt: excerpt(p.text, p.at, p.line)}
 }
 
 func isASCII(s string) bool {
@@ -261,13 +272,14 @@ func (p *parser) document() *Node {
 	return root
 }
 
-func (p *parser) directives() (any bool) {
+// directives reads the lines that start with % before a document.
+func (p *parser) directives() (found bool) {
 	for p.peek() != 0 {
 		p.space(true)
 		if p.indent > 0 || p.peek() != '%' {
 			break
 		}
-		any = true
+		found = true
 		p.at++
 		name := p.word()
 		if name == "" {
@@ -284,7 +296,7 @@ func (p *parser) directives() (any bool) {
 			p.tagDirective(args)
 		}
 	}
-	return any
+	return found
 }
 
 // word reads up to the next white space.

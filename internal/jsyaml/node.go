@@ -50,7 +50,10 @@ type Node struct {
 	Pairs []Pair
 
 	index map[string]int
-	open  bool
+	// open says that the node is being read.
+	open bool
+	// height is how deep collections are nested in the node.
+	height int
 }
 
 // Pair is an entry of a mapping.
@@ -149,6 +152,32 @@ func sizeOf(n *Node, limit int, done map[*Node]int) int {
 	}
 	done[n] = size
 	return size
+}
+
+// holdsItself tells whether a node occurs inside itself.
+func holdsItself(n *Node) bool { return onPath(n, map[*Node]bool{}) }
+
+// onPath visits a node below others. seen tells for those visited whether they are above.
+func onPath(n *Node, seen map[*Node]bool) bool {
+	if above, known := seen[n]; known {
+		return above
+	}
+	if n == nil || len(n.Items) == 0 && len(n.Pairs) == 0 {
+		return false
+	}
+	seen[n] = true
+	for _, item := range n.Items {
+		if onPath(item, seen) {
+			return true
+		}
+	}
+	for i := range n.Pairs {
+		if onPath(n.Pairs[i].Value, seen) {
+			return true
+		}
+	}
+	seen[n] = false
+	return false
 }
 
 // indexFrom is the number of pairs from which on a mapping has an index.

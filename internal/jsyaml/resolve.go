@@ -78,30 +78,37 @@ func (n *Node) as(tag string) (*Node, bool) {
 	if n.Kind == Bool || n.Kind == Number || n.Kind == Timestamp {
 		return n.retyped(tag)
 	}
+	if tag == "pairs" {
+		return n.pairs()
+	}
+	ok := n.become(tag)
+	return n, ok
+}
+
+// become gives a node the type of a standard tag in place, if its content allows it.
+func (n *Node) become(tag string) bool {
 	switch tag {
 	case "null":
-		return n, n.asNull()
+		return n.asNull()
 	case "bool":
-		return n, n.asBool()
+		return n.asBool()
 	case "int":
-		return n, n.asInt()
+		return n.asInt()
 	case "float":
-		return n, n.asFloat()
+		return n.asFloat()
 	case "timestamp":
-		return n, n.asTimestamp()
+		return n.asTimestamp()
 	case "merge":
-		return n, n.Text == "<<"
+		return n.Text == "<<"
 	case "binary":
 		n.Kind = Binary
-		return n, isBinary(n.Text)
+		return isBinary(n.Text)
 	case "omap":
-		return n, n.isOmap()
-	case "pairs":
-		return n.pairs()
+		return n.isOmap()
 	case "set":
-		return n, n.isSet()
+		return n.isSet()
 	}
-	return n, true
+	return true
 }
 
 // retyped gives a tag to a scalar that has a type already, because it stands on a line after its tag.
@@ -282,7 +289,7 @@ func (n *Node) isOmap() bool {
 
 // pairs gives [key, value] for each mapping of one pair.
 func (n *Node) pairs() (*Node, bool) {
-	out := &Node{Kind: Sequence, Line: n.Line, Column: n.Column}
+	out := &Node{Kind: Sequence, Line: n.Line, Column: n.Column, height: n.height}
 	for _, item := range n.Items {
 		if item.Kind != Mapping || len(item.Pairs) != 1 {
 			return nil, false
@@ -290,7 +297,7 @@ func (n *Node) pairs() (*Node, bool) {
 		pair := item.Pairs[0]
 		key := &Node{Kind: String, Text: pair.Key, Line: pair.Line, Column: pair.Column}
 		out.Items = append(out.Items, &Node{
-			Kind: Sequence, Line: item.Line, Column: item.Column, Items: []*Node{key, pair.Value},
+			Kind: Sequence, Line: item.Line, Column: item.Column, Items: []*Node{key, pair.Value}, height: item.height,
 		})
 	}
 	return out, true

@@ -91,50 +91,60 @@ func (p *parser) scalarResult(s *scalarText) {
 	p.result = &Node{Kind: String, Text: string(s.buf)}
 }
 
-// plainScalar reads a scalar without quotes, which may go on over lines that are indented by indent.
-func (p *parser) plainScalar(indent int, inFlow bool) bool {
+// startsPlainScalar tells whether a scalar without quotes may start here.
+func (p *parser) startsPlainScalar(inFlow bool) bool {
 	c := p.peek()
 	if c == 0 || isBlankOrEOL(c) || strings.IndexByte(",[]{}#&*!|>'\"%@`", c) >= 0 {
 		return false
 	}
-	if c == '?' || c == '-' {
-		if after := p.byteAt(p.at + 1); isBlankOrEOL(after) || inFlow && isFlowIndicator(after) {
-			return false
-		}
+	return c != '?' && c != '-' || !p.endsWord(inFlow)
+}
+
+// endsWord tells whether white space or, in a flow collection, an indicator follows the current byte.
+func (p *parser) endsWord(inFlow bool) bool {
+	after := p.byteAt(p.at + 1)
+	return isBlankOrEOL(after) || inFlow && isFlowIndicator(after)
+}
+
+// endsPlainScalar tells whether a scalar without quotes ends before the current byte, at something else than a line break.
+func (p *parser) endsPlainScalar(inFlow bool) bool {
+	switch c := p.peek(); c {
+	case ':':
+		return p.endsWord(inFlow)
+	case '#':
+		return p.at > 0 && isBlankOrEOL(p.text[p.at-1])
+	default:
+		return p.atSeparator() || inFlow && isFlowIndicator(c)
+	}
+}
+
+// plainScalar reads a scalar without quotes, which may go on over lines that are indented by indent.
+func (p *parser) plainScalar(indent int, inFlow bool) bool {
+	if !p.startsPlainScalar(inFlow) {
+		return false
 	}
 	var s scalarText
 	from, to := p.at, p.at
-	pending, pendingLine := false, 0
-	for ; c != 0; c = p.next() {
-		if c == ':' {
-			if after := p.byteAt(p.at + 1); isBlankOrEOL(after) || inFlow && isFlowIndicator(after) {
-				break
+	for c := p.peek(); c != 0 && !p.endsPlainScalar(inFlow); c = p.peek() {
+		if !isEOL(c) {
+			p.at++
+			if !isBlank(c) {
+				to = p.at
 			}
-		} else if c == '#' {
-			if p.at > 0 && isBlankOrEOL(p.text[p.at-1]) {
-				break
-			}
-		} else if p.atSeparator() || inFlow && isFlowIndicator(c) {
-			break
-		} else if isEOL(c) {
-			line, lineStart, lineIndent := p.line, p.lineStart, p.indent
-			p.space(false)
-			if p.indent < indent {
-				p.at, p.line, p.lineStart, p.indent = to, line, lineStart, lineIndent
-				break
-			}
-			pending, pendingLine = true, line
-			p.at--
 			continue
 		}
-		if pending {
-			p.capture(&s, from, to)
-			s.fold(p.line - pendingLine)
-			from, to, pending = p.at, p.at, false
+		line, lineStart, lineIndent := p.line, p.lineStart, p.indent
+		p.space(false)
+		if p.indent < indent {
+			p.at, p.line, p.lineStart, p.indent = to, line, lineStart, lineIndent
+			break
 		}
-		if !isBlank(c) {
-			to = p.at + 1
+		if p.peek() == 0 || p.endsPlainScalar(inFlow) {
+			break
 		}
+		p.capture(&s, from, to)
+		s.fold(p.line - line)
+		from, to = p.at, p.at
 	}
 	p.capture(&s, from, to)
 	if len(s.buf) == 0 {

@@ -162,8 +162,9 @@ func (p *parser) alias() bool {
 	if !known {
 		p.fail(`unidentified alias "` + name + `"`)
 	}
-	if target != nil && target.open {
-		p.failLimit(`the alias "` + name + `" is inside the node that it stands for`)
+	if target != nil && target.open && p.inside == nil {
+		p.inside = p.errorHere(`the alias "` + name + `" is inside the node that it stands for`)
+		p.inside.Limit = true
 	}
 	p.result = target
 	p.space(true)

@@ -2,6 +2,7 @@ package safetext_test
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -141,4 +142,17 @@ func assertSafe(t *testing.T, line string) {
 	}
 	assert.False(t, strings.HasPrefix(strings.TrimLeftFunc(line, unicode.IsSpace), "::"), "%q", line)
 	assert.NotRegexp(t, `##\w*\[`, line)
+}
+
+func FuzzJSON(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		data, err := json.Marshal(map[string]string{"value": text})
+		require.NoError(t, err)
+		safe := safetext.JSON(data)
+		assertSafe(t, string(safe))
+		assert.JSONEq(t, string(data), string(safe))
+	})
 }

@@ -16,11 +16,11 @@ const (
 	drainTime   = 50 * time.Millisecond
 )
 
-// CutError is a body that ended early: the connection broke, stalled or was cancelled.
-type CutError struct{ Err error }
+// TruncatedError is a body that ended early: the connection broke, stalled or was cancelled.
+type TruncatedError struct{ Err error }
 
-func (e *CutError) Error() string { return "the response was cut short: " + e.Err.Error() }
-func (e *CutError) Unwrap() error { return e.Err }
+func (e *TruncatedError) Error() string { return "the response was cut short: " + e.Err.Error() }
+func (e *TruncatedError) Unwrap() error { return e.Err }
 
 // TooLargeError is a body, or one item of a list, over the limit.
 type TooLargeError struct{ Limit int64 }
@@ -47,22 +47,22 @@ func (b *body) wrap(c *call, resp *http.Response) {
 	resp.Body = b
 }
 
-// Read reads from the connection. An error other than io.EOF is a *CutError.
+// Read reads from the connection. An error other than io.EOF is a *TruncatedError.
 func (b *body) Read(p []byte) (int, error) {
 	if b.ended {
 		return 0, io.EOF
 	}
 	start := time.Now()
-	b.call.watch(start, b.left)
+	b.call.timer.start(b.call, start, b.left, waitForBody)
 	n, err := b.src.Read(p)
-	b.call.calm()
+	b.call.timer.pause()
 	b.read += int64(n)
 	switch {
 	case err == io.EOF: // readers return it bare, and what wraps it is no end
 		b.ended = true
 		return n, io.EOF
 	case err != nil:
-		return n, &CutError{Err: b.call.cause(err)}
+		return n, &TruncatedError{Err: b.call.cause(err)}
 	}
 	if b.quantum += n; b.quantum >= idleQuantum {
 		b.quantum, b.left = 0, b.call.pipeline.idleTimeout

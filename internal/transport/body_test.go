@@ -110,14 +110,14 @@ func TestEndOfABody(t *testing.T) {
 				return resp, nil
 			})
 			var text string
-			_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), request("POST", "https://metlo/", RepeatUnprocessed), readInto(&text))
+			_, err := pipeline(&http.Client{Transport: rt}).do(t.Context(), request("POST", "https://metlo/", RepeatUnprocessed), readInto(&text))
 			assert.Equal(t, "text", text)
 			assert.True(t, src.closed)
 			if tt.cut == nil {
 				require.NoError(t, err)
 				return
 			}
-			assert.Equal(t, tt.cut, requireAs[*CutError](t, err).Err)
+			assert.Equal(t, tt.cut, requireAs[*TruncatedError](t, err).Err)
 			assert.NotErrorIs(t, err, context.DeadlineExceeded)
 		})
 	}
@@ -167,7 +167,7 @@ func TestIdleTimeout(t *testing.T) {
 				n := newNetwork(t)
 				n.serve("metlo:80", tt.serve)
 				start := time.Now()
-				attempts, err := pipeline(n.client()).Do(t.Context(), get("http://metlo/"), discard)
+				attempts, err := pipeline(n.client()).do(t.Context(), get("http://metlo/"), discard)
 				require.Len(t, attempts, 1, "a timeout is not repeated")
 				if tt.fails == 0 {
 					require.NoError(t, err)
@@ -177,7 +177,7 @@ func TestIdleTimeout(t *testing.T) {
 				timeout := requireAs[*TimeoutError](t, err)
 				assert.Equal(t, 30*time.Second, timeout.Waited)
 				assert.Contains(t, timeout.For, "body")
-				requireAs[*CutError](t, err)
+				requireAs[*TruncatedError](t, err)
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				assert.Equal(t, tt.fails, time.Since(start))
 			})
@@ -190,7 +190,7 @@ func TestTimeOfTheCallerDoesNotCount(t *testing.T) {
 		n := newNetwork(t)
 		n.serve("metlo:80", dripping(512, 10*time.Second, 6))
 		var resp *http.Response
-		_, err := pipeline(n.client()).Do(t.Context(), get("http://metlo/"), keep(&resp))
+		_, err := pipeline(n.client()).do(t.Context(), get("http://metlo/"), keep(&resp))
 		require.NoError(t, err)
 		for range 6 {
 			<-time.After(time.Hour) // longer than the timeouts of headers and of the body
@@ -244,7 +244,7 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 					p := pipeline(n.client(), func(c *Config) { c.Retry = Policy{MaxRetries: 1} })
 					start := time.Now()
 					for range 2 {
-						_, err := p.Do(t.Context(), get("http://metlo/"), func(resp *http.Response) error { return resp.Body.Close() })
+						_, err := p.do(t.Context(), get("http://metlo/"), func(resp *http.Response) error { return resp.Body.Close() })
 						require.NoError(t, err)
 					}
 					assert.Equal(t, tt.dials, n.dialled())
@@ -260,7 +260,7 @@ func TestBodyOutlivesDo(t *testing.T) {
 		n := newNetwork(t)
 		n.serve("metlo:80", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "a text") })
 		var resp *http.Response
-		_, err := pipeline(n.client()).Do(t.Context(), get("http://metlo/"), keep(&resp))
+		_, err := pipeline(n.client()).do(t.Context(), get("http://metlo/"), keep(&resp))
 		require.NoError(t, err)
 		ctx := resp.Request.Context()
 		require.NoError(t, ctx.Err())
@@ -283,7 +283,7 @@ func TestContextEndsWithinABody(t *testing.T) {
 		n.serve("metlo:80", dripping(1<<10, time.Second, 100))
 		ctx, cancel := context.WithTimeout(t.Context(), 5500*time.Millisecond)
 		defer cancel()
-		attempts, err := pipeline(n.client()).Do(ctx, get("http://metlo/"), discard)
+		attempts, err := pipeline(n.client()).do(ctx, get("http://metlo/"), discard)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		var timeout *TimeoutError
 		assert.False(t, errors.As(err, &timeout), "the pipeline's own timeouts are not the reason: %v", err)

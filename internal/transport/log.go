@@ -1,22 +1,38 @@
 package transport
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
 
-// log records the last attempt. Nothing that could hold a secret is ever logged: no header, body, query or error text.
-func (c *call) log() {
+// log records the last attempt: at level Warn if it failed in a way that another may not, and at Debug otherwise. It
+// holds nothing else of what was sent and came back: no header, no body, no query.
+func (c *call) log(o outcome) {
 	logger := c.pipeline.logger
-	if logger == nil || !logger.Enabled(c, slog.LevelDebug) {
+	if logger == nil {
 		return
 	}
-	a := c.attempts[len(c.attempts)-1]
-	logger.LogAttrs(c, slog.LevelDebug, "metlo request",
+	a := c.result.Attempts[len(c.result.Attempts)-1]
+	level := slog.LevelDebug
+	if (a.Err != nil && !errors.Is(a.Err, context.Canceled)) || o.repeatable != noRepeat {
+		level = slog.LevelWarn
+	}
+	if !logger.Enabled(c, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 8)
+	attrs = append(attrs,
 		slog.String("method", c.request.Method),
+		slog.String("host", c.request.URL.Host),
 		slog.String("route", c.request.Route),
 		slog.Int("status", a.StatusCode),
-		slog.Int("attempt", len(c.attempts)),
+		slog.Int("attempt", len(c.result.Attempts)),
 		slog.Duration("wait", a.Wait),
 		slog.Duration("duration", time.Since(c.started)))
+	if a.Err != nil {
+		attrs = append(attrs, slog.String("cause", c.pipeline.redact(a.Err)))
+	}
+	logger.LogAttrs(c, level, "metlo request", attrs...)
 }

@@ -43,20 +43,28 @@ func TestLog(t *testing.T) {
 		r.Route = "/secret/{id}"
 		r.Header.Set("X-Secret", "secret value")
 		r.Body = []byte("secret body")
-		attempts, err := p.Do(t.Context(), r, discard)
+		attempts, err := p.do(t.Context(), r, discard)
 		require.NoError(t, err)
 		require.Len(t, attempts, 4)
 
-		want := []struct{ status, duration float64 }{{503, float64(time.Second)}, {0, 0}, {200, 0}, {200, 0}}
+		want := []struct {
+			level            string
+			status, duration float64
+			cause            string
+		}{{"WARN", 503, float64(time.Second), ""}, {"WARN", 0, 0, "EOF"}, {"WARN", 200, 0, "unexpected EOF"}, {"DEBUG", 200, 0, ""}}
 		lines := json.NewDecoder(&out)
 		for i, w := range want {
 			var line map[string]any
 			require.NoError(t, lines.Decode(&line))
 			delete(line, "time")
-			assert.Equal(t, map[string]any{
-				"level": "DEBUG", "msg": "metlo request", "method": "GET", "route": "/secret/{id}",
+			wants := map[string]any{
+				"level": w.level, "msg": "metlo request", "method": "GET", "host": "metlo", "route": "/secret/{id}",
 				"status": w.status, "attempt": float64(i + 1), "wait": float64(attempts[i].Wait), "duration": w.duration,
-			}, line, "nothing but this is logged")
+			}
+			if w.cause != "" {
+				wants["cause"] = w.cause
+			}
+			assert.Equal(t, wants, line, "nothing but this is logged")
 		}
 		require.ErrorIs(t, lines.Decode(new(any)), io.EOF, "one line for each attempt")
 	})
@@ -74,7 +82,7 @@ func TestLogOfFailures(t *testing.T) {
 			p := pipeline(&http.Client{Transport: rt}, func(c *Config) {
 				c.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			})
-			_, _ = p.Do(t.Context(), request("POST", "https://metlo/?secret", RepeatNever), discard)
+			_, _ = p.do(t.Context(), request("POST", "https://metlo/?secret", RepeatNever), discard)
 			assert.Equal(t, 1, bytes.Count(out.Bytes(), []byte("\n")), "%s", out.String())
 			assert.NotContains(t, out.String(), "secret")
 			assert.NotContains(t, out.String(), "metlo.key")
@@ -82,12 +90,12 @@ func TestLogOfFailures(t *testing.T) {
 	}
 }
 
-func TestNothingIsLoggedAboveDebug(t *testing.T) {
+func TestWhatAServerAnswersIsLoggedAtDebug(t *testing.T) {
 	var out bytes.Buffer
 	rt := roundTripper(func(r *http.Request) (*http.Response, error) { return answer(r, 500, ""), nil })
 	for _, logger := range []*slog.Logger{nil, slog.New(slog.NewTextHandler(&out, nil))} {
 		p := pipeline(&http.Client{Transport: rt}, func(c *Config) { c.Logger = logger })
-		_, err := p.Do(t.Context(), get("https://metlo/"), discard)
+		_, err := p.do(t.Context(), get("https://metlo/"), discard)
 		require.NoError(t, err)
 	}
 	assert.Empty(t, out.String())

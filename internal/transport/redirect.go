@@ -14,23 +14,23 @@ const maxRedirects = 3
 // would carry the key to another port and to plain http, and would turn a redirected PUT into a GET.
 func (p *Pipeline) redirect(callers func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
-		if via[0].Method != http.MethodGet || len(via) > maxRedirects || !sameServer(req.URL, via[0].URL) {
+		c := callOf(req.Context())
+		if via[0].Method != http.MethodGet || len(via) > maxRedirects || !sameServer(req.URL, &c.request.URL) {
 			return http.ErrUseLastResponse
 		}
-		c := callOf(req.Context())
 		if callers != nil {
 			if err := callers(req, via); err != nil {
 				return err
 			}
-			if !sameServer(req.URL, via[0].URL) {
+			if !sameServer(req.URL, &c.request.URL) {
 				c.withdraw(req.Header)
 			}
 		}
-		c.calm() // the server does not answer for this wait
-		if err := p.gate.pass(c.caller); err != nil {
+		c.timer.pause() // the server does not answer for this wait
+		if err := p.limit.wait(c.caller, req.URL.Host); err != nil {
 			return err
 		}
-		c.watch(time.Now(), p.headerTimeout)
+		c.timer.start(c, time.Now(), p.headerTimeout, waitForHeaders)
 		return nil
 	}
 }

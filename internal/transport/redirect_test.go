@@ -65,7 +65,7 @@ func TestRedirects(t *testing.T) {
 				if tt.method != "GET" {
 					r.Repeat, r.Body = RepeatIdempotent, []byte("a body")
 				}
-				attempts, err := pipeline(&http.Client{Transport: srv}).Do(t.Context(), r, func(resp *http.Response) error {
+				attempts, err := pipeline(&http.Client{Transport: srv}).do(t.Context(), r, func(resp *http.Response) error {
 					got = resp
 					return discard(resp)
 				})
@@ -92,7 +92,7 @@ func TestRedirectsEnd(t *testing.T) {
 		return answer(r, 302, "", "Location", "/again"), nil
 	})
 	var got *http.Response
-	_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), get("https://metlo/"), func(resp *http.Response) error {
+	_, err := pipeline(&http.Client{Transport: rt}).do(t.Context(), get("https://metlo/"), func(resp *http.Response) error {
 		got = resp
 		return discard(resp)
 	})
@@ -124,7 +124,7 @@ func TestCallersCheckRedirectRunsAfterOurs(t *testing.T) {
 				assert.Len(t, via, 1)
 				return tt.err
 			}}
-			attempts, err := pipeline(client).Do(t.Context(), get("https://metlo.example.com/a"), discard)
+			attempts, err := pipeline(client).do(t.Context(), get("https://metlo.example.com/a"), discard)
 			require.Len(t, attempts, 1, "a refusal is not repeated")
 			assert.Equal(t, tt.status, attempts[0].StatusCode)
 			assert.Equal(t, tt.called, called)
@@ -154,7 +154,7 @@ func TestCallersCheckRedirectDecidesOnHeaders(t *testing.T) {
 				srv.asked = nil
 				r := get("https://metlo.example.com/a")
 				r.Header.Set("Accept", "application/json")
-				_, err := p.Do(t.Context(), r, discard)
+				_, err := p.do(t.Context(), r, discard)
 				require.NoError(t, err)
 				require.Len(t, srv.asked, 2)
 				assert.Equal(t, []string{"application/json"}, srv.asked[0].Header["Accept"])
@@ -179,7 +179,7 @@ func TestCookieOfARedirectReplacesTheRequests(t *testing.T) {
 	})
 	r := get("https://metlo/a")
 	r.Header.Set("Cookie", "proxy=old")
-	_, err = pipeline(&http.Client{Transport: rt, Jar: jar}).Do(t.Context(), r, discard)
+	_, err = pipeline(&http.Client{Transport: rt, Jar: jar}).do(t.Context(), r, discard)
 	require.NoError(t, err)
 }
 
@@ -192,7 +192,7 @@ func TestRedirectWithoutTheBodyIsWithoutItsType(t *testing.T) {
 			client.Transport = srv
 			r := get("https://metlo.example.com/a")
 			r.Body, r.ContentType = []byte("{}"), "application/json"
-			_, err := pipeline(&client).Do(t.Context(), r, discard)
+			_, err := pipeline(&client).do(t.Context(), r, discard)
 			require.NoError(t, err)
 			require.Len(t, srv.asked, 2)
 			assert.Equal(t, []string{"application/json"}, srv.asked[0].Header["Content-Type"])
@@ -211,7 +211,7 @@ func TestKeyStaysWhenCallersCheckRedirectSendsTheRequestElsewhere(t *testing.T) 
 	}}
 	r := get("https://metlo.example.com/a")
 	r.Header.Set("X-Mirror", "ours")
-	_, err := pipeline(client).Do(t.Context(), r, discard)
+	_, err := pipeline(client).do(t.Context(), r, discard)
 	require.NoError(t, err)
 	require.Len(t, srv.asked, 2)
 	assert.Equal(t, "evil.example.com", srv.asked[1].URL.Host)
@@ -219,7 +219,7 @@ func TestKeyStaysWhenCallersCheckRedirectSendsTheRequestElsewhere(t *testing.T) 
 	assert.Equal(t, "the caller's own key for it", srv.asked[1].Header.Get("X-Mirror"))
 }
 
-func TestRedirectPassesTheGate(t *testing.T) {
+func TestRedirectWaitsForTheRateLimit(t *testing.T) {
 	tests := map[string]struct {
 		cool    time.Duration // begins when the redirect is sent
 		limit   error
@@ -243,7 +243,7 @@ func TestRedirectPassesTheGate(t *testing.T) {
 						return answer(r, 200, ""), nil
 					}
 					if tt.cool > 0 {
-						p.gate.cool(tt.cool)
+						p.limit.cool("metlo", tt.cool)
 					}
 					return answer(r, 302, "", "Location", "/b"), nil
 				})
@@ -263,7 +263,7 @@ func TestRedirectPassesTheGate(t *testing.T) {
 					defer cancel()
 				}
 				start := time.Now()
-				attempts, err := p.Do(ctx, get("https://metlo/"), discard)
+				attempts, err := p.do(ctx, get("https://metlo/"), discard)
 				assert.Equal(t, tt.sent, sent)
 				assert.Len(t, attempts, 1)
 				if tt.want != nil {
@@ -290,7 +290,7 @@ func TestRedirectThatIsNotAnsweredTimesOut(t *testing.T) {
 			return nil, r.Context().Err()
 		})
 		start := time.Now()
-		_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), get("https://metlo/a"), discard)
+		_, err := pipeline(&http.Client{Transport: rt}).do(t.Context(), get("https://metlo/a"), discard)
 		requireAs[*TimeoutError](t, err)
 		assert.Equal(t, time.Minute, time.Since(start))
 	})

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,15 +16,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// outcome is what a server makes of every attempt.
-type outcome struct {
+// behaviour is what a server makes of every attempt.
+type behaviour struct {
 	name  string
 	serve http.HandlerFunc // nil: nobody listens
 	acted bool             // the server may have acted on the request
 	again map[Repeat]bool  // whether a request of this class is repeated
 }
 
-func outcomes() []outcome {
+func behaviours() []behaviour {
 	never := map[Repeat]bool{}
 	always := map[Repeat]bool{RepeatUnprocessed: true, RepeatIdempotent: true, RepeatSafe: true}
 	idempotent := map[Repeat]bool{RepeatIdempotent: true, RepeatSafe: true}
@@ -39,7 +38,7 @@ func outcomes() []outcome {
 			_, _ = io.WriteString(w, "a text")
 		}
 	}
-	return []outcome{
+	return []behaviour{
 		{"200", status(200, ""), true, never},
 		{"304", status(304, ""), true, never},
 		{"400", status(400, ""), true, never},
@@ -84,7 +83,7 @@ func TestAttempts(t *testing.T) {
 	}
 	for repeat, class := range classes {
 		for _, method := range class.methods {
-			for _, o := range outcomes() {
+			for _, o := range behaviours() {
 				if method == "HEAD" && strings.HasPrefix(o.name, "cut") {
 					continue // has no body
 				}
@@ -101,7 +100,7 @@ func TestAttempts(t *testing.T) {
 	}
 }
 
-func requireAttempts(t *testing.T, method string, repeat Repeat, o outcome, want int) {
+func requireAttempts(t *testing.T, method string, repeat Repeat, o behaviour, want int) {
 	n := newNetwork(t)
 	var seen atomic.Int32
 	if o.serve != nil {
@@ -116,7 +115,7 @@ func requireAttempts(t *testing.T, method string, repeat Repeat, o outcome, want
 	}
 	r := request(method, "http://metlo/", repeat)
 	r.Body = []byte("a body")
-	attempts, err := pipeline(n.client()).Do(t.Context(), r, discard)
+	attempts, err := pipeline(n.client()).do(t.Context(), r, discard)
 	require.Len(t, attempts, want)
 	if o.serve != nil {
 		require.EqualValues(t, want, seen.Load(), "attempts that the server saw")
@@ -137,11 +136,11 @@ func TestChangeOnAConnectionThatWasUsedBeforeIsSentOnce(t *testing.T) {
 				}
 			})
 			p := pipeline(n.client())
-			_, err := p.Do(t.Context(), get("http://metlo/"), discard)
+			_, err := p.do(t.Context(), get("http://metlo/"), discard)
 			require.NoError(t, err)
 			r := request(http.MethodPut, "http://metlo/", repeat)
 			r.Body = []byte("a body")
-			_, err = p.Do(t.Context(), r, discard)
+			_, err = p.do(t.Context(), r, discard)
 			require.ErrorIs(t, err, io.EOF)
 			assert.EqualValues(t, 2, seen.Load())
 		})
@@ -167,7 +166,7 @@ func TestHistoryOfAttempts(t *testing.T) {
 			}
 		})
 		var text string
-		attempts, err := pipeline(n.client()).Do(t.Context(), get("http://metlo/"), readInto(&text))
+		attempts, err := pipeline(n.client()).do(t.Context(), get("http://metlo/"), readInto(&text))
 		require.NoError(t, err)
 		assert.Equal(t, "whole", text)
 		require.Len(t, attempts, 4)
@@ -192,8 +191,10 @@ func TestWaitBetweenAttempts(t *testing.T) {
 		"BaseWait over MaxWait":               {policy: Policy{MaxRetries: 1, BaseWait: time.Hour, MaxWait: time.Second}, want: []time.Duration{time.Second}},
 		"no ceiling at all":                   {policy: Policy{MaxRetries: 2}, want: []time.Duration{0, 0}, exact: true},
 		"what the server asks for":            {retryAfter: "7", policy: testPolicy(), want: []time.Duration{7 * time.Second, 7 * time.Second, 7 * time.Second}, exact: true},
-		"but not for ever":                    {retryAfter: "3600", policy: testPolicy(), want: []time.Duration{time.Minute, time.Minute, time.Minute}, exact: true},
-		"nor for longer than can be counted":  {retryAfter: "99999999999999999999", policy: testPolicy(), want: []time.Duration{time.Minute, time.Minute, time.Minute}, exact: true},
+		"as long as is allowed":               {retryAfter: "60", policy: testPolicy(), want: []time.Duration{time.Minute, time.Minute, time.Minute}, exact: true},
+		"the longest for what is no time":     {retryAfter: "soon", policy: testPolicy(), want: []time.Duration{5 * time.Second, 5 * time.Second, 5 * time.Second}, exact: true},
+		"but never less than it asks for":     {retryAfter: "3600", policy: testPolicy(), exact: true},
+		"nor for longer than can be counted":  {retryAfter: "99999999999999999999", policy: testPolicy(), exact: true},
 		"a date":                              {retryAfter: "Sat, 01 Jan 2000 00:00:20 GMT", policy: Policy{MaxRetries: 1, MaxRetryAfter: time.Minute}, want: []time.Duration{20 * time.Second}, exact: true},
 		"a date that has passed":              {retryAfter: "Fri, 31 Dec 1999 23:59:59 GMT", policy: testPolicy(), want: []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second}},
 	}
@@ -204,7 +205,7 @@ func TestWaitBetweenAttempts(t *testing.T) {
 					return answer(r, 503, "", "Retry-After", tt.retryAfter), nil
 				})
 				start := time.Now()
-				attempts, err := pipeline(&http.Client{Transport: rt}, func(c *Config) { c.Retry = tt.policy }).Do(t.Context(), get("http://metlo/"), discard)
+				attempts, err := pipeline(&http.Client{Transport: rt}, func(c *Config) { c.Retry = tt.policy }).do(t.Context(), get("http://metlo/"), discard)
 				require.NoError(t, err)
 				require.Len(t, attempts, len(tt.want)+1)
 				var slept time.Duration
@@ -227,9 +228,8 @@ func TestWaitBetweenAttempts(t *testing.T) {
 func TestCeilingThatCannotBeCountedIsTheHighest(t *testing.T) {
 	p := pipeline(&http.Client{}, func(c *Config) { c.Retry = Policy{BaseWait: math.MaxInt64 / 3, MaxWait: math.MaxInt64 / 2} })
 	for attempts := 1; attempts < 200; attempts++ {
-		c := &call{pipeline: p, attempts: make([]Attempt, attempts)}
-		assert.Less(t, c.delay(0), time.Duration(math.MaxInt64/2))
-		assert.Positive(t, c.delay(0), "a wait of zero has a chance of one in 10^18")
+		assert.Less(t, p.policy.backoff(attempts), time.Duration(math.MaxInt64/2))
+		assert.Positive(t, p.policy.backoff(attempts), "a wait of zero has a chance of one in 10^18")
 	}
 }
 
@@ -240,7 +240,7 @@ func TestNumberOfRetries(t *testing.T) {
 			rt := roundTripper(func(*http.Request) (*http.Response, error) { sent++; return nil, refused() })
 			policy := testPolicy()
 			policy.MaxRetries = retries
-			_, err := pipeline(&http.Client{Transport: rt}, func(c *Config) { c.Retry = policy }).Do(t.Context(), get("http://metlo/"), discard)
+			_, err := pipeline(&http.Client{Transport: rt}, func(c *Config) { c.Retry = policy }).do(t.Context(), get("http://metlo/"), discard)
 			require.Error(t, err)
 			assert.Equal(t, retries+1, sent)
 		})
@@ -257,12 +257,12 @@ func TestWaitThatWouldOutlastTheDeadline(t *testing.T) {
 		p := pipeline(&http.Client{Transport: rt})
 		start := time.Now()
 		var text string
-		attempts, err := p.Do(ctx, get("http://metlo/"), readInto(&text))
+		attempts, err := p.do(ctx, get("http://metlo/"), readInto(&text))
 		require.NoError(t, err)
 		assert.Equal(t, "slow down", text, "the caller learns what the server said")
 		assert.Equal(t, []Attempt{{StatusCode: 429}}, attempts)
 
-		attempts, err = p.Do(ctx, get("http://metlo/"), discard)
+		attempts, err = p.do(ctx, get("http://metlo/"), discard)
 		require.ErrorIs(t, err, context.DeadlineExceeded, "the next call knows that it has to wait too")
 		assert.Empty(t, attempts)
 		assert.Zero(t, time.Since(start), "both fail at once")
@@ -278,61 +278,10 @@ func TestContextEndsBetweenAttempts(t *testing.T) {
 		shutdown := fmt.Errorf("shutting down")
 		time.AfterFunc(10*time.Second, func() { cancel(shutdown) })
 		start := time.Now()
-		attempts, err := pipeline(&http.Client{Transport: rt}).Do(ctx, get("http://metlo/"), discard)
+		attempts, err := pipeline(&http.Client{Transport: rt}).do(ctx, get("http://metlo/"), discard)
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorIs(t, err, shutdown)
 		assert.Len(t, attempts, 1)
 		assert.Equal(t, 10*time.Second, time.Since(start))
-	})
-}
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	tests := map[string]struct {
-		want time.Duration
-		ok   bool
-	}{
-		"":                               {0, false},
-		" ":                              {0, false},
-		"0":                              {0, true},
-		"120":                            {2 * time.Minute, true},
-		" 5 ":                            {5 * time.Second, true},
-		"-1":                             {0, false},
-		"-99999999999999999999":          {0, false},
-		"9223372036":                     {9223372036 * time.Second, true},
-		"9223372037":                     {math.MaxInt64, true},
-		strconv.Itoa(math.MaxInt64):      {math.MaxInt64, true},
-		"99999999999999999999":           {math.MaxInt64, true},
-		"1.5":                            {0, false},
-		"5s":                             {0, false},
-		"0x10":                           {0, false},
-		"NaN":                            {0, false},
-		"soon":                           {0, false},
-		"Sun, 01 Mar 2026 12:00:30 GMT":  {30 * time.Second, true},
-		"Sunday, 01-Mar-26 12:00:30 GMT": {30 * time.Second, true},
-		"Sun Mar  1 12:00:30 2026":       {30 * time.Second, true},
-		"Sun, 01 Mar 2026 11:59:00 GMT":  {0, true},
-		"Sat, 01 Jan 9999 00:00:00 GMT":  {math.MaxInt64, true},
-		"2026-03-01T12:00:30Z":           {0, false},
-	}
-	for text, tt := range tests {
-		got, ok := retryAfter(http.Header{"Retry-After": {text}}, now)
-		assert.Equal(t, tt.ok, ok, "%q", text)
-		assert.Equal(t, tt.want, got, "%q", text)
-	}
-}
-
-func FuzzRetryAfter(f *testing.F) {
-	for _, text := range []string{"0", "120", "-1", "99999999999999999999", "-99999999999999999999", "9223372037", "Sun, 01 Mar 2026 12:00:30 GMT", "Sunday, 01-Mar-26 12:00:30 GMT", "Sun Mar  1 12:00:30 2026", "1e3", "+5"} {
-		f.Add(text, int64(1772366400))
-	}
-	f.Fuzz(func(t *testing.T, text string, now int64) {
-		wait, ok := retryAfter(http.Header{"Retry-After": {text}}, time.Unix(now, 0))
-		if wait < 0 {
-			t.Fatalf("%q: the wait %v is negative", text, wait)
-		}
-		if !ok && wait != 0 {
-			t.Fatalf("%q: a wait of %v from a header that says nothing", text, wait)
-		}
 	})
 }

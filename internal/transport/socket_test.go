@@ -92,7 +92,7 @@ func TestResets(t *testing.T) {
 				if repeat != RepeatSafe {
 					r.Body = []byte("a body")
 				}
-				attempts, err := p.Do(ctx, r, discard)
+				attempts, err := p.do(ctx, r, discard)
 				require.Error(t, err)
 				require.NoError(t, ctx.Err())
 				assert.Len(t, attempts, want, "%v", err)
@@ -106,7 +106,7 @@ func TestResetOfEveryConnection(t *testing.T) {
 	address, _ := resetting(t, func(net.Conn) {})
 	for range 20 { // the reset may come before, while or after the request is sent
 		p, ctx := loopback(t, &http.Transport{})
-		attempts, err := p.Do(ctx, get(address), discard)
+		attempts, err := p.do(ctx, get(address), discard)
 		require.Error(t, err)
 		require.NoError(t, ctx.Err())
 		assert.Len(t, attempts, 3, "%v", err)
@@ -120,7 +120,7 @@ func TestRefusal(t *testing.T) {
 	require.NoError(t, l.Close())
 	for repeat, want := range map[Repeat]int{RepeatNever: 1, RepeatUnprocessed: 3, RepeatIdempotent: 3, RepeatSafe: 3} {
 		p, ctx := loopback(t, &http.Transport{})
-		attempts, err := p.Do(ctx, request("POST", address, repeat), discard)
+		attempts, err := p.do(ctx, request("POST", address, repeat), discard)
 		require.ErrorIs(t, err, syscall.ECONNREFUSED)
 		assert.Len(t, attempts, want)
 	}
@@ -138,7 +138,7 @@ func TestServerThatNeverAnswers(t *testing.T) {
 			p, ctx := loopback(t, &http.Transport{}, func(c *Config) {
 				c.HeaderTimeout, c.IdleTimeout = 100*time.Millisecond, 100*time.Millisecond
 			})
-			_, err := p.Do(ctx, get(address), discard)
+			_, err := p.do(ctx, get(address), discard)
 			assert.Contains(t, requireAs[*TimeoutError](t, err).For, what)
 			assert.EqualValues(t, 1, seen.Load())
 		})
@@ -213,7 +213,7 @@ func TestTLSFailuresAreFinal(t *testing.T) {
 			for _, r := range []*Request{get(address), request("POST", address, RepeatUnprocessed)} {
 				seen.Store(0)
 				p, ctx := loopback(t, &http.Transport{TLSClientConfig: cfg})
-				attempts, err := p.Do(ctx, r, discard)
+				attempts, err := p.do(ctx, r, discard)
 				require.Error(t, err)
 				assert.True(t, tt.is(err), "%T: %v", err, err)
 				assert.Len(t, attempts, 1, "%v", err)
@@ -246,7 +246,7 @@ func TestResetStreamsOfHTTP2(t *testing.T) {
 			for repeat, want := range map[Repeat]int32{RepeatNever: 1, RepeatUnprocessed: 1, RepeatIdempotent: 1, RepeatSafe: 3} {
 				seen.Store(0)
 				p, ctx := loopback(t, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true})
-				attempts, err := p.Do(ctx, request(http.MethodPut, srv.URL, repeat), discard)
+				attempts, err := p.do(ctx, request(http.MethodPut, srv.URL, repeat), discard)
 				require.Error(t, err)
 				assert.EqualValues(t, want, len(attempts), "%T: %v", err, err)
 				assert.Equal(t, want, seen.Load())

@@ -1,13 +1,22 @@
-// Package transport sends one request to a Metlo server: it waits for the rate limit, sends, repeats what may be
-// repeated, follows what may be followed, and hands over a response whose body is bounded in time.
+// Package transport makes the attempts of one call. It knows HTTP and nothing of the API's sections.
 //
-// It knows HTTP and nothing of the API's sections.
+// A call passes these stages, from top to bottom; go-retryablehttp runs the loop over the attempts:
+//
+//	Pipeline.Do        transport.go     the call, from its first attempt to the handler's error
+//	rateLimit.wait     ratelimit.go     waits for the server's cool-down, then for the rate limit
+//	call.newAttempt    call.go          gives an attempt headers, a URL and a body of its own
+//	sender.RoundTrip   sender.go        asks whether a proxy would see the key, then sends
+//	Pipeline.redirect  redirect.go      follows a GET within the server
+//	classify           classify.go      says what the attempt came to, and which requests may be sent again
+//	call.schedule      retry.go         decides whether and when there is another attempt
+//	body               body.go          the response body that the handler reads, bounded in time
+//
+// Beside them, waittimer.go ends waits for the server, upload.go has the body of uploads, retryafter.go reads the
+// header of that name, log.go logs each attempt, and connections.go makes the default connections.
 package transport
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -24,54 +33,61 @@ type Config struct {
 	HeaderTimeout time.Duration // from the start of an attempt to its response headers
 	IdleTimeout   time.Duration // longest wait for the next KiB of a body
 	Logger        *slog.Logger  // nil logs nothing
+	Redact        func(error) string
 }
 
 // Pipeline sends requests. It is safe for concurrent use and holds no goroutine.
 type Pipeline struct {
 	http          *http.Client
 	retry         *retryablehttp.Client
-	gate          gate
+	limit         rateLimit
 	policy        Policy
 	headerTimeout time.Duration
 	idleTimeout   time.Duration
 	logger        *slog.Logger
-	template      *http.Request
-	unseen        bool // nothing but sender looks at the headers of requests: the caller has neither CheckRedirect nor Jar
+	redact        func(error) string
 }
 
-// Request is one request as a service describes it. It is sent once.
+// Request describes one call. Nothing in it is written to, so that calls may share the header and the body.
 type Request struct {
 	Method      string
-	URL         *url.URL
-	Route       string                        // the path's template, for the log
-	Header      http.Header                   // not written to, so that requests may share it
-	ContentType string                        // "" for none
-	Body        []byte                        // sent again as it is when an attempt is repeated
-	Stream      func() (io.ReadCloser, error) // the body of an upload; called once per attempt, after the last one's Close
+	URL         url.URL     // copied for each attempt
+	Route       string      // the path's template, for the log
+	Header      http.Header // cloned for each attempt
+	ContentType string      // "" for none
+	Body        []byte
+	Upload      *Upload // a body that is read while it is sent; nil for none
 	Repeat      Repeat
-
-	call call // in the memory of the request, and only while it is sent
+	NoProxy     bool // the header must not travel through a proxy in plain http
 }
 
 // Attempt is what came of sending the request once.
 type Attempt struct {
 	StatusCode int           // 0 without a response
 	Err        error         // why there was no response, or no whole body
+	Unsent     bool          // nothing of the request can have reached the server
 	Wait       time.Duration // how long the next attempt was put off; 0 for the last one
 }
 
-// New builds the pipeline. The order of its stages is that of Do: gate, send, handle, verdict, and again from the gate.
+// Result is what came of a call.
+type Result struct {
+	Attempts   []Attempt
+	RetryAfter time.Duration // what the last response asked for, 0 if nothing
+	TooLate    bool          // there would be another attempt if the context did not end before it
+	Handled    bool          // Err is the handler's
+	Err        error
+}
+
+// New builds a pipeline.
 func New(cfg Config) *Pipeline {
 	p := &Pipeline{
+		limit:         rateLimit{limiter: cfg.Limiter},
 		policy:        cfg.Retry,
 		headerTimeout: cfg.HeaderTimeout,
 		idleTimeout:   cfg.IdleTimeout,
 		logger:        cfg.Logger,
-		unseen:        cfg.HTTP.CheckRedirect == nil && cfg.HTTP.Jar == nil,
-		template:      &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}},
+		redact:        cfg.Redact,
 	}
-	p.gate.limiter = cfg.Limiter
-
 	own := *cfg.HTTP
 	p.http = &own
 	client := own
@@ -84,8 +100,8 @@ func New(cfg Config) *Pipeline {
 	p.retry = &retryablehttp.Client{
 		HTTPClient:   &client,
 		Logger:       nil,
-		RetryMax:     1 << 30, // verdict counts
-		CheckRetry:   verdict,
+		RetryMax:     1 << 30, // call.schedule counts
+		CheckRetry:   checkRetry,
 		Backoff:      noBackoff,
 		PrepareRetry: prepareRetry,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
@@ -93,101 +109,42 @@ func New(cfg Config) *Pipeline {
 	return p
 }
 
-// sender hides CloseIdleConnections, which retryablehttp would call after every failure on a transport that others share.
-type sender struct{ base http.RoundTripper }
-
-// RoundTrip adds what http.Client need not see: it would copy headers for a redirect that hardly ever comes, and the URL
-// for a Host. It takes away a Location that is none, for which http.Client would throw the response away.
-func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
-	c := callOf(r.Context())
-	first := r.Response == nil
-	if first {
-		r.Host = c.host
-	}
-	if c.pipeline.unseen && (first || sameServer(r.URL, c.request.URL)) {
-		referer := r.Header
-		r.Header = c.request.header(r.Body != nil)
-		for name, values := range referer {
-			if r.Header[name] == nil {
-				r.Header[name] = values
-			}
-		}
-	}
-	resp, err := s.base.RoundTrip(r)
-	if err == nil && resp != nil && resp.StatusCode/100 == 3 {
-		if _, bad := r.URL.Parse(resp.Header.Get("Location")); bad != nil {
-			resp.Header.Del("Location")
-		}
-	}
-	return resp, err
-}
-
-// header is a map of the attempt's own, since transports of callers may write to it.
-func (r *Request) header(hasBody bool) http.Header {
-	h := make(http.Header, len(r.Header)+1)
-	for name, values := range r.Header {
-		h[name] = values[:len(values):len(values)]
-	}
-	if hasBody && r.ContentType != "" {
-		h["Content-Type"] = []string{r.ContentType}
-	}
-	return h
-}
-
 // CloseIdleConnections closes the connections that no call is using.
 func (p *Pipeline) CloseIdleConnections() { p.http.CloseIdleConnections() }
 
 // Do sends r and passes the response of the last attempt, whatever its status, to handle, which owns its body. An error
-// of handle that is a *CutError may cause the request to be repeated; any other ends the call and is returned.
-func (p *Pipeline) Do(ctx context.Context, r *Request, handle func(*http.Response) error) ([]Attempt, error) {
-	c := newCall(ctx, p, r)
-	kept := false // the handler left the body open for its caller
+// of handle that is a *TruncatedError may cause the request to be sent again; any other ends the call.
+func (p *Pipeline) Do(ctx context.Context, r Request, handle func(*http.Response) error) Result {
+	c := newCall(ctx, p, r, handle)
+	open := false // the handler left the body to its caller
 	defer func() {
-		if !kept { // also if the handler panics
+		if !open { // also if the handler panics
 			c.end()
 		}
 	}()
-	if err := p.gate.pass(ctx); err != nil {
-		return nil, c.cause(err)
+	if err := p.limit.wait(ctx, r.URL.Host); err != nil {
+		return c.failed(err)
 	}
-	c.host = r.URL.Host
-	c.outgoing = *p.template.WithContext(c)
-	req := &c.outgoing
-	req.Method, req.URL = r.Method, r.URL
-	if err := c.fill(req); err != nil {
-		return nil, err
+	c.req = *(&http.Request{Method: r.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(c)
+	if err := c.newAttempt(&c.req); err != nil {
+		return c.failed(err)
 	}
-	c.sent.Request = req
-	c.sent.SetResponseHandler(handle)
-	c.begin()
-	_, err := p.retry.Do(&c.sent) //nolint:bodyclose // the handler owns the body, and end closes what it leaves
-	if err != nil && !c.answered.Load() {
-		err = c.cause(err)
+	c.sent.Request = &c.req
+	_, err := p.retry.Do(&c.sent)          //nolint:bodyclose // the handler owns the body, and end closes what it leaves
+	if err != nil && c.result.Err == nil { // a wait before an attempt failed
+		return c.failed(err)
 	}
-	kept = err == nil && c.body.outlive()
-	return c.attempts, err
+	open = c.result.Err == nil && c.body.outlive()
+	return c.result
 }
 
-// fill gives req the header and the body of one attempt.
-func (c *call) fill(req *http.Request) error {
-	req.Header = c.pipeline.template.Header // which is empty
-	if !c.pipeline.unseen {
-		req.Header = c.request.header(c.request.Body != nil || c.request.Stream != nil)
-	}
-	switch {
-	case c.request.Stream != nil:
-		c.closeStream()
-		body, err := c.request.Stream()
-		if err != nil {
-			return &SourceError{Err: err}
-		}
-		c.stream = body
-		req.Body, req.ContentLength = sentBody{body, c}, -1
-	case c.request.Body != nil:
-		body := c.request.Body
-		req.ContentLength = int64(len(body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-		req.Body, _ = req.GetBody()
-	}
-	return nil
+// checkRetry is called by retryablehttp after each attempt.
+func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	return callOf(ctx).attempted(resp, err), nil
 }
+
+// prepareRetry is called by retryablehttp before each attempt but the first.
+func prepareRetry(r *http.Request) error { return callOf(r.Context()).again(r) }
+
+// noBackoff leaves the waiting to prepareRetry, which knows the call.
+func noBackoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return 0 }

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,7 +33,7 @@ func TestFailuresCloseNoIdleConnections(t *testing.T) {
 				return answer(r, 503, ""), nil
 			}}
 			p := pipeline(&http.Client{Transport: tr})
-			_, _ = p.Do(t.Context(), get("https://metlo/"), func(resp *http.Response) error {
+			_, _ = p.do(t.Context(), get("https://metlo/"), func(resp *http.Response) error {
 				_ = resp.Body.Close()
 				return errors.New("bad status")
 			})
@@ -49,12 +48,12 @@ func TestCallersClientIsCopied(t *testing.T) {
 	rt := &idling{roundTripper: func(r *http.Request) (*http.Response, error) { return answer(r, 302, "", "Location", "/"), nil }}
 	client := &http.Client{Transport: rt}
 	p := pipeline(client)
-	_, err := p.Do(t.Context(), get("https://metlo/"), discard)
+	_, err := p.do(t.Context(), get("https://metlo/"), discard)
 	require.NoError(t, err)
 	assert.Equal(t, &http.Client{Transport: rt}, client, "nothing of it was changed")
 
 	client.Transport = roundTripper(func(*http.Request) (*http.Response, error) { return nil, errLimiter })
-	_, err = p.Do(t.Context(), get("https://metlo/"), discard)
+	_, err = p.do(t.Context(), get("https://metlo/"), discard)
 	require.NoError(t, err, "what its owner changes later does not matter")
 	p.CloseIdleConnections()
 	assert.Equal(t, 1, rt.closed)
@@ -72,7 +71,7 @@ func TestCookiesAreSentOnce(t *testing.T) {
 			return answer(r, 503, ""), nil
 		})
 		r := get("https://metlo/")
-		_, err = pipeline(&http.Client{Transport: rt, Jar: jar}).Do(t.Context(), r, discard)
+		_, err = pipeline(&http.Client{Transport: rt, Jar: jar}).do(t.Context(), r, discard)
 		require.NoError(t, err)
 		assert.Equal(t, 4, sent)
 		assert.Equal(t, http.Header{"Authorization": {"metlo.key"}}, r.Header, "the caller's header is not changed")
@@ -89,7 +88,7 @@ func TestCookiesJoinThoseOfTheRequest(t *testing.T) {
 	})
 	r := get("https://metlo/")
 	r.Header.Set("Cookie", "proxy=2")
-	_, err = pipeline(&http.Client{Transport: rt, Jar: jar}).Do(t.Context(), r, discard)
+	_, err = pipeline(&http.Client{Transport: rt, Jar: jar}).do(t.Context(), r, discard)
 	require.NoError(t, err)
 }
 
@@ -102,7 +101,7 @@ func TestTransportsMayWriteToHeaders(t *testing.T) {
 		sent.Header.Set("Accept", "text/plain")
 		return answer(sent, 200, ""), nil
 	})
-	_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), r, discard)
+	_, err := pipeline(&http.Client{Transport: rt}).do(t.Context(), r, discard)
 	require.NoError(t, err)
 	assert.Equal(t, http.Header{"Authorization": {"metlo.key"}}, r.Header)
 	assert.Empty(t, r.Header["Authorization"][:2][1])
@@ -116,154 +115,21 @@ func TestHostStaysWhenATransportChangesTheURL(t *testing.T) {
 			r.URL.Host = "gateway:8080"
 			return answer(r, 503, ""), nil
 		})
-		_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), get("https://metlo/"), discard)
+		_, err := pipeline(&http.Client{Transport: rt}).do(t.Context(), get("https://metlo/"), discard)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"metlo", "metlo", "metlo", "metlo"}, hosts)
 	})
 }
 
-// slowly gives a byte after each interval.
-type slowly struct {
-	io.Reader
-	every time.Duration
-}
-
-func (s slowly) Read(p []byte) (int, error) {
-	<-time.After(s.every)
-	return s.Reader.Read(p[:1])
-}
-
-func TestAnUploadMayTakeLongerThanTheWaitForHeaders(t *testing.T) {
-	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
-	for name, client := range map[string]http.Client{"bare": {}, "with a jar": {Jar: jar}} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				client.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
-					text, err := io.ReadAll(r.Body)
-					assert.NoError(t, err)
-					assert.NoError(t, r.Context().Err())
-					assert.Equal(t, "a body", string(text))
-					assert.Equal(t, []string{"text/plain"}, r.Header["Content-Type"])
-					return answer(r, 200, ""), nil
-				})
-				r := request("POST", "https://metlo/", RepeatNever)
-				r.ContentType = "text/plain"
-				r.Stream = func() (io.ReadCloser, error) {
-					return io.NopCloser(slowly{strings.NewReader("a body"), 8 * time.Second}), nil
-				}
-				start := time.Now()
-				_, err := pipeline(&client, func(c *Config) { c.HeaderTimeout = 10 * time.Second }).Do(t.Context(), r, discard)
-				require.NoError(t, err)
-				assert.Equal(t, 7*8*time.Second, time.Since(start), "six bytes and the end")
-			})
-		})
-	}
-}
-
-func TestReadOfAPastUploadIsNoNewWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		sent := 0
-		rt := roundTripper(func(r *http.Request) (*http.Response, error) {
-			if sent++; sent > 1 {
-				assert.NoError(t, r.Context().Err())
-				return answer(r, 200, ""), nil
-			}
-			go func() { // as net/http does when the server answers early
-				<-time.After(time.Millisecond)
-				_, _ = r.Body.Read(make([]byte, 1))
-			}()
-			return answer(r, 429, "", "Retry-After", "60"), nil
-		})
-		r := request("POST", "https://metlo/", RepeatUnprocessed)
-		r.Stream = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("a body")), nil }
-		start := time.Now()
-		_, err := pipeline(&http.Client{Transport: rt}, func(c *Config) { c.HeaderTimeout = 10 * time.Second }).Do(t.Context(), r, discard)
-		require.NoError(t, err)
-		assert.Equal(t, 2, sent)
-		assert.Equal(t, time.Minute, time.Since(start))
-	})
-}
-
-// upload is a body that notes its end.
-type upload struct {
+// noting is a body that notes its end.
+type noting struct {
 	io.Reader
 	closed func()
 }
 
-func (u *upload) Close() error {
-	u.closed()
+func (n noting) Close() error {
+	n.closed()
 	return nil
-}
-
-func TestUploads(t *testing.T) {
-	tests := map[string]struct {
-		repeat  Repeat
-		status  int
-		streams int
-	}{
-		"that may not be repeated": {RepeatNever, 429, 1},
-		"that may":                 {RepeatUnprocessed, 429, 4},
-		"that the server took":     {RepeatUnprocessed, 200, 1},
-		"that the server refused":  {RepeatUnprocessed, 500, 1},
-	}
-	for name, tt := range tests {
-		for _, reads := range []bool{true, false} {
-			t.Run(name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					var mu sync.Mutex // net/http closes a body from a goroutine of its own
-					streams, open := 0, 0
-					rt := roundTripper(func(r *http.Request) (*http.Response, error) {
-						assert.EqualValues(t, -1, r.ContentLength)
-						if reads {
-							b, err := io.ReadAll(r.Body)
-							assert.NoError(t, err)
-							assert.Equal(t, "the file", string(b))
-						}
-						return answer(r, tt.status, ""), nil
-					})
-					r := request("PUT", "https://metlo/", tt.repeat)
-					r.Stream = func() (io.ReadCloser, error) {
-						mu.Lock()
-						defer mu.Unlock()
-						assert.Zero(t, open, "the last one was closed before")
-						streams++
-						open = 1
-						return &upload{strings.NewReader("the file"), func() {
-							mu.Lock()
-							defer mu.Unlock()
-							open = 0
-						}}, nil
-					}
-					_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), r, discard)
-					require.NoError(t, err)
-					assert.Equal(t, tt.streams, streams)
-					assert.Zero(t, open)
-				})
-			})
-		}
-	}
-}
-
-func TestUploadThatCannotBeRead(t *testing.T) {
-	errFile := errors.New("the file is gone")
-	for _, failing := range []int{1, 2} {
-		synctest.Test(t, func(t *testing.T) {
-			sent, streams := 0, 0
-			rt := roundTripper(func(r *http.Request) (*http.Response, error) { sent++; return answer(r, 429, ""), nil })
-			r := request("PUT", "https://metlo/", RepeatUnprocessed)
-			r.Stream = func() (io.ReadCloser, error) {
-				if streams++; streams == failing {
-					return nil, errFile
-				}
-				return io.NopCloser(strings.NewReader("the file")), nil
-			}
-			attempts, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), r, discard)
-			require.ErrorIs(t, err, errFile)
-			assert.Equal(t, failing-1, sent)
-			assert.Len(t, attempts, failing-1)
-		})
-	}
 }
 
 func TestHandlersError(t *testing.T) {
@@ -274,8 +140,8 @@ func TestHandlersError(t *testing.T) {
 		sent   int
 	}{
 		"ends the call":                     {errHandler, RepeatSafe, 1},
-		"but a cut body is asked for again": {&CutError{Err: io.ErrUnexpectedEOF}, RepeatSafe, 4},
-		"unless it was of a change":         {&CutError{Err: io.ErrUnexpectedEOF}, RepeatIdempotent, 1},
+		"but a cut body is asked for again": {&TruncatedError{Err: io.ErrUnexpectedEOF}, RepeatSafe, 4},
+		"unless it was of a change":         {&TruncatedError{Err: io.ErrUnexpectedEOF}, RepeatIdempotent, 1},
 	}
 	for name, tt := range tests {
 		for _, closes := range []bool{true, false} {
@@ -286,10 +152,10 @@ func TestHandlersError(t *testing.T) {
 						assert.Zero(t, open, "the last body was closed")
 						sent, open = sent+1, open+1
 						resp := answer(r, 200, "")
-						resp.Body = &upload{strings.NewReader("a text"), func() { open = 0 }}
+						resp.Body = noting{strings.NewReader("a text"), func() { open = 0 }}
 						return resp, nil
 					})
-					_, err := pipeline(&http.Client{Transport: rt}).Do(t.Context(), request("GET", "https://metlo/", tt.repeat), func(resp *http.Response) error {
+					_, err := pipeline(&http.Client{Transport: rt}).do(t.Context(), request("GET", "https://metlo/", tt.repeat), func(resp *http.Response) error {
 						if closes {
 							_ = resp.Body.Close()
 						}
@@ -326,7 +192,7 @@ func TestConcurrentUse(t *testing.T) {
 			calls.Go(func() {
 				for range 20 {
 					var text string
-					_, err := p.Do(t.Context(), get("http://metlo"+path), readInto(&text))
+					_, err := p.do(t.Context(), get("http://metlo"+path), readInto(&text))
 					assert.NoError(t, err)
 					assert.Equal(t, path, text)
 				}

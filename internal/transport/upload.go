@@ -1,27 +1,213 @@
 package transport
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
+	"strings"
+	"sync"
 	"time"
 )
 
-// SourceError is a body that could not be provided for an attempt, which therefore did not start.
-type SourceError struct{ Err error }
+// uploadGrace is how long the end of an attempt waits for a read of the content that is under way.
+const uploadGrace = 100 * time.Millisecond
+
+// uploadBuffer is how much of the content is read at once.
+const uploadBuffer = 32 << 10
+
+// ErrEmptyContent says that the content of an upload has no bytes.
+var ErrEmptyContent = errors.New("the file is empty")
+
+// Upload is a body that is read while it is sent: a prefix, the content of a reader, and a suffix.
+type Upload struct {
+	prefix, suffix string
+	content        io.Reader
+	seeker         io.Seeker // nil if the content can be read only once
+	start, size    int64     // of the content for seeker; the size is -1 if it is not known
+}
+
+// NewUpload returns an upload of what content holds from where it stands. Content that can seek has a known length, and
+// can be sent again.
+func NewUpload(prefix, suffix string, content io.Reader) (*Upload, error) {
+	u := &Upload{prefix: prefix, suffix: suffix, content: content, size: -1}
+	seeker, ok := content.(io.Seeker)
+	if !ok {
+		return u, nil
+	}
+	start, err := seeker.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return u, nil //nolint:nilerr // such as a pipe that is an *os.File
+	}
+	end, err := seeker.Seek(0, io.SeekEnd)
+	if err != nil {
+		return u, nil //nolint:nilerr // as above
+	}
+	if _, err := seeker.Seek(start, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("the file cannot be read: %w", err)
+	}
+	if end > start { // some files have no size, and content all the same
+		u.seeker, u.start, u.size = seeker, start, end-start
+	}
+	return u, nil
+}
+
+// length is the Content-Length, -1 if it is not known.
+func (u *Upload) length() int64 {
+	if u.size < 0 {
+		return -1
+	}
+	return int64(len(u.prefix)) + u.size + int64(len(u.suffix))
+}
+
+// open returns the body of one attempt.
+func (u *Upload) open(c *call) (*uploadBody, error) {
+	content := u.content
+	if c.upload != nil {
+		if _, err := u.seeker.Seek(u.start, io.SeekStart); err != nil {
+			return nil, fmt.Errorf("the file cannot be read again: %w", err)
+		}
+	}
+	if u.size >= 0 {
+		content = io.LimitReader(content, u.size) // a file may grow meanwhile
+	}
+	b := &uploadBody{call: c, content: content, ended: make(chan struct{})}
+	b.parts = io.MultiReader(strings.NewReader(u.prefix), readerFunc(b.readContent), strings.NewReader(u.suffix))
+	return b, nil
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// SourceError is a body that could not be provided.
+type SourceError struct {
+	Err    error
+	Unread bool // not even the first byte of the content
+}
 
 func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// sentBody is the body of an attempt that streams. The wait for response headers begins anew whenever the server takes more
-// of it, so that a long upload is no late answer.
-type sentBody struct {
-	io.ReadCloser
-	call *call
+// uploadBody is the body of one attempt. net/http waits for a read of it, also when the context ends, and a reader may
+// block for ever: so the content is read beside, and what waits for it ends with the attempt.
+type uploadBody struct {
+	call    *call
+	content io.Reader
+	parts   io.Reader
+	some    bool   // there is content
+	buf     []byte // for content that may block
+	rest    []byte // of buf, read and not yet passed on
+
+	mu      sync.Mutex
+	ended   chan struct{} // closed at the end of the attempt
+	closed  bool
+	pending chan read // the read of content under way; nil without one
 }
 
-func (b sentBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if n > 0 && !b.call.answered.Load() {
-		b.call.watchdog.extend(time.Now(), b.call.pipeline.headerTimeout)
+type read struct {
+	n   int
+	err error
+}
+
+// Read reads on unless the attempt has ended. The wait for response headers begins anew whenever the server takes more,
+// so that a long upload is no late answer.
+func (b *uploadBody) Read(p []byte) (int, error) {
+	n, err := b.parts.Read(p)
+	if n > 0 {
+		b.call.timer.extend(time.Now(), b.call.pipeline.headerTimeout)
 	}
 	return n, err
 }
+
+// readContent has the next part of the content, and errors that say that they are the content's.
+func (b *uploadBody) readContent(p []byte) (int, error) {
+	if len(b.rest) > 0 {
+		n := copy(p, b.rest)
+		b.rest = b.rest[n:]
+		return n, nil
+	}
+	if b.buf == nil {
+		b.buf = make([]byte, uploadBuffer)
+	}
+	got, err := b.readBeside()
+	if err != nil {
+		return 0, err
+	}
+	b.some = b.some || got.n > 0
+	n := copy(p, b.buf[:got.n])
+	b.rest = b.buf[n:got.n]
+	switch {
+	case len(b.rest) > 0:
+		return n, nil // an error comes again
+	case got.err == io.EOF && !b.some: // readers return io.EOF bare
+		return n, &SourceError{Err: ErrEmptyContent, Unread: true}
+	case got.err != nil && got.err != io.EOF:
+		return n, &SourceError{Err: fmt.Errorf("the file cannot be read: %w", got.err), Unread: !b.some}
+	}
+	return n, got.err
+}
+
+var errUploadEnded = errors.New("the attempt has ended")
+
+// readBeside reads content, and waits for it no longer than the attempt lasts.
+func (b *uploadBody) readBeside() (read, error) {
+	pending := make(chan read, 1)
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return read{}, errUploadEnded
+	}
+	b.pending = pending
+	b.mu.Unlock()
+	go func() {
+		n, err := b.content.Read(b.buf)
+		pending <- read{n, err}
+	}()
+	select {
+	case got := <-pending:
+		b.mu.Lock()
+		b.pending = nil
+		b.mu.Unlock()
+		return got, nil
+	case <-b.ended:
+		return read{}, errUploadEnded
+	case <-b.call.Done():
+		return read{}, context.Cause(b.call)
+	}
+}
+
+// Close ends the body: no further read of the content begins.
+func (b *uploadBody) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.closed = true
+		close(b.ended)
+	}
+	return nil
+}
+
+// finish closes the body, waits a moment for a read that is under way, and reports whether nothing reads the content any
+// more.
+func (b *uploadBody) finish() bool {
+	_ = b.Close()
+	b.mu.Lock()
+	pending := b.pending
+	b.mu.Unlock()
+	if pending == nil {
+		return true
+	}
+	timer := time.NewTimer(uploadGrace)
+	defer timer.Stop()
+	select {
+	case got := <-pending:
+		pending <- got // for whoever else waits
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// rewindable closes the body and reports whether the content can be sent again.
+func (b *uploadBody) rewindable() bool { return b.call.request.Upload.seeker != nil && b.finish() }

@@ -32,6 +32,14 @@ var ErrEmpty = errors.New("no value")
 // Integers may be strings, and null leaves the zero value in v's fields.
 func Object(data []byte, v any) error { return object(data, v, lenient) }
 
+// Value is Object for a value that comes in no envelope.
+func Value(data []byte, v any) error {
+	if data = bytes.TrimSpace(data); len(data) == 0 || string(data) == "null" {
+		return ErrEmpty
+	}
+	return json.Unmarshal(data, v, lenient)
+}
+
 // AnyObject is Object for a value of the caller's, whose fields match names in any case, as with encoding/json.
 func AnyObject(data []byte, v any) error { return object(data, v, foreign) }
 
@@ -120,6 +128,9 @@ func tooEmpty(data []byte) bool {
 // Marshal encodes a request body.
 func Marshal(v any) ([]byte, error) { return json.Marshal(v, json.Deterministic(true)) }
 
+// Write encodes a value to w.
+func Write(w io.Writer, v any) error { return json.MarshalWrite(w, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true)) }
+
 // IsMismatch reports whether err says that a value is of another JSON type than its field.
 func IsMismatch(err error) bool {
 	if err == nil {
@@ -129,8 +140,8 @@ func IsMismatch(err error) bool {
 	return errors.As(err, &semantic)
 }
 
-// IsCut reports whether err says that the text ended before the value did.
-func IsCut(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
+// IsTruncated reports whether err says that the text ended before the value did.
+func IsTruncated(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
 
 // RefusedError is the documented envelope of a request that failed: {"ok":false}.
 type RefusedError struct{ Message string }

@@ -114,7 +114,7 @@ func TestObjectThatIsNone(t *testing.T) {
 			var got item
 			err := Object([]byte(tt.text), &got)
 			require.ErrorContains(t, err, tt.want)
-			assert.Equal(t, tt.cut, IsCut(err))
+			assert.Equal(t, tt.cut, IsTruncated(err))
 			assert.Equal(t, tt.mismatch, IsMismatch(err))
 			assert.Equal(t, tt.want == "no value", errors.Is(err, ErrEmpty))
 		})
@@ -153,7 +153,7 @@ func TestMarshal(t *testing.T) {
 
 func TestNoErrorIsNoMismatch(t *testing.T) {
 	assert.False(t, IsMismatch(nil))
-	assert.False(t, IsCut(nil))
+	assert.False(t, IsTruncated(nil))
 }
 
 func FuzzObject(f *testing.F) {

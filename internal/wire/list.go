@@ -16,6 +16,7 @@ import (
 // ListOptions says how a list is read.
 type ListOptions struct {
 	Lenient bool  // integers may be strings; slower
+	Foreign bool  // lenient, and the items' fields match names in any case
 	MaxItem int64 // bytes
 	MaxRows int
 }
@@ -26,16 +27,14 @@ type Tail struct {
 	Total int // -1 if the list does not say
 }
 
-// ErrStop is what a visitor returns to end a list early; List then returns it.
-var ErrStop = errors.New("stop")
-
 // ErrRows says that a list holds more rows than it can have.
 var ErrRows = errors.New("the list does not end: it holds more rows than there can be")
 
 // itemSlack is how far the decoder may read ahead of the item it decodes.
 const itemSlack = 1 << 20
 
-// List reads a list in any of its forms and calls visit with each item, which is overwritten by the next:
+// List reads a list in any of its forms and calls visit with each item, which is overwritten by the next, until visit
+// returns an error, which List then returns:
 // [items, total], [items…], an object with endpoints, alerts or items and totalCount or total, null, and any of these
 // in the documented envelope.
 func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, error) {
@@ -78,7 +77,10 @@ type listReader[T any] struct {
 }
 
 func (o ListOptions) json() json.Options {
-	if o.Lenient {
+	switch {
+	case o.Foreign:
+		return foreign
+	case o.Lenient:
 		return lenient
 	}
 	return fast

@@ -84,7 +84,7 @@ func TestListsThatAreNone(t *testing.T) {
 	tests := map[string]struct {
 		text string
 		want string
-		cut  bool // IsCut
+		cut  bool // IsTruncated
 	}{
 		"nothing":                        {"", "no value", false},
 		"white space":                    {" \n", "no value", false},
@@ -139,7 +139,7 @@ func TestListsThatAreNone(t *testing.T) {
 					opts.Lenient = lenient
 					_, _, err := read(tt.text, opts)
 					require.ErrorContains(t, err, tt.want)
-					assert.Equal(t, tt.cut, IsCut(err))
+					assert.Equal(t, tt.cut, IsTruncated(err))
 					if tt.cut {
 						assert.False(t, IsMismatch(err), "%v", err)
 					}
@@ -231,11 +231,11 @@ func TestVisitorEndsAList(t *testing.T) {
 		visited := 0
 		tail, err := List(src, plenty(), func(*item) error {
 			if visited++; visited == 2 {
-				return ErrStop
+				return errStop
 			}
 			return nil
 		})
-		require.Equal(t, ErrStop, err)
+		require.Equal(t, errStop, err)
 		assert.Equal(t, 2, visited)
 		assert.Equal(t, 2, tail.Rows)
 	}
@@ -327,3 +327,5 @@ func FuzzList(f *testing.F) {
 		}
 	})
 }
+
+var errStop = errors.New("stop")

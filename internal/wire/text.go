@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"html"
+	"mime"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -31,6 +32,22 @@ func IsDone(body []byte) bool {
 		return *answer.OK && (answer.Status == "" || answer.Status == "OK")
 	}
 	return answer.Status == "OK"
+}
+
+// Text returns what a Metlo server says in a text: bare with the type text/html, as it is sent, or as a JSON string, as
+// it is documented. It reports false for anything else, such as a page or an object.
+func Text(contentType string, body []byte) (string, bool) {
+	media, _, _ := mime.ParseMediaType(contentType)
+	text := strings.TrimSpace(string(body))
+	switch {
+	case text == "" || text[0] == '{' || text[0] == '[' || text[0] == '<' || IsPage(body):
+		return "", false
+	case text[0] == '"':
+		var s string
+		err := json.Unmarshal([]byte(text), &s, fast)
+		return s, err == nil
+	}
+	return text, media == "text/html"
 }
 
 // IsPage reports whether body is an HTML document.

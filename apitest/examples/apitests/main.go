@@ -180,10 +180,10 @@ func generate(ctx context.Context, client *metlo.Client, s *settings) ([]*test, 
 // templateConfig reads the testing config, which may be unset.
 func templateConfig(ctx context.Context, client *metlo.Client) (*apitest.TemplateConfig, error) {
 	text, err := client.Testing.Config(ctx)
-	if err != nil || text.ConfigString == "" {
+	if err != nil || text.ConfigString.Reveal() == "" {
 		return nil, err
 	}
-	rules, err := apitest.ParseTestingConfig(text.ConfigString)
+	rules, err := apitest.ParseTestingConfig(text.ConfigString.Reveal())
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +223,7 @@ func runAll(ctx context.Context, client *metlo.Client, s *settings, tests []*tes
 	}
 	global := map[string]string{}
 	for _, g := range globals {
-		global[g.Name] = g.Value
+		global[g.Name] = g.Value.Reveal()
 	}
 	options := []apitest.Option{
 		apitest.AllowHosts(s.baseURL),

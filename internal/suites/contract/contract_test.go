@@ -370,8 +370,8 @@ func (c *contract) specs(t *testing.T) {
 	assert.Equal(t, []string{"spec-" + c.host}, spec.Hosts)
 	_, err = specs.Get(ctx, name+"-nope")
 	require.ErrorIs(t, err, metlo.ErrNotFound)
-	require.NoError(t, specs.Update(ctx, name, name+".json", document("/b")))
-	require.ErrorIs(t, specs.Update(ctx, name+"-nope", name+".json", document("/b")), metlo.ErrNotFound)
+	require.NoError(t, specs.Update(ctx, name, metlo.SpecJSON, document("/b")))
+	require.ErrorIs(t, specs.Update(ctx, name+"-nope", metlo.SpecJSON, document("/b")), metlo.ErrNotFound)
 	list, err := specs.List(ctx)
 	require.NoError(t, err)
 	listed := false

@@ -75,7 +75,7 @@ func wrong(c *matrix.Cell, want error) string {
 			return text
 		}
 	}
-	ended := c.Patience.Cause != nil && errors.Is(c.Err, c.Patience.Cause) && kit.CountSentinels(c.Err) == 0
+	ended := c.Patience.Cause != nil && errors.Is(c.Err, c.Patience.Cause)
 	switch {
 	case c.Patience.Always && !c.Failure.NeedsSocket:
 		if !ended {
@@ -99,9 +99,9 @@ func isWanted(err, want error) bool {
 	case want == nil || err == nil:
 		return want == nil && err == nil
 	case want.Error() == lost:
-		return errors.As(err, &e) && e.StatusCode == 0 && kit.CountSentinels(err) == 0 && !errors.Is(err, context.DeadlineExceeded)
+		return errors.Is(err, metlo.ErrNoResponse) && errors.As(err, &e) && e.StatusCode == 0 && !errors.Is(err, context.DeadlineExceeded)
 	case want.Error() == late:
-		return errors.Is(err, context.DeadlineExceeded) && kit.CountSentinels(err) == 0
+		return errors.Is(err, context.DeadlineExceeded) && kit.CountSentinels(err) == 1
 	case want.Error() == short:
 		return errors.As(err, &incomplete) && errors.Is(err, metlo.ErrInvalidResponse)
 	}

@@ -13,7 +13,7 @@ func Sentinels() []error {
 	return []error{
 		metlo.ErrInvalidArgument, metlo.ErrBadRequest, metlo.ErrUnauthorized, metlo.ErrForbidden, metlo.ErrNotFound,
 		metlo.ErrConflict, metlo.ErrTooLarge, metlo.ErrUnprocessable, metlo.ErrRateLimited, metlo.ErrServer,
-		metlo.ErrInvalidResponse, metlo.ErrNoMatch,
+		metlo.ErrInvalidResponse, metlo.ErrNoMatch, metlo.ErrNoResponse, metlo.ErrRedirected, metlo.ErrProxy,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/time/rate"
@@ -89,6 +90,19 @@ func (a *Answer) RoundTrip(r *http.Request) (*http.Response, error) {
 		StatusCode: a.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: a.Header,
 		Body: body, ContentLength: int64(len(a.Body)), Request: r,
 	}, nil
+}
+
+// OK answers as a backend that is well: its health check, and any change.
+func OK(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/summary/endpoint-tracked") {
+		return JSON(http.StatusOK, `{"exists":true}`).RoundTrip(r)
+	}
+	return Text(http.StatusOK, "OK").RoundTrip(r)
+}
+
+// Text answers every request with a status and a bare text, as the server sends it.
+func Text(status int, body string) *Answer {
+	return &Answer{Status: status, Body: []byte(body), Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}}
 }
 
 // JSON answers every request with a status and a JSON text.

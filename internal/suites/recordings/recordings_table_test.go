@@ -282,7 +282,7 @@ var testingReplays = map[string]replay{
 		call: genTests(""), guard: "the host is empty", want: metlo.ErrBadRequest, says: "No host specified.",
 	},
 	"gen_test_endpoints_unknown_host": {call: genTests("nope.example.com")},
-	"global_env": {call: value(func(ctx context.Context, c *client) ([]metlo.NameValue, error) {
+	"global_env": {call: value(func(ctx context.Context, c *client) ([]metlo.EnvVariable, error) {
 		return c.Testing.GlobalEnv(ctx)
 	})},
 	"config_get_empty": {call: value(getTestingConfig)},
@@ -303,7 +303,7 @@ var testingReplays = map[string]replay{
 
 var transportReplays = map[string]replay{
 	"health":        {call: done(func(ctx context.Context, c *client) error { return c.Ping(ctx) })},
-	"unknown_route": {raw: "the route does not exist", want: metlo.ErrNotFound, says: "Cannot GET /api/v1/nope"},
+	"unknown_route": {raw: "the route does not exist", want: metlo.ErrInvalidResponse, says: "Cannot GET /api/v1/nope"},
 	"bad_json":      {raw: "the SDK sends JSON only", want: metlo.ErrBadRequest, says: "SyntaxError: Expected property name or '}'"},
 }
 

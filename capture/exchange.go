@@ -1,0 +1,267 @@
+package capture
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// Exchange is one request while it is served. [Recorder.Handler] uses it, and adapters of frameworks whose writers are
+// their own do. Its methods may be called on a nil Exchange, on which they do nothing, and from any goroutine.
+type Exchange struct {
+	rec      *Recorder
+	writer   http.ResponseWriter // what the response goes to; nil in an adapter with a writer of its own
+	original *http.Request
+	request  http.Request // what the handler gets
+	body     io.ReadCloser
+	marker   marker
+
+	mu         sync.Mutex
+	scratch    *scratch // nil once nothing is copied any more
+	route      string
+	status     int  // 0 until the response began
+	foreign    bool // the writer is neither of net/http's
+	unrecorded bool // the connection was hijacked
+	ended      bool
+	readWhole  bool // the request's body
+}
+
+// marker is the context of a request that is being recorded, by which a second recording of it is told.
+type marker struct {
+	context.Context
+	rec *Recorder
+}
+
+// served is the key under which a marker is found.
+type served struct{ rec *Recorder }
+
+func (m *marker) Value(key any) any {
+	if k, ok := key.(served); ok && k.rec == m.rec {
+		return m
+	}
+	return m.Context.Value(key)
+}
+
+// Begin begins to record a request in an adapter of a framework, which passes [Exchange.Request] and
+// [Exchange.ResponseWriter] on and calls [Exchange.End]. Where the framework's writer cannot be replaced w is nil, and the
+// adapter tells with [Exchange.Header], [Exchange.Wrote] and [Exchange.Hijacked] what is written. It returns nil if the
+// request is not recorded.
+func (r *Recorder) Begin(w http.ResponseWriter, req *http.Request) *Exchange { return r.begin(w, req) }
+
+// ResponseWriter is the writer that the handler must get instead of the one that Begin was given, with the same optional
+// interfaces.
+func (x *Exchange) ResponseWriter() http.ResponseWriter {
+	if x == nil || x.writer == nil {
+		return nil
+	}
+	return x.response()
+}
+
+func (r *Recorder) begin(w http.ResponseWriter, req *http.Request) (x *Exchange) {
+	defer func() {
+		if recover() != nil {
+			x = nil
+			r.drop(func(d *Drops) { d.Fault++ })
+		}
+	}()
+	if req.Context().Value(served{r}) != nil || !r.wanted(req, true) {
+		return nil
+	}
+	x = &Exchange{rec: r, writer: w, original: req, body: req.Body}
+	x.marker = marker{req.Context(), r}
+	x.request = *req.WithContext(&x.marker)
+	if req.Body != nil && req.Body != http.NoBody {
+		x.request.Body = (*requestBody)(x)
+	}
+	x.scratch = r.newScratch()
+	x.scratch.head = appendHead(x.scratch.head, req)
+	x.scratch.in.limit = r.copyLimit(req.Header)
+	return x
+}
+
+// wanted counts a request that is not recorded.
+func (r *Recorder) wanted(req *http.Request, isServed bool) bool {
+	switch {
+	case r.skipper.request(req, isServed):
+		r.count(func(s *Stats) { s.Skipped++ })
+	case r.isClosed.Load():
+		r.drop(func(d *Drops) { d.Closed++ })
+	case r.full.Load():
+		r.drop(func(d *Drops) { d.QueueFull++ })
+	default:
+		return true
+	}
+	return false
+}
+
+// Request is the request that the handler must get instead of its own: a copy whose Body is watched.
+func (x *Exchange) Request() *http.Request {
+	if x == nil {
+		return nil
+	}
+	return &x.request
+}
+
+// SetRoute says which template the framework matched, such as /users/:id.
+func (x *Exchange) SetRoute(route string) {
+	if x == nil {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.route = route
+}
+
+// Header says that a response begins with the status and the headers. Only the first final status counts.
+func (x *Exchange) Header(status int, header http.Header) {
+	if x == nil {
+		return
+	}
+	defer x.rec.contain()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.begun(status, header)
+}
+
+func (x *Exchange) begun(status int, header http.Header) {
+	if x.status != 0 || status < 100 || status > 999 || (status < 200 && status != http.StatusSwitchingProtocols) {
+		return
+	}
+	x.status = status
+	if s := x.scratch; s != nil {
+		s.answer = appendHeaders(s.answer, header)
+		if x.original.Method != http.MethodHead {
+			s.out.limit = x.rec.copyLimit(header)
+		}
+	}
+}
+
+// Wrote says that data was written to the response's body.
+func (x *Exchange) Wrote(data []byte) {
+	if x == nil || len(data) == 0 {
+		return
+	}
+	defer x.rec.contain()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.scratch != nil {
+		x.scratch.out.add(data, &x.rec.budget)
+	}
+}
+
+// Hijacked says that the connection is no longer HTTP: the request is not recorded.
+func (x *Exchange) Hijacked() {
+	if x == nil {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.unrecorded = true
+}
+
+// End ends the recording when the handler has returned, or panicked. It puts back what the handler changed of the
+// original request. Call it once, deferred, without recovering from the panic before.
+func (x *Exchange) End(panicked bool) {
+	if x == nil {
+		return
+	}
+	defer x.rec.contain()
+	x.mu.Lock()
+	if x.ended {
+		x.mu.Unlock()
+		return
+	}
+	x.ended = true
+	s := x.scratch
+	x.scratch = nil
+	x.restore()
+	x.mu.Unlock()
+	x.finish(s, panicked)
+}
+
+// restore gives the original request what servers and outer middleware look for there: multipart files, the pattern and
+// the path's values.
+func (x *Exchange) restore() {
+	ctx := x.marker.Context
+	*x.original = *x.request.WithContext(ctx)
+	x.original.Body = x.body
+}
+
+// finish hands the exchange over. Nothing else has s by now.
+func (x *Exchange) finish(s *scratch, panicked bool) {
+	r := x.rec
+	held := s.held()
+	defer func() {
+		r.budget.release(held)
+		r.recycle(s)
+	}()
+	counted := false
+	defer func() {
+		if !counted {
+			r.drop(func(d *Drops) { d.Fault++ })
+		}
+	}()
+	if !x.readWhole {
+		s.in.partOf(x.original.ContentLength)
+	}
+	status := x.status
+	switch {
+	case status == 0 && panicked:
+		status = http.StatusInternalServerError
+	case status == 0:
+		status = http.StatusOK
+		if x.writer != nil && !x.unrecorded {
+			s.answer = appendHeaders(s.answer, x.writer.Header())
+		}
+	}
+	if x.isUpgrade(status) || x.rec.skipper.statuses[status] || !tracked(x.original.Method) {
+		r.count(func(s *Stats) { s.Skipped++ })
+		counted = true
+		return
+	}
+	route := x.route
+	if route == "" {
+		route = x.request.Pattern
+	}
+	if !r.sampled(x.original.Method, route, x.original.URL.Path, status) {
+		counted = true
+		return
+	}
+	passed := held
+	held = 0
+	r.push(func() []byte { return s.encode(status, route, true) }, s.size(route), passed)
+	counted = true
+}
+
+// isUpgrade reports whether the connection went over to another protocol. Of a writer that is reached only through
+// Unwrap, a hijacking shows in that an upgrade was asked for and nothing was written.
+func (x *Exchange) isUpgrade(status int) bool {
+	if x.unrecorded || status == http.StatusSwitchingProtocols {
+		return true
+	}
+	return x.foreign && x.status == 0 && len(x.original.Header["Upgrade"]) > 0
+}
+
+// sampled reports whether a trace of this kind is kept, and counts it if not.
+func (r *Recorder) sampled(method, route, path string, status int) bool {
+	if r.settings.sampling.all {
+		return true
+	}
+	hash := routeHash(r.seed, method, route, path)
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sampler.keep(hash, status, now) {
+		return true
+	}
+	r.stats.SampledOut++
+	return false
+}
+
+// contain keeps a panic of the recorder's from reaching the handler.
+func (r *Recorder) contain() {
+	if recover() != nil {
+		r.faults.Add(1)
+	}
+}

@@ -1,0 +1,167 @@
+package capture
+
+import (
+	"bytes"
+	"strings"
+)
+
+// text masks in any text what stands behind the name of a secret: name=value, name: value, <name>value</name>, and
+// credentials in URLs and behind Bearer and Basic.
+func (m *masker) text(text string) string {
+	var b strings.Builder
+	done := 0
+	mask := func(from, to int) {
+		if to > from && text[from:to] != Redacted {
+			b.WriteString(text[done:from])
+			b.WriteString(Redacted)
+			done = to
+		}
+	}
+	for i := 0; i < len(text); {
+		if text[i] == ':' && strings.HasPrefix(text[i:], "://") {
+			i += len("://")
+			if end := userInfo(text[i:]); end > 0 {
+				mask(i, i+end)
+				i += end
+			}
+			continue
+		}
+		if !isNameByte(text[i]) {
+			i++
+			continue
+		}
+		begin := i
+		for i < len(text) && isNameByte(text[i]) {
+			i++
+		}
+		from, to := m.behind(text, begin, i)
+		if from < to {
+			mask(from, to)
+			i = max(i, to)
+		}
+	}
+	if done == 0 {
+		return text
+	}
+	b.WriteString(text[done:])
+	return b.String()
+}
+
+func isNameByte(c byte) bool {
+	return c == '_' || c == '-' || c == '.' || c == '$' || c == '[' || c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+}
+
+// userInfo is how long user:password is in what follows ://, 0 without.
+func userInfo(text string) int {
+	end := strings.IndexAny(text, "/?# \t\r\n\"'<>")
+	if end < 0 {
+		end = len(text)
+	}
+	at := strings.LastIndexByte(text[:end], '@')
+	if at < 0 || !strings.Contains(text[:at], ":") {
+		return 0
+	}
+	return at
+}
+
+// behind is where the value of the name at text[begin:end] lies, if the name is that of a secret and has a value.
+func (m *masker) behind(text string, begin, end int) (from, to int) {
+	name := text[begin:end]
+	if (strings.EqualFold(name, "Bearer") || strings.EqualFold(name, "Basic")) && end < len(text) && text[end] == ' ' {
+		to := end + 1 + tokenLength(text[end+1:])
+		if to-end > 8 {
+			return end + 1, to
+		}
+	}
+	i := end
+	for i < len(text) && strings.IndexByte("]\"'\\ \t)", text[i]) >= 0 {
+		i++
+	}
+	if i == len(text) {
+		return 0, 0
+	}
+	element := beginsElement(text, begin)
+	switch {
+	case text[i] == '>' && element:
+		if !m.secret(name) {
+			return 0, 0
+		}
+		return i + 1, i + 1 + until(text[i+1:], "<")
+	case text[i] != ':' && text[i] != '=':
+		if element && m.secret(name) {
+			return elementContent(text, i)
+		}
+		return 0, 0
+	case strings.HasPrefix(text[i:], "://") || !m.secret(name):
+		return 0, 0
+	}
+	quotedName := i > end && strings.IndexByte(text[end:i], '"') >= 0
+	colon := text[i] == ':'
+	for i < len(text) && strings.IndexByte(":=> \t", text[i]) >= 0 {
+		i++
+	}
+	return valueAt(text, i, colon && !quotedName)
+}
+
+// beginsElement reports whether <, or < with the prefix of a namespace, stands before text[begin].
+func beginsElement(text string, begin int) bool {
+	if begin > 0 && text[begin-1] == ':' {
+		for begin--; begin > 0 && isNameByte(text[begin-1]); begin-- {
+		}
+	}
+	return begin > 0 && text[begin-1] == '<'
+}
+
+// elementContent is the content of an element with attributes, the rest of whose tag begins at i.
+func elementContent(text string, i int) (from, to int) {
+	tag := until(text[i:], ">")
+	if i+tag >= len(text) || text[i+tag-1] == '/' {
+		return 0, 0
+	}
+	from = i + tag + 1
+	return from, from + until(text[from:], "<")
+}
+
+// valueAt is where a value that begins at i ends: at its closing quote, at the end of the line behind a colon, or at the
+// next sign that separates.
+func valueAt(text string, i int, line bool) (from, to int) {
+	escaped := strings.HasPrefix(text[i:], `\"`)
+	if escaped {
+		i++
+	}
+	if i < len(text) && (text[i] == '"' || text[i] == '\'') {
+		quote := text[i]
+		for to = i + 1; to < len(text); to++ {
+			if text[to] == '\\' && !escaped {
+				to++
+				continue
+			}
+			if text[to] == quote {
+				break
+			}
+		}
+		to = min(to, len(text))
+		if escaped && to < len(text) && text[to-1] == '\\' {
+			to--
+		}
+		return i + 1, to
+	}
+	if line {
+		return i, i + until(text[i:], "\r\n<")
+	}
+	return i, i + until(text[i:], " \t\r\n&;,<>\"'\\}])")
+}
+
+func until(text, signs string) int {
+	if n := strings.IndexAny(text, signs); n >= 0 {
+		return n
+	}
+	return len(text)
+}
+
+func tokenLength(text string) int { return until(text, " \t\r\n\"'<>\\,;&") }
+
+// looksLikeForm reports whether a body without a type is a form.
+func looksLikeForm(data []byte) bool {
+	return bytes.IndexByte(data, '=') > 0 && !bytes.ContainsAny(data, " \t\r\n<>\"{")
+}

@@ -1,0 +1,121 @@
+package capture
+
+import "strings"
+
+// Redacted stands for a text that was masked.
+const Redacted = "[redacted]"
+
+// normalName is a name without case and signs, so that api_key, apiKey and X-API-Key hold the same word.
+func normalName(name string) string {
+	plain := true
+	for i := range len(name) {
+		if c := name[i]; !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return name
+	}
+	b := make([]byte, 0, len(name))
+	for _, c := range strings.ToLower(name) {
+		if (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') {
+			b = append(b, byte(c))
+		} else if c > 0x7f {
+			b = append(b, string(c)...)
+		}
+	}
+	return string(b)
+}
+
+// secretParts make a name that holds one of them, after normalName, that of a secret.
+func secretParts() []string {
+	return []string{
+		"password", "passwd", "passphrase", "passwort", "kennwort", "motdepasse", "secret", "token", "apikey", "accesskey", "privatekey",
+		"signingkey", "encryptionkey", "subscriptionkey", "masterkey", "authkey", "authorization", "authentication", "credential", "bearer", "jwt",
+		"sessionid", "sessid", "sessionkey", "signature", "csrf", "xsrf", "mfacode", "otpcode", "securitycode", "recoverycode", "clientassertion",
+		"connectionstring", "samlresponse", "samlrequest",
+	}
+}
+
+// secretNames are names of secrets that are parts of harmless ones.
+func secretNames() map[string]bool {
+	names := map[string]bool{}
+	for _, name := range []string{
+		"auth", "pass", "pwd", "userpwd", "mysqlpwd", "dbpwd", "pin", "otp", "totp", "cvv", "cvc", "cvv2", "sid", "session", "sig", "cookie", "cookies",
+		"setcookie", "xauth", "dpop", "apisecret", "pat", "nip", "code2fa", "accesscode", "assertion", "passcode", "passkey",
+		"authcode", "userpass", "dbpass", "userkey", "hmac",
+	} {
+		names[name] = true
+	}
+	return names
+}
+
+// harmlessNames hold a part of secretParts and are none.
+func harmlessNames() map[string]bool {
+	return map[string]bool{
+		"tokentype": true, "wwwauthenticate": true, "proxyauthenticate": true, "authenticationtype": true, "authenticationmethod": true,
+		"accesscontrolallowcredentials": true, "passwordless": true,
+	}
+}
+
+const longestName = 256 // a longer one is a text; it is looked through for parts all the same
+
+// secret reports whether a value behind this name is masked.
+func (m *masker) secret(name string) (is bool) {
+	if m.cache != nil {
+		if is, known := m.cache[name]; known {
+			return is
+		}
+		defer func() {
+			if len(m.cache) < maxCachedNames && len(name) <= longestName {
+				m.cache[strings.Clone(name)] = is
+			}
+		}()
+	}
+	if m.matched(name) {
+		return true
+	}
+	normal := normalName(name)
+	if m.settings.names[normal] || m.names[normal] {
+		return true
+	}
+	if m.harmless[normal] {
+		return false
+	}
+	for _, part := range m.parts {
+		if strings.Contains(normal, part) {
+			return true
+		}
+	}
+	return strings.HasSuffix(normal, "pwd")
+}
+
+// weak reports whether a secret's name is often that of an object that holds more than secrets, such as session.
+func (m *masker) weak(name string) bool {
+	normal := normalName(name)
+	if !m.names[normal] || m.settings.names[normal] || m.matched(name) {
+		return false
+	}
+	for _, part := range m.parts {
+		if strings.Contains(normal, part) {
+			return false
+		}
+	}
+	return true
+}
+
+// matched asks the caller's function. One that panics masks.
+func (m *masker) matched(name string) (is bool) {
+	if m.settings.match == nil {
+		return false
+	}
+	defer func() {
+		if recover() != nil {
+			is = true
+		}
+	}()
+	return m.settings.match(name)
+}
+
+const maxCachedNames = 4096

@@ -1,0 +1,111 @@
+package capture
+
+import "sync/atomic"
+
+const (
+	recordOverhead = 64 // bytes that a waiting record takes beside its own
+	wakeRecords    = 100
+	wakeBytes      = 512 << 10
+)
+
+// budget is the memory that records, growing copies and the batch under way share.
+type budget struct {
+	used  atomic.Int64
+	limit int64
+}
+
+// reserve takes n bytes if they are free.
+func (b *budget) reserve(n int) bool {
+	if b.used.Add(int64(n)) > b.limit {
+		b.used.Add(int64(-n))
+		return false
+	}
+	return true
+}
+
+func (b *budget) release(n int) { b.used.Add(int64(-n)) }
+
+// roomy reports whether an eighth is free.
+func (b *budget) roomy() bool { return b.used.Load() <= b.limit-b.limit/8 }
+
+// push hands a record over, or counts it as dropped. It never waits for the sender. held is what the caller has reserved
+// already, which passes to the record.
+func (r *Recorder) push(encode func() []byte, size, held int) {
+	size += recordOverhead
+	if !r.budget.reserve(size - held) {
+		r.full.Store(true)
+		r.budget.release(held)
+		r.drop(func(d *Drops) { d.QueueFull++ })
+		return
+	}
+	record := encode()
+	r.budget.release(size - recordOverhead - len(record))
+	size = recordOverhead + len(record)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		r.stats.Drops.Closed++
+		r.budget.release(size)
+	case len(r.queue) >= r.settings.queueItems:
+		r.full.Store(true)
+		r.stats.Drops.QueueFull++
+		r.budget.release(size)
+	default:
+		r.queue = append(r.queue, record)
+		r.queueBytes += size
+		r.stats.Queued++
+		if n := len(r.queue); n == 1 || n == wakeRecords || r.queueBytes >= wakeBytes {
+			r.signal()
+		}
+	}
+}
+
+// signal wakes the sender, which may be awake.
+func (r *Recorder) signal() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Recorder) drop(change func(*Drops)) { r.count(func(s *Stats) { change(&s.Drops) }) }
+
+// take removes records for one batch from the queue. They stay reserved until the batch is settled.
+func (r *Recorder) take() (batch [][]byte, size int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for n < len(r.queue) && n < batchTraces {
+		next := len(r.queue[n]) + recordOverhead
+		if n > 0 && size+next > batchBytes {
+			break
+		}
+		size += next
+		n++
+	}
+	batch = append(batch, r.queue[:n]...)
+	clear(r.queue[:n])
+	r.queue = r.queue[n:]
+	if len(r.queue) == 0 {
+		r.queue = nil // gives back what a burst took
+	}
+	r.queueBytes -= size
+	return batch, size
+}
+
+// waiting is how many records wait, and whether they are enough for a batch.
+func (r *Recorder) waiting() (n int, enough bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.queue), len(r.queue) >= batchTraces || r.queueBytes >= wakeBytes
+}
+
+// settle counts what became of a batch and gives its memory back.
+func (r *Recorder) settle(size int, change func(*Stats)) {
+	r.budget.release(size)
+	if r.full.Load() && r.budget.roomy() {
+		r.full.Store(false)
+	}
+	r.count(change)
+}

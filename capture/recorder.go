@@ -1,0 +1,189 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/metlo-go/metlo"
+)
+
+// Recorder hands the traffic of a service to Metlo's collector. Make one with [New], put [Recorder.Handler] in front of
+// what the service serves and [Recorder.Transport] under what it asks others, and call [Recorder.Shutdown] at the end.
+// All methods may be called from any goroutine.
+type Recorder struct {
+	client   *metlo.Client
+	settings settings
+	skipper  skipper
+	masker   *masker
+	seed     maphash.Seed
+	now      func() time.Time
+
+	budget    budget
+	full      atomic.Bool // there was no room, and there is not enough again
+	isClosed  atomic.Bool
+	faults    atomic.Int64 // panics of callbacks, and of the recorder's own
+	unfetched atomic.Int64 // configurations that could not be fetched
+	scratches sync.Pool
+	buffers   sync.Pool
+
+	mu         sync.Mutex
+	queue      [][]byte
+	queueBytes int
+	closed     bool
+	stats      Stats
+	sampler    sampler
+
+	wake    chan struct{}
+	closing chan struct{} // closed when Shutdown begins
+	done    chan struct{} // closed when the sender has ended
+	ctx     context.Context
+	stop    context.CancelFunc // ends what the sender is waiting for
+	config  atomic.Pointer[instanceConfig]
+	work    sync.WaitGroup
+}
+
+// New starts a recorder that sends through client, which needs the collector's address. Two goroutines at most are its
+// own: the sender, and with [WithAgentConfig] the one that fetches it. A nil client, and an option at fault, are
+// [metlo.ErrInvalidArgument].
+func New(client *metlo.Client, opts ...Option) (*Recorder, error) {
+	s := defaultSettings()
+	var faults []error
+	if client == nil {
+		faults = append(faults, invalid("New: the client is nil"))
+	}
+	for i, opt := range opts {
+		if opt == nil {
+			faults = append(faults, invalid("New: option %d is nil: leave it out", i+1))
+			continue
+		}
+		if err := opt.apply(&s); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if client != nil && !hasCollector(client) {
+		faults = append(faults, invalid("New: the client does not know the collector's address: use metlo.WithCollectorURL"))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	s.copyLimit = max(s.copyLimit, s.bodyLimit)
+	if s.bodyLimit == 0 {
+		s.copyLimit = 0
+	}
+	r := &Recorder{
+		client: client, settings: s, skipper: newSkipper(s.skips), masker: newMasker(s.mask), seed: maphash.MakeSeed(), now: time.Now,
+		wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	r.masker.cache = map[string]bool{}
+	r.budget.limit = int64(s.queueBytes - min(senderBytes, s.queueBytes/4))
+	r.sampler = newSampler(s.sampling, r.now())
+	r.ctx, r.stop = context.WithCancel(context.WithValue(context.Background(), own{r}, true))
+	r.work.Go(func() {
+		defer close(r.done)
+		(&sender{Recorder: r}).run()
+	})
+	if s.agentConfig > 0 {
+		r.work.Go(r.refresh)
+	}
+	return r, nil
+}
+
+// hasCollector reports whether the client knows where the collector is, without asking it.
+func hasCollector(client *metlo.Client) bool {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return !errors.Is(client.Collector.Verify(ctx), metlo.ErrInvalidArgument)
+}
+
+// own is the key under which the context of the recorder's requests is told from others.
+type own struct{ rec *Recorder }
+
+// Handler records what next serves. The requests reach next as they would without it, at most one part of a microsecond
+// later, and next sees the same optional interfaces of the writer. One thing cannot be kept: http.MaxBytesReader no longer
+// closes the connection behind it, as behind any other wrapper of the writer. A Handler within a Handler of the same
+// recorder records nothing more. A nil next is http.DefaultServeMux.
+func (r *Recorder) Handler(next http.Handler) http.Handler {
+	if next == nil {
+		next = http.DefaultServeMux
+	}
+	return &handler{r, next}
+}
+
+type handler struct {
+	rec  *Recorder
+	next http.Handler
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	x := h.rec.begin(w, req)
+	if x == nil {
+		h.next.ServeHTTP(w, req)
+		return
+	}
+	returned := false
+	defer func() { x.End(!returned) }()
+	h.next.ServeHTTP(x.response(), &x.request)
+	returned = true
+}
+
+// Shutdown stops recording, sends what waits, and ends the recorder's goroutines. When ctx ends before that, what is
+// still waiting is dropped and counted, and the error is that of ctx. Requests go on being served, unrecorded. It may be
+// called again, also at the same time: each call waits for the end. Call it after the server's own Shutdown.
+func (r *Recorder) Shutdown(ctx context.Context) error {
+	r.mu.Lock()
+	if !r.closed {
+		r.closed = true
+		r.isClosed.Store(true)
+		close(r.closing)
+	}
+	r.mu.Unlock()
+	var err error
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		select {
+		case <-r.done: // both at once: all is sent
+		default:
+			err = context.Cause(ctx)
+		}
+	}
+	r.stop()
+	if err != nil {
+		r.abandon()
+		return err
+	}
+	r.work.Wait()
+	return nil
+}
+
+// abandon drops what waits. What is being sent is settled by the sender when its request ends.
+func (r *Recorder) abandon() {
+	for {
+		batch, size := r.take()
+		if len(batch) == 0 {
+			return
+		}
+		r.settle(size, func(s *Stats) {
+			s.Queued -= int64(len(batch))
+			s.Drops.Closed += int64(len(batch))
+		})
+	}
+}
+
+// tracked reports whether Metlo knows a method.
+func tracked(method string) bool { return method == "" || metlo.RestMethod(method).Known() }
+
+const bufferSize = 32 << 10
+
+func (r *Recorder) newBuffer() *[]byte {
+	if buffer, ok := r.buffers.Get().(*[]byte); ok {
+		return buffer
+	}
+	buffer := make([]byte, bufferSize)
+	return &buffer
+}

@@ -1,0 +1,236 @@
+package capture
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// Transport records what the service asks others, through next; nil is [http.DefaultTransport], which stays as it is.
+// The trace is recorded when the response's body has been read to its end or closed. The recorder's own requests pass
+// unrecorded, and so do those that failed without a response. A Transport within a Transport of the same recorder records
+// nothing more.
+func (r *Recorder) Transport(next http.RoundTripper) http.RoundTripper { return &transport{r, next} }
+
+type transport struct {
+	rec  *Recorder
+	next http.RoundTripper
+}
+
+// made is the key by which the context of a request that is recorded already is told.
+type made struct{ rec *Recorder }
+
+func (t *transport) base() http.RoundTripper {
+	if t.next == nil {
+		return http.DefaultTransport
+	}
+	return t.next
+}
+
+// CloseIdleConnections closes those of the transport below.
+func (t *transport) CloseIdleConnections() {
+	if closer, ok := t.base().(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
+}
+
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := t.begin(req)
+	if c == nil {
+		return t.base().RoundTrip(req)
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			c.abandon() // the transport below panicked
+		}
+	}()
+	resp, err := t.base().RoundTrip(c.sent)
+	returned = true
+	if err != nil || resp == nil {
+		c.abandon()
+		return resp, err
+	}
+	if resp.Request == c.sent {
+		resp.Request = req
+	}
+	c.answered(resp)
+	return resp, nil
+}
+
+// call is one request that the service makes.
+type call struct {
+	rec  *Recorder
+	sent *http.Request
+
+	mu      sync.Mutex
+	scratch *scratch // nil once it is over
+	status  int
+	length  int64 // of the response's body, -1 if it is not known
+	copies  int   // of the request's body: a transport may send it again
+}
+
+func (t *transport) begin(req *http.Request) (c *call) {
+	r := t.rec
+	defer func() {
+		if recover() != nil {
+			c = nil
+			r.drop(func(d *Drops) { d.Fault++ })
+		}
+	}()
+	ctx := req.Context()
+	if ctx.Value(own{r}) != nil || ctx.Value(made{r}) != nil || req.URL == nil || !r.wanted(req, false) {
+		return nil
+	}
+	c = &call{rec: r, scratch: r.newScratch()}
+	c.sent = req.WithContext(context.WithValue(ctx, made{r}, true))
+	c.scratch.head = appendHead(c.scratch.head, req)
+	c.scratch.in.limit = r.copyLimit(req.Header)
+	if req.Body == nil || req.Body == http.NoBody {
+		return c
+	}
+	c.sent.Body = &sentBody{ReadCloser: req.Body, call: c}
+	if getBody := req.GetBody; getBody != nil {
+		c.sent.GetBody = func() (io.ReadCloser, error) {
+			body, err := getBody()
+			if err != nil || body == nil {
+				return body, err
+			}
+			return &sentBody{ReadCloser: body, call: c, copy: c.sendAgain()}, nil
+		}
+	}
+	return c
+}
+
+// sendAgain forgets what was copied of the request's body, and numbers the copy that follows.
+func (c *call) sendAgain() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.copies++
+	if c.scratch != nil {
+		c.scratch.in.data, c.scratch.in.total = c.scratch.in.data[:0], 0
+	}
+	return c.copies
+}
+
+// sentBody is the body of a request while the transport sends it, perhaps in a goroutine that outlives the response.
+type sentBody struct {
+	io.ReadCloser
+
+	call *call
+	copy int
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.call.copied(p, n, func(s *scratch) *copied {
+		if b.copy != b.call.copies {
+			return nil
+		}
+		return &s.in
+	})
+	return n, err
+}
+
+func (c *call) copied(p []byte, n int, to func(*scratch) *copied) {
+	defer c.rec.contain()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.scratch == nil || n <= 0 {
+		return
+	}
+	if body := to(c.scratch); body != nil {
+		body.add(p[:n], &c.rec.budget)
+	}
+}
+
+// answered watches the response's body, unless it is a stream or none.
+func (c *call) answered(resp *http.Response) {
+	defer c.rec.contain()
+	_, upgraded := resp.Body.(io.Writer)
+	if upgraded || resp.StatusCode == http.StatusSwitchingProtocols {
+		c.abandon()
+		return
+	}
+	c.mu.Lock()
+	if c.scratch == nil {
+		c.mu.Unlock()
+		return
+	}
+	c.status = resp.StatusCode
+	c.scratch.answer = appendHeaders(c.scratch.answer, resp.Header)
+	c.scratch.out.limit = c.rec.copyLimit(resp.Header)
+	c.mu.Unlock()
+	stream := kindOf(headerValue(resp.Header, "Content-Type")) == kindStream
+	if stream || resp.Body == nil || resp.Body == http.NoBody {
+		c.end(true)
+		return
+	}
+	c.length = resp.ContentLength
+	resp.Body = &answerBody{ReadCloser: resp.Body, call: c}
+}
+
+// answerBody is the body of a response: at its end the call is recorded.
+type answerBody struct {
+	io.ReadCloser
+
+	call *call
+}
+
+func (b *answerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.call.copied(p, n, func(s *scratch) *copied { return &s.out })
+	if err != nil {
+		b.call.end(err == io.EOF) //nolint:errorlint // a body that wraps io.EOF is not at its end
+	}
+	return n, err
+}
+
+func (b *answerBody) Close() error {
+	b.call.end(false)
+	return b.ReadCloser.Close()
+}
+
+// take ends the copying; only one caller gets the scratch.
+func (c *call) take() *scratch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.scratch
+	c.scratch = nil
+	return s
+}
+
+// abandon counts a call that is no exchange of request and response.
+func (c *call) abandon() {
+	defer c.rec.contain()
+	if s := c.take(); s != nil {
+		c.rec.budget.release(s.held())
+		c.rec.recycle(s)
+		c.rec.count(func(stats *Stats) { stats.Skipped++ })
+	}
+}
+
+func (c *call) end(whole bool) {
+	defer c.rec.contain()
+	s := c.take()
+	if s == nil {
+		return
+	}
+	if !whole {
+		s.out.partOf(c.length)
+	}
+	r := c.rec
+	defer r.recycle(s)
+	method := c.sent.Method
+	if r.skipper.statuses[c.status] || !tracked(method) {
+		r.budget.release(s.held())
+		r.count(func(stats *Stats) { stats.Skipped++ })
+		return
+	}
+	if !r.sampled(method, c.sent.URL.Host, c.sent.URL.Path, c.status) {
+		r.budget.release(s.held())
+		return
+	}
+	r.push(func() []byte { return s.encode(c.status, "", false) }, s.size(""), s.held())
+}

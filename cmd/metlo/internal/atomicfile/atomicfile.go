@@ -1,0 +1,81 @@
+// Package atomicfile writes files that are there whole or not at all.
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// File is a file that appears under its name when it is committed.
+type File struct {
+	*os.File
+	name string
+}
+
+// Create starts a file beside name with the given mode.
+func Create(name string, mode os.FileMode) (*File, error) {
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		name = target // a link stays a link
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return nil, shorten(err, name)
+	}
+	if err := f.Chmod(mode); err != nil {
+		return nil, errors.Join(shorten(err, name), f.Close(), os.Remove(f.Name()))
+	}
+	return &File{f, name}, nil
+}
+
+// Commit gives the file its name, once its content is on the disk.
+func (f *File) Commit() error {
+	err := errors.Join(f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.File.Name(), f.name)
+	}
+	if err != nil {
+		_ = os.Remove(f.File.Name())
+		return shorten(err, f.name)
+	}
+	return nil
+}
+
+// Discard removes the file; it does nothing after Commit.
+func (f *File) Discard() {
+	_ = f.Close()
+	_ = os.Remove(f.File.Name())
+}
+
+// Write writes a whole file with what write gives. A device such as /dev/stdout is written to as it is.
+func Write(name string, mode os.FileMode, write func(io.Writer) error) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		if info.IsDir() {
+			return &os.PathError{Op: "write", Path: name, Err: errors.New("it is a folder: name a file")}
+		}
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(f), f.Close())
+	}
+	f, err := Create(name, mode)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if err := write(f); err != nil {
+		return shorten(err, name)
+	}
+	return f.Commit()
+}
+
+// shorten names the file that the user named instead of the one beside it.
+func shorten(err error, name string) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return &os.PathError{Op: "write", Path: name, Err: path.Err}
+	}
+	return err
+}

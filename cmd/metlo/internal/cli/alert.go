@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+)
+
+func (a *app) alertCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "alert", Aliases: []string{"alerts"}, Short: "Findings, and their triage"}
+	cmd.AddCommand(a.alertList(), a.alertGet(), a.alertResolve(), a.alertIgnore(), a.alertReopen())
+	return cmd
+}
+
+// alertFilter is what alert list and the changes of many alerts choose by.
+type alertFilter struct {
+	opts         metlo.AlertListOptions
+	since, until time.Time
+}
+
+func (a *app) alertFilterFlags(cmd *cobra.Command, f *alertFilter) {
+	riskScores.list(cmd, &f.opts.RiskScores, "risk", "only alerts of this risk")
+	alertTypes.list(cmd, &f.opts.AlertTypes, "type", "only alerts of this type")
+	a.hostsFlag(cmd, &f.opts.Hosts, "alerts")
+	cmd.Flags().StringVar(&f.opts.APIEndpointUUID, "endpoint", "", "only alerts of the endpoint with this `UUID`")
+	cmd.Flags().Var(timeFlag(&f.since), "since", "only alerts raised since this time, or within this age such as 24h or 7d")
+	cmd.Flags().Var(timeFlag(&f.until), "until", "only alerts raised until this time")
+}
+
+// given reports whether the filter leaves anything out, status apart.
+func (f *alertFilter) given() bool {
+	o := &f.opts
+	return o.RiskScores != nil || o.AlertTypes != nil || o.Hosts != nil || o.APIEndpointUUID != "" || !f.since.IsZero() || !f.until.IsZero()
+}
+
+// check refuses a filter that names what does not exist.
+func (f *alertFilter) check(ctx context.Context, client *metlo.Client) error {
+	if err := knownHosts(ctx, client, f.opts.Hosts); err != nil {
+		return err
+	}
+	if f.opts.APIEndpointUUID == "" {
+		return nil
+	}
+	_, err := client.Endpoints.Get(ctx, f.opts.APIEndpointUUID)
+	return err
+}
+
+// all returns the alerts that pass, in no order.
+func (f *alertFilter) all(ctx context.Context, client *metlo.Client) iter.Seq2[metlo.Alert, error] {
+	return func(yield func(metlo.Alert, error) bool) {
+		for alert, err := range client.Alerts.All(ctx, &f.opts) {
+			late := err == nil && (alert.CreatedAt.Before(f.since) || !f.until.IsZero() && alert.CreatedAt.After(f.until))
+			if !late && !yield(alert, err) {
+				return
+			}
+		}
+	}
+}
+
+var alertColumns = []output.Column[metlo.Alert]{
+	{Name: "uuid", Value: func(a *metlo.Alert) string { return a.UUID }},
+	{Name: "risk", Value: func(a *metlo.Alert) string { return a.RiskScore.String() }},
+	{Name: "status", Value: func(a *metlo.Alert) string { return a.Status.String() }},
+	{Name: "type", Value: func(a *metlo.Alert) string { return a.Type.String() }},
+	{Name: "endpoint", Value: alertEndpoint},
+	{Name: "created", Value: func(a *metlo.Alert) string { return timestamp(a.CreatedAt) }},
+	{Name: "description", Value: func(a *metlo.Alert) string { return a.Description }},
+}
+
+func alertEndpoint(a *metlo.Alert) string {
+	return endpointName(a.APIEndpoint.Method, a.APIEndpoint.Host, a.APIEndpoint.Path)
+}
+
+func (a *app) alertList() *cobra.Command {
+	var filter alertFilter
+	var every bool
+	cmd := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List alerts, the highest risk first", Args: cobra.NoArgs,
+		Long:    "List open alerts, the highest risk first and then the newest. --all and --status list others.",
+		Example: "  metlo alert list --risk high --since 7d\n  metlo alert list --all --jq '.[] | select(.status == \"Resolved\") | .uuid'",
+	}
+	a.alertFilterFlags(cmd, &filter)
+	alertStatuses.list(cmd, &filter.opts.Statuses, "status", "only alerts of this status")
+	cmd.Flags().BoolVar(&every, "all", false, "alerts of every status")
+	cmd.MarkFlagsMutuallyExclusive("all", "status")
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
+		p, err := a.printer()
+		if err != nil {
+			return err
+		}
+		if !every && filter.opts.Statuses == nil {
+			filter.opts.Statuses = []metlo.AlertStatus{metlo.StatusOpen}
+		}
+		if err := filter.check(ctx, client); err != nil {
+			return err
+		}
+		alerts, err := metlo.Collect(filter.all(ctx, client))
+		if err != nil {
+			return err
+		}
+		slices.SortStableFunc(alerts, compareAlerts)
+		return output.List(p, each(alerts), alertColumns)
+	})
+	return a.reading(cmd)
+}
+
+// compareAlerts orders by status, then by risk, then the newest first.
+func compareAlerts(x, y metlo.Alert) int {
+	byRisk := 0
+	if x.RiskScore != y.RiskScore {
+		byRisk = 1
+		if x.RiskScore.AtLeast(y.RiskScore) {
+			byRisk = -1
+		}
+	}
+	return cmp.Or(slices.Index(alertStatuses.values, x.Status)-slices.Index(alertStatuses.values, y.Status),
+		byRisk, y.CreatedAt.Compare(x.CreatedAt), strings.Compare(x.UUID, y.UUID))
+}
+
+func (a *app) alertGet() *cobra.Command {
+	cmd := &cobra.Command{Use: "get UUID", Short: "Show an alert", Args: cobra.ExactArgs(1)}
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, args []string) error {
+		p, err := a.printer()
+		if err != nil {
+			return err
+		}
+		alert, err := client.Alerts.Get(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return output.Object(p, alert, append(slices.Clone(alertColumns),
+			output.Column[metlo.Alert]{Name: "endpointUuid", Value: func(a *metlo.Alert) string { return a.APIEndpointUUID }},
+			output.Column[metlo.Alert]{Name: "resolution", Value: func(a *metlo.Alert) string { return a.ResolutionMessage }},
+			output.Column[metlo.Alert]{Name: "updated", Value: func(a *metlo.Alert) string { return timestamp(a.UpdatedAt) }},
+			output.Column[metlo.Alert]{Name: "context", Value: func(a *metlo.Alert) string { return string(a.Context) }},
+		))
+	})
+	return a.reading(cmd)
+}

@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metlo-go/metlo"
+)
+
+// alertChange is one way to change alerts.
+type alertChange struct {
+	verb, past string
+	from       []metlo.AlertStatus
+	apply      func(context.Context, *metlo.Client, *metlo.Alert) (*metlo.Alert, error)
+}
+
+func (a *app) alertResolve() *cobra.Command {
+	var message string
+	change := &alertChange{
+		verb: "resolve", past: "resolved", from: []metlo.AlertStatus{metlo.StatusOpen},
+		apply: func(ctx context.Context, client *metlo.Client, alert *metlo.Alert) (*metlo.Alert, error) {
+			return client.Alerts.Resolve(ctx, alert.UUID, message)
+		},
+	}
+	cmd := a.alertChangeCommand(change, "Resolve open alerts, by id or by filter")
+	cmd.Flags().StringVarP(&message, "message", "m", "", "what was done, such as \"masked in 1.4.2\"")
+	return cmd
+}
+
+func (a *app) alertIgnore() *cobra.Command {
+	return a.alertChangeCommand(&alertChange{
+		verb: "ignore", past: "ignored", from: []metlo.AlertStatus{metlo.StatusOpen},
+		apply: func(ctx context.Context, client *metlo.Client, alert *metlo.Alert) (*metlo.Alert, error) {
+			return client.Alerts.Ignore(ctx, alert.UUID)
+		},
+	}, "Set open alerts aside, by id or by filter")
+}
+
+func (a *app) alertReopen() *cobra.Command {
+	return a.alertChangeCommand(&alertChange{
+		verb: "reopen", past: "reopened", from: []metlo.AlertStatus{metlo.StatusIgnored, metlo.StatusResolved},
+		apply: func(ctx context.Context, client *metlo.Client, alert *metlo.Alert) (*metlo.Alert, error) {
+			if alert.Status == metlo.StatusIgnored {
+				return client.Alerts.Unignore(ctx, alert.UUID)
+			}
+			return client.Alerts.Unresolve(ctx, alert.UUID)
+		},
+	}, "Open resolved and ignored alerts again, by id or by filter")
+}
+
+func (a *app) alertChangeCommand(change *alertChange, short string) *cobra.Command {
+	var filter alertFilter
+	var yes, every bool
+	cmd := &cobra.Command{
+		Use: change.verb + " [UUID…]", Short: short,
+		Long: short + ". It shows the alerts, and changes exactly those, one by one, with --yes or\n" +
+			"when the question is answered. An alert that somebody else has changed meanwhile is left alone.",
+		Example: fmt.Sprintf("  metlo alert %[1]s 3fa85f64-5717-4562-b3fc-2c963f66afa6\n  metlo alert %[1]s --host staging.example.com --yes", change.verb),
+	}
+	a.alertFilterFlags(cmd, &filter)
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "change the alerts without asking")
+	cmd.Flags().BoolVar(&every, "all", false, "every alert that can be changed so")
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, ids []string) error {
+		switch {
+		case len(ids) > 0 && (filter.given() || every):
+			return errors.New("ids and filters exclude each other")
+		case len(ids) == 0 && !filter.given() && !every:
+			return fmt.Errorf("which alerts? name their ids, or a filter such as --risk, --type, --host, --endpoint, --since, or --all")
+		case every && filter.given():
+			return errors.New("--all and filters exclude each other")
+		}
+		alerts, err := a.chosenAlerts(ctx, client, change, &filter, ids)
+		if err != nil {
+			return err
+		}
+		if len(alerts) == 0 {
+			a.note("No alert to %s.", change.verb)
+			return nil
+		}
+		if !yes || len(ids) == 0 {
+			for i := range alerts {
+				fmt.Fprintln(a.out, sprintLine("would %s  %s", change.verb, alertLine(&alerts[i])))
+			}
+			if err := a.out.Flush(); err != nil {
+				return err
+			}
+		}
+		if ok, err := a.confirm(ctx, yes, fmt.Sprintf("%s %s", change.verb, count(len(alerts), "alert"))); !ok || err != nil {
+			return err
+		}
+		return a.changeAlerts(ctx, client, change, alerts)
+	})
+	return cmd
+}
+
+// chosenAlerts returns the alerts that a change is about.
+func (a *app) chosenAlerts(
+	ctx context.Context, client *metlo.Client, change *alertChange, filter *alertFilter, ids []string,
+) ([]metlo.Alert, error) {
+	if len(ids) == 0 {
+		filter.opts.Statuses = change.from
+		if err := filter.check(ctx, client); err != nil {
+			return nil, err
+		}
+		alerts, err := metlo.Collect(filter.all(ctx, client))
+		slices.SortStableFunc(alerts, compareAlerts)
+		return alerts, err
+	}
+	var alerts []metlo.Alert
+	for _, id := range ids {
+		alert, err := client.Alerts.Get(ctx, id)
+		switch {
+		case errors.Is(err, metlo.ErrNotFound):
+			return nil, fmt.Errorf("there is no alert %s; nothing was changed", id)
+		case err != nil:
+			return nil, err
+		case !slices.Contains(change.from, alert.Status):
+			return nil, fmt.Errorf("alert %s is %s, and cannot be %s; nothing was changed", id, alert.Status, change.past)
+		}
+		alerts = append(alerts, *alert)
+	}
+	return alerts, nil
+}
+
+// changeAlerts changes one alert after the other, and says of each what became of it.
+func (a *app) changeAlerts(ctx context.Context, client *metlo.Client, change *alertChange, alerts []metlo.Alert) error {
+	changed, left := 0, 0
+	for i := range alerts {
+		if ctx.Err() != nil {
+			return &partialError{fmt.Sprintf("%d of %d alerts %s", changed, len(alerts), change.past), context.Cause(ctx)}
+		}
+		became, err := change.apply(ctx, client, &alerts[i])
+		var line string
+		switch {
+		case errors.Is(err, metlo.ErrConflict), errors.Is(err, metlo.ErrNotFound):
+			left++
+			line = sprintLine("left alone, changed by somebody else  %s", alertLine(&alerts[i]))
+		case err != nil:
+			done := fmt.Sprintf("%d of %d alerts %s", changed, len(alerts), change.past)
+			if maySucceed(err) {
+				done += ", and perhaps " + alerts[i].UUID
+			}
+			return &partialError{done, err}
+		default:
+			changed++
+			line = sprintLine("%s  %s", became.Status, alertLine(&alerts[i]))
+		}
+		fmt.Fprintln(a.out, line)
+		if err := a.out.Flush(); err != nil {
+			return &partialError{fmt.Sprintf("%d of %d alerts %s", changed, len(alerts), change.past), err}
+		}
+	}
+	a.note("%d of %s %s", changed, count(len(alerts), "alert"), change.past)
+	if left > 0 {
+		return fmt.Errorf("%s left alone", count(left, "alert"))
+	}
+	return nil
+}
+
+// maySucceed reports whether a request that failed may have been acted on: it was sent, and nothing came back.
+func maySucceed(err error) bool {
+	var failure *metlo.Error
+	return errors.As(err, &failure) && failure.StatusCode == 0 && len(failure.Attempts) > 0
+}
+
+func alertLine(a *metlo.Alert) string {
+	return fmt.Sprintf("%s  %s  %s  %s", a.UUID, a.RiskScore, a.Type, alertEndpoint(a))
+}

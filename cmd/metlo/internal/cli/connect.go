@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/account"
+	"github.com/metlo-go/metlo/metlotest"
+)
+
+var errNoInstance = errors.New("no instance: metlo auth login, or --demo")
+
+// instance says which instance a command talks to, and why that one.
+type instance struct {
+	account.Account
+
+	source  string // of the host
+	fromEnv bool   // the SDK finds it by itself
+}
+
+// instance finds the instance by flag, environment, context and file, in this order.
+func (a *app) instance() (*instance, error) {
+	store, err := account.Open()
+	if err != nil && os.Getenv("METLO_HOST") == "" {
+		return nil, err
+	}
+	switch {
+	case a.global.host != "" && a.global.context != "":
+		return nil, errors.New("--instance and --context exclude each other")
+	case a.global.host != "":
+		return a.fromFlag(store)
+	case a.global.context != "":
+		return a.fromContext(store, a.global.context, "--context "+a.global.context)
+	case os.Getenv("METLO_HOST") != "":
+		return &instance{account.Account{
+			Host: os.Getenv("METLO_HOST"), Key: metlo.NewSecret(os.Getenv("METLO_API_KEY")), Collector: os.Getenv("METLO_COLLECTOR_HOST"),
+		}, "METLO_HOST", true}, nil
+	}
+	current, err := store.Current()
+	if err != nil {
+		return nil, err
+	}
+	if current != account.Default {
+		return a.fromContext(store, current, "context "+current)
+	}
+	saved, err := store.Read(account.Default)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && saved.Host == "" {
+		return nil, errNoInstance
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &instance{*saved, "~/.metlo/credentials", true}, nil
+}
+
+func (a *app) fromContext(store *account.Store, name, source string) (*instance, error) {
+	saved, err := store.Read(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		names, _ := store.Names() // without names there is no suggestion
+		return nil, fmt.Errorf("there is no context %s%s: metlo context list, or metlo auth login --context %s", name, didYouMean(name, names), name)
+	case err != nil:
+		return nil, err
+	}
+	// A key that is set and empty stands for none, as for NewClientFromEnv.
+	if key, set := os.LookupEnv("METLO_API_KEY"); set {
+		saved.Key = metlo.NewSecret(key)
+	}
+	saved.Collector = cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), saved.Collector)
+	return &instance{*saved, source, false}, nil
+}
+
+// fromFlag takes the key that belongs to the host of the flag: a key never goes to a host that it was not made for.
+func (a *app) fromFlag(store *account.Store) (*instance, error) {
+	found := &instance{account.Account{Host: a.global.host}, "--instance", false}
+	if names, err := store.Names(); err == nil {
+		for _, name := range names {
+			if saved, err := store.Read(name); err == nil && account.SameServer(saved.Host, found.Host) {
+				found.Account = *saved
+				found.Host = a.global.host
+				break
+			}
+		}
+	}
+	if key, host := os.Getenv("METLO_API_KEY"), os.Getenv("METLO_HOST"); key != "" {
+		if host != "" && !account.SameServer(host, found.Host) {
+			if found.Key.Reveal() == "" {
+				return nil, fmt.Errorf("METLO_API_KEY belongs to METLO_HOST %s, and is not sent to %s: unset METLO_HOST, or metlo auth login --context NAME",
+					host, found.Host)
+			}
+			return found, nil
+		}
+		found.Key = metlo.NewSecret(key)
+	}
+	return found, nil
+}
+
+// connect returns a client of the instance, or of a demo server that ends with the command.
+func (a *app) connect(opts ...metlo.Option) (*metlo.Client, error) {
+	opts = append(a.clientOptions(), opts...)
+	if a.global.demo {
+		found, err := a.instance()
+		if err == nil && found.source != "~/.metlo/credentials" && !strings.HasPrefix(found.source, "context ") {
+			return nil, fmt.Errorf("--demo and %s exclude each other: a demo says nothing about %s", found.source, found.Host)
+		}
+		a.note("This is a demo server.")
+		server := metlotest.NewServer(metlotest.Demo())
+		a.closers = append(a.closers, server.Close)
+		return metlo.NewClient(server.URL, server.APIKey,
+			append(opts, metlo.WithCollectorURL(server.CollectorURL), metlo.WithoutRateLimit())...)
+	}
+	found, err := a.instance()
+	if err != nil {
+		return nil, err
+	}
+	if a.global.collector != "" {
+		found.Collector = a.global.collector
+	}
+	if found.Collector != "" {
+		opts = append(opts, metlo.WithCollectorURL(found.Collector))
+	}
+	if a.global.insecure || found.Insecure {
+		opts = append(opts, metlo.WithInsecureHTTP())
+	}
+	if found.fromEnv {
+		return metlo.NewClientFromEnv(opts...)
+	}
+	return metlo.NewClient(found.Host, found.Key.Reveal(), opts...)
+}
+
+func (a *app) clientOptions() []metlo.Option {
+	opts := []metlo.Option{metlo.WithUserAgent("metlo/" + metlo.Version)}
+	if a.global.verbose {
+		opts = append(opts, metlo.WithLogger(slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	}
+	return opts
+}
+
+// withTimeout bounds a command by --timeout.
+func (a *app) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	if a.global.timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, a.global.timeout)
+}
+
+// note tells the user something that is not data.
+func (a *app) note(format string, args ...any) {
+	if !a.global.quiet {
+		fmt.Fprintln(a.err, sprintLine(format, args...))
+	}
+}

@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"github.com/metlo-go/metlo/metlotest"
+)
+
+func (a *app) demoCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "demo", Short: "Run a demo server until Ctrl-C", Args: cobra.NoArgs,
+		Long: "Run a Metlo server with the data of a small shop, in this process, until Ctrl-C, and print what to export so that\n" +
+			"other commands talk to it.",
+		Example: "  metlo demo\n  metlo alert list --demo    # one command alone needs no server",
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		server := metlotest.NewServer(metlotest.Demo())
+		defer server.Close()
+		fmt.Fprintf(a.out, "export METLO_HOST=%s METLO_API_KEY=%s\nexport METLO_COLLECTOR_HOST=%s\n", server.URL, server.APIKey, server.CollectorURL)
+		if err := a.out.Flush(); err != nil {
+			return err
+		}
+		a.note("Export these in another terminal, and try metlo status. Ctrl-C ends the server and forgets what was changed.")
+		ctx, cancel := a.withTimeout(cmd.Context())
+		defer cancel()
+		<-ctx.Done()
+		if cmd.Context().Err() != nil {
+			return context.Cause(cmd.Context())
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (a *app) manCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "man FOLDER", Short: "Write manual pages to a folder", Args: cobra.ExactArgs(1),
+		Example: "  metlo man ~/.local/share/man/man1",
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // manual pages are for everybody
+			return err
+		}
+		root := cmd.Root()
+		root.DisableAutoGenTag = true
+		if err := doc.GenManTree(root, &doc.GenManHeader{Title: "METLO", Section: "1", Source: "metlo", Manual: "Metlo"}, args[0]); err != nil {
+			return err
+		}
+		pages, err := filepath.Glob(filepath.Join(args[0], "metlo*.1"))
+		a.note("%s in %s", count(len(pages), "page"), args[0])
+		return err
+	}
+	return cmd
+}

@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+)
+
+func (a *app) endpointCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "endpoint", Aliases: []string{"endpoints"}, Short: "The endpoints of the inventory"}
+	cmd.AddCommand(a.endpointList(), a.endpointGet(), a.endpointUsage(), a.endpointSetAuth(), a.endpointDelete())
+	return cmd
+}
+
+// endpointFilter makes the flags that choose endpoints.
+func (a *app) endpointFilter(cmd *cobra.Command, opts *metlo.EndpointListOptions) {
+	a.hostsFlag(cmd, &opts.Hosts, "endpoints")
+	riskScores.list(cmd, &opts.RiskScores, "risk", "only endpoints of this risk")
+	methods.list(cmd, &opts.Methods, "method", "only endpoints of this method")
+	texts(cmd, &opts.DataClasses, "data-class", "only endpoints with this data class, such as Email")
+	_ = cmd.RegisterFlagCompletionFunc("data-class", a.completeDataClasses)
+	texts(cmd, &opts.ResourcePermissions, "permission", "only endpoints with this permission, such as Order.read")
+	cmd.Flags().StringVar(&opts.SearchQuery, "search", "", "only endpoints whose path matches this POSIX regular `expression`")
+	yesNo(cmd, &opts.IsAuthenticated, "authenticated", "only endpoints that require authentication, or with =false that do not")
+	hostTypes.one(cmd, &opts.HostType, "host-type", "only endpoints of hosts of this type")
+}
+
+func (a *app) endpointList() *cobra.Command {
+	var opts metlo.EndpointListOptions
+	cmd := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List endpoints, the highest risk first", Args: cobra.NoArgs,
+		Example: "  metlo endpoint list --risk high --authenticated=false\n  metlo endpoint list --data-class Email -o csv",
+	}
+	a.endpointFilter(cmd, &opts)
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
+		p, err := a.printer()
+		if err != nil {
+			return err
+		}
+		if err := knownHosts(ctx, client, opts.Hosts); err != nil {
+			return err
+		}
+		endpoints, err := metlo.Collect(client.Endpoints.All(ctx, &opts))
+		if err != nil {
+			return err
+		}
+		slices.SortStableFunc(endpoints, compareEndpoints)
+		return output.List(p, each(endpoints), endpointColumns)
+	})
+	return a.reading(cmd)
+}
+
+// compareEndpoints orders by risk, highest first, then by name, so that the same endpoints make the same text.
+func compareEndpoints(x, y metlo.Endpoint) int {
+	if x.RiskScore != y.RiskScore {
+		if x.RiskScore.AtLeast(y.RiskScore) {
+			return -1
+		}
+		return 1
+	}
+	return strings.Compare(x.Host+x.Path+string(x.Method), y.Host+y.Path+string(y.Method))
+}
+
+func (a *app) endpointGet() *cobra.Command {
+	cmd := &cobra.Command{Use: "get UUID", Short: "Show an endpoint with its data fields, alerts and traces", Args: cobra.ExactArgs(1)}
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, args []string) error {
+		p, err := a.printer()
+		if err != nil {
+			return err
+		}
+		endpoint, err := client.Endpoints.Get(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		var columns []output.Column[metlo.EndpointDetail]
+		for _, c := range endpointColumns {
+			if c.Name != "public" { // only lists say so
+				columns = append(columns, output.Column[metlo.EndpointDetail]{
+					Name: c.Name, Value: func(e *metlo.EndpointDetail) string { return c.Value(&e.Endpoint) },
+				})
+			}
+		}
+		columns = append(columns,
+			output.Column[metlo.EndpointDetail]{Name: "openAlerts", Value: openAlerts},
+			output.Column[metlo.EndpointDetail]{Name: "traces", Value: func(e *metlo.EndpointDetail) string { return fmt.Sprint(len(e.Traces)) }},
+			output.Column[metlo.EndpointDetail]{Name: "sensitiveFields", Value: sensitiveFields},
+		)
+		return output.Object(p, endpoint, columns)
+	})
+	return a.reading(cmd)
+}
+
+func openAlerts(e *metlo.EndpointDetail) string {
+	n := 0
+	for _, alert := range e.Alerts {
+		if alert.Status == metlo.StatusOpen {
+			n++
+		}
+	}
+	return fmt.Sprint(n)
+}
+
+func sensitiveFields(e *metlo.EndpointDetail) string {
+	var fields []string
+	for _, f := range e.DataFields {
+		if len(f.DataClasses) > 0 {
+			fields = append(fields, fmt.Sprintf("%s %s (%s)", f.DataSection, f.DataPath, strings.Join(f.DataClasses, ", ")))
+		}
+	}
+	slices.Sort(fields)
+	return list(slices.Compact(fields))
+}
+
+func (a *app) endpointUsage() *cobra.Command {
+	cmd := &cobra.Command{Use: "usage UUID", Short: "Show how many requests an endpoint had on each day", Args: cobra.ExactArgs(1)}
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, args []string) error {
+		p, err := a.printer()
+		if err != nil {
+			return err
+		}
+		usage, err := client.Endpoints.Usage(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return output.List(p, each(usage), []output.Column[metlo.EndpointUsage]{
+			{Name: "date", Value: func(u *metlo.EndpointUsage) string { return day(u.Day) }},
+			{Name: "requests", Value: func(u *metlo.EndpointUsage) string { return fmt.Sprint(u.Count) }},
+		})
+	})
+	return a.reading(cmd)
+}
+
+func (a *app) endpointSetAuth() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "set-auth UUID true|false|detected", Args: cobra.ExactArgs(2),
+		Short: "Say whether an endpoint requires authentication",
+		Long:  "Say whether an endpoint requires authentication, over what its traffic shows; detected ends that.",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 1 {
+				return []string{"true", "false", "detected"}, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, args []string) error {
+		state, err := words("true", "false", "detected").read(args[1])
+		if err != nil {
+			return err
+		}
+		override := map[string]*bool{"true": new(bool), "false": new(bool)}[state]
+		if state == "true" {
+			*override = true
+		}
+		if err := client.Endpoints.SetAuthenticated(ctx, args[0], override); err != nil {
+			return err
+		}
+		a.note("%s: authentication %s", args[0], map[string]string{"true": "required", "false": "not required", "detected": "as detected"}[state])
+		return nil
+	})
+	return cmd
+}
+
+func (a *app) endpointDelete() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "delete UUID…", Short: "Delete endpoints with their alerts, data fields and traces", Args: cobra.MinimumNArgs(1),
+		Long: "Delete endpoints with their alerts, data fields and traces. Traffic that Metlo sees later brings them back.",
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete without asking")
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, ids []string) error {
+		for _, id := range ids {
+			endpoint, err := client.Endpoints.Get(ctx, id)
+			if errors.Is(err, metlo.ErrNotFound) {
+				return fmt.Errorf("there is no endpoint %s; nothing was deleted", id)
+			}
+			if err != nil {
+				return err
+			}
+			a.note("%s  %s", id, endpointName(endpoint.Method, endpoint.Host, endpoint.Path))
+		}
+		if ok, err := a.confirm(ctx, yes, "Delete "+count(len(ids), "endpoint")); !ok || err != nil {
+			return err
+		}
+		if err := client.Endpoints.DeleteMany(ctx, ids...); err != nil {
+			return err
+		}
+		a.note("%s deleted", count(len(ids), "endpoint"))
+		return nil
+	})
+	return cmd
+}

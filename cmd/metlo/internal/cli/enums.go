@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metlo-go/metlo"
+)
+
+// enum is a kind of value that flags take: how it is read, and the values that completion and errors offer.
+type enum[T ~string] struct {
+	parse  func(string) (T, error)
+	values []T
+}
+
+var (
+	riskScores = enum[metlo.RiskScore]{metlo.ParseRiskScore, []metlo.RiskScore{
+		metlo.RiskHigh, metlo.RiskMedium, metlo.RiskLow, metlo.RiskNone,
+	}}
+	alertStatuses = enum[metlo.AlertStatus]{metlo.ParseAlertStatus, []metlo.AlertStatus{
+		metlo.StatusOpen, metlo.StatusIgnored, metlo.StatusResolved,
+	}}
+	alertTypes = enum[metlo.AlertType]{metlo.ParseAlertType, []metlo.AlertType{
+		metlo.AlertNewEndpoint, metlo.AlertPIIData, metlo.AlertOpenAPISpecDiff, metlo.AlertQuerySensitiveData,
+		metlo.AlertPathSensitiveData, metlo.AlertBasicAuthentication, metlo.AlertUnsecuredEndpoint,
+		metlo.AlertUnauthenticatedSensitive,
+	}}
+	methods = enum[metlo.RestMethod]{metlo.ParseRestMethod, []metlo.RestMethod{
+		metlo.MethodGet, metlo.MethodHead, metlo.MethodPost, metlo.MethodPut, metlo.MethodPatch, metlo.MethodDelete,
+		metlo.MethodConnect, metlo.MethodOptions, metlo.MethodTrace,
+	}}
+	hostTypes = enum[metlo.HostType]{metlo.ParseHostType, []metlo.HostType{metlo.HostPublic, metlo.HostPrivate, metlo.HostAny}}
+	hostSorts = enum[metlo.HostSort]{metlo.ParseHostSort, []metlo.HostSort{metlo.SortByHost, metlo.SortByNumEndpoints}}
+	orders    = enum[metlo.SortOrder]{metlo.ParseSortOrder, []metlo.SortOrder{metlo.Ascending, metlo.Descending}}
+	sections  = enum[metlo.DataSection]{metlo.ParseDataSection, []metlo.DataSection{
+		metlo.SectionRequestPath, metlo.SectionRequestQuery, metlo.SectionRequestHeaders, metlo.SectionRequestBody,
+		metlo.SectionResponseHeaders, metlo.SectionResponseBody,
+	}}
+	keyTypes = enum[metlo.APIKeyType]{metlo.ParseAPIKeyType, []metlo.APIKeyType{
+		metlo.KeyGeneric, metlo.KeyOnboarding, metlo.KeyGCP, metlo.KeyAWS,
+	}}
+)
+
+// words makes an enum of plain words.
+func words(values ...string) enum[string] {
+	return enum[string]{func(text string) (string, error) {
+		i := slices.IndexFunc(values, func(v string) bool { return strings.EqualFold(v, text) })
+		if i < 0 {
+			return "", fmt.Errorf("unknown value %q", text)
+		}
+		return values[i], nil
+	}, values}
+}
+
+func (e enum[T]) names() []string {
+	names := make([]string, len(e.values))
+	for i, v := range e.values {
+		names[i] = string(v)
+	}
+	return names
+}
+
+func (e enum[T]) read(text string) (T, error) {
+	value, err := e.parse(text)
+	if err != nil {
+		return value, fmt.Errorf("unknown value %q%s (use %s)", text, didYouMean(text, e.names()), oneOf(e.names()))
+	}
+	return value, nil
+}
+
+// list makes a flag that takes values separated by commas, and may be repeated.
+func (e enum[T]) list(cmd *cobra.Command, target *[]T, name, usage string) {
+	flag := &listFlag{add: func(text string) error {
+		value, err := e.read(text)
+		*target = append(*target, value)
+		return err
+	}}
+	cmd.Flags().Var(flag, name, usage+": "+oneOf(e.names())+"; may be repeated")
+	e.complete(cmd, name)
+}
+
+// one makes a flag that takes one value; target holds the default.
+func (e enum[T]) one(cmd *cobra.Command, target *T, name, usage string) {
+	flag := &oneFlag{text: string(*target), set: func(text string) (err error) {
+		*target, err = e.read(text)
+		return err
+	}}
+	cmd.Flags().Var(flag, name, usage+": "+oneOf(e.names()))
+	e.complete(cmd, name)
+}
+
+func (e enum[T]) complete(cmd *cobra.Command, name string) {
+	// The flag was just made, so that the registration cannot fail.
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(e.names(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+func oneOf(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
+
+type listFlag struct {
+	add  func(string) error
+	text []string
+}
+
+func (f *listFlag) Type() string   { return "list" }
+func (f *listFlag) String() string { return strings.Join(f.text, ",") }
+func (f *listFlag) Set(text string) error {
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			return fmt.Errorf("an empty value stands for no filter: leave the flag out")
+		}
+		if err := f.add(part); err != nil {
+			return err
+		}
+		f.text = append(f.text, part)
+	}
+	return nil
+}
+
+type oneFlag struct {
+	text string
+	set  func(string) error
+}
+
+func (f *oneFlag) Type() string   { return "value" }
+func (f *oneFlag) String() string { return f.text }
+func (f *oneFlag) Set(text string) error {
+	f.text = text
+	return f.set(text)
+}
+
+// texts makes a flag for plain texts, separated by commas or repeated.
+func texts(cmd *cobra.Command, target *[]string, name, usage string) {
+	flag := &listFlag{add: func(text string) error { *target = append(*target, text); return nil }}
+	cmd.Flags().Var(flag, name, usage+"; may be repeated")
+}
+
+// yesNo makes a flag with three states: given as true, as false, and not given.
+func yesNo(cmd *cobra.Command, target **bool, name, usage string) {
+	flag := &oneFlag{set: func(text string) error {
+		value, known := map[string]bool{"true": true, "yes": true, "1": true, "false": false, "no": false, "0": false}[strings.ToLower(text)]
+		if !known {
+			return fmt.Errorf("%q is neither true nor false", text)
+		}
+		*target = &value
+		return nil
+	}}
+	cmd.Flags().Var(flag, name, usage)
+	cmd.Flags().Lookup(name).NoOptDefVal = "true"
+	words("true", "false").complete(cmd, name)
+}

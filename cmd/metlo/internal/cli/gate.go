@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/atomicfile"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/gate"
+)
+
+const gateHelp = `Fail a build while open alerts exist: exit code 0 if there is none, 1 if there is one, 2 if it could not tell.
+
+Reports go to files or to the standard output, also when the gate fails or could not tell. With --format github and no
+file, GitHub shows the findings at the run; markdown=$GITHUB_STEP_SUMMARY makes the summary of the job.
+
+The ignore file is YAML. Every entry has a reason; * matches within a part of a name, ** at the end of a path any rest:
+
+  ignore:
+    - alert: 3fa85f64-5717-4562-b3fc-2c963f66afa6
+      reason: masked in 1.4.2, rollout by the end of June
+      until: 2026-06-30
+    - type: New Endpoint Detected
+      host: staging.example.com
+      path: /v2/**
+      reason: staging may grow`
+
+type gateFlags struct {
+	rules        gate.Rules
+	baseline     string
+	saveBaseline string
+	ignoreFile   string
+	specDir      string
+	reports      reportFlags
+}
+
+func (a *app) gateCommand() *cobra.Command {
+	f := &gateFlags{rules: gate.Rules{Severity: metlo.RiskHigh}}
+	cmd := &cobra.Command{
+		Use: "gate", Short: "Fail a build while open alerts exist", Long: gateHelp, Args: cobra.NoArgs,
+		Example: "  metlo gate --severity medium --new-since 24h\n" +
+			"  metlo gate --save-baseline alerts.txt          accept what is open now,\n" +
+			"  metlo gate --baseline alerts.txt               and fail for what is new\n" +
+			"  metlo gate --format github --format sarif=metlo.sarif --format junit=metlo.xml",
+	}
+	riskScores.one(cmd, &f.rules.Severity, "severity", "lowest severity that fails the build")
+	riskScores.one(cmd, &f.rules.Show, "show", "lowest severity that is shown, by default the one that fails")
+	a.hostsFlag(cmd, &f.rules.Hosts, "alerts")
+	alertTypes.list(cmd, &f.rules.Types, "type", "only alerts of this type")
+	cmd.Flags().Var(timeFlag(&f.rules.Since), "new-since", "only alerts raised since this time, or within this age such as 24h or 7d")
+	cmd.Flags().StringVar(&f.baseline, "baseline", "", "leave out the alerts that this `file` names")
+	cmd.Flags().StringVar(&f.saveBaseline, "save-baseline", "", "write the alerts to this `file` and fail for none")
+	cmd.Flags().StringVar(&f.ignoreFile, "ignore-file", "", "leave out the alerts that this `file` accepts (default .metloignore, if it exists)")
+	cmd.Flags().StringVar(&f.specDir, "spec-dir", "", "`folder` of the OpenAPI documents, so that reports point to their lines")
+	cmd.MarkFlagsMutuallyExclusive("baseline", "save-baseline")
+	f.reports.flags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		ctx, cancel := a.withTimeout(cmd.Context())
+		defer cancel()
+		if err := f.reports.prepare(); err != nil {
+			return err
+		}
+		return a.runGate(ctx, f)
+	}
+	return cmd
+}
+
+// runGate writes the reports whatever comes of the check, but for an interrupt.
+func (a *app) runGate(ctx context.Context, f *gateFlags) error {
+	report := &findings.Report{Title: "metlo gate", Version: metlo.Version, Instance: a.instanceName(), Time: time.Now()}
+	result, err := a.askGate(ctx, f)
+	if errors.Is(context.Cause(ctx), errInterrupted) {
+		return errInterrupted
+	}
+	if err == nil && f.saveBaseline != "" {
+		write := func(w io.Writer) error { return gate.WriteBaseline(w, result.Findings) }
+		if err := atomicfile.Write(f.saveBaseline, 0o644, write); err != nil {
+			return err
+		}
+		a.note("%s accepted in %s", count(len(result.Findings), "alert"), f.saveBaseline)
+		return nil
+	}
+	if err != nil {
+		report.Why = message(err) + advice(err)
+		report.Summary = "could not tell"
+		return errors.Join(fmt.Errorf("could not tell: %w", err), f.reports.write(a, report))
+	}
+	report.Outcome, report.Findings, report.Notes = findings.Clean, result.Findings, result.Notes
+	if result.Failing > 0 {
+		report.Outcome = findings.Found
+	}
+	report.Summary = fmt.Sprintf("%s of severity %s or above", count(result.Failing, "open alert"), f.rules.Severity)
+	if shown := len(result.Findings); shown != result.Failing {
+		report.Summary += fmt.Sprintf(", %d shown", shown)
+	}
+	if err := f.reports.write(a, report); err != nil {
+		return err
+	}
+	a.note("%s", report.Summary)
+	for _, note := range report.Notes {
+		a.note("  %s", note)
+	}
+	switch {
+	case result.Failing > 0:
+		return errFindings
+	case a.global.demo:
+		return errors.New("could not tell: this is demo data; name an instance")
+	}
+	return nil
+}
+
+// askGate does everything that can fail before the outcome is known.
+func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
+	var err error
+	if f.baseline != "" {
+		if f.rules.Baseline, err = gate.ReadBaseline(f.baseline); err != nil {
+			return nil, err
+		}
+	}
+	if f.ignoreFile == "" {
+		if _, err := os.Stat(".metloignore"); err == nil {
+			f.ignoreFile = ".metloignore"
+		}
+	}
+	if f.ignoreFile != "" {
+		if f.rules.Ignores, err = gate.ReadIgnores(f.ignoreFile); err != nil {
+			return nil, err
+		}
+	}
+	if f.specDir != "" {
+		if f.rules.Specs, err = gate.FindSpecs(f.specDir); err != nil {
+			return nil, err
+		}
+	}
+	if f.rules.Show == "" {
+		f.rules.Show = f.rules.Severity
+	}
+	f.rules.Now = time.Now()
+	client, err := a.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer client.CloseIdleConnections()
+	if err := knownHosts(ctx, client, f.rules.Hosts); err != nil {
+		return nil, err
+	}
+	result, err := gate.Run(ctx, client, &f.rules)
+	if err != nil || result.Failing > 0 {
+		return result, err
+	}
+	// No alert of an instance that watches nothing is no good news.
+	switch watched, err := client.Summary.HasEndpoints(ctx); {
+	case err != nil:
+		return nil, err
+	case !watched:
+		return nil, errors.New("the instance has seen no traffic yet, so that there is nothing to be found: check the agents with metlo status")
+	}
+	return result, nil
+}
+
+// instanceName is what reports call the instance.
+func (a *app) instanceName() string {
+	if a.global.demo {
+		return "demo server"
+	}
+	found, err := a.instance()
+	if err != nil {
+		return "no instance"
+	}
+	return found.Host
+}
+
+// reportFlags say which reports are written where.
+type reportFlags struct {
+	given []string
+	list  []reportFile
+}
+
+type reportFile struct {
+	format string
+	name   string // empty for the standard output
+}
+
+func (r *reportFlags) flags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVarP(&r.given, "format", "f", []string{"plain"},
+		"`form` of the findings, or FORM=FILE: "+oneOf(findings.Formats)+"; may be repeated")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(findings.Formats, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
+}
+
+// prepare reads the flags and removes the reports of an earlier run, so that a run that ends early leaves none that looks
+// like its own.
+func (r *reportFlags) prepare() error {
+	stdout := ""
+	r.list = nil
+	for _, given := range r.given {
+		format, name, hasFile := strings.Cut(given, "=")
+		format, err := words(findings.Formats...).read(format)
+		switch {
+		case err != nil:
+			return fmt.Errorf("--format: %w", err)
+		case hasFile && name == "":
+			return fmt.Errorf("--format %s: name a file behind the equals sign", given)
+		case !hasFile && stdout != "":
+			return fmt.Errorf("--format %s and %s would both go to the standard output: use %s=FILE", stdout, format, format)
+		case !hasFile:
+			stdout = format
+		}
+		for _, other := range r.list {
+			if hasFile && other.name == name {
+				return fmt.Errorf("--format: two reports would go to %s", name)
+			}
+		}
+		r.list = append(r.list, reportFile{format, name})
+	}
+	for _, report := range r.list {
+		if info, err := os.Lstat(report.name); err != nil || !info.Mode().IsRegular() || isSummary(report.name) {
+			continue
+		}
+		if err := os.Remove(report.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isSummary reports whether a file is the one to which the steps of a GitHub job append their summaries.
+func isSummary(name string) bool { return name != "" && name == os.Getenv("GITHUB_STEP_SUMMARY") }
+
+// write writes every report, and goes on if one of them fails.
+func (r *reportFlags) write(a *app, report *findings.Report) error {
+	var failures []error
+	for _, target := range r.list {
+		content := func(w io.Writer) error { return findings.Write(w, target.format, report) }
+		switch {
+		case target.name == "":
+			failures = append(failures, errors.Join(content(a.out), a.out.Flush()))
+		case isSummary(target.name):
+			failures = append(failures, appendTo(target.name, content))
+		default:
+			failures = append(failures, atomicfile.Write(target.name, 0o644, content))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func appendTo(name string, content func(io.Writer) error) error {
+	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // other steps of the job write to it too
+	if err != nil {
+		return err
+	}
+	return errors.Join(content(file), file.Close())
+}

@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+)
+
+// knownHosts refuses hosts that the instance does not have: the server answers a filter that names one with nothing,
+// which looks like good news.
+func knownHosts(ctx context.Context, client *metlo.Client, hosts []string) error {
+	if len(hosts) == 0 {
+		return nil
+	}
+	names, err := client.Hosts.Names(ctx)
+	if err != nil {
+		return err
+	}
+	for _, host := range hosts {
+		if slices.Contains(names, host) {
+			continue
+		}
+		if i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, host) }); i >= 0 {
+			return fmt.Errorf("no such host: %s, did you mean %s?", host, names[i])
+		}
+		return fmt.Errorf("no such host: %s%s (metlo host list shows all)", host, didYouMean(host, names))
+	}
+	return nil
+}
+
+func (a *app) hostCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "host", Aliases: []string{"hosts"}, Short: "The hosts of the inventory"}
+	cmd.AddCommand(a.hostList(), a.hostDelete())
+	return cmd
+}
+
+func (a *app) hostList() *cobra.Command {
+	var opts metlo.HostListOptions
+	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List hosts, those with the most endpoints first", Args: cobra.NoArgs}
+	cmd.Flags().StringVar(&opts.SearchQuery, "search", "", "only hosts whose name holds this `text`")
+	hostTypes.one(cmd, &opts.HostType, "type", "only hosts of this type")
+	hostSorts.one(cmd, &opts.SortBy, "sort", "field to order by")
+	orders.one(cmd, &opts.SortOrder, "order", "direction of the order")
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
+		p, err := a.printer()
+		if err != nil {
+			return err
+		}
+		hosts, err := metlo.Collect(client.Hosts.All(ctx, &opts))
+		if err != nil {
+			return err
+		}
+		sortHosts(hosts, &opts)
+		return output.List(p, each(hosts), []output.Column[metlo.Host]{
+			{Name: "host", Value: func(h *metlo.Host) string { return h.Host }},
+			{Name: "endpoints", Value: func(h *metlo.Host) string { return fmt.Sprint(h.NumEndpoints) }},
+			{Name: "public", Value: func(h *metlo.Host) string { return truth(h.IsPublic) }},
+		})
+	})
+	return a.reading(cmd)
+}
+
+// sortHosts orders what a walk gives in no order.
+func sortHosts(hosts []metlo.Host, opts *metlo.HostListOptions) {
+	slices.SortStableFunc(hosts, func(x, y metlo.Host) int {
+		byName := strings.Compare(x.Host, y.Host)
+		if opts.SortBy == metlo.SortByHost {
+			if opts.SortOrder == metlo.Ascending {
+				return byName
+			}
+			return -byName
+		}
+		byCount := y.NumEndpoints - x.NumEndpoints
+		if opts.SortOrder == metlo.Ascending {
+			byCount = -byCount
+		}
+		if byCount != 0 {
+			return byCount
+		}
+		return byName
+	})
+}
+
+func (a *app) hostDelete() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "delete HOST…", Short: "Delete hosts with their endpoints, alerts and data fields",
+		Long: "Delete hosts with all their endpoints, the alerts, data fields and traces of these, and the specs that Metlo made of\n" +
+			"their traffic. Traffic that Metlo sees later brings them back.",
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeHosts,
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete without asking")
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, hosts []string) error {
+		if err := knownHosts(ctx, client, hosts); err != nil {
+			return err
+		}
+		for _, host := range hosts {
+			page, err := client.Endpoints.List(ctx, &metlo.EndpointListOptions{Hosts: []string{host}, Limit: 1})
+			if err != nil {
+				return err
+			}
+			a.note("%s has %s", host, count(page.Total, "endpoint"))
+		}
+		if ok, err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s", count(len(hosts), "host"))); !ok || err != nil {
+			return err
+		}
+		if err := client.Hosts.Delete(ctx, hosts...); err != nil {
+			return err
+		}
+		a.note("%s deleted", count(len(hosts), "host"))
+		return nil
+	})
+	return cmd
+}

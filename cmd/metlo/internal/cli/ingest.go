@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/capture"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/har"
+	"github.com/metlo-go/metlo/internal/safetext"
+)
+
+// ingestBatch keeps the memory of an archive small, and what is lost by an interruption.
+const ingestBatch = 100
+
+type ingestFlags struct {
+	dryRun bool
+	hosts  []string
+	names  []string
+	users  bool
+	as     string
+}
+
+func (a *app) ingestCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "ingest", Short: "Send traffic from files to the collector"}
+	cmd.AddCommand(a.ingestHAR())
+	return cmd
+}
+
+func (a *app) ingestHAR() *cobra.Command {
+	f := &ingestFlags{}
+	cmd := &cobra.Command{
+		Use: "har FILE…", Short: "Send HTTP archives of browsers, proxies and Burp", Args: cobra.MinimumNArgs(1),
+		Long: "Send the requests and responses of HTTP archives (HAR 1.2) to the collector. Values of Authorization, cookies and whatever\n" +
+			"is named like a secret are masked before they leave. --dry-run shows what would leave, as JSON Lines.",
+		Example: "  metlo ingest har capture.har --host shop.example.com --dry-run\n  metlo ingest har *.har --host shop.example.com",
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"har"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+	}
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be sent, and send nothing")
+	texts(cmd, &f.hosts, "host", "only requests to this host: a browser's archive holds those to others too")
+	texts(cmd, &f.names, "mask", "also mask what has this name")
+	cmd.Flags().BoolVar(&f.users, "users", false, "keep who a request came from: the user of Basic, the payload of a JWT")
+	cmd.Flags().StringVar(&f.as, "as-host", "", "file the traffic under this `host`, such as when a test instance was captured")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := a.withTimeout(cmd.Context())
+		defer cancel()
+		run := &ingest{app: a, flags: f}
+		if f.users {
+			run.mask = append(run.mask, capture.WithUsers())
+		}
+		if len(f.names) > 0 {
+			run.mask = append(run.mask, capture.WithMaskedNames(f.names...))
+		}
+		if !f.dryRun {
+			client, err := a.connect()
+			if err != nil {
+				return err
+			}
+			defer client.CloseIdleConnections()
+			run.client = client
+		}
+		return run.files(ctx, args)
+	}
+	return cmd
+}
+
+// ingest is one run of ingest har.
+type ingest struct {
+	app    *app
+	flags  *ingestFlags
+	mask   []capture.MaskOption
+	client *metlo.Client // nil for a dry run
+
+	batch                    []*metlo.Trace
+	sent, otherHosts, faulty int
+}
+
+func (run *ingest) files(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if err := run.file(ctx, name); err != nil {
+			return &partialError{run.progress(), fmt.Errorf("%s: %w", name, err)}
+		}
+	}
+	if err := run.flush(ctx); err != nil {
+		return &partialError{run.progress(), err}
+	}
+	run.app.note("%s", run.progress())
+	if run.sent == 0 {
+		return errors.New("nothing to send: the archives hold no request that passes")
+	}
+	return nil
+}
+
+func (run *ingest) progress() string {
+	verb := "sent"
+	if run.client == nil {
+		verb = "would be sent"
+	}
+	text := fmt.Sprintf("%s %s", count(run.sent, "trace"), verb)
+	if run.otherHosts > 0 {
+		text += fmt.Sprintf(", %d of other hosts left out", run.otherHosts)
+	}
+	if run.faulty > 0 {
+		text += fmt.Sprintf(", %d that are no traces left out", run.faulty)
+	}
+	return text
+}
+
+func (run *ingest) file(ctx context.Context, name string) error {
+	var r io.Reader = run.app.in
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		r = file
+	}
+	for trace, err := range har.Read(r) {
+		var skip *har.Skip
+		switch {
+		case errors.As(err, &skip):
+			run.faulty++
+			run.app.note("%s: %v", name, skip)
+			continue
+		case err != nil:
+			return err
+		case len(run.flags.hosts) > 0 && !slices.Contains(run.flags.hosts, trace.Request.URL.Host):
+			run.otherHosts++
+			continue
+		}
+		if run.flags.as != "" {
+			trace.Request.URL.Host = run.flags.as
+		}
+		if err := capture.Mask(trace, run.mask...); err != nil {
+			return err // never send what could not be masked
+		}
+		run.batch = append(run.batch, trace)
+		if len(run.batch) >= ingestBatch {
+			if err := run.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// flush sends what was read, or shows it.
+func (run *ingest) flush(ctx context.Context) error {
+	batch := run.batch
+	run.batch = nil
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if run.client == nil {
+		for _, trace := range batch {
+			data, err := json.Marshal(trace)
+			if err != nil {
+				return err
+			}
+			if _, err := run.app.out.Write(append(safetext.JSON(data), '\n')); err != nil {
+				return err
+			}
+			run.sent++
+		}
+		return run.app.out.Flush()
+	}
+	err := run.client.Collector.LogBatch(ctx, batch)
+	var partial *metlo.BatchError
+	switch {
+	case err == nil:
+		run.sent += len(batch)
+	case errors.As(err, &partial):
+		run.sent += len(partial.Sent)
+	}
+	return err
+}

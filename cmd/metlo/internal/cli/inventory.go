@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/inventory"
+)
+
+func (a *app) inventoryCommand() *cobra.Command {
+	var opts metlo.EndpointListOptions
+	format, file, resume := "csv", "", false
+	cmd := &cobra.Command{
+		Use: "inventory", Short: "Export every endpoint with its data classes to CSV or JSON Lines", Args: cobra.NoArgs,
+		Long: "Export every endpoint with its data classes, as it comes and in little memory. JSON Lines are what the server sends;\n" +
+			"CSV is safe to open in a spreadsheet. With --file it writes FILE.partial, and renames it when it is complete.",
+		Example: "  metlo inventory > endpoints.csv\n  metlo inventory --format jsonl --file endpoints.jsonl\n" +
+			"  metlo inventory --format jsonl --file endpoints.jsonl --resume    go on after an interruption",
+	}
+	words(inventory.Formats...).one(cmd, &format, "format", "form of the export")
+	cmd.Flags().StringVar(&file, "file", "", "write to this `file` instead of the standard output")
+	cmd.Flags().BoolVar(&resume, "resume", false, "keep what an interrupted export with the same flags has written")
+	a.endpointFilter(cmd, &opts)
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
+		if resume && file == "" {
+			return errors.New("--resume needs --file")
+		}
+		if err := knownHosts(ctx, client, opts.Hosts); err != nil {
+			return err
+		}
+		bar := a.progress("endpoints")
+		_ = bar.total
+		endpoints := client.Endpoints.All(ctx, &opts)
+		var written int
+		var err error
+		if file == "" {
+			written, err = inventory.Write(a.out, format, endpoints, nil, true, bar.step)
+		} else {
+			resumed := func(n int) { a.note("resuming after %s", count(n, "endpoint")) }
+			written, err = inventory.File(file, format, resume, endpoints, resumed, bar.step)
+		}
+		bar.end()
+		if err != nil {
+			return &partialError{count(written, "endpoint") + " written", err}
+		}
+		a.note("%s", count(written, "endpoint"))
+		return nil
+	})
+	return cmd
+}
+
+// progress shows on a terminal how far a walk is, and elsewhere nothing.
+type progress struct {
+	bar  *progressbar.ProgressBar
+	done int
+}
+
+func (a *app) progress(what string) *progress {
+	if a.global.quiet || !isTerminal(a.err) {
+		return &progress{}
+	}
+	return &progress{bar: progressbar.NewOptions(-1, progressbar.OptionSetWriter(a.err), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetWidth(30), progressbar.OptionFullWidth(), progressbar.OptionSetPredictTime(true))}
+}
+
+func (p *progress) total(n int) {
+	if p.bar != nil {
+		p.bar.ChangeMax(n)
+	}
+}
+
+// step counts. The bar is told now and then: it takes longer than an endpoint.
+func (p *progress) step() {
+	p.done++
+	if p.bar != nil && p.done%64 == 0 {
+		_ = p.bar.Set(p.done) // a bar that cannot be drawn is no fault of the export
+	}
+}
+
+func (p *progress) end() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}
+
+// outputFile writes to a file of the user's, or to the standard output for "-".
+func (a *app) outputFile(name string, write func(io.Writer) error) error {
+	if name == "-" {
+		return errors.Join(write(a.out), a.out.Flush())
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder: name a file", name)
+	}
+	return writeFile(name, write)
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+)
+
+// shutdownGrace leaves time for what an interrupted listener still has to do.
+const shutdownGrace = 500 * time.Millisecond
+
+func (a *app) webhookListen() *cobra.Command {
+	address, public := "127.0.0.1:8090", ""
+	limit := 0
+	cmd := &cobra.Command{
+		Use: "listen", Short: "Print deliveries as they come, until Ctrl-C", Args: cobra.NoArgs,
+		Long: "Receive what Metlo posts to webhooks and print each alert once. With --url it adds a webhook to the instance and deletes it\n" +
+			"at the end. METLO_WEBHOOK_TOKEN is the token that deliveries must have behind ?token=.",
+		Example: "  metlo webhook listen --address :8090\n  metlo webhook listen --address :8090 --url https://hooks.example.com/metlo -o json",
+	}
+	cmd.Flags().StringVar(&address, "address", address, "`address` to listen on")
+	cmd.Flags().StringVar(&public, "url", "", "`URL` under which the instance reaches this listener")
+	cmd.Flags().IntVar(&limit, "limit", 0, "end after this `number` of alerts")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		ctx, cancel := a.withTimeout(cmd.Context())
+		defer cancel()
+		p, err := a.printer()
+		if err != nil {
+			return err
+		}
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		defer listener.Close()
+		unregister, err := a.register(ctx, public)
+		if err != nil {
+			return err
+		}
+		a.note("listening on http://%s", listener.Addr())
+		err = a.listen(ctx, listener, p, limit)
+		return errors.Join(err, unregister())
+	}
+	return a.reading(cmd)
+}
+
+// register adds a webhook, and returns what deletes it.
+func (a *app) register(ctx context.Context, public string) (func() error, error) {
+	if public == "" {
+		return func() error { return nil }, nil
+	}
+	client, err := a.connect()
+	if err != nil {
+		return nil, err
+	}
+	webhook, err := client.Webhooks.Create(ctx, &metlo.WebhookSettings{URL: public})
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		defer cancel()
+		if err := client.Webhooks.Delete(ctx, webhook.UUID); err != nil {
+			return fmt.Errorf("the webhook is still there (metlo webhook delete %s): %w", webhook.UUID, err)
+		}
+		return nil
+	}, nil
+}
+
+var deliveryColumns = []output.Column[metlo.WebhookEvent]{
+	{Name: "uuid", Value: func(e *metlo.WebhookEvent) string { return e.Alert.UUID }},
+	{Name: "risk", Value: func(e *metlo.WebhookEvent) string { return e.Alert.RiskScore.String() }},
+	{Name: "type", Value: func(e *metlo.WebhookEvent) string { return e.Alert.Type.String() }},
+	{Name: "endpoint", Value: func(e *metlo.WebhookEvent) string {
+		return endpointName(e.Alert.APIEndpoint.Method, e.Alert.APIEndpoint.Host, e.Alert.APIEndpoint.Path)
+	}},
+	{Name: "description", Value: func(e *metlo.WebhookEvent) string { return e.Alert.Description }},
+}
+
+// listen prints each delivery, and ends with the context, after limit alerts, or when it cannot print.
+func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Printer, limit int) error {
+	var opts []metlo.WebhookOption
+	if token := os.Getenv("METLO_WEBHOOK_TOKEN"); token != "" {
+		opts = append(opts, metlo.WithWebhookToken(token))
+	}
+	ended := make(chan error, 1)
+	end := func(err error) {
+		select {
+		case ended <- err:
+		default:
+		}
+	}
+	var mu sync.Mutex
+	printed := 0
+	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if limit > 0 && printed >= limit {
+			return nil
+		}
+		err := errors.Join(output.Line(p, event, deliveryColumns), a.out.Flush())
+		if printed++; err != nil || printed == limit {
+			end(err)
+		}
+		return nil // an alert that cannot be printed now cannot be printed later
+	}, opts...)
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+	go func() { end(server.Serve(listener)) }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	// First nothing new comes in, then what came in is printed.
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer cancel()
+	return errors.Join(err, server.Shutdown(grace), handler.Shutdown(grace))
+}

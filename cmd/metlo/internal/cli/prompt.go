@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// confirm asks on a terminal whether to go on. Elsewhere nothing is changed without --yes, and the user is told so.
+func (a *app) confirm(ctx context.Context, yes bool, what string) (bool, error) {
+	if yes {
+		return true, nil
+	}
+	if !isTerminal(a.in) {
+		a.note("Nothing changed: add --yes.")
+		return false, nil
+	}
+	fmt.Fprint(a.err, sprintLine("%s? [y/N] ", what))
+	answer, err := readLine(ctx, a.in)
+	if err != nil {
+		return false, err
+	}
+	if strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes") {
+		return true, nil
+	}
+	a.note("Nothing changed.")
+	return false, nil
+}
+
+// readLine reads a line, unless the context ends before somebody has typed one.
+func readLine(ctx context.Context, r io.Reader) (string, error) {
+	return await(ctx, func() (string, error) {
+		line, err := bufio.NewReader(r).ReadString('\n')
+		if errors.Is(err, io.EOF) && line != "" {
+			err = nil
+		}
+		return strings.TrimSpace(line), err
+	})
+}
+
+// readSecret reads a line without echo from a terminal, and the whole of anything else.
+func (a *app) readSecret(ctx context.Context, prompt string) (string, error) {
+	file, ok := a.in.(*os.File)
+	if !ok || !isTerminal(file) {
+		return await(ctx, func() (string, error) {
+			data, err := io.ReadAll(io.LimitReader(a.in, 64<<10))
+			return strings.TrimSpace(string(data)), err
+		})
+	}
+	fmt.Fprint(a.err, prompt)
+	defer fmt.Fprintln(a.err)
+	return await(ctx, func() (string, error) {
+		data, err := term.ReadPassword(int(file.Fd()))
+		return strings.TrimSpace(string(data)), err
+	})
+}
+
+// await runs what cannot be interrupted, such as a read from a terminal, and gives up on it when the context ends.
+func await(ctx context.Context, read func() (string, error)) (string, error) {
+	type result struct {
+		text string
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		text, err := read()
+		done <- result{text, err}
+	}()
+	select {
+	case r := <-done:
+		return r.text, r.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// each is a sequence of what a slice holds.
+func each[T any](items []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, item := range items {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}

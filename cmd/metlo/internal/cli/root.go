@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+)
+
+const rootHelp = `metlo reads and curates a Metlo instance, fails builds while alerts are open, exports the
+inventory, and generates and runs API tests.
+
+It talks to --instance, to METLO_HOST with METLO_API_KEY, or to the instance of metlo auth login.
+With --demo it talks to a server of its own, on which everything can be tried.
+
+Exit codes: 0 done, nothing found; 1 findings; 2 failed, or could not tell; 130 interrupted.`
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: "metlo", Short: "The command line of Metlo", Long: rootHelp, Version: metlo.Version,
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		Example:           "  metlo status --demo\n  metlo gate --severity high --format github\n  metlo inventory --file endpoints.csv",
+	}
+	root.SetVersionTemplate("metlo {{.Version}}\n")
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.global.host, "instance", "", "`URL` of the instance, instead of METLO_HOST or the context in use")
+	flags.StringVar(&a.global.collector, "collector", "", "`URL` of the instance's collector")
+	flags.StringVar(&a.global.context, "context", "", "`name` of the context to use, instead of the one in use")
+	flags.BoolVar(&a.global.demo, "demo", false, "talk to a demo server that lasts as long as the command")
+	flags.BoolVar(&a.global.insecure, "insecure-http", false, "let the key travel over plain http, where anybody on the way can read it")
+	flags.DurationVar(&a.global.timeout, "timeout", 0, "give up after this `time`, such as 2m")
+	flags.BoolVarP(&a.global.quiet, "quiet", "q", false, "say nothing but errors beside the data")
+	flags.BoolVarP(&a.global.verbose, "verbose", "v", false, "log each request, without keys")
+	a.global.color = "auto"
+	flags.Var(&oneFlag{text: "auto", set: func(text string) (err error) {
+		a.global.color, err = words("auto", "always", "never").read(text)
+		return err
+	}}, "color", "whether to color tables: auto, always or never")
+	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("context", a.completeContexts)
+
+	root.AddGroup(&cobra.Group{ID: "ci", Title: "Builds and reports:"}, &cobra.Group{ID: "read", Title: "Read and curate:"},
+		&cobra.Group{ID: "setup", Title: "Set up:"})
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("ci", a.gateCommand(), a.inventoryCommand(), a.reportCommand(), a.testCommand())
+	add("read", a.alertCommand(), a.endpointCommand(), a.hostCommand(), a.dataClassCommand(), a.detectionCommand(), a.summaryCommand(),
+		a.specCommand(), a.webhookCommand(), a.keyCommand())
+	add("setup", a.authCommand(), a.contextCommand(), a.statusCommand(), a.configCommand(), a.testingConfigCommand(), a.ingestCommand(),
+		a.demoCommand(), a.manCommand())
+	prepare(root)
+	return root
+}
+
+// prepare makes every error of the command line one line that ends with the way to the help.
+func prepare(cmd *cobra.Command) {
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &usageError{errors.New(flagError(c, err)), c.CommandPath()}
+	})
+	if args := cmd.Args; args != nil {
+		cmd.Args = func(c *cobra.Command, given []string) error {
+			if err := args(c, given); err != nil {
+				return &usageError{fmt.Errorf("%w: use %s", err, c.UseLine()), c.CommandPath()}
+			}
+			return nil
+		}
+	}
+	if cmd.HasSubCommands() {
+		cmd.Args = unknownCommand
+		cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
+	for _, sub := range cmd.Commands() {
+		prepare(sub)
+	}
+}
+
+func unknownCommand(c *cobra.Command, given []string) error {
+	if len(given) == 0 {
+		return nil
+	}
+	var names []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	hint := didYouMean(given[0], names)
+	if hint == "" {
+		hint = " (use " + oneOf(names) + ")"
+	}
+	return &usageError{fmt.Errorf("%s has no command %q%s", c.CommandPath(), given[0], hint), c.CommandPath()}
+}
+
+// flagError puts the fault of a flag in the words of this command.
+func flagError(c *cobra.Command, err error) string {
+	var missing *pflag.NotExistError
+	if errors.As(err, &missing) {
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		typed := missing.GetSpecifiedName()
+		if missing.GetSpecifiedShortnames() != "" {
+			return fmt.Sprintf("%s has no flag -%s", c.CommandPath(), typed)
+		}
+		return fmt.Sprintf("%s has no flag --%s%s", c.CommandPath(), typed, didYouMean("--"+typed, names))
+	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		return fmt.Sprintf("--%s: %v", invalid.GetFlag().Name, invalid.Unwrap())
+	}
+	return err.Error()
+}
+
+// reading gives a command the flags of all commands that read.
+func (a *app) reading(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVarP(&a.global.format.Format, "output", "o", "table", "`form`: "+strings.Join(output.Formats, ", ")+" or template=TEXT")
+	cmd.Flags().StringVar(&a.global.format.JQ, "jq", "", "jq `filter` over the JSON form")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(append(output.Formats, "template="), cobra.ShellCompDirectiveNoSpace))
+	return cmd
+}
+
+// printer returns what writes the values of a command that reads.
+func (a *app) printer() (*output.Printer, error) {
+	format := a.global.format.Format
+	if !strings.HasPrefix(format, "template=") {
+		if _, err := words(append(output.Formats, "template=TEXT")...).read(format); err != nil {
+			return nil, fmt.Errorf("--output: %w", err)
+		}
+	}
+	p, err := output.New(a.out, output.Flags{Format: strings.TrimSuffix(format, ""), JQ: a.global.format.JQ})
+	if err != nil {
+		return nil, err
+	}
+	if isTerminal(a.stdout) {
+		p.Width = terminalWidth()
+	}
+	p.Color = a.colored(a.stdout)
+	return p, nil
+}
+
+func (a *app) colored(stream *os.File) bool {
+	switch a.global.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return isTerminal(stream) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+func terminalWidth() int {
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 80
+	}
+	return width
+}
+
+// action is what a command does with a client.
+type action func(ctx context.Context, client *metlo.Client, args []string) error
+
+// run connects and does the action, within --timeout.
+func (a *app) withClient(do action) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := a.withTimeout(cmd.Context())
+		defer cancel()
+		client, err := a.connect()
+		if err != nil {
+			return err
+		}
+		defer client.CloseIdleConnections()
+		return do(ctx, client, args)
+	}
+}

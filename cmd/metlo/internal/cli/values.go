@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+)
+
+// timestamp is a time as tables and CSV show it, empty if there is none.
+func timestamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+func list(texts []string) string { return strings.Join(texts, "; ") }
+
+func strings2[T ~string](values []T) []string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return texts
+}
+
+func truth(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// authenticated makes an endpoint that anybody may call stand out.
+func authenticated(e *metlo.Endpoint) string {
+	if e.Authenticated() {
+		return "yes"
+	}
+	return "NO"
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// parseTime reads a point in time: RFC 3339, a date, or an age such as 24h or 7d.
+func parseTime(text string) (time.Time, error) {
+	if days, found := strings.CutSuffix(text, "d"); found {
+		if n, err := strconv.Atoi(days); err == nil && n > 0 && n < 100_000 {
+			return time.Now().AddDate(0, 0, -n), nil
+		}
+	}
+	if age, err := time.ParseDuration(text); err == nil && age > 0 {
+		return time.Now().Add(-age), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: use 2026-01-31, 2026-01-31T08:00:00Z, or an age such as 24h or 7d", text)
+}
+
+// timeFlag makes a flag for a point in time.
+func timeFlag(target *time.Time) *oneFlag {
+	return &oneFlag{set: func(text string) (err error) { *target, err = parseTime(text); return err }}
+}
+
+func endpointName(method metlo.RestMethod, host, path string) string {
+	return fmt.Sprintf("%s %s%s", method, host, path)
+}
+
+var endpointColumns = []output.Column[metlo.Endpoint]{
+	{Name: "uuid", Value: func(e *metlo.Endpoint) string { return e.UUID }},
+	{Name: "risk", Value: func(e *metlo.Endpoint) string { return e.RiskScore.String() }},
+	{Name: "method", Value: func(e *metlo.Endpoint) string { return e.Method.String() }},
+	{Name: "host", Value: func(e *metlo.Endpoint) string { return e.Host }},
+	{Name: "path", Value: func(e *metlo.Endpoint) string { return e.Path }},
+	{Name: "authenticated", Value: authenticated},
+	{Name: "dataClasses", Value: func(e *metlo.Endpoint) string { return list(e.DataClasses) }},
+	{Name: "public", Value: func(e *metlo.Endpoint) string { return truth(e.IsPublic) }, Wide: true},
+	{Name: "graphql", Value: func(e *metlo.Endpoint) string { return truth(e.IsGraphQL) }, Wide: true},
+	{Name: "spec", Value: func(e *metlo.Endpoint) string { return e.OpenAPISpecName }, Wide: true},
+	{Name: "firstDetected", Value: func(e *metlo.Endpoint) string { return timestamp(e.FirstDetected) }, Wide: true},
+	{Name: "lastActive", Value: func(e *metlo.Endpoint) string { return timestamp(e.LastActive) }},
+}

@@ -1,0 +1,89 @@
+package findings
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+
+	"github.com/metlo-go/metlo/internal/safetext"
+)
+
+type gitlabIssue struct {
+	Description string         `json:"description"`
+	CheckName   string         `json:"check_name"`
+	Fingerprint string         `json:"fingerprint"`
+	Severity    string         `json:"severity"`
+	Location    gitlabLocation `json:"location"`
+}
+
+type gitlabLocation struct {
+	Path  string         `json:"path"`
+	Lines map[string]int `json:"lines"`
+}
+
+var gitlabSeverities = map[Severity]string{"critical": "blocker", High: "critical", Medium: "major", Low: "minor", None: "info"}
+
+// gitlab writes a code quality report, which GitLab shows in the merge request. A check that could not tell is an issue
+// of its own: an empty report would say that all is well.
+func gitlab(w io.Writer, report *Report) error {
+	items := newArray(w)
+	if report.Outcome == Unknown {
+		items.add(gitlabIssue{
+			Description: "Could not tell: " + safetext.Line(report.Why), CheckName: RuleID("could not tell"),
+			Fingerprint: (&Finding{Rule: "could not tell"}).Fingerprint(), Severity: "blocker",
+			Location: gitlabLocation{"metlo", map[string]int{"begin": 1}},
+		})
+	}
+	seen := occurrences{}
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		severity, known := gitlabSeverities[f.Severity]
+		if !known {
+			severity = "major"
+		}
+		items.add(gitlabIssue{
+			Description: safetext.Line(f.Text()), CheckName: RuleID(f.Rule), Fingerprint: seen.next(f.Fingerprint()), Severity: severity,
+			Location: gitlabLocation{place(f), map[string]int{"begin": max(1, f.Line)}},
+		})
+	}
+	return items.end("\n")
+}
+
+// array writes a JSON array item by item. The first error stays.
+type array struct {
+	w      io.Writer
+	buffer bytes.Buffer
+	count  int
+	err    error
+}
+
+func newArray(w io.Writer) *array { return &array{w: w} }
+
+func (a *array) add(item any) {
+	if a.err != nil {
+		return
+	}
+	a.buffer.Reset()
+	separator := ",\n  "
+	if a.count == 0 {
+		separator = "[\n  "
+	}
+	a.count++
+	a.buffer.WriteString(separator)
+	encoder := json.NewEncoder(&a.buffer)
+	encoder.SetEscapeHTML(false)
+	if a.err = encoder.Encode(item); a.err == nil {
+		_, a.err = a.w.Write(safetext.JSON(bytes.TrimSuffix(a.buffer.Bytes(), []byte("\n"))))
+	}
+}
+
+func (a *array) end(after string) error {
+	text := "\n]" + after
+	if a.count == 0 {
+		text = "[]" + after
+	}
+	if a.err == nil {
+		_, a.err = io.WriteString(a.w, text)
+	}
+	return a.err
+}

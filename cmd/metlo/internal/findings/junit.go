@@ -1,0 +1,102 @@
+package findings
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/metlo-go/metlo/internal/safetext"
+)
+
+type junitProblem struct {
+	Message string `xml:"message,attr"`
+	Type    string `xml:"type,attr"`
+	Text    string `xml:",chardata"`
+}
+
+type junitCase struct {
+	XMLName   xml.Name      `xml:"testcase"`
+	ClassName string        `xml:"classname,attr"`
+	Name      string        `xml:"name,attr"`
+	Time      string        `xml:"time,attr"`
+	Failure   *junitProblem `xml:"failure"`
+	Error     *junitProblem `xml:"error"`
+}
+
+// junit writes a failed test case for each finding, one with an error if the check could not tell, and one that passed
+// if all is well. It keeps to the schemas of Ant and of Jenkins.
+func junit(w io.Writer, report *Report) error {
+	tests, errorCount := len(report.Findings), 0
+	if report.Outcome == Unknown {
+		errorCount = 1
+	}
+	total := max(1, tests+errorCount)
+	_, err := fmt.Fprintf(w, "%s<testsuites>\n  <testsuite id=\"0\" package=\"metlo\" name=%q hostname=\"localhost\" timestamp=%q tests=\"%d\" failures=\"%d\" errors=\"%d\" time=\"0.000\">\n",
+		xml.Header, attribute(report.Title), report.Time.UTC().Format("2006-01-02T15:04:05"), total, tests, errorCount)
+	if err != nil {
+		return err
+	}
+	encoder := xml.NewEncoder(w)
+	encoder.Indent("    ", "  ")
+	if err := junitProperties(encoder, report); err != nil {
+		return err
+	}
+	if report.Outcome == Unknown {
+		if err := encoder.Encode(junitCase{
+			ClassName: "metlo", Name: "could not tell", Time: "0.000", Error: &junitProblem{token(report.Why), "could not tell", token(report.Why)},
+		}); err != nil {
+			return err
+		}
+	}
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		if err := encoder.Encode(junitCase{
+			ClassName: token(f.Host), Name: token(fmt.Sprintf("%s %s: %s", f.Method, f.Path, f.Rule)), Time: "0.000",
+			Failure: &junitProblem{token(string(f.Severity) + ": " + f.Message), token(f.Rule), junitText(f)},
+		}); err != nil {
+			return err
+		}
+	}
+	if report.Outcome != Unknown && tests == 0 {
+		if err := encoder.Encode(junitCase{ClassName: "metlo", Name: "no findings", Time: "0.000"}); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(w, "\n    <system-out>%s</system-out>\n    <system-err></system-err>\n  </testsuite>\n</testsuites>\n",
+		attribute(strings.Join(append([]string{report.Summary}, report.Notes...), "; ")))
+	return err
+}
+
+func junitProperties(encoder *xml.Encoder, report *Report) error {
+	type property struct {
+		Name  string `xml:"name,attr"`
+		Value string `xml:"value,attr"`
+	}
+	return encoder.Encode(struct {
+		XMLName xml.Name   `xml:"properties"`
+		List    []property `xml:"property"`
+	}{List: []property{{"instance", token(report.Instance)}, {"version", token(report.Version)}}})
+}
+
+func junitText(f *Finding) string {
+	text := "id " + f.ID
+	if !f.Created.IsZero() {
+		text += ", raised " + f.Created.UTC().Format(time.RFC3339)
+	}
+	if f.File != "" {
+		text += fmt.Sprintf(", %s:%d", f.File, max(1, f.Line))
+	}
+	return token(text)
+}
+
+// token is text as XML's type token has it: safe, and without blanks at its ends or several in a row.
+func token(text string) string { return strings.Join(strings.Fields(safetext.Line(text)), " ") }
+
+// attribute escapes what is written without an encoder.
+func attribute(text string) string {
+	var out strings.Builder
+	_ = xml.EscapeText(&out, []byte(token(text))) // a strings.Builder takes everything
+	return out.String()
+}

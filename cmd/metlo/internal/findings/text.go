@@ -1,0 +1,107 @@
+package findings
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/metlo-go/metlo/internal/safetext"
+)
+
+// plain writes a line for each finding, its parts separated by tabs.
+func plain(w io.Writer, report *Report) error {
+	if report.Outcome == Unknown {
+		if _, err := fmt.Fprintf(w, "could not tell\t%s\n", safetext.Line(report.Why)); err != nil {
+			return err
+		}
+	}
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\n", safetext.Line(string(f.Severity)), safetext.Line(f.Text()), safetext.Line(f.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var (
+	githubMessage  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	githubProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)
+
+// github writes workflow commands, which GitHub shows as annotations of the run. Only the command itself begins a line.
+func github(w io.Writer, report *Report) error {
+	if report.Outcome == Unknown {
+		if err := githubCommand(w, "error", "Metlo: could not tell", report.Why, "", 0); err != nil {
+			return err
+		}
+	}
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		level := "warning"
+		switch f.Severity {
+		case High, "critical":
+			level = "error"
+		case None:
+			level = "notice"
+		}
+		if err := githubCommand(w, level, fmt.Sprintf("Metlo: %s (%s)", f.Rule, f.Severity), f.Text(), f.File, f.Line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func githubCommand(w io.Writer, level, title, message, file string, line int) error {
+	place := ""
+	if file != "" {
+		place = fmt.Sprintf("file=%s,line=%d,", githubProperty.Replace(safetext.Line(file)), max(1, line))
+	}
+	_, err := fmt.Fprintf(w, "::%s %stitle=%s::%s\n", level, place,
+		githubProperty.Replace(safetext.Line(title)), githubMessage.Replace(safetext.Line(message)))
+	return err
+}
+
+// maxMarkdownRows keeps a summary under the 1 MiB that GitHub shows, and readable.
+const maxMarkdownRows = 500
+
+// markdown writes what GitHub shows as the summary of a job, and GitLab as a comment.
+func markdown(w io.Writer, report *Report) error {
+	var out strings.Builder
+	heading := map[Outcome]string{Unknown: "⚠️ Could not tell", Clean: "✅ Clean", Found: "❌ " + plural(len(report.Findings), "finding")}[report.Outcome]
+	fmt.Fprintf(&out, "## %s: %s\n\n", safetext.Markdown(report.Title), heading)
+	if report.Why != "" {
+		fmt.Fprintf(&out, "%s\n\n", safetext.Markdown(report.Why))
+	}
+	if report.Summary != "" {
+		fmt.Fprintf(&out, "%s\n\n", safetext.Markdown(report.Summary))
+	}
+	if len(report.Findings) > 0 {
+		out.WriteString("| Severity | Finding | Endpoint | Description |\n| --- | --- | --- | --- |\n")
+	}
+	for i := range report.Findings[:min(len(report.Findings), maxMarkdownRows)] {
+		f := &report.Findings[i]
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", safetext.Markdown(string(f.Severity)), safetext.Markdown(f.Rule),
+			safetext.Markdown(f.Name()), safetext.Markdown(f.Message))
+	}
+	if more := len(report.Findings) - maxMarkdownRows; more > 0 {
+		fmt.Fprintf(&out, "\n%s more are in the other reports.\n", plural(more, "finding"))
+	}
+	for i, note := range report.Notes {
+		if i == 0 {
+			out.WriteByte('\n')
+		}
+		fmt.Fprintf(&out, "- %s\n", safetext.Markdown(note))
+	}
+	fmt.Fprintf(&out, "\n<sub>%s %s, %s, %s</sub>\n", safetext.Markdown(report.Title), safetext.Markdown(report.Version),
+		safetext.Markdown(report.Instance), report.Time.UTC().Format("2006-01-02 15:04 UTC"))
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,187 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/jsyaml"
+)
+
+// Ignores are alerts that are known and accepted, each for a reason and until a day.
+type Ignores struct {
+	name    string
+	entries []ignore
+}
+
+// ignore is an entry of the file. All that it says must hold of an alert.
+type ignore struct {
+	Alert  string
+	Type   string
+	Method string
+	Host   string // * stands for any text without a slash
+	Path   string // * stands for one element, ** at the end for any rest
+	Reason string
+	Until  string
+
+	alertType metlo.AlertType
+	until     time.Time // the first moment at which it no longer holds; zero for never
+	line      int
+	used      int
+}
+
+// ReadIgnores reads an ignore file, and says where it is at fault.
+func ReadIgnores(name string) (*Ignores, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("the ignore file: %w", err)
+	}
+	root, err := jsyaml.Load(string(data))
+	var syntax *jsyaml.Error
+	if errors.As(err, &syntax) {
+		return nil, fmt.Errorf("%s:%d:%d: %s", name, syntax.Line, syntax.Column, syntax.Reason)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if root == nil || root.Kind != jsyaml.Mapping || len(root.Pairs) != 1 || root.Pairs[0].Key != "ignore" ||
+		root.Pairs[0].Value.Kind != jsyaml.Sequence || len(root.Pairs[0].Value.Items) == 0 {
+		return nil, fmt.Errorf("%s: write a list of entries under ignore: and nothing else, or leave the file out", name)
+	}
+	list := &Ignores{name: name}
+	for _, node := range root.Pairs[0].Value.Items {
+		entry, err := readIgnore(node)
+		if err == nil {
+			err = entry.check()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, node.Line, err)
+		}
+		list.entries = append(list.entries, *entry)
+	}
+	return list, nil
+}
+
+func readIgnore(node *jsyaml.Node) (*ignore, error) {
+	if node.Kind != jsyaml.Mapping {
+		return nil, fmt.Errorf("an entry is a mapping with a reason, and this is a %s", node.Kind)
+	}
+	entry := &ignore{line: node.Line}
+	fields := map[string]*string{
+		"alert": &entry.Alert, "type": &entry.Type, "method": &entry.Method, "host": &entry.Host, "path": &entry.Path,
+		"reason": &entry.Reason, "until": &entry.Until,
+	}
+	for _, pair := range node.Pairs {
+		field, known := fields[pair.Key]
+		if !known {
+			return nil, fmt.Errorf("%q is no part of an entry: use alert, type, method, host, path, reason and until", pair.Key)
+		}
+		if pair.Value.Kind == jsyaml.Sequence || pair.Value.Kind == jsyaml.Mapping || pair.Value.Text == "" {
+			return nil, fmt.Errorf("%s must be a text", pair.Key)
+		}
+		*field = pair.Value.Text
+	}
+	return entry, nil
+}
+
+func (e *ignore) check() error {
+	if strings.TrimSpace(e.Reason) == "" {
+		return errors.New("the entry has no reason: say why the alert is accepted")
+	}
+	if e.Alert == "" && e.Type == "" && e.Method == "" && e.Host == "" && e.Path == "" {
+		return errors.New("the entry would ignore every alert: name alert, type, method, host or path")
+	}
+	if e.Alert != "" && !uuidForm.MatchString(e.Alert) {
+		return fmt.Errorf("%q is no id of an alert", e.Alert)
+	}
+	if e.Type != "" {
+		kind, err := metlo.ParseAlertType(e.Type)
+		if err != nil {
+			return fmt.Errorf("%q is no type of alert: metlo gate -h lists them", e.Type)
+		}
+		e.alertType = kind
+	}
+	for _, pattern := range []string{e.Host, strings.TrimSuffix(e.Path, "**")} {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("%q is no pattern: %w", pattern, err)
+		}
+	}
+	if e.Until != "" {
+		day, err := time.Parse(time.DateOnly, e.Until)
+		if err != nil {
+			return fmt.Errorf("until: %q is no day: write it as 2026-12-31", e.Until)
+		}
+		e.until = day.AddDate(0, 0, 1)
+	}
+	return nil
+}
+
+func (e *ignore) matches(a *metlo.Alert) bool {
+	endpoint := &a.APIEndpoint
+	return (e.Alert == "" || strings.EqualFold(e.Alert, a.UUID)) &&
+		(e.Type == "" || e.alertType == a.Type) &&
+		(e.Method == "" || strings.EqualFold(e.Method, string(endpoint.Method))) &&
+		(e.Host == "" || matchGlob(e.Host, endpoint.Host)) &&
+		(e.Path == "" || matchPath(e.Path, endpoint.Path))
+}
+
+func matchGlob(pattern, text string) bool {
+	ok, err := path.Match(pattern, text)
+	return pattern == text || err == nil && ok
+}
+
+func matchPath(pattern, text string) bool {
+	if start, found := strings.CutSuffix(pattern, "**"); found {
+		elements := strings.Count(start, "/")
+		parts := strings.SplitAfter(text, "/")
+		return len(parts) > elements && matchGlob(start, strings.Join(parts[:elements], ""))
+	}
+	return matchGlob(pattern, text)
+}
+
+// match reports whether an entry that still holds is about the alert, and counts what each entry was good for.
+func (list *Ignores) match(a *metlo.Alert, now time.Time) bool {
+	if list == nil {
+		return false
+	}
+	ignored := false
+	for i := range list.entries {
+		if e := &list.entries[i]; e.matches(a) {
+			e.used++
+			ignored = ignored || e.holds(now)
+		}
+	}
+	return ignored
+}
+
+func (e *ignore) holds(now time.Time) bool { return e.until.IsZero() || now.Before(e.until) }
+
+// Report says which entries are expired, and which matched nothing.
+func (list *Ignores) Report(now time.Time) []string {
+	if list == nil {
+		return nil
+	}
+	var notes []string
+	for i := range list.entries {
+		switch e := &list.entries[i]; {
+		case !e.holds(now) && e.used > 0:
+			notes = append(notes, fmt.Sprintf("%s:%d: expired on %s, so that %s again: %s", list.name, e.line, e.Until, counts(e.used), e.Reason))
+		case !e.holds(now):
+			notes = append(notes, fmt.Sprintf("%s:%d: expired on %s and matches no alert: remove it: %s", list.name, e.line, e.Until, e.Reason))
+		case e.used == 0:
+			notes = append(notes, fmt.Sprintf("%s:%d: matches no alert: remove it: %s", list.name, e.line, e.Reason))
+		}
+	}
+	return notes
+}
+
+func counts(n int) string {
+	if n == 1 {
+		return "1 alert counts"
+	}
+	return fmt.Sprintf("%d alerts count", n)
+}

@@ -1,0 +1,254 @@
+// Package har reads HTTP archives (HAR 1.2), as browsers, proxies and Burp write them, one entry after the other.
+package har
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"mime"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/metlo-go/metlo"
+)
+
+type nameValue struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+type entry struct {
+	Request struct {
+		Method   string      `json:"method"`
+		URL      string      `json:"url"`
+		Headers  []nameValue `json:"headers"`
+		PostData *struct {
+			MimeType string      `json:"mimeType"`
+			Text     string      `json:"text"`
+			Encoding string      `json:"encoding"` // base64, as some proxies write
+			Params   []nameValue `json:"params"`
+		} `json:"postData"`
+	} `json:"request"`
+	Response struct {
+		Status  int         `json:"status"`
+		Headers []nameValue `json:"headers"`
+		Content struct {
+			Text     string `json:"text"`
+			Encoding string `json:"encoding"`
+			MimeType string `json:"mimeType"`
+		} `json:"content"`
+	} `json:"response"`
+	ServerIP string `json:"serverIPAddress"`
+}
+
+// Skip is an entry that no trace can be made of.
+type Skip struct {
+	Entry  int // from 1
+	Reason string
+}
+
+func (s *Skip) Error() string { return fmt.Sprintf("entry %d: %s", s.Entry, s.Reason) }
+
+// Read returns the traces of an archive. A *Skip is about one entry, and the next one follows; any other error ends it.
+func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
+	return func(yield func(*metlo.Trace, error) bool) {
+		decoder := json.NewDecoder(skipMark(r))
+		if err := enter(decoder); err != nil {
+			yield(nil, err)
+			return
+		}
+		for number := 1; decoder.More(); number++ {
+			var e entry
+			if err := decoder.Decode(&e); err != nil {
+				var kind *json.UnmarshalTypeError
+				if errors.As(err, &kind) { // the decoder goes on behind a member of the wrong type
+					if !yield(nil, &Skip{number, kind.Error()}) {
+						return
+					}
+					continue
+				}
+				yield(nil, fmt.Errorf("entry %d: %w", number, err))
+				return
+			}
+			trace, err := e.trace()
+			if err != nil {
+				err = &Skip{number, err.Error()}
+			}
+			if !yield(trace, err) {
+				return
+			}
+		}
+		if _, err := decoder.Token(); err != nil {
+			yield(nil, fmt.Errorf("the archive is cut short: %w", err))
+		}
+	}
+}
+
+// skipMark leaves out the byte order mark that Windows tools write.
+func skipMark(r io.Reader) io.Reader {
+	start := make([]byte, 3)
+	n, _ := io.ReadFull(r, start) // a short file is found out by the decoder
+	if string(start[:n]) == "\ufeff" {
+		return r
+	}
+	return io.MultiReader(strings.NewReader(string(start[:n])), r)
+}
+
+// enter goes to the first entry of log.entries.
+func enter(decoder *json.Decoder) error {
+	for _, name := range []string{"log", "entries"} {
+		if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+			return errors.New("this is no HTTP archive (HAR): an object with log.entries is expected")
+		}
+		if err := find(decoder, name); err != nil {
+			return err
+		}
+	}
+	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
+		return errors.New("this is no HTTP archive (HAR): log.entries is no list")
+	}
+	return nil
+}
+
+func find(decoder *json.Decoder, name string) error {
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		if token == name {
+			return nil
+		}
+		var skipped json.RawMessage
+		if err := decoder.Decode(&skipped); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("this is no HTTP archive (HAR): it has no member %q", name)
+}
+
+func (e *entry) trace() (*metlo.Trace, error) {
+	u, err := url.Parse(e.Request.URL)
+	switch {
+	case err != nil || u.Host == "":
+		return nil, errors.New("its URL names no host")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("it is no HTTP request, but %s", u.Scheme)
+	case e.Response.Status < 100 || e.Response.Status > 999:
+		return nil, errors.New("it has no response")
+	}
+	method, err := metlo.ParseRestMethod(e.Request.Method)
+	if err != nil {
+		return nil, fmt.Errorf("Metlo tracks no requests of method %q", e.Request.Method)
+	}
+	trace := &metlo.Trace{
+		Request: metlo.TraceRequest{
+			Method: method, URL: metlo.TraceURL{Host: u.Host, Path: path(u), Parameters: parameters(u)},
+			Headers: headers(e.Request.Headers), Body: e.requestBody(),
+		},
+		Response: metlo.TraceResponse{
+			Status: e.Response.Status, Headers: headers(e.Response.Headers),
+			Body: text(e.Response.Content.Text, e.Response.Content.Encoding, contentType(e.Response.Headers, e.Response.Content.MimeType)),
+		},
+		Meta: metlo.TraceMeta{Destination: e.ServerIP, DestinationPort: port(u), Environment: "har"},
+	}
+	return trace, nil
+}
+
+// path leaves out what the collector does not take in a path.
+func path(u *url.URL) string {
+	escaped := u.EscapedPath()
+	if escaped == "" {
+		return "/"
+	}
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`\?<>&=`, r) {
+			return -1
+		}
+		return r
+	}, escaped)
+}
+
+func port(u *url.URL) string {
+	if u.Port() != "" {
+		return u.Port()
+	}
+	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+}
+
+func parameters(u *url.URL) []metlo.NameValue {
+	list := []metlo.NameValue{}
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if name == "" {
+			continue
+		}
+		list = append(list, metlo.NameValue{Name: unescape(name), Value: unescape(value)})
+	}
+	return list
+}
+
+// unescape keeps what is not well escaped as it is.
+func unescape(text string) string {
+	if plain, err := url.QueryUnescape(text); err == nil {
+		return plain
+	}
+	return text
+}
+
+// headers leaves out the pseudo-headers of HTTP/2.
+func headers(list []nameValue) []metlo.NameValue {
+	kept := make([]metlo.NameValue, 0, len(list))
+	for _, h := range list {
+		if !strings.HasPrefix(h.Name, ":") {
+			kept = append(kept, metlo.NameValue(h))
+		}
+	}
+	return kept
+}
+
+func contentType(list []nameValue, otherwise string) string {
+	for _, h := range list {
+		if strings.EqualFold(h.Name, "Content-Type") {
+			return h.Value
+		}
+	}
+	return otherwise
+}
+
+func (e *entry) requestBody() string {
+	data := e.Request.PostData
+	switch {
+	case data == nil:
+		return ""
+	case data.Text == "" && len(data.Params) > 0:
+		form := url.Values{}
+		for _, p := range data.Params {
+			form.Add(p.Name, p.Value)
+		}
+		return form.Encode()
+	}
+	return text(data.Text, data.Encoding, contentType(e.Request.Headers, data.MimeType))
+}
+
+// text returns a body that Metlo can read, and nothing for an image or another binary.
+func text(body, encoding, contentType string) string {
+	if strings.EqualFold(encoding, "base64") {
+		data, err := base64.StdEncoding.DecodeString(body)
+		if err != nil {
+			return ""
+		}
+		body = string(data)
+	}
+	kind, _, err := mime.ParseMediaType(contentType)
+	binary := err == nil && (strings.HasPrefix(kind, "image/") || strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/") ||
+		strings.HasPrefix(kind, "font/") || kind == "application/octet-stream")
+	if binary || !utf8.ValidString(body) {
+		return ""
+	}
+	return body
+}

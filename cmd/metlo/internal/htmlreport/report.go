@@ -1,0 +1,182 @@
+package htmlreport
+
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/metlo-go/metlo"
+)
+
+//go:embed page.html
+var pageText string
+
+// view is what the page's template shows.
+type view struct {
+	Title, Instance, Version, Generated, Scope string
+	Numbers                                    []number
+	Legend                                     []metlo.RiskScore
+	Hosts                                      []hostRow
+	MoreHosts                                  int
+	Time                                       template.HTML
+	Span                                       string
+	Earlier                                    int
+	Raised                                     int
+	Types                                      []typeRow
+	Classes                                    []classRow
+	Sensitive                                  []sensitiveRow
+	MoreSensitive                              int
+	HasEndpoints, HasAlerts                    bool
+}
+
+type number struct{ Value, Label, Class string }
+
+type hostRow struct {
+	Name          string
+	Public        bool
+	Endpoints     int
+	Risks         []int
+	Bar           template.HTML
+	OpenAlerts    int
+	Authenticated int
+	Coverage      string
+	CoverageBar   template.HTML
+}
+
+type typeRow struct {
+	Name  string
+	Count int
+	Text  string
+	Bar   template.HTML
+}
+
+type classRow struct {
+	Name  string
+	Count int
+	Bar   template.HTML
+}
+
+type sensitiveRow struct {
+	Method, Host, Path, Risk, Classes string
+	Authenticated, Public             bool
+}
+
+// Write writes the page.
+func (d *Data) Write(w io.Writer) error {
+	page, err := template.New("report").Parse(pageText)
+	if err != nil {
+		return err
+	}
+	return page.Execute(w, d.view())
+}
+
+func (d *Data) view() *view {
+	authenticated := 0
+	for _, h := range d.hosts {
+		authenticated += h.Authenticated
+	}
+	exposed := d.exposed()
+	v := &view{
+		Title: "API security report", Instance: shown(d.Instance), Version: d.Version,
+		Generated: d.Time.Format("2 January 2006, 15:04 UTC"), Scope: shown(d.Scope),
+		Numbers: []number{
+			{fmt.Sprint(d.endpoints), "endpoints", ""},
+			{fmt.Sprint(len(d.hosts)), "hosts", ""},
+			{fmt.Sprint(d.alerts[metlo.StatusOpen]), "open alerts", ""},
+			{fmt.Sprint(d.high), "of them of high risk", alarm(d.high)},
+			{percent(authenticated, d.endpoints), "of endpoints require authentication", ""},
+			{fmt.Sprint(exposed), "with sensitive data do not", alarm(exposed)},
+		},
+		HasEndpoints: d.endpoints > 0,
+	}
+	v.Legend = d.legend()
+	d.viewHosts(v)
+	d.viewAlerts(v)
+	d.viewSensitive(v)
+	return v
+}
+
+func alarm(n int) string {
+	if n > 0 {
+		return "alarm"
+	}
+	return "fine"
+}
+
+// legend leaves out what nothing on the page has.
+func (d *Data) legend() []metlo.RiskScore {
+	used := map[metlo.RiskScore]bool{}
+	for _, h := range d.hosts {
+		for risk := range h.Risks {
+			used[risk] = true
+		}
+	}
+	for _, byRisk := range d.days {
+		for risk := range byRisk {
+			used[risk] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(risks), func(r metlo.RiskScore) bool { return !used[r] })
+}
+
+func (d *Data) viewHosts(v *view) {
+	hosts, longest := d.sortedHosts(), 0
+	for _, h := range hosts {
+		longest = max(longest, h.Endpoints)
+	}
+	for _, h := range hosts[:min(len(hosts), maxHosts)] {
+		row := hostRow{
+			Name: shown(h.Name), Public: h.Public, Endpoints: h.Endpoints, Bar: riskBar(h.Risks, longest), OpenAlerts: h.OpenAlerts,
+			Authenticated: h.Authenticated, Coverage: percent(h.Authenticated, h.Endpoints), CoverageBar: shareBar(h.Authenticated, h.Endpoints, "good"),
+		}
+		for _, risk := range risks[:3] {
+			row.Risks = append(row.Risks, h.Risks[risk])
+		}
+		v.Hosts = append(v.Hosts, row)
+	}
+	v.MoreHosts = len(hosts) - len(v.Hosts)
+}
+
+func (d *Data) viewAlerts(v *view) {
+	columns, span, earlier := d.columns()
+	v.Time, v.Span, v.Earlier = timeChart(columns, span), days(span), earlier
+	for _, n := range d.alerts {
+		v.Raised += n
+	}
+	v.HasAlerts = v.Raised > 0
+	names := slices.SortedFunc(maps.Keys(d.types), func(x, y metlo.AlertType) int {
+		return cmp.Or(total(d.types[y])-total(d.types[x]), strings.Compare(string(x), string(y)))
+	})
+	longest := 0
+	for _, name := range names {
+		longest = max(longest, total(d.types[name]))
+	}
+	for _, name := range names {
+		v.Types = append(v.Types, typeRow{shown(string(name)), total(d.types[name]), breakdown(d.types[name]), riskBar(d.types[name], longest)})
+	}
+}
+
+func (d *Data) viewSensitive(v *view) {
+	classes := slices.SortedFunc(maps.Keys(d.classes), func(x, y string) int {
+		return cmp.Or(d.classes[y]-d.classes[x], strings.Compare(x, y))
+	})
+	longest := 0
+	for _, n := range d.classes {
+		longest = max(longest, n)
+	}
+	for _, name := range classes {
+		v.Classes = append(v.Classes, classRow{shown(name), d.classes[name], shareBar(d.classes[name], longest, "plain")})
+	}
+	list := d.sortedSensitive()
+	for _, s := range list[:min(len(list), maxSensitive)] {
+		v.Sensitive = append(v.Sensitive, sensitiveRow{
+			shown(s.Method), shown(s.Host), shown(s.Path), string(s.Risk), shown(strings.Join(s.Classes, ", ")), s.Authenticated, s.Public,
+		})
+	}
+	v.MoreSensitive = len(list) - len(v.Sensitive)
+}

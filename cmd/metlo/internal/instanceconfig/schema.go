@@ -1,0 +1,88 @@
+package instanceconfig
+
+import (
+	"regexp"
+
+	"github.com/metlo-go/metlo/internal/jsyaml"
+)
+
+var (
+	hostWord   = regexp.MustCompile(`^[a-zA-Z0-9-_.]+$`)
+	className  = regexp.MustCompile(`^[- \w]+$`)
+	notEmpty   = regexp.MustCompile(`(?s).`)
+	disabled   = regexp.MustCompile(`^(req\.query|req\.body|req\.headers|res\.headers|res\.body)\..+$`)
+	methodList = []string{"ALL", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}
+)
+
+// config is what the configuration of an instance may hold.
+func config() rule {
+	pattern := func(c *checker, n *jsyaml.Node, name string) {
+		if n.Kind != jsyaml.String {
+			c.fault(n.Line, n.Column, "%s must be a regular expression, and is a %s: quote it", name, n.Kind)
+			return
+		}
+		// The instance runs JavaScript: what Go does not know, such as a lookahead, is left for it to judge.
+		if _, err := regexp.Compile(n.Text); err != nil && !javaScriptOnly.MatchString(n.Text) {
+			c.fault(n.Line, n.Column, "%s is no regular expression: %v", name, err)
+		}
+	}
+	disablePaths := fields([]string{"disable_paths"}, map[string]rule{
+		"disable_paths": list(1, text(disabled, "begin with req.query., req.body., req.headers., res.headers. or res.body.")),
+	})
+	byMethod := map[string]rule{}
+	for _, method := range methodList {
+		byMethod[method] = disablePaths
+	}
+	blockedPaths := func(c *checker, n *jsyaml.Node, name string) {
+		if n.Kind != jsyaml.Mapping {
+			c.fault(n.Line, n.Column, "%s must be a mapping, and is a %s", name, n.Kind)
+			return
+		}
+		for _, p := range n.Pairs {
+			if p.Key == "ALL" {
+				disablePaths(c, p.Value, "ALL")
+			} else {
+				fields(nil, byMethod)(c, p.Value, p.Key)
+			}
+		}
+	}
+	return fields(nil, map[string]rule{
+		"authentication":    list(0, authentication),
+		"ignoredDetections": kind(jsyaml.Mapping),
+		"blockFields":       table(nil, blockedPaths),
+		"sensitiveData": table(className, fields([]string{"severity", "patterns"}, map[string]rule{
+			"severity": word("NONE", "LOW", "MEDIUM", "HIGH"), "patterns": list(1, pattern),
+		})),
+		"disabledDataClass": list(0, word("EMAIL", "CREDIT_CARD", "SSN", "PHONE_NUMBER", "IP_ADDRESS", "COORDINATE", "VIN", "ADDRESS",
+			"DOB", "DL_NUMBER", "AADHAR_NUMBER", "BRAZIL_CPF")),
+		"globalFullTraceCapture": kind(jsyaml.Bool),
+		"minAnalyzeTraces":       kind(jsyaml.Number),
+		"hostMap": list(0, fields([]string{"host", "pattern"}, map[string]rule{
+			"host": text(hostWord, "be letters, digits, dots, dashes and underscores"), "pattern": pattern,
+		})),
+		"globalTestEnv": list(0, fields([]string{"name", "value"}, map[string]rule{
+			"name": text(hostWord, "be letters, digits, dots, dashes and underscores"), "value": text(nil, ""),
+		})),
+		"customWords":   list(0, text(nil, "")),
+		"hostBlockList": list(0, pattern),
+		"pathBlockList": list(0, fields([]string{"host", "paths"}, map[string]rule{"host": text(nil, ""), "paths": list(0, pattern)})),
+	})
+}
+
+// javaScriptOnly are forms that JavaScript has and Go does not.
+var javaScriptOnly = regexp.MustCompile(`\(\?<?[=!]|\\[1-9]|\\u|\\c|\(\?<`)
+
+func authentication(c *checker, n *jsyaml.Node, name string) {
+	filled := text(notEmpty, "not be empty")
+	fields([]string{"host", "authType"}, map[string]rule{
+		"host": filled, "authType": word("basic", "header", "jwt", "session_cookie"),
+		"headerKey": filled, "jwtUserPath": filled, "cookieName": filled,
+	})(c, n, name)
+	if n.Kind != jsyaml.Mapping || n.Get("authType") == nil {
+		return
+	}
+	needs := map[string]string{"header": "headerKey", "jwt": "headerKey", "session_cookie": "cookieName"}
+	if want := needs[n.Get("authType").Text]; want != "" && n.Get(want) == nil {
+		c.fault(n.Line, n.Column, "%s of type %s needs %s", name, n.Get("authType").Text, want)
+	}
+}

@@ -1,0 +1,157 @@
+// Package inventory exports every endpoint with its data classes to CSV or JSON Lines, and goes on where an interrupted
+// export ended.
+package inventory
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/safetext"
+)
+
+// Formats are the forms of an export.
+var Formats = []string{"csv", "jsonl"}
+
+var columns = []string{
+	"uuid", "host", "method", "path", "riskScore", "dataClasses", "authenticated", "public", "graphql", "spec", "firstDetected", "lastActive",
+}
+
+// Write exports the endpoints that are not in seen, and returns how many it wrote. It calls progress after each.
+func Write(
+	w io.Writer, format string, endpoints iter.Seq2[metlo.Endpoint, error], seen map[string]bool, header bool, progress func(),
+) (int, error) {
+	buffer := bufio.NewWriterSize(w, 64<<10)
+	if header && format == "csv" {
+		if _, err := buffer.WriteString(safetext.CSV(columns...)); err != nil {
+			return 0, err
+		}
+	}
+	lines := json.NewEncoder(buffer)
+	lines.SetEscapeHTML(false)
+	written := 0
+	var err error
+	for e, listErr := range endpoints {
+		if err = listErr; err != nil {
+			break
+		}
+		if seen[e.UUID] {
+			continue
+		}
+		if format == "csv" {
+			_, err = buffer.WriteString(row(&e))
+		} else {
+			err = lines.Encode(&e)
+		}
+		if err != nil {
+			break
+		}
+		written++
+		progress()
+	}
+	return written, errors.Join(err, buffer.Flush())
+}
+
+func row(e *metlo.Endpoint) string {
+	return safetext.CSV(
+		e.UUID, e.Host, e.Method.String(), e.Path, e.RiskScore.String(), strings.Join(e.DataClasses, "; "),
+		strconv.FormatBool(e.Authenticated()), strconv.FormatBool(e.IsPublic), strconv.FormatBool(e.IsGraphQL),
+		e.OpenAPISpecName, timestamp(e.FirstDetected), timestamp(e.LastActive),
+	)
+}
+
+func timestamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// Written returns the ids of the endpoints in an interrupted export, and where the last whole one ends. A file that is
+// no such export is an error: it would be overwritten.
+func Written(file io.Reader, format string) (seen map[string]bool, end int64, err error) {
+	seen = map[string]bool{}
+	lines := bufio.NewReaderSize(file, 64<<10)
+	for first := true; ; first = false {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return seen, end, nil // what was being written does not count
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		id, err := idOf(line, format, first)
+		if err != nil {
+			return nil, 0, err
+		}
+		if id != "" {
+			seen[id] = true
+		}
+		end += int64(len(line))
+	}
+}
+
+// idOf returns the id on a line, and none for the header.
+func idOf(line []byte, format string, first bool) (string, error) {
+	if format == "csv" {
+		record, err := csv.NewReader(bytes.NewReader(line)).Read()
+		switch {
+		case err != nil || len(record) != len(columns) || first && record[0] != columns[0]:
+			return "", fmt.Errorf("what is there is no export of this version in CSV: remove it, or leave out --resume")
+		case first:
+			return "", nil
+		}
+		return record[0], nil
+	}
+	var e struct {
+		UUID string `json:"uuid"`
+	}
+	if err := json.Unmarshal(line, &e); err != nil || e.UUID == "" {
+		return "", fmt.Errorf("what is there is no export in JSON Lines: remove it, or leave out --resume")
+	}
+	return e.UUID, nil
+}
+
+// File exports to a file by way of NAME.partial, which is renamed when it is complete and otherwise kept for resuming.
+func File(
+	name, format string, resume bool, endpoints iter.Seq2[metlo.Endpoint, error], resumed func(int), progress func(),
+) (int, error) {
+	partial := name + ".partial"
+	file, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	var seen map[string]bool
+	var end int64
+	if resume {
+		if seen, end, err = Written(file, format); err != nil {
+			return 0, fmt.Errorf("%s: %w", partial, err)
+		}
+		resumed(len(seen))
+	}
+	if err := file.Truncate(end); err != nil {
+		return 0, err
+	}
+	if _, err := file.Seek(end, io.SeekStart); err != nil {
+		return 0, err
+	}
+	written, err := Write(file, format, endpoints, seen, end == 0, progress)
+	if err = errors.Join(err, file.Sync()); err != nil {
+		return written, fmt.Errorf("%w (%s is kept: go on with --resume)", err, partial)
+	}
+	if err := file.Close(); err != nil {
+		return written, err
+	}
+	return written, os.Rename(partial, name)
+}

@@ -1,0 +1,315 @@
+// Package output writes values as table, JSON, YAML, CSV or by a template. It knows values and writers, not commands.
+package output
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"text/template"
+
+	"github.com/itchyny/gojq"
+
+	"github.com/metlo-go/metlo/internal/safetext"
+)
+
+// Formats are the values of --output, but for template=TEXT.
+var Formats = []string{"table", "json", "yaml", "csv"}
+
+// Flags are what a user says about the output.
+type Flags struct {
+	Format string // one of Formats, or template=TEXT
+	JQ     string // a jq filter over the JSON form; empty for none
+}
+
+// Printer writes values in one format.
+type Printer struct {
+	// Width is the width of the terminal; 0 if there is none.
+	Width int
+	// Color is whether to write ANSI colors.
+	Color bool
+
+	w        io.Writer
+	format   string
+	template *template.Template
+	query    *gojq.Code
+}
+
+// Column is a column of a table or a CSV, and a line of an object's table.
+type Column[T any] struct {
+	Name  string // such as dataClasses; a table shows DATA CLASSES
+	Value func(*T) string
+	Wide  bool // left out of tables, present in CSV
+}
+
+// New returns a printer that writes to w, or says what is wrong with the flags.
+func New(w io.Writer, flags Flags) (*Printer, error) {
+	p := &Printer{w: w, format: flags.Format}
+	if text, found := strings.CutPrefix(flags.Format, "template="); found {
+		parsed, err := template.New("output").Funcs(template.FuncMap{
+			"join": func(separator string, list []any) string {
+				parts := make([]string, len(list))
+				for i, v := range list {
+					parts[i] = fmt.Sprint(v)
+				}
+				return strings.Join(parts, separator)
+			},
+			"json": func(v any) (string, error) { data, err := json.Marshal(v); return string(data), err },
+		}).Option("missingkey=error").Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("--output template: %w", err)
+		}
+		p.format, p.template = "template", parsed
+	}
+	if flags.JQ == "" {
+		return p, nil
+	}
+	if p.format != "table" && p.format != "json" {
+		return nil, fmt.Errorf("--jq works on JSON: leave out --output %s", p.format)
+	}
+	query, err := gojq.Parse(flags.JQ)
+	if err == nil {
+		p.query, err = gojq.Compile(query)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--jq: %w", err)
+	}
+	p.format = "json"
+	return p, nil
+}
+
+// List writes a list. JSON is one array; a template is applied to each item.
+func List[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T]) error {
+	switch {
+	case p.query != nil || p.format == "yaml":
+		var all []json.RawMessage
+		for item, err := range items {
+			if err != nil {
+				return err
+			}
+			data, err := marshal(item)
+			if err != nil {
+				return err
+			}
+			all = append(all, data)
+		}
+		return p.document(append([]json.RawMessage{}, all...))
+	case p.format == "json":
+		return p.jsonArray(items2any(items))
+	case p.format == "csv":
+		return writeCSV(p.w, items, columns)
+	case p.format == "template":
+		for item, err := range items {
+			if err != nil {
+				return err
+			}
+			if err := p.execute(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return writeTable(p, items, columns)
+}
+
+// Object writes one value; a table of it has a line for each column.
+func Object[T any](p *Printer, item *T, columns []Column[T]) error {
+	switch p.format {
+	case "json", "yaml":
+		return p.document(item)
+	case "template":
+		return p.execute(item)
+	case "csv":
+		return writeCSV(p.w, func(yield func(T, error) bool) { yield(*item, nil) }, columns)
+	}
+	return writeFields(p, item, columns)
+}
+
+// document writes one value as JSON or YAML, or what the jq filter makes of it.
+func (p *Printer) document(value any) error {
+	data, err := marshal(value)
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.query != nil:
+		return p.filter(data)
+	case p.format == "yaml":
+		return writeYAML(p.w, data)
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, data, "", "  "); err != nil {
+		return err
+	}
+	indented.WriteByte('\n')
+	_, err = p.w.Write(safetext.JSON(indented.Bytes()))
+	return err
+}
+
+// jsonArray writes items as they come, so that a long list needs no memory.
+func (p *Printer) jsonArray(items iter.Seq2[any, error]) error {
+	separator := "[\n  "
+	for item, err := range items {
+		if err != nil {
+			return err
+		}
+		data, err := marshal(item)
+		if err != nil {
+			return err
+		}
+		var indented bytes.Buffer
+		indented.WriteString(separator)
+		if err := json.Indent(&indented, data, "  ", "  "); err != nil {
+			return err
+		}
+		if _, err := p.w.Write(safetext.JSON(indented.Bytes())); err != nil {
+			return err
+		}
+		separator = ",\n  "
+	}
+	end := "\n]\n"
+	if separator[0] == '[' {
+		end = "[]\n"
+	}
+	_, err := io.WriteString(p.w, end)
+	return err
+}
+
+// filter writes each result of the jq filter: a string as text, anything else as JSON on one line.
+func (p *Printer) filter(data []byte) error {
+	value, err := decode(data)
+	if err != nil {
+		return err
+	}
+	results := p.query.Run(value)
+	for {
+		result, ok := results.Next()
+		if !ok {
+			return nil
+		}
+		if err, failed := result.(error); failed {
+			return fmt.Errorf("--jq: %w", err)
+		}
+		line, isText := result.(string)
+		if isText {
+			line = safetext.Terminal(line)
+		} else {
+			encoded, err := gojq.Marshal(result)
+			if err != nil {
+				return err
+			}
+			line = string(safetext.JSON(encoded))
+		}
+		if _, err := io.WriteString(p.w, line+"\n"); err != nil {
+			return err
+		}
+	}
+}
+
+// execute applies the template to the JSON form of a value, so that names are the same in every format.
+func (p *Printer) execute(item any) error {
+	data, err := marshal(item)
+	if err != nil {
+		return err
+	}
+	value, err := decode(data)
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	if err := p.template.Execute(&text, value); err != nil {
+		return fmt.Errorf("--output %w", err)
+	}
+	_, err = io.WriteString(p.w, strings.TrimSuffix(safetext.Terminal(text.String()), "\n")+"\n")
+	return err
+}
+
+func items2any[T any](items iter.Seq2[T, error]) iter.Seq2[any, error] {
+	return func(yield func(any, error) bool) {
+		for item, err := range items {
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+}
+
+// marshal encodes a value without the escapes that only HTML needs.
+func marshal(value any) ([]byte, error) {
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(data.Bytes(), []byte("\n")), nil
+}
+
+// decode gives what gojq and templates work on. Integers stay integers.
+func decode(data []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	return numbers(value), nil
+}
+
+func numbers(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil && int64(int(n)) == n {
+			return int(n)
+		}
+		f, _ := v.Float64()
+		return f
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = numbers(v[name])
+		}
+	}
+	return value
+}
+
+// Line writes one of several values that come over time, on one line: for a table its columns, without a header.
+func Line[T any](p *Printer, item *T, columns []Column[T]) error {
+	switch {
+	case p.query != nil:
+		data, err := marshal(item)
+		if err != nil {
+			return err
+		}
+		return p.filter(data)
+	case p.format == "json":
+		data, err := marshal(item)
+		if err != nil {
+			return err
+		}
+		_, err = p.w.Write(append(safetext.JSON(data), '\n'))
+		return err
+	case p.format == "yaml":
+		if _, err := io.WriteString(p.w, "---\n"); err != nil {
+			return err
+		}
+		return p.document(item)
+	case p.format == "template":
+		return p.execute(item)
+	}
+	cells := make([]string, len(columns))
+	for i, c := range columns {
+		cells[i] = c.Value(item)
+	}
+	if p.format == "csv" {
+		_, err := io.WriteString(p.w, safetext.CSV(cells...))
+		return err
+	}
+	_, err := io.WriteString(p.w, safetext.Line(strings.Join(cells, gap))+"\n")
+	return err
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/metlotest"
+)
+
+var update = flag.Bool("update", false, "write the golden output of the scripts anew")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"metlo": main})
+}
+
+// shop starts a server with the data of testdata/shop.json.
+func shop(t interface{ Cleanup(func()) }) *metlotest.Server {
+	data, err := os.ReadFile("testdata/shop.json")
+	if err != nil {
+		panic(err)
+	}
+	srv := metlotest.NewServer(metlotest.Load(bytes.NewReader(data)))
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// TestScripts runs testdata/script/*.txtar. Beside the commands of testscript there are:
+//
+//	exits CODE COMMAND…        the command ends with this code
+//	fault PATH [STATUS|cut]    the server fails requests to the path from now on
+//	sent METHOD PATH           prints the bodies of the requests that the server received so
+//	instance                   commands talk to the server, which is $SERVER with $KEY and $COLLECTOR
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", UpdateScripts: *update, RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			srv := shop(cleaner{env})
+			env.Values["server"] = srv
+			env.Setenv("SERVER", srv.URL)
+			env.Setenv("KEY", srv.APIKey)
+			env.Setenv("COLLECTOR", srv.CollectorURL)
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("NO_COLOR", "1")
+			env.Setenv("ESC", "\x1b")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": func(ts *testscript.TestScript, _ bool, args []string) {
+				want, err := strconv.Atoi(args[0])
+				ts.Check(err)
+				code := 0
+				var exit *exec.ExitError
+				if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+					code = exit.ExitCode()
+				} else if err != nil {
+					ts.Fatalf("%v", err)
+				}
+				if code != want {
+					ts.Fatalf("exit code %d, want %d\n%s%s", code, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+				}
+			},
+			"fault": func(ts *testscript.TestScript, _ bool, args []string) {
+				fault := metlotest.Fault{Path: args[0], Cut: -1}
+				if len(args) > 1 && args[1] != "cut" {
+					status, err := strconv.Atoi(args[1])
+					ts.Check(err)
+					fault = metlotest.Fault{Path: args[0], Status: status, Body: "no database"}
+				}
+				ts.Value("server").(*metlotest.Server).Inject(fault)
+			},
+			"sent": func(ts *testscript.TestScript, _ bool, args []string) {
+				for _, r := range ts.Value("server").(*metlotest.Server).Requests() {
+					if r.Method == args[0] && strings.HasSuffix(r.Path, args[1]) {
+						fmt.Fprintf(ts.Stdout(), "%s\n", r.Body)
+					}
+				}
+			},
+			"instance": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Setenv("METLO_HOST", ts.Getenv("SERVER"))
+				ts.Setenv("METLO_API_KEY", ts.Getenv("KEY"))
+				ts.Setenv("METLO_COLLECTOR_HOST", ts.Getenv("COLLECTOR"))
+			},
+		},
+	})
+}
+
+type cleaner struct{ env *testscript.Env }
+
+func (c cleaner) Cleanup(f func()) { c.env.Defer(f) }
+
+// command is the metlo command, talking to a server, in a folder and with a home of its own.
+func command(t *testing.T, srv *metlotest.Server, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "metlo", args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "METLO_HOST="+srv.URL, "METLO_API_KEY="+srv.APIKey, "METLO_COLLECTOR_HOST="+srv.CollectorURL)
+	return cmd
+}
+
+// waitFor returns when the server has received a request.
+func waitFor(t *testing.T, srv *metlotest.Server, path string) {
+	t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		for _, r := range srv.Requests() {
+			if strings.HasSuffix(r.Path, path) {
+				return
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-t.Context().Done():
+			t.Fatal("the request never came")
+		}
+	}
+}
+
+// TestInterrupt sends Ctrl-C while the server does not answer.
+func TestInterrupt(t *testing.T) {
+	tests := map[string]struct {
+		path string
+		args []string
+	}{
+		"gate":      {"/alerts", []string{"gate", "--format", "sarif=metlo.sarif"}},
+		"list":      {"/endpoints", []string{"endpoint", "list"}},
+		"inventory": {"/endpoints", []string{"inventory", "--file", "endpoints.csv"}},
+		"report":    {"/endpoints", []string{"report"}},
+		"change":    {"/alerts", []string{"alert", "ignore", "--risk", "low", "--yes"}},
+		"status":    {"/summary", []string{"status"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			srv := shop(t)
+			srv.Inject(metlotest.Fault{Path: tt.path, Delay: time.Hour})
+			cmd := command(t, srv, tt.args...)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			require.NoError(t, cmd.Start())
+			waitFor(t, srv, tt.path)
+			require.NoError(t, cmd.Process.Signal(os.Interrupt))
+			require.Error(t, cmd.Wait())
+			assert.Equal(t, 130, cmd.ProcessState.ExitCode(), stderr.String())
+			assert.Contains(t, stderr.String(), "interrupted")
+			files, err := os.ReadDir(cmd.Dir)
+			require.NoError(t, err)
+			for _, file := range files {
+				assert.Equal(t, "endpoints.csv.partial", file.Name(), "nothing half-written but what can be resumed")
+			}
+		})
+	}
+}
+
+// TestInterruptedChangeSaysWhatWasChanged stops while the second of two alerts is being changed.
+func TestInterruptedChangeSaysWhatWasChanged(t *testing.T) {
+	srv := shop(t)
+	srv.Inject(metlotest.Fault{Method: http.MethodPut, Path: "/alert/00000000-0000-4000-b000-000000000001", Delay: time.Hour})
+	cmd := command(t, srv, "alert", "resolve", "--type", "PII Data Detected", "--yes", "-m", "done")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	require.NoError(t, cmd.Start())
+	waitFor(t, srv, "/alert/00000000-0000-4000-b000-000000000001")
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	assert.Equal(t, 130, cmd.ProcessState.ExitCode())
+	assert.Contains(t, stderr.String(), "interrupted: 1 of 3 alerts resolved, and perhaps 00000000-0000-4000-b000-000000000001")
+	assert.Contains(t, stdout.String(), "Resolved  00000000-0000-4000-b000-000000000004")
+}
+
+// TestSecondInterruptEndsAtOnce stops a demo server, which takes its time to close, twice.
+func TestSecondInterruptEndsAtOnce(t *testing.T) {
+	cmd := command(t, shop(t), "demo")
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	first := make([]byte, 6)
+	_, err = stdout.Read(first)
+	require.NoError(t, err)
+	assert.Equal(t, "export", string(first))
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	_ = cmd.Process.Signal(os.Interrupt) // it may have ended already
+	require.Error(t, cmd.Wait())
+	assert.Equal(t, 130, cmd.ProcessState.ExitCode())
+}
+
+func TestBrokenPipe(t *testing.T) {
+	for _, args := range [][]string{{"alert", "list"}, {"endpoint", "list", "-o", "json"}, {"inventory"}, {"gate"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			cmd := command(t, shop(t), args...)
+			read, write, err := os.Pipe()
+			require.NoError(t, err)
+			require.NoError(t, read.Close())
+			var stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = write, &stderr
+			require.NoError(t, cmd.Start())
+			require.NoError(t, write.Close())
+			require.Error(t, cmd.Wait())
+			status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+			assert.False(t, status.Signaled(), "it cleans up after itself")
+			assert.Equal(t, 2, cmd.ProcessState.ExitCode(), "what was not written is no success")
+			assert.NotContains(t, stderr.String(), "pipe")
+		})
+	}
+}

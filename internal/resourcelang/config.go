@@ -1,0 +1,215 @@
+package resourcelang
+
+// Config is the content of statements that Check finds nothing in. Of two declarations of one name the last
+// counts, at the place of the first, as on Metlo's server.
+type Config struct {
+	Hosts       []HostConfig
+	Actors      []ActorConfig
+	Resources   []ResourceConfig
+	Permissions []PermissionConfig
+}
+
+// HostConfig says how a host is tested. Texts that are not stated are empty.
+type HostConfig struct {
+	Name               string
+	TestingHost        string
+	AuthType           string
+	HeaderKey          string
+	JWTUserPath        string
+	CookieName         string
+	ResponseAssertions []ResponseAssertion
+}
+
+// ResponseAssertion tells a successful from a refused response, for some paths of a host.
+type ResponseAssertion struct{ Path, Success, Unauthenticated string }
+
+// ActorConfig is a kind of user with its instances.
+type ActorConfig struct {
+	Name  string
+	Items []Object
+}
+
+// ResourceConfig is a kind of object with its instances and the endpoints that touch it.
+type ResourceConfig struct {
+	Name        string
+	Permissions []string
+	Items       []Object
+	Endpoints   []EndpointRule
+}
+
+// EndpointRule says which permissions an endpoint needs. All stated conditions must hold.
+type EndpointRule struct {
+	Permissions []string
+	Host, Path  string
+	// Methods are those of a rule with one method, or with a list of them.
+	Methods []string
+	// MethodIsList says that method is a list, which the server stores and then cannot use.
+	MethodIsList     bool
+	ContainsResource *ContainsResource
+}
+
+// ContainsResource demands a data field that holds a resource.
+type ContainsResource struct{ Path, Type string }
+
+// PermissionConfig grants permissions on resources to actors.
+type PermissionConfig struct {
+	Actor       PermissionSide
+	Permissions []string
+	Resource    PermissionSide
+}
+
+// PermissionSide names an actor or a resource, and the values that an instance must have.
+type PermissionSide struct {
+	Name    string
+	Filters Object
+}
+
+// Object is an object with the properties that JavaScript keeps, in its order.
+type Object []Property
+
+// Property is a named value: nil, a bool, float64, string, []any or Object.
+type Property struct {
+	Name  string
+	Value any
+}
+
+// NewConfig gathers statements. What Check objects to is left out.
+func NewConfig(statements []Statement) *Config {
+	c := &Config{}
+	for _, s := range statements {
+		m := Value{V: s.Members}
+		switch s.Kind {
+		case Host:
+			put(&c.Hosts, m.host(s.Name), func(h HostConfig) string { return h.Name })
+		case Actor:
+			put(&c.Actors, ActorConfig{s.Name, m.get("items").objects()}, func(a ActorConfig) string { return a.Name })
+		case Resource:
+			put(&c.Resources, m.resource(s.Name), func(r ResourceConfig) string { return r.Name })
+		case Permission:
+			c.Permissions = append(c.Permissions, PermissionConfig{
+				Actor: s.Subject.side(), Permissions: Value{V: s.Permissions}.texts(), Resource: s.Object.side(),
+			})
+		case Comment:
+		}
+	}
+	return c
+}
+
+func put[T any](list *[]T, item T, name func(T) string) {
+	for i := range *list {
+		if name((*list)[i]) == name(item) {
+			(*list)[i] = item
+			return
+		}
+	}
+	*list = append(*list, item)
+}
+
+func (s Selector) side() PermissionSide {
+	return PermissionSide{Name: s.Name, Filters: objectOf(s.Filters)}
+}
+
+func (v Value) host(name string) HostConfig {
+	h := HostConfig{
+		Name: name, TestingHost: v.get("testingHost").text(), AuthType: v.get("authType").text(), HeaderKey: v.get("headerKey").text(),
+		JWTUserPath: v.get("jwtUserPath").text(), CookieName: v.get("cookieName").text(),
+	}
+	for _, a := range v.get("responseAssertions").list() {
+		h.ResponseAssertions = append(h.ResponseAssertions, ResponseAssertion{
+			Path: a.get("path").text(), Success: a.get("success").text(), Unauthenticated: a.get("unauthenticated").text(),
+		})
+	}
+	return h
+}
+
+func (v Value) resource(name string) ResourceConfig {
+	r := ResourceConfig{Name: name, Permissions: v.get("permissions").texts(), Items: v.get("items").objects()}
+	for _, e := range v.get("endpoints").list() {
+		rule := EndpointRule{Permissions: e.get("permissions").texts(), Host: e.get("host").text(), Path: e.get("path").text()}
+		switch method := e.get("method"); method.V.(type) {
+		case string:
+			rule.Methods = []string{method.text()}
+		case []Value:
+			rule.Methods, rule.MethodIsList = method.texts(), true
+		}
+		if contains := e.get("contains_resource"); contains.V != nil {
+			rule.ContainsResource = &ContainsResource{contains.get("path").text(), contains.get("type").text()}
+		}
+		r.Endpoints = append(r.Endpoints, rule)
+	}
+	return r
+}
+
+// get gives a member of an object; of several with one name the last.
+func (v Value) get(name string) Value {
+	members, _ := v.V.([]Member)
+	for i := len(members) - 1; i >= 0; i-- {
+		if members[i].Name == name {
+			return members[i].Value
+		}
+	}
+	return Value{}
+}
+
+func (v Value) text() string {
+	s, _ := v.V.(string)
+	return s
+}
+
+func (v Value) list() []Value {
+	list, _ := v.V.([]Value)
+	return list
+}
+
+func (v Value) texts() []string {
+	texts := []string{}
+	for _, e := range v.list() {
+		if s, ok := e.V.(string); ok {
+			texts = append(texts, s)
+		}
+	}
+	return texts
+}
+
+func (v Value) objects() []Object {
+	objects := []Object{}
+	for _, e := range v.list() {
+		if members, ok := e.V.([]Member); ok {
+			objects = append(objects, objectOf(members))
+		}
+	}
+	return objects
+}
+
+func objectOf(members []Member) Object {
+	o := Object{}
+	for _, m := range Properties(members) {
+		o = append(o, Property{m.Name, m.Value.Plain()})
+	}
+	return o
+}
+
+// Plain gives the value without places: lists as []any, objects as Object.
+func (v Value) Plain() any {
+	switch x := v.V.(type) {
+	case []Value:
+		list := make([]any, len(x))
+		for i, e := range x {
+			list[i] = e.Plain()
+		}
+		return list
+	case []Member:
+		return objectOf(x)
+	}
+	return v.V
+}
+
+// Get gives the value of a property.
+func (o Object) Get(name string) (any, bool) {
+	for _, p := range o {
+		if p.Name == name {
+			return p.Value, true
+		}
+	}
+	return nil, false
+}

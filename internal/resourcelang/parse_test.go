@@ -1,0 +1,183 @@
+package resourcelang_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/resourcelang"
+)
+
+// goldenCase is a text with what the server makes of it.
+type goldenCase struct {
+	Name, Text         string
+	Statements, Issues string
+	SyntaxError        *struct {
+		Message                                    string
+		StartLine, StartColumn, EndLine, EndColumn int
+	}
+}
+
+func goldenCases(t testing.TB) (cases []goldenCase) {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/resource-language.json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, &cases))
+	require.NotEmpty(t, cases)
+	return cases
+}
+
+func TestAsTheServer(t *testing.T) {
+	cases := goldenCases(t)
+	equal := 0
+	for _, c := range cases {
+		if t.Run(c.Name, func(t *testing.T) { checkGolden(t, c) }) {
+			equal++
+		}
+	}
+	fmt.Printf("resourcelang: %d of %d texts as the server: statements, schema issues and syntax errors\n", equal, len(cases))
+}
+
+func checkGolden(t *testing.T, c goldenCase) {
+	statements, err := resourcelang.Parse(c.Text)
+	if want := c.SyntaxError; want != nil {
+		var failure *resourcelang.SyntaxError
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, resourcelang.SyntaxError{
+			Message: want.Message, Line: want.StartLine, Column: want.StartColumn, EndLine: want.EndLine, EndColumn: want.EndColumn,
+		}, *failure)
+		assert.Equal(t, fmt.Sprintf("%d:%d: %s", want.StartLine, want.StartColumn, want.Message), err.Error())
+		return
+	}
+	require.NoError(t, err)
+	assert.Equal(t, c.Statements, statementsJSON(statements))
+	issues := resourcelang.Check(statements)
+	if c.Issues == "" {
+		assert.Empty(t, issues)
+		return
+	}
+	assert.JSONEq(t, c.Issues, marshal(t, issues))
+	assert.Equal(t, unescaped(c.Issues), unescaped(marshal(t, issues)), "the properties are in the server's order")
+}
+
+// unescaped undoes the escapes for HTML, which encoding/json writes and JavaScript does not.
+func unescaped(s string) string {
+	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(s)
+}
+
+func marshal(t *testing.T, v any) string {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(raw)
+}
+
+func TestParseRelaxed(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		kinds      []resourcelang.Kind
+	}{
+		{"empty", "", nil},
+		{"white space", " \n\t\r\n", nil},
+		{"a comment and a line break", "host a {}\n# end\n", []resourcelang.Kind{resourcelang.Host, resourcelang.Comment}},
+		{"a statement", "host a {}\n", []resourcelang.Kind{resourcelang.Host}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			statements, err := resourcelang.ParseRelaxed(tt.text)
+			require.NoError(t, err)
+			var kinds []resourcelang.Kind
+			for _, s := range statements {
+				kinds = append(kinds, s.Kind)
+			}
+			assert.Equal(t, tt.kinds, kinds)
+		})
+	}
+	_, err := resourcelang.Parse("")
+	require.EqualError(t, err, `1:1: Expected "#", "actor", "has_permission", "host", or "resource" but end of input found.`)
+	_, err = resourcelang.ParseRelaxed("host a\n")
+	require.EqualError(t, err, `2:1: Expected "{" but end of input found.`, "the place is that in the text as it is")
+}
+
+func TestParseLimits(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"deep lists", "host a { x = " + strings.Repeat("[", 600), "1:514: Values are nested more than 500 deep."},
+		{"deep objects", "host a { x = " + strings.Repeat(`{"a":`, 600), "1:2514: Values are nested more than 500 deep."},
+		{"deep permissions", "has_permission(A, " + strings.Repeat("[", 600), "1:520: Values are nested more than 500 deep."},
+		{"bytes that are no text", "# \xff", "1:3: The text is not valid UTF-8."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := resourcelang.Parse(tt.text)
+			require.EqualError(t, err, tt.want)
+		})
+	}
+	_, err := resourcelang.Parse("host a { x = " + strings.Repeat("[", 500) + strings.Repeat("]", 500) + "}")
+	require.NoError(t, err)
+}
+
+func TestPlaces(t *testing.T) {
+	statements, err := resourcelang.Parse("\n host \"é😀\" { a = 1,\n  \"b\" = [\"😀\", {\"c\": 2}] }\n# c\nhas_permission(A(x=1), [\"p\"], B)")
+	require.NoError(t, err)
+	require.Len(t, statements, 3)
+	host, comment, permission := statements[0], statements[1], statements[2]
+	assert.Equal(t, [2]int{2, 2}, [2]int{host.Line, host.Column})
+	assert.Equal(t, [2]int{2, 15}, [2]int{host.Members[0].Line, host.Members[0].Column})
+	b := host.Members[1]
+	assert.Equal(t, [2]int{3, 3}, [2]int{b.Line, b.Column})
+	assert.Equal(t, [2]int{3, 9}, [2]int{b.Value.Line, b.Value.Column})
+	object := b.Value.V.([]resourcelang.Value)[1]
+	assert.Equal(t, [2]int{3, 16}, [2]int{object.Line, object.Column}, "a character beyond the first plane is two columns")
+	assert.Equal(t, [2]int{4, 1}, [2]int{comment.Line, comment.Column})
+	assert.Equal(t, [2]int{5, 1}, [2]int{permission.Line, permission.Column})
+	assert.Equal(t, [2]int{5, 18}, [2]int{permission.Subject.Filters[0].Line, permission.Subject.Filters[0].Column})
+}
+
+func TestIssues(t *testing.T) {
+	statements, err := resourcelang.Parse("host a {\n  headerKey = 1,\n  color = 2 }\nresource b { endpoints = [{\"method\": \"get\"}] }")
+	require.NoError(t, err)
+	var got []string
+	for _, issue := range resourcelang.Check(statements) {
+		got = append(got, issue.String())
+	}
+	assert.Equal(t, []string{
+		"2:15: 0.members.headerKey: Expected string, received number",
+		"3:3: 0.members: Unrecognized key(s) in object: 'color'",
+		"4:27: 1.members.endpoints.0.permissions: Required",
+		"4:38: 1.members.endpoints.0.method: Invalid input",
+	}, got)
+}
+
+func FuzzParse(f *testing.F) {
+	for _, c := range goldenCases(f) {
+		f.Add(c.Text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		statements, err := resourcelang.Parse(text)
+		if err != nil {
+			var failure *resourcelang.SyntaxError
+			if !errors.As(err, &failure) || failure.Line < 1 || failure.Column < 1 || failure.Message == "" {
+				t.Fatalf("an error without a place: %+v", err)
+			}
+			return
+		}
+		issues := resourcelang.Check(statements)
+		if _, err := json.Marshal(issues); err != nil {
+			t.Fatal(err)
+		}
+		pretty := resourcelang.Format(statements)
+		again, err := resourcelang.Parse(pretty)
+		if err != nil {
+			t.Fatalf("the formatted text does not parse: %v\n%s", err, pretty)
+		}
+		if got := resourcelang.Format(again); got != pretty {
+			t.Fatalf("formatting is not stable:\n%q\n%q", pretty, got)
+		}
+		assert.Equal(t, resourcelang.NewConfig(statements), resourcelang.NewConfig(again))
+		assert.Len(t, resourcelang.Check(again), len(issues))
+	})
+}

@@ -1,0 +1,278 @@
+package docs_test
+
+// Each ```go block of the documents is compiled, and run where it can run.
+//
+// A block that begins with "package" is a file. One that begins with "func" or "type" gets a package clause; its tests
+// run. Any other is the inside of a function that returns an error; ctx, client, err, id, host, key, req and resp are
+// declared before it. It runs against the demo server, unless it needs what a test does not have (see needs). The latter
+// two kinds may use the packages of documentImports. All blocks go into one temporary module, in a workspace with the
+// modules of this repository.
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// documentImports are the packages that blocks without imports of their own may use, by the name before the dot.
+func documentImports() map[string]string {
+	imports := map[string]string{
+		"http":        "net/http",
+		"url":         "net/url",
+		"slog":        "log/slog",
+		"sql":         "database/sql",
+		"tls":         "crypto/tls",
+		"x509":        "crypto/x509",
+		"signal":      "os/signal",
+		"synctest":    "testing/synctest",
+		"rate":        "golang.org/x/time/rate",
+		"redis":       "github.com/redis/go-redis/v9",
+		"metlo":       "github.com/metlo-go/metlo",
+		"metlotest":   "github.com/metlo-go/metlo/metlotest",
+		"capture":     "github.com/metlo-go/metlo/capture",
+		"capturegin":  "github.com/metlo-go/metlo/capture/capturegin",
+		"captureecho": "github.com/metlo-go/metlo/capture/captureecho",
+		"redislimit":  "github.com/metlo-go/metlo/redislimit",
+		"apitest":     "github.com/metlo-go/metlo/apitest",
+		"apitestt":    "github.com/metlo-go/metlo/apitest/apitestt",
+		"gin":         "github.com/gin-gonic/gin",
+		"echo":        "github.com/labstack/echo/v5",
+	}
+	for _, name := range []string{
+		"context", "errors", "fmt", "io", "iter", "log", "maps", "net", "os", "regexp", "slices", "strconv", "strings",
+		"syscall", "testing", "time",
+	} {
+		imports[name] = name
+	}
+	return imports
+}
+
+// documents are the pages whose blocks and links are tested.
+func documents(t *testing.T) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("docs", "*.md"))
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(names), 11)
+	return append(names, "README.md", filepath.Join("redislimit", "README.md"))
+}
+
+// block is a piece of Go in a document.
+type block struct {
+	document string
+	line     int // of its first line
+	text     string
+}
+
+// goBlocks returns the Go blocks of a document by the line at which each begins.
+func goBlocks(text string) map[int]string {
+	blocks := map[int]string{}
+	begin, block := 0, ""
+	for i, line := range strings.Split(text, "\n") {
+		switch {
+		case begin == 0 && line == "```go":
+			begin, block = i+2, ""
+		case begin > 0 && line == "```":
+			blocks[begin], begin = block, 0
+		case begin > 0:
+			block += line + "\n"
+		}
+	}
+	return blocks
+}
+
+func (b block) isFile() bool { return strings.HasPrefix(b.text, "package ") }
+
+func (b block) isDeclaration() bool {
+	return strings.HasPrefix(b.text, "func ") || strings.HasPrefix(b.text, "type ")
+}
+
+func (b block) isTest() bool {
+	return b.isDeclaration() && strings.Contains(b.text, "\nfunc Test") || strings.HasPrefix(b.text, "func Test")
+}
+
+// needs is what keeps the inside of a function from running in a test; empty if nothing does.
+func (b block) needs() string {
+	for what, signs := range map[string][]string{
+		"another server":       {"metlo.NewClient(", "NewClientFromEnv", "redis.", "NewRequest("},
+		"a port of its own":    {"ListenAndServe", "http.Handle(", "gin.", "echo.", ".Serve("},
+		"a request or answer":  {"req.", "resp.", "TraceFromHTTP(", "ParseWebhook("},
+		"the end of a process": {"signal.", "os.Exit", "log.Fatal"},
+		"a file":               {"os.Open(", "os.ReadFile(", "os.WriteFile(", "os.Create("},
+		"a test":               {"(t,", "(t)", "t."},
+	} {
+		for _, sign := range signs {
+			at := strings.Index(b.text, sign)
+			if at >= 0 && (at == 0 || !regexp.MustCompile(`\w`).MatchString(b.text[at-1:at])) {
+				return what
+			}
+		}
+	}
+	return ""
+}
+
+// source makes a file of the block, whose compiler errors name the document and its line. The inside of a function
+// becomes one of this name.
+func (b block) source(root, pkg, name string) string {
+	position := fmt.Sprintf("//line %s:%d\n", filepath.Join(root, b.document), b.line)
+	if b.isFile() {
+		return position + b.text
+	}
+	var head strings.Builder
+	fmt.Fprintf(&head, "package %s\n\n", pkg)
+	imported := map[string]string{"context": "context", "http": "net/http", "metlo": "github.com/metlo-go/metlo"}
+	for name, path := range documentImports() {
+		if regexp.MustCompile(`(^|[^\w.])` + name + `\.[A-Z]`).MatchString(b.text) {
+			imported[name] = path
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(imported)) {
+		fmt.Fprintf(&head, "import %s %q\n", name, imported[name])
+	}
+	head.WriteString("\nvar (\n\t_ context.Context\n\t_ *http.Request\n\t_ *metlo.Client\n)\n\n")
+	if b.isDeclaration() {
+		return head.String() + position + b.text
+	}
+	fmt.Fprintf(&head, "func %s(ctx context.Context, client *metlo.Client, err error, id, host, key string, req *http.Request, resp *http.Response) error {\n{\n", name)
+	return head.String() + position + b.text + "_, _ = client, err\n}\nreturn nil\n}\n"
+}
+
+// runner is a test that runs blocks against the demo server.
+const runner = `package blocks
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/metlotest"
+)
+
+func run(t *testing.T, f func(context.Context, *metlo.Client, string, string) error, kind string) {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client := server.Client(metlo.WithoutRateLimit())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	endpoints, err := client.Endpoints.List(ctx, nil)
+	if err != nil || len(endpoints.Items) == 0 {
+		t.Fatal(endpoints, err)
+	}
+	alerts, err := client.Alerts.List(ctx, nil)
+	if err != nil || len(alerts.Items) == 0 {
+		t.Fatal(alerts, err)
+	}
+	id := alerts.Items[0].UUID
+	if kind == "endpoint" {
+		id = endpoints.Items[0].UUID
+	}
+	err = f(ctx, client, id, endpoints.Items[0].Host)
+	switch {
+	case err == nil, errors.Is(err, metlo.ErrNotFound), errors.Is(err, metlo.ErrConflict), errors.Is(err, metlo.ErrNoMatch):
+	default:
+		t.Fatal(err)
+	}
+}
+`
+
+func allBlocks(t *testing.T) []block {
+	t.Helper()
+	var blocks []block
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		found := goBlocks(string(text))
+		for _, line := range slices.Sorted(maps.Keys(found)) {
+			blocks = append(blocks, block{document, line, found[line]})
+		}
+	}
+	return blocks
+}
+
+// workspace has every module of the repository whose packages documents may use.
+func workspace(root string) string {
+	work := "go 1.26.0\n\nuse .\n"
+	for _, module := range []string{".", "redislimit", "apitest", "capture/capturegin", "capture/captureecho"} {
+		if _, err := os.Stat(filepath.Join(root, module, "go.mod")); err == nil {
+			work += fmt.Sprintf("use %q\n", filepath.Join(root, module))
+		}
+	}
+	return work
+}
+
+func TestDocumentsCompileAndRun(t *testing.T) {
+	root, err := os.Getwd()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	write := func(name, text string) {
+		name = filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	}
+	blocks := allBlocks(t)
+	require.Greater(t, len(blocks), 20)
+	var calls strings.Builder
+	runs, tests := 0, 0
+	for i, b := range blocks {
+		name := fmt.Sprintf("block%d", i)
+		switch {
+		case b.isFile():
+			write(name+"/block.go", b.source(root, "", ""))
+		case b.isTest():
+			tests++
+			write(name+"/block_test.go", b.source(root, name, ""))
+		case b.isDeclaration():
+			write(name+"/block.go", b.source(root, name, ""))
+		default:
+			write("blocks/"+name+".go", b.source(root, "blocks", name))
+			if what := b.needs(); what != "" {
+				t.Logf("%s:%d is only compiled: it needs %s", b.document, b.line, what)
+				continue
+			}
+			runs++
+			kind := "alert"
+			if strings.Contains(b.text, "client.Endpoints.") {
+				kind = "endpoint"
+			}
+			fmt.Fprintf(&calls, "\nfunc TestBlock%d(t *testing.T) { // %s:%d\n\trun(t, func(ctx context.Context, c *metlo.Client, id, host string) error {\n\t\treturn %s(ctx, c, nil, id, host, \"\", nil, nil)\n\t}, %q)\n}\n", i, b.document, b.line, name, kind)
+		}
+	}
+	write("blocks/run_test.go", runner+calls.String())
+	write("go.mod", "module documents\n\ngo 1.26.0\n")
+	write("go.work", workspace(root))
+	// What follows a block's own return is unreachable.
+	goCommand(t, dir, "vet", "-unreachable=false", "./...")
+	t.Log(goCommand(t, dir, "test", "-vet=off", "-count=1", "./..."))
+	t.Logf("%d blocks compiled, %d of them run, %d of them tests", len(blocks), runs+tests, tests)
+}
+
+func goCommand(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK="+filepath.Join(dir, "go.work"), "GOFLAGS=")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out)
+}
+
+// TestBlocksAreFound keeps the test above from passing because it looks at nothing.
+func TestBlocksAreFound(t *testing.T) {
+	text := "# One: `two`\n```go\na\n```\n[x](y.md)\n## A B\n```sh\n[no](no)\n```\n"
+	assert.Equal(t, map[int]string{3: "a\n"}, goBlocks(text))
+	assert.Contains(t, block{"d.md", 7, "slog.Info(\"\")\n"}.source("", "p", "f"), "import slog \"log/slog\"")
+	assert.NotContains(t, block{"d.md", 7, "x.slog.Info()\n"}.source("", "p", "f"), "import slog")
+	assert.True(t, block{text: "func TestX(t *testing.T) {}\n"}.isTest())
+	assert.Empty(t, block{text: "client.Ping(ctx)\n"}.needs())
+	assert.Equal(t, "another server", block{text: "c, err := metlo.NewClient(\"\")\n"}.needs())
+}

@@ -1,0 +1,69 @@
+package docs_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// prose is a document without its blocks of code.
+func prose(text string) string {
+	return regexp.MustCompile("(?s)\n```.*?\n```").ReplaceAllString(text, "")
+}
+
+// anchors returns the fragments that a document's headings have on GitHub.
+func anchors(text string) []string {
+	var names []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(prose(text), -1) {
+		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		name = strings.ReplaceAll(name, " ", "-")
+		base := name
+		for i := 1; slices.Contains(names, name); i++ {
+			name = fmt.Sprintf("%s-%d", base, i)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func TestDocumentLinksLead(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	n := 0
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, found := range link.FindAllStringSubmatch(prose(string(text)), -1) {
+			target, fragment, _ := strings.Cut(found[1], "#")
+			if strings.Contains(target, ":") {
+				continue // elsewhere
+			}
+			n++
+			file := document
+			if target != "" {
+				file = filepath.Join(filepath.Dir(document), filepath.FromSlash(target))
+			}
+			info, err := os.Stat(file)
+			if !assert.NoError(t, err, "%s links to %s", document, found[1]) || fragment == "" || info.IsDir() {
+				continue
+			}
+			linked, err := os.ReadFile(file)
+			require.NoError(t, err)
+			assert.Contains(t, anchors(string(linked)), fragment, "%s links to %s", document, found[1])
+		}
+	}
+	require.Greater(t, n, 20)
+}
+
+// TestLinksAreFound keeps the test above from passing because it looks at nothing.
+func TestLinksAreFound(t *testing.T) {
+	text := "# One: `two`\n```go\na\n```\n[x](y.md)\n## A B\n## A B\n```sh\n[no](no)\n```\n"
+	assert.Equal(t, []string{"one-two", "a-b", "a-b-1"}, anchors(text))
+	assert.NotContains(t, prose(text), "no")
+}

@@ -1,0 +1,51 @@
+package walk
+
+// proof counts, for each response, the items that are known to have been in the list at its moment: those that were
+// seen both not later and not earlier. If they are as many as the response's total, they are the list at that moment,
+// and everything that was in it throughout has been seen. That holds as long as totals are true and no item leaves the
+// list and comes back.
+type proof struct {
+	last   map[Key]int32 // the response that showed an item last
+	change []int         // by which the number of known items differs from that of the response before
+	totals []int         // of the responses so far; -1 for those that prove nothing
+	pass   int32         // the response with which the pass under way began
+}
+
+func newProof() *proof { return &proof{last: map[Key]int32{}, change: make([]int, 2)} }
+
+// saw notes an item of the response under way, and reports whether the pass had it before.
+func (p *proof) saw(key Key) bool {
+	now := int32(len(p.totals))
+	from, known := p.last[key]
+	again := known && from >= p.pass
+	if !known {
+		from = now - 1
+	}
+	if from < now {
+		p.change[from+1]++
+		p.change[now+1]--
+	}
+	p.last[key] = now
+	return again
+}
+
+// next ends the response under way.
+func (p *proof) next(total int) {
+	p.totals = append(p.totals, total)
+	p.change = append(p.change, 0)
+}
+
+// begin starts a pass.
+func (p *proof) begin() { p.pass = int32(len(p.totals)) }
+
+// missing is how many items at most were in the list throughout and have not been seen; -1 if no total tells.
+func (p *proof) missing() int {
+	least, known := -1, 0
+	for i, total := range p.totals {
+		known += p.change[i]
+		if total >= known && (least < 0 || total-known < least) {
+			least = total - known
+		}
+	}
+	return least
+}

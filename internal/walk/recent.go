@@ -1,0 +1,113 @@
+package walk
+
+import "time"
+
+const tick = time.Millisecond // what a bound of time is exact to
+
+// byTime walks a list that is sorted by time, newest first. Times do not change, so a response leaves nothing out that
+// is newer than its last row; the next one begins with that row's millisecond. Only where one millisecond fills a
+// response the walk goes by offset.
+func (w *walker[T]) byTime() error {
+	w.skip = w.Offset
+	end, n := w.End, w.First
+	if n == 0 {
+		n = w.Most
+	}
+	var newest time.Time
+	for {
+		a, err := w.get(Part{End: end}, n, 0, nil)
+		switch {
+		case err != nil:
+			return err
+		case a.Rows == 0, a.Rows < a.asked && a.holds(0):
+			return w.checkCount(newest)
+		case !a.inTime(end):
+			w.allow(w.total)
+			return w.pages(Part{End: w.End}, w.total)
+		}
+		if newest.IsZero() {
+			newest = a.newest
+		}
+		last := a.oldest.Truncate(tick)
+		if next := last.Add(tick); end.IsZero() || next.Before(end) {
+			end = next
+		} else if end, err = w.crowd(last, end); err != nil {
+			return err
+		} else if end.IsZero() {
+			return w.checkCount(newest)
+		}
+		n = w.Most
+	}
+}
+
+// inTime reports whether the rows can be walked by their times: all have one, in order, and none is after end.
+func (a answer) inTime(end time.Time) bool {
+	return !a.untimed && !a.unordered && (end.IsZero() || !a.newest.After(end))
+}
+
+// crowd walks the millisecond from last to end, of which one response does not show the end, and those right before it
+// that have rows too. It returns the end of the window behind them: zero if nothing is older.
+func (w *walker[T]) crowd(last, end time.Time) (time.Time, error) {
+	defer func() { w.limited = false }()
+	for {
+		p := Part{Start: last, End: end}
+		held, total, err := w.whole(p, w.Most, 0)
+		w.allow(total)
+		if err == nil && !held {
+			err = w.pages(p, total)
+		}
+		if err != nil {
+			return time.Time{}, err
+		}
+		w.allow(total)
+		next, err := w.behind(last)
+		if err != nil || next.Before(last) {
+			return next, err
+		}
+		last, end = last.Add(-tick), last
+	}
+}
+
+// behind looks for the newest rows that are older than a time, among those that are not newer, and returns the end of
+// the window that begins there: zero if there are none. Pages overlap by a row, so that none is passed over.
+func (w *walker[T]) behind(last time.Time) (time.Time, error) {
+	for at, overlap := 0, false; ; {
+		a, err := w.get(Part{End: last}, w.Most, at, nil)
+		switch {
+		case err != nil || a.Rows == 0:
+			return time.Time{}, err
+		case overlap && a.newest.Before(last):
+			at, overlap = at/2, at/2 > 0 // rows have vanished
+			continue
+		case a.oldest.Before(last):
+			return a.oldest.Truncate(tick).Add(tick), nil
+		case a.holds(at):
+			return time.Time{}, nil
+		}
+		overlap = a.Rows > 1
+		at += max(a.Rows-1, 1)
+	}
+}
+
+// checkCount compares what came with what the server counts, since rows without a time are in no window.
+func (w *walker[T]) checkCount(newest time.Time) error {
+	if len(w.seen) >= w.total {
+		return nil
+	}
+	all := Part{End: w.End}
+	a, err := w.get(all, w.Most, max(w.total-w.Most, 0), nil)
+	if err == nil && !a.untimed {
+		if len(w.seen) >= a.Total {
+			return nil
+		}
+		a, err = w.get(Part{End: newest}, w.Most, 0, nil) // without what came meanwhile
+		if err == nil && len(w.seen) >= a.Total {
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	w.allow(a.Total)
+	return w.pages(all, a.Total)
+}

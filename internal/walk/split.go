@@ -1,0 +1,158 @@
+package walk
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// errNoSplit says that the list cannot be had in parts.
+var errNoSplit = errors.New("the list cannot be split")
+
+// splitter walks a list in parts that one response each can hold.
+type splitter[T any] struct {
+	*walker[T]
+	values [2][]string // that occur in each dimension, once they are needed
+	sum    int         // of the totals of the parts
+}
+
+// piece is a half of a part.
+type piece struct {
+	Part
+	asked bool // it was asked for
+	held  bool // one response held it
+	total int
+}
+
+// split walks the list in parts, and reports whether they are all of it.
+func (w *walker[T]) split(total int) (bool, error) {
+	s := splitter[T]{walker: w}
+	err := s.halve(Part{}, total)
+	switch {
+	case errors.Is(err, errNoSplit):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return s.complete(total)
+}
+
+// halve walks a part of total items, which no response holds, by its halves.
+func (s *splitter[T]) halve(p Part, total int) error {
+	dimension := s.dimension(p)
+	switch {
+	case dimension < 0 && p.isAll(s.End), s.requests >= s.budget()/2:
+		return errNoSplit
+	case dimension < 0:
+		s.sum += total
+		return s.pages(p, total)
+	}
+	pieces := cut(p, dimension, s.valuesOf(p, dimension), total)
+	for i := range pieces {
+		err := s.ask(&pieces[i], dimension)
+		switch {
+		case errors.Is(err, errBudget):
+			s.miss(total)
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	if a, b := pieces[0], pieces[1]; a.asked && b.asked && min(a.total, b.total) >= max(total, 1) {
+		return errNoSplit // the filter is ignored
+	}
+	for _, piece := range pieces {
+		if piece.held {
+			s.sum += piece.total
+		} else if err := s.halve(piece.Part, piece.total); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask asks for a piece, unless a request cannot name all its values.
+func (s *splitter[T]) ask(p *piece, dimension int) (err error) {
+	if !s.Fits(p.Part) {
+		if len(p.Values[dimension]) == 1 {
+			return errNoSplit
+		}
+		return nil
+	}
+	p.asked = true
+	p.held, p.total, err = s.whole(p.Part, s.atMost(max(s.longest, firstRows)), 0)
+	if err == nil && p.total < 0 {
+		return errNoSplit
+	}
+	return err
+}
+
+// dimension is the first one in which a part can be cut; -1 if there is none.
+func (s *splitter[T]) dimension(p Part) int {
+	for i := range s.Dimensions {
+		if len(s.valuesOf(p, i)) > 1 {
+			return i
+		}
+	}
+	return -1
+}
+
+// valuesOf is which values a part can have in a dimension; none if that cannot be known.
+func (s *splitter[T]) valuesOf(p Part, dimension int) []string {
+	if p.Values[dimension] != nil {
+		return p.Values[dimension]
+	}
+	if s.values[dimension] == nil {
+		s.requests++
+		values, err := s.Dimensions[dimension].Values()
+		if err != nil {
+			values = nil // an error that ends the walk comes again with its next request
+		}
+		values = slices.Clone(values)
+		slices.Sort(values)
+		s.values[dimension] = append([]string{}, slices.Compact(values)...)
+	}
+	return s.values[dimension]
+}
+
+func cut(p Part, dimension int, values []string, total int) [2]piece {
+	middle := len(values) / 2
+	pieces := [2]piece{{Part: p, total: total}, {Part: p, total: total}}
+	pieces[0].Values[dimension], pieces[1].Values[dimension] = values[:middle], values[middle:]
+	return pieces
+}
+
+// complete reports whether the parts hold as many items as the list. Where they hold fewer because items came and went
+// between the responses, a pass over the list shows no item that belongs to none of the parts.
+func (s *splitter[T]) complete(before int) (bool, error) {
+	now, err := s.get(Part{}, s.atMost(firstRows), 0, nil)
+	if err != nil {
+		return false, err
+	}
+	if now.Total >= 0 {
+		before = min(before, now.Total)
+	}
+	if s.sum >= before {
+		return true, nil
+	}
+	foreign := false
+	s.fresh = func(item *T) { foreign = foreign || s.isForeign(item) }
+	defer func() { s.fresh = nil }()
+	_, err = s.pass(Part{}, 0, newProof())
+	if errors.Is(err, errBudget) {
+		s.miss(before - s.sum)
+		err = nil
+	}
+	return !foreign, err
+}
+
+// isForeign reports whether an item belongs to none of the parts.
+func (s *splitter[T]) isForeign(item *T) bool {
+	for i, d := range s.Dimensions {
+		same := func(value string) bool { return strings.EqualFold(value, d.Of(item)) }
+		if len(s.values[i]) > 1 && !slices.ContainsFunc(s.values[i], same) {
+			return true
+		}
+	}
+	return false
+}

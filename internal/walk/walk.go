@@ -1,0 +1,254 @@
+// Package walk yields every item of a list once, from responses that each hold a part of the list as it is at one
+// moment, while the list changes between them.
+//
+// A walk goes from what is cheap and certain to what is neither:
+//
+//	whole   one response holds the list: it is complete
+//	split   one response holds each part of it, by filter values that never change
+//	pages   it is walked by offset, until counting proves that no item was passed over
+//
+// A list by time, newest first, is walked in windows of time, and by offset only within one millisecond.
+//
+// The package knows neither HTTP nor Metlo: a [List] says how to ask.
+package walk
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Everything as a limit asks for the whole list.
+const Everything = -1
+
+const (
+	firstRows = 100     // what a walk asks for first, and the smallest page to which it steps down
+	wholeRows = 200_000 // what it asks for at most in one response: a longer one does not fit a JavaScript string
+	pageRows  = 50_000  // the longest page of a list that goes by pages
+	stepRows  = 1000    // what it asks for after a longer response was refused
+	idlePages = 3       // pages in a row without a new row that end a pass, if the server gives no total
+	farBehind = 1 << 30 // an offset behind the end of every list
+)
+
+// ErrStop ends a walk: Yield wants no more items.
+var ErrStop = errors.New("stop")
+
+// IncompleteError says that items may be missing.
+type IncompleteError struct {
+	Seen    int // items that came
+	Total   int // items that the server counts; -1 if it does not
+	Missing int // items at most that were there throughout and did not come; -1 if that cannot be known
+}
+
+func (e *IncompleteError) Error() string {
+	return fmt.Sprintf("at most %d items are missing", e.Missing)
+}
+
+// Part is a part of a list. The zero Part is all of it.
+type Part struct {
+	Values     [2][]string // one of these in each dimension; nil for any
+	Start, End time.Time   // created in this time, both inclusive; zero for no bound
+}
+
+// isAll reports whether p is a list that ends at end.
+func (p Part) isAll(end time.Time) bool {
+	return p.Values[0] == nil && p.Values[1] == nil && p.Start.IsZero() && p.End.Equal(end)
+}
+
+// Request asks for up to Limit items of a part, from Offset on.
+type Request struct {
+	Part
+	Limit   int
+	Offset  int
+	MaxRows int // more than this is no list that ends
+}
+
+// Response is what came.
+type Response struct {
+	Rows  int
+	Total int // items of the part; -1 if the server does not count
+}
+
+// Dimension is a property of items that never changes, by which a list can be filtered.
+type Dimension[T any] struct {
+	Values func() ([]string, error) // all that occur
+	Of     func(*T) string
+}
+
+// List is a list on a server.
+type List[T any] struct {
+	Fetch   func(r Request, visit func(*T) error) (Response, error) // visits the items in order
+	Again   func(err error, failures int) bool                      // whether to send the same request again
+	Refused func(error) bool                                        // whether a shorter response might come
+	Key     func(*T) (key Key, named bool)                          // not named: only its content tells it from others
+	Yield   func(*T) bool                                           // false ends the walk
+	OnTotal func(int)                                               // may be nil
+
+	First     int // rows of the first request; 0 for the default
+	Offset    int // items to leave out
+	Most      int // limit at most; 0 for any
+	Unlimited int // a longer list is asked for without a limit; 0 for never
+
+	Fits       func(Part) bool // whether a request can name the values of a part
+	Dimensions []Dimension[T]
+
+	Created func(*T) time.Time // set if the list is sorted by it, newest first
+	Since   time.Time          // older items are of no interest; zero for none
+	ByTime  bool               // it is walked in windows of time
+	End     time.Time          // of the first window; zero for no bound
+}
+
+// Walk yields every item once. Its error is that of the first request that failed for good, ErrStop, or an
+// *IncompleteError.
+func (l List[T]) Walk() error {
+	w := newWalker(l)
+	if l.ByTime {
+		return w.end(w.byTime())
+	}
+	first := l.First
+	if first == 0 {
+		first = firstRows
+	}
+	held, total, err := w.whole(Part{}, w.atMost(min(first, wholeRows)), l.Offset)
+	if err == nil && !held {
+		err = w.inParts(total)
+	}
+	return w.end(err)
+}
+
+// walker is the state of one walk.
+type walker[T any] struct {
+	List[T]
+	seen     map[Key]struct{}
+	came     int  // items passed to Yield
+	skip     int  // new items that are still to be left out
+	requests int  // sent so far
+	limited  bool // by the budget of what follows
+	spent    int  // requests that do not count for it
+	items    int  // for which it is
+	longest  int  // rows of the longest response
+	asked    int  // the largest limit so far
+	capped   int  // rows of the longest response that was cut short by the server; 0 if none was
+	total    int  // of the whole list, as last counted; -1
+	missing  int  // items that may not have been seen
+	unknown  bool // how many may not have been seen
+	fresh    func(*T)
+}
+
+func newWalker[T any](l List[T]) *walker[T] {
+	if l.Most > 0 && l.Unlimited > 0 {
+		l.Most = min(l.Most, l.Unlimited)
+	}
+	return &walker[T]{List: l, seen: map[Key]struct{}{}, total: -1}
+}
+
+// end is the error with which the walk ends.
+func (w *walker[T]) end(err error) error {
+	switch {
+	case errors.Is(err, errBudget):
+		w.miss(w.total)
+	case err != nil:
+		return err
+	}
+	total := -1
+	if w.total >= 0 {
+		total = max(w.total-w.Offset, 0)
+	}
+	switch {
+	case w.unknown:
+		return &IncompleteError{Seen: w.came, Total: total, Missing: -1}
+	case w.missing > 0:
+		return &IncompleteError{Seen: w.came, Total: total, Missing: w.missing}
+	}
+	return nil
+}
+
+// miss counts items that may not have been seen; -1 for an unknown number.
+func (w *walker[T]) miss(n int) {
+	w.unknown = w.unknown || n < 0
+	w.missing += max(n, 0)
+}
+
+// whole asks for a part in one response, first with a limit of n, and reports whether a response held it all. The
+// total is that of the last response.
+func (w *walker[T]) whole(p Part, n, start int) (held bool, total int, err error) {
+	for {
+		a, err := w.get(p, n, start, nil)
+		switch {
+		case err != nil:
+			return false, -1, err
+		case a.past:
+			return true, a.Total, nil
+		case a.asked == Everything || a.Rows < a.asked:
+			return w.short(p, start, a)
+		case !w.canAskMore(a):
+			return a.holds(start), a.Total, nil
+		}
+		n = w.more(a)
+	}
+}
+
+// canAskMore reports whether a longer response may come where a was as long as was asked for.
+func (w *walker[T]) canAskMore(a answer) bool {
+	return a.asked < w.atMost(wholeRows) && a.Total <= wholeRows && (w.capped == 0 || a.asked < w.capped)
+}
+
+// more is how many rows to ask for when a was full.
+func (w *walker[T]) more(a answer) int {
+	rows := max(a.asked, a.Rows)
+	n := 4 * rows
+	if a.Total > rows && w.Since.IsZero() {
+		n = roomFor(a.Total)
+	}
+	n = w.atMost(min(n, wholeRows))
+	if w.Unlimited > 0 && n > w.Unlimited {
+		return Everything
+	}
+	return n
+}
+
+// roomFor is a limit for a list of total items that may grow before it is asked for.
+func roomFor(total int) int { return min(total, wholeRows)*9/8 + firstRows }
+
+func (w *walker[T]) atMost(n int) int {
+	if w.Most > 0 {
+		return min(n, w.Most)
+	}
+	return n
+}
+
+// short finds out whether a response with fewer rows than were asked for is all there is. The server may cap its
+// pages, may have sent less by accident, may ignore the offset, and may give no total.
+func (w *walker[T]) short(p Part, start int, a answer) (held bool, total int, err error) {
+	if a.holds(start) {
+		return true, a.Total, nil
+	}
+	n := a.asked
+	if n == Everything {
+		n = w.Unlimited
+	}
+	behind, err := w.get(p, n, start+a.Rows, nil)
+	if err != nil {
+		return false, -1, err
+	}
+	total = max(a.Total, behind.Total)
+	if total < start+a.Rows {
+		total = -1 // it cannot be true
+	}
+	switch {
+	case total < 0 && behind.Rows == 0:
+		return true, -1, nil
+	case total < 0 && behind.fresh == 0:
+		far, err := w.get(p, n, farBehind, nil)
+		if err != nil || far.Rows > 0 {
+			return err == nil, -1, err // the offset is ignored, so the rows that are behind are those in front
+		}
+	case behind.Rows == 0 || start+a.Rows+behind.Rows >= behind.Total:
+		again, err := w.get(p, a.asked, start, nil)
+		if err != nil || again.holds(start) {
+			return err == nil, again.Total, err
+		}
+	}
+	w.capped = max(w.capped, a.Rows, behind.Rows)
+	return false, total, nil
+}
