@@ -283,6 +283,9 @@ func (s *EndpointsService) SetPathLocked(ctx context.Context, id string, locked 
 // endpoint's, and writes a parameter as {name}. Paths that the server cannot create it skips without a word. A path of
 // the wrong form is [ErrBadRequest]; without such an endpoint it returns [ErrNotFound].
 //
+// Shortly after traffic this costs more than the endpoints: the server then loses the calls that it counted, of all endpoints, since
+// it last wrote its counts down.
+//
 // POST /endpoint/:uuid/update-paths
 func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...string) error {
 	r := newRequest("Endpoints.UpdatePaths", http.MethodPost, "/endpoint/{uuid}/update-paths", id)
@@ -316,6 +319,9 @@ func (s *EndpointsService) DeleteGraphQLSchema(ctx context.Context, id string) e
 // Delete deletes an endpoint with its alerts, data fields, tests and traces. The server answers 500 with an empty body,
 // which is [ErrServer], for an endpoint that does not exist, and [ErrServer] too while requests to it arrive.
 //
+// Shortly after traffic this costs more than the endpoint: the server then loses the calls that it counted, of all endpoints, since
+// it last wrote its counts down.
+//
 // DELETE /endpoint/:uuid
 func (s *EndpointsService) Delete(ctx context.Context, id string) error {
 	return exec(ctx, s.client, newRequest("Endpoints.Delete", http.MethodDelete, "/endpoint/{uuid}", id))
@@ -323,6 +329,9 @@ func (s *EndpointsService) Delete(ctx context.Context, id string) error {
 
 // DeleteMany deletes endpoints with their alerts, data fields, tests and traces. Ids of endpoints that do not exist are
 // ignored. Without an id it returns [ErrInvalidArgument].
+//
+// Shortly after traffic this costs more than the endpoints: the server then loses the calls that it counted, of all endpoints, since
+// it last wrote its counts down.
 //
 // DELETE /endpoints
 func (s *EndpointsService) DeleteMany(ctx context.Context, ids ...string) error {

@@ -123,6 +123,9 @@ func (c *Client) statusError(r *request, resp *http.Response, encoding string, b
 	if err := c.correctedError(r, resp, body); err != nil {
 		return err
 	}
+	if encoding == "" && isGzip(body) {
+		encoding = "gzip"
+	}
 	e := c.newError(r, resp.StatusCode, body)
 	failure := wire.ParseFailure(body)
 	e.Kind, e.Message = kindOf(resp.StatusCode), c.redact.text(failure.Message)
@@ -244,7 +247,7 @@ func (c *Client) misdirected(r *request, resp *http.Response, body []byte) strin
 	text := string(body)
 	if resp.StatusCode == http.StatusBadRequest && r.base(c).Scheme == "http" && slices.ContainsFunc([]string{
 		"HTTP request to an HTTPS server",           // Go
-		"HTTP request was sent to HTTPS port",       // nginx
+		"The plain HTTP request",                    // nginx
 		"plain HTTP to an SSL-enabled server",       // Apache
 		"combination of host and port requires TLS", // Tomcat
 	}, func(mark string) bool { return strings.Contains(text, mark) }) {

@@ -132,6 +132,7 @@ func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUp
 func (s *SettingsService) Config(ctx context.Context) (*MetloConfig, error) {
 	r := newRequest("Settings.Config", http.MethodGet, "/metlo-config")
 	r.private = true
+	r.private = true
 	answer, err := fetch[configAnswer](ctx, s.client, r)
 	if err != nil {
 		return nil, err
