@@ -1,10 +1,6 @@
 package apitest
 
 import (
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
-	"github.com/metlo-go/metlo/apitest/internal/handlebars"
-	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
-
 	"fmt"
 	"math"
 	"net/url"
@@ -12,6 +8,9 @@ import (
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 // entityValues holds the known values of entities, such as "Order.id".
