@@ -158,6 +158,9 @@ func (s *AlertsService) List(ctx context.Context, opts *AlertListOptions) (*Page
 // resolves the alerts that it visits. Limit sets only the size of the first request. The sequence ends after the first
 // error; [IncompleteError] says that the server keeps some back.
 //
+// Write both variables of the loop: a loop with one drops the error, and a walk that fails at once looks like one item
+// that is empty.
+//
 // GET /alerts
 func (s *AlertsService) All(ctx context.Context, opts *AlertListOptions) iter.Seq2[Alert, error] {
 	return s.listing("Alerts.All", opts).all(ctx)

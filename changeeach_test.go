@@ -139,12 +139,13 @@ func TestChangeEachEndsWithItsItems(t *testing.T) {
 func TestChangeEachLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		started, ended := 0, 0
-		for range metlo.ChangeEach(t.Context(), metlo.ItemsOf(numbers(100)...), func(context.Context, int) error {
+		for _, err := range metlo.ChangeEach(t.Context(), metlo.ItemsOf(numbers(100)...), func(context.Context, int) error {
 			started++
 			<-time.After(time.Second)
 			ended++
 			return nil
 		}) {
+			require.NoError(t, err)
 			break
 		}
 		assert.Equal(t, started, ended)
@@ -187,8 +188,9 @@ func TestAlertsResolveEach(t *testing.T) {
 	assert.Zero(t, left.Total)
 
 	// While the walk goes on, and where there is nothing to do.
-	for range client.Alerts.IgnoreEach(t.Context(), client.Alerts.All(t.Context(), &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}})) {
-		t.Error("no alert is open")
+	stillOpen := client.Alerts.All(t.Context(), &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}})
+	for c, err := range client.Alerts.IgnoreEach(t.Context(), stillOpen) {
+		t.Error("no alert is open", c, err)
 	}
 	for _, update := range []*metlo.AlertUpdate{nil, {}} {
 		for _, err := range client.Alerts.UpdateEach(t.Context(), metlo.ItemsOf(all...), update) {

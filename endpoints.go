@@ -202,6 +202,9 @@ func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) 
 // size of the first one. The sequence ends after the first error; [IncompleteError] says that the server keeps some
 // back.
 //
+// Write both variables of the loop: a loop with one drops the error, and a walk that fails at once looks like one item
+// that is empty.
+//
 // GET /endpoints
 func (s *EndpointsService) All(ctx context.Context, opts *EndpointListOptions) iter.Seq2[Endpoint, error] {
 	return s.listing("Endpoints.All", opts).all(ctx)

@@ -1,17 +1,15 @@
 package apitest
 
 import (
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
-	"github.com/metlo-go/metlo/apitest/internal/script"
-
-	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
-
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
 // entityRef is an entity of the config that a data field of the endpoint carries.

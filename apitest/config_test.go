@@ -3,7 +3,6 @@ package apitest
 import (
 	"encoding/json"
 	"errors"
-	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 const everything = `id: all

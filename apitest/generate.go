@@ -1,9 +1,6 @@
 package apitest
 
 import (
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
-	"github.com/metlo-go/metlo/internal/resourcelang"
-
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -13,6 +10,8 @@ import (
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/internal/resourcelang"
 )
 
 // Generate makes a test for endpoint from a template, whose name is matched in any case: GENERIC,

@@ -1,16 +1,15 @@
 package apitest
 
 import (
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
-	"github.com/metlo-go/metlo/apitest/internal/handlebars"
-	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
-
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 // gqlField is a field of a GraphQL query, with its arguments and the fields selected in it.

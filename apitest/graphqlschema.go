@@ -1,14 +1,14 @@
 package apitest
 
 import (
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
-	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
-
 	"fmt"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 const (

@@ -3,7 +3,6 @@ package apitest
 import (
 	"context"
 	"errors"
-	"github.com/metlo-go/metlo/apitest/internal/script"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
 // service starts a loopback service, and gives options that allow it and set BASE_URL.

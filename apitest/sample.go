@@ -1,10 +1,6 @@
 package apitest
 
 import (
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
-	"github.com/metlo-go/metlo/apitest/internal/handlebars"
-	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
-
 	"fmt"
 	"math"
 	"net/url"
@@ -12,6 +8,9 @@ import (
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 // entityValues holds the known values of entities, such as "Order.id".
@@ -23,7 +22,7 @@ func (in *TemplateInput) sample(prefix string, entities entityValues) *StepBuild
 	s := in.NewStep(Request{Method: e.Method})
 	pre := underscored(prefix)
 	s.step.Request.URL = "{{BASE_URL}}" + s.samplePath(pre, entities)
-	s.AddEnv(KeyValue{Name: "BASE_URL", Value: fmt.Sprintf(`{{default BASE_URL "%s"}}`, in.baseURL())})
+	s.AddEnv(KeyValue{Name: "BASE_URL", Value: `{{default BASE_URL "` + in.baseURL() + `"}}`})
 	if e.IsGraphQL {
 		s.sampleGraphQL(entities)
 		if e.Method == metlo.MethodGet {

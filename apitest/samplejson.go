@@ -1,10 +1,10 @@
 package apitest
 
 import (
-	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
-
 	"bytes"
 	"encoding/json"
+
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 // indentJSON gives JSON indented by four spaces, as the original writes bodies.

@@ -1,11 +1,11 @@
 package apitest
 
 import (
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
-	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
-
 	"errors"
 	"strings"
+
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 // buildSQLITimeBased checks that no payload of the list SQLI_TIME, which the caller supplies to Run,

@@ -1,12 +1,12 @@
 package apitest
 
 import (
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
-	"github.com/metlo-go/metlo/apitest/internal/handlebars"
-
 	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
 )
 
 // buildValidateAuthRules checks the permissions of the testing config: one step per instance of an actor
