@@ -121,7 +121,8 @@ func (e *evaluator) assertionFault(n int, a Assertion, err error) {
 	if a.kind() == AssertJS && !errors.As(err, &unknown) && !errors.Is(err, script.ErrLimit) && e.ctx.Err() == nil {
 		e.res.Err = errors.Join(e.res.Err, wrapped)
 		e.res.Failures = append(e.res.Failures, Failure{
-			Assertion: n, Expected: a.describe(e.hide), Description: a.Description, Found: "it threw " + strings.TrimPrefix(err.Error(), "script: ") + "; " + e.firstLine(),
+			Assertion: n, Expected: a.describe(e.hide), Description: a.Description,
+			Found: "it threw " + strings.TrimPrefix(err.Error(), "script: ") + "; " + e.firstLine(),
 		})
 		return
 	}

@@ -161,10 +161,6 @@ func (d *decoder) mapping(n *jsyaml.Node, path, required string, known fields) {
 		d.fail(n, path, "must be a mapping, not a %s", kindOf(n))
 		return
 	}
-	prefix := path
-	if prefix != "" {
-		prefix += "."
-	}
 	for i := range n.Pairs {
 		p := &n.Pairs[i]
 		if read, ok := known[p.Key]; ok {

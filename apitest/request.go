@@ -115,11 +115,11 @@ func encodeTarget(text string) string {
 	if i := strings.Index(text, "://"); i >= 0 {
 		start = i + 3
 	}
-	if i := strings.IndexAny(text[start:], "/?#"); i >= 0 {
-		start += i
-	} else {
+	end := strings.IndexAny(text[start:], "/?#")
+	if end < 0 {
 		return text
 	}
+	start += end
 	var b strings.Builder
 	b.WriteString(text[:start])
 	inQuery := false

@@ -22,7 +22,7 @@ func (in *TemplateInput) sample(prefix string, entities entityValues) *StepBuild
 	s := in.NewStep(Request{Method: e.Method})
 	pre := underscored(prefix)
 	s.step.Request.URL = "{{BASE_URL}}" + s.samplePath(pre, entities)
-	s.AddEnv(KeyValue{Name: "BASE_URL", Value: fmt.Sprintf(`{{default BASE_URL "%s"}}`, in.baseURL())})
+	s.AddEnv(KeyValue{Name: "BASE_URL", Value: `{{default BASE_URL "` + in.baseURL() + `"}}`})
 	if e.IsGraphQL {
 		s.sampleGraphQL(entities)
 		if e.Method == metlo.MethodGet {

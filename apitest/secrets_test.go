@@ -47,10 +47,10 @@ func TestNoSecretIsPrinted(t *testing.T) {
 			get("http://127.0.0.1:1/?k={{ENV}}", Expr("true")),
 		},
 	}
-	options := append(opts, AllowHosts("127.0.0.1:1"), WithEnv(map[string]string{"ENV": envSecret}), WithGlobalEnv(map[string]string{"G": globalSecret}))
+	opts = append(opts, AllowHosts("127.0.0.1:1"), WithEnv(map[string]string{"ENV": envSecret}), WithGlobalEnv(map[string]string{"G": globalSecret}))
 	forms := func(t *testing.T, shown bool) map[string]string {
 		t.Helper()
-		res, err := Run(t.Context(), cfg, append(options, func(s *settings) error { s.showSecrets = shown; return nil })...)
+		res, err := Run(t.Context(), cfg, append(opts, func(s *settings) error { s.showSecrets = shown; return nil })...)
 		require.NoError(t, err)
 		raw, err := json.Marshal(res)
 		require.NoError(t, err)

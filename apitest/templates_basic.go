@@ -1,10 +1,9 @@
 package apitest
 
 import (
+	metlo "github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest/internal/authrules"
 )
-
-import metlo "github.com/metlo-go/metlo"
 
 // buildGeneric checks that a sample request succeeds.
 func buildGeneric(in *TemplateInput) (*TestBuilder, error) {

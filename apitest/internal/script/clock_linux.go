@@ -15,7 +15,8 @@ type clock struct {
 
 // startClock begins to measure the calling thread. The goroutine must be locked to it.
 func startClock() clock {
-	c := clock{id: int32(^unix.Gettid()<<3 | 6), wall: time.Now()} // MAKE_THREAD_CPUCLOCK(tid, CPUCLOCK_SCHED)
+	const perThread = 6 // the kernel's name for the processor time that one thread was scheduled
+	c := clock{id: int32(^unix.Gettid()<<3 | perThread), wall: time.Now()}
 	c.start, _ = c.read()
 	return c
 }
