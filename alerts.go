@@ -13,6 +13,8 @@ const (
 	maxAlertLimit = 50_000 // the server binds one SQL parameter per row
 )
 
+const noUpdateType = "UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore"
+
 // AlertsService reads alerts and moves them through triage.
 type AlertsService struct{ client *Client }
 
@@ -27,7 +29,7 @@ type Alert struct {
 	UpdatedAt         time.Time       `json:"updatedAt"`
 	Status            AlertStatus     `json:"status"`
 	ResolutionMessage string          `json:"resolutionMessage"` // kept when the alert is opened again
-	Context           json.RawMessage `json:"context"`           // an object that depends on the type: trace, pathPointer, pathTokenIdx
+	Context           json.RawMessage `json:"context,omitzero"`  // an object that depends on the type; see Trace, Field and SpecPointer
 	APIEndpoint       AlertEndpoint   `json:"apiEndpoint"`
 }
 
@@ -163,6 +165,9 @@ func (s *AlertsService) List(ctx context.Context, opts *AlertListOptions) (*Page
 // The sequence ends after the first error; the last one may be an [IncompleteError], which says how many alerts may be
 // missing.
 //
+// Write both variables of the loop: a loop with one drops the error, and a walk that fails at once looks like one item
+// that is empty.
+//
 // GET /alerts
 func (s *AlertsService) All(ctx context.Context, opts *AlertListOptions) iter.Seq2[Alert, error] {
 	return s.listing("Alerts.All", opts).all(ctx)
@@ -197,22 +202,25 @@ func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 func (s *AlertsService) Update(ctx context.Context, id string, update *AlertUpdate) (*Alert, error) {
 	r := newRequest("Alerts.Update", http.MethodPut, "/alert/{uuid}", id)
 	if update == nil || update.UpdateType == "" {
-		r.fail("UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore")
+		r.fail(noUpdateType)
 	}
 	answer, err := fetch[updatedAlert](ctx, s.client, r.encode(update))
 	if err != nil {
 		return nil, err
 	}
-	alert, e := &answer.Alert, &answer.APIEndpoint
+	alert, e := (*Alert)(&answer.alertParts), &answer.APIEndpoint
 	alert.APIEndpoint = AlertEndpoint{
 		UUID: e.UUID, Path: e.Path, Host: e.Host, Method: e.Method, OpenAPISpecName: e.OpenAPISpecName, Details: e,
 	}
 	return alert, nil
 }
 
+// alertParts is an alert without methods, whose fields a struct can embed for JSON.
+type alertParts Alert
+
 // updatedAlert is an alert as a change returns it: with a whole endpoint.
 type updatedAlert struct {
-	Alert
+	alertParts
 	APIEndpoint Endpoint `json:"apiEndpoint"`
 }
 
@@ -277,7 +285,7 @@ func (s *AlertsService) UpdateMany(ctx context.Context, update *AlertBulkUpdate)
 // check refuses an update that would reach other alerts than its author meant.
 func (u *AlertBulkUpdate) check(r *request) {
 	if u.UpdateType == "" {
-		r.fail("UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore")
+		r.fail(noUpdateType)
 	}
 	r.optionalUUID(u.UUID, u.APIEndpointUUID)
 	lists := 0

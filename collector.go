@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 )
 
@@ -208,16 +207,11 @@ func untouched(err error) bool {
 }
 
 func refusedUnread(a Attempt) bool {
+	if a.Unsent {
+		return true
+	}
 	switch a.StatusCode {
-	case 0:
-		err := a.Err
-		var hidden *hiddenError
-		if errors.As(err, &hidden) {
-			err = hidden.err() // only its type is looked at
-		}
-		var op *net.OpError
-		return errors.As(err, &op) && op.Op == "dial"
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired, http.StatusMethodNotAllowed,
 		http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:
 		return true
 	}

@@ -26,7 +26,7 @@ type DataField struct {
 	ContentType       string          `json:"contentType"` // of a body; */* if unknown
 	IsNullable        *bool           `json:"isNullable"`  // nil if unknown
 	LastSeen          time.Time       `json:"lastSeen"`
-	Matches           json.RawMessage `json:"matches"`
+	Matches           json.RawMessage `json:"matches,omitzero"`
 	Entity            string          `json:"entity"` // such as User.id; empty if none is set
 	APIEndpointUUID   string          `json:"apiEndpointUuid"`
 	APIEndpoint       *Endpoint       `json:"apiEndpoint"` // only in detections

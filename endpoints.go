@@ -36,7 +36,7 @@ type Endpoint struct {
 	UserSet                 bool            `json:"userSet"`         // the path is locked: no longer regrouped by itself
 	OpenAPISpecName         string          `json:"openapiSpecName"` // empty if no spec describes it
 	FullTraceCaptureEnabled bool            `json:"fullTraceCaptureEnabled"`
-	GraphQLMetadata         json.RawMessage `json:"graphQlMetadata"`
+	GraphQLMetadata         json.RawMessage `json:"graphQlMetadata,omitzero"`
 	Token0                  string          `json:"token_0"` // first element of the path; {param} for a parameter
 	Token1                  string          `json:"token_1"`
 	Token2                  string          `json:"token_2"`
@@ -87,7 +87,7 @@ type EndpointTest struct {
 	UUID     string          `json:"uuid"`
 	Name     string          `json:"name"`
 	Tags     []string        `json:"tags"`
-	Requests json.RawMessage `json:"requests"`
+	Requests json.RawMessage `json:"requests,omitzero"`
 }
 
 // NameValue is a header, a parameter or a variable.
@@ -125,11 +125,11 @@ type CapturedTrace struct {
 	Method             RestMethod          `json:"method"`
 	RequestParameters  []NameValue         `json:"requestParameters"`
 	RequestHeaders     []NameValue         `json:"requestHeaders"`
-	RequestBody        json.RawMessage     `json:"requestBody"` // a JSON string, or an object if the server parsed it
+	RequestBody        json.RawMessage     `json:"requestBody,omitzero"` // a JSON string, or an object if the server parsed it
 	ResponseStatus     int                 `json:"responseStatus"`
 	ResponseHeaders    []NameValue         `json:"responseHeaders"`
-	ResponseBody       json.RawMessage     `json:"responseBody"` // a JSON string, or an object if the server parsed it
-	Meta               json.RawMessage     `json:"meta"`         // as the agent sent it
+	ResponseBody       json.RawMessage     `json:"responseBody,omitzero"` // a JSON string, or an object if the server parsed it
+	Meta               json.RawMessage     `json:"meta,omitzero"`         // as the agent sent it
 	SessionMeta        SessionMeta         `json:"sessionMeta"`
 	Redacted           bool                `json:"redacted"`
 	APIEndpointUUID    string              `json:"apiEndpointUuid"`
@@ -137,8 +137,8 @@ type CapturedTrace struct {
 	OriginalHost       string              `json:"originalHost"`
 	AnalysisType       AnalysisType        `json:"analysisType"`
 	GraphQLPaths       []string            `json:"graphqlPaths"`
-	ProcessedTraceData json.RawMessage     `json:"processedTraceData"`
-	Encryption         json.RawMessage     `json:"encryption"`
+	ProcessedTraceData json.RawMessage     `json:"processedTraceData,omitzero"`
+	Encryption         json.RawMessage     `json:"encryption,omitzero"`
 }
 
 // SessionMeta says how a request authenticated.
@@ -202,6 +202,9 @@ func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) 
 // the server sends the whole list at once, else in parts by host and method, or by pages until a count proves them
 // complete. The page docs/listing.md says what that costs and assumes. The sequence ends after the first error; the last one may
 // be an [IncompleteError], which says how many endpoints may be missing.
+//
+// Write both variables of the loop: a loop with one drops the error, and a walk that fails at once looks like one item
+// that is empty.
 //
 // GET /endpoints
 func (s *EndpointsService) All(ctx context.Context, opts *EndpointListOptions) iter.Seq2[Endpoint, error] {
@@ -284,6 +287,9 @@ func (s *EndpointsService) SetPathLocked(ctx context.Context, id string, locked 
 // endpoint's, and writes a parameter as {name}. Paths that the server cannot create it skips without a word. A path of
 // the wrong form is [ErrBadRequest]; without such an endpoint it returns [ErrNotFound].
 //
+// Shortly after traffic this costs more than the endpoints: the server then loses the calls that it counted, of all endpoints, since
+// it last wrote its counts down.
+//
 // POST /endpoint/:uuid/update-paths
 func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...string) error {
 	r := newRequest("Endpoints.UpdatePaths", http.MethodPost, "/endpoint/{uuid}/update-paths", id)
@@ -295,7 +301,7 @@ func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...
 	}{paths}))
 }
 
-// UploadGraphQLSchema replaces the schema of a GraphQL endpoint, in the schema definition language, at most 500 MB. It
+// UploadGraphQLSchema replaces the schema of a GraphQL endpoint, in the schema definition language, at most 500 MiB. It
 // applies to all endpoints of the same host and path. The schema is streamed; it is sent again only if it is an
 // [io.Seeker] and the server cannot have acted on it. A schema that cannot be parsed and an endpoint that is not GraphQL
 // are [ErrBadRequest]; without such an endpoint it returns [ErrNotFound].
@@ -317,6 +323,9 @@ func (s *EndpointsService) DeleteGraphQLSchema(ctx context.Context, id string) e
 // Delete deletes an endpoint with its alerts, data fields, tests and traces. The server answers 500 with an empty body,
 // which is [ErrServer], for an endpoint that does not exist, and [ErrServer] too while requests to it arrive.
 //
+// Shortly after traffic this costs more than the endpoint: the server then loses the calls that it counted, of all endpoints, since
+// it last wrote its counts down.
+//
 // DELETE /endpoint/:uuid
 func (s *EndpointsService) Delete(ctx context.Context, id string) error {
 	return exec(ctx, s.client, newRequest("Endpoints.Delete", http.MethodDelete, "/endpoint/{uuid}", id))
@@ -324,6 +333,9 @@ func (s *EndpointsService) Delete(ctx context.Context, id string) error {
 
 // DeleteMany deletes endpoints with their alerts, data fields, tests and traces. Ids of endpoints that do not exist are
 // ignored. Without an id it returns [ErrInvalidArgument].
+//
+// Shortly after traffic this costs more than the endpoints: the server then loses the calls that it counted, of all endpoints, since
+// it last wrote its counts down.
 //
 // DELETE /endpoints
 func (s *EndpointsService) DeleteMany(ctx context.Context, ids ...string) error {

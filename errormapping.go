@@ -123,6 +123,9 @@ func (c *Client) statusError(r *request, resp *http.Response, encoding string, b
 	if err := c.correctedError(r, resp, body); err != nil {
 		return err
 	}
+	if encoding == "" && isGzip(body) {
+		encoding = "gzip"
+	}
 	e := c.newError(r, resp.StatusCode, body)
 	failure := wire.ParseFailure(body)
 	e.Kind, e.Message = kindOf(resp.StatusCode), c.redact.text(failure.Message)
@@ -131,9 +134,9 @@ func (c *Client) statusError(r *request, resp *http.Response, encoding string, b
 		e.Message, e.Body = encodingError(encoding).Error(), nil
 	case hint != "":
 		e.Kind, e.Message = ErrInvalidResponse, c.redact.text(hint)
-	case e.Kind == ErrNotFound:
+	case errors.Is(e, ErrNotFound):
 		e.Kind, e.Message = ErrInvalidResponse, c.redact.text(foreignNotFound(r, body))
-	case e.Kind == ErrRedirected:
+	case errors.Is(e, ErrRedirected):
 		e.Message = c.redact.text(redirectMessage(r.base(c), resp))
 	case resp.StatusCode < 200:
 		e.Message = "the server switches to another protocol: is the base URL right?"
@@ -244,7 +247,7 @@ func (c *Client) misdirected(r *request, resp *http.Response, body []byte) strin
 	text := string(body)
 	if resp.StatusCode == http.StatusBadRequest && r.base(c).Scheme == "http" && slices.ContainsFunc([]string{
 		"HTTP request to an HTTPS server",           // Go
-		"HTTP request was sent to HTTPS port",       // nginx
+		"The plain HTTP request",                    // nginx
 		"plain HTTP to an SSL-enabled server",       // Apache
 		"combination of host and port requires TLS", // Tomcat
 	}, func(mark string) bool { return strings.Contains(text, mark) }) {
@@ -308,8 +311,8 @@ func corrections() []correction {
 		{"PUT", "/spec/*", 500, `\(\d+:\d+\)\n\n +\d+ \|`, ErrBadRequest, "", "spec/index.ts:124", nil},
 		{"PUT", "/endpoint/*/graphql-schema", 500, `^Syntax Error: `, ErrBadRequest, "", "endpoints/index.ts:229", nil},
 		{"GET", "/specs/zip", 500, `^No OpenAPI Specs found\.$`, ErrNotFound, "the instance holds no spec", "spec/index.ts:152", nil},
-		{"POST", "/spec/new", 400, `^Spec file already exists\.$`, ErrConflict, "", "specs/upload_exists", nil},
-		{"POST", "/keys/create", 400, `^Can not create key with name `, ErrConflict, "", "keys/create_duplicate", nil},
+		{"POST", "/spec/new", 400, `^Spec file already exists\.$`, ErrNameTaken, "", "specs/upload_exists", nil},
+		{"POST", "/keys/create", 400, `^Can not create key with name `, ErrNameTaken, "", "keys/create_duplicate", nil},
 
 		{"", "/endpoint/*", 404, `^Endpoint (does not exist|not found)\.?$`, ErrNotFound, "", "endpoints/get_not_uuid", nil},
 		{"", "/endpoint/*/*", 404, `^Endpoint (does not exist|not found)\.?$`, ErrNotFound, "", "endpoints/set_authenticated_missing", nil},

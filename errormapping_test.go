@@ -73,7 +73,7 @@ func documentedCorrections(t *testing.T) correctionRows {
 
 // tell reports whether a row says what d makes of body.
 func (rows correctionRows) tell(d correction, body string) bool {
-	names := map[error]string{ErrNotFound: "ErrNotFound", ErrNoMatch: "ErrNoMatch", ErrBadRequest: "ErrBadRequest", ErrConflict: "ErrConflict"}
+	names := map[error]string{ErrNotFound: "ErrNotFound", ErrNoMatch: "ErrNoMatch", ErrBadRequest: "ErrBadRequest", ErrNameTaken: "ErrNameTaken"}
 	for _, row := range rows {
 		if row[0] == strconv.Itoa(d.status) && row[2] == names[d.kind] && strings.Contains(body, row[1]) {
 			return true
@@ -87,8 +87,8 @@ func TestCorrectionsAreFew(t *testing.T) {
 	want := map[string]error{
 		"alerts/update_not_uuid": ErrBadRequest, "alerts/batch_none_match": ErrNoMatch,
 		"data_fields/update_classes_missing": ErrNotFound, "data_fields/delete_missing": ErrNotFound,
-		"endpoints/get_missing": ErrNotFound, "keys/create_duplicate": ErrConflict, "keys/create_no_name": ErrConflict,
-		"settings/config_put_bad_yaml": ErrBadRequest, "specs/upload_exists": ErrConflict, "specs/get_missing": ErrNotFound,
+		"endpoints/get_missing": ErrNotFound, "keys/create_duplicate": ErrNameTaken, "keys/create_no_name": ErrNameTaken,
+		"settings/config_put_bad_yaml": ErrBadRequest, "specs/upload_exists": ErrNameTaken, "specs/get_missing": ErrNotFound,
 		"endpoints/get_not_uuid": ErrNotFound, "endpoints/set_authenticated_missing": ErrNotFound,
 		"endpoints/graphql_schema_delete_missing": ErrNotFound, "data_fields/update_data_path_missing": ErrNotFound,
 		"keys/delete_missing": ErrNotFound, "specs/delete_missing": ErrNotFound, "testing/gen_test_endpoint_missing": ErrNotFound,

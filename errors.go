@@ -15,7 +15,8 @@ import (
 	"github.com/metlo-go/metlo/internal/transport"
 )
 
-// Every error that a method returns matches at most one of these with [errors.Is]. They say what happened; the status
+// Every error that a method returns matches at most one of these with [errors.Is], but for ErrNameTaken, which is an
+// ErrConflict too. They say what happened; the status
 // that the server sent for it, which may be another, is in [Error.StatusCode].
 var (
 	// ErrInvalidArgument: an argument or an option is at fault. Nothing was sent.
@@ -30,6 +31,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the state of things forbids the change, such as resolving an alert that is resolved.
 	ErrConflict = errors.New("conflict")
+	// ErrNameTaken: what is to be created has the name of another. It is an ErrConflict.
+	ErrNameTaken = fmt.Errorf("%w: the name is taken", ErrConflict)
 	// ErrTooLarge: the request's body, URL or headers are over a limit of the server.
 	ErrTooLarge = errors.New("too large")
 	// ErrUnprocessable: the request is well formed and makes no sense to the server.
@@ -115,7 +118,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.cause }
 
 // Is reports whether target is the sentinel that says what happened.
-func (e *Error) Is(target error) bool { return target != nil && target == e.kind() }
+func (e *Error) Is(target error) bool { return target != nil && errors.Is(e.kind(), target) }
 
 func (e *Error) kind() error {
 	if e.Kind != nil {
@@ -132,7 +135,7 @@ func (e *Error) Temporary() bool {
 		return false
 	}
 	var truncated *transport.TruncatedError
-	switch e.kind() {
+	switch e.kind() { //nolint:errorlint // a sentinel is never wrapped here
 	case ErrRateLimited, ErrNoResponse:
 		return true
 	case ErrServer:

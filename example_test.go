@@ -328,7 +328,7 @@ func ExampleSettingsService_Config() {
 		fmt.Println(err)
 		return
 	}
-	text := config.ConfigString + "hostBlockList: [\"^localhost$\"]\n"
+	text := config.ConfigString.Reveal() + "hostBlockList: [\"^localhost$\"]\n"
 	if err := client.Settings.UpdateConfig(ctx, text); err != nil {
 		fmt.Println(err)
 		return

@@ -96,6 +96,9 @@ func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
 // the specs that Metlo generated from their traffic. Hosts that do not exist are ignored. Without a host it returns
 // [ErrInvalidArgument].
 //
+// Shortly after traffic this costs more than the hosts: the server then loses the calls that it counted, of all endpoints, since
+// it last wrote its counts down.
+//
 // DELETE /hosts
 func (s *HostsService) Delete(ctx context.Context, hosts ...string) error {
 	r := newRequest("Hosts.Delete", http.MethodDelete, "/hosts")

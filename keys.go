@@ -48,7 +48,7 @@ func (s *KeysService) Onboarding(ctx context.Context) ([]Key, error) {
 }
 
 // Create makes a key and returns it with its value, which cannot be read again. An empty keyFor stands for
-// [KeyGeneric]. A name that is taken is [ErrConflict]; the instance holds at most 100 keys, and one more is
+// [KeyGeneric]. A name that is taken is [ErrNameTaken]; the instance holds at most 100 keys, and one more is
 // [ErrBadRequest]. If the answer gets lost, so does the value: delete the key by its name.
 //
 // POST /keys/create

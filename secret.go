@@ -38,12 +38,12 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted)
 // MarshalText returns [redacted].
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// UnmarshalText takes text as the value. It refuses [redacted], which stands for a value that was not written.
+// UnmarshalText takes text as the value. The text [redacted] stands for a value that was not written: it leaves the
+// Secret empty.
 func (s *Secret) UnmarshalText(text []byte) error {
-	if string(text) == redacted {
-		return errors.New("metlo: a Secret was written as [redacted], and its value cannot be read back: store what Reveal returns")
+	if *s = NewSecret(string(text)); string(text) == redacted {
+		*s = Secret{}
 	}
-	*s = NewSecret(string(text))
 	return nil
 }
 

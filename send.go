@@ -81,7 +81,7 @@ func (c *Client) rejected(r *request, resp *http.Response, body []byte, err erro
 	if corrected := c.correctedError(r, resp, body); corrected != nil {
 		return corrected
 	}
-	if bytes.HasPrefix(body, []byte("\x1f\x8b")) {
+	if isGzip(body) {
 		err = encodingError("gzip")
 	}
 	if wire.IsTruncated(err) {
@@ -95,6 +95,8 @@ func (c *Client) rejected(r *request, resp *http.Response, body []byte, err erro
 func encodingError(encoding string) error {
 	return fmt.Errorf("the answer is encoded with %s, which was not asked for: have the server or the proxy send it plain or with gzip", wire.OneLine(encoding))
 }
+
+func isGzip(body []byte) bool { return bytes.HasPrefix(body, []byte("\x1f\x8b")) }
 
 const pooledBytes = 256 << 10 // larger buffers are left to the garbage collector
 

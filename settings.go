@@ -15,7 +15,7 @@ type SettingsService struct{ client *Client }
 type InstanceSettings struct {
 	UUID               string `json:"uuid"`
 	UpdateEmail        string `json:"updateEmail"`        // empty if none is set
-	SkippedUpdateEmail bool   `json:"skippedUpdateEmail"` // a user chose not to give one
+	SkippedUpdateEmail *bool  `json:"skippedUpdateEmail"` // whether a user chose not to give one; nil until one was asked
 }
 
 func (s *InstanceSettings) id() string { return s.UUID }
@@ -32,7 +32,7 @@ type MetloConfig struct {
 
 	// ConfigString is YAML, rewritten by the server: without comments, and with the variables of globalTestEnv, which may
 	// be credentials. It is empty if none was ever set.
-	ConfigString string `json:"configString"`
+	ConfigString Secret `json:"configString"`
 
 	Env    Secret `json:"env"`    // the variables, encrypted
 	EnvTag Secret `json:"envTag"` // of the encryption
@@ -126,12 +126,12 @@ func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUp
 	return fetch[InstanceSettings](ctx, s.client, r.encode(body))
 }
 
-// Config returns the configuration of the instance. All fields are empty if none was ever set. Take care where the text
-// goes: it may hold credentials.
+// Config returns the configuration of the instance. All fields are empty if none was ever set.
 //
 // GET /metlo-config
 func (s *SettingsService) Config(ctx context.Context) (*MetloConfig, error) {
 	r := newRequest("Settings.Config", http.MethodGet, "/metlo-config")
+	r.private = true
 	r.private = true
 	answer, err := fetch[configAnswer](ctx, s.client, r)
 	if err != nil {
@@ -150,7 +150,7 @@ func (a *configAnswer) check() error {
 	if a.ConfigString == nil {
 		return errShape
 	}
-	a.MetloConfig.ConfigString = *a.ConfigString
+	a.MetloConfig.ConfigString = NewSecret(*a.ConfigString)
 	return nil
 }
 

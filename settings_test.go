@@ -21,7 +21,7 @@ func TestSettingsGet(t *testing.T) {
 		err  error
 	}{
 		"recorded":   {recordingNamed(t, "settings", "get").Response.Body, metlo.InstanceSettings{UUID: "024dea89-c921-4e5e-bf18-b8399772dad0"}, nil},
-		"documented": {`{"ok":true,"data":{"uuid":"u","updateEmail":"a@example.com","skippedUpdateEmail":true}}`, metlo.InstanceSettings{UUID: "u", UpdateEmail: "a@example.com", SkippedUpdateEmail: true}, nil},
+		"documented": {`{"ok":true,"data":{"uuid":"u","updateEmail":"a@example.com","skippedUpdateEmail":true}}`, metlo.InstanceSettings{UUID: "u", UpdateEmail: "a@example.com", SkippedUpdateEmail: new(true)}, nil},
 		"none":       {`{}`, metlo.InstanceSettings{}, metlo.ErrInvalidResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestSettingsConfig(t *testing.T) {
 	client, _ := scriptedClient(t, always(http.StatusOK, recordingNamed(t, "settings", "config_get").Response.Body))
 	config, err := client.Settings.Config(t.Context())
 	require.NoError(t, err)
-	assert.Contains(t, config.ConfigString, "Employee ID")
+	assert.Contains(t, config.ConfigString.Reveal(), "Employee ID")
 	assert.Equal(t, "6YZzok55/U2KdcfXl/Eelg==", config.EnvTag.Reveal())
 	shown := fmt.Sprintf("%v %+v %#v", config, *config, *config)
 	for _, secret := range []metlo.Secret{config.Env, config.EnvTag, config.EnvIV} {
@@ -71,7 +71,7 @@ func TestSettingsConfig(t *testing.T) {
 	config, err = client.Settings.Config(t.Context())
 	require.NoError(t, err)
 	assert.Empty(t, config.UUID)
-	assert.Empty(t, config.ConfigString)
+	assert.Empty(t, config.ConfigString.Reveal())
 	assert.Empty(t, config.Env.Reveal())
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 const someSpec = `{"openapi": "3.0.3", "info": {"title": "Pay", "version": "1"}, "paths": {}}`
@@ -73,7 +74,7 @@ func TestSpecsUploadSendsTheMediaTypeOfTheExtension(t *testing.T) {
 					require.NoError(t, client.Specs.Upload(t.Context(), filename, strings.NewReader(someSpec)))
 				} else {
 					path = "/api/v1/spec/pay"
-					require.NoError(t, client.Specs.Update(t.Context(), "pay", filename, strings.NewReader(someSpec)))
+					require.NoError(t, client.Specs.Update(t.Context(), "pay", formatOf(filename), strings.NewReader(someSpec)))
 				}
 				require.Len(t, server.sent, 1)
 				assert.Equal(t, method+" "+path, server.sent[0].Method+" "+server.sent[0].Path)
@@ -83,7 +84,11 @@ func TestSpecsUploadSendsTheMediaTypeOfTheExtension(t *testing.T) {
 				part, err := parts.NextPart()
 				require.NoError(t, err)
 				assert.Equal(t, "file", part.FormName())
-				assert.Equal(t, filename, part.FileName())
+				if method == http.MethodPost {
+					assert.Equal(t, filename, part.FileName())
+				} else {
+					assert.Equal(t, "pay."+formatOf(filename).String(), part.FileName())
+				}
 				assert.Equal(t, contentType, part.Header.Get("Content-Type"))
 				content, err := io.ReadAll(part)
 				require.NoError(t, err)
@@ -115,7 +120,7 @@ func TestSpecsErrors(t *testing.T) {
 		return c.Specs.Upload(ctx, "pay.json", strings.NewReader(someSpec))
 	}
 	update := func(ctx context.Context, c *metlo.Client) error {
-		return c.Specs.Update(ctx, "pay", "pay.yaml", strings.NewReader(someSpec))
+		return c.Specs.Update(ctx, "pay", metlo.SpecYAML, strings.NewReader(someSpec))
 	}
 	remove := func(ctx context.Context, c *metlo.Client) error { return c.Specs.Delete(ctx, "pay") }
 	download := func(ctx context.Context, c *metlo.Client) error { _, err := c.Specs.Zip(ctx); return err }
@@ -177,9 +182,9 @@ func TestSpecsRefuse(t *testing.T) {
 	upload := func(filename string, content io.Reader) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error { return c.Specs.Upload(ctx, filename, content) }
 	}
-	update := func(name, filename string) func(context.Context, *metlo.Client) error {
+	update := func(name string, format metlo.SpecExtension) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error {
-			return c.Specs.Update(ctx, name, filename, strings.NewReader(someSpec))
+			return c.Specs.Update(ctx, name, format, strings.NewReader(someSpec))
 		}
 	}
 	spec := strings.NewReader(someSpec)
@@ -195,11 +200,91 @@ func TestSpecsRefuse(t *testing.T) {
 		"an empty file":           {upload("pay.json", strings.NewReader("")), "the file is empty"},
 		"a reader that fails":     {upload("pay.json", iotest.ErrReader(errors.New("no such disk"))), "no such disk"},
 		"a nil reader":            {upload("pay.json", nil), "the reader is nil"},
-		"a name with a slash":     {update("a/b", "pay.json"), "holds a slash"},
-		"no name":                 {update("", "pay.json"), "is no name"},
-		"a name that is a parent": {update("..", "pay.json"), "is no name"},
-		"an update of no format":  {update("pay", "pay.toml"), "name the document's format"},
+		"a name with a slash":     {update("a/b", metlo.SpecJSON), "holds a slash"},
+		"no name":                 {update("", metlo.SpecJSON), "is no name"},
+		"a name that is a parent": {update("..", metlo.SpecJSON), "is no name"},
+		"an update of no format":  {update("pay", "toml"), "no format of a document"},
 		"a deletion with a slash": {func(ctx context.Context, c *metlo.Client) error { return c.Specs.Delete(ctx, "a/b") }, "holds a slash"},
 		"a download with a slash": {func(ctx context.Context, c *metlo.Client) error { _, err := c.Specs.Get(ctx, "a/b"); return err }, "holds a slash"},
 	})
+}
+
+func formatOf(filename string) metlo.SpecExtension {
+	if strings.HasSuffix(filename, ".json") {
+		return metlo.SpecJSON
+	}
+	return metlo.SpecYAML
+}
+
+func TestSpecsPut(t *testing.T) {
+	srv := metlotest.NewServer()
+	defer srv.Close()
+	specs := srv.Client().Specs
+	document := func(title string) string {
+		return `{"openapi":"3.0.3","info":{"title":"` + title + `","version":"1"},"servers":[{"url":"https://pay.example.com"}],"paths":{"/pay":{"get":{"responses":{}}}}}`
+	}
+	created, err := specs.Put(t.Context(), "pay.json", strings.NewReader(document("one")))
+	require.NoError(t, err)
+	assert.True(t, created)
+	created, err = specs.Put(t.Context(), "pay.json", io.MultiReader(strings.NewReader(document("two"))))
+	require.NoError(t, err)
+	assert.False(t, created)
+	spec, err := specs.Get(t.Context(), "pay")
+	require.NoError(t, err)
+	assert.Contains(t, spec.Spec, "two")
+
+	err = specs.Upload(t.Context(), "pay.json", strings.NewReader(document("three")))
+	require.ErrorIs(t, err, metlo.ErrNameTaken)
+	require.ErrorIs(t, err, metlo.ErrConflict)
+	_, err = specs.Put(t.Context(), "other.json", strings.NewReader(document("four")))
+	require.ErrorIs(t, err, metlo.ErrConflict)
+	require.NotErrorIs(t, err, metlo.ErrNameTaken)
+	assert.ErrorContains(t, err, "pay", "the error names the other spec")
+
+	for _, filename := range []string{"pay", "a/pay.json", ""} {
+		_, err = specs.Put(t.Context(), filename, strings.NewReader(document("five")))
+		require.ErrorIs(t, err, metlo.ErrInvalidArgument)
+	}
+}
+
+// TestSpecsPutWhileAnotherDoes replaces the document that appeared between the list and the upload.
+func TestSpecsPutWhileAnotherDoes(t *testing.T) {
+	answers := func(r *http.Request) (int, string) {
+		switch r.Method {
+		case http.MethodGet:
+			return http.StatusOK, "[]"
+		case http.MethodPost:
+			return http.StatusBadRequest, "Spec file already exists."
+		}
+		return http.StatusOK, "OK"
+	}
+	for name, tt := range map[string]struct {
+		content io.Reader
+		err     error
+	}{
+		"a file":   {strings.NewReader(someSpec), nil},
+		"a stream": {io.MultiReader(strings.NewReader(someSpec)), metlo.ErrNameTaken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var bodies []string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				bodies = append(bodies, r.Method+" "+string(body))
+				status, text := answers(r)
+				w.Header().Set("Content-Type", "text/html")
+				w.WriteHeader(status)
+				_, _ = io.WriteString(w, text)
+			}))
+			defer server.Close()
+			client, err := metlo.NewClient(server.URL, "")
+			require.NoError(t, err)
+			created, err := client.Specs.Put(t.Context(), "pay.json", tt.content)
+			require.ErrorIs(t, err, tt.err)
+			assert.False(t, created)
+			if tt.err == nil {
+				require.Len(t, bodies, 3)
+				assert.Contains(t, bodies[2], someSpec, "the whole document again")
+			}
+		})
+	}
 }

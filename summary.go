@@ -22,7 +22,7 @@ type Summary struct {
 	PIIDataFields    int                `json:"piiDataFields"` // data fields with a data class
 	HostCount        int                `json:"hostCount"`
 	HighRiskAlerts   int                `json:"highRiskAlerts"`
-	Documented       *DocumentedSummary `json:"-"` // the documented form of the answer; nil on a real server
+	Documented       *DocumentedSummary `json:"documented,omitzero"` // the documented form of the answer; nil on a real server
 }
 
 // DocumentedSummary is a summary as the documentation has it.

@@ -21,11 +21,11 @@ type TestEndpoint struct {
 	Path            string          `json:"path"` // parameters in braces
 	Method          RestMethod      `json:"method"`
 	IsGraphQL       bool            `json:"isGraphQl"`
-	GraphQLMetadata json.RawMessage `json:"graphQlMetadata"`
+	GraphQLMetadata json.RawMessage `json:"graphQlMetadata,omitzero"`
 	GraphQLSchema   string          `json:"graphQlSchema"` // empty if none was uploaded
 	DataFields      []TestDataField `json:"dataFields"`
-	AuthConfig      *TestAuthConfig `json:"authConfig"` // nil if the configuration does not name the host
-	Generated       *GeneratedTest  `json:"-"`          // the documented form of the answer; nil on a real server
+	AuthConfig      *TestAuthConfig `json:"authConfig"`         // nil if the configuration does not name the host
+	Generated       *GeneratedTest  `json:"generated,omitzero"` // the documented form of the answer; nil on a real server
 }
 
 // TestDataField is a data field as a test needs it.
@@ -50,7 +50,7 @@ type GeneratedTest struct {
 	Success         bool            `json:"success"`
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
-	Test            json.RawMessage `json:"test"`
+	Test            json.RawMessage `json:"test,omitzero"`
 	Message         string          `json:"msg"`
 }
 
@@ -63,8 +63,14 @@ type GenTestEndpointOptions struct {
 
 // TestingConfig is the text that says who may do what, for generated tests.
 type TestingConfig struct {
-	UUID         string `json:"uuid"` // empty if none was ever set
-	ConfigString string `json:"configString"`
+	UUID         string `json:"uuid"`         // empty if none was ever set
+	ConfigString Secret `json:"configString"` // holds what actors authenticate with
+}
+
+// EnvVariable is a variable that all tests see, often what they authenticate with.
+type EnvVariable struct {
+	Name  string `json:"name"`
+	Value Secret `json:"value"`
 }
 
 // GenTestEndpoint returns what a test of one endpoint is generated from. A path without host and method takes the first
@@ -89,7 +95,7 @@ type testEndpointAnswer struct {
 	Success         *bool           `json:"success"`
 	TemplateName    string          `json:"templateName"`
 	TemplateVersion int             `json:"templateVersion"`
-	Test            json.RawMessage `json:"test"`
+	Test            json.RawMessage `json:"test,omitzero"`
 	Msg             string          `json:"msg"`
 }
 
@@ -171,15 +177,27 @@ func (s *TestingService) AllGenTestEndpoints(ctx context.Context, host string) i
 // also when it fails to read them.
 //
 // GET /testing/global-env
-func (s *TestingService) GlobalEnv(ctx context.Context) ([]NameValue, error) {
-	return fetchAll[NameValue](ctx, s.client, newRequest("Testing.GlobalEnv", http.MethodGet, "/testing/global-env"))
+func (s *TestingService) GlobalEnv(ctx context.Context) ([]EnvVariable, error) {
+	r := newRequest("Testing.GlobalEnv", http.MethodGet, "/testing/global-env")
+	r.private = true
+	pairs, err := fetchAll[NameValue](ctx, s.client, r)
+	if err != nil {
+		return nil, err
+	}
+	variables := make([]EnvVariable, len(pairs))
+	for i, pair := range pairs {
+		variables[i] = EnvVariable{Name: pair.Name, Value: NewSecret(pair.Value)}
+	}
+	return variables, nil
 }
 
 // Config returns the testing configuration. Both fields are empty if none was ever set.
 //
 // GET /testing-config
 func (s *TestingService) Config(ctx context.Context) (*TestingConfig, error) {
-	answer, err := fetch[testingConfigAnswer](ctx, s.client, newRequest("Testing.Config", http.MethodGet, "/testing-config"))
+	r := newRequest("Testing.Config", http.MethodGet, "/testing-config")
+	r.private = true
+	answer, err := fetch[testingConfigAnswer](ctx, s.client, r)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +214,7 @@ func (a *testingConfigAnswer) check() error {
 	if a.ConfigString == nil {
 		return errShape
 	}
-	a.TestingConfig.ConfigString = *a.ConfigString
+	a.TestingConfig.ConfigString = NewSecret(*a.ConfigString)
 	return nil
 }
 

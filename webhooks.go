@@ -29,7 +29,7 @@ func (w *Webhook) id() string { return w.UUID }
 // WebhookRun is one delivery of an alert.
 type WebhookRun struct {
 	OK      bool            `json:"ok"`
-	Message json.RawMessage `json:"msg"` // an empty JSON string if OK; else an error's text or the receiver's answer
+	Message json.RawMessage `json:"msg,omitzero"` // an empty JSON string if OK; else an error's text or the receiver's answer
 	Payload WebhookEvent    `json:"payload"`
 }
 
@@ -50,7 +50,7 @@ type WebhookAlert struct {
 	UpdatedAt         time.Time       `json:"updatedAt"`
 	Status            AlertStatus     `json:"status"`
 	ResolutionMessage string          `json:"resolutionMessage"`
-	Context           json.RawMessage `json:"context"` // an object that depends on the type: trace, pathPointer, pathTokenIdx
+	Context           json.RawMessage `json:"context,omitzero"` // an object that depends on the type; see Trace, Field and SpecPointer
 	APIEndpoint       WebhookEndpoint `json:"apiEndpoint"`
 }
 

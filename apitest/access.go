@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
 // entityRef is an entity of the config that a data field of the endpoint carries.
@@ -31,7 +33,7 @@ func (in *TemplateInput) entityRefs() []entityRef {
 	var out []entityRef
 	for _, f := range in.Endpoint.DataFields {
 		owner, key, ok := strings.Cut(f.Entity, ".")
-		items := in.Config.items(owner)
+		items := in.rules().Items(owner)
 		if !ok || len(items) == 0 {
 			continue
 		}
@@ -52,13 +54,13 @@ func (in *TemplateInput) requestEntities() entityValues {
 	out := entityValues{}
 	for _, ref := range in.entityRefs() {
 		if ref.inReq {
-			out.add(ref.owner, in.Config.items(ref.owner)[0])
+			out.add(ref.owner, in.rules().Items(ref.owner)[0])
 		}
 	}
 	return out
 }
 
-func (v entityValues) add(owner string, item Item) {
+func (v entityValues) add(owner string, item authrules.Item) {
 	for _, f := range item {
 		v[owner+"."+f.Name] = f.Value
 	}
@@ -97,7 +99,7 @@ func (in *TemplateInput) permissionsNeeded() ([]neededPermissions, error) {
 	return out, nil
 }
 
-func (in *TemplateInput) applies(rule EndpointRule, resource string, refs []entityRef) (bool, error) {
+func (in *TemplateInput) applies(rule authrules.EndpointRule, resource string, refs []entityRef) (bool, error) {
 	if len(rule.Methods) > 0 && !slices.Contains(rule.Methods, in.Endpoint.Method) {
 		return false, nil
 	}
@@ -119,15 +121,14 @@ func (in *TemplateInput) applies(rule EndpointRule, resource string, refs []enti
 	}), nil
 }
 
-// patternLimits are wide: patterns come from the user's own testing config.
-var patternLimits = scriptLimits{timeout: 30 * time.Second, memory: 128 << 20}
-
 // patternMatches says whether a JavaScript regular expression matches somewhere in text; an empty one does.
 func patternMatches(pattern, text string) (bool, error) {
 	if pattern == "" {
 		return true, nil
 	}
-	_, found, err := patternLimits.matchRegexp(context.Background(), pattern, text, false)
+	engine := script.New(script.Default(), nil)
+	defer engine.Close()
+	_, found, err := engine.Match(context.Background(), pattern, text)
 	if err != nil {
 		return false, fmt.Errorf("pattern %q of the testing config: %w", pattern, err)
 	}
@@ -139,18 +140,18 @@ type authActor struct {
 	name   string
 	number int // from 1
 	auth   string
-	item   Item
+	item   authrules.Item
 }
 
 func (a *authActor) String() string {
-	item := slices.DeleteFunc(slices.Clone(a.item), func(f Field) bool { return f.Name == "auth" })
+	item := slices.DeleteFunc(slices.Clone(a.item), func(f authrules.Field) bool { return f.Name == "auth" })
 	return a.name + "(" + listFields(item) + ")"
 }
 
-func listFields(item Item) string {
+func listFields(item authrules.Item) string {
 	parts := make([]string, len(item))
 	for i, f := range item {
-		parts[i] = f.Name + "=" + jsString(f.Value)
+		parts[i] = f.Name + "=" + jsvalue.String(f.Value)
 	}
 	return strings.Join(parts, ",")
 }
@@ -163,7 +164,7 @@ func (in *TemplateInput) authActors() []authActor {
 			if auth == nil || auth == "" {
 				continue
 			}
-			out = append(out, authActor{name: a.Name, number: i + 1, auth: jsString(auth), item: item})
+			out = append(out, authActor{name: a.Name, number: i + 1, auth: jsvalue.String(auth), item: item})
 		}
 	}
 	return out
@@ -181,7 +182,7 @@ type access struct {
 func (a *access) hasItems() bool { return len(a.allowed)+len(a.denied) > 0 }
 
 type accessItem struct {
-	item   Item
+	item   authrules.Item
 	reason string
 }
 
@@ -189,13 +190,13 @@ type accessItem struct {
 func (in *TemplateInput) accessTo(actor *authActor, need neededPermissions) access {
 	out := access{resource: need.resource}
 	grants := in.grants(actor, need)
-	items := in.Config.items(need.resource)
+	items := in.rules().Items(need.resource)
 	if len(items) == 0 {
-		out.wholeResource = slices.ContainsFunc(grants, func(p Permission) bool { return len(p.Resource.Filters) == 0 })
+		out.wholeResource = slices.ContainsFunc(grants, func(p authrules.Permission) bool { return len(p.Resource.Filters) == 0 })
 		return out
 	}
 	for _, item := range items {
-		i := slices.IndexFunc(grants, func(p Permission) bool { return item.matches(p.Resource.Filters) })
+		i := slices.IndexFunc(grants, func(p authrules.Permission) bool { return matches(item, p.Resource.Filters) })
 		target := need.resource + "(" + listFields(item) + ")."
 		if i < 0 {
 			out.denied = append(out.denied, accessItem{item, fmt.Sprintf("%s does not have %s access to %s",
@@ -209,23 +210,23 @@ func (in *TemplateInput) accessTo(actor *authActor, need neededPermissions) acce
 }
 
 // grants gives the permissions of actor that cover need, the least specific first.
-func (in *TemplateInput) grants(actor *authActor, need neededPermissions) []Permission {
-	var out []Permission
+func (in *TemplateInput) grants(actor *authActor, need neededPermissions) []authrules.Permission {
+	var out []authrules.Permission
 	for _, p := range in.Config.Permissions {
 		covers := !slices.ContainsFunc(need.permissions, func(n string) bool { return !slices.Contains(p.Permissions, n) })
-		if covers && p.Actor.Name == actor.name && p.Resource.Name == need.resource && actor.item.matches(p.Actor.Filters) {
+		if covers && p.Actor.Name == actor.name && p.Resource.Name == need.resource && matches(actor.item, p.Actor.Filters) {
 			out = append(out, p)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Permission) int {
+	slices.SortStableFunc(out, func(a, b authrules.Permission) int {
 		return len(a.Actor.Filters) + len(a.Resource.Filters) - len(b.Actor.Filters) - len(b.Resource.Filters)
 	})
 	return out
 }
 
-func (it Item) matches(filters Item) bool {
-	return !slices.ContainsFunc(filters, func(f Field) bool {
+func matches(it, filters authrules.Item) bool {
+	return !slices.ContainsFunc(filters, func(f authrules.Field) bool {
 		v, _ := it.Get(f.Name)
-		return !looseEqual(v, f.Value)
+		return !jsvalue.LooseEqual(v, f.Value)
 	})
 }

@@ -20,9 +20,15 @@ func (in *TemplateInput) NewTest(meta Meta) *TestBuilder {
 	return &TestBuilder{config: Config{ID: id, Meta: &meta}}
 }
 
-// SetOptions sets the test's options.
-func (b *TestBuilder) SetOptions(o Options) *TestBuilder {
-	b.config.Options = o
+// StopOnFailure ends the run of the test at the first step that does not pass.
+func (b *TestBuilder) StopOnFailure() *TestBuilder {
+	b.config.StopOnFailure = true
+	return b
+}
+
+// SetCookies sets the test's cookie mode.
+func (b *TestBuilder) SetCookies(mode CookieMode) *TestBuilder {
+	b.config.Cookies = mode
 	return b
 }
 

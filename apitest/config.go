@@ -1,28 +1,62 @@
 package apitest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
-	"unicode"
+	"time"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 // Config is one test: the content of a YAML test file.
 type Config struct {
 	// ID names the test. It must contain a letter, a digit, a dash or an underscore.
-	ID string `json:"id"`
+	ID string
 	// Meta describes the test; nil when the file says nothing.
-	Meta *Meta `json:"meta,omitempty"`
-	// Options change how the test runs.
-	Options Options `json:"options"`
+	Meta *Meta
+	// StopOnFailure ends the run at the first step that does not pass.
+	StopOnFailure bool
+	// Cookies says which steps share cookies. Empty means CookiesPerIdentity for a test with one of the tags
+	// BROKEN_AUTHENTICATION, BOLA, BFLA and IDOR, which compares identities, and CookiesShared for any other.
+	Cookies CookieMode
 	// Env holds variables, templated in order; each may use the ones before it.
-	Env []KeyValue `json:"env,omitempty"`
+	Env []KeyValue
 	// Test holds the steps in the order they run. At least one is required.
-	Test []Step `json:"test"`
+	Test []Step
+}
+
+// MarshalJSON writes the form of a test file.
+func (c Config) MarshalJSON() ([]byte, error) {
+	type options struct {
+		StopOnFailure bool       `json:"stopOnFailure,omitempty"`
+		Cookies       CookieMode `json:"cookies,omitempty"`
+	}
+	return json.Marshal(struct {
+		ID      string     `json:"id"`
+		Meta    *Meta      `json:"meta,omitempty"`
+		Options options    `json:"options"`
+		Env     []KeyValue `json:"env,omitempty"`
+		Test    []Step     `json:"test"`
+	}{c.ID, c.Meta, options{c.StopOnFailure, c.Cookies}, c.Env, c.Test})
+}
+
+// cookies gives the mode in force.
+func (c *Config) cookies() CookieMode {
+	if c.Cookies != "" {
+		return c.Cookies
+	}
+	if c.Meta != nil && slices.ContainsFunc(c.Meta.Tags, comparesIdentities) {
+		return CookiesPerIdentity
+	}
+	return CookiesShared
+}
+
+func comparesIdentities(tag string) bool {
+	return slices.Contains([]string{"BROKEN_AUTHENTICATION", "BOLA", "BFLA", "IDOR"}, tag)
 }
 
 // Meta describes a test to its readers.
@@ -35,11 +69,16 @@ type Meta struct {
 	Tags []string `json:"tags,omitempty"`
 }
 
-// Options change how a test runs.
-type Options struct {
-	// StopOnFailure ends the run at the first assertion or step that fails.
-	StopOnFailure bool `json:"stopOnFailure,omitempty"`
-}
+// CookieMode says which steps of a test share the cookies that responses set.
+type CookieMode string
+
+// The cookie modes. The identity of a step is what it sends to authenticate: its cookies, Authorization and the
+// headers that are named like a credential. Steps that send nothing of the kind are one identity too.
+const (
+	CookiesShared      CookieMode = "shared"       // one jar for all steps
+	CookiesPerIdentity CookieMode = "per-identity" // one jar for each identity
+	CookiesNone        CookieMode = "none"         // responses set no cookies
+)
 
 // KeyValue is a named value: a variable, a header, a query parameter or a form field.
 type KeyValue struct {
@@ -57,6 +96,11 @@ type Step struct {
 	Assert []Assertion `json:"assert,omitempty"`
 	// Payload repeats this step and all later ones for every combination of values.
 	Payload []Payload `json:"payload,omitempty"`
+	// Retry is how often the step is sent again when it gets no response, or 429, 502, 503 or 504. Zero leaves it
+	// to WithRetry.
+	Retry int `json:"retry,omitempty"`
+	// Timeout bounds each attempt, from dialling to the last byte. Zero leaves it to WithStepTimeout.
+	Timeout time.Duration `json:"timeout,omitempty"`
 }
 
 // Request is the request of a step. At most one body is sent: Form, else GraphQL, else Data.
@@ -72,6 +116,9 @@ type Request struct {
 	Data string `json:"data,omitempty"`
 	// GraphQL is a query document, sent as {"query": …} without templating.
 	GraphQL string `json:"graphql,omitempty"`
+	// FollowRedirects says whether redirects are followed. When nil they are, but a step that a redirect led to another
+	// page cannot pass.
+	FollowRedirects *bool `json:"followRedirects,omitempty"`
 }
 
 // Extractor reads one variable from a response.
@@ -139,6 +186,7 @@ const (
 )
 
 var (
+	cookieModes    = []string{"shared", "per-identity", "none"}
 	severities     = []string{"LOW", "MEDIUM", "HIGH", "CRITICAL"}
 	extractorTypes = []string{"VALUE", "JS", "REGEXP", "HTML"}
 	assertionTypes = []string{"EQ", "REGEXP", "JS"}
@@ -170,138 +218,6 @@ func Matches(key, pattern string) Assertion {
 	return Assertion{Type: AssertRegexp, Key: key, Value: pattern}
 }
 
-// Validate reports every fault of c at once, nil when c can run.
-// Load, Parse, Marshal and Run call it.
-func (c *Config) Validate() error {
-	if c == nil {
-		return errors.New("apitest: the config is nil")
-	}
-	var errs []error
-	fail := func(path, format string, args ...any) {
-		errs = append(errs, &ConfigError{Path: path, Message: fmt.Sprintf(format, args...)})
-	}
-	if msg := checkID(c.ID); msg != "" {
-		fail("id", "%s", msg)
-	}
-	if c.Meta != nil && c.Meta.Severity != "" && !slices.Contains(severities, string(c.Meta.Severity)) {
-		fail("meta.severity", "%q is not one of %s", c.Meta.Severity, strings.Join(severities, ", "))
-	}
-	checkNames(c.Env, "env", fail)
-	if len(c.Test) == 0 {
-		fail("test", noSteps)
-	}
-	for i := range c.Test {
-		c.Test[i].validate(fmt.Sprintf("test[%d]", i), fail)
-	}
-	return errors.Join(errs...)
-}
-
-const noSteps = "has no step: add at least one with a request"
-
-func checkID(id string) string {
-	if !strings.ContainsFunc(id, func(r rune) bool {
-		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) || r == '-' || r == '_'
-	}) {
-		return "needs a letter, a digit, a dash or an underscore"
-	}
-	return ""
-}
-
-func checkNames(list []KeyValue, path string, fail func(path, format string, args ...any)) {
-	for i, kv := range list {
-		if kv.Name == "" {
-			fail(fmt.Sprintf("%s[%d].name", path, i), "is empty")
-		}
-	}
-}
-
-func (s *Step) validate(path string, fail func(path, format string, args ...any)) {
-	if !slices.Contains(restMethods, string(s.Request.Method)) {
-		fail(path+".request.method", "%q is not one of %s", string(s.Request.Method), strings.Join(restMethods, ", "))
-	}
-	if s.Request.URL == "" {
-		fail(path+".request.url", "is empty")
-	}
-	checkNames(s.Request.Headers, path+".request.headers", fail)
-	checkNames(s.Request.Query, path+".request.query", fail)
-	checkNames(s.Request.Form, path+".request.form", fail)
-	for i, e := range s.Extract {
-		at := fmt.Sprintf("%s.extract[%d]", path, i)
-		if e.Name == "" {
-			fail(at+".name", "is empty")
-		}
-		if e.Type != "" && !slices.Contains(extractorTypes, string(e.Type)) {
-			fail(at+".type", "%q is not one of %s", e.Type, strings.Join(extractorTypes, ", "))
-		}
-	}
-	for i, a := range s.Assert {
-		if field, msg := a.fault(); msg != "" {
-			fail(fmt.Sprintf("%s.assert[%d]%s", path, i, field), "%s", msg)
-		}
-	}
-	for i, p := range s.Payload {
-		at := fmt.Sprintf("%s.payload[%d]", path, i)
-		if p.Key == "" {
-			fail(at+".key", "is empty")
-		}
-		if p.Value == "" {
-			fail(at+".value", "is empty: name a list given by WithPayloads")
-		}
-		if slices.ContainsFunc(s.Payload[:i], func(q Payload) bool { return q.Key == p.Key }) {
-			fail(at+".key", "%q is used twice in this step", p.Key)
-		}
-	}
-}
-
-// fault names the field that is wrong and says why; both are empty for a sound assertion.
-func (a *Assertion) fault() (field, message string) {
-	value, err := primitive(a.Value, true)
-	if err != nil {
-		return ".value", err.Error()
-	}
-	_, isString := value.(string)
-	switch a.kind() {
-	case AssertEqual:
-		if a.Key == "" {
-			return ".key", "is missing: say what is compared, such as resp.status"
-		}
-		if list, ok := value.([]any); ok && len(list) == 0 {
-			return ".value", "is an empty list, which nothing equals"
-		}
-	case AssertRegexp:
-		if a.Key == "" {
-			return ".key", "is missing: say what is matched, such as resp.data.name"
-		}
-		if !isString {
-			return ".value", "must be a string: the regular expression"
-		}
-	case AssertJS:
-		if !isString {
-			return ".value", "must be a string: the script"
-		}
-	default:
-		return ".type", fmt.Sprintf("%q is not one of %s", a.Type, strings.Join(assertionTypes, ", "))
-	}
-	if a.Bare && (a.Type != AssertJS || a.Description != "" || a.Key != "") {
-		return "", "is bare, so it can hold a script only: set Type to JS and clear Description and Key"
-	}
-	return "", ""
-}
-
-func (a *Assertion) kind() AssertionType {
-	if a.Type == "" {
-		return AssertEqual
-	}
-	return a.Type
-}
-
-func (e *Extractor) kind() ExtractorType {
-	if e.Type == "" {
-		return ExtractValue
-	}
-	return e.Type
-}
-
 // primitive brings v to string, bool, int, float64 or, if allowed, a list of these.
 func primitive(v any, allowList bool) (any, error) {
 	switch v := v.(type) {
@@ -321,7 +237,7 @@ func primitive(v any, allowList bool) (any, error) {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil, fmt.Errorf("%v is not a number that can be compared", v)
 		}
-		return shrink(v), nil
+		return jsvalue.Shrink(v), nil
 	case nil:
 		return nil, errors.New("is missing")
 	}
@@ -356,25 +272,4 @@ func primitiveList(v any) (any, error) {
 		out[i] = p
 	}
 	return out, nil
-}
-
-// shrink turns a whole float into an int, so that 200 and 200.0 are one value, as in JavaScript.
-func shrink(f float64) any {
-	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		return int(f)
-	}
-	return f
-}
-
-// Placeholders gives the variables that must be filled in before the test can run:
-// those whose value is still <<name>> and that a URL uses. Generated tests have them.
-func (c *Config) Placeholders() []string {
-	var out []string
-	for _, kv := range c.Env {
-		used := slices.ContainsFunc(c.Test, func(s Step) bool { return strings.Contains(s.Request.URL, "{{"+kv.Name+"}}") })
-		if used && wholePlaceholder.MatchString(kv.Value) {
-			out = append(out, kv.Name)
-		}
-	}
-	return out
 }

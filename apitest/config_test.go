@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 const everything = `id: all
@@ -48,10 +50,10 @@ func TestParseReadsEverything(t *testing.T) {
 	got, err := Parse([]byte(everything))
 	require.NoError(t, err)
 	assert.Equal(t, &Config{
-		ID:      "all",
-		Meta:    &Meta{Name: "All of it", Severity: SeverityCritical, Tags: []string{"a", "b"}},
-		Options: Options{StopOnFailure: true},
-		Env:     []KeyValue{{"A", "1"}, {"B", "true"}, {"C", "{{A}}"}},
+		ID:            "all",
+		Meta:          &Meta{Name: "All of it", Severity: SeverityCritical, Tags: []string{"a", "b"}},
+		StopOnFailure: true,
+		Env:           []KeyValue{{"A", "1"}, {"B", "true"}, {"C", "{{A}}"}},
 		Test: []Step{{
 			Request: Request{
 				Method: "POST", URL: "http://x/{{A}}",
@@ -127,8 +129,8 @@ const tail = "test: [{request: {method: GET, url: http://x/}}]\n"
 func TestParseFaults(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
 		{"empty", "", "1:1: the file is empty"},
-		{"broken YAML", "id: [", "1:5: not valid YAML"},
-		{"two documents", "id: a\n" + tail + "---\nid: b\n", "a second document"},
+		{"broken YAML", "id: [", "2:1: not valid YAML"},
+		{"two documents", "id: a\n" + tail + "---\nid: b\n", "write one test per file"},
 		{"a list", "- id\n", "1:1: must be a mapping, not a list"},
 		{"no id", tail, "id is missing"},
 		{"id of a number", "id: 12\n" + tail, "1:5: id: must be a string: put 12 in quotes"},
@@ -136,7 +138,7 @@ func TestParseFaults(t *testing.T) {
 		{"null id", "id:\n" + tail, "id: must be a string, but there is nothing here"},
 		{"no test", "id: a\n", "test is missing"},
 		{"empty test", "id: a\ntest: []\n", "2:7: test: has no step: add at least one"},
-		{"unknown key", "id: a\nenvs: []\n" + tail, `2:1: unknown key "envs": expected one of env, id, meta, options, test`},
+		{"unknown key", "id: a\nenvs: []\n" + tail, `2:1: unknown key "envs"; did you mean env?`},
 		{"duplicate key", "id: a\nid: b\n" + tail, "2:1: not valid YAML"},
 		{"severity", "id: a\nmeta:\n  severity: high\n" + tail, "3:13: meta.severity: must be one of LOW, MEDIUM, HIGH, CRITICAL"},
 		{"tags", "id: a\nmeta: {tags: x}\n" + tail, "2:14: meta.tags: must be a list, not a scalar"},
@@ -183,8 +185,6 @@ func TestParseFaults(t *testing.T) {
 		_, err = Parse([]byte("id: t\ntest: &a\n  - *a\n"))
 		assert.Error(t, err)
 		_, err = Parse([]byte("id: &a *a\n" + tail))
-		assert.Error(t, err)
-		_, err = Parse([]byte("id: t\nmeta: &m {<<: *m, name: x}\n" + tail))
 		assert.Error(t, err)
 	})
 }
@@ -288,7 +288,7 @@ func TestMarshalKeepsEveryString(t *testing.T) {
 		t.Run(s, func(t *testing.T) {
 			c := &Config{ID: "t", Env: []KeyValue{{Name: "V", Value: s}}, Test: []Step{{
 				Request: Request{Method: "GET", URL: "u" + s, Data: s},
-				Assert:  []Assertion{{Description: s, Type: AssertEqual, Key: "k", Value: []any{s}}, Expr(s)},
+				Assert:  []Assertion{{Description: s, Type: AssertEqual, Key: "k", Value: []any{s}}, Expr(jsvalue.JSON(s))},
 			}}}
 			text, err := c.Marshal()
 			require.NoError(t, err)

@@ -4,25 +4,30 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/metlo-go/metlo/apitest/internal/netguard"
+	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
 // Sentinels for errors.Is.
 var (
 	// ErrHostNotAllowed is a request to a host that AllowHosts does not name. Nothing was sent to it.
-	ErrHostNotAllowed = errors.New("host not allowed")
+	ErrHostNotAllowed = netguard.ErrHostNotAllowed
 	// ErrUnknownPayload is a payload that names a list nobody gave to WithPayloads.
 	ErrUnknownPayload = errors.New("unknown payload list")
 	// ErrTooManyRequests is a test that would send more than WithMaxRequests allows. Nothing was sent.
 	ErrTooManyRequests = errors.New("too many requests")
 	// ErrScriptLimit is a script that used more time or memory than WithScriptLimits allows.
-	ErrScriptLimit = errors.New("script limit exceeded")
+	ErrScriptLimit = script.ErrLimit
 	// ErrUnknownTemplate is a template name that the generator does not know.
 	ErrUnknownTemplate = errors.New("unknown template")
+	// ErrUnknownVariable is a name given to Set that the test neither declares nor uses.
+	ErrUnknownVariable = errors.New("unknown variable")
 	// ErrNoAuthConfig is an endpoint whose host has no authentication configured, which the template needs.
 	ErrNoAuthConfig = errors.New("no auth config")
 )
 
-// ConfigError is one fault of a test file.
+// ConfigError is one fault of a test file or of a testing configuration.
 type ConfigError struct {
 	// File is the file read by Load, else empty.
 	File string

@@ -42,7 +42,7 @@ test:
 	fmt.Println(result.Failed()[0].Failures[0])
 	// Output:
 	// false [false true]
-	// expected resp.data.name is "Bob"; resp.data.name is "Ann"
+	// expected resp.data.name is "Bob"; resp.data.name is "Ann"; the response is 200 OK: {"name": "Ann"}
 }
 
 func ExampleGenerate() {

@@ -3,97 +3,146 @@ package apitest
 import (
 	"errors"
 	"fmt"
-	"maps"
+	"hash/fnv"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/internal/resourcelang"
 )
 
-// Generate makes a test for endpoint from a built-in template, whose name is matched in any case:
-// GENERIC, BROKEN_AUTHENTICATION, BOLA, BOLA_ADMIN, BOLA_MULTI_TENANT, HSTS, CSP, VALIDATE_AUTH_RULES
-// or SQLI_TIME_BASED. config may be nil for templates that do not need it.
+// Generate makes a test for endpoint from a template, whose name is matched in any case: GENERIC,
+// BROKEN_AUTHENTICATION, BOLA, BOLA_ADMIN, BOLA_MULTI_TENANT, HSTS, CSP, VALIDATE_AUTH_RULES, SQLI_TIME_BASED or
+// one given by WithTemplate. config may be nil for templates that do not need it. Requests go to the testingHost that
+// config names for the endpoint's host, else to that host.
 //
-// Errors: ErrUnknownTemplate; ErrNoAuthConfig when the template needs the authentication of a host
-// for which none is configured; and an endpoint that lacks host, path or method.
-func Generate(template string, endpoint *metlo.TestEndpoint, config *TemplateConfig, opts ...GenerateOption) (*Config, error) {
-	return NewRegistry().Generate(template, endpoint, config, opts...)
+// Errors: ErrUnknownTemplate; ErrNoAuthConfig when the template needs the authentication of a host for which none is
+// configured; and an endpoint that lacks host, path or method.
+func Generate(template string, endpoint *metlo.TestEndpoint, config *TestingConfig, opts ...GenerateOption) (*Config, error) {
+	g := &generator{templates: builtinTemplates(), random: rand.Float64}
+	for _, o := range opts {
+		if o != nil {
+			o(g)
+		}
+	}
+	build := g.templates[strings.ToUpper(template)]
+	if build == nil {
+		return nil, fmt.Errorf("apitest: %w: %q%s; known: %s", ErrUnknownTemplate, template,
+			didYouMean(template, sortedKeys(g.templates)), strings.Join(sortedKeys(g.templates), ", "))
+	}
+	cfg, err := g.generate(build, endpoint, config)
+	if err != nil {
+		return nil, fmt.Errorf("apitest: generate %s: %w", strings.ToUpper(template), err)
+	}
+	return cfg, nil
+}
+
+// Templates gives the names of the built-in templates, sorted.
+func Templates() []string { return sortedKeys(builtinTemplates()) }
+
+// FileName gives the name of the file for the test that a template makes of an endpoint, such as
+// get-shop.example.com-orders-_orderId_-bola.yaml. Generating again replaces the file. A path with characters that a
+// name cannot keep apart gets a checksum besides.
+func FileName(template string, endpoint *metlo.TestEndpoint) string {
+	path := strings.NewReplacer("/", "-", "{", "_", "}", "_").Replace(strings.Trim(endpoint.Path, "/"))
+	parts := []string{strings.ToLower(string(endpoint.Method)), strings.ToLower(endpoint.Host), path, strings.ToLower(template)}
+	if path == "" {
+		parts = slices.Delete(parts, 2, 3)
+	}
+	name := oddInFileName.ReplaceAllString(strings.Join(parts, "-"), "-")
+	if plainPath.MatchString(endpoint.Path) && len(name) <= 150 {
+		return name + ".yaml"
+	}
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(strings.Join(append(parts, endpoint.Path), "\n")))
+	return fmt.Sprintf("%s-%08x.yaml", name[:min(len(name), 150)], sum.Sum32())
+}
+
+var (
+	oddInFileName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+	plainPath     = regexp.MustCompile(`^(/[A-Za-z0-9.]+|/\{[A-Za-z0-9.]+\})*/?$`)
+)
+
+// TestingConfig is what a testing configuration says about hosts, actors, resources and permissions, in the order of
+// its text.
+type TestingConfig struct {
+	Hosts       []authrules.Host
+	Actors      []authrules.Actor
+	Resources   []authrules.Resource
+	Permissions []authrules.Permission
+}
+
+// ParseTestingConfig reads a text of the language that says who may do what, as Testing.Config of the client gives it.
+// An empty text is an empty configuration. Faults are *ConfigError, all of them joined, with line and column.
+func ParseTestingConfig(text string) (*TestingConfig, error) {
+	statements, err := resourcelang.ParseRelaxed(text)
+	if err != nil {
+		return nil, ruleFault(err)
+	}
+	var faults []error
+	for _, issue := range resourcelang.Check(statements) {
+		faults = append(faults, &ConfigError{Line: issue.Line, Column: issue.Column, Path: issue.PathText(), Message: "testing config: " + issue.Message})
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	rules := TestingConfig(*authrules.New(resourcelang.NewConfig(statements)))
+	return &rules, nil
+}
+
+// Format lays out a testing configuration in the standard way. A fault of the syntax is a *ConfigError; members are not
+// checked. A text that ends in a comment gets no line break at its end, because Metlo's server refuses one there.
+func Format(text string) (string, error) {
+	statements, err := resourcelang.ParseRelaxed(text)
+	if err != nil {
+		return "", ruleFault(err)
+	}
+	return resourcelang.Format(statements), nil
+}
+
+func ruleFault(err error) error {
+	var syntax *resourcelang.SyntaxError
+	if errors.As(err, &syntax) {
+		return &ConfigError{Line: syntax.Line, Column: syntax.Column, Message: "testing config: " + syntax.Message}
+	}
+	return err
 }
 
 // Template makes tests of one kind.
 type Template struct {
 	// Name is what Generate is called with. Case does not count.
 	Name string
-	// Version is free for the author's use; built-in templates have 1.
-	Version int
 	// Build makes the test.
 	Build func(in *TemplateInput) (*TestBuilder, error)
 }
 
-// Registry holds templates by name. It is safe for concurrent use once nobody registers any more.
-type Registry struct {
-	templates map[string]Template
+type generator struct {
+	templates map[string]func(in *TemplateInput) (*TestBuilder, error)
+	random    func() float64
+	id        string
 }
 
-// NewRegistry gives a registry with the built-in templates.
-func NewRegistry() *Registry {
-	r := &Registry{templates: map[string]Template{}}
-	for _, t := range builtinTemplates() {
-		r.templates[t.Name] = t
-	}
-	return r
-}
-
-// Register adds a template or replaces the one of that name.
-func (r *Registry) Register(t Template) error {
-	if t.Name == "" || t.Build == nil {
-		return errors.New("apitest: register: a template needs a Name and a Build function")
-	}
-	r.templates[strings.ToUpper(t.Name)] = t
-	return nil
-}
-
-// Names gives the names of all templates, sorted.
-func (r *Registry) Names() []string {
-	return slices.Sorted(maps.Keys(r.templates))
-}
-
-// Generate makes a test as the function Generate does, from the templates of r.
-func (r *Registry) Generate(
-	template string, endpoint *metlo.TestEndpoint, config *TemplateConfig, opts ...GenerateOption,
+func (g *generator) generate(
+	build func(in *TemplateInput) (*TestBuilder, error), endpoint *metlo.TestEndpoint, config *TestingConfig,
 ) (*Config, error) {
-	t, ok := r.templates[strings.ToUpper(template)]
-	if !ok {
-		return nil, fmt.Errorf("apitest: %w: %q: known: %s", ErrUnknownTemplate, template, strings.Join(r.Names(), ", "))
-	}
-	fail := func(err error) (*Config, error) {
-		return nil, fmt.Errorf("apitest: generate %s: %w", t.Name, err)
-	}
 	if err := checkEndpoint(endpoint); err != nil {
-		return fail(err)
+		return nil, err
 	}
-	in := &TemplateInput{Endpoint: cloneEndpoint(endpoint), Config: config, random: rand.Float64}
+	in := &TemplateInput{Endpoint: cloneEndpoint(endpoint), Config: config, random: g.random, id: g.id}
 	if config == nil {
-		in.Config = &TemplateConfig{}
+		in.Config = &TestingConfig{}
 	}
-	for _, o := range opts {
-		if o != nil {
-			o(in)
-		}
-	}
-	builder, err := t.Build(in)
+	builder, err := build(in)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	if builder == nil {
-		return fail(errors.New("the template built nothing"))
+		return nil, errors.New("the template built nothing")
 	}
-	cfg, err := builder.Config()
-	if err != nil {
-		return fail(err)
-	}
-	return cfg, nil
+	return builder.Config()
 }
 
 func checkEndpoint(e *metlo.TestEndpoint) error {
@@ -128,20 +177,26 @@ func cloneEndpoint(e *metlo.TestEndpoint) *metlo.TestEndpoint {
 }
 
 // GenerateOption changes how Generate works.
-type GenerateOption func(*TemplateInput)
+type GenerateOption func(*generator)
 
 // WithRandom takes sample values and the test's id from f, which gives numbers from 0 up to but not 1.
 func WithRandom(f func() float64) GenerateOption {
-	return func(in *TemplateInput) {
+	return func(g *generator) {
 		if f != nil {
-			in.random = f
+			g.random = f
 		}
 	}
 }
 
 // WithID sets the test's id instead of a random UUID.
 func WithID(id string) GenerateOption {
-	return func(in *TemplateInput) { in.id = id }
+	return func(g *generator) { g.id = id }
+}
+
+// WithTemplate adds a template of your own, or replaces a built-in one of that name. One without a Build function is
+// unknown.
+func WithTemplate(t Template) GenerateOption {
+	return func(g *generator) { g.templates[strings.ToUpper(t.Name)] = t.Build }
 }
 
 // TemplateInput is what a template works with.
@@ -149,10 +204,27 @@ type TemplateInput struct {
 	// Endpoint is a copy of the endpoint under test.
 	Endpoint *metlo.TestEndpoint
 	// Config knows hosts, actors, resources and permissions. It is never nil.
-	Config *TemplateConfig
+	Config *TestingConfig
 
 	random func() float64
 	id     string
+}
+
+func (in *TemplateInput) rules() *authrules.TemplateConfig {
+	rules := authrules.TemplateConfig(*in.Config)
+	return &rules
+}
+
+// baseURL is where the endpoint's requests go.
+func (in *TemplateInput) baseURL() string {
+	host := in.Endpoint.Host
+	if h := in.rules().Host(host); h != nil && h.TestingHost != "" {
+		host = h.TestingHost
+	}
+	if strings.HasPrefix(host, "http://") || strings.HasPrefix(host, "https://") {
+		return strings.TrimSuffix(host, "/")
+	}
+	return "https://" + host
 }
 
 // float gives a random number in [0, 1), whatever the caller's function gives.

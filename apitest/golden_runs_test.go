@@ -121,7 +121,7 @@ func goldenRunCount(t *testing.T) (matched, total int) {
 					}
 				}
 			}
-			res, err := Run(t.Context(), cfg, AllowHosts(srv.URL, "127.0.0.1:1"), patient, WithEnv(env), WithGlobalEnv(global))
+			res, err := Run(t.Context(), cfg, AllowHosts(srv.URL, "127.0.0.1:1"), patient, Lenient(), WithSecretsShown(), WithEnv(env), WithGlobalEnv(global))
 			require.NoError(t, err)
 			assert.Equal(t, c.Success, res.Success)
 			assert.Equal(t, c.AbortedAt, res.AbortedAt)
@@ -150,7 +150,7 @@ func compareStep(t *testing.T, base string, env map[string]string, want goldenSt
 	request := map[string]any{"method": got.Request.Method, "url": strings.Replace(got.Request.URL, base, "{{BASE_URL}}", 1)}
 	assert.Equal(t, want.Request, request)
 	extracted := map[string]any{}
-	for k, v := range got.Context.EnvVars {
+	for k, v := range got.Variables {
 		if _, given := env[k]; !given && k != "global" {
 			extracted[k] = v
 		}

@@ -7,12 +7,15 @@ import (
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 // gqlField is a field of a GraphQL query, with its arguments and the fields selected in it.
 type gqlField struct {
 	name   string
-	args   Item
+	args   authrules.Item
 	fields []*gqlField
 }
 
@@ -25,7 +28,7 @@ func (s *StepBuilder) sampleGraphQL(entities entityValues) {
 	}
 	r := &s.step.Request
 	if s.in.Endpoint.Method == metlo.MethodGet {
-		r.Query = append(r.Query, KeyValue{Name: "query", Value: literalText(query)})
+		r.Query = append(r.Query, KeyValue{Name: "query", Value: handlebars.Literal(query)})
 		return
 	}
 	r.Headers = append(r.Headers, KeyValue{Name: "Content-Type", Value: "application/json"})
@@ -81,7 +84,7 @@ func (in *TemplateInput) addGraphQLField(root *gqlField, f metlo.TestDataField, 
 		case token == "[]":
 		case token == "__args":
 			args := in.grow(at.args, path[i+1:], f, enumEntities(entities, f))
-			if item, ok := args.(Item); ok {
+			if item, ok := args.(authrules.Item); ok {
 				at.args = item
 			}
 			return
@@ -140,7 +143,7 @@ func (f *gqlField) write(b *strings.Builder, indent string) {
 	b.WriteString(indent + "}\n")
 }
 
-func gqlArgs(args Item) string {
+func gqlArgs(args authrules.Item) string {
 	parts := make([]string, len(args))
 	for i, a := range args {
 		parts[i] = a.Name + ": " + gqlValue(a.Value)
@@ -152,7 +155,7 @@ func gqlValue(v any) string {
 	switch v := v.(type) {
 	case gqlEnum:
 		return string(v)
-	case Item:
+	case authrules.Item:
 		return "{" + gqlArgs(v) + "}"
 	case []any:
 		parts := make([]string, len(v))
@@ -161,5 +164,5 @@ func gqlValue(v any) string {
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	}
-	return jsJSON(v)
+	return jsvalue.JSON(v)
 }

@@ -6,6 +6,9 @@ import (
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 const (
@@ -58,7 +61,7 @@ func (c *gqlCompleter) complete(f *gqlField, def *ast.Definition, depth int) err
 		for _, a := range field.Arguments {
 			have, given := child.args.Get(a.Name)
 			if given || a.Type.NonNull && a.DefaultValue == nil {
-				child.args = child.args.set(a.Name, c.value(a.Type, have, maxInput))
+				child.args = child.args.Set(a.Name, c.value(a.Type, have, maxInput))
 			}
 		}
 		if err := c.complete(child, c.schema.Types[field.Type.Name()], depth-1); err != nil {
@@ -113,7 +116,7 @@ func (c *gqlCompleter) value(t *ast.Type, have any, depth int) any {
 	def := c.schema.Types[t.Name()]
 	switch {
 	case def.Kind == ast.Enum:
-		if s := jsString(have); def.EnumValues.ForName(s) != nil {
+		if s := jsvalue.String(have); def.EnumValues.ForName(s) != nil {
 			return gqlEnum(s)
 		}
 		if e, ok := have.(gqlEnum); ok || len(def.EnumValues) == 0 {
@@ -135,14 +138,14 @@ func (c *gqlCompleter) value(t *ast.Type, have any, depth int) any {
 }
 
 func (c *gqlCompleter) inputObject(def *ast.Definition, have any, depth int) any {
-	item, _ := have.(Item)
+	item, _ := have.(authrules.Item)
 	if item == nil {
-		item = Item{}
+		item = authrules.Item{}
 	}
 	for _, field := range def.Fields {
 		v, given := item.Get(field.Name)
 		if depth > 0 && (given || field.Type.NonNull && field.DefaultValue == nil) {
-			item = item.set(field.Name, c.value(field.Type, v, depth-1))
+			item = item.Set(field.Name, c.value(field.Type, v, depth-1))
 		}
 	}
 	return item

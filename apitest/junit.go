@@ -8,46 +8,65 @@ import (
 )
 
 type junitSuites struct {
-	XMLName xml.Name     `xml:"testsuites"`
-	Suites  []junitSuite `xml:"testsuite"`
+	XMLName  xml.Name     `xml:"testsuites"`
+	Tests    int          `xml:"tests,attr"`
+	Failures int          `xml:"failures,attr"`
+	Errors   int          `xml:"errors,attr"`
+	Skipped  int          `xml:"skipped,attr"`
+	Suites   []junitSuite `xml:"testsuite"`
 }
 
 type junitSuite struct {
-	Name     string      `xml:"name,attr"`
-	Tests    int         `xml:"tests,attr"`
-	Failures int         `xml:"failures,attr"`
-	Errors   int         `xml:"errors,attr"`
-	Time     string      `xml:"time,attr"`
-	Cases    []junitCase `xml:"testcase"`
+	Name       string          `xml:"name,attr"`
+	ID         string          `xml:"id,attr,omitempty"`
+	Tests      int             `xml:"tests,attr"`
+	Failures   int             `xml:"failures,attr"`
+	Errors     int             `xml:"errors,attr"`
+	Skipped    int             `xml:"skipped,attr"`
+	Time       string          `xml:"time,attr"`
+	Properties []junitProperty `xml:"properties>property"`
+	Cases      []junitCase     `xml:"testcase"`
+}
+
+type junitProperty struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
 }
 
 type junitCase struct {
 	Name      string        `xml:"name,attr"`
 	ClassName string        `xml:"classname,attr"`
+	Status    string        `xml:"status,attr"`
 	Time      string        `xml:"time,attr"`
 	Failure   *junitProblem `xml:"failure,omitempty"`
 	Error     *junitProblem `xml:"error,omitempty"`
+	Skipped   *junitProblem `xml:"skipped,omitempty"`
+	Output    string        `xml:"system-out,omitempty"`
 }
 
 type junitProblem struct {
 	Message string `xml:"message,attr"`
+	Type    string `xml:"type,attr,omitempty"`
 	Text    string `xml:",chardata"`
 }
 
-// JUnit gives the result as a JUnit XML report with one test case per request. See the function JUnit.
-func (r *Result) JUnit() ([]byte, error) {
-	return JUnit(r)
-}
-
 // JUnit gives a JUnit XML report with one suite per result and one test case per request.
-// A failed assertion is a failure; a step that could not be carried out is an error.
-// Like Result.String it holds no header, no body and no query string.
+//
+// A suite has the test's id, and as properties its severity, tags and outcome. A case has a status: passed; failed, with
+// a failure; inconclusive, with an error of type inconclusive; or skipped, for a step that was not reached. Why the test
+// as a whole is inconclusive is a case of its own. A case that did not pass shows its request as a curl command.
 func JUnit(results ...*Result) ([]byte, error) {
 	var doc junitSuites
 	for _, r := range results {
-		if r != nil {
-			doc.Suites = append(doc.Suites, r.suite())
+		if r == nil {
+			continue
 		}
+		s := r.suite()
+		doc.Tests += s.Tests
+		doc.Failures += s.Failures
+		doc.Errors += s.Errors
+		doc.Skipped += s.Skipped
+		doc.Suites = append(doc.Suites, s)
 	}
 	text, err := xml.MarshalIndent(doc, "", "  ")
 	if err != nil {
@@ -57,47 +76,70 @@ func JUnit(results ...*Result) ([]byte, error) {
 }
 
 func (r *Result) suite() junitSuite {
-	s := junitSuite{Name: r.title()}
-	var total time.Duration
-	for _, runs := range r.Results {
-		for i := range runs {
-			c := runs[i].testCase()
-			c.ClassName = s.Name
-			s.Cases = append(s.Cases, c)
-			s.Tests++
-			if c.Failure != nil {
-				s.Failures++
+	s := junitSuite{Name: r.title(), Time: seconds(r.Duration), Properties: []junitProperty{{"outcome", string(r.Outcome)}}}
+	steps := 0
+	if r.Test != nil {
+		s.ID, steps = r.Test.ID, len(r.Test.Test)
+		if m := r.Test.Meta; m != nil {
+			if m.Severity != "" {
+				s.Properties = append(s.Properties, junitProperty{"severity", string(m.Severity)})
 			}
-			if c.Error != nil {
-				s.Errors++
-			}
-			if runs[i].Response != nil {
-				total += runs[i].Response.Duration
+			for _, tag := range m.Tags {
+				s.Properties = append(s.Properties, junitProperty{"tag", tag})
 			}
 		}
 	}
-	s.Time = seconds(total)
+	for _, why := range r.Reasons {
+		s.add(junitCase{Name: "test as a whole", Status: string(Inconclusive), Time: seconds(0), Error: &junitProblem{why, string(Inconclusive), why}})
+	}
+	for i := range max(steps, len(r.Results)) {
+		if i >= len(r.Results) || len(r.Results[i]) == 0 {
+			s.add(junitCase{
+				Name: stepName(i, &r.Test.Test[i], &state{}), Status: "skipped", Time: seconds(0),
+				Skipped: &junitProblem{Message: "the step was not reached"},
+			})
+			continue
+		}
+		for j := range r.Results[i] {
+			s.add(r.Results[i][j].testCase())
+		}
+	}
 	return s
 }
 
+func (s *junitSuite) add(c junitCase) {
+	c.ClassName = s.Name
+	s.Cases = append(s.Cases, c)
+	s.Tests++
+	switch {
+	case c.Failure != nil:
+		s.Failures++
+	case c.Error != nil:
+		s.Errors++
+	case c.Skipped != nil:
+		s.Skipped++
+	}
+}
+
 func (s *StepResult) testCase() junitCase {
-	c := junitCase{Name: s.name(), Time: seconds(0)}
+	c := junitCase{Name: s.Name, Status: string(s.Outcome), Time: seconds(0)}
 	if s.Response != nil {
 		c.Time = seconds(s.Response.Duration)
 	}
-	if s.Success {
+	if s.Outcome == Passed {
 		return c
 	}
-	reasons := s.reasons()
-	p := &junitProblem{Text: strings.Join(reasons, "\n")}
-	if len(reasons) > 0 {
-		p.Message = reasons[0]
+	p := &junitProblem{Text: strings.Join(s.Reasons, "\n")}
+	if len(s.Reasons) > 0 {
+		p.Message = s.Reasons[0]
 	}
-	if s.Err != nil {
-		c.Error = p
-	} else {
+	c.Output = s.Curl()
+	if s.Outcome == Failed {
 		c.Failure = p
+		return c
 	}
+	p.Type = string(Inconclusive)
+	c.Error = p
 	return c
 }
 

@@ -4,9 +4,59 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
+
+// WithPayloads gives the list that a payload refers to by name. A step with an empty list cannot run, so its test is
+// inconclusive.
+func WithPayloads(name string, values ...string) Option {
+	values = slices.Clone(values)
+	return func(s *settings) error {
+		if name == "" {
+			return errors.New("apitest: a payload list needs a name")
+		}
+		s.payloads[name] = values
+		return nil
+	}
+}
+
+// WithPayloadFile is WithPayloads with the lines of a file. Empty lines are left out.
+func WithPayloadFile(name, path string) Option {
+	return func(s *settings) error {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("apitest: payload list %s: %w", name, err)
+		}
+		var values []string
+		for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
+			if line = strings.TrimRight(line, "\r\n"); line != "" {
+				values = append(values, line)
+			}
+		}
+		return WithPayloads(name, values...)(s)
+	}
+}
+
+// WithPayloadDir is WithPayloadFile for each file NAME.txt of a folder. The list is called NAME.
+func WithPayloadDir(dir string) Option {
+	return func(s *settings) error {
+		files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
+		if err == nil && len(files) == 0 {
+			err = errors.New("it has no file NAME.txt")
+		}
+		if err != nil {
+			return fmt.Errorf("apitest: payload folder %s: %w", dir, err)
+		}
+		var errs []error
+		for _, file := range files {
+			errs = append(errs, WithPayloadFile(strings.TrimSuffix(filepath.Base(file), ".txt"), file)(s))
+		}
+		return errors.Join(errs...)
+	}
+}
 
 // checkPayloads makes sure that every payload list is known and that the run stays within its request limit.
 func (s *settings) checkPayloads(c *Config) error {
@@ -41,7 +91,7 @@ func (s *settings) payloadNames() string {
 	if len(s.payloads) == 0 {
 		return "none"
 	}
-	return strings.Join(slices.Sorted(maps.Keys(s.payloads)), ", ")
+	return strings.Join(sortedKeys(s.payloads), ", ")
 }
 
 // combinations gives every choice of one value per payload, the last one varying fastest.
@@ -60,3 +110,5 @@ func (s *settings) combinations(list []Payload) []map[string]string {
 	}
 	return combos
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -53,7 +53,7 @@ func readmeProgram(n int, block string) string {
 	var b strings.Builder
 	b.WriteString("package readme\n")
 	for name, path := range map[string]string{
-		"apitest": "github.com/metlo-go/metlo/apitest", "metlo": "github.com/metlo-go/metlo",
+		"apitest": "github.com/metlo-go/metlo/apitest", "apitestt": "github.com/metlo-go/metlo/apitest/apitestt", "metlo": "github.com/metlo-go/metlo",
 		"errors": "errors", "fmt": "fmt", "os": "os", "testing": "testing",
 	} {
 		if regexp.MustCompile(`\b` + name + `\.[A-Z]`).MatchString(block) {

@@ -3,6 +3,7 @@ package apitest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"mime"
 	"mime/multipart"
@@ -10,9 +11,13 @@ import (
 	"net/textproto"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/cookies"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 // outgoing is a request that is ready to be sent.
@@ -20,60 +25,157 @@ type outgoing struct {
 	method  string
 	url     *url.URL
 	headers http.Header
-	cookies []KeyValue
+	cookies []cookies.Cookie
 	body    []byte
 	hasBody bool
 }
 
-var (
-	placeholder      = regexp.MustCompile(`<<([^<>]*)>>`)
-	wholePlaceholder = regexp.MustCompile(`^<<[^<>]*>>$`)
-)
+// preparation fills the templates of a request and gathers what they lack.
+type preparation struct {
+	*outgoing
+	st       *state
+	problems []string
+	lenient  bool
+}
 
-// prepare fills the templates of r.
-func (r *Request) prepare(vars map[string]any) (*outgoing, error) {
-	out := &outgoing{method: string(r.Method), headers: http.Header{}}
-	text, err := render(r.URL, vars)
+// prepare fills the templates of r. problems say why the request is not the one that its author meant.
+func (s *state) prepare(r *Request, lenient bool) (out *outgoing, problems []string, err error) {
+	p := &preparation{outgoing: &outgoing{method: string(r.Method), headers: http.Header{}}, st: s, lenient: lenient}
+	text, err := p.url(r.URL)
 	if err != nil {
-		return nil, fmt.Errorf("url: %w", err)
+		return nil, nil, err
 	}
-	if m := placeholder.FindStringSubmatch(text); m != nil {
-		return nil, fmt.Errorf("url: %s is not filled in: set the variable %s", m[0], m[1])
+	if p.outgoing.url, err = p.parseTarget(text); err != nil {
+		return nil, nil, err
 	}
-	if out.url, err = parseTarget(text); err != nil {
-		return nil, err
+	if err := p.addQuery(r.Query); err != nil {
+		return nil, nil, err
 	}
-	if err := out.addQuery(r.Query, vars); err != nil {
-		return nil, err
+	if err := p.addHeaders(r.Headers); err != nil {
+		return nil, nil, err
 	}
-	if err := out.addHeaders(r.Headers, vars); err != nil {
-		return nil, err
+	if err := p.addBody(r); err != nil {
+		return nil, nil, err
 	}
-	if err := out.addBody(r, vars); err != nil {
-		return nil, err
+	return p.outgoing, p.problems, nil
+}
+
+// render fills one text in.
+func (p *preparation) render(where, text string, emptyCounts bool) (string, error) {
+	out, uses, err := handlebars.Render(text, p.st.vars)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", where, err)
+	}
+	p.problems = append(p.problems, p.st.problems(where, uses, emptyCounts)...)
+	if name := placeholderIn(text); name != "" {
+		p.problems = append(p.problems, fmt.Sprintf("%s: <<%s>> is not filled in", where, name))
 	}
 	return out, nil
 }
 
-func parseTarget(text string) (*url.URL, error) {
-	u, err := url.Parse(strings.TrimSpace(text))
+// url fills the URL in. A # of a variable belongs to its value, so it is encoded; one in the path as written starts a
+// fragment, which is not sent.
+func (p *preparation) url(text string) (string, error) {
+	plain := *p.st
+	plain.vars = encodeHashes(p.st.vars)
+	whole := *p
+	whole.st = &plain
+	out, err := whole.render("url", strings.TrimSpace(text), true)
+	p.problems = whole.problems
+	if err != nil {
+		return "", err
+	}
+	if p.lenient {
+		if m := wholeName.FindStringSubmatch(out); m != nil {
+			return "", fmt.Errorf("url: %s is not filled in: set the variable %s", m[0], m[1])
+		}
+	}
+	return encodeTarget(out), nil
+}
+
+var wholeName = regexp.MustCompile(`<<([^<>]*)>>`)
+
+func encodeHashes(vars map[string]any) map[string]any {
+	out := make(map[string]any, len(vars))
+	for name, v := range vars {
+		switch x := v.(type) {
+		case string:
+			v = strings.ReplaceAll(x, "#", "%23")
+		case map[string]any:
+			v = encodeHashes(x)
+		}
+		out[name] = v
+	}
+	return out
+}
+
+// encodeTarget percent-encodes every byte of a URL's path and query that cannot stand there, and leaves %XX alone.
+func encodeTarget(text string) string {
+	start := 0
+	if i := strings.Index(text, "://"); i >= 0 {
+		start = i + 3
+	}
+	end := strings.IndexAny(text[start:], "/?#")
+	if end < 0 {
+		return text
+	}
+	start += end
+	var b strings.Builder
+	b.WriteString(text[:start])
+	inQuery := false
+	for i := start; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '#' && !inQuery:
+			return b.String()
+		case c == '?' && !inQuery:
+			inQuery = true
+			b.WriteByte(c)
+		case c == '%' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]), mayStand(c, inQuery):
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func mayStand(c byte, inQuery bool) bool {
+	switch {
+	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		return true
+	case c == '\'':
+		return !inQuery
+	}
+	return strings.IndexByte("-._~!$&()*+,;=:@/?", c) >= 0
+}
+
+func (p *preparation) parseTarget(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("url %q: it cannot be parsed", text)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		if len(p.problems) > 0 && !p.lenient {
+			return nil, errors.New(strings.Join(p.problems, "; "))
+		}
 		return nil, fmt.Errorf("url %q: must start with http:// or https:// and a host; is BASE_URL set?", text)
 	}
-	u.Fragment, u.RawFragment = "", ""
 	return u, nil
 }
 
-func (o *outgoing) addQuery(query []KeyValue, vars map[string]any) error {
+func (p *preparation) addQuery(query []KeyValue) error {
+	o := p.outgoing
 	for _, q := range query {
-		name, value, err := renderPair(q, vars)
+		name, value, err := p.renderPair("query", q, false)
 		if err != nil {
-			return fmt.Errorf("query %s: %w", q.Name, err)
+			return err
 		}
-		if wholePlaceholder.MatchString(value) {
+		if p.lenient && wholePlaceholder.MatchString(value) {
 			continue
 		}
 		if o.url.RawQuery != "" {
@@ -90,14 +192,15 @@ func escapeQuery(s string) string {
 
 // addHeaders sets the headers. One whose value names a variable with COOKIE in it gives cookies instead,
 // as generated tests for session cookies do.
-func (o *outgoing) addHeaders(headers []KeyValue, vars map[string]any) error {
+func (p *preparation) addHeaders(headers []KeyValue) error {
+	o := p.outgoing
 	for _, h := range headers {
-		name, value, err := renderPair(h, vars)
+		name, value, err := p.renderPair("header", h, true)
 		if err != nil {
-			return fmt.Errorf("header %s: %w", h.Name, err)
+			return err
 		}
 		if strings.Contains(h.Value, "COOKIE") || strings.EqualFold(name, "Cookie") {
-			o.cookies = append(o.cookies, headerCookies(name, value)...)
+			o.cookies = append(o.cookies, cookies.FromHeader(name, value)...)
 			continue
 		}
 		o.headers.Add(name, value)
@@ -105,25 +208,47 @@ func (o *outgoing) addHeaders(headers []KeyValue, vars map[string]any) error {
 	return nil
 }
 
-func renderPair(kv KeyValue, vars map[string]any) (name, value string, err error) {
-	if name, err = render(kv.Name, vars); err != nil {
+func (p *preparation) renderPair(part string, kv KeyValue, emptyCounts bool) (name, value string, err error) {
+	where := part + " " + kv.Name
+	if name, err = p.render(where, kv.Name, true); err != nil {
 		return "", "", err
 	}
-	value, err = render(kv.Value, vars)
+	value, err = p.render(where, kv.Value, emptyCounts)
 	return name, value, err
 }
 
-func (o *outgoing) addBody(r *Request, vars map[string]any) error {
+// identity is what a request sends to authenticate.
+func (o *outgoing) identity() string {
+	var parts []string
+	for name, values := range o.headers {
+		if isCredential(name) {
+			parts = append(parts, name+"="+strings.Join(values, ","))
+		}
+	}
+	for _, c := range o.cookies {
+		parts = append(parts, "cookie "+c.Name+"="+c.Value)
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, "\n")
+}
+
+var credentialWord = regexp.MustCompile(`(?i)auth|cookie|token|secret|session|credential|password|jwt|key|csrf|signature`)
+
+// isCredential says whether a header of that name identifies its sender.
+func isCredential(header string) bool { return credentialWord.MatchString(header) }
+
+func (p *preparation) addBody(r *Request) error {
+	o := p.outgoing
 	switch {
 	case len(r.Form) > 0:
-		return o.addForm(r.Form, vars)
+		return p.addForm(r.Form)
 	case r.GraphQL != "":
-		o.setBody([]byte(`{"query":`+jsJSON(r.GraphQL)+`}`), "application/json")
+		o.setBody([]byte(`{"query":`+jsvalue.JSON(r.GraphQL)+`}`), "application/json")
 		return nil
 	case r.Data != "":
-		data, err := render(r.Data, vars)
+		data, err := p.render("data", r.Data, false)
 		if err != nil {
-			return fmt.Errorf("data: %w", err)
+			return err
 		}
 		o.setBody([]byte(data), "")
 	}
@@ -133,12 +258,13 @@ func (o *outgoing) addBody(r *Request, vars map[string]any) error {
 	return nil
 }
 
-func (o *outgoing) addForm(form []KeyValue, vars map[string]any) error {
+func (p *preparation) addForm(form []KeyValue) error {
+	o := p.outgoing
 	var pairs [][2]string
 	for _, f := range form {
-		name, value, err := renderPair(f, vars)
+		name, value, err := p.renderPair("form", f, false)
 		if err != nil {
-			return fmt.Errorf("form %s: %w", f.Name, err)
+			return err
 		}
 		pairs = append(pairs, [2]string{name, value})
 	}
@@ -146,11 +272,11 @@ func (o *outgoing) addForm(form []KeyValue, vars map[string]any) error {
 	kind, params, _ := mime.ParseMediaType(given)
 	if kind == "application/x-www-form-urlencoded" {
 		var b strings.Builder
-		for i, p := range pairs {
+		for i, pair := range pairs {
 			if i > 0 {
 				b.WriteByte('&')
 			}
-			b.WriteString(url.QueryEscape(p[0]) + "=" + url.QueryEscape(p[1]))
+			b.WriteString(url.QueryEscape(pair[0]) + "=" + url.QueryEscape(pair[1]))
 		}
 		o.setBody([]byte(b.String()), "")
 		return nil
@@ -162,8 +288,8 @@ func (o *outgoing) addForm(form []KeyValue, vars map[string]any) error {
 			return fmt.Errorf("form: %w", err)
 		}
 	}
-	for _, p := range pairs {
-		if err := w.WriteField(p[0], p[1]); err != nil {
+	for _, pair := range pairs {
+		if err := w.WriteField(pair[0], pair[1]); err != nil {
 			return fmt.Errorf("form: %w", err)
 		}
 	}
@@ -213,7 +339,7 @@ func (o *outgoing) request(ctx context.Context) (*http.Request, error) {
 }
 
 // addCookie keeps the value as it is, which http.Request.AddCookie would quote or cut.
-func addCookie(req *http.Request, c KeyValue) {
+func addCookie(req *http.Request, c cookies.Cookie) {
 	pair := c.Name + "=" + c.Value
 	if have := req.Header.Get("Cookie"); have != "" {
 		pair = have + "; " + pair

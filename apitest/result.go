@@ -2,55 +2,103 @@ package apitest
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
-// Result is the outcome of a run.
+// Outcome is what a test or a step found out.
+type Outcome string
+
+// The outcomes. Of several, Failed counts before Inconclusive, and that before Passed.
+const (
+	// Passed is a test that tested something, and all of it held.
+	Passed Outcome = "passed"
+	// Failed is a service that does not do what the test demands.
+	Failed Outcome = "failed"
+	// Inconclusive is a test that tells nothing about the service: a variable is missing, a step could not be sent,
+	// an extractor found nothing, a redirect led elsewhere, or nothing is asserted.
+	Inconclusive Outcome = "inconclusive"
+)
+
+func worse(a, b Outcome) Outcome {
+	order := []Outcome{Passed, Inconclusive, Failed}
+	if slices.Index(order, b) > slices.Index(order, a) {
+		return b
+	}
+	return a
+}
+
+// Summarize gives one outcome for many results: Failed if one failed, else Inconclusive if one is, or is nil, or there is
+// none at all, else Passed.
+func Summarize(results ...*Result) Outcome {
+	out := Passed
+	if len(results) == 0 {
+		out = Inconclusive
+	}
+	for _, r := range results {
+		if r == nil {
+			out = worse(out, Inconclusive)
+			continue
+		}
+		out = worse(out, r.Outcome)
+	}
+	return out
+}
+
+// Result is the outcome of a run. Secrets in it are masked, unless WithSecretsShown was given: values of variables from
+// WithEnv and WithGlobalEnv, what requests send to authenticate, and cookies. Addresses and values of fewer than four
+// characters are masked only where they are such a value as a whole.
 type Result struct {
-	// Test is the test that ran.
-	Test *Config `json:"test"`
-	// Success is true when every request got a response and every assertion held.
-	Success bool `json:"success"`
+	// Test is a copy of the test that ran.
+	Test *Config
+	// Outcome is the worst outcome of the steps and of the test as a whole.
+	Outcome Outcome
+	// Success is true for Passed.
+	Success bool
+	// Reasons says why the test as a whole is inconclusive. The reasons of steps are with the steps.
+	Reasons []string
 	// Results has one list per step that ran, with one entry per request of that step.
-	Results [][]StepResult `json:"results"`
+	Results [][]StepResult
 	// AbortedAt is the number, from 1, of the assertion at which a test that stops on failure ended; else 0.
-	AbortedAt int `json:"abortedAt,omitempty"`
+	AbortedAt int
+	// Duration is the time that the run took.
+	Duration time.Duration
 }
 
 // StepResult is the outcome of one request.
 type StepResult struct {
 	// Index is the step's place in the test, from 0.
 	Index int
+	// Name is the step's number, method, path as written, and payload. It is the same in every run.
+	Name string
+	// Outcome is what the step found out.
+	Outcome Outcome
+	// Success is true for Passed.
+	Success bool
+	// Reasons says, one line each, why the step did not pass.
+	Reasons []string
 	// Payload holds the payload values in force.
 	Payload map[string]string
-	// Context holds variables and cookies after the step.
-	Context StepContext
-	// Success is true when the request got a response and every assertion held.
-	Success bool
+	// Variables are those after the step, extracted ones included.
+	Variables map[string]any
+	// Cookies holds, for each host and port, the cookies it set.
+	Cookies map[string]map[string]string
 	// Assertions says for each assertion whether it held. It is empty when they were not reached.
 	Assertions []bool
 	// Failures describes the assertions that did not hold.
 	Failures []Failure
-	// Request is what was sent.
+	// Request is what was sent, or would have been.
 	Request StepRequest
 	// Response is what came back; nil when nothing did.
 	Response *StepResponse
+	// Attempts is how often the request was sent.
+	Attempts int
 	// Err is why the step could not be carried out, or what a script threw; else nil.
 	Err error
-}
-
-// StepContext holds what a step leaves to the next one.
-type StepContext struct {
-	// Cookies holds, for each host and port, the cookies it set.
-	Cookies map[string]map[string]string `json:"cookies"`
-	// EnvVars holds all variables, extracted ones included.
-	EnvVars map[string]any `json:"envVars"`
 }
 
 // StepRequest is the request of a step, templates filled in.
@@ -82,7 +130,7 @@ type Failure struct {
 	Expected string
 	// Description is the assertion's own description; often empty.
 	Description string
-	// Found is what the response had instead; empty for scripts.
+	// Found is what the response has instead.
 	Found string
 }
 
@@ -98,7 +146,7 @@ func (f Failure) String() string {
 	return text
 }
 
-// Failed gives the steps that did not succeed.
+// Failed gives the steps that did not pass.
 func (r *Result) Failed() []StepResult {
 	var out []StepResult
 	for _, runs := range r.Results {
@@ -111,15 +159,15 @@ func (r *Result) Failed() []StepResult {
 	return out
 }
 
-// String gives a summary with one line per request and the reasons of failures.
-// It holds no header, no body and no query string.
-func (r *Result) String() string {
+var marks = map[Outcome]string{Passed: "PASS", Failed: "FAIL", Inconclusive: "INCONCLUSIVE"}
+
+// String gives a summary with one line per request and the reasons of those that did not pass.
+func (r Result) String() string {
 	var b strings.Builder
-	verdict := "PASS"
-	if !r.Success {
-		verdict = "FAIL"
+	fmt.Fprintf(&b, "%s %s\n", marks[r.Outcome], r.title())
+	for _, why := range r.Reasons {
+		b.WriteString("  " + why + "\n")
 	}
-	fmt.Fprintf(&b, "%s %s\n", verdict, r.title())
 	for _, runs := range r.Results {
 		for i := range runs {
 			b.WriteString(runs[i].String() + "\n")
@@ -144,82 +192,87 @@ func (r *Result) title() string {
 	return r.Test.ID
 }
 
-// String gives one line, and one more for each failure.
-func (s *StepResult) String() string {
-	var b strings.Builder
-	mark := "ok  "
-	if !s.Success {
-		mark = "FAIL"
+// String gives one line, and one more for each reason.
+func (s StepResult) String() string {
+	mark := map[Outcome]string{Passed: "ok  ", Failed: "FAIL", Inconclusive: "?   "}[s.Outcome]
+	text := "  " + mark + " " + s.Name
+	if note := s.summary(); note != "" {
+		text += ": " + note
 	}
-	fmt.Fprintf(&b, "  %s %s", mark, s.name())
-	if s.Response != nil {
-		fmt.Fprintf(&b, ": %d in %v", s.Response.Status, s.Response.Duration.Round(time.Millisecond))
+	for _, why := range s.Reasons {
+		text += "\n       " + why
 	}
-	for _, f := range s.reasons() {
-		b.WriteString("\n       " + f)
-	}
-	return b.String()
+	return text
 }
 
-// name is the step's number, request line without query, and payload.
-func (s *StepResult) name() string {
-	name := fmt.Sprintf("step %d %s %s", s.Index+1, s.Request.Method, withoutQuery(s.Request.URL))
-	for _, key := range slices.Sorted(maps.Keys(s.Payload)) {
-		name += fmt.Sprintf(" %s=%s", key, printed(s.Payload[key]))
+// summary is the status and the time.
+func (s *StepResult) summary() string {
+	if s.Response == nil {
+		return ""
 	}
-	return name
+	text := fmt.Sprintf("%d in %v", s.Response.Status, s.Response.Duration.Round(time.Millisecond))
+	if s.Attempts > 1 {
+		text += fmt.Sprintf(" (attempt %d)", s.Attempts)
+	}
+	return text
 }
 
-func (s *StepResult) reasons() []string {
-	var out []string
-	for _, f := range s.Failures {
-		out = append(out, f.String())
+// Curl gives the request as a command line for a shell.
+func (s *StepResult) Curl() string {
+	quote := func(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+	parts := []string{"curl -i -X " + s.Request.Method, quote(s.Request.URL)}
+	for _, name := range sortedKeys(s.Request.Headers) {
+		parts = append(parts, "-H "+quote(name+": "+s.Request.Headers[name]))
 	}
-	if s.Err != nil {
-		out = append(out, strings.Split(s.Err.Error(), "\n")...)
+	if s.Request.Data != "" {
+		parts = append(parts, "--data-raw "+quote(s.Request.Data))
 	}
-	return out
+	return strings.Join(parts, " ")
 }
 
-func (s *StepResult) hasFailedAssertion() bool { return slices.Contains(s.Assertions, false) }
-
-func (r *Result) allSucceeded() bool { return len(r.Failed()) == 0 }
-
-// trim drops the steps that did not run.
+// trim drops the steps that did not run at the end.
 func (r *Result) trim() {
 	for len(r.Results) > 0 && len(r.Results[len(r.Results)-1]) == 0 {
 		r.Results = r.Results[:len(r.Results)-1]
 	}
 }
 
-func withoutQuery(text string) string {
-	before, _, _ := strings.Cut(text, "?")
-	if u, err := url.Parse(before); err == nil {
-		return u.Redacted()
-	}
-	return before
+// MarshalJSON gives the original library's form, with outcome and reasons. Numbers that JSON does not know become null.
+func (r Result) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Test      *Config        `json:"test"`
+		Success   bool           `json:"success"`
+		Outcome   Outcome        `json:"outcome"`
+		Reasons   []string       `json:"reasons,omitempty"`
+		Results   [][]StepResult `json:"results"`
+		AbortedAt int            `json:"abortedAt,omitempty"`
+		Duration  int64          `json:"duration"`
+	}{r.Test, r.Success, r.Outcome, r.Reasons, r.Results, r.AbortedAt, r.Duration.Milliseconds()})
 }
 
-// withoutURL drops the URL that net/http puts around an error: its query may hold secrets.
-func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
-}
-
-// MarshalJSON gives the original library's form: idx, ctx, success, assertions, req, res, err.
+// MarshalJSON gives the original library's form: idx, ctx, success, assertions, req, res, err; with name, outcome and
+// reasons.
 func (s StepResult) MarshalJSON() ([]byte, error) {
+	type stepContext struct {
+		Cookies map[string]map[string]string `json:"cookies"`
+		EnvVars any                          `json:"envVars"`
+	}
 	out := struct {
-		Index      int           `json:"idx"`
-		Context    StepContext   `json:"ctx"`
-		Success    bool          `json:"success"`
-		Assertions []bool        `json:"assertions"`
-		Request    StepRequest   `json:"req"`
-		Response   *StepResponse `json:"res,omitempty"`
-		Err        string        `json:"err,omitempty"`
-	}{s.Index, s.Context, s.Success, s.Assertions, s.Request, s.Response, ""}
+		Index      int               `json:"idx"`
+		Name       string            `json:"name"`
+		Context    stepContext       `json:"ctx"`
+		Success    bool              `json:"success"`
+		Outcome    Outcome           `json:"outcome"`
+		Reasons    []string          `json:"reasons,omitempty"`
+		Payload    map[string]string `json:"payload,omitempty"`
+		Assertions []bool            `json:"assertions"`
+		Request    StepRequest       `json:"req"`
+		Response   *StepResponse     `json:"res,omitempty"`
+		Err        string            `json:"err,omitempty"`
+	}{
+		s.Index, s.Name, stepContext{s.Cookies, jsvalue.Finite(s.Variables)}, s.Success, s.Outcome, s.Reasons, s.Payload,
+		s.Assertions, s.Request, s.Response, "",
+	}
 	if s.Err != nil {
 		out.Err = s.Err.Error()
 	}
@@ -234,5 +287,5 @@ func (r StepResponse) MarshalJSON() ([]byte, error) {
 		StatusText string     `json:"statusText"`
 		Duration   int64      `json:"duration"`
 		Headers    []KeyValue `json:"headers"`
-	}{r.Data, r.Status, r.StatusText, r.Duration.Milliseconds(), r.Headers})
+	}{jsvalue.Finite(r.Data), r.Status, r.StatusText, r.Duration.Milliseconds(), r.Headers})
 }

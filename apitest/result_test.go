@@ -3,8 +3,6 @@ package apitest
 import (
 	"encoding/json"
 	"encoding/xml"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -17,9 +15,10 @@ func mixedResult(t *testing.T) (*Result, string) {
 	base, opts := service(t, echoService)
 	failing := get(base+"/text", Assertion{Description: "it works", Type: AssertEqual, Key: "resp.status", Value: 201}, Expr("1 > 2"))
 	failing.Payload = []Payload{{"P", "LIST"}}
-	cfg := &Config{ID: "t", Meta: &Meta{Name: "Mixed <&>", Severity: SeverityHigh}, Test: []Step{
-		get(base+"/json", Equal("resp.status", 200)), failing, get("http://127.0.0.1:1/"),
+	cfg := &Config{ID: "t", Meta: &Meta{Name: "Mixed <&>", Severity: SeverityHigh, Tags: []string{"A", "B"}}, Test: []Step{
+		get(base+"/json", Equal("resp.status", 200)), failing, get("http://127.0.0.1:1/", Expr("true")),
 	}}
+	opts = append(opts, func(s *settings) error { s.lenient = false; return nil })
 	res, err := Run(t.Context(), cfg, append(opts, AllowHosts("127.0.0.1:1"), WithPayloads("LIST", "a\x00b"))...)
 	require.NoError(t, err)
 	for i := range res.Results { // durations differ from run to run
@@ -31,38 +30,52 @@ func mixedResult(t *testing.T) (*Result, string) {
 }
 
 func TestResultPrints(t *testing.T) {
-	res, base := mixedResult(t)
+	res, _ := mixedResult(t)
 	assert.Equal(t, `FAIL Mixed <&> (HIGH)
-  ok   step 1 GET `+base+`/json: 200 in 12ms
-  FAIL step 2 GET `+base+`/text P="a\u0000b": 200 in 12ms
+  ok   step 1 GET /json: 200 in 12ms
+  FAIL step 2 GET /text P="a\u0000b": 200 in 12ms
        it works (expected resp.status is 201; resp.status is 200)
-       expected 1 > 2
-  FAIL step 3 GET http://127.0.0.1:1/ P="a\u0000b"
-       send: dial tcp 127.0.0.1:1: connect: connection refused
+       expected 1 > 2; the response is 200 OK: token=abc123; done
+  ?    step 3 GET / P="a\u0000b"
+       inconclusive: send: dial tcp 127.0.0.1:1: connect: connection refused
 `, res.String())
 	assert.Len(t, res.Failed(), 2)
-	res.Success, res.AbortedAt, res.Test.Meta = true, 3, nil
+	res.Outcome, res.AbortedAt, res.Test.Meta = Passed, 3, nil
 	assert.Contains(t, res.String(), "PASS t\n")
 	assert.Contains(t, res.String(), "stopped at assertion 3")
 }
 
 func TestJUnit(t *testing.T) {
 	res, _ := mixedResult(t)
-	report, err := res.JUnit()
+	report, err := JUnit(res)
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(string(report), "<?xml"))
+	assert.NotContains(t, string(report), "testcase name=\"step 1 GET http", "no name holds a port")
 	var doc junitSuites
 	require.NoError(t, xml.Unmarshal(report, &doc))
 	require.Len(t, doc.Suites, 1)
 	s := doc.Suites[0]
-	assert.Equal(t, []any{"Mixed <&> (HIGH)", 3, 1, 1, "0.024"}, []any{s.Name, s.Tests, s.Failures, s.Errors, s.Time})
+	assert.Equal(t, []any{"Mixed <&> (HIGH)", "t", 3, 1, 1, 0}, []any{s.Name, s.ID, s.Tests, s.Failures, s.Errors, s.Skipped})
+	assert.Equal(t, []junitProperty{{"outcome", "failed"}, {"severity", "HIGH"}, {"tag", "A"}, {"tag", "B"}}, s.Properties)
 	assert.Nil(t, s.Cases[0].Failure)
+	assert.Equal(t, []string{"passed", "failed", "inconclusive"}, []string{s.Cases[0].Status, s.Cases[1].Status, s.Cases[2].Status})
 	assert.Equal(t, "it works (expected resp.status is 201; resp.status is 200)", s.Cases[1].Failure.Message)
 	assert.Contains(t, s.Cases[1].Failure.Text, "expected 1 > 2")
+	assert.Contains(t, s.Cases[1].Output, "curl -i -X GET 'http://")
 	assert.Contains(t, s.Cases[2].Error.Text, "refused")
+	assert.Equal(t, "inconclusive", s.Cases[2].Error.Type)
 	both, err := JUnit(res, nil, res)
 	require.NoError(t, err)
 	assert.Equal(t, 2, strings.Count(string(both), "<testsuite "))
+
+	res.Results = res.Results[:1]
+	res.Reasons = []string{"nothing was tested"}
+	report, err = JUnit(res)
+	require.NoError(t, err)
+	require.NoError(t, xml.Unmarshal(report, &doc))
+	s = doc.Suites[len(doc.Suites)-1]
+	assert.Equal(t, []int{4, 0, 1, 2}, []int{s.Tests, s.Failures, s.Errors, s.Skipped})
+	assert.Equal(t, "skipped", s.Cases[2].Status)
 }
 
 func TestResultJSON(t *testing.T) {
@@ -92,36 +105,4 @@ func TestResultJSON(t *testing.T) {
 	assert.Equal(t, 2, got.Results[2][0].Idx)
 	assert.Nil(t, got.Results[2][0].Res)
 	assert.Contains(t, got.Results[2][0].Err, "refused")
-}
-
-func TestRunTPasses(t *testing.T) {
-	base, opts := service(t, echoService)
-	RunT(t, &Config{ID: "t", Test: []Step{get(base+"/json", Equal("resp.status", 200))}}, opts...)
-}
-
-// TestRunTFailing is what TestRunTFails runs in another process.
-func TestRunTFailing(t *testing.T) {
-	if os.Getenv("APITEST_RUNT") == "" {
-		t.Skip("only run by TestRunTFails")
-	}
-	base, opts := service(t, echoService)
-	t.Run("assertion", func(t *testing.T) {
-		RunT(t, &Config{ID: "t", Test: []Step{get(base+"/json", Equal("resp.status", 201)), get(base + "/json")}}, opts...)
-	})
-	t.Run("host", func(t *testing.T) {
-		RunT(t, &Config{ID: "t", Test: []Step{get("http://evil.test/")}}, opts...)
-	})
-}
-
-func TestRunTFails(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRunTFailing$", "-test.v")
-	cmd.Env = append(os.Environ(), "APITEST_RUNT=1")
-	out, err := cmd.CombinedOutput()
-	require.Error(t, err)
-	for _, want := range []string{
-		"--- FAIL: TestRunTFailing/assertion/step_1_GET_", "expected resp.status is 201; resp.status is 200",
-		"--- PASS: TestRunTFailing/assertion/step_2_GET_", "host not allowed: evil.test",
-	} {
-		assert.Contains(t, string(out), want)
-	}
 }

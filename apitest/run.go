@@ -4,69 +4,95 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"net/http"
+	"sync"
+	"time"
+
+	"github.com/metlo-go/metlo/apitest/internal/hook"
 )
 
-// Run sends the requests of cfg, in order, to the hosts that AllowHosts names, and checks the responses.
+// Run sends the requests of cfg, in order, to the hosts that AllowHosts names, and judges the responses.
 //
-// A failed assertion, a refused connection or a broken script makes the Result unsuccessful; it is no error.
-// Errors are: a Config or options that cannot run, a payload list that nobody supplied (ErrUnknownPayload),
-// more requests than allowed (ErrTooManyRequests), all before anything is sent;
-// a request or redirect to a host that is not allowed (ErrHostNotAllowed), before that request is sent;
-// and the end of ctx. The last two come with the Result so far.
+// What the service does is no error: it is in the Outcome of the Result. Errors are: a Config or options that cannot
+// run, a payload list that nobody supplied (ErrUnknownPayload), more requests than allowed (ErrTooManyRequests), all
+// before anything is sent; a request or redirect to a host that is not allowed (ErrHostNotAllowed), before that request
+// is sent; and the end of ctx or of WithRunTimeout. The last two come with the Result so far.
 func Run(ctx context.Context, cfg *Config, opts ...Option) (*Result, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
 	s, err := newSettings(opts)
 	if err != nil {
+		return nil, err
+	}
+	return s.run(ctx, cfg)
+}
+
+// RunAll is Run for each of configs, up to WithParallel at a time. The results are in the order of configs; one that
+// could not run at all is nil, and the error, which joins those of all tests, says why.
+func RunAll(ctx context.Context, configs []*Config, opts ...Option) ([]*Result, error) {
+	s, err := newSettings(opts)
+	if err != nil {
+		return nil, err
+	}
+	results, errs := make([]*Result, len(configs)), make([]error, len(configs))
+	slots := make(chan struct{}, s.parallel)
+	var wg sync.WaitGroup
+	for i, cfg := range configs {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			var err error
+			if results[i], err = s.run(ctx, cfg); err != nil {
+				errs[i] = fmt.Errorf("test %d: %w", i+1, err)
+				if cfg != nil && cfg.ID != "" {
+					errs[i] = fmt.Errorf("test %s: %w", cfg.ID, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return results, errors.Join(errs...)
+}
+
+func (s *settings) run(ctx context.Context, cfg *Config) (*Result, error) {
+	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if err := s.checkPayloads(cfg); err != nil {
 		return nil, err
 	}
-	r := &runner{settings: s, cfg: cfg, result: &Result{Test: cfg, Results: make([][]StepResult, len(cfg.Test))}}
-	st, err := r.initialState()
+	st, err := s.initialState(cfg)
 	if err != nil {
 		return nil, err
 	}
+	if s.runTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, s.runTimeout, fmt.Errorf("the test took longer than %v: %w", s.runTimeout, context.DeadlineExceeded))
+		defer cancel()
+	}
+	r := &runner{
+		settings: s, cfg: cfg, hook: hook.From(ctx), secrets: newSecrets(s.env, cfg),
+		result: &Result{Results: make([][]StepResult, len(cfg.Test))},
+	}
+	started := time.Now()
 	_, err = r.runFrom(ctx, 0, st)
-	r.result.Success = err == nil && r.result.allSucceeded()
-	r.result.trim()
+	r.result.Duration = time.Since(started)
+	r.finish(err)
 	return r.result, err
 }
 
 // runner holds one run.
 type runner struct {
 	*settings
-	cfg    *Config
-	result *Result
+	cfg     *Config
+	result  *Result
+	hook    hook.Step
+	secrets *secrets
+	// reached is set by the first response below 400: the service is there and takes requests.
+	reached bool
+	// unproven are steps that pass if the service was reached.
+	unproven []stepPlace
+	leftOut  bool // the hook did not run a step
 }
 
-// state is what steps hand on: variables and cookies.
-type state struct {
-	vars    map[string]any
-	jar     *cookieJar
-	payload map[string]string
-}
-
-func (s *state) clone() *state {
-	return &state{vars: maps.Clone(s.vars), jar: s.jar.clone(), payload: maps.Clone(s.payload)}
-}
-
-// initialState resolves the test's env over the caller's.
-func (r *runner) initialState() (*state, error) {
-	st := &state{vars: maps.Clone(r.env), jar: newCookieJar(r.keepCookies), payload: map[string]string{}}
-	for i, kv := range r.cfg.Env {
-		value, err := render(kv.Value, st.vars)
-		if err != nil {
-			return nil, &ConfigError{Path: fmt.Sprintf("env[%d].value", i), Message: err.Error()}
-		}
-		st.vars[kv.Name] = value
-	}
-	return st, nil
-}
+type stepPlace struct{ step, run int }
 
 // runFrom runs step i and all later ones, once per combination of payloads. stop ends the whole run.
 func (r *runner) runFrom(ctx context.Context, i int, st *state) (stop bool, err error) {
@@ -81,6 +107,7 @@ func (r *runner) runFrom(ctx context.Context, i int, st *state) (stop bool, err 
 			for key, value := range combo {
 				branch.vars[key] = value
 				branch.payload[key] = value
+				delete(branch.unset, key)
 			}
 		}
 		if stop, err := r.runStep(ctx, i, step, branch); stop || err != nil {
@@ -93,95 +120,55 @@ func (r *runner) runFrom(ctx context.Context, i int, st *state) (stop bool, err 
 	return false, nil
 }
 
+// runStep runs a step, through the hook if there is one, which may leave it out.
 func (r *runner) runStep(ctx context.Context, i int, step *Step, st *state) (stop bool, err error) {
-	res := StepResult{Index: i, Assertions: []bool{}, Payload: maps.Clone(st.payload)}
-	res.Request = StepRequest{Method: string(step.Request.Method), URL: step.Request.URL}
-	res.Err = r.perform(ctx, step, st, &res)
-	res.Success = res.Err == nil && !res.hasFailedAssertion()
-	res.Context = StepContext{EnvVars: maps.Clone(st.vars), Cookies: st.jar.snapshot()}
-	r.result.Results[i] = append(r.result.Results[i], res)
-
-	var host *HostError
-	if errors.As(res.Err, &host) {
-		return true, host
+	if r.hook == nil {
+		res, stop, err := r.perform(ctx, i, step, st)
+		r.result.Results[i] = append(r.result.Results[i], res)
+		return stop, err
 	}
-	if ctx.Err() != nil {
-		return true, fmt.Errorf("apitest: run: %w", context.Cause(ctx))
-	}
-	return !res.Success && r.cfg.Options.StopOnFailure, nil
+	name := stepName(i, step, st)
+	ran := false
+	r.hook(r.secrets.text(name, r.showSecrets), func() hook.Report {
+		var res StepResult
+		res, stop, err = r.perform(ctx, i, step, st)
+		r.result.Results[i] = append(r.result.Results[i], res)
+		ran = true
+		shown := r.secrets.step(res, r.showSecrets)
+		return hook.Report{Reasons: shown.Reasons, Note: shown.summary()}
+	})
+	r.leftOut = r.leftOut || !ran
+	return stop, err
 }
 
-// perform sends the request of step and evaluates its response into res.
-func (r *runner) perform(ctx context.Context, step *Step, st *state, res *StepResult) error {
-	out, err := step.Request.prepare(st.vars)
+// finish judges the test as a whole and masks secrets.
+func (r *runner) finish(err error) {
+	res := r.result
+	if !r.lenient {
+		r.judgeUnproven()
+		res.Reasons = append(res.Reasons, r.whyNothingWasTested()...)
+	}
 	if err != nil {
-		return err
+		res.Reasons = append(res.Reasons, "the run ended early: "+err.Error())
 	}
-	res.Request = StepRequest{
-		Method: out.method, URL: out.url.String(), Headers: flatHeaders(out.headers, out.cookies), Data: string(out.body),
+	res.Outcome = Passed
+	if len(res.Reasons) > 0 {
+		res.Outcome = Inconclusive
 	}
-	ex, err := r.send(ctx, out, st.jar)
-	if err != nil {
-		return err
-	}
-	res.Response = &StepResponse{
-		Data: ex.data, Status: ex.status, StatusText: ex.text, Duration: ex.duration, Headers: sortedHeaders(ex.header),
-	}
-	if err := r.runExtractors(ctx, step.Extract, st, ex); err != nil {
-		return err
-	}
-	return r.runAssertions(ctx, step.Assert, st, ex, res)
-}
-
-// runAssertions records which assertions hold. After the first failure of a test that stops on failure
-// the rest count as failed, unevaluated.
-func (r *runner) runAssertions(ctx context.Context, list []Assertion, st *state, ex *exchange, res *StepResult) error {
-	var errs []error
-	for n, a := range list {
-		if r.result.AbortedAt > 0 {
-			res.Assertions = append(res.Assertions, false)
-			continue
-		}
-		holds, why, err := r.check(ctx, a, st, ex)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("assert %d: %w", n+1, err))
-			holds = false
-		}
-		res.Assertions = append(res.Assertions, holds)
-		if holds {
-			continue
-		}
-		res.Failures = append(res.Failures, Failure{Assertion: n, Expected: a.String(), Description: a.Description, Found: why})
-		if r.cfg.Options.StopOnFailure {
-			r.result.AbortedAt = n + 1
+	for _, runs := range res.Results {
+		for i := range runs {
+			res.Outcome = worse(res.Outcome, runs[i].Outcome)
 		}
 	}
-	return errors.Join(errs...)
-}
-
-// sendFault makes a network error say what matters: the cause, without the query of the URL.
-func sendFault(ctx context.Context, err error) error {
-	var host *HostError
-	if errors.As(err, &host) {
-		return host
-	}
-	if cause := context.Cause(ctx); cause != nil {
-		return fmt.Errorf("send: %w", cause)
-	}
-	return fmt.Errorf("send: %w", withoutURL(err))
-}
-
-func flatHeaders(h http.Header, cookies []KeyValue) map[string]string {
-	out := map[string]string{}
-	for name, values := range h {
-		out[name] = values[len(values)-1]
-	}
-	for _, c := range cookies {
-		if have, ok := out["Cookie"]; ok {
-			out["Cookie"] = have + "; " + c.Name + "=" + c.Value
-			continue
+	res.Success = res.Outcome == Passed
+	res.trim()
+	res.Test = r.secrets.config(r.cfg, r.showSecrets)
+	for _, runs := range res.Results {
+		for i := range runs {
+			runs[i] = r.secrets.step(runs[i], r.showSecrets)
 		}
-		out["Cookie"] = c.Name + "=" + c.Value
 	}
-	return out
+	for i, why := range res.Reasons {
+		res.Reasons[i] = r.secrets.text(why, r.showSecrets)
+	}
 }

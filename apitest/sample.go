@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 // entityValues holds the known values of entities, such as "Order.id".
@@ -19,7 +22,7 @@ func (in *TemplateInput) sample(prefix string, entities entityValues) *StepBuild
 	s := in.NewStep(Request{Method: e.Method})
 	pre := underscored(prefix)
 	s.step.Request.URL = "{{BASE_URL}}" + s.samplePath(pre, entities)
-	s.AddEnv(KeyValue{Name: "BASE_URL", Value: fmt.Sprintf(`{{default BASE_URL "https://%s"}}`, e.Host)})
+	s.AddEnv(KeyValue{Name: "BASE_URL", Value: `{{default BASE_URL "` + in.baseURL() + `"}}`})
 	if e.IsGraphQL {
 		s.sampleGraphQL(entities)
 		if e.Method == metlo.MethodGet {
@@ -57,7 +60,7 @@ func (s *StepBuilder) samplePath(pre string, entities entityValues) string {
 			continue
 		}
 		if v := entities.of(f); v != nil {
-			values[f.DataPath] = url.PathEscape(jsString(v))
+			values[f.DataPath] = url.PathEscape(jsvalue.String(v))
 			continue
 		}
 		values[f.DataPath] = s.toFillIn(pre, f.DataPath)
@@ -103,9 +106,9 @@ func (s *StepBuilder) sampleQuery(pre string, entities entityValues) {
 		if f.DataSection != metlo.SectionRequestQuery || f.DataPath == "" {
 			continue
 		}
-		pair := KeyValue{Name: literalText(f.DataPath)}
+		pair := KeyValue{Name: handlebars.Literal(f.DataPath)}
 		if v := entities.of(f); v != nil {
-			pair.Value = literalText(jsString(v))
+			pair.Value = handlebars.Literal(jsvalue.String(v))
 		} else {
 			pair.Value = s.toFillIn(pre, f.DataPath)
 		}
@@ -127,7 +130,7 @@ func (s *StepBuilder) sampleBody(entities entityValues) {
 		body = s.in.grow(body, strings.Split(f.DataPath, "."), f, entities)
 	}
 	r := &s.step.Request
-	item, isObject := body.(Item)
+	item, isObject := body.(authrules.Item)
 	text, isText := body.(string)
 	header := contentType
 	switch {
@@ -136,13 +139,13 @@ func (s *StepBuilder) sampleBody(entities entityValues) {
 			return
 		}
 		for _, f := range item {
-			r.Form = append(r.Form, KeyValue{Name: literalText(f.Name), Value: literalText(jsString(f.Value))})
+			r.Form = append(r.Form, KeyValue{Name: handlebars.Literal(f.Name), Value: handlebars.Literal(jsvalue.String(f.Value))})
 		}
 	case !strings.Contains(contentType, "json") && contentType != "*/*" && isText:
-		r.Data = literalText(text)
+		r.Data = handlebars.Literal(text)
 	default:
 		header = "application/json"
-		r.Data = literalText(indentJSON(body))
+		r.Data = handlebars.Literal(indentJSON(body))
 	}
 	r.Headers = append(r.Headers, KeyValue{Name: "Content-Type", Value: header})
 }
@@ -168,7 +171,7 @@ func bodyFields(all []metlo.TestDataField, wanted func(metlo.TestDataField) bool
 func (in *TemplateInput) grow(body any, path []string, f metlo.TestDataField, entities entityValues) any {
 	if len(path) == 0 || path[0] == "" {
 		switch body.(type) {
-		case Item, []any: // a field inside is already known
+		case authrules.Item, []any: // a field inside is already known
 			return body
 		}
 		if v := entities.of(f); v != nil {
@@ -187,9 +190,9 @@ func (in *TemplateInput) grow(body any, path []string, f metlo.TestDataField, en
 	if name == "[string]" {
 		name = "ANY_STRING"
 	}
-	object, _ := body.(Item)
+	object, _ := body.(authrules.Item)
 	have, _ := object.Get(name)
-	return object.set(name, in.grow(have, path[1:], f, entities))
+	return object.Set(name, in.grow(have, path[1:], f, entities))
 }
 
 func (in *TemplateInput) sampleValue(t metlo.DataType) any {
@@ -201,7 +204,7 @@ func (in *TemplateInput) sampleValue(t metlo.DataType) any {
 	case "string":
 		return base36(in.float())
 	case "object":
-		return Item{}
+		return authrules.Item{}
 	case "array":
 		return []any{}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
 )
 
 func field(section metlo.DataSection, contentType, path string, kind metlo.DataType) metlo.TestDataField {
@@ -22,11 +23,11 @@ func withEntity(f metlo.TestDataField, entity string) metlo.TestDataField {
 
 func generateSample(t *testing.T, e *metlo.TestEndpoint, rules string) *Config {
 	t.Helper()
-	var config *TemplateConfig
+	var config *TestingConfig
 	if rules != "" {
 		parsed, err := ParseTestingConfig(rules)
 		require.NoError(t, err)
-		config = parsed.TemplateConfig()
+		config = parsed
 	}
 	cfg, err := Generate("CSP", e, config, WithRandom(half), WithID("t"))
 	require.NoError(t, err)
@@ -114,9 +115,10 @@ func TestSamplePathsWithStrayBraces(t *testing.T) {
 
 func TestPlaceholders(t *testing.T) {
 	cfg := generateSample(t, demoEndpoint("/a/{id}/{other}", nil, searched), "")
-	assert.Equal(t, []string{"id", "other"}, cfg.Placeholders(), "a query parameter may stay open")
-	fillIn(cfg, map[string]string{"id": "1"})
-	assert.Equal(t, []string{"other"}, cfg.Placeholders())
+	assert.Equal(t, []string{"id", "other", "q"}, cfg.Placeholders())
+	cfg.Fill(map[string]string{"id": "1", "nobody": "2"})
+	assert.Equal(t, []string{"other", "q"}, cfg.Placeholders())
+	assert.Equal(t, []string{"q"}, cfg.Placeholders(WithEnv(map[string]string{"other": "x"})))
 }
 
 func TestSampleRandomness(t *testing.T) {
@@ -139,7 +141,7 @@ func TestGenerateLeavesItsInputAlone(t *testing.T) {
 	before := *e
 	rules, err := ParseTestingConfig(demoRules)
 	require.NoError(t, err)
-	_, err = Generate("GENERIC", e, rules.TemplateConfig())
+	_, err = Generate("GENERIC", e, rules)
 	require.NoError(t, err)
 	assert.Equal(t, before, *e)
 }
@@ -253,7 +255,7 @@ func TestValidateAuthRules(t *testing.T) {
 		t.Helper()
 		parsed, err := ParseTestingConfig(head + rules)
 		require.NoError(t, err)
-		cfg, err := Generate("VALIDATE_AUTH_RULES", e, parsed.TemplateConfig(), WithRandom(half))
+		cfg, err := Generate("VALIDATE_AUTH_RULES", e, parsed, WithRandom(half))
 		require.NoError(t, err)
 		var out []string
 		for _, s := range cfg.Test {
@@ -294,10 +296,10 @@ func TestValidateAuthRules(t *testing.T) {
 	t.Run("credentials are taken as they are", func(t *testing.T) {
 		parsed, err := ParseTestingConfig(head)
 		require.NoError(t, err)
-		cfg, err := Generate("VALIDATE_AUTH_RULES", plain, parsed.TemplateConfig())
+		cfg, err := Generate("VALIDATE_AUTH_RULES", plain, parsed)
 		require.NoError(t, err)
 		for _, kv := range cfg.Env[1:] {
-			got, err := render(kv.Value, nil)
+			got, _, err := handlebars.Render(kv.Value, nil)
 			require.NoError(t, err)
 			assert.Contains(t, []string{"a{{", "7"}, got)
 		}
@@ -324,8 +326,8 @@ func FuzzGenerate(f *testing.F) {
 				break
 			}
 		}
-		for _, name := range NewRegistry().Names() {
-			cfg, err := Generate(name, e, rules.TemplateConfig())
+		for _, name := range Templates() {
+			cfg, err := Generate(name, e, rules)
 			if err != nil {
 				continue
 			}
@@ -339,12 +341,12 @@ func FuzzGenerate(f *testing.F) {
 			}
 			assert.Equal(t, cfg.normal(), back)
 			for _, kv := range back.Env {
-				if _, err := render(kv.Value, nil); err != nil {
+				if _, _, err := handlebars.Render(kv.Value, nil); err != nil {
 					t.Fatalf("%s: env %s: %v", name, kv.Name, err)
 				}
 			}
 			for _, s := range back.Test {
-				if _, err := render(s.Request.Data, nil); err != nil {
+				if _, _, err := handlebars.Render(s.Request.Data, nil); err != nil {
 					t.Fatalf("%s: data: %v", name, err)
 				}
 			}

@@ -3,25 +3,15 @@ package apitest
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 // indentJSON gives JSON indented by four spaces, as the original writes bodies.
 func indentJSON(v any) string {
 	var b bytes.Buffer
-	if err := json.Indent(&b, []byte(jsJSON(v)), "", "    "); err != nil {
+	if err := json.Indent(&b, []byte(jsvalue.JSON(v)), "", "    "); err != nil {
 		return ""
 	}
 	return b.String()
-}
-
-// orderedJSON decodes JSON with objects as Item.
-func orderedJSON(text string) (v any, err error) {
-	p := &tcParser{text: text}
-	err = p.attempt(func() {
-		v = p.value().plain()
-		if p.space(); !p.end() {
-			p.expected("end of input")
-		}
-	})
-	return v, err
 }

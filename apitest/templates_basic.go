@@ -1,15 +1,18 @@
 package apitest
 
-import metlo "github.com/metlo-go/metlo"
+import (
+	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+)
 
 // buildGeneric checks that a sample request succeeds.
 func buildGeneric(in *TemplateInput) (*TestBuilder, error) {
-	host := in.Config.host(in.Endpoint.Host)
+	host := in.rules().Host(in.Endpoint.Host)
 	if in.Endpoint.AuthConfig == nil && host != nil && host.AuthType != "" {
-		in.Endpoint.AuthConfig = host.authConfig()
+		in.Endpoint.AuthConfig = hostAuth(host)
 	}
 	success := defaultSuccess
-	rule, err := host.responseAssertion(in.Endpoint.Path)
+	rule, err := responseAssertion(host, in.Endpoint.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -20,27 +23,27 @@ func buildGeneric(in *TemplateInput) (*TestBuilder, error) {
 		AddStep(in.SampleRequest("").Assert(JS(success))), nil
 }
 
-func (h *Host) authConfig() *metlo.TestAuthConfig {
+func hostAuth(h *authrules.Host) *metlo.TestAuthConfig {
 	return &metlo.TestAuthConfig{
 		AuthType: h.AuthType, HeaderKey: h.HeaderKey, JWTUserPath: h.JWTUserPath, CookieName: h.CookieName,
 	}
 }
 
 // responseAssertion gives the first rule whose path matches, or an empty one.
-func (h *Host) responseAssertion(path string) (ResponseAssertion, error) {
+func responseAssertion(h *authrules.Host, path string) (authrules.ResponseAssertion, error) {
 	if h == nil {
-		return ResponseAssertion{}, nil
+		return authrules.ResponseAssertion{}, nil
 	}
 	for _, r := range h.ResponseAssertions {
 		ok, err := patternMatches(r.Path, path)
 		if err != nil {
-			return ResponseAssertion{}, err
+			return authrules.ResponseAssertion{}, err
 		}
 		if ok {
 			return r, nil
 		}
 	}
-	return ResponseAssertion{}, nil
+	return authrules.ResponseAssertion{}, nil
 }
 
 // buildHSTS checks for the header that makes browsers use https.

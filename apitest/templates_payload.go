@@ -3,6 +3,9 @@ package apitest
 import (
 	"errors"
 	"strings"
+
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
 // buildSQLITimeBased checks that no payload of the list SQLI_TIME, which the caller supplies to Run,
@@ -13,7 +16,7 @@ func buildSQLITimeBased(in *TemplateInput) (*TestBuilder, error) {
 		return nil, errors.New("the endpoint has no query parameter, form field or JSON key to put a payload into")
 	}
 	return in.NewTest(Meta{Name: in.Endpoint.Path + " SQLI TIME BASED", Severity: SeverityHigh, Tags: []string{"SQLI_TIME_BASED"}}).
-		SetOptions(Options{StopOnFailure: true}).
+		StopOnFailure().
 		AddStep(step.Assert(Expr("resp.duration < 1000"))), nil
 }
 
@@ -29,13 +32,13 @@ func injectPayload(r *Request, variable string) bool {
 	case !strings.HasPrefix(r.Data, "{"):
 		return false
 	}
-	body, err := orderedJSON(r.Data)
-	item, isObject := body.(Item)
+	body, err := authrules.OrderedJSON(r.Data)
+	item, isObject := body.(authrules.Item)
 	if err != nil || !isObject || len(item) == 0 {
 		return false
 	}
 	const marker = "\x00payload\x00" // JSON writes it as an escape that no sample holds
 	item[0].Value = marker
-	r.Data = strings.Replace(indentJSON(item), jsJSON(marker), "{{json "+variable+"}}", 1)
+	r.Data = strings.Replace(indentJSON(item), jsvalue.JSON(marker), "{{json "+variable+"}}", 1)
 	return true
 }

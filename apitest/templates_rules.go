@@ -4,16 +4,19 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
 )
 
 // buildValidateAuthRules checks the permissions of the testing config: one step per instance of an actor
 // that may do it, and one per instance of a resource that it may not touch.
 func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
-	host := in.Config.host(in.Endpoint.Host)
+	host := in.rules().Host(in.Endpoint.Host)
 	if host == nil || host.AuthType == "" {
 		return nil, in.noAuth()
 	}
-	rule, err := host.responseAssertion(in.Endpoint.Path)
+	rule, err := responseAssertion(host, in.Endpoint.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -28,13 +31,13 @@ func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
 		Name: in.Endpoint.Path + " VALIDATE_AUTH_RULES", Severity: SeverityHigh, Tags: []string{"BOLA", "BFLA", "IDOR"},
 	})
 	for i, a := range attempts {
-		step := in.sample(fmt.Sprintf("STEP_%d", i), a.entities)
-		header, variable, err := authHeader(*host.authConfig(), underscored(fmt.Sprintf("%s_%d", a.actor.name, a.actor.number)))
+		step := in.sample(fmt.Sprintf("STEP_%d", i+1), a.entities)
+		header, variable, err := authHeader(*hostAuth(host), underscored(fmt.Sprintf("%s_%d", a.actor.name, a.actor.number)))
 		if err != nil {
 			return nil, err
 		}
 		step.step.Request.Headers = append(step.step.Request.Headers, header)
-		step.AddEnv(KeyValue{Name: variable, Value: literalText(a.actor.auth)})
+		step.AddEnv(KeyValue{Name: variable, Value: handlebars.Literal(a.actor.auth)})
 		test.AddStep(step.Assert(a.assertion(rule)))
 	}
 	return test, nil
@@ -48,7 +51,7 @@ type attempt struct {
 	reason   string
 }
 
-func (a *attempt) assertion(rule ResponseAssertion) Assertion {
+func (a *attempt) assertion(rule authrules.ResponseAssertion) Assertion {
 	out := OneOf(statusKey, 401, 403, 404)
 	switch {
 	case a.allowed && rule.Success != "":

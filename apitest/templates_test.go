@@ -50,7 +50,7 @@ func TestEachTemplateFindsItsFlaw(t *testing.T) {
 		global   map[string]string
 		failing  []bool // by request, on the vulnerable shop
 	}{
-		{"GENERIC", demoEndpoint("/status", nil), nil, nil, []bool{true}},
+		{"GENERIC", demoEndpoint("/status", nil), nil, map[string]string{"CREDENTIALS": demo.AnnToken}, []bool{true}},
 		{"HSTS", demoEndpoint("/status", nil), nil, nil, []bool{true}},
 		{"CSP", demoEndpoint("/status", nil), nil, nil, []bool{true}},
 		{"BROKEN_AUTHENTICATION", demoEndpoint("/profile", byKey), nil, map[string]string{"CREDENTIALS": demo.AnnToken}, []bool{false, true}},
@@ -64,9 +64,9 @@ func TestEachTemplateFindsItsFlaw(t *testing.T) {
 		{"VALIDATE_AUTH_RULES", demoEndpoint("/orders/{orderId}", nil, orderRef), nil, nil, []bool{false, true, false, true, false}},
 	} {
 		t.Run(tc.template+tc.endpoint.Path, func(t *testing.T) {
-			cfg, err := Generate(tc.template, tc.endpoint, rules.TemplateConfig(), WithRandom(half))
+			cfg, err := Generate(tc.template, tc.endpoint, rules, WithRandom(half))
 			require.NoError(t, err)
-			fillIn(cfg, tc.env)
+			cfg.Fill(tc.env)
 			for _, fixed := range []bool{false, true} {
 				shop := httptest.NewServer(demo.Handler(fixed))
 				res, err := Run(t.Context(), cfg, AllowHosts(shop.URL), patient,
@@ -80,15 +80,6 @@ func TestEachTemplateFindsItsFlaw(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// fillIn replaces placeholder variables, as a user does in the file.
-func fillIn(cfg *Config, values map[string]string) {
-	for i, kv := range cfg.Env {
-		if v, ok := values[kv.Name]; ok {
-			cfg.Env[i].Value = v
-		}
 	}
 }
 
@@ -136,7 +127,7 @@ func TestSQLITimeBasedPlaces(t *testing.T) {
 		t.Helper()
 		cfg, err := Generate("SQLI_TIME_BASED", e, nil, WithRandom(half))
 		require.NoError(t, err)
-		assert.True(t, cfg.Options.StopOnFailure)
+		assert.True(t, cfg.StopOnFailure)
 		return cfg.Test[0].Request
 	}
 	assert.Equal(t, "{{SQLI_PAYLOAD}}", get(t, post(searched, body("reqBody", "application/json", "a"))).Query[0].Value)
@@ -148,21 +139,20 @@ func TestSQLITimeBasedPlaces(t *testing.T) {
 	}
 }
 
-func TestRegistry(t *testing.T) {
-	r := NewRegistry()
-	assert.Equal(t, []string{"BOLA", "BOLA_ADMIN", "BOLA_MULTI_TENANT", "BROKEN_AUTHENTICATION", "CSP", "GENERIC", "HSTS", "SQLI_TIME_BASED", "VALIDATE_AUTH_RULES"}, r.Names())
-	require.Error(t, r.Register(Template{Name: "X"}))
-	require.Error(t, r.Register(Template{Build: buildCSP}))
-	require.NoError(t, r.Register(Template{Name: "Mine", Build: func(in *TemplateInput) (*TestBuilder, error) {
-		return in.NewTest(Meta{Name: "mine"}).SetOptions(Options{StopOnFailure: true}).AddEnv(KeyValue{"A", "1"}, KeyValue{"A", "2"}).
+func TestOwnTemplates(t *testing.T) {
+	assert.Equal(t, []string{"BOLA", "BOLA_ADMIN", "BOLA_MULTI_TENANT", "BROKEN_AUTHENTICATION", "CSP", "GENERIC", "HSTS", "SQLI_TIME_BASED", "VALIDATE_AUTH_RULES"}, Templates())
+	_, err := Generate("X", demoEndpoint("/a", nil), nil, WithTemplate(Template{Name: "X"}))
+	require.ErrorIs(t, err, ErrUnknownTemplate)
+	mine := WithTemplate(Template{Name: "Mine", Build: func(in *TemplateInput) (*TestBuilder, error) {
+		return in.NewTest(Meta{Name: "mine"}).StopOnFailure().AddEnv(KeyValue{"A", "1"}, KeyValue{"A", "2"}).
 			AddStep(in.SampleRequest("P").ModifyRequest(func(r *Request) { r.URL += "/more" }).
 				Extract(Extractor{Name: "X", Value: "resp.data"}).AddPayload("K", "LIST").AddEnv(KeyValue{"B", "3"}).Assert(Expr("true"))).
 			AddStep(in.NewStep(Request{Method: "GET", URL: "http://x/"})), nil
-	}}))
-	cfg, err := r.Generate("MINE", demoEndpoint("/a", nil), nil, WithRandom(half))
+	}})
+	cfg, err := Generate("MINE", demoEndpoint("/a", nil), nil, WithRandom(half), mine)
 	require.NoError(t, err)
 	assert.Equal(t, &Config{
-		ID: "80808080-8080-4080-8080-808080808080", Meta: &Meta{Name: "mine"}, Options: Options{StopOnFailure: true},
+		ID: "80808080-8080-4080-8080-808080808080", Meta: &Meta{Name: "mine"}, StopOnFailure: true,
 		Env: []KeyValue{{"A", "1"}, {"BASE_URL", `{{default BASE_URL "https://shop.example.com"}}`}, {"B", "3"}},
 		Test: []Step{
 			{Request: Request{Method: "GET", URL: "{{BASE_URL}}/a/more"}, Extract: []Extractor{{Name: "X", Value: "resp.data"}},
@@ -171,14 +161,15 @@ func TestRegistry(t *testing.T) {
 		},
 	}, cfg)
 	_, err = Generate("Mine", demoEndpoint("/a", nil), nil)
-	require.ErrorIs(t, err, ErrUnknownTemplate, "registries do not share templates")
+	require.ErrorIs(t, err, ErrUnknownTemplate, "a template is only known where it is given")
 
-	require.NoError(t, r.Register(Template{Name: "NIL", Build: func(*TemplateInput) (*TestBuilder, error) { return nil, nil }}))
-	_, err = r.Generate("NIL", demoEndpoint("/a", nil), nil)
-	assert.ErrorContains(t, err, "built nothing")
-	require.NoError(t, r.Register(Template{Name: "EMPTY", Build: func(in *TemplateInput) (*TestBuilder, error) { return in.NewTest(Meta{}), nil }}))
-	_, err = r.Generate("EMPTY", demoEndpoint("/a", nil), nil)
-	assert.ErrorContains(t, err, "no step")
+	for want, build := range map[string]func(in *TemplateInput) (*TestBuilder, error){
+		"built nothing": func(*TemplateInput) (*TestBuilder, error) { return nil, nil },
+		"no step":       func(in *TemplateInput) (*TestBuilder, error) { return in.NewTest(Meta{}), nil },
+	} {
+		_, err = Generate("BAD", demoEndpoint("/a", nil), nil, WithTemplate(Template{Name: "BAD", Build: build}))
+		assert.ErrorContains(t, err, want)
+	}
 }
 
 func TestGenerateFaults(t *testing.T) {
@@ -201,11 +192,11 @@ func TestGenerateFaults(t *testing.T) {
 		{"a host without its header", "VALIDATE_AUTH_RULES", demoEndpoint("/x", nil), `host "shop.example.com" { authType = "jwt" } actor A { items = [{"auth": "x"}] }`, "set headerKey"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var config *TemplateConfig
+			var config *TestingConfig
 			if tc.rules != "" {
 				rules, err := ParseTestingConfig(tc.rules)
 				require.NoError(t, err)
-				config = rules.TemplateConfig()
+				config = rules
 			}
 			_, err := Generate(tc.template, tc.endpoint, config)
 			require.Error(t, err)

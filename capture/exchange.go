@@ -11,7 +11,7 @@ import (
 // their own do. Its methods may be called on a nil Exchange, on which they do nothing, and from any goroutine.
 type Exchange struct {
 	rec      *Recorder
-	writer   http.ResponseWriter // what the response goes to; nil in an adapter
+	writer   http.ResponseWriter // what the response goes to; nil in an adapter with a writer of its own
 	original *http.Request
 	request  http.Request // what the handler gets
 	body     io.ReadCloser
@@ -43,9 +43,20 @@ func (m *marker) Value(key any) any {
 	return m.Context.Value(key)
 }
 
-// Begin begins to record a request in an adapter of a framework, which passes [Exchange.Request] on, tells what is
-// written, and calls [Exchange.End]. It returns nil if the request is not recorded.
-func (r *Recorder) Begin(req *http.Request) *Exchange { return r.begin(nil, req) }
+// Begin begins to record a request in an adapter of a framework, which passes [Exchange.Request] and
+// [Exchange.ResponseWriter] on and calls [Exchange.End]. Where the framework's writer cannot be replaced w is nil, and the
+// adapter tells with [Exchange.Header], [Exchange.Wrote] and [Exchange.Hijacked] what is written. It returns nil if the
+// request is not recorded.
+func (r *Recorder) Begin(w http.ResponseWriter, req *http.Request) *Exchange { return r.begin(w, req) }
+
+// ResponseWriter is the writer that the handler must get instead of the one that Begin was given, with the same optional
+// interfaces.
+func (x *Exchange) ResponseWriter() http.ResponseWriter {
+	if x == nil || x.writer == nil {
+		return nil
+	}
+	return x.response()
+}
 
 func (r *Recorder) begin(w http.ResponseWriter, req *http.Request) (x *Exchange) {
 	defer func() {

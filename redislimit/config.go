@@ -95,6 +95,9 @@ func keyOf(baseURL string) (string, error) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
 		return "", errors.New("redislimit: Config.BaseURL is not http(s)://host[:port][/prefix]: pass the base URL of the client")
 	}
+	if u.User != nil {
+		return "", errors.New("redislimit: Config.BaseURL holds user info, which would show in logs and in the names of Redis's keys: leave it out")
+	}
 	host := strings.ToLower(u.Host)
 	switch u.Scheme {
 	case "https":

@@ -7,7 +7,7 @@
 // Metlo's server and its test library read every specification, configuration and test file with
 // js-yaml, whose language is neither YAML 1.1 nor YAML 1.2: what it accepts, how it reads it and where
 // it stops is what this package is about. The control flow of the reader therefore follows that of
-// js-yaml (see LICENSE.js-yaml).
+// js-yaml (see LICENSE.js-yaml), and that of [Lines] that of js-yaml-source-map (see LICENSE.js-yaml-source-map).
 //
 // No YAML library of Go reads it so. Of 402 texts of the YAML test suite goccy/go-yaml 1.19.2 reads 332 as
 // js-yaml does, go.yaml.in/yaml/v3 306 and v4 321; of 10,000 short generated texts 8,901, 9,156 and 9,119. Each of them

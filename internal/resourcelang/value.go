@@ -1,6 +1,7 @@
 package resourcelang
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -45,7 +46,7 @@ func Properties(members []Member) []Member {
 		j, bIsIndex := arrayIndex(b.Name)
 		switch {
 		case aIsIndex && bIsIndex:
-			return i - j
+			return cmp.Compare(i, j)
 		case aIsIndex:
 			return -1
 		case bIsIndex:
@@ -56,12 +57,13 @@ func Properties(members []Member) []Member {
 	return out
 }
 
-func arrayIndex(name string) (int, bool) {
+// arrayIndex reads a name that JavaScript treats as the index of an array.
+func arrayIndex(name string) (uint64, bool) {
 	if name == "" || len(name) > 10 || name[0] == '0' && name != "0" || strings.Trim(name, "0123456789") != "" {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(name, 10, 32)
-	return int(n), err == nil && n < 1<<32-1
+	return n, err == nil && n < 1<<32-1
 }
 
 // value reads a JSON value.

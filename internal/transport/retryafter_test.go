@@ -2,7 +2,6 @@ package transport
 
 import (
 	"math"
-	"strconv"
 	"testing"
 	"time"
 
@@ -25,7 +24,7 @@ func TestRetryAfter(t *testing.T) {
 		"-99999999999999999999":            {0, false},
 		"9223372036":                       {9223372036 * time.Second, true},
 		"9223372037":                       {math.MaxInt64, true},
-		strconv.Itoa(math.MaxInt64):        {math.MaxInt64, true},
+		"9223372036854775807":              {math.MaxInt64, true},
 		"99999999999999999999":             {math.MaxInt64, true},
 		"1.5":                              {1500 * time.Millisecond, true},
 		"0.25":                             {250 * time.Millisecond, true},

@@ -4,14 +4,17 @@ package wire
 
 import (
 	"bytes"
+	"encoding"
 	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Bodies hold attack traffic, so the text may be any bytes and names may come twice.
@@ -22,7 +25,13 @@ var (
 		json.UnmarshalFromFunc(unmarshalRaw),
 		json.UnmarshalFromFunc(forget),
 	)))
-	foreign = json.JoinOptions(lenient, json.MatchCaseInsensitiveNames(true))
+	// foreign reads what package encoding/json writes of the same value, and integers from strings besides.
+	foreign = json.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false), fast,
+		json.WithUnmarshalers(json.JoinUnmarshalers(
+			json.UnmarshalFromFunc(unmarshalNumber),
+			json.UnmarshalFromFunc(unmarshalInteger),
+			json.UnmarshalFromFunc(forget),
+		)))
 )
 
 // ErrEmpty says that a body holds no value: nothing at all, or null.
@@ -32,7 +41,15 @@ var ErrEmpty = errors.New("no value")
 // Integers may be strings, and null leaves the zero value in v's fields.
 func Object(data []byte, v any) error { return object(data, v, lenient) }
 
-// AnyObject is Object for a value of the caller's, whose fields match names in any case, as with encoding/json.
+// Value is Object for a value that comes in no envelope.
+func Value(data []byte, v any) error {
+	if data = bytes.TrimSpace(data); len(data) == 0 || string(data) == "null" {
+		return ErrEmpty
+	}
+	return json.Unmarshal(data, v, lenient)
+}
+
+// AnyObject is Object for a value of the caller's, which is decoded as encoding/json does.
 func AnyObject(data []byte, v any) error { return object(data, v, foreign) }
 
 func object(data []byte, v any, options json.Options) error {
@@ -224,6 +241,60 @@ func unmarshalInt(dec *jsontext.Decoder, v *int) error {
 		return nil
 	}
 	return fmt.Errorf("%v is no integer", t.Kind())
+}
+
+// unmarshalInteger takes "8" for an integer of any type, unless the type reads itself.
+func unmarshalInteger(dec *jsontext.Decoder, v any) error {
+	if dec.PeekKind() != '"' {
+		return errors.ErrUnsupported
+	}
+	integer := reflect.ValueOf(v).Elem()
+	if !integer.CanInt() && !integer.CanUint() {
+		return errors.ErrUnsupported
+	}
+	switch v.(type) {
+	case stdjson.Unmarshaler, json.UnmarshalerFrom, encoding.TextUnmarshaler:
+		return errors.ErrUnsupported
+	}
+	t, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	text := t.String()
+	if integer.CanInt() {
+		n, err := strconv.ParseInt(text, 10, integer.Type().Bits())
+		if err != nil {
+			return fmt.Errorf("%q is no integer for %v", text, integer.Type())
+		}
+		integer.SetInt(n)
+		return nil
+	}
+	n, err := strconv.ParseUint(text, 10, integer.Type().Bits())
+	if err != nil {
+		return fmt.Errorf("%q is no integer for %v", text, integer.Type())
+	}
+	integer.SetUint(n)
+	return nil
+}
+
+// unmarshalNumber takes 8 and "8".
+func unmarshalNumber(dec *jsontext.Decoder, v *stdjson.Number) error {
+	t, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch t.Kind() {
+	case 'n':
+		return nil
+	case '0', '"':
+		text := t.String()
+		if _, err := strconv.ParseFloat(text, 64); err != nil && !errors.Is(err, strconv.ErrRange) {
+			return fmt.Errorf("%q is no number", text)
+		}
+		*v = stdjson.Number(text)
+		return nil
+	}
+	return fmt.Errorf("%v is no number", t.Kind())
 }
 
 // unmarshalRaw keeps a value as it is, and null as nil.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -243,5 +244,101 @@ func TestArraysOfObjectsHoldSoManyEmptyValuesAtMost(t *testing.T) {
 			long := tt.text[:1] + strings.Repeat(" ", weighed) + tt.text[1:]
 			require.ErrorIs(t, Object([]byte(long), &v), tt.err)
 		})
+	}
+}
+
+type (
+	namedInt  int32
+	namedUint uint16
+	ownInt    int
+)
+
+func (o *ownInt) UnmarshalText(text []byte) error {
+	*o = ownInt(len(text))
+	return nil
+}
+
+// TestAnyObjectReadsWhatEncodingJSONWrites goes through values for which the two generations of the package differ.
+func TestAnyObjectReadsWhatEncodingJSONWrites(t *testing.T) {
+	type inner struct{ A, B int }
+	type all struct {
+		Number   json.Number
+		Duration time.Duration
+		Array    [4]byte
+		Bytes    []byte
+		Nil      []int
+		Map      map[string]int
+		Keys     map[int8]string
+		Quoted   int `json:",string"`
+		Omit     int `json:"omit,omitempty"`
+		Raw      json.RawMessage
+		Any      any
+		Pointer  *inner
+		Time     time.Time
+		Float    float64
+		inner
+	}
+	in := all{
+		Number: "1.50", Duration: time.Minute, Array: [4]byte{1, 2, 3, 4}, Bytes: []byte("bytes"), Map: map[string]int{"a": 1},
+		Keys: map[int8]string{-1: "x"}, Quoted: 7, Raw: json.RawMessage(`{"a":[1]}`), Any: []any{"x", 1.0, nil},
+		Pointer: &inner{1, 2}, Time: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Float: 0.1,
+	}
+	encoded, err := json.Marshal(in)
+	require.NoError(t, err)
+	var want, got all
+	require.NoError(t, json.Unmarshal(encoded, &want))
+	require.NoError(t, AnyObject(encoded, &got))
+	assert.Equal(t, want, got)
+}
+
+func TestAnyObjectTakesIntegersFromStrings(t *testing.T) {
+	var got struct {
+		I    int
+		I8   int8
+		I16  int16
+		I32  int32
+		I64  int64
+		U    uint
+		U8   uint8
+		U16  uint16
+		U32  uint32
+		U64  uint64
+		N    namedInt
+		NU   namedUint
+		P    *int64
+		L    []int64
+		LN   []namedInt
+		M    map[string]uint32
+		A    [2]int16
+		Own  ownInt
+		Text string
+		Any  any
+	}
+	const text = `{"I":"-1","I8":"-128","I16":"2","I32":"3","I64":"9223372036854775807","U":"4","U8":"255","U16":"5","U32":"6",
+		"U64":"18446744073709551615","N":"7","NU":"8","P":"9","L":["1",2],"LN":["3"],"M":{"a":"4"},"A":["5","6"],"own":"12345",
+		"Text":"7","Any":"8"}`
+	require.NoError(t, AnyObject([]byte(text), &got))
+	assert.Equal(t, -1, got.I)
+	assert.EqualValues(t, -128, got.I8)
+	assert.EqualValues(t, 2, got.I16)
+	assert.EqualValues(t, 3, got.I32)
+	assert.EqualValues(t, int64(1<<63-1), got.I64)
+	assert.EqualValues(t, 4, got.U)
+	assert.EqualValues(t, 255, got.U8)
+	assert.EqualValues(t, 5, got.U16)
+	assert.EqualValues(t, 6, got.U32)
+	assert.EqualValues(t, uint64(1<<64-1), got.U64)
+	assert.EqualValues(t, 7, got.N)
+	assert.EqualValues(t, 8, got.NU)
+	assert.EqualValues(t, 9, *got.P)
+	assert.Equal(t, []int64{1, 2}, got.L)
+	assert.Equal(t, []namedInt{3}, got.LN)
+	assert.Equal(t, map[string]uint32{"a": 4}, got.M)
+	assert.Equal(t, [2]int16{5, 6}, got.A)
+	assert.EqualValues(t, 5, got.Own, "a type that reads itself does")
+	assert.Equal(t, "7", got.Text)
+	assert.Equal(t, "8", got.Any)
+	for _, bad := range []string{`{"I8":"128"}`, `{"U":"-1"}`, `{"I":""}`, `{"I":"1.5"}`, `{"L":["x"]}`} {
+		require.Error(t, AnyObject([]byte(bad), &got), bad)
 	}
 }

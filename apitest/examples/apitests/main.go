@@ -133,7 +133,6 @@ type test struct {
 	endpoint *metlo.TestEndpoint
 	template string
 	config   *apitest.Config
-	missing  []string // placeholders that nobody filled in
 	result   *apitest.Result
 }
 
@@ -163,12 +162,8 @@ func generate(ctx context.Context, client *metlo.Client, s *settings) ([]*test, 
 			if err != nil {
 				return nil, err
 			}
-			for i, kv := range config.Env {
-				if value, ok := s.values[kv.Name]; ok {
-					config.Env[i].Value = value
-				}
-			}
-			tests = append(tests, &test{endpoint: &endpoints[i], template: template, config: config, missing: config.Placeholders()})
+			config.Fill(s.values)
+			tests = append(tests, &test{endpoint: &endpoints[i], template: template, config: config})
 		}
 	}
 	if len(tests) == 0 {
@@ -178,16 +173,12 @@ func generate(ctx context.Context, client *metlo.Client, s *settings) ([]*test, 
 }
 
 // templateConfig reads the testing config, which may be unset.
-func templateConfig(ctx context.Context, client *metlo.Client) (*apitest.TemplateConfig, error) {
+func templateConfig(ctx context.Context, client *metlo.Client) (*apitest.TestingConfig, error) {
 	text, err := client.Testing.Config(ctx)
-	if err != nil || text.ConfigString == "" {
-		return nil, err
-	}
-	rules, err := apitest.ParseTestingConfig(text.ConfigString)
 	if err != nil {
 		return nil, err
 	}
-	return rules.TemplateConfig(), nil
+	return apitest.ParseTestingConfig(text.ConfigString.Reveal())
 }
 
 func write(s *settings, tests []*test, stderr io.Writer) error {
@@ -201,12 +192,12 @@ func write(s *settings, tests []*test, stderr io.Writer) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
-	for i, t := range tests {
+	for _, t := range tests {
 		text, err := t.config.Marshal()
 		if err != nil {
 			return err
 		}
-		name := fmt.Sprintf("%02d-%s.yaml", i+1, strings.ToLower(t.template))
+		name := apitest.FileName(t.template, t.endpoint)
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			return err
 		}
@@ -215,63 +206,47 @@ func write(s *settings, tests []*test, stderr io.Writer) error {
 	return nil
 }
 
-// runAll runs the tests whose placeholders are filled in.
+// runAll runs the tests, four at a time.
 func runAll(ctx context.Context, client *metlo.Client, s *settings, tests []*test) error {
 	globals, err := client.Testing.GlobalEnv(ctx)
 	if err != nil {
 		return err
 	}
-	global := map[string]string{}
-	for _, g := range globals {
-		global[g.Name] = g.Value
+	configs := make([]*apitest.Config, len(tests))
+	for i, t := range tests {
+		configs[i] = t.config
 	}
-	options := []apitest.Option{
+	results, err := apitest.RunAll(ctx, configs,
 		apitest.AllowHosts(s.baseURL),
 		apitest.WithEnv(map[string]string{"BASE_URL": strings.TrimSuffix(s.baseURL, "/")}),
-		apitest.WithGlobalEnv(global),
-		apitest.WithoutCookieJar(), // each step is a user of its own
+		apitest.WithGlobals(globals),
+		apitest.WithParallel(4))
+	for i, result := range results {
+		tests[i].result = result
 	}
-	for _, t := range tests {
-		if len(t.missing) > 0 {
-			continue
-		}
-		if t.result, err = apitest.Run(ctx, t.config, options...); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // summarize prints one line per test, then why tests failed.
 func summarize(w io.Writer, tests []*test) (int, error) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "RESULT\tTEMPLATE\tENDPOINT\tREQUESTS\tFAILED")
-	code := clean
+	fmt.Fprintln(table, "RESULT\tTEMPLATE\tENDPOINT\tREQUESTS\tNOT PASSED")
+	var results []*apitest.Result
 	for _, t := range tests {
-		endpoint := t.endpoint.Method.String() + " " + t.endpoint.Path
-		if t.result == nil {
-			fmt.Fprintf(table, "SKIP\t%s\t%s\t-\tset %s\n", t.template, endpoint, strings.Join(t.missing, ", "))
-			code = max(code, unknown)
-			continue
-		}
+		results = append(results, t.result)
 		requests := 0
 		for _, runs := range t.result.Results {
 			requests += len(runs)
 		}
-		verdict := "pass"
-		if !t.result.Success {
-			verdict = "FAIL"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\n", verdict, t.template, endpoint, requests, len(t.result.Failed()))
+		fmt.Fprintf(table, "%s\t%s\t%s %s\t%d\t%d\n", t.result.Outcome, t.template, t.endpoint.Method, t.endpoint.Path, requests, len(t.result.Failed()))
 	}
 	if err := table.Flush(); err != nil {
 		return unknown, err
 	}
-	for _, t := range tests {
-		if t.result != nil && !t.result.Success {
-			code = findings
-			fmt.Fprintf(w, "\n%s", t.result)
+	for _, result := range results {
+		if !result.Success {
+			fmt.Fprintf(w, "\n%s", result)
 		}
 	}
-	return code, nil
+	return map[apitest.Outcome]int{apitest.Passed: clean, apitest.Failed: findings, apitest.Inconclusive: unknown}[apitest.Summarize(results...)], nil
 }

@@ -49,7 +49,8 @@ func expectations() map[string]map[string]error {
 		"reset after headers", "reset in the body", "cut in the body", "cut in a chunk", "cut between chunks",
 		"Content-Length too long", "Content-Length too short", "gzip that is none", "chunk size of no number",
 		"gzip bomb", "body without end", "array without end", "white space without end", "item of 1 GB", "300,000 empty items",
-		"login page", "204", "200 without a body",
+		"login page", "204", "200 without a body", "another protocol", "404 of an Ingress", "404 of a gateway", "404 without a body",
+		"404 Not Found", "plain http to a TLS port", "answer in brotli", "answer in gzip twice",
 		"echo in a good page", "echo in a name of JSON", "echo in a long line", "echo across the cap of a success",
 		"half a tuple", "empty object", "number", "broken JSON", "10,000 levels")
 	set(func() map[string]error { return all(metlo.ErrRedirected) },
@@ -74,13 +75,15 @@ func expectations() map[string]map[string]error {
 		401: metlo.ErrUnauthorized, 403: metlo.ErrForbidden, 404: invalid, 405: metlo.ErrBadRequest,
 		408: metlo.ErrServer, 409: metlo.ErrConflict, 413: metlo.ErrTooLarge, 418: metlo.ErrBadRequest,
 		421: metlo.ErrBadRequest, 425: metlo.ErrBadRequest, 501: metlo.ErrServer, 502: metlo.ErrServer,
+		407: metlo.ErrProxy, 520: metlo.ErrServer, 527: metlo.ErrServer, 530: metlo.ErrServer,
 		504: metlo.ErrServer, 507: metlo.ErrServer, 599: metlo.ErrServer,
 	} {
 		table[fmt.Sprintf("%d page", status)] = all(want)
 	}
 	for _, form := range []string{
 		"without Retry-After", "Retry-After seconds", "Retry-After date", "Retry-After past date", "Retry-After zero",
-		"Retry-After negative", "Retry-After huge", "Retry-After garbage",
+		"Retry-After negative", "Retry-After huge", "Retry-After garbage", "Retry-After fraction", "Retry-After unit",
+		"Retry-After twice", "Retry-After date in UTC",
 	} {
 		table["429 "+form] = all(metlo.ErrRateLimited)
 		table["503 "+form] = all(metlo.ErrServer)

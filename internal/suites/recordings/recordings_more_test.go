@@ -124,7 +124,7 @@ var settingsReplays = map[string]replay{
 	"config_put_bad_yaml": {
 		call: putConfig(recordedConfig("settings", "config_put_bad_yaml")), want: metlo.ErrBadRequest, says: "unexpected end of the stream",
 	},
-	"global_env_after_config": {call: value(func(ctx context.Context, c *client) ([]metlo.NameValue, error) {
+	"global_env_after_config": {call: value(func(ctx context.Context, c *client) ([]metlo.EnvVariable, error) {
 		return c.Testing.GlobalEnv(ctx)
 	})},
 	"data_class_after_config": {call: value(func(ctx context.Context, c *client) ([]metlo.DataClass, error) {
@@ -160,7 +160,7 @@ var specReplays = map[string]replay{
 	"get":            {call: getSpec("pay")},
 	"get_missing":    {call: getSpec("nope"), want: metlo.ErrNotFound, says: "no spec has this name"},
 	"update": {call: done(func(ctx context.Context, c *client) error {
-		return c.Specs.Update(ctx, "pay", "pay.json", strings.NewReader(recordedSpec))
+		return c.Specs.Update(ctx, "pay", metlo.SpecJSON, strings.NewReader(recordedSpec))
 	})},
 	"update_no_file": {raw: noFile, want: metlo.ErrServer, says: "Cannot read properties of undefined"},
 	"zip":            {call: value(func(ctx context.Context, c *client) ([]byte, error) { return c.Specs.Zip(ctx) })},

@@ -282,7 +282,7 @@ var testingReplays = map[string]replay{
 		call: genTests(""), guard: "the host is empty", want: metlo.ErrBadRequest, says: "No host specified.",
 	},
 	"gen_test_endpoints_unknown_host": {call: genTests("nope.example.com")},
-	"global_env": {call: value(func(ctx context.Context, c *client) ([]metlo.NameValue, error) {
+	"global_env": {call: value(func(ctx context.Context, c *client) ([]metlo.EnvVariable, error) {
 		return c.Testing.GlobalEnv(ctx)
 	})},
 	"config_get_empty": {call: value(getTestingConfig)},

@@ -285,12 +285,59 @@ func sameAnswer(t *testing.T, rec kit.Recording, got any) {
 		require.NoError(t, err)
 		assert.Equal(t, total, int(v.FieldByName("Total").Int()))
 		sameValue(t, "items", tuple[0], v.FieldByName("Items"))
+		sameEncoding(t, tuple[0], v.FieldByName("Items"))
 		return
 	}
 	if list, ok := sent.([]any); ok && v.Kind() == reflect.Struct {
 		sent = oneOf(t, list, v.FieldByName("UUID").String())
 	}
 	sameValue(t, "answer", sent, v)
+	sameEncoding(t, sent, v)
+}
+
+// sameEncoding checks that a value outlives being stored as JSON, and that what the server says null about is null.
+func sameEncoding(t *testing.T, sent any, v reflect.Value) {
+	t.Helper()
+	encoded, err := json.Marshal(v.Interface())
+	require.NoError(t, err)
+	decoded := reflect.New(v.Type())
+	require.NoError(t, json.Unmarshal(encoded, decoded.Interface()))
+	again, err := json.Marshal(decoded.Elem().Interface())
+	require.NoError(t, err)
+	assert.Equal(t, string(encoded), string(again))
+	if !strings.Contains(string(encoded), "[redacted]") { // a Secret is not written
+		assert.Equal(t, v.Interface(), decoded.Elem().Interface())
+	}
+	var members any
+	require.NoError(t, json.Unmarshal(encoded, &members))
+	sameNulls(t, "encoded", sent, members)
+}
+
+func sameNulls(t *testing.T, path string, sent, encoded any) {
+	t.Helper()
+	switch sent := sent.(type) {
+	case []any:
+		items, _ := encoded.([]any)
+		require.Len(t, items, len(sent), path)
+		for i := range sent {
+			sameNulls(t, fmt.Sprintf("%s[%d]", path, i), sent[i], items[i])
+		}
+	case map[string]any:
+		members, isObject := encoded.(map[string]any)
+		require.True(t, isObject, path)
+		if details, ok := members["details"]; ok {
+			members, _ = details.(map[string]any)
+		}
+		for name, value := range sent {
+			if member, ok := members[name]; ok {
+				sameNulls(t, path+"."+name, value, member)
+			} else if value == nil {
+				t.Errorf("%s.%s is null and not encoded", path, name)
+			}
+		}
+	case nil:
+		assert.Nil(t, encoded, path)
+	}
 }
 
 // oneOf returns the item of a list, with or without a total, that has an id.

@@ -92,7 +92,7 @@ func TestRoutes(t *testing.T) {
 		"GET /api/v1/spec/:name": func(ctx context.Context, c *metlo.Client) { _, _ = c.Specs.Get(ctx, "n") },
 		"POST /api/v1/spec/new":  func(ctx context.Context, c *metlo.Client) { _ = c.Specs.Upload(ctx, "n.json", strings.NewReader("{}")) },
 		"PUT /api/v1/spec/:name": func(ctx context.Context, c *metlo.Client) {
-			_ = c.Specs.Update(ctx, "n", "n.json", strings.NewReader("{}"))
+			_ = c.Specs.Update(ctx, "n", metlo.SpecJSON, strings.NewReader("{}"))
 		},
 		"DELETE /api/v1/spec/:name": func(ctx context.Context, c *metlo.Client) { _ = c.Specs.Delete(ctx, "n") },
 

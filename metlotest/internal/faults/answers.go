@@ -105,7 +105,8 @@ func statusFailures() []Failure {
 			return backend.Text(http.StatusUnauthorized, "Client unauthorized")
 		}),
 	}
-	for _, status := range []int{401, 403, 404, 405, 408, 409, 413, 418, 421, 425, 501, 502, 504, 507, 599} {
+	failures = append(failures, fieldFailures()...)
+	for _, status := range []int{401, 403, 404, 405, 407, 408, 409, 413, 418, 421, 425, 501, 502, 504, 507, 520, 527, 530, 599} {
 		failures = append(failures, answering(
 			fmt.Sprintf("%d page", status), fmt.Sprintf("the page of a proxy with status %d", status),
 			func(*responder) backend.Response {
@@ -114,6 +115,31 @@ func statusFailures() []Failure {
 		))
 	}
 	return failures
+}
+
+// fieldFailures are answers of servers that a wrong address leads to, and of gateways that change what they forward.
+func fieldFailures() []Failure {
+	answer := func(status int, contentType, body string, headers ...string) func(*responder) backend.Response {
+		return func(*responder) backend.Response {
+			res := backend.Response{Status: status, ContentType: contentType, Body: []byte(body), Header: http.Header{}}
+			for i := 0; i < len(headers); i += 2 {
+				res.Header.Add(headers[i], headers[i+1])
+			}
+			return res
+		}
+	}
+	return []Failure{
+		answering("another protocol", "101, and nothing after it",
+			answer(http.StatusSwitchingProtocols, "", "", "Connection", "Upgrade", "Upgrade", "websocket")),
+		answering("404 of an Ingress", "404 with the text of a default backend", answer(http.StatusNotFound, "text/plain; charset=utf-8", "default backend - 404")),
+		answering("404 of a gateway", "404 with a JSON object", answer(http.StatusNotFound, backend.TypeJSON, `{"message":"no Route matched with those values"}`)),
+		answering("404 without a body", "404 and nothing else", answer(http.StatusNotFound, "", "")),
+		answering("404 Not Found", "404 with the two words that many servers send", answer(http.StatusNotFound, backend.TypeHTML, "Not Found")),
+		answering("plain http to a TLS port", "400 as nginx says it", answer(http.StatusBadRequest, backend.TypeHTML,
+			"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>")),
+		answering("answer in brotli", "200 in an encoding that was not asked for", answer(http.StatusOK, backend.TypeJSON, "\x8b\x01\x80[]\x03", "Content-Encoding", "br")),
+		answering("answer in gzip twice", "200 in gzip of gzip", answer(http.StatusOK, backend.TypeJSON, "\x1f\x8b", "Content-Encoding", "gzip, gzip")),
+	}
 }
 
 const (
@@ -136,6 +162,10 @@ func retryAfterFailures() []Failure {
 			{"Retry-After zero", func(time.Time) string { return "0" }},
 			{"Retry-After negative", func(time.Time) string { return "-5" }},
 			{"Retry-After huge", func(time.Time) string { return "99999999999999999999" }},
+			{"Retry-After fraction", func(time.Time) string { return "1.5" }},
+			{"Retry-After unit", func(time.Time) string { return "2s" }},
+			{"Retry-After twice", func(time.Time) string { return "2, 2" }},
+			{"Retry-After date in UTC", func(now time.Time) string { return now.Add(3 * time.Second).UTC().Format(time.RFC1123) }},
 			{"Retry-After garbage", func(time.Time) string { return "soon" }},
 		} {
 			failures = append(failures, answering(

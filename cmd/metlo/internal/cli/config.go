@@ -33,7 +33,7 @@ func (a *app) configCommand() *cobra.Command {
 			if err != nil {
 				return "", err
 			}
-			return config.ConfigString, nil
+			return config.ConfigString.Reveal(), nil
 		},
 		put: func(ctx context.Context, client *metlo.Client, content string) error {
 			return client.Settings.UpdateConfig(ctx, content)
@@ -65,14 +65,14 @@ func (a *app) testingConfigCommand() *cobra.Command {
 			if err != nil {
 				return "", err
 			}
-			return config.ConfigString, nil
+			return config.ConfigString.Reveal(), nil
 		},
 		put: func(ctx context.Context, client *metlo.Client, content string) error {
 			return client.Testing.UpdateConfig(ctx, content)
 		},
 		check: func(content string) []string {
 			if _, err := apitest.ParseTestingConfig(content); err != nil {
-				return strings.Split(strings.ReplaceAll(err.Error(), "apitest: testing config: ", ""), "\n")
+				return strings.Split(message(err), "; ")
 			}
 			return nil
 		},

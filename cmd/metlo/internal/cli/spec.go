@@ -124,20 +124,15 @@ func (a *app) uploadSpec(ctx context.Context, client *metlo.Client, file string,
 	if err != nil {
 		return "", err
 	}
-	exists := false
 	if replace {
-		switch _, err := client.Specs.Get(ctx, specName(file)); {
-		case err == nil:
-			exists = true
-		case !errors.Is(err, metlo.ErrNotFound):
-			return "", err
+		created, err := client.Specs.Put(ctx, filepath.Base(file), bytes.NewReader(data))
+		if created {
+			return "uploaded", err
 		}
-	}
-	if exists {
-		return "replaced", client.Specs.Update(ctx, specName(file), filepath.Base(file), bytes.NewReader(data))
+		return "replaced", err
 	}
 	err = client.Specs.Upload(ctx, filepath.Base(file), bytes.NewReader(data))
-	if errors.Is(err, metlo.ErrConflict) && !replace {
+	if errors.Is(err, metlo.ErrNameTaken) {
 		return "", fmt.Errorf("%w: --replace updates a document that exists", err)
 	}
 	return "uploaded", err

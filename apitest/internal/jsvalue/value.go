@@ -1,0 +1,230 @@
+// Package jsvalue holds values as JavaScript sees them: strings, bools, numbers, lists and objects.
+package jsvalue
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// String turns a value into text as JavaScript does, except that lists and objects become JSON.
+// nil becomes the empty string.
+func String(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case int:
+		return strconv.Itoa(v)
+	case float64:
+		return number(v)
+	}
+	return JSON(v)
+}
+
+// JSON gives compact JSON without HTML escapes.
+func JSON(v any) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		b.Reset()
+		if err := enc.Encode(Finite(v)); err != nil {
+			return ""
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func number(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	case f == 0:
+		return "0"
+	case math.Abs(f) >= 1e21 || math.Abs(f) < 1e-6:
+		s := strconv.FormatFloat(f, 'e', -1, 64)
+		mantissa, exp, _ := strings.Cut(s, "e")
+		return mantissa + "e" + exp[:1] + strings.TrimLeft(exp[1:], "0")
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
+}
+
+// StrictEqual is === for primitives: equal type and value. Lists and objects never equal a primitive.
+func StrictEqual(a, b any) bool {
+	switch a := a.(type) {
+	case nil:
+		return false
+	case string:
+		s, ok := b.(string)
+		return ok && s == a
+	case bool:
+		v, ok := b.(bool)
+		return ok && v == a
+	case int:
+		switch b := b.(type) {
+		case int:
+			return a == b
+		case float64:
+			return float64(a) == b
+		}
+	case float64:
+		switch b := b.(type) {
+		case int:
+			return a == float64(b)
+		case float64:
+			return a == b
+		}
+	}
+	return false
+}
+
+// LooseEqual is == for primitives: "401" equals 401, and true equals 1.
+func LooseEqual(a, b any) bool {
+	if StrictEqual(a, b) {
+		return true
+	}
+	if _, bothText := a.(string); bothText {
+		if _, bothText = b.(string); bothText {
+			return false
+		}
+	}
+	x, okX := toNumber(a)
+	y, okY := toNumber(b)
+	return okX && okY && x == y
+}
+
+func toNumber(v any) (float64, bool) {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return 1, true
+		}
+		return 0, true
+	case int:
+		return float64(v), true
+	case float64:
+		return v, true
+	case string:
+		return textToNumber(strings.TrimSpace(v))
+	}
+	return 0, false
+}
+
+func textToNumber(s string) (float64, bool) {
+	switch {
+	case s == "":
+		return 0, true
+	case strings.Trim(s, "+-") == "Infinity":
+		f, err := strconv.ParseFloat(s, 64)
+		return f, err == nil
+	case len(s) > 2 && s[0] == '0' && strings.ContainsRune("xXoObB", rune(s[1])) && s[2] != '_':
+		n, err := strconv.ParseUint(s, 0, 64)
+		return float64(n), err == nil && !strings.Contains(s, "_")
+	case strings.Trim(s, "0123456789.eE+-") != "":
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+// Decode decodes text into string, bool, int, float64, nil, []any and map[string]any.
+// Whole numbers of up to 63 bits keep every digit.
+func Decode(text []byte) (any, bool) {
+	dec := json.NewDecoder(strings.NewReader(string(text)))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, false
+	}
+	if dec.More() || strings.TrimSpace(string(text[dec.InputOffset():])) != "" {
+		return nil, false
+	}
+	return exactNumbers(v), true
+}
+
+func exactNumbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := strconv.Atoi(v.String()); err == nil {
+			return n
+		}
+		f, err := v.Float64()
+		if err != nil {
+			return v.String()
+		}
+		return Shrink(f)
+	case []any:
+		for i := range v {
+			v[i] = exactNumbers(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = exactNumbers(v[k])
+		}
+	}
+	return v
+}
+
+// Shrink turns a whole float into an int, so that 200 and 200.0 are one value, as in JavaScript.
+func Shrink(f float64) any {
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return int(f)
+	}
+	return f
+}
+
+// Copy gives a deep copy of lists and objects.
+func Copy(v any) any {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = Copy(e)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = Copy(e)
+		}
+		return out
+	}
+	return v
+}
+
+// Finite gives v with every number that JSON does not know, such as NaN, replaced by nil, as JSON.stringify does.
+func Finite(v any) any {
+	switch v := v.(type) {
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil
+		}
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = Finite(e)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = Finite(e)
+		}
+		return out
+	}
+	return v
+}
+
+// UTF16Len gives the length of s in JavaScript.
+func UTF16Len(s string) int { return len(utf16.Encode([]rune(s))) }

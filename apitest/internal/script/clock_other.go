@@ -1,0 +1,13 @@
+//go:build !linux && !js && !wasip1
+
+package script
+
+import "time"
+
+// clock measures time as it passes.
+type clock struct{ start time.Time }
+
+func startClock() clock { return clock{start: time.Now()} }
+
+// now gives the time since the start.
+func (c clock) now() time.Duration { return time.Since(c.start) }

@@ -1,0 +1,194 @@
+//go:build !js && !wasip1
+
+package script
+
+import (
+	"context"
+	_ "embed" // for the prelude
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"modernc.org/quickjs"
+
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+)
+
+//go:embed prelude.js
+var prelude string
+
+// Engine is an interpreter for the scripts about one response. It is not safe for concurrent use.
+type Engine struct {
+	limits Limits
+	resp   *Response
+	vm     *machine
+}
+
+// New gives an engine. resp may be nil. Nothing is started before the first script.
+func New(limits Limits, resp *Response) *Engine {
+	return &Engine{limits: limits, resp: resp}
+}
+
+// Close frees the interpreter.
+func (e *Engine) Close() {
+	if e.vm != nil {
+		e.vm.close()
+		e.vm = nil
+	}
+}
+
+// Eval runs source with vars as globals, and gives a string, bool, int, float64 or nil. An object is an error.
+func (e *Engine) Eval(ctx context.Context, source string, vars map[string]any) (any, error) {
+	v, err := e.call(ctx, "value", source, vars)
+	if err != nil {
+		return nil, err
+	}
+	return fromScript(v), nil
+}
+
+// Truthy runs source with vars as globals, and says whether its result is truthy.
+func (e *Engine) Truthy(ctx context.Context, source string, vars map[string]any) (bool, error) {
+	v, err := e.call(ctx, "truthy", source, vars)
+	holds, _ := v.(bool)
+	return holds, err
+}
+
+func (e *Engine) call(ctx context.Context, mode, source string, vars map[string]any) (any, error) {
+	if len(source) > MaxSource {
+		return nil, fmt.Errorf("the script has %d bytes; at most %d are run", len(source), MaxSource)
+	}
+	text, err := json.Marshal(jsvalue.Finite(named(vars, source)))
+	if err != nil {
+		return nil, fmt.Errorf("script: the variables: %w", err)
+	}
+	return e.run(ctx, mode, source, string(text))
+}
+
+// named gives the variables that source can mean.
+func named(vars map[string]any, source string) map[string]any {
+	out := map[string]any{}
+	everything := strings.Contains(source, "eval") || strings.Contains(source, "this") || strings.Contains(source, "Function") ||
+		strings.Contains(source, `\`)
+	for name, v := range vars {
+		if everything || strings.Contains(source, name) {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// Match gives the first match of a JavaScript regular expression in text.
+func (e *Engine) Match(ctx context.Context, pattern, text string) (match string, found bool, err error) {
+	v, err := e.run(ctx, "match", pattern, text)
+	match, found = v.(string)
+	return match, found, err
+}
+
+// MatchBody gives the first match in the body, which is written as compact JSON when it is an object or a list.
+func (e *Engine) MatchBody(ctx context.Context, pattern string) (match string, found bool, err error) {
+	v, err := e.run(ctx, "matchBody", pattern, "")
+	match, found = v.(string)
+	return match, found, err
+}
+
+func (e *Engine) run(ctx context.Context, mode, source, argument string) (any, error) {
+	if e.vm == nil {
+		vm, err := newMachine(e.limits, e.resp)
+		if err != nil {
+			return nil, err
+		}
+		e.vm = vm
+	}
+	v, usable, err := e.vm.bounded(ctx, func() (any, error) {
+		return e.vm.entry.Call(quickjs.UndefinedValue, mode, source, argument)
+	})
+	if !usable {
+		e.vm = nil
+	}
+	return v, err
+}
+
+func fromScript(v any) any {
+	switch v := v.(type) {
+	case quickjs.Undefined:
+		return nil
+	case float64:
+		return jsvalue.Shrink(v)
+	case *big.Int:
+		return v.String()
+	}
+	return v
+}
+
+// fault turns what the interpreter reports into an error of this package.
+func (l Limits) fault(err error) error {
+	var e *quickjs.Error
+	if !errors.As(err, &e) {
+		return fmt.Errorf("script: %w", err)
+	}
+	switch {
+	case e.Name == "InternalError" && strings.Contains(e.Message, "out of memory"):
+		return fmt.Errorf("%w: the script used more than %d MiB of memory", ErrLimit, l.Memory>>20)
+	case strings.Contains(e.Message, "stack overflow"):
+		return fmt.Errorf("%w: the script calls itself too deeply", ErrLimit)
+	case e.Name == "ReferenceError":
+		return &ReferenceError{Message: e.Message}
+	case e.Name == "SyntaxError":
+		return fmt.Errorf("script: %w", &SyntaxError{Line: e.LineNumber, Column: e.ColumnNumber, Message: "SyntaxError: " + e.Message})
+	}
+	return fmt.Errorf("script: %s", strings.TrimSpace(err.Error()))
+}
+
+// Checker finds faults of syntax without running anything.
+type Checker struct{ vm *machine }
+
+// Script gives the fault of a script, as a *SyntaxError, or nil.
+func (c *Checker) Script(source string) error {
+	if len(source) > MaxSource {
+		return &SyntaxError{Line: 1, Column: 1, Message: fmt.Sprintf("the script has %d bytes; at most %d are run", len(source), MaxSource)}
+	}
+	vm, err := c.start()
+	if err != nil {
+		return err
+	}
+	_, err = vm.vm.Compile(source, quickjs.EvalGlobal)
+	var e *quickjs.Error
+	if errors.As(err, &e) {
+		return &SyntaxError{Line: max(e.LineNumber, 1), Column: max(e.ColumnNumber, 1), Message: e.Message}
+	}
+	return err
+}
+
+// Pattern gives the fault of a regular expression, as a *SyntaxError, or nil.
+func (c *Checker) Pattern(pattern string) error {
+	vm, err := c.start()
+	if err != nil {
+		return err
+	}
+	_, err = vm.entry.Call(quickjs.UndefinedValue, "pattern", pattern, "")
+	var e *quickjs.Error
+	if errors.As(err, &e) {
+		return &SyntaxError{Message: e.Message}
+	}
+	return err
+}
+
+func (c *Checker) start() (*machine, error) {
+	if c.vm == nil {
+		vm, err := newMachine(Default(), nil)
+		if err != nil {
+			return nil, err
+		}
+		c.vm = vm
+	}
+	return c.vm, nil
+}
+
+// Close frees the checker.
+func (c *Checker) Close() {
+	if c.vm != nil {
+		c.vm.close()
+	}
+}

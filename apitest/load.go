@@ -1,0 +1,478 @@
+package apitest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/internal/jsyaml"
+)
+
+// Load reads a test file. Faults are *ConfigError, all of them joined, with the file's name.
+func Load(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("apitest: read the test file: %w", err)
+	}
+	return parse(path, text)
+}
+
+// Parse reads the YAML (or JSON) of one test. Faults are *ConfigError, all of them joined,
+// with line and column. Keys that the test language does not have are faults.
+func Parse(text []byte) (*Config, error) {
+	return parse("", text)
+}
+
+func parse(file string, text []byte) (*Config, error) {
+	d := &decoder{file: file, lines: strings.Split(string(text), "\n"), at: map[string]*jsyaml.Node{}}
+	root, err := d.parseYAML(string(text))
+	if err != nil {
+		return nil, err
+	}
+	c := d.config(root)
+	if len(d.errs) > 0 {
+		return nil, d.joined()
+	}
+	if err := c.Validate(); err != nil {
+		return nil, d.placed(err)
+	}
+	return c, nil
+}
+
+// decoder turns YAML into a Config and gathers every fault on the way.
+type decoder struct {
+	file  string
+	lines []string
+	// at knows where each text of the test stands.
+	at   map[string]*jsyaml.Node
+	errs []error
+}
+
+// maxFaults bounds how many faults of a file are told.
+const maxFaults = 50
+
+func (d *decoder) joined() error {
+	if more := len(d.errs) - maxFaults; more > 0 {
+		d.errs = append(d.errs[:maxFaults], &ConfigError{File: d.file, Line: 1, Column: 1, Message: fmt.Sprintf("there are %d more faults", more)})
+	}
+	return errors.Join(d.errs...)
+}
+
+// parseYAML gives the root node of the only document in text.
+func (d *decoder) parseYAML(text string) (*jsyaml.Node, error) {
+	root, err := jsyaml.Load(text)
+	var broken *jsyaml.Error
+	if errors.As(err, &broken) {
+		fault := &ConfigError{File: d.file, Line: max(broken.Line, 1), Column: max(broken.Column, 1), Message: "not valid YAML: " + broken.Reason}
+		for line := fault.Line; line >= max(fault.Line-1, 1); line-- { // the fault of an open template is often told a line later
+			if hint := d.quoteHint(line); hint != "" {
+				fault.Line, fault.Message = line, fault.Message+"; "+hint
+				break
+			}
+		}
+		if strings.Contains(broken.Reason, "single document") {
+			fault.Message += "; write one test per file"
+		}
+		if fault.Line <= len(d.lines) && strings.HasPrefix(strings.TrimLeft(d.lines[fault.Line-1], " "), "\t") {
+			fault.Message += "; indent with spaces, not with tabs"
+		}
+		return nil, fault
+	}
+	if err != nil {
+		return nil, &ConfigError{File: d.file, Line: 1, Column: 1, Message: err.Error()}
+	}
+	if root == nil || root.Kind == jsyaml.Null {
+		return nil, &ConfigError{File: d.file, Line: 1, Column: 1, Message: "the file is empty: a test needs id and test"}
+	}
+	// Without aliases a text has no more nodes than bytes.
+	if limit := max(200_000, len(text)+1); root.Size(limit) > limit {
+		return nil, &ConfigError{File: d.file, Line: 1, Column: 1, Message: "too many aliases of aliases"}
+	}
+	return root, nil
+}
+
+// quoteHint says what to do about a line with a value that starts with an unquoted {{.
+func (d *decoder) quoteHint(line int) string {
+	if line > len(d.lines) {
+		return ""
+	}
+	text := d.lines[line-1]
+	for _, before := range []string{": ", "- ", "[", ","} {
+		i := strings.Index(text, before+"{{")
+		if i < 0 {
+			continue
+		}
+		value := strings.TrimSpace(text[i+len(before):])
+		return fmt.Sprintf("a value that starts with {{ must be quoted: '%s'", strings.ReplaceAll(value, "'", "''"))
+	}
+	return ""
+}
+
+func (d *decoder) fail(n *jsyaml.Node, path, format string, args ...any) {
+	e := &ConfigError{File: d.file, Path: path, Message: fmt.Sprintf(format, args...)}
+	if n != nil {
+		e.Line, e.Column = n.Line, n.Column
+	}
+	d.errs = append(d.errs, e)
+}
+
+// placed gives the faults that Validate found their places in the file.
+func (d *decoder) placed(err error) error {
+	var list []error
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
+	}
+	for _, e := range list {
+		var fault *ConfigError
+		if errors.As(e, &fault) {
+			fault.File, fault.Line, fault.Column = d.file, 1, 1
+			for path := fault.Path; path != ""; path = path[:max(strings.LastIndexAny(path, ".["), 0)] {
+				if n := d.at[path]; n != nil {
+					fault.Line, fault.Column = n.Line, n.Column
+					break
+				}
+			}
+		}
+		d.errs = append(d.errs, e)
+	}
+	return d.joined()
+}
+
+// fields says how each key of a mapping is read.
+type fields map[string]func(n *jsyaml.Node)
+
+// commonMistakes are keys that people write for other ones.
+var commonMistakes = map[string]string{
+	"tests": "test", "steps": "test", "name": "id", "asserts": "assert", "assertions": "assert", "assertion": "assert", "expect": "assert",
+	"extracts": "extract", "extractors": "extract", "payloads": "payload", "header": "headers", "body": "data", "json": "data",
+	"params": "query", "queries": "query", "environment": "env", "variables": "env", "requests": "request", "option": "options",
+	"redirects": "followRedirects", "follow_redirects": "followRedirects", "retries": "retry",
+}
+
+// mapping reads the keys of n. required lists, space between, those that must be there.
+func (d *decoder) mapping(n *jsyaml.Node, path, required string, known fields) {
+	d.at[path] = n
+	if n.Kind != jsyaml.Mapping {
+		d.fail(n, path, "must be a mapping, not a %s", kindOf(n))
+		return
+	}
+	for i := range n.Pairs {
+		p := &n.Pairs[i]
+		if read, ok := known[p.Key]; ok {
+			read(p.Value)
+			continue
+		}
+		message := fmt.Sprintf("unknown key %q", p.Key)
+		if meant, ok := commonMistakes[strings.ToLower(p.Key)]; ok && known[meant] != nil {
+			message += fmt.Sprintf(": write %s", meant)
+		} else if hint := didYouMean(p.Key, sortedKeys(known)); hint != "" {
+			message += hint
+		} else {
+			message += ": expected one of " + strings.Join(sortedKeys(known), ", ")
+		}
+		d.errs = append(d.errs, &ConfigError{File: d.file, Line: p.Line, Column: p.Column, Path: path, Message: message})
+	}
+	for name := range strings.FieldsSeq(required) {
+		if n.Get(name) == nil {
+			d.fail(n, path, "%s is missing", name)
+		}
+	}
+}
+
+func list[T any](d *decoder, n *jsyaml.Node, path string, read func(n *jsyaml.Node, path string) T) []T {
+	d.at[path] = n
+	if n.Kind != jsyaml.Sequence {
+		hint := ""
+		if n.Kind == jsyaml.Mapping || n.Kind == jsyaml.String {
+			hint = ": write a dash before it"
+		}
+		d.fail(n, path, "must be a list, not a %s%s", kindOf(n), hint)
+		return nil
+	}
+	var out []T
+	for i, item := range n.Items {
+		out = append(out, read(item, fmt.Sprintf("%s[%d]", path, i)))
+	}
+	return out
+}
+
+func kindOf(n *jsyaml.Node) string {
+	switch n.Kind {
+	case jsyaml.Mapping:
+		return "mapping"
+	case jsyaml.Sequence:
+		return "list"
+	}
+	return "scalar"
+}
+
+// scalar gives a string, bool, int, float64 or nil; false for anything else. Dates stay text.
+func (d *decoder) scalar(n *jsyaml.Node) (any, bool) {
+	switch n.Kind {
+	case jsyaml.Null:
+		return nil, true
+	case jsyaml.Bool:
+		return n.Bool, true
+	case jsyaml.Number:
+		return jsvalue.Shrink(n.Number), true
+	case jsyaml.String, jsyaml.Timestamp, jsyaml.Binary:
+		return n.Text, true
+	}
+	return nil, false
+}
+
+func (d *decoder) config(n *jsyaml.Node) *Config {
+	c := &Config{}
+	d.mapping(n, "", "id test", fields{
+		"id":      func(n *jsyaml.Node) { c.ID = d.id(n) },
+		"meta":    func(n *jsyaml.Node) { c.Meta = d.meta(n) },
+		"options": func(n *jsyaml.Node) { d.options(n, c) },
+		"env":     func(n *jsyaml.Node) { c.Env = d.keyValues(n, "env") },
+		"test": func(n *jsyaml.Node) {
+			c.Test = list(d, n, "test", d.step)
+			if n.Kind == jsyaml.Sequence && len(n.Items) == 0 {
+				d.fail(n, "test", noSteps)
+			}
+		},
+	})
+	return c
+}
+
+func (d *decoder) id(n *jsyaml.Node) string {
+	before := len(d.errs)
+	id := d.text(n, "id")
+	if msg := checkID(id); msg != "" && len(d.errs) == before {
+		d.fail(n, "id", "%s", msg)
+	}
+	return id
+}
+
+func (d *decoder) meta(n *jsyaml.Node) *Meta {
+	m := &Meta{}
+	d.mapping(n, "meta", "", fields{
+		"name":     func(n *jsyaml.Node) { m.Name = d.text(n, "meta.name") },
+		"severity": func(n *jsyaml.Node) { m.Severity = Severity(d.oneOf(n, "meta.severity", severities)) },
+		"tags":     func(n *jsyaml.Node) { m.Tags = list(d, n, "meta.tags", d.text) },
+	})
+	return m
+}
+
+func (d *decoder) options(n *jsyaml.Node, c *Config) {
+	d.mapping(n, "options", "", fields{
+		"stopOnFailure": func(n *jsyaml.Node) { c.StopOnFailure = d.boolean(n, "options.stopOnFailure") },
+		"cookies":       func(n *jsyaml.Node) { c.Cookies = CookieMode(d.oneOf(n, "options.cookies", cookieModes)) },
+	})
+}
+
+func (d *decoder) boolean(n *jsyaml.Node, path string) bool {
+	if n.Kind != jsyaml.Bool {
+		d.fail(n, path, "must be true or false")
+	}
+	return n.Bool
+}
+
+func (d *decoder) keyValues(n *jsyaml.Node, path string) []KeyValue {
+	return list(d, n, path, func(n *jsyaml.Node, path string) KeyValue {
+		var kv KeyValue
+		d.mapping(n, path, "name value", fields{
+			"name": func(n *jsyaml.Node) { kv.Name = d.name(n, path+".name") },
+			"value": func(n *jsyaml.Node) {
+				v, ok := d.scalar(n)
+				if !ok || v == nil {
+					d.failKind(n, path+".value", "must be a string, a number or a bool")
+					return
+				}
+				d.at[path+".value"] = n
+				kv.Value = jsvalue.String(v)
+			},
+		})
+		return kv
+	})
+}
+
+func (d *decoder) step(n *jsyaml.Node, path string) Step {
+	var s Step
+	d.mapping(n, path, "request", fields{
+		"request": func(n *jsyaml.Node) { s.Request = d.request(n, path+".request") },
+		"payload": func(n *jsyaml.Node) { s.Payload = d.payloads(n, path+".payload") },
+		"extract": func(n *jsyaml.Node) { s.Extract = list(d, n, path+".extract", d.extractor) },
+		"assert":  func(n *jsyaml.Node) { s.Assert = list(d, n, path+".assert", d.assertion) },
+		"retry":   func(n *jsyaml.Node) { s.Retry = d.count(n, path+".retry") },
+		"timeout": func(n *jsyaml.Node) { s.Timeout = d.duration(n, path+".timeout") },
+	})
+	return s
+}
+
+func (d *decoder) request(n *jsyaml.Node, path string) Request {
+	var r Request
+	d.mapping(n, path, "method url", fields{
+		"method":  func(n *jsyaml.Node) { r.Method = metlo.RestMethod(d.oneOf(n, path+".method", restMethods)) },
+		"url":     func(n *jsyaml.Node) { r.URL = d.name(n, path+".url") },
+		"query":   func(n *jsyaml.Node) { r.Query = d.keyValues(n, path+".query") },
+		"headers": func(n *jsyaml.Node) { r.Headers = d.keyValues(n, path+".headers") },
+		"form":    func(n *jsyaml.Node) { r.Form = d.keyValues(n, path+".form") },
+		"data":    func(n *jsyaml.Node) { r.Data = d.text(n, path+".data") },
+		"graphql": func(n *jsyaml.Node) { r.GraphQL = d.text(n, path+".graphql") },
+		"followRedirects": func(n *jsyaml.Node) {
+			follow := d.boolean(n, path+".followRedirects")
+			r.FollowRedirects = &follow
+		},
+	})
+	return r
+}
+
+func (d *decoder) count(n *jsyaml.Node, path string) int {
+	v, _ := d.scalar(n)
+	count, ok := v.(int)
+	if !ok || count < 0 {
+		d.fail(n, path, "must be a whole number that is not negative")
+	}
+	return count
+}
+
+// duration reads seconds as a number, or a duration such as 1m30s.
+func (d *decoder) duration(n *jsyaml.Node, path string) time.Duration {
+	v, _ := d.scalar(n)
+	var out time.Duration
+	switch v := v.(type) {
+	case int:
+		out = time.Duration(v) * time.Second
+	case float64:
+		out = time.Duration(v * float64(time.Second))
+	case string:
+		out, _ = time.ParseDuration(v)
+	}
+	if out <= 0 {
+		d.fail(n, path, "must be a positive number of seconds or a duration such as 5s or 1m30s")
+	}
+	return out
+}
+
+func (d *decoder) extractor(n *jsyaml.Node, path string) Extractor {
+	e := Extractor{Type: ExtractValue}
+	d.mapping(n, path, "name value", fields{
+		"name":  func(n *jsyaml.Node) { e.Name = d.name(n, path+".name") },
+		"type":  func(n *jsyaml.Node) { e.Type = ExtractorType(d.oneOf(n, path+".type", extractorTypes)) },
+		"value": func(n *jsyaml.Node) { e.Value = d.text(n, path+".value") },
+	})
+	return e
+}
+
+func (d *decoder) payloads(n *jsyaml.Node, path string) []Payload {
+	used := map[string]bool{}
+	return list(d, n, path, func(n *jsyaml.Node, path string) Payload {
+		var p Payload
+		d.mapping(n, path, "key value", fields{
+			"key": func(n *jsyaml.Node) {
+				p.Key = d.name(n, path+".key")
+				if used[p.Key] {
+					d.fail(n, path+".key", "%q is used twice in this step", p.Key)
+				}
+				used[p.Key] = true
+			},
+			"value": func(n *jsyaml.Node) { p.Value = d.name(n, path+".value") },
+		})
+		return p
+	})
+}
+
+func (d *decoder) assertion(n *jsyaml.Node, path string) Assertion {
+	if n.Kind != jsyaml.Mapping {
+		return Expr(d.text(n, path))
+	}
+	a := Assertion{Type: AssertEqual}
+	before := len(d.errs)
+	d.mapping(n, path, "value", fields{
+		"description": func(n *jsyaml.Node) { a.Description = d.text(n, path+".description") },
+		"type":        func(n *jsyaml.Node) { a.Type = AssertionType(d.oneOf(n, path+".type", assertionTypes)) },
+		"key":         func(n *jsyaml.Node) { a.Key = d.text(n, path+".key") },
+		"value":       func(n *jsyaml.Node) { a.Value = d.assertionValue(n, path+".value") },
+	})
+	if len(d.errs) == before {
+		if field, msg := a.fault(); msg != "" {
+			d.fail(n, path+field, "%s", msg)
+		}
+	}
+	return a
+}
+
+func (d *decoder) assertionValue(n *jsyaml.Node, path string) any {
+	if n.Kind == jsyaml.Sequence {
+		return list(d, n, path, d.primitive)
+	}
+	d.at[path] = n
+	return d.primitive(n, path)
+}
+
+func (d *decoder) primitive(n *jsyaml.Node, path string) any {
+	v, ok := d.scalar(n)
+	if ok {
+		v, err := primitive(v, false)
+		if err == nil {
+			return v
+		}
+	}
+	d.failKind(n, path, "must be a string, a number or a bool")
+	return ""
+}
+
+// name decodes a string that may not be empty.
+func (d *decoder) name(n *jsyaml.Node, path string) string {
+	s := d.text(n, path)
+	if v, ok := d.scalar(n); ok && v == "" {
+		d.fail(n, path, "is empty")
+	}
+	return s
+}
+
+// text decodes a string.
+func (d *decoder) text(n *jsyaml.Node, path string) string {
+	d.at[path] = n
+	v, ok := d.scalar(n)
+	s, isString := v.(string)
+	switch {
+	case isString:
+	case !ok:
+		d.failKind(n, path, "must be a string")
+	case v == nil:
+		d.fail(n, path, "must be a string, but there is nothing here")
+	default:
+		d.fail(n, path, "must be a string: put %s in quotes", n.Text)
+	}
+	return s
+}
+
+// failKind reports a mapping, a list or nothing where a value belongs.
+func (d *decoder) failKind(n *jsyaml.Node, path, want string) {
+	switch hint := d.quoteHint(n.Line); {
+	case n.Kind == jsyaml.Mapping && hint != "":
+		d.fail(n, path, "%s: %s", want, hint)
+	case n.Kind == jsyaml.Mapping || n.Kind == jsyaml.Sequence:
+		d.fail(n, path, "%s, not a %s", want, kindOf(n))
+	default:
+		d.fail(n, path, "%s", want)
+	}
+}
+
+// oneOf decodes a string out of a closed set.
+func (d *decoder) oneOf(n *jsyaml.Node, path string, allowed []string) string {
+	v, _ := d.scalar(n)
+	s, isString := v.(string)
+	d.at[path] = n
+	if isString && slices.Contains(allowed, s) {
+		return s
+	}
+	for _, a := range allowed {
+		if isString && strings.EqualFold(a, s) {
+			d.fail(n, path, "must be one of %s: write %s", strings.Join(allowed, ", "), a)
+			return ""
+		}
+	}
+	d.fail(n, path, "must be one of %s", strings.Join(allowed, ", "))
+	return ""
+}

@@ -1,0 +1,331 @@
+package apitest
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"html"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+)
+
+const masked = "***"
+
+// secrets knows the texts of a run that must not be printed.
+type secrets struct {
+	vars     map[string]bool // variables whose value is secret as a whole
+	globals  map[string]bool
+	sources  []string // templates of credentials
+	texts    map[string]bool
+	replacer *strings.Replacer // nil after texts has changed
+}
+
+func newSecrets(env map[string]any, c *Config) *secrets {
+	s := &secrets{vars: map[string]bool{}, globals: map[string]bool{}, texts: map[string]bool{}}
+	for name, v := range env {
+		if text, ok := v.(string); ok && !isAddress(text) {
+			s.vars[name] = true
+			s.add(text)
+		}
+		if global, ok := v.(map[string]any); ok {
+			for name, v := range global {
+				if text, ok := v.(string); ok && !isAddress(text) {
+					s.globals[name] = true
+					s.add(text)
+				}
+			}
+		}
+	}
+	for i := range c.Test {
+		for _, h := range c.Test[i].Request.Headers {
+			if !isCredential(h.Name) && !strings.Contains(h.Value, "COOKIE") {
+				continue
+			}
+			s.sources = append(s.sources, h.Value)
+			if !strings.Contains(h.Value, "{{") {
+				s.addCredential(h.Value)
+			}
+		}
+	}
+	return s
+}
+
+// addExtracted remembers a value that a later step authenticates with.
+func (s *secrets) addExtracted(name string, value any) {
+	if slices.ContainsFunc(s.sources, func(source string) bool { return namesVariable(source, name) }) {
+		s.add(jsvalue.String(value))
+	}
+}
+
+// isAddress says whether a value is a plain address such as BASE_URL, which reports need and which is no secret.
+func isAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+// add remembers a secret text. What is too short or too common would garble reports.
+func (s *secrets) add(text string) {
+	digits := strings.Trim(text, "0123456789") == ""
+	if len(text) < 4 || digits && len(text) < 6 || slices.Contains([]string{"true", "false", "null"}, text) || s.texts[text] {
+		return
+	}
+	s.texts[text] = true
+	s.replacer = nil
+}
+
+// addCredential remembers the value of a header that authenticates, and the parts of it.
+func (s *secrets) addCredential(v string) {
+	s.add(v)
+	scheme, rest, ok := strings.Cut(v, " ")
+	if !ok {
+		return
+	}
+	s.add(strings.TrimSpace(rest))
+	if pair, err := base64.StdEncoding.DecodeString(rest); err == nil && strings.EqualFold(scheme, "basic") {
+		_, password, _ := strings.Cut(string(pair), ":")
+		s.add(string(pair))
+		s.add(password)
+	}
+}
+
+func (s *secrets) addRequest(o *outgoing) {
+	for name, values := range o.headers {
+		if !isCredential(name) {
+			continue
+		}
+		for _, v := range values {
+			s.addCredential(v)
+		}
+	}
+	for _, c := range o.cookies {
+		s.add(c.Value)
+	}
+	if o.url.User != nil {
+		if password, ok := o.url.User.Password(); ok {
+			s.add(password)
+		}
+	}
+}
+
+func (s *secrets) addResponse(h http.Header) {
+	for _, line := range h["Set-Cookie"] {
+		if c, err := http.ParseSetCookie(line); err == nil {
+			s.add(c.Value)
+		}
+	}
+}
+
+// text masks every secret in text, in each form in which one can be written.
+func (s *secrets) text(text string, show bool) string {
+	if show || text == "" {
+		return text
+	}
+	if s.replacer == nil {
+		known := slices.SortedFunc(maps.Keys(s.texts), func(a, b string) int { return len(b) - len(a) })
+		var pairs []string
+		for _, t := range known {
+			for _, form := range []string{
+				t, url.QueryEscape(t), escapeQuery(t), url.PathEscape(t), encodeTarget("http://h/?" + t)[10:],
+				html.EscapeString(t), base64.StdEncoding.EncodeToString([]byte(t)),
+			} {
+				quoted := jsvalue.JSON(form)
+				escaped, _ := json.Marshal(form)
+				pairs = append(pairs, form, masked, quoted[1:len(quoted)-1], masked, string(escaped[1:len(escaped)-1]), masked)
+			}
+		}
+		s.replacer = strings.NewReplacer(pairs...)
+	}
+	return s.replacer.Replace(text)
+}
+
+func (s *secrets) value(v any) any {
+	switch v := v.(type) {
+	case string:
+		return s.text(v, false)
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = s.value(e)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[s.text(k, false)] = s.value(e)
+		}
+		return out
+	case int, float64:
+		if s.texts[jsvalue.String(v)] {
+			return masked
+		}
+	}
+	return v
+}
+
+// step gives a copy of res without secrets.
+func (s *secrets) step(res StepResult, show bool) StepResult {
+	if show {
+		return res
+	}
+	out := res
+	out.Name = s.text(res.Name, false)
+	out.Reasons = s.list(res.Reasons)
+	out.Payload = make(map[string]string, len(res.Payload))
+	for k, v := range res.Payload {
+		out.Payload[k] = s.text(v, false)
+	}
+	out.Variables = s.variables(res.Variables)
+	out.Cookies = make(map[string]map[string]string, len(res.Cookies))
+	for host, values := range res.Cookies {
+		out.Cookies[host] = map[string]string{}
+		for name := range values {
+			out.Cookies[host][name] = masked
+		}
+	}
+	out.Failures = nil
+	for _, f := range res.Failures {
+		f.Expected, f.Found, f.Description = s.text(f.Expected, false), s.text(f.Found, false), s.text(f.Description, false)
+		out.Failures = append(out.Failures, f)
+	}
+	out.Request.URL = s.text(redactUser(res.Request.URL), false)
+	out.Request.Data = s.text(res.Request.Data, false)
+	out.Request.Headers = make(map[string]string, len(res.Request.Headers))
+	for name, v := range res.Request.Headers {
+		if out.Request.Headers[name] = s.text(v, false); isCredential(name) {
+			out.Request.Headers[name] = maskCredential(v)
+		}
+	}
+	if res.Response != nil {
+		out.Response = s.response(res.Response)
+	}
+	out.Err = s.err(res.Err)
+	return out
+}
+
+func redactUser(text string) string {
+	if u, err := url.Parse(text); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return text
+}
+
+// maskCredential leaves the scheme, such as Bearer.
+func maskCredential(v string) string {
+	if scheme, _, ok := strings.Cut(v, " "); ok && slices.Contains([]string{"basic", "bearer", "digest", "token"}, strings.ToLower(scheme)) {
+		return scheme + " " + masked
+	}
+	return masked
+}
+
+func (s *secrets) list(texts []string) []string {
+	out := slices.Clone(texts)
+	for i := range out {
+		out[i] = s.text(out[i], false)
+	}
+	return out
+}
+
+func (s *secrets) variables(vars map[string]any) map[string]any {
+	out := make(map[string]any, len(vars))
+	for name, v := range vars {
+		global, isGlobal := v.(map[string]any)
+		switch {
+		case name == "global" && isGlobal:
+			shown := map[string]any{}
+			for k, v := range global {
+				if shown[k] = s.value(v); s.globals[k] {
+					shown[k] = masked
+				}
+			}
+			out[name] = shown
+		case s.vars[name]:
+			out[name] = masked
+		default:
+			out[name] = s.value(v)
+		}
+	}
+	return out
+}
+
+func (s *secrets) response(r *StepResponse) *StepResponse {
+	out := *r
+	out.Data = s.value(r.Data)
+	out.StatusText = s.text(r.StatusText, false)
+	out.Headers = make([]KeyValue, len(r.Headers))
+	for i, h := range r.Headers {
+		out.Headers[i] = KeyValue{Name: h.Name, Value: s.text(h.Value, false)}
+		if h.Name != "set-cookie" {
+			continue
+		}
+		name, rest, _ := strings.Cut(h.Value, "=")
+		_, attributes, found := strings.Cut(rest, ";")
+		out.Headers[i].Value = name + "=" + masked
+		if found {
+			out.Headers[i].Value += ";" + s.text(attributes, false)
+		}
+	}
+	return &out
+}
+
+// maskedError is an error whose text holds no secret. It keeps what errors.Is is asked for.
+type maskedError struct {
+	text  string
+	kinds []error
+}
+
+func (e *maskedError) Error() string   { return e.text }
+func (e *maskedError) Unwrap() []error { return e.kinds }
+
+func (s *secrets) err(err error) error {
+	if err == nil {
+		return nil
+	}
+	out := &maskedError{text: s.text(err.Error(), false)}
+	for _, kind := range []error{ErrHostNotAllowed, ErrScriptLimit, context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, kind) {
+			out.kinds = append(out.kinds, kind)
+		}
+	}
+	return out
+}
+
+// config gives a copy of the test without secrets: the values of credentials that it holds as written.
+func (s *secrets) config(c *Config, show bool) *Config {
+	if show {
+		return c
+	}
+	out := *c
+	pairs := func(list []KeyValue, headers bool) []KeyValue {
+		list = slices.Clone(list)
+		for i, kv := range list {
+			if list[i].Value = s.text(kv.Value, false); headers && isCredential(kv.Name) && !strings.Contains(kv.Value, "{{") {
+				list[i].Value = maskCredential(kv.Value)
+			}
+		}
+		return list
+	}
+	out.Env = pairs(c.Env, false)
+	out.Test = slices.Clone(c.Test)
+	for i := range out.Test {
+		step := &out.Test[i]
+		r := &step.Request
+		r.URL, r.Data, r.GraphQL = s.text(redactUser(r.URL), false), s.text(r.Data, false), s.text(r.GraphQL, false)
+		r.Headers, r.Query, r.Form = pairs(r.Headers, true), pairs(r.Query, false), pairs(r.Form, false)
+		step.Extract = slices.Clone(step.Extract)
+		for j := range step.Extract {
+			step.Extract[j].Value = s.text(step.Extract[j].Value, false)
+		}
+		step.Assert = slices.Clone(step.Assert)
+		for j := range step.Assert {
+			step.Assert[j].Value = s.value(step.Assert[j].Value)
+			step.Assert[j].Description = s.text(step.Assert[j].Description, false)
+		}
+	}
+	return &out
+}

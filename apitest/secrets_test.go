@@ -1,0 +1,100 @@
+package apitest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestNoSecretIsPrinted plants a secret in every place that can hold one, has the service echo it, and looks for it in
+// every form of a result.
+func TestNoSecretIsPrinted(t *testing.T) {
+	const (
+		envSecret    = "pl4nted env/secret+&"
+		globalSecret = "pl4nted-global"
+		bearer       = "pl4nted-bearer"
+		basic        = "dXNlcjpwbDRudGVkLXBhc3N3b3Jk" // user:pl4nted-password
+		ownCookie    = "pl4nted-own-cookie"
+		setCookie    = "pl4nted-set-cookie"
+		apiKey       = "pl4nted-api-key"
+	)
+	base, opts := service(t, func(w http.ResponseWriter, r *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: "sid", Value: setCookie, Path: "/", HttpOnly: true})
+		w.Header().Set("X-Echo", r.Header.Get("Authorization")+r.Header.Get("X-Api-Key"))
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"q": r.URL.RawQuery, "a": r.Header.Get("Authorization"), "c": r.Header.Get("Cookie"), envSecret: 1})
+	})
+	cfg := &Config{
+		ID: "t", Meta: &Meta{Name: "planted"}, Env: []KeyValue{{"FROM_FILE", "x{{ENV}}"}},
+		Test: []Step{
+			{
+				Request: Request{
+					Method: "POST", URL: base + "/a?in={{ENV}}", Query: []KeyValue{{"q", "{{ENV}}"}},
+					Headers: []KeyValue{{"Authorization", "Bearer " + bearer}, {"X-Api-Key", apiKey}, {"Cookie", "own=" + ownCookie}},
+					Data:    `{"g": {{json global.G}}, "e": {{json ENV}}}`,
+				},
+				Extract: []Extractor{{Name: "ECHO", Value: "resp.data.a"}, {Name: "COPY", Value: "ENV"}, {Name: "ALL", Value: "ctx"}},
+				Assert:  []Assertion{Equal("resp.data.q", "{{ENV}}"), Expr("resp.data.a === ENV"), Expr("(() => { throw new Error(ENV) })()")},
+			},
+			{
+				Request: Request{Method: "GET", URL: base + "/b", Headers: []KeyValue{{"Authorization", "Basic " + basic}}},
+				Assert:  []Assertion{Equal("resp.data.c", "nothing"), Expr("ENV === FROM_FILE")},
+			},
+			get("http://127.0.0.1:1/?k={{ENV}}", Expr("true")),
+		},
+	}
+	opts = append(opts, AllowHosts("127.0.0.1:1"), WithEnv(map[string]string{"ENV": envSecret}), WithGlobalEnv(map[string]string{"G": globalSecret}))
+	forms := func(t *testing.T, shown bool) map[string]string {
+		t.Helper()
+		res, err := Run(t.Context(), cfg, append(opts, func(s *settings) error { s.showSecrets = shown; return nil })...)
+		require.NoError(t, err)
+		raw, err := json.Marshal(res)
+		require.NoError(t, err)
+		report, err := JUnit(res)
+		require.NoError(t, err)
+		test, err := res.Test.Marshal()
+		require.NoError(t, err)
+		out := map[string]string{"JSON": string(raw), "JUnit": string(report), "Test": string(test)}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			out["result "+verb] = fmt.Sprintf(verb, *res)
+			out["pointer "+verb] = fmt.Sprintf(verb, res)
+		}
+		for i, runs := range res.Results {
+			for _, s := range runs {
+				for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+					out[fmt.Sprintf("step %d %s", i, verb)] = fmt.Sprintf(verb, s)
+					out[fmt.Sprintf("step %d pointer %s", i, verb)] = fmt.Sprintf(verb, &s)
+					out[fmt.Sprintf("step %d request %s", i, verb)] = fmt.Sprintf(verb, s.Request)
+					out[fmt.Sprintf("step %d response %s", i, verb)] = fmt.Sprintf(verb, s.Response)
+					out[fmt.Sprintf("step %d rest %s", i, verb)] = fmt.Sprintf(verb, []any{s.Variables, s.Cookies, s.Reasons, s.Failures, s.Err, s.Name})
+				}
+				out[fmt.Sprintf("step %d curl", i)] = s.Curl()
+			}
+		}
+		return out
+	}
+	for form, text := range forms(t, false) {
+		assert.NotContains(t, text, "pl4nted", form)
+		assert.NotContains(t, text, basic, form)
+	}
+	shown := forms(t, true)
+	for _, secret := range []string{globalSecret, bearer, ownCookie, setCookie, apiKey, basic} {
+		assert.Contains(t, shown["JSON"], secret)
+	}
+}
+
+func TestMaskingLeavesReportsReadable(t *testing.T) {
+	base, opts := service(t, echoService)
+	opts = append(opts, func(s *settings) error { s.showSecrets = false; return nil }, WithEnv(map[string]string{"ORDER": "o1", "N": "200", "YES": "true"}))
+	res := run(t, step("GET", base+"/json?id={{ORDER}}&n={{N}}&y={{YES}}", "    assert: [{key: resp.status, value: 201}]"), opts...)
+	got := res.Results[0][0]
+	assert.Equal(t, base+"/json?id=o1&n=200&y=true", got.Request.URL)
+	assert.Equal(t, []string{"expected resp.status is 201; resp.status is 200"}, got.Reasons)
+	assert.Equal(t, base, got.Variables["BASE_URL"])
+	assert.Equal(t, "***", got.Variables["ORDER"])
+	assert.Equal(t, "curl -i -X GET '"+base+"/json?id=o1&n=200&y=true'", got.Curl())
+}

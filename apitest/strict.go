@@ -1,0 +1,163 @@
+package apitest
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+)
+
+// doubtResponse finds reasons why a step whose assertions hold has not tested what it should.
+func (s *stepRun) doubtResponse(x *response) {
+	if len(s.res.Failures) > 0 || s.broken {
+		return
+	}
+	if x.redirectedTo != "" && s.step.Request.FollowRedirects == nil {
+		s.doubts = append(s.doubts, fmt.Sprintf(
+			"the response came from %s, where a redirect led: is it a login page? Write followRedirects: true if the redirect is expected, or false to look at the redirect itself",
+			x.redirectedTo))
+		return
+	}
+	about := s.step.subjects()
+	named := strings.Contains(about.statuses, strconv.Itoa(x.status))
+	place := stepPlace{s.res.Index, len(s.result.Results[s.res.Index])}
+	switch {
+	case len(s.step.Assert) == 0:
+	case isRedirect(x.status) && s.step.Request.FollowRedirects == nil && !about.status:
+		s.doubts = append(s.doubts, fmt.Sprintf("the service answered %s and no assertion is about the status", x.statusLine()))
+	case s.unreached(x.status) && !about.status && !about.body:
+		s.doubts = append(s.doubts, fmt.Sprintf(
+			"the service answered %s, so the endpoint was not reached, and no assertion compares the status or a value of the body", x.statusLine()))
+	case x.status == http.StatusNotFound && about.status && !about.notFoundOnly,
+		s.unreached(x.status) && about.excludes && !named:
+		s.unproven = append(s.unproven, place)
+	}
+}
+
+func isRedirect(status int) bool {
+	return status >= 300 && status < 400 && status != http.StatusNotModified
+}
+
+// unreached says whether a status comes from in front of the code that the step is about. To refuse a payload with 403
+// is an answer.
+func (s *stepRun) unreached(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusGone,
+		http.StatusTooManyRequests, http.StatusNotImplemented, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	case http.StatusForbidden:
+		return len(s.st.payload) == 0
+	}
+	return false
+}
+
+// subjects is what the assertions of a step look at.
+type subjects struct {
+	// body is set when a value of the body is compared with another one, which an error page does not hold by chance.
+	status, body bool
+	// statuses are the texts that name statuses.
+	statuses string
+	// excludes is set when all that is said about the status is what it must not be, such as resp.status < 500.
+	excludes bool
+	// notFoundOnly is set when a 404 is what the step asks for, and not one of several ways to refuse.
+	notFoundOnly bool
+}
+
+var (
+	statusWord  = regexp.MustCompile(`\bstatus(Text)?\b`)
+	dataPath    = regexp.MustCompile(`^resp\.data\b|^resp\[.data.\]`)
+	refusal     = regexp.MustCompile(`\b40[13]\b`)
+	notAStatus  = regexp.MustCompile(`\bstatus\b\s*(<|!=)`)
+	exactStatus = regexp.MustCompile(`\bstatus\b\s*(>|==)|\bincludes\b|\bindexOf\b`)
+)
+
+func (s *Step) subjects() subjects {
+	out := subjects{excludes: true}
+	for i := range s.Assert {
+		a := &s.Assert[i]
+		text := a.Key
+		if a.kind() == AssertJS {
+			text = jsvalue.String(a.Value)
+		} else {
+			out.body = out.body || dataPath.MatchString(a.Key)
+		}
+		if !statusWord.MatchString(text) {
+			continue
+		}
+		out.status = true
+		value := jsvalue.JSON(a.Value)
+		out.statuses += value + " "
+		out.excludes = out.excludes && a.kind() == AssertJS && notAStatus.MatchString(text) && !exactStatus.MatchString(text)
+		if strings.Contains(value, "404") && !refusal.MatchString(value) && !notAStatus.MatchString(text) {
+			out.notFoundOnly = true
+		}
+	}
+	out.excludes = out.excludes && out.status
+	return out
+}
+
+// judgeUnproven makes steps inconclusive whose status may mean that nothing is there: no step of the test got a
+// response below 400.
+func (r *runner) judgeUnproven() {
+	if r.reached {
+		return
+	}
+	for _, place := range r.unproven {
+		step := &r.result.Results[place.step][place.run]
+		if step.Outcome != Passed {
+			continue
+		}
+		step.Outcome, step.Success = Inconclusive, false
+		why := fmt.Sprintf("status %d may mean that the endpoint was not reached: no step of this test got a response below 400", step.Response.Status)
+		step.Reasons = append(step.Reasons, "inconclusive: "+why)
+		r.result.Reasons = append(r.result.Reasons, fmt.Sprintf("step %d: %s", place.step+1, why))
+	}
+}
+
+// whyNothingWasTested gives the reasons why a test as a whole cannot pass.
+func (r *runner) whyNothingWasTested() []string {
+	if !slices.ContainsFunc(r.cfg.Test, func(s Step) bool { return len(s.Assert) > 0 }) {
+		return []string{"the test has no assertion"}
+	}
+	if r.leftOut {
+		return nil
+	}
+	failed := slices.ContainsFunc(r.result.Results, func(runs []StepResult) bool {
+		return slices.ContainsFunc(runs, func(s StepResult) bool { return !s.Success })
+	})
+	var out []string
+	for i, runs := range r.result.Results {
+		if len(runs) > 0 || failed && r.cfg.StopOnFailure {
+			continue
+		}
+		why := "it comes after a step that was not sent"
+		for _, p := range r.cfg.Test[i].Payload {
+			if len(r.payloads[p.Value]) == 0 {
+				why = fmt.Sprintf("its payload list %s is empty", p.Value)
+			}
+		}
+		out = append(out, fmt.Sprintf("step %d was not sent: %s", i+1, why))
+	}
+	return out
+}
+
+// pathWord matches the values of a response that a script names.
+var pathWord = regexp.MustCompile(`\bresp(?:\.[A-Za-z_$][\w$]*|\[\d+\]|\['[^']*'\]|\["[^"]*"\])+`)
+
+func valuePaths(source string) []string {
+	var out []string
+	for _, at := range pathWord.FindAllStringIndex(source, -1) {
+		path := source[at[0]:at[1]]
+		if strings.HasPrefix(source[at[1]:], "(") { // the last part is a method
+			path = path[:max(strings.LastIndexAny(path, "."), 0)]
+		}
+		if path != "" && path != "resp" {
+			out = append(out, path)
+		}
+	}
+	return out
+}

@@ -1,0 +1,202 @@
+// Command incoming compares what stands in front of a handler: package capture, and middleware of others that watches
+// requests. It prints two tables: time and allocations above a bare handler, and what a collector that stalls costs.
+//
+//	go run ./incoming
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/capture"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 11, "how many measurements a median is taken of")
+	requests := flag.Int("requests", 4000, "requests of one measurement")
+	stalled := flag.Int("stalled", 20_000, "requests while the collector stalls")
+	flag.Parse()
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	if err := costs(w, *rounds, *requests); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprintln(w)
+	if err := stalls(w, *stalled); err != nil {
+		log.Fatal(err)
+	}
+	_ = w.Flush()
+}
+
+// watcher is what is put in front of a handler. stop ends it, kept is the share of requests of which a trace was kept.
+type watcher struct {
+	name  string
+	start func(collector string) (wrap func(http.Handler) http.Handler, stop func(), kept func() string, err error)
+}
+
+func watchers() []watcher {
+	unbounded := []capture.Option{capture.WithoutSampling(), capture.WithSendRate(1e6), capture.WithQueueBytes(1 << 30), capture.WithQueueItems(1 << 30)}
+	return append([]watcher{
+		{"bare", func(string) (func(http.Handler) http.Handler, func(), func() string, error) {
+			return func(h http.Handler) http.Handler { return h }, func() {}, func() string { return "" }, nil
+		}},
+		ours("metlo capture, recorded", unbounded...),
+		ours("metlo capture, sampled out", capture.WithSampling(capture.Sampling{First: 1})),
+		ours("metlo capture, skipped", capture.WithSkips(capture.Skips{Methods: []string{http.MethodPost}})),
+	}, peers()...)
+}
+
+func ours(name string, opts ...capture.Option) watcher {
+	return watcher{name, func(collector string) (func(http.Handler) http.Handler, func(), func() string, error) {
+		client, err := metlo.NewClient(collector, "metlo.made-up-key", metlo.WithCollectorURL(collector), metlo.WithoutRateLimit())
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		rec, err := capture.New(client, append([]capture.Option{capture.WithHost("shop.example.com")}, opts...)...)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		stop := func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			_ = rec.Shutdown(ctx)
+			client.CloseIdleConnections()
+		}
+		kept := func() string {
+			s := rec.Stats()
+			return fmt.Sprintf("%.0f %%", 100*float64(s.Sent+s.Queued+s.Unknown)/float64(max(s.Seen, 1)))
+		}
+		return rec.Handler, stop, kept, nil
+	}}
+}
+
+// exchange is a POST of 1 kB that is answered with 2 kB, without a network.
+type exchange struct {
+	req  *http.Request
+	in   []byte
+	out  []byte
+	body bytes.Reader
+}
+
+func newExchange(out int) *exchange {
+	x := &exchange{
+		in:  []byte(`{"sku":"` + strings.Repeat("i", 990) + `"}`),
+		out: []byte(`{"text":"` + strings.Repeat("o", out-11) + `"}`),
+		req: httptest.NewRequest(http.MethodPost, "https://shop.example.com/orders/17", http.NoBody),
+	}
+	x.req.Header = http.Header{"Content-Type": {"application/json"}, "User-Agent": {"bench/1"}, "Accept": {"*/*"}, "Authorization": {"Bearer abc"}}
+	x.req.ContentLength = int64(len(x.in))
+	return x
+}
+
+func (x *exchange) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(x.out)
+}
+
+// serve serves the request once with a writer that has the interfaces of a server's.
+func (x *exchange) serve(h http.Handler) {
+	x.body.Reset(x.in)
+	req := *x.req
+	req.Body = io.NopCloser(&x.body)
+	h.ServeHTTP(&writer{header: http.Header{}}, &req)
+}
+
+func costs(out io.Writer, rounds, requests int) error {
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "OK")
+	}))
+	defer collector.Close()
+	fmt.Fprintln(out, "In front of a handler (POST, 1 kB in, 2 kB out)\tµs above bare\tallocations above bare\tkept")
+	var bareTime, bareAllocs float64
+	for i, w := range watchers() {
+		wrap, stop, kept, err := w.start(collector.URL)
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+		x := newExchange(2000)
+		handler := wrap(x)
+		x.serve(handler)
+		var times, allocs []float64
+		for range rounds {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			began := time.Now()
+			for range requests {
+				x.serve(handler)
+			}
+			times = append(times, float64(time.Since(began).Nanoseconds())/float64(requests)/1000)
+			runtime.ReadMemStats(&after)
+			allocs = append(allocs, float64(after.Mallocs-before.Mallocs)/float64(requests))
+		}
+		slices.Sort(times)
+		slices.Sort(allocs)
+		t, a := times[len(times)/2], allocs[0]
+		if i == 0 {
+			bareTime, bareAllocs = t, a
+			fmt.Fprintf(out, "%s\t(%.2f)\t(%.0f)\t\n", w.name, t, a)
+		} else {
+			fmt.Fprintf(out, "%s\t%.2f\t%.0f\t%s\n", w.name, t-bareTime, a-bareAllocs, kept())
+		}
+		stop()
+	}
+	return nil
+}
+
+func stalls(out io.Writer, requests int) error {
+	fmt.Fprintf(out, "A collector that stalls, %d requests with 60 kB answers\tgoroutines\tlive heap MiB\tp99.9 µs\tworst µs\tkept\n", requests)
+	for _, w := range append(watchers()[:1], append([]watcher{ours("metlo capture", capture.WithoutSampling())}, peers()...)...) {
+		release := make(chan struct{})
+		collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+		}))
+		wrap, stop, kept, err := w.start(collector.URL)
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+		x := newExchange(60_000)
+		handler := wrap(x)
+		heap, goroutines := live(), runtime.NumGoroutine()
+		times := make([]time.Duration, 0, requests)
+		for range requests {
+			began := time.Now()
+			x.serve(handler)
+			times = append(times, time.Since(began))
+		}
+		goroutines = runtime.NumGoroutine() - goroutines
+		grown := float64(live()) - float64(heap) - float64(cap(times)*8)
+		slices.Sort(times)
+		fmt.Fprintf(out, "%s\t%d\t%.1f\t%.0f\t%.0f\t%s\n", w.name, goroutines, max(grown, 0)/(1<<20),
+			float64(times[len(times)*999/1000].Nanoseconds())/1000, float64(times[len(times)-1].Nanoseconds())/1000, kept())
+		close(release)
+		stop()
+		collector.CloseClientConnections()
+		collector.Close()
+	}
+	return nil
+}
+
+func live() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

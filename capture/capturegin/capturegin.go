@@ -1,0 +1,85 @@
+// Package capturegin records what a service built with gin serves, as package capture does for net/http.
+//
+//	engine := gin.Default()
+//	engine.Use(capturegin.Middleware(rec))
+package capturegin
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/metlo-go/metlo/capture"
+)
+
+// Middleware records each request with the template of its route. Use it behind gin.Recovery, which gin.Default has
+// already: a panic goes on unchanged.
+func Middleware(rec *capture.Recorder) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		x := rec.Begin(nil, c.Request)
+		if x == nil {
+			c.Next()
+			return
+		}
+		request, below := c.Request, c.Writer
+		w := &writer{ResponseWriter: below, exchange: x}
+		c.Request, c.Writer = x.Request(), w
+		x.SetRoute(c.FullPath())
+		returned := false
+		defer func() {
+			if returned {
+				w.begin() // gin itself sends a status that was only set
+			}
+			x.End(!returned)
+			c.Request, c.Writer = request, below
+		}()
+		c.Next()
+		returned = true
+	}
+}
+
+// writer tells the recorder what a handler writes. Gin sends the status that was set last before the body begins.
+type writer struct {
+	gin.ResponseWriter
+
+	exchange *capture.Exchange
+}
+
+func (w *writer) begin() { w.exchange.Header(w.Status(), w.ResponseWriter.Header()) }
+
+func (w *writer) Write(data []byte) (int, error) {
+	w.begin()
+	n, err := w.ResponseWriter.Write(data)
+	w.exchange.Wrote(data[:min(max(n, 0), len(data))])
+	return n, err
+}
+
+func (w *writer) WriteString(s string) (int, error) {
+	w.begin()
+	n, err := w.ResponseWriter.WriteString(s)
+	w.exchange.Wrote([]byte(s[:min(max(n, 0), len(s))]))
+	return n, err
+}
+
+func (w *writer) WriteHeaderNow() {
+	w.begin()
+	w.ResponseWriter.WriteHeaderNow()
+}
+
+func (w *writer) Flush() {
+	w.begin()
+	w.ResponseWriter.Flush()
+}
+
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := w.ResponseWriter.Hijack()
+	if err == nil {
+		w.exchange.Hijacked()
+	}
+	return conn, rw, err
+}
+
+// Unwrap lets http.ResponseController set deadlines.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
