@@ -277,6 +277,8 @@ func TestInventoryHasARowForEachEndpoint(t *testing.T) {
 	jsonl := run(t, env, "inventory", "-format", "jsonl", "-host", "pay.example.com")
 	require.Equal(t, 0, jsonl.code, jsonl.stderr)
 	require.Len(t, lines(jsonl.stdout), 3)
+	assert.NotContains(t, jsonl.stdout, "0001-01-01")
+	assert.Contains(t, jsonl.stdout, `"lastActive":null`)
 	for _, line := range lines(jsonl.stdout) {
 		var e metlo.Endpoint
 		require.NoError(t, json.Unmarshal([]byte(line), &e))
