@@ -110,7 +110,7 @@ func TestAllEndpoints(t *testing.T) {
 		temper   func(*metlotest.Server)
 		opts     *metlo.EndpointListOptions
 		want     int
-		requests int // 0 for any number
+		requests int  // 0 for any number
 		short    bool // it may end incomplete
 		unknown  bool // whether it is complete cannot be known
 	}{
