@@ -134,9 +134,9 @@ func (c *Client) statusError(r *request, resp *http.Response, encoding string, b
 		e.Message, e.Body = encodingError(encoding).Error(), nil
 	case hint != "":
 		e.Kind, e.Message = ErrInvalidResponse, c.redact.text(hint)
-	case e.Kind == ErrNotFound:
+	case errors.Is(e, ErrNotFound):
 		e.Kind, e.Message = ErrInvalidResponse, c.redact.text(foreignNotFound(r, body))
-	case e.Kind == ErrRedirected:
+	case errors.Is(e, ErrRedirected):
 		e.Message = c.redact.text(redirectMessage(r.base(c), resp))
 	case resp.StatusCode < 200:
 		e.Message = "the server switches to another protocol: is the base URL right?"

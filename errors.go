@@ -135,7 +135,7 @@ func (e *Error) Temporary() bool {
 		return false
 	}
 	var truncated *transport.TruncatedError
-	switch e.kind() {
+	switch e.kind() { //nolint:errorlint // a sentinel is never wrapped here
 	case ErrRateLimited, ErrNoResponse:
 		return true
 	case ErrServer:

@@ -236,7 +236,7 @@ func (c *Client) Ping(ctx context.Context) error {
 	}
 	_, err := fetch[trackedAnswer](ctx, c, newRequest("Ping", http.MethodGet, "/summary/endpoint-tracked"))
 	var e *Error
-	if errors.As(err, &e) && e.Kind == ErrInvalidResponse {
+	if errors.As(err, &e) && errors.Is(e, ErrInvalidResponse) {
 		e.Message = "a server answers, but not as Metlo's backend: is the base URL that of the collector, or of another server?"
 	}
 	return err

@@ -80,9 +80,9 @@ func run(t *testing.T, env []string, name string, args ...string) outcome {
 }
 
 // instance is a Metlo server for the programs, and the environment that leads to it.
-func instance(t *testing.T) (*metlotest.Server, []string) {
+func instance(t *testing.T, opts ...metlotest.Option) (*metlotest.Server, []string) {
 	t.Helper()
-	srv := metlotest.NewServer(metlotest.Demo())
+	srv := metlotest.NewServer(append(opts, metlotest.Demo())...)
 	t.Cleanup(srv.Close)
 	return srv, []string{"METLO_HOST=" + srv.URL, "METLO_API_KEY=" + srv.APIKey, "METLO_COLLECTOR_HOST=" + srv.CollectorURL}
 }
@@ -184,10 +184,10 @@ func TestProgramsEndOnInterrupt(t *testing.T) {
 
 // TestProgramsAreSafeInTerminalsAndLogs lets an anonymous request to a watched API say what it likes.
 func TestProgramsAreSafeInTerminalsAndLogs(t *testing.T) {
-	const hostile = "/\x1b[2K\u202e::error::x##vso[task.complete]"
+	const hostile = "shop\x1b[2K\u202e::error::x##vso[task.complete]"
 	srv, env := instance(t)
 	require.NoError(t, srv.Client().Collector.Log(t.Context(), &metlo.Trace{
-		Request:  metlo.TraceRequest{Method: metlo.MethodGet, URL: metlo.TraceURL{Host: "shop.example.com", Path: hostile}},
+		Request:  metlo.TraceRequest{Method: metlo.MethodGet, URL: metlo.TraceURL{Host: hostile, Path: "/x"}},
 		Response: metlo.TraceResponse{Status: http.StatusOK},
 	}))
 	for _, args := range [][]string{{"quickstart"}, {"triage"}, {"cigate", "-severity", "none"}, {"cigate", "-severity", "none", "-format", "github"}, {"inventory"}} {
@@ -242,8 +242,8 @@ func TestCigateExitCodes(t *testing.T) {
 	srv, env := instance(t)
 	found := run(t, env, "cigate")
 	assert.Equal(t, 1, found.code)
-	assert.Len(t, lines(found.stdout), 15)
-	assert.Contains(t, found.stderr, "15 open alerts of severity high or above; left out: 10 of lower severity, 0 raised before")
+	assert.Len(t, lines(found.stdout), 12)
+	assert.Contains(t, found.stderr, "12 open alerts of severity high or above; left out: 8 of lower severity, 0 raised before")
 	github := run(t, env, "cigate", "-format", "github", "-severity", "medium")
 	for _, line := range lines(github.stdout) {
 		assert.Regexp(t, `^::error title=Metlo \((high|medium)\)::\S.*$`, line)
@@ -277,6 +277,8 @@ func TestInventoryHasARowForEachEndpoint(t *testing.T) {
 	jsonl := run(t, env, "inventory", "-format", "jsonl", "-host", "pay.example.com")
 	require.Equal(t, 0, jsonl.code, jsonl.stderr)
 	require.Len(t, lines(jsonl.stdout), 3)
+	assert.NotContains(t, jsonl.stdout, "0001-01-01")
+	assert.Contains(t, jsonl.stdout, `"lastActive":null`)
 	for _, line := range lines(jsonl.stdout) {
 		var e metlo.Endpoint
 		require.NoError(t, json.Unmarshal([]byte(line), &e))
@@ -302,7 +304,7 @@ func TestWebhookDeliversToItself(t *testing.T) {
 	got := run(t, nil, "webhook")
 	require.Equal(t, 0, got.code, got.stderr)
 	assert.Equal(t, ":large_yellow_circle: *New Endpoint Detected* (low) on `GET shop.example.com/v2/vouchers`: "+
-		"A new endpoint has been detected for shop.example.com: /v2/vouchers. _7 of 11 endpoints of the host are sensitive_\n", got.stdout)
+		"A new endpoint has been detected for shop.example.com: /v2/vouchers. _6 of 11 endpoints of the host are sensitive_\n", got.stdout)
 	assert.Contains(t, got.stderr, "shut down, every alert handled")
 }
 
@@ -347,7 +349,7 @@ func TestWebhookShutsDown(t *testing.T) {
 }
 
 func TestIngestMakesEndpointsAppear(t *testing.T) {
-	srv, env := instance(t)
+	srv, env := instance(t, metlotest.InstantAnalysis())
 	got := run(t, env, "ingest", "-requests", "7")
 	require.Equal(t, 0, got.code, got.stderr)
 	assert.Equal(t, []string{

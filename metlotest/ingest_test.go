@@ -29,7 +29,7 @@ func TestTracesMakeEndpoints(t *testing.T) {
 	assert.Equal(t, "^/users/[^/]+/orders/[^/]+(/)*$", e.text("pathRegex"))
 	assert.EqualValues(t, 2, e["numberParams"])
 	assert.Equal(t, []any{"users", "{param}", "orders", "{param}"}, []any{e["token_0"], e["token_1"], e["token_2"], e["token_3"]})
-	assert.Nil(t, e["dataClasses"], "classes wait for minAnalyzeTraces")
+	assert.Nil(t, e["dataClasses"], "classes wait for the job")
 
 	detail := decodeInto[struct {
 		DataFields []row `json:"dataFields"`
@@ -54,11 +54,13 @@ func TestTracesMakeEndpoints(t *testing.T) {
 	require.Len(t, alerts, 1)
 	assert.Equal(t, "New Endpoint Detected", alerts[0].text("type"))
 	assert.Equal(t, "A new endpoint has been detected for shop.example.com: /users/{param1}/orders/{param2}.", alerts[0].text("description"))
+	assert.Equal(t, "[]", w.get("/endpoint/"+e.text("uuid")+"/usage").body, "usage waits for the job")
+	w.srv.RunJobs()
 	usage := decodeInto[[]row](t, w.get("/endpoint/"+e.text("uuid")+"/usage"))
 	require.Len(t, usage, 1)
 	assert.Equal(t, "2", usage[0].text("count"))
 	assert.Equal(t, []string{"/users/18/orders/3", "/users/17/orders/9"}, reversedIfNeeded(decodeInto[[]string](t, w.get("/endpoint/"+e.text("uuid")+"/suggested-paths"))))
-	assert.Equal(t, `[[{"host":"shop.example.com","numEndpoints":"2","isPublic":true}],1]`, w.get("/hosts").body)
+	assert.Equal(t, `[[{"host":"shop.example.com","numEndpoints":"2","isPublic":true}],1]`, w.get("/hosts").body, "a host is private until the job")
 }
 
 // reversedIfNeeded gives two equally good suggestions one order.
@@ -69,18 +71,18 @@ func reversedIfNeeded(paths []string) []string {
 	return paths
 }
 
-// analyzeAtOnce sets minAnalyzeTraces to 1, with more configuration after it.
-func analyzeAtOnce(w *wire, more string) {
+// configure puts a metlo-config.
+func configure(w *wire, config string) {
 	w.t.Helper()
-	require.Equal(w.t, 200, w.do(http.MethodPut, "/metlo-config", map[string]string{"configString": "minAnalyzeTraces: 1\n" + more}).status)
+	require.Equal(w.t, 200, w.do(http.MethodPut, "/metlo-config", map[string]string{"configString": config}).status)
 }
 
 func TestSensitiveDataIsFound(t *testing.T) {
-	w := start(t)
-	analyzeAtOnce(w, "authentication:\n  - {host: api.example.com, authType: header, headerKey: X-Key}\n")
+	w := start(t, metlotest.InstantAnalysis())
+	configure(w, "authentication:\n  - {host: api.example.com, authType: header, headerKey: X-Key}\n")
 	trace := call("api.example.com", "GET", "/people/jane@example.com", `{"ssn":"219-09-9999"}`)
 	trace["request"].(map[string]any)["url"].(map[string]any)["parameters"] = []any{map[string]any{"name": "phone", "value": "415-555-0132"}}
-	w.log("/api/v2/log-request/single", trace)
+	w.log("/api/v1/log-request/single", trace)
 
 	items, _ := w.rows("/endpoints")
 	require.Len(t, items, 1)
@@ -93,7 +95,7 @@ func TestSensitiveDataIsFound(t *testing.T) {
 		"Sensitive Data in Path Params", "Unauthenticated Endpoint returning Sensitive Data",
 	}, column(alerts, "type"))
 
-	w.log("/api/v2/log-request/single", trace)
+	w.log("/api/v1/log-request/single", trace)
 	_, total := w.rows("/alerts")
 	assert.Equal(t, "7", total, "an alert that is open is not raised again")
 	w.do(http.MethodPost, "/clear-sensitive-data", "")
@@ -103,10 +105,9 @@ func TestSensitiveDataIsFound(t *testing.T) {
 }
 
 func TestFalsePositivesStayAway(t *testing.T) {
-	w := start(t)
-	analyzeAtOnce(w, "")
+	w := start(t, metlotest.InstantAnalysis())
 	trace := call("api.example.com", "GET", "/x", `{"a":"jane@example.com"}`)
-	w.log("/api/v2/log-request/single", trace)
+	w.log("/api/v1/log-request/single", trace)
 	fields, _ := w.rows("/new-detections?detectionType=data_field&detectionLimit=50")
 	for _, f := range fields {
 		if f.text("dataPath") == "a" {
@@ -115,7 +116,7 @@ func TestFalsePositivesStayAway(t *testing.T) {
 			assert.Equal(t, []any{"Email"}, updated["falsePositives"])
 		}
 	}
-	w.log("/api/v2/log-request/single", trace)
+	w.log("/api/v1/log-request/single", trace)
 	items, _ := w.rows("/endpoints")
 	assert.Nil(t, items[0]["dataClasses"])
 	assert.Equal(t, "none", items[0].text("riskScore"))
@@ -124,13 +125,13 @@ func TestFalsePositivesStayAway(t *testing.T) {
 func TestFullTraceCaptureKeepsBodies(t *testing.T) {
 	w := start(t)
 	trace := call("api.example.com", "GET", "/x", `{"a":1}`)
-	w.log("/api/v2/log-request/single", trace)
+	w.log("/api/v1/log-request/single", trace)
 	items, _ := w.rows("/endpoints")
 	path := "/endpoint/" + items[0].text("uuid")
 	require.Equal(t, 200, w.do(http.MethodPut, path+"/enable-full-trace-capture", `{"enabled":true}`).status)
-	w.log("/api/v2/log-request/single", trace)
+	w.log("/api/v1/log-request/single", trace)
 	traces := decodeInto[struct{ Traces []row }](t, w.get(path)).Traces
-	assert.Equal(t, `{"a":1}`, traces[0].text("responseBody"))
+	assert.Equal(t, map[string]any{"a": 1.0}, traces[0]["responseBody"], "JSON becomes what it stands for")
 	assert.Equal(t, false, traces[0]["redacted"])
 	assert.Empty(t, traces[1].text("responseBody"))
 }
@@ -166,7 +167,7 @@ func TestCollectorRules(t *testing.T) {
 
 func TestHostRulesOfTheConfig(t *testing.T) {
 	w := start(t)
-	analyzeAtOnce(w, "hostMap:\n  - {host: all.example.com, pattern: '.*\\.tenant\\.example\\.com'}\nhostBlockList: ['^test\\.']\npathBlockList:\n  - {host: all, paths: ['^/health']}\n")
+	configure(w, "hostMap:\n  - {host: all.example.com, pattern: '.*\\.tenant\\.example\\.com'}\nhostBlockList: ['^test\\.']\npathBlockList:\n  - {host: all, paths: ['^/health']}\n")
 	w.log("/api/v2/log-request/batch", []any{
 		call("a.tenant.example.com", "GET", "/x", ""), call("test.example.com", "GET", "/x", ""), call("b.tenant.example.com", "GET", "/health", ""),
 	})
@@ -225,7 +226,7 @@ func TestWebhookRules(t *testing.T) {
 
 func TestDataPaths(t *testing.T) {
 	w := start(t)
-	w.log("/api/v2/log-request/single", call("a.example.com", "GET", "/users/7", `{"byId":{"k1":{"n":1},"k2":{"n":2}}}`))
+	w.log("/api/v1/log-request/single", call("a.example.com", "GET", "/users/7", `{"byId":{"k1":{"n":1},"k2":{"n":2}}}`))
 	fields, _ := w.rows("/new-detections?detectionType=data_field&detectionLimit=50")
 	id := map[string]string{}
 	for _, f := range fields {
@@ -249,7 +250,8 @@ func TestQueryValidation(t *testing.T) {
 	w := start(t, metlotest.Demo())
 	tests := []struct{ path, message string }{
 		{"/alerts?order=UP", "order: Invalid input"},
-		{"/alerts?limit=-1&offset=x", "offset: Invalid input\nlimit: Invalid input"},
+		{"/alerts?limit=-1&offset=x", "offset: Invalid\nlimit: Invalid"},
+		{"/endpoints?limit=ten", "limit: Invalid input"},
 		{"/alerts?riskScores[21]=high", "riskScores: Expected array, received object"},
 		{"/endpoints?methods[]=get", "methods.0: Invalid enum value. Expected 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'CONNECT' | 'OPTIONS' | 'TRACE', received 'get'"},
 		{"/endpoints?hosts[0][a]=x", "hosts.0: Expected string, received object"},

@@ -39,6 +39,15 @@ func Demo() Option {
 	}
 }
 
+// InstantAnalysis makes the server kinder than any real one, for tests that are about something else:
+// each call that is logged is analysed at once, by itself. A field gets its data classes from the first
+// trace that shows them, with the alerts, the risk and the webhooks that go with it; an endpoint that
+// answers without the authentication that the metlo-config names is reported; calls count in the usage
+// and hosts are public at once; nothing is answered from a cache.
+func InstantAnalysis() Option {
+	return func(c *config) { c.fill = append(c.fill, backend.Instant) }
+}
+
 func configure(caller string, opts []Option) config {
 	var c config
 	for _, opt := range opts {

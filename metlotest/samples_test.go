@@ -51,7 +51,9 @@ func TestShapesOfTraffic(t *testing.T) {
 	defer hook.Close()
 	w := start(t)
 	w.do(http.MethodPost, "/webhook", map[string]any{"url": hook.URL, "alertTypes": []string{}, "hosts": []string{}})
-	w.log("/api/v1/log-request/single", call("shop.example.com", "GET", "/users/7", `{"id":7,"email":"a@example.com"}`))
+	trace := call("shop.example.com", "POST", "/users/7", `{"id":7,"email":"a@example.com"}`)
+	trace["request"].(map[string]any)["body"] = `{"email":"a@example.com"}`
+	w.log("/api/v1/log-request/single", trace)
 	items, _ := w.rows("/endpoints")
 
 	var delivery struct{ Body string }

@@ -157,6 +157,12 @@ func (s *Server) RequireKey() {
 	s.backend.SetRequireKey()
 }
 
+// RunJobs runs the jobs of a real server now: it adds the calls of late to the usage, gives fields their
+// data classes and raises alerts, finds out which hosts are public (by their names; a real server asks
+// each), and splits paths. They also run by themselves: usage every 5 minutes, classes every 15, hosts
+// and paths every hour, all at full multiples; inside a testing/synctest bubble by its time.
+func (s *Server) RunJobs() { s.backend.RunJobs() }
+
 // Churn keeps rows moving as live traffic does: before each request to the backend at least one
 // endpoint, and as many as perSecond makes of the time that passed, become the most recently active
 // of all. Endpoints neither come nor go. 0 stops it.

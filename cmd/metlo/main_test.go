@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strconv"
@@ -39,7 +40,7 @@ func shop(t interface{ Cleanup(func()) }) *metlotest.Server {
 	return srv
 }
 
-// TestScripts runs testdata/script/*.txtar. Beside the commands of testscript there are:
+// TestScripts runs testdata/script/*.txtar. $TARGET is a service to test, with /open and /private. Beside the commands of testscript there are:
 //
 //	exits CODE COMMAND…        the command ends with this code
 //	fault PATH [STATUS|cut]    the server fails requests to the path from now on
@@ -54,6 +55,13 @@ func TestScripts(t *testing.T) {
 			env.Setenv("SERVER", srv.URL)
 			env.Setenv("KEY", srv.APIKey)
 			env.Setenv("COLLECTOR", srv.CollectorURL)
+			target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/private" && r.Header.Get("Authorization") == "" {
+					w.WriteHeader(http.StatusUnauthorized)
+				}
+			}))
+			env.Defer(target.Close)
+			env.Setenv("TARGET", target.URL)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("ESC", "\x1b")

@@ -81,7 +81,7 @@ func run(ctx context.Context, requests, queue int) error {
 func connect() (*metlo.Client, func(), error) {
 	if os.Getenv("METLO_HOST") == "" {
 		fmt.Fprintln(os.Stderr, "METLO_HOST is not set: this is a demo server.")
-		server := metlotest.NewServer(metlotest.Demo())
+		server := metlotest.NewServer(metlotest.Demo(), metlotest.InstantAnalysis())
 		return server.Client(), server.Close, nil
 	}
 	client, err := metlo.NewClientFromEnv()

@@ -140,9 +140,9 @@ func (b *uploadBody) readContent(p []byte) (int, error) {
 	switch {
 	case len(b.rest) > 0:
 		return n, nil // an error comes again
-	case got.err == io.EOF && !b.some: // readers return io.EOF bare
+	case got.err == io.EOF && !b.some: //nolint:errorlint // readers return io.EOF bare
 		return n, &SourceError{Err: ErrEmptyContent, Unread: true}
-	case got.err != nil && got.err != io.EOF:
+	case got.err != nil && got.err != io.EOF: //nolint:errorlint // as above
 		return n, &SourceError{Err: fmt.Errorf("the file cannot be read: %w", got.err), Unread: !b.some}
 	}
 	return n, got.err

@@ -7,14 +7,15 @@ import (
 	"strings"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
 func alertRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/alerts", handle: listAlerts},
-		{method: "PUT", pattern: "/alerts", handle: updateAlerts},
 		{method: "PUT", pattern: "/alert/:id", handle: updateAlert},
+		{method: "PUT", pattern: "/alerts", handle: updateAlerts},
 	}
 }
 
@@ -39,18 +40,21 @@ func listAlerts(c *call) Response {
 			rows = append(rows, a)
 		}
 	}
-	limit, offset := c.page(params, "limit", "offset", noLimit)
-	if limit == 0 {
-		limit = noLimit
+	if c.hasNul(params, "hosts") {
+		return databaseError(pg.NulByte)
 	}
-	sortUnstably(rows, func(a, b *alert) int {
+	limit, offset := c.page(params, "limit", "offset", pg.NoLimit)
+	if limit == 0 {
+		limit = pg.NoLimit
+	}
+	page := pg.Page(rows, func(a, b *alert) int {
 		risk := compareRisk(b.riskScore, a.riskScore)
 		if params.Text("order") == "ASC" {
 			risk = -risk
 		}
 		return cmp.Or(cmp.Compare(statusRank(a.status), statusRank(b.status)), risk, b.createdAt.Compare(a.createdAt))
-	}, func(a *alert) string { return a.uuid }, limit, offset)
-	return c.list(convert(window(rows, limit, offset), c.alertItem), len(rows))
+	}, limit, offset)
+	return c.list(convert(page, c.alertItem), len(rows))
 }
 
 // alertMatches applies all filters except status. In lists a uuid is one filter among others.
@@ -100,7 +104,7 @@ func (st *Store) applyUpdate(a *alert, next string, params *js.Object) {
 	a.status = next
 	if params.Text("updateType") == "resolve" {
 		a.resolutionMessage = nil
-		if message := strings.TrimSpace(params.Text("resolutionMessage")); message != "" {
+		if message := js.Trim(params.Text("resolutionMessage")); message != "" {
 			a.resolutionMessage = &message
 		}
 	}
@@ -115,11 +119,11 @@ func updateAlert(c *call) Response {
 	if bad != nil {
 		return *bad
 	}
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, badUUID(id))
+	id, problem := c.rowID()
+	if problem != "" {
+		return databaseError(problem)
 	}
-	a := c.alertByID[strings.ToLower(id)]
+	a := c.alertByID[id]
 	if a == nil {
 		return Text(http.StatusNotFound, "Not Found")
 	}
@@ -148,6 +152,9 @@ func updateAlerts(c *call) Response {
 	), c.body)
 	if bad != nil {
 		return *bad
+	}
+	if c.hasNul(params, "hosts", "resolutionMessage") {
+		return databaseError(pg.NulByte)
 	}
 	filter := params
 	if id := params.Text("uuid"); id != "" {

@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"encoding/base64"
 	"regexp"
 	"slices"
 	"strconv"
@@ -11,124 +10,271 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/words"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
 const (
-	traceCap     = 100
-	seenPathCap  = 2000
-	classifyFrom = 0.5
+	traceCap    = 100
+	seenPathCap = 2000
+	// activityStep is by how much the time of the last activity has to move to be written.
+	activityStep = 30 * time.Second
+	// fieldPause is for how long calls of one status leave the fields of an endpoint alone.
+	fieldPause = 4 * time.Second
 )
 
-// ingest is the analyzer: it finds or makes the endpoint of a call, stores its data fields and its
-// trace, and raises alerts. It is done when the collector answers; the real one works behind a queue.
+// ingest is the collector and the analyzer: it finds or makes the endpoint of a call, stores its data
+// fields and its trace, and raises alerts. It is done when the collector answers; the real one works
+// behind a queue.
 func (st *Store) ingest(o *observation) {
 	o.at = st.tick()
 	st.ingestAt(o)
 }
 
 func (st *Store) ingestAt(o *observation) {
-	config := st.metloConfig.value
+	st.setSession(o)
+	partial := o.v2 && o.analysisType == "partial"
+	if !partial {
+		st.redactBlocked(o)
+	}
 	st.mapHost(o)
-	if slices.ContainsFunc(config.Texts("hostBlockList"), func(p string) bool { return matches(p, o.host) }) || st.pathBlocked(o) {
+	if st.blocked(o) {
 		return
 	}
-	if !slices.Contains(methods(), o.method) {
+	if o.v2 && isGraphQLPath(o.path) {
+		for _, one := range o.graphQLCalls() {
+			st.analyze(one, partial)
+		}
+		return
+	}
+	st.analyze(o, partial)
+}
+
+func (st *Store) analyze(o *observation, partial bool) {
+	e := st.endpointFor(o)
+	if e != nil && st.looksNew(e, o.path) {
+		e = nil
+	}
+	if partial {
+		if e != nil {
+			st.countCall(e, o.at)
+		}
 		return
 	}
 	var alerts []*alert
-	e := st.endpointFor(o)
-	if e == nil {
-		e = st.newEndpoint(o.host, o.method, parameterize(o.path))
-		e.firstDetected = o.at
-		st.addEndpoint(e)
-		alerts = append(alerts, st.raise(e, o.at, alertNewEndpoint, "A new endpoint has been detected for "+e.host+": "+e.path+".", emptyObject()))
+	fresh := e == nil
+	if fresh {
+		if o.status == 404 || o.status == 405 || !slices.Contains(methods(), o.method) {
+			return
+		}
+		e = st.discover(o)
+		description := "A new endpoint has been detected for " + e.host + ": " + e.path + "."
+		alerts = append(alerts, st.raise(e, o.at, alertNewEndpoint, description, emptyObject()))
 	}
-	if e.firstDetected.IsZero() {
-		e.firstDetected = o.at
+	st.touch(e, o.at)
+	if fresh || !st.pausedFields(e, o) {
+		st.recordFields(o, e)
+		e.riskScore = st.riskOf(e)
 	}
-	st.active(e, o.at)
-	st.checkSession(o, e)
-	e.calls[o.at.UTC().Truncate(time.Hour)]++
-	e.analyzed++
-	if !e.userSet {
+	redact := !e.fullTrace && !st.configFlag("globalFullTraceCapture")
+	e.traces = append([]*trace{o.trace(e, redact, st.sensitiveMap(o, e))}, e.traces[:min(len(e.traces), traceCap-1)]...)
+	if !e.userSet && !(o.v2 && e.isGraphQL) {
 		e.seenPaths = append(e.seenPaths, o.path)
 		e.seenPaths = e.seenPaths[max(0, len(e.seenPaths)-seenPathCap):]
 	}
-	sensitive := js.New()
-	touched := st.recordFields(o, e, sensitive)
-	redact := !e.fullTrace && !st.metloConfig.flag("globalFullTraceCapture")
-	t := o.trace(e, redact, sensitive)
-	e.traces = append([]*trace{t}, e.traces[:min(len(e.traces), traceCap-1)]...)
-	context := js.Encode(js.New("trace", t))
-	if value, _ := header(o.requestHeaders, "authorization"); strings.Contains(strings.ToLower(value), "basic ") {
-		alerts = append(alerts, st.raise(e, o.at, alertBasicAuth, "Basic Authentication detected in Authorization header.", context))
-	}
-	if e.analyzed >= st.metloConfig.minTraces() {
-		alerts = append(alerts, st.classify(o, e, touched, context)...)
+	st.countCall(e, o.at)
+	if st.instant {
+		alerts = append(alerts, st.analyzeAtOnce(o, e)...)
 	}
 	st.notify(slices.DeleteFunc(alerts, func(a *alert) bool { return a == nil }))
 }
 
-func matches(pattern, s string) bool {
-	re, err := regexp.Compile(pattern)
-	return err == nil && re.MatchString(s)
+// touch notes activity. The row is written only when it moves by much.
+func (st *Store) touch(e *endpoint, at time.Time) {
+	if e.firstDetected.IsZero() || at.Before(e.firstDetected) {
+		e.firstDetected = at
+		st.rewrite(e)
+	}
+	if e.lastActive.IsZero() || at.Sub(e.lastActive) > activityStep {
+		st.active(e, at)
+		st.rewrite(e)
+	}
 }
 
+// pausedFields tells whether the fields of an endpoint were looked at moments ago for this status.
+func (st *Store) pausedFields(e *endpoint, o *observation) bool {
+	if st.instant || o.status == 0 {
+		return false
+	}
+	if last, known := e.fieldsSeen[o.status]; known && o.at.Sub(last) <= fieldPause {
+		return true
+	}
+	if e.fieldsSeen == nil {
+		e.fieldsSeen = map[int]time.Time{}
+	}
+	e.fieldsSeen[o.status] = o.at
+	return false
+}
+
+func matches(pattern, s string) bool {
+	re, err := js.CompileRegexp(pattern)
+	return err == nil && re.Test(s)
+}
+
+// mapHost gives a call the host of the first pattern that covers the whole of its own.
 func (st *Store) mapHost(o *observation) {
-	for _, v := range st.metloConfig.value.List("hostMap") {
-		if m := v.(*js.Object); matches(m.Text("pattern"), o.host) {
-			o.extras.Set("originalHost", o.host)
+	for _, v := range st.config("").List("hostMap") {
+		m, _ := v.(*js.Object)
+		re, err := js.CompileRegexp(m.Text("pattern"))
+		if err != nil {
+			continue
+		}
+		if found, ok := re.Find(o.host); ok && found == o.host {
 			o.host = m.Text("host")
 			return
 		}
 	}
 }
 
-func (st *Store) pathBlocked(o *observation) bool {
-	return slices.ContainsFunc(st.metloConfig.value.List("pathBlockList"), func(v any) bool {
-		block := v.(*js.Object)
-		return matches(block.Text("host"), o.host) &&
+func (st *Store) blocked(o *observation) bool {
+	config := st.config("")
+	if slices.ContainsFunc(config.Texts("hostBlockList"), func(p string) bool { return matches(p, o.host) }) {
+		return true
+	}
+	return slices.ContainsFunc(config.List("pathBlockList"), func(v any) bool {
+		block, _ := v.(*js.Object)
+		return block.Has("host") && matches(block.Text("host"), o.host) &&
 			slices.ContainsFunc(block.Texts("paths"), func(p string) bool { return matches(p, o.path) })
 	})
 }
 
-// endpointFor finds the endpoint of a call: of those whose path fits, the one with the fewest parameters.
+const tokenColumns = 6
+
+// endpointFor finds the endpoint of a call by its tokens: of those that fit, the one with the fewest parameters.
 func (st *Store) endpointFor(o *observation) *endpoint {
+	tokens := strings.Split(strings.TrimPrefix(o.path, "/"), "/")
 	var best *endpoint
 	for _, e := range st.endpoints {
-		if e.host == o.host && e.method == o.method && e.matchesPath(o.path) && (best == nil || e.numberParams < best.numberParams) {
+		if e.host != o.host || e.method != o.method || best != nil && e.numberParams >= best.numberParams {
+			continue
+		}
+		if e.hasTokens(tokens) && (len(tokens) <= tokenColumns || e.matchesPath(o.path)) {
 			best = e
 		}
 	}
 	return best
 }
 
-// parameterize replaces the tokens of a path that look like values with {param1}, {param2}…
-func parameterize(path string) string {
-	tokens, n := strings.Split(path, "/"), 0
-	for i, token := range tokens {
-		if looksLikeValue(token) {
-			n++
-			tokens[i] = "{param" + strconv.Itoa(n) + "}"
+func (e *endpoint) hasTokens(tokens []string) bool {
+	for i, column := range e.tokens {
+		switch {
+		case i >= len(tokens) || tokens[i] == "":
+			if column != nil {
+				return false
+			}
+		case column == nil || *column != "{param}" && *column != tokens[i]:
+			return false
 		}
 	}
-	return strings.Join(tokens, "/")
+	return true
 }
 
-func looksLikeValue(token string) bool {
-	if token == "" {
+// looksNew tells whether a path that an endpoint from traffic covers looks like one of another.
+func (st *Store) looksNew(e *endpoint, path string) bool {
+	if e.userSet {
 		return false
 	}
-	if _, err := strconv.ParseFloat(token, 64); err == nil || zod.IsUUID(token) || strings.Contains(token, "@") {
+	params := 0
+	for _, token := range pathTokens(path) {
+		if st.looksLikeValue(token) {
+			params++
+		}
+	}
+	return params < e.numberParams || params == 0 && path != e.path
+}
+
+func isGraphQLPath(path string) bool { return strings.HasSuffix(path, "/graphql") }
+
+// discover makes the endpoint of a call.
+func (st *Store) discover(o *observation) *endpoint {
+	path := st.parameterize(o.path)
+	graphQL := isGraphQLPath(strings.SplitN(o.path, ".", 2)[0])
+	switch {
+	case graphQL:
+		path = o.path
+	case o.endpointPath != "":
+		path = o.endpointPath
+	}
+	e := st.newEndpoint(o.host, o.method, path)
+	e.isGraphQL, e.userSet = graphQL, graphQL
+	if _, known := st.hosts[e.host]; !known {
+		// The job finds out later which hosts are public.
+		st.hosts[e.host] = st.instant && publicHost(e.host)
+	}
+	st.addEndpoint(e)
+	return e
+}
+
+// parameterize replaces the tokens of a path that look like values with {param1}, {param2}…
+func (st *Store) parameterize(path string) string {
+	if path == "/" {
+		return path
+	}
+	var b strings.Builder
+	n := 0
+	for _, token := range pathTokens(path) {
+		if st.looksLikeValue(token) {
+			n++
+			token = "{param" + strconv.Itoa(n) + "}"
+		}
+		b.WriteString("/" + token)
+	}
+	return b.String()
+}
+
+// looksLikeValue tells whether a token is a number, a UUID, or has a part that is no English word and
+// none of the customWords of the metlo-config.
+func (st *Store) looksLikeValue(token string) bool {
+	if js.IsNumeric(token) || zod.IsUUID(token) {
 		return true
 	}
-	if matches(`^v\d+$`, token) {
-		return false
+	custom := st.config("").Texts("customWords")
+	for _, part := range regexp.MustCompile(`[-_]`).Split(strings.ToLower(token), -1) {
+		if !words.Has(part) && !slices.Contains(custom, part) {
+			return true
+		}
 	}
-	// Words hold few digits; identifiers and hashes hold many.
-	digits := len(regexp.MustCompile(`\d`).FindAllString(token, -1))
-	return digits >= 2 && digits*4 >= len(token)
+	return false
+}
+
+// graphQLCalls splits a call to a GraphQL endpoint into its operations.
+func (o *observation) graphQLCalls() []*observation {
+	var operations []string
+	add := func(path string) {
+		parts := strings.Split(path, ".")
+		if len(parts) < 3 || !slices.Contains([]string{"query", "mutation", "subscription"}, parts[1]) {
+			return
+		}
+		if operation := parts[1] + "." + parts[2]; !slices.Contains(operations, operation) {
+			operations = append(operations, operation)
+		}
+	}
+	if list, isList := o.processed.Get("graphqlPaths").([]any); isList {
+		for _, path := range list {
+			add(js.String(path))
+		}
+	} else {
+		for path := range o.processed.Object("dataTypes").All() {
+			add(path)
+		}
+	}
+	calls := make([]*observation, len(operations))
+	for i, operation := range operations {
+		one := *o
+		one.path = o.path + "." + operation
+		calls[i] = &one
+	}
+	return calls
 }
 
 // raise stores an alert unless one with the same words is open or ignored; then it gives nil.
@@ -144,174 +290,4 @@ func (st *Store) raise(e *endpoint, t time.Time, kind, description string, conte
 	}
 	st.addAlert(a)
 	return a
-}
-
-// checkSession fills the session of a call on a host with an authentication config, and notes an
-// endpoint that answers without authentication.
-func (st *Store) checkSession(o *observation, e *endpoint) {
-	for _, v := range st.metloConfig.value.List("authentication") {
-		auth := v.(*js.Object)
-		if auth.Text("host") != o.host {
-			continue
-		}
-		name := "authorization"
-		if key := auth.Text("headerKey"); key != "" {
-			name = key
-		}
-		value, provided := header(o.requestHeaders, name)
-		if auth.Text("authType") == "session_cookie" {
-			value, _ = header(o.requestHeaders, "cookie")
-			provided = strings.Contains(value, auth.Text("cookieName")+"=")
-		}
-		passed := provided && o.status != 401 && o.status != 403
-		o.session = js.New("authenticationProvided", provided, "authenticationSuccessful", passed, "authType", auth.Get("authType"))
-		if user := jwtUser(auth, value); user != "" {
-			o.session.Set("user", user)
-		}
-		if !provided && o.status < 300 {
-			e.authDetected = false
-		}
-	}
-}
-
-// jwtUser reads the user's name out of a token.
-func jwtUser(auth *js.Object, value string) string {
-	parts := strings.Split(value, ".")
-	if auth.Text("authType") != "jwt" || auth.Text("jwtUserPath") == "" || len(parts) != 3 {
-		return ""
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	if err != nil {
-		return ""
-	}
-	v, err := js.Decode(payload)
-	if err != nil {
-		return ""
-	}
-	for key := range strings.SplitSeq(auth.Text("jwtUserPath"), ".") {
-		o, _ := v.(*js.Object)
-		v = o.Get(key)
-	}
-	if js.IsUndefined(v) || v == nil {
-		return ""
-	}
-	return js.String(v)
-}
-
-// recordFields stores the fields of a call and fills the map of sensitive data of its trace.
-func (st *Store) recordFields(o *observation, e *endpoint, sensitive *js.Object) []*dataField {
-	var touched []*dataField
-	classes := st.classes()
-	for _, found := range o.findings(e) {
-		f := st.fieldFor(e, found, o.at)
-		f.lastSeen = o.at
-		f.seen++
-		if found.value == nil {
-			isNull := true
-			f.isNullable = &isNull
-		} else if f.dataType == "unknown" || f.dataType == "integer" && dataType(found.value) == "number" {
-			f.dataType = dataType(found.value)
-		}
-		key := strconv.Itoa(found.status) + "_" + found.contentType + "_" + found.section + "." + found.path
-		known, _ := sensitive.Get(key).([]any)
-		if known == nil {
-			known = []any{}
-		}
-		for _, d := range classes {
-			if !d.matches(found.path, js.String(found.value)) {
-				continue
-			}
-			if f.hits == nil {
-				f.hits = map[string]int{}
-			}
-			f.hits[d.className]++
-			if !slices.Contains(known, any(d.className)) {
-				known = append(known, d.className)
-			}
-		}
-		sensitive.Set(key, known)
-		if !slices.Contains(touched, f) {
-			touched = append(touched, f)
-		}
-	}
-	return touched
-}
-
-func (st *Store) fieldFor(e *endpoint, found finding, now time.Time) *dataField {
-	for _, f := range e.fields {
-		if f.dataSection == found.section && f.dataPath == found.path && f.statusCode != nil && *f.statusCode == found.status &&
-			f.contentType != nil && *f.contentType == found.contentType {
-			return f
-		}
-	}
-	isNull := found.value == nil
-	f := &dataField{
-		uuid: newUUID(), dataType: dataType(found.value), dataSection: found.section, dataPath: found.path,
-		dataClasses: []string{}, falsePositives: []string{}, scannerIdentified: []string{}, contentType: &found.contentType,
-		createdAt: now, updatedAt: now, lastSeen: now, statusCode: &found.status, isNullable: &isNull, matches: emptyObject(),
-	}
-	st.addField(e, f)
-	return f
-}
-
-// classify gives fields the classes that at least half of their values showed, and raises alerts.
-func (st *Store) classify(o *observation, e *endpoint, fields []*dataField, context jsontext.Value) []*alert {
-	var alerts []*alert
-	for _, f := range fields {
-		for _, d := range st.classes() {
-			class := d.className
-			if float64(f.hits[class]) < classifyFrom*float64(f.seen) || f.hits[class] == 0 || slices.Contains(f.scannerIdentified, class) {
-				continue
-			}
-			f.scannerIdentified = append(f.scannerIdentified, class)
-			if slices.Contains(f.falsePositives, class) || slices.Contains(f.dataClasses, class) {
-				continue
-			}
-			f.dataClasses = append(f.dataClasses, class)
-			f.setTag()
-			f.updatedAt = o.at
-			alerts = append(alerts, st.sensitiveAlerts(e, f, class, o.at, context)...)
-		}
-	}
-	st.rescore(e)
-	if e.authenticated() {
-		return alerts
-	}
-	exposed := slices.ContainsFunc(e.fields, func(f *dataField) bool {
-		return f.dataSection == "resBody" && len(f.dataClasses) > 0
-	})
-	if exposed {
-		description := "Unauthenticated endpoint " + e.method + " " + e.path + " in " + e.host + " is returning sensitive data."
-		alerts = append(alerts, st.raise(e, o.at, alertUnauthenticated, description, emptyObject()))
-	}
-	return alerts
-}
-
-func (st *Store) sensitiveAlerts(e *endpoint, f *dataField, class string, t time.Time, context jsontext.Value) []*alert {
-	labels := map[string]string{
-		"reqPath": "Request Path Parameters", "reqQuery": "Request Query Parameters", "reqHeaders": "Request Headers",
-		"reqBody": "Request Body", "resHeaders": "Response Headers", "resBody": "Response Body",
-	}
-	alerts := []*alert{st.raise(e, t, alertPII,
-		"Sensitive data of type "+class+" has been detected in field '"+f.dataPath+"' of "+labels[f.dataSection]+".", context)}
-	switch f.dataSection {
-	case "reqQuery":
-		alerts = append(alerts, st.raise(e, t, alertQuery,
-			"Query Parameter '"+f.dataPath+"' contains sensitive data of type "+class+".", context))
-	case "reqPath":
-		position := slices.Index(pathTokens(e.path), "{"+f.dataPath+"}")
-		description, index := "Path Parameters contain sensitive data of type "+class+".", any(nil)
-		if position >= 0 {
-			description = "Path Parameter at position " + strconv.Itoa(position+1) + " contains sensitive data of type " + class + "."
-			index = position
-		}
-		v, err := js.Decode(context)
-		if err != nil {
-			v = js.New()
-		}
-		withIndex := v.(*js.Object)
-		withIndex.Set("pathTokenIdx", index)
-		alerts = append(alerts, st.raise(e, t, alertPath, description, js.Encode(withIndex)))
-	}
-	return alerts
 }

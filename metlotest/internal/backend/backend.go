@@ -37,7 +37,13 @@ func New(fills ...Fill) (*Server, error) {
 	return b, nil
 }
 
-// key is the one that the collector accepts from the start.
+// Instant makes a store analyse at once, and answer without caches.
+func Instant(st *Store) error {
+	st.instant = true
+	return nil
+}
+
+// Key is the one that the collector accepts from the start.
 func (b *Server) Key() string { return b.store.masterKey }
 
 // close ends what runs in the background and waits for it.
@@ -56,6 +62,13 @@ func (b *Server) SetRequireKey() {
 	b.requireKey = true
 }
 
+// RunJobs runs the jobs of the server now.
+func (b *Server) RunJobs() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.store.runJobs()
+}
+
 // churn keeps endpoints moving as live traffic does; 0 stops it.
 func (b *Server) Churn(perSecond int) {
 	b.mu.Lock()
@@ -67,7 +80,8 @@ func (b *Server) Churn(perSecond int) {
 func (b *Server) Answer(service string, r *http.Request, body []byte, spoiled Spoil) Response {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if service == "backend" {
+	b.store.runDueJobs(time.Now())
+	if service == backend {
 		b.store.churn(time.Now())
 	}
 	return b.dispatch(service, r, body, spoiled)

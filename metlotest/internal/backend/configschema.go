@@ -2,211 +2,114 @@ package backend
 
 import (
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 
-	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/internal/jsyaml"
+	"github.com/metlo-go/metlo/metlotest/internal/ajv"
 )
 
-// rule checks one place of the metlo-config and describes the first fault in the words of ajv.
-type rule func(path string, v any) *configFault
-
-// configFault is a fault at a place, given as names joined by dots.
-type configFault struct{ place, message string }
-
-func configProblem(config *js.Object, lines map[string]int) string {
-	fault := configRules()("", config)
+// configProblem checks a metlo-config and describes the first fault, with its line where that is known.
+func configProblem(config any, lines *jsyaml.Lines) string {
+	fault := configSchema()("", config)
 	if fault == nil {
 		return ""
 	}
-	if line, known := lines[strings.TrimPrefix(fault.place, ".")]; known {
-		return fmt.Sprintf("%s on line %d", fault.message, line)
+	message := fault.Pointer + " " + fault.Message
+	place := strings.ReplaceAll(strings.ReplaceAll(fault.Pointer, "/", "."), "~1", "/")
+	switch {
+	case fault.Unexpected != "":
+		message = "property '" + fault.Unexpected + "' is not expected to be here"
+		place += "." + fault.Unexpected
+	case fault.Allowed != nil:
+		message = "must be equal to one of the allowed values: " + strings.Join(fault.Allowed, ", ")
 	}
-	return fault.message
+	if line, known := lines.Line(strings.TrimPrefix(place, ".")); known {
+		return fmt.Sprintf("%s on line %d", message, line)
+	}
+	return message
 }
 
-func must(path, message string) *configFault {
-	return &configFault{path, strings.ReplaceAll(path, ".", "/") + " must " + message}
-}
-
-func ofType(want string) rule {
-	return func(path string, v any) *configFault {
-		if js.TypeName(v) != want {
-			return must(path, "be "+want)
-		}
-		return nil
-	}
-}
-
-func nonEmpty(path string, v any) *configFault {
-	if fault := ofType("string")(path, v); fault != nil {
-		return fault
-	}
-	if v == "" {
-		return must(path, "NOT have fewer than 1 characters")
-	}
-	return nil
-}
-
-func regexText(path string, v any) *configFault {
-	if fault := ofType("string")(path, v); fault != nil {
-		return fault
-	}
-	if _, err := regexp.Compile(v.(string)); err != nil {
-		return must(path, `match format "regex"`)
-	}
-	return nil
-}
-
-func matching(pattern string) rule {
-	return func(path string, v any) *configFault {
-		if fault := ofType("string")(path, v); fault != nil {
-			return fault
-		}
-		if !regexp.MustCompile(pattern).MatchString(v.(string)) {
-			return must(path, `match pattern "`+pattern+`"`)
-		}
-		return nil
-	}
-}
-
-func oneOf(allowed ...string) rule {
-	return func(path string, v any) *configFault {
-		if s, isText := v.(string); isText && slices.Contains(allowed, s) {
-			return nil
-		}
-		return &configFault{path, "must be equal to one of the allowed values: " + strings.Join(allowed, ", ")}
-	}
-}
-
-func listOf(least int, element rule) rule {
-	return func(path string, v any) *configFault {
-		list, isList := v.([]any)
-		if !isList {
-			return must(path, "be array")
-		}
-		if len(list) < least {
-			return must(path, fmt.Sprintf("NOT have fewer than %d items", least))
-		}
-		for i, e := range list {
-			if fault := element(fmt.Sprintf("%s.%d", path, i), e); fault != nil {
-				return fault
-			}
-		}
-		return nil
-	}
-}
-
-func mapOf(least int, name *regexp.Regexp, member func(key string) rule) rule {
-	return func(path string, v any) *configFault {
-		o, isObject := v.(*js.Object)
-		if !isObject {
-			return must(path, "be object")
-		}
-		if len(o.Keys) < least {
-			return must(path, fmt.Sprintf("NOT have fewer than %d properties", least))
-		}
-		for _, key := range o.Keys {
-			if name != nil && !name.MatchString(key) {
-				return unexpected(path, key)
-			}
-			if fault := member(key)(path+"."+key, o.Values[key]); fault != nil {
-				return fault
-			}
-		}
-		return nil
-	}
-}
-
-func unexpected(path, key string) *configFault {
-	return &configFault{path + "." + key, "property '" + key + "' is not expected to be here"}
-}
-
-func structOf(required []string, members map[string]rule) rule {
-	return func(path string, v any) *configFault {
-		o, isObject := v.(*js.Object)
-		if !isObject {
-			return must(path, "be object")
-		}
-		for _, key := range required {
-			if !o.Has(key) {
-				return must(path, "have required property '"+key+"'")
-			}
-		}
-		for _, key := range o.Keys {
-			if members[key] == nil {
-				return unexpected(path, key)
-			}
-		}
-		for _, key := range o.Keys {
-			if fault := members[key](path+"."+key, o.Values[key]); fault != nil {
-				return fault
-			}
-		}
-		return nil
-	}
-}
-
-func authRule(path string, v any) *configFault {
-	fault := structOf([]string{"host", "authType"}, map[string]rule{
-		"host": nonEmpty, "authType": oneOf("basic", "header", "jwt", "session_cookie"),
-		"headerKey": nonEmpty, "jwtUserPath": nonEmpty, "cookieName": nonEmpty,
-	})(path, v)
-	if fault != nil {
-		return fault
-	}
-	needs := map[string]string{"header": "headerKey", "jwt": "headerKey", "session_cookie": "cookieName"}
-	o := v.(*js.Object)
-	if key := needs[o.Text("authType")]; key != "" && !o.Has(key) {
-		return must(path, "have required property '"+key+"'")
-	}
-	return nil
-}
-
-func configRules() rule {
-	const word = `^[a-zA-Z0-9-_\.]+$`
+// configSchema is the schema of a metlo-config.
+func configSchema() ajv.Rule {
 	var classKeys []string
 	for _, d := range builtinClasses() {
 		classKeys = append(classKeys, d.configKey)
 	}
-	disablePaths := structOf([]string{"disable_paths"}, map[string]rule{
-		"disable_paths": listOf(1, matching(`^(req\.query|req\.body|req\.headers|res\.headers|res\.body)\..+$`)),
-	})
-	perMethod := map[string]rule{"ALL": disablePaths}
+	word := ajv.Type("string", ajv.Pattern(`^[a-zA-Z0-9-_\.]+$`))
+	regex := ajv.Type("string", ajv.RegexFormat)
+	someRegex := ajv.Type("string", ajv.Length(1, 0), ajv.RegexFormat)
+	text := ajv.Type("string")
+	return ajv.Type("object", ajv.Only(
+		ajv.Named("authentication", ajv.Type("array", ajv.Items(0, 0, false, authenticationSchema()))),
+		ajv.Named("ignoredDetections", ajv.Type("array", ajv.Items(1, 100, false, ignoredDetectionSchema()))),
+		ajv.Named("blockFields", blockFieldsSchema()),
+		ajv.Named("sensitiveData", ajv.Type("object", ajv.Properties(1, 0), ajv.Each(func(name string) (ajv.Rule, bool) {
+			return dataClassSchema(), ajv.Pattern(`^[- \w]+$`)("", name) == nil
+		}))),
+		ajv.Named("disabledDataClass", ajv.Type("array", ajv.Items(0, 0, false, ajv.Enum(classKeys...)))),
+		ajv.Named("globalFullTraceCapture", ajv.Type("boolean")),
+		ajv.Named("minAnalyzeTraces", ajv.Type("number")),
+		ajv.Named("hostMap", ajv.Type("array", ajv.Items(0, 0, false, ajv.Type("object", ajv.Required("host", "pattern"),
+			ajv.Only(ajv.Named("pattern", regex), ajv.Named("host", word)))))),
+		ajv.Named("globalTestEnv", ajv.Type("array", ajv.Items(0, 0, false, ajv.Type("object", ajv.Required("name", "value"),
+			ajv.Only(ajv.Named("name", word), ajv.Named("value", text)))))),
+		ajv.Named("customWords", ajv.Type("array", ajv.Items(0, 0, true, text))),
+		ajv.Named("hostBlockList", ajv.Type("array", ajv.Items(0, 0, true, regex))),
+		ajv.Named("pathBlockList", ajv.Type("array", ajv.Items(0, 0, false, ajv.Type("object", ajv.Members(
+			ajv.Named("host", someRegex), ajv.Named("paths", ajv.Type("array", ajv.Items(0, 0, true, someRegex)))))))),
+	))
+}
+
+func authenticationSchema() ajv.Rule {
+	some := ajv.Type("string", ajv.Length(1, 0))
+	return ajv.Type("object",
+		ajv.If("authType", "header", ajv.Required("host", "authType", "headerKey")),
+		ajv.If("authType", "jwt", ajv.Required("host", "authType", "headerKey")),
+		ajv.If("authType", "session_cookie", ajv.Required("host", "authType", "cookieName")),
+		ajv.Required("host", "authType"),
+		ajv.Only(
+			ajv.Named("host", some), ajv.Named("authType", ajv.Type("string", ajv.Enum("basic", "header", "jwt", "session_cookie"))),
+			ajv.Named("headerKey", some), ajv.Named("jwtUserPath", some), ajv.Named("cookieName", some), ajv.Named("userCookieName", some),
+		))
+}
+
+func ignoredDetectionSchema() ajv.Rule {
+	upTo := func(most int) ajv.Rule { return ajv.Type("string", ajv.Length(1, most)) }
+	classes := ajv.Type("array", ajv.Items(1, 50, false, upTo(50)))
+	return ajv.Type("object", ajv.Required("ignoredPaths"), ajv.Only(
+		ajv.Named("id", upTo(100)), ajv.Named("host", upTo(200)), ajv.Named("path", upTo(200)),
+		ajv.Named("method", ajv.Type("string", ajv.Enum(methods()...))),
+		ajv.Named("ignoredPaths", ajv.Type("object", ajv.Properties(1, 100),
+			ajv.Each(func(string) (ajv.Rule, bool) { return classes, true }))),
+	))
+}
+
+func blockFieldsSchema() ajv.Rule {
+	disabled := ajv.Type("string", ajv.Pattern(`^(req\.query|req\.body|req\.headers|res\.headers|res\.body)\..+$`))
+	disablePaths := ajv.Type("object", ajv.Required("disable_paths"),
+		ajv.Only(ajv.Named("disable_paths", ajv.Type("array", ajv.Items(1, 0, true, disabled)))))
+	perMethod := []ajv.Member{ajv.Named("ALL", disablePaths)}
 	for _, m := range methods() {
-		perMethod[m] = disablePaths
+		perMethod = append(perMethod, ajv.Named(m, disablePaths))
 	}
-	blockFields := mapOf(1, nil, func(string) rule {
-		return mapOf(1, nil, func(key string) rule {
-			if key == "ALL" {
-				return disablePaths
-			}
-			return structOf(nil, perMethod)
-		})
-	})
-	return structOf(nil, map[string]rule{
-		"authentication":    listOf(0, authRule),
-		"ignoredDetections": ofType("object"),
-		"blockFields":       blockFields,
-		"sensitiveData": mapOf(1, regexp.MustCompile(`^[- \w]+$`), func(string) rule {
-			return structOf([]string{"severity", "patterns"}, map[string]rule{
-				"severity": oneOf("NONE", "LOW", "MEDIUM", "HIGH"), "patterns": listOf(1, regexText),
-			})
-		}),
-		"disabledDataClass":      listOf(0, oneOf(classKeys...)),
-		"globalFullTraceCapture": ofType("boolean"),
-		"minAnalyzeTraces":       ofType("number"),
-		"hostMap": listOf(0, structOf([]string{"host", "pattern"}, map[string]rule{
-			"host": matching(word), "pattern": regexText,
-		})),
-		"globalTestEnv": listOf(0, structOf([]string{"name", "value"}, map[string]rule{
-			"name": matching(word), "value": ofType("string"),
-		})),
-		"customWords":   listOf(0, ofType("string")),
-		"hostBlockList": listOf(0, regexText),
-		"pathBlockList": listOf(0, structOf([]string{"host", "paths"}, map[string]rule{
-			"host": ofType("string"), "paths": listOf(0, regexText),
-		})),
-	})
+	perPath := ajv.Type("object", ajv.Properties(1, 0), ajv.Each(func(name string) (ajv.Rule, bool) {
+		switch {
+		case name == "ALL":
+			return disablePaths, true
+		case strings.HasPrefix(name, "ALL"):
+			return ajv.Anything, true
+		}
+		return ajv.Type("object", ajv.Only(perMethod...)), true
+	}))
+	return ajv.Type("object", ajv.Properties(1, 0), ajv.Each(func(string) (ajv.Rule, bool) { return perPath, true }))
+}
+
+func dataClassSchema() ajv.Rule {
+	patterns := ajv.Type("array", ajv.Items(1, 0, true, ajv.Type("string", ajv.RegexFormat)))
+	return ajv.Type("object",
+		ajv.AnyOf(ajv.Required("severity", "patterns"), ajv.Required("severity", "keyPatterns")),
+		ajv.Only(
+			ajv.Named("severity", ajv.Enum("NONE", "LOW", "MEDIUM", "HIGH")),
+			ajv.Named("patterns", patterns), ajv.Named("keyPatterns", patterns),
+		))
 }

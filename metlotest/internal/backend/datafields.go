@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
@@ -29,11 +30,14 @@ func updateClasses(c *call) Response {
 	if bad != nil {
 		return *bad
 	}
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, badUUID(id))
+	id, problem := c.rowID()
+	if problem != "" {
+		return databaseError(problem)
 	}
-	f := c.fields[strings.ToLower(id)]
+	if c.hasNul(params, "dataClasses", "dataPath") {
+		return databaseError(pg.NulByte)
+	}
+	f := c.fields[id]
 	if f == nil || f.dataPath != params.Text("dataPath") || f.dataSection != params.Text("dataSection") {
 		return Text(http.StatusInternalServerError, "Cannot set properties of null (setting 'dataClasses')")
 	}
@@ -50,15 +54,21 @@ func updateClasses(c *call) Response {
 	return Ok(f.orm())
 }
 
-// rescore sets an endpoint's risk to the highest severity of its data classes.
+// rescore writes an endpoint's risk, changed or not.
 func (st *Store) rescore(e *endpoint) {
+	e.riskScore = st.riskOf(e)
+	st.rewrite(e)
+}
+
+// riskOf is the highest severity of an endpoint's data classes.
+func (st *Store) riskOf(e *endpoint) string {
 	risk := "none"
 	for _, class := range e.dataClasses() {
 		if severity := st.severity(class); compareRisk(severity, risk) > 0 {
 			risk = severity
 		}
 	}
-	e.riskScore = risk
+	return risk
 }
 
 func updateEntity(c *call) Response {
@@ -67,14 +77,15 @@ func updateEntity(c *call) Response {
 		return *bad
 	}
 	entity, given := params.Get("entity").(string)
-	if given && entity != "" && !slices.Contains(c.testing.entityTags(), entity) {
+	tags := cached(c.Store, "entityTags", permissionCache, c.testing.entityTags)
+	if given && entity != "" && !slices.Contains(tags, entity) {
 		return Text(http.StatusBadRequest, entity+" is not a valid entity.")
 	}
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, badUUID(id))
+	id, problem := c.rowID()
+	if problem != "" {
+		return databaseError(problem)
 	}
-	f := c.fields[strings.ToLower(id)]
+	f := c.fields[id]
 	if f == nil {
 		return sendStatus()
 	}
@@ -83,16 +94,18 @@ func updateEntity(c *call) Response {
 		f.entity = &entity
 	}
 	f.updatedAt = c.tick()
-	c.populatePermissions()
+	if problem := c.populatePermissions(); problem != "" {
+		return databaseError(problem)
+	}
 	return Ok(f.orm())
 }
 
 func deleteDataField(c *call) Response {
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, badUUID(id))
+	id, problem := c.rowID()
+	if problem != "" {
+		return databaseError(problem)
 	}
-	f := c.fields[strings.ToLower(id)]
+	f := c.fields[id]
 	if f == nil {
 		return Text(http.StatusInternalServerError, "Cannot read properties of null (reading 'uuid')")
 	}
@@ -111,15 +124,15 @@ func updateDataPath(c *call) Response {
 	if bad != nil {
 		return *bad
 	}
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, badUUID(id))
+	id, problem := c.rowID()
+	if problem != "" {
+		return databaseError(problem)
 	}
-	f := c.fields[strings.ToLower(id)]
+	f := c.fields[id]
 	if f == nil {
 		return Text(http.StatusNotFound, "Data field not found.")
 	}
-	path := strings.TrimSpace(params.Text("dataPath"))
+	path := js.Trim(params.Text("dataPath"))
 	for _, g := range f.endpoint.fields {
 		if g.dataPath == path && f.sameColumns(g) {
 			return Text(http.StatusConflict, "Data Field already exists with this data path.")
@@ -205,7 +218,7 @@ func clearSensitiveData(c *call) Response {
 	for _, e := range c.endpoints {
 		for _, f := range e.fields {
 			f.dataClasses, f.falsePositives, f.scannerIdentified = []string{}, []string{}, []string{}
-			f.dataTag, f.updatedAt, f.hits = nil, c.tick(), nil
+			f.dataTag, f.updatedAt = nil, c.tick()
 		}
 		e.riskScore, e.updatedAt = "none", c.tick()
 	}

@@ -1,12 +1,14 @@
 package backend
 
 import (
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
@@ -21,28 +23,37 @@ const detectionCap = 50
 
 func newDetections(c *call) Response {
 	params, bad := check(zod.Object(
-		zod.Key("start", zod.Optional(zod.String())),
-		zod.Key("end", zod.Optional(zod.String())),
-		zod.Key("detectionRiskScores", zod.Optional(zod.Array(zod.Enum(riskScores()...)))),
-		zod.Key("detectionHosts", zod.Optional(zod.Array(zod.String()))),
+		zod.Key("start", zod.Optional(zod.Nullable(zod.String()))),
+		zod.Key("end", zod.Optional(zod.Nullable(zod.String()))),
+		zod.Key("detectionRiskScores", zod.Default(zod.Array(zod.Enum(riskScores()...)), []any{})),
+		zod.Key("detectionHosts", zod.Default(zod.Array(zod.String()), []any{})),
 		zod.Key("detectionType", zod.Default(zod.Enum("endpoint", "data_field"), "endpoint")),
-		zod.Key("detectionOffset", zod.Optional(zod.Count())),
-		zod.Key("detectionLimit", zod.Optional(zod.Max(zod.Count(), detectionCap))),
+		zod.Key("detectionOffset", zod.ParsedInt("0", math.Inf(1))),
+		zod.Key("detectionLimit", zod.ParsedInt("10", detectionCap)),
 	), c.query)
 	if bad != nil {
 		return *bad
 	}
-	start, startOK := jsDate(params.Text("start"))
-	end, endOK := jsDate(params.Text("end"))
+	start, startOK := detectionDate(params.Text("start"))
+	end, endOK := detectionDate(params.Text("end"))
 	if !startOK || !endOK {
 		// A Date that is not one reaches the database as NaN.
-		return Text(http.StatusInternalServerError, `invalid input syntax for type timestamp: "0NaN-NaN-NaNTNaN:NaN:NaN.NaN+NaN:NaN"`)
+		return Text(http.StatusInternalServerError, `invalid input syntax for type timestamp with time zone: "0NaN-NaN-NaNTNaN:NaN:NaN.NaN+NaN:NaN"`)
 	}
 	within := func(t time.Time) bool {
 		// The database compares microseconds with the milliseconds of a JavaScript date.
 		return (start.IsZero() || !t.Before(start)) && (end.IsZero() || !t.After(end))
 	}
+	if c.hasNul(params, "detectionHosts") {
+		return databaseError(pg.NulByte)
+	}
 	limit, offset := c.page(params, "detectionLimit", "detectionOffset", 10)
+	if problem := badDetectionWindow(limit, offset); problem != "" {
+		return databaseError(problem)
+	}
+	if limit == 0 {
+		limit = pg.NoLimit
+	}
 	if params.Text("detectionType") == "data_field" {
 		return c.newFields(params, within, limit, offset)
 	}
@@ -52,14 +63,14 @@ func newDetections(c *call) Response {
 			rows = append(rows, e)
 		}
 	}
-	sortUnstably(rows, func(a, b *endpoint) int { return b.createdAt.Compare(a.createdAt) }, endpointID, limit, offset)
-	return c.list(convert(window(rows, limit, offset), (*endpoint).orm), len(rows))
+	page := pg.Page(rows, func(a, b *endpoint) int { return b.createdAt.Compare(a.createdAt) }, limit, offset)
+	return c.list(convert(page, (*endpoint).orm), len(rows))
 }
 
 func (c *call) newFields(params *js.Object, within func(time.Time) bool, limit, offset int) Response {
 	var rows []*dataField
 	for _, e := range c.endpoints {
-		if !anyOf(params, "detectionHosts", e.host) {
+		if !anyOf(params, "detectionHosts", e.host) || !anyOf(params, "detectionRiskScores", e.riskScore) {
 			continue
 		}
 		for _, f := range e.fields {
@@ -68,37 +79,40 @@ func (c *call) newFields(params *js.Object, within func(time.Time) bool, limit, 
 			}
 		}
 	}
-	sortUnstably(rows, func(a, b *dataField) int { return b.createdAt.Compare(a.createdAt) },
-		func(f *dataField) string { return f.uuid }, limit, offset)
-	return c.list(convert(window(rows, limit, offset), func(f *dataField) fieldORM {
+	page := pg.Page(rows, func(a, b *dataField) int { return b.createdAt.Compare(a.createdAt) }, limit, offset)
+	return c.list(convert(page, func(f *dataField) fieldORM {
 		item, e := f.orm(), f.endpoint.orm()
 		item.APIEndpoint = &e
 		return item
 	}), len(rows))
 }
 
-// jsDate reads the forms of new Date(text) that a program sends. Empty is no date, and fine.
-func jsDate(s string) (time.Time, bool) {
+// detectionDate reads a date; empty is no date, and fine.
+func detectionDate(s string) (time.Time, bool) {
 	if s == "" {
 		return time.Time{}, true
 	}
-	for _, layout := range []string{
-		time.RFC3339Nano, "2006-01-02", "2006-01", "2006", "2006-01-02T15:04", "2006-01-02T15:04:05",
-		"2006-01-02T15:04Z07:00", "2006-01-02 15:04:05", time.RFC1123, time.RFC1123Z, "Mon Jan 02 2006 15:04:05 GMT-0700",
-	} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.Truncate(time.Millisecond), true
-		}
-	}
-	return time.Time{}, false
+	return js.ParseDate(s)
 }
 
-const detectionDays = 20
+// badDetectionWindow is [badWindow] where -1 is a number like any other.
+func badDetectionWindow(limit, offset int) string {
+	if limit < 0 {
+		return "LIMIT must not be negative"
+	}
+	return badWindow(limit, offset)
+}
+
+const (
+	// detectionDays is how many days with data are shown, of those in detectionSpan.
+	detectionDays = 20
+	detectionSpan = 60 * 24 * time.Hour
+)
 
 func dailyDetections(c *call) Response {
 	type counts struct{ endpoints, fields int }
 	days := map[time.Time]*counts{}
-	since := time.Now().Add(-detectionDays * 24 * time.Hour)
+	since := time.Now().Add(-detectionSpan)
 	at := func(t time.Time) *counts {
 		day := t.UTC().Truncate(24 * time.Hour)
 		if days[day] == nil {

@@ -2,16 +2,14 @@ package backend
 
 import (
 	"cmp"
-	"errors"
 	"net/http"
-	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
@@ -33,34 +31,44 @@ func endpointRoutes() []route {
 }
 
 func listEndpoints(c *call) Response {
+	limit := zod.Count()
+	if len(c.query.Keys) == 1 {
+		// A limit that is all there is was recorded on a server with a newer zod.
+		limit = zod.StrictCount()
+	}
 	params, bad := check(zod.Object(
 		zod.Key("hosts", zod.Optional(zod.Array(zod.String()))),
 		zod.Key("riskScores", zod.Optional(zod.Array(zod.Enum(riskScores()...)))),
 		zod.Key("methods", zod.Optional(zod.Array(zod.Enum(methods()...)))),
 		zod.Key("dataClasses", zod.Optional(zod.Array(zod.String()))),
+		zod.Key("resourcePermissions", zod.Optional(zod.Array(zod.String()))),
 		zod.Key("searchQuery", zod.Optional(zod.String())),
 		zod.Key("isAuthenticated", zod.Optional(zod.String())),
-		zod.Key("resourcePermissions", zod.Optional(zod.Array(zod.String()))),
 		zod.Key("hostType", zod.Default(zod.Enum(hostTypes()...), "Any")),
 		zod.Key("offset", zod.Optional(zod.Count())),
-		zod.Key("limit", zod.Optional(zod.Count())),
+		zod.Key("limit", zod.Optional(limit)),
 	), c.query)
 	if bad != nil {
 		return *bad
 	}
-	search, err := posixRegexp(params.Text("searchQuery"))
+	if c.hasNul(params, "hosts", "dataClasses", "resourcePermissions", "searchQuery") {
+		return queryFailed(pg.NulByte)
+	}
+	search, err := pg.Compile(params.Text("searchQuery"), true)
 	if err != nil {
-		return Text(http.StatusInternalServerError, "QueryFailedError: "+err.Error())
+		return queryFailed(err.Error())
 	}
 	var rows []*endpoint
 	for _, e := range c.endpoints {
-		if c.endpointMatches(e, params) && search.MatchString(e.path) {
+		if c.endpointMatches(e, params) && search.Match(e.path) {
 			rows = append(rows, e)
 		}
 	}
-	limit, offset := c.page(params, "limit", "offset", 10)
-	sortUnstably(rows, compareEndpoints, endpointID, limit, offset)
-	items := convert(window(rows, limit, offset), func(e *endpoint) endpointListItem {
+	most, offset := c.page(params, "limit", "offset", 10)
+	if problem := badWindow(most, offset); problem != "" {
+		return queryFailed(problem)
+	}
+	items := convert(pg.Page(rows, compareEndpoints, most, offset), func(e *endpoint) endpointListItem {
 		item := endpointListItem{endpointSQL: e.sql(), IsPublic: c.hosts[e.host]}
 		if classes := e.dataClasses(); len(classes) > 0 {
 			item.DataClasses = &classes
@@ -69,8 +77,6 @@ func listEndpoints(c *call) Response {
 	})
 	return c.list(items, strconv.Itoa(len(rows)))
 }
-
-func endpointID(e *endpoint) string { return e.uuid }
 
 // compareEndpoints is riskScore DESC, lastActive DESC NULLS LAST.
 func compareEndpoints(a, b *endpoint) int {
@@ -104,33 +110,6 @@ func anyOf(params *js.Object, name string, values ...string) bool {
 	return len(filter) == 0 || slices.ContainsFunc(values, func(v string) bool { return slices.Contains(filter, any(v)) })
 }
 
-// posixRegexp compiles a pattern as PostgreSQL's ~* operator takes it, with its error texts.
-func posixRegexp(pattern string) (*regexp.Regexp, error) {
-	re, err := regexp.Compile("(?i)" + pattern)
-	if err == nil {
-		return re, nil
-	}
-	reason := "invalid regexp"
-	var fault *syntax.Error
-	if errors.As(err, &fault) {
-		switch fault.Code {
-		case syntax.ErrMissingBracket:
-			reason = "brackets [] not balanced"
-		case syntax.ErrMissingParen, syntax.ErrUnexpectedParen:
-			reason = "parentheses () not balanced"
-		case syntax.ErrMissingRepeatArgument, syntax.ErrInvalidRepeatOp:
-			reason = "quantifier operand invalid"
-		case syntax.ErrInvalidRepeatSize:
-			reason = "invalid repetition count(s)"
-		case syntax.ErrInvalidCharRange:
-			reason = "invalid character range"
-		case syntax.ErrTrailingBackslash, syntax.ErrInvalidEscape:
-			reason = `invalid escape \ sequence`
-		}
-	}
-	return nil, errors.New("invalid regular expression: " + reason)
-}
-
 func noEndpoint() Response { return Text(http.StatusNotFound, "Endpoint does not exist.") }
 
 // endpointDetail is what GET /endpoint/:id shows.
@@ -160,9 +139,13 @@ func getEndpoint(c *call) Response {
 	}
 	detail := endpointDetail{
 		endpointSQL: e.sql(), Traces: e.traces, Tests: []struct{}{}, Alerts: []alertStatus{},
-		GlobalFullTraceCapture: c.metloConfig.flag("globalFullTraceCapture"), GraphQlSchema: c.graphQL[e.host+e.path],
+		GlobalFullTraceCapture: c.configFlag("globalFullTraceCapture"), GraphQlSchema: c.graphQL[e.host+e.path],
 	}
-	detail.ResourcePermissions = c.testing.permissionsOf(e)
+	detail.ResourcePermissions = cached(c.Store, "permissions "+e.uuid, permissionCache, func() []string {
+		config := c.cachedTesting()
+		rules, _, _ := config.rules()
+		return permissionsOf(rules, e)
+	})
 	fields := slices.Clone(e.fields)
 	slices.SortStableFunc(fields, compareFields)
 	detail.DataFields = convert(fields, (*dataField).sql)
@@ -240,37 +223,15 @@ func setAuthenticated(c *call) Response {
 		case nil:
 			e.authUserSet = nil
 		default:
-			b, valid := postgresBool(js.String(v))
+			b, valid := pg.ParseBool(pg.Text(v))
 			if !valid {
-				return Text(http.StatusInternalServerError, `invalid input syntax for type boolean: "`+js.String(v)+`"`)
+				return Text(http.StatusInternalServerError, pg.BadBool(v))
 			}
 			e.authUserSet = &b
 		}
-		e.updatedAt = c.tick()
+		c.rewrite(e)
 		return Success()
 	})
-}
-
-// postgresBool reads a boolean as PostgreSQL does: any unambiguous start of a word.
-func postgresBool(s string) (value, valid bool) {
-	s = strings.ToLower(strings.TrimSpace(s))
-	for _, word := range []string{"true", "yes"} {
-		if s != "" && strings.HasPrefix(word, s) {
-			return true, true
-		}
-	}
-	for _, word := range []string{"false", "no"} {
-		if s != "" && strings.HasPrefix(word, s) {
-			return false, true
-		}
-	}
-	switch s {
-	case "on", "1":
-		return true, true
-	case "off", "of", "0":
-		return false, true
-	}
-	return false, false
 }
 
 func setFullTraceCapture(c *call) Response {
@@ -280,26 +241,27 @@ func setFullTraceCapture(c *call) Response {
 	}
 	return c.withEndpoint(func(e *endpoint) Response {
 		e.fullTrace, _ = params.Get("enabled").(bool)
-		e.updatedAt = c.tick()
+		c.rewrite(e)
 		return Success()
 	})
 }
 
 func setUserSet(c *call) Response {
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, "QueryFailedError: "+badUUID(id))
+	id, bad := c.rowID()
+	if bad != "" {
+		return queryFailed(bad)
 	}
 	value := c.object().Get("userSetState")
 	if js.IsUndefined(value) || value == nil {
 		return sendStatus()
 	}
-	userSet, valid := postgresBool(js.String(value))
+	userSet, valid := pg.ParseBool(pg.Text(value))
 	if !valid {
-		return Text(http.StatusInternalServerError, `QueryFailedError: invalid input syntax for type boolean: "`+js.String(value)+`"`)
+		return queryFailed(pg.BadBool(value))
 	}
-	if e := c.byID[strings.ToLower(id)]; e != nil {
-		e.userSet, e.updatedAt = userSet, c.tick()
+	if e := c.byID[id]; e != nil {
+		e.userSet = userSet
+		c.rewrite(e)
 	}
 	return sendStatus()
 }
@@ -327,10 +289,11 @@ func deleteEndpoints(c *call) Response {
 	}
 	doomed := map[string]bool{}
 	for _, id := range ids {
-		if !zod.IsUUID(id) {
-			return Text(http.StatusInternalServerError, "Could not delete endpoints while there are incoming requests for endpoints")
+		canonical, valid := pg.ParseUUID(id)
+		if !valid {
+			return Text(http.StatusInternalServerError, "Could not delete some endpoints while there are incoming requests")
 		}
-		doomed[strings.ToLower(id)] = true
+		doomed[canonical] = true
 	}
 	c.removeEndpoints(func(e *endpoint) bool { return doomed[e.uuid] })
 	return sendStatus()

@@ -2,19 +2,21 @@ package backend
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
 func hostRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/endpoints/hosts", handle: hostNames},
-		{method: "GET", pattern: "/hosts", handle: listHosts},
 		{method: "DELETE", pattern: "/hosts", handle: deleteHosts},
+		{method: "GET", pattern: "/hosts", handle: listHosts},
 		{method: "GET", pattern: "/hosts-graph", handle: hostsGraph},
 	}
 }
@@ -30,10 +32,11 @@ func (st *Store) perHost() map[string]int {
 
 func hostNames(c *call) Response {
 	names := []string{}
-	for host := range c.perHost() {
-		names = append(names, host)
+	for _, e := range c.endpoints {
+		if !slices.Contains(names, e.host) {
+			names = append(names, e.host)
+		}
 	}
-	sortUnstably(names, func(_, _ string) int { return 0 }, func(s string) string { return s }, noLimit, 0)
 	return Ok(names)
 }
 
@@ -56,15 +59,20 @@ func listHosts(c *call) Response {
 		return *bad
 	}
 	counts := c.perHost()
+	if c.hasNul(params, "searchQuery") {
+		return queryFailed(pg.NulByte)
+	}
 	var names []string
-	for host := range counts {
-		found := strings.Contains(strings.ToLower(host), strings.ToLower(params.Text("searchQuery")))
-		if found && c.hostMatches(host, params.Text("hostType")) {
+	for _, host := range slices.Sorted(maps.Keys(counts)) {
+		if pg.ILike(host, params.Text("searchQuery")) && c.hostMatches(host, params.Text("hostType")) {
 			names = append(names, host)
 		}
 	}
 	limit, offset := c.page(params, "limit", "offset", 10)
-	sortUnstably(names, func(a, b string) int {
+	if limit == 0 {
+		limit = pg.NoLimit
+	}
+	page := pg.Page(names, func(a, b string) int {
 		order := cmp.Compare(counts[a], counts[b])
 		if params.Text("sortBy") == "host" {
 			order = cmp.Compare(a, b)
@@ -73,8 +81,8 @@ func listHosts(c *call) Response {
 			order = -order
 		}
 		return order
-	}, func(s string) string { return s }, limit, offset)
-	items := convert(window(names, limit, offset), func(host string) hostItem {
+	}, limit, offset)
+	items := convert(page, func(host string) hostItem {
 		return hostItem{host, strconv.Itoa(counts[host]), c.hosts[host]}
 	})
 	return c.list(items, len(names))

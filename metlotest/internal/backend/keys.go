@@ -3,9 +3,9 @@ package backend
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 )
 
 const keyLimit = 100
@@ -45,11 +45,16 @@ func onboardingKeys(c *call) Response {
 func createKey(c *call) Response {
 	fail := func(message string) Response { return Text(http.StatusBadRequest, message) }
 	if len(c.keys) >= keyLimit {
-		return fail("Maximum API Key Limit Reached: 100. Consider deleting unused keys.")
+		return fail("Maximum API Key Limit Reached: 100. Consider deleting any that are not in use.")
 	}
 	name, kind := c.object().Get("name"), c.object().Get("keyFor")
-	// A missing name is looked up as any other and finds whatever key there is.
-	if js.IsUndefined(name) && len(c.keys) > 0 || slices.ContainsFunc(c.keys, func(k *apiKey) bool { return any(k.name) == name }) {
+	if pg.HasNul(name) {
+		// The real server dies of it.
+		return databaseError(pg.NulByte)
+	}
+	// A missing name is no condition to the mapper, so that any key matches it.
+	absent := js.IsUndefined(name) || name == nil
+	if slices.ContainsFunc(c.keys, func(k *apiKey) bool { return absent || k.name == pg.Text(name) }) {
 		return fail("Can not create key with name " + js.String(name))
 	}
 	if !js.Truthy(name) {
@@ -57,21 +62,37 @@ func createKey(c *call) Response {
 	}
 	keyFor := "GENERIC"
 	if js.Truthy(kind) {
-		if keyFor, _ = kind.(string); !slices.Contains([]string{"GCP", "AWS", "GENERIC", "ONBOARDING"}, keyFor) {
+		keyFor = js.String(kind)
+		if inherited(keyFor) {
+			// The real server dies of a property that every object has.
+			return databaseError(pg.BadEnum("api_key_for_enum", keyFor))
+		}
+		if !slices.Contains([]string{"GCP", "AWS", "GENERIC", "ONBOARDING"}, keyFor) {
 			return fail("The key must be for one of the following: GCP, AWS, GENERIC, ONBOARDING")
 		}
 	}
-	k := &apiKey{key: newKey(), name: js.String(name), keyFor: keyFor, created: c.tick()}
+	k := &apiKey{key: newKey(), name: pg.Text(name), keyFor: keyFor, created: c.tick()}
 	c.keys = append(c.keys, k)
 	item := k.item()
-	return Ok(js.New("apiKey", k.key, "name", k.name, "identifier", item.Identifier, "created", item.Created, "for", k.keyFor))
+	return Ok(js.New("apiKey", k.key, "name", name, "identifier", item.Identifier, "created", item.Created, "for", k.keyFor))
+}
+
+// inherited tells whether a name is a property of every JavaScript object.
+func inherited(name string) bool {
+	return slices.Contains([]string{
+		"constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
+		"__proto__", "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__",
+	}, name)
 }
 
 func deleteKey(c *call) Response {
 	name, before := c.params["name"], len(c.keys)
+	if pg.HasNul(name) {
+		return databaseError(pg.NulByte)
+	}
 	c.keys = slices.DeleteFunc(c.keys, func(k *apiKey) bool { return k.name == name })
 	if len(c.keys) == before {
-		return Text(http.StatusNotFound, "Did not find any matching keys for "+strings.TrimSpace(name))
+		return Text(http.StatusNotFound, "Did not find any matching keys for "+name)
 	}
 	return Ok(js.New("status", "OK"))
 }

@@ -66,7 +66,7 @@ func (st *Store) Load(r io.Reader) error {
 		return fmt.Errorf("Load: the data set is not in the expected form (an object with endpoints, dataFields, alerts, hosts, specs and usage): %w", err)
 	}
 	for _, h := range d.Hosts {
-		st.hosts[h.Host] = h.IsPublic
+		st.hosts[h.Host], st.hostsJudged[h.Host] = h.IsPublic, true
 	}
 	for _, part := range []func(*dataset) error{st.loadEndpoints, st.loadFields, st.loadAlerts, st.loadSpecs, st.loadUsage} {
 		if err := part(&d); err != nil {

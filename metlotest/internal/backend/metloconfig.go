@@ -7,8 +7,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"slices"
-	"strings"
 
+	"github.com/metlo-go/metlo/internal/jsyaml"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
@@ -26,14 +26,6 @@ func (m *metloConfig) flag(name string) bool {
 	return b
 }
 
-// minTraces is how many calls an endpoint needs before its data is classified.
-func (m *metloConfig) minTraces() int {
-	if n, ok := m.value.Get("minAnalyzeTraces").(float64); ok {
-		return int(n)
-	}
-	return 100
-}
-
 func getMetloConfig(c *call) Response {
 	m := c.metloConfig
 	if m.uuid == "" {
@@ -46,30 +38,51 @@ func getMetloConfig(c *call) Response {
 	if m.env != nil {
 		shown.Set("globalTestEnv", m.env)
 	}
-	return Ok(js.New("uuid", m.uuid, "configString", js.DumpYAML(shown), "env", m.cipher, "envTag", m.tag, "envIV", m.vector))
+	text, err := js.DumpYAML(shown)
+	if err != nil {
+		return databaseError(err.Error())
+	}
+	return Ok(js.New("uuid", m.uuid, "configString", text, "env", m.cipher, "envTag", m.tag, "envIV", m.vector))
 }
 
 func putMetloConfig(c *call) Response {
 	value := c.object().Get("configString")
-	configString, isText := value.(string)
-	if !isText {
-		return Text(http.StatusInternalServerError, "Cannot use 'in' operator to search for 'globalTestEnv' in "+js.String(value))
-	}
-	parsed, err := js.ParseYAML(strings.TrimSpace(configString))
+	text := js.String(value)
+	// The data classes are looked at first, in the text as it came.
+	first, err := js.LoadYAML(text)
 	if err != nil {
-		return Text(http.StatusInternalServerError, err.Error())
+		return databaseError(err.Error())
 	}
-	config, isObject := parsed.Value.(*js.Object)
-	if parsed.Value == nil {
-		config, isObject = js.New(), true
+	if !js.Truthy(first) {
+		first = js.New()
 	}
-	if !isObject {
-		return Text(http.StatusBadRequest, " must be object")
+	config, isObject := first.(*js.Object)
+	if _, isList := first.([]any); !isObject && !isList {
+		return databaseError("Cannot use 'in' operator to search for 'sensitiveData' in " + js.String(first))
 	}
-	if problem := configProblem(config, parsed.Lines); problem != "" {
+	if problem := classConflict(config); problem != "" {
+		return Text(http.StatusUnprocessableEntity, problem)
+	}
+	configString, isText := value.(string)
+	switch {
+	case value == nil || js.IsUndefined(value):
+		return databaseError("Cannot read properties of " + text + " (reading 'trim')")
+	case !isText:
+		return databaseError("configString.trim is not a function")
+	}
+	root, lines, err := jsyaml.LoadLines(js.Trim(configString))
+	if err != nil {
+		return Text(http.StatusBadRequest, "Config is not a valid yaml file")
+	}
+	checked := js.FromYAML(root)
+	if checked == nil {
+		checked = js.New()
+	}
+	if problem := configProblem(checked, lines); problem != "" {
 		return Text(http.StatusBadRequest, problem)
 	}
-	if problem := configConflict(config); problem != "" {
+	config = checked.(*js.Object)
+	if problem := hostConflict(config); problem != "" {
 		return Text(http.StatusUnprocessableEntity, problem)
 	}
 	c.setMetloConfig(config)
@@ -78,17 +91,21 @@ func putMetloConfig(c *call) Response {
 
 const classLimit = 100
 
-func configConflict(config *js.Object) string {
+func classConflict(config *js.Object) string {
 	if own := config.Object("sensitiveData"); own != nil {
+		if len(own.Keys) > classLimit {
+			return "Cannot have more than 100 data classes."
+		}
 		for _, name := range own.Keys {
 			if slices.ContainsFunc(builtinClasses(), func(d dataClass) bool { return d.className == name }) {
 				return `Dataclass "` + name + `" already exists as a Metlo Defined Dataclass`
 			}
 		}
-		if len(own.Keys) > classLimit {
-			return "Cannot have more than 100 data classes."
-		}
 	}
+	return ""
+}
+
+func hostConflict(config *js.Object) string {
 	seen := map[string]bool{}
 	for _, item := range config.List("authentication") {
 		host := item.(*js.Object).Text("host")
@@ -128,19 +145,15 @@ func (st *Store) setMetloConfig(config *js.Object) {
 func (st *Store) dropClass(class string) {
 	is := func(s string) bool { return s == class }
 	for _, e := range st.endpoints {
-		touched := false
 		for _, f := range e.fields {
-			if !slices.Contains(f.dataClasses, class) && !slices.Contains(f.scannerIdentified, class) {
+			if !slices.Contains(f.dataClasses, class) {
 				continue
 			}
 			f.dataClasses = slices.DeleteFunc(slices.Clone(f.dataClasses), is)
 			f.scannerIdentified = slices.DeleteFunc(slices.Clone(f.scannerIdentified), is)
 			f.falsePositives = slices.DeleteFunc(slices.Clone(f.falsePositives), is)
 			f.setTag()
-			touched = true
-		}
-		if touched {
-			st.rescore(e)
+			f.updatedAt = st.tick()
 		}
 	}
 }

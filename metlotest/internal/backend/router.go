@@ -1,22 +1,25 @@
 package backend
 
 import (
-	"bytes"
 	"crypto/subtle"
-	"errors"
-	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/qs"
 )
 
+// The two services.
 const (
-	// bodyCap is the most of a body that is read at all.
+	backend   = "backend"
+	collector = "collector"
+)
+
+const (
+	// BodyCap is the most of a body that is read at all.
 	BodyCap            = 600 << 20
 	backendBodyLimit   = 100 << 10
 	collectorBodyLimit = 2 << 20
@@ -51,16 +54,16 @@ type route struct {
 
 func allRoutes() []route {
 	routes := []route{
-		{service: "backend", method: "GET", pattern: "/api/v1", handle: health, open: true},
-		{service: "collector", method: "GET", pattern: "/api/v1", handle: health, open: true},
-		{service: "collector", method: "GET", pattern: "/api/v2", handle: health, open: true},
+		{service: backend, method: "GET", pattern: "/api/v1", handle: health, open: true},
+		{service: collector, method: "GET", pattern: "/api/v1", handle: health, open: true},
+		{service: collector, method: "GET", pattern: "/api/v2", handle: health, open: true},
 	}
 	for _, section := range [][]route{
-		endpointRoutes(), hostRoutes(), detectionRoutes(), dataFieldRoutes(), alertRoutes(), webhookRoutes(),
-		specRoutes(), keyRoutes(), settingsRoutes(), summaryRoutes(), testingRoutes(),
+		hostRoutes(), endpointRoutes(), detectionRoutes(), dataFieldRoutes(), specRoutes(), alertRoutes(), testingRoutes(),
+		keyRoutes(), settingsRoutes(), webhookRoutes(), summaryRoutes(),
 	} {
 		for _, r := range section {
-			r.service, r.pattern = "backend", "/api/v1"+r.pattern
+			r.service, r.pattern = backend, "/api/v1"+r.pattern
 			routes = append(routes, r)
 		}
 	}
@@ -69,58 +72,114 @@ func allRoutes() []route {
 
 func health(*call) Response { return Text(http.StatusOK, "OK") }
 
-func (r *route) match(service, method, path string) (map[string]string, bool) {
-	if r.service != service || r.method != method && !(r.method == "GET" && method == "HEAD") {
-		return nil, false
-	}
+// pathMatch is what a pattern makes of a path.
+type pathMatch struct {
+	params map[string]string
+	// undecodable is a parameter whose escapes are broken.
+	undecodable string
+}
+
+// matchPath compares segments as Express does: literal ones in any case and as they were sent,
+// parameters decoded.
+func (r *route) matchPath(path string) (pathMatch, bool) {
 	want, got := strings.Split(r.pattern, "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
 	if len(want) != len(got) {
-		return nil, false
+		return pathMatch{}, false
 	}
-	params := map[string]string{}
+	m := pathMatch{params: map[string]string{}}
 	for i, segment := range want {
-		value, err := url.PathUnescape(got[i])
-		if err != nil {
-			return nil, false
-		}
 		name, isParam := strings.CutPrefix(segment, ":")
-		switch {
-		case isParam && value != "":
-			params[name] = value
-		case !strings.EqualFold(segment, value):
-			return nil, false
+		if !isParam || got[i] == "" {
+			if !strings.EqualFold(segment, got[i]) {
+				return pathMatch{}, false
+			}
+			continue
+		}
+		value, err := url.PathUnescape(got[i])
+		if err != nil || !utf8.ValidString(value) {
+			m.undecodable = got[i]
+		}
+		m.params[name] = value
+	}
+	return m, true
+}
+
+// find gives the route of a request; allowed are the methods of all routes of its path.
+func (b *Server) find(service, method, path string) (found *route, match pathMatch, allowed []string) {
+	for i := range b.routes {
+		r := &b.routes[i]
+		if r.service != service {
+			continue
+		}
+		m, ok := r.matchPath(path)
+		if !ok {
+			continue
+		}
+		for _, name := range r.methods() {
+			if !slices.Contains(allowed, name) {
+				allowed = append(allowed, name)
+			}
+		}
+		if found == nil && slices.Contains(r.methods(), method) {
+			found, match = r, m
 		}
 	}
-	return params, true
+	return found, match, allowed
+}
+
+// methods are the one of the route and, beside GET, HEAD.
+func (r *route) methods() []string {
+	if r.method == http.MethodGet {
+		return []string{http.MethodGet, http.MethodHead}
+	}
+	return []string{r.method}
 }
 
 func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled Spoil) Response {
 	c := &call{Store: b.store, query: qs.Parse(r.URL.RawQuery), key: r.Header.Get("Authorization"), spoil: spoiled}
-	if res := c.readJSON(service, r, body); res != nil {
+	path := r.URL.EscapedPath()
+	found, match, allowed := b.find(service, r.Method, path)
+	// The health routes stand before all that reads a body or a key.
+	if found != nil && found.open && service == collector {
+		return found.handle(c)
+	}
+	if res := c.readBody(service, r, body); res != nil {
 		return *res
 	}
-	path := r.URL.EscapedPath()
 	c.v2 = strings.HasPrefix(path, "/api/v2")
-	var found *route
-	for i := range b.routes {
-		if params, ok := b.routes[i].match(service, r.Method, path); ok {
-			found, c.params = &b.routes[i], params
-			break
-		}
-	}
-	guarded := service == "collector" || b.requireKey
+	guarded := service == collector || b.requireKey
 	if guarded && (found == nil || !found.open) && !c.knownKey() {
 		return Text(http.StatusUnauthorized, "Client unauthorized")
 	}
-	if found == nil {
-		return HtmlPage(http.StatusNotFound, "Cannot "+r.Method+" "+path)
+	if service == collector && !c.v2 && underV1(path) && (found == nil || !strings.HasSuffix(found.pattern, "/verify")) {
+		// The parser of logged bodies stands before the routes.
+		if problem := c.parseLoggedBodies(); problem != "" {
+			return databaseError(problem)
+		}
 	}
+	switch {
+	case found == nil && r.Method == http.MethodOptions && len(allowed) > 0:
+		list := strings.Join(allowed, ",")
+		res := Text(http.StatusOK, list)
+		res.Header = http.Header{"Allow": {list}}
+		return res
+	case found == nil:
+		return HtmlPage(http.StatusNotFound, "Cannot "+r.Method+" "+path)
+	case match.undecodable != "":
+		return HtmlPage(http.StatusBadRequest, "URIError: Failed to decode param '"+match.undecodable+"'", "decodeURIComponent (<anonymous>)")
+	}
+	c.params = match.params
 	if found.multipart {
 		if res := c.readForm(r, body); res != nil {
 			return *res
 		}
 	}
 	return found.handle(c)
+}
+
+func underV1(path string) bool {
+	rest, ok := strings.CutPrefix(strings.ToLower(path), "/api/v1")
+	return ok && (rest == "" || rest[0] == '/')
 }
 
 func (c *call) knownKey() bool {
@@ -134,82 +193,6 @@ func (c *call) knownKey() bool {
 		}
 	}
 	return false
-}
-
-// readJSON is express.json: only application/json is read, anything else leaves an empty object.
-func (c *call) readJSON(service string, r *http.Request, body []byte) *Response {
-	c.body = js.New()
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if mediaType != "application/json" || len(body) == 0 {
-		return nil
-	}
-	limit, frames := backendBodyLimit, []string{"readStream (raw-body/index.js:163:17)"}
-	if service == "collector" {
-		limit = collectorBodyLimit
-	}
-	if len(body) > limit {
-		res := HtmlPage(http.StatusRequestEntityTooLarge, "PayloadTooLargeError: request entity too large", frames...)
-		if service == "collector" {
-			res.ContentType = "text/html"
-		}
-		return &res
-	}
-	message := js.StrictSyntaxError(string(body))
-	if message == "" {
-		message = js.SyntaxError(string(body))
-	}
-	if message != "" {
-		res := HtmlPage(http.StatusBadRequest, "SyntaxError: "+message, "JSON.parse (<anonymous>)")
-		return &res
-	}
-	v, err := js.Decode(body)
-	if err != nil {
-		res := HtmlPage(http.StatusBadRequest, "SyntaxError: "+err.Error(), "JSON.parse (<anonymous>)")
-		return &res
-	}
-	c.body = v
-	return nil
-}
-
-// readForm is multer's single("file").
-func (c *call) readForm(r *http.Request, body []byte) *Response {
-	mediaType, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if mediaType != "multipart/form-data" {
-		return nil
-	}
-	fail := func(message string) *Response {
-		res := HtmlPage(http.StatusInternalServerError, message, "Multer.makeError (multer/lib/make-error.js:5:10)")
-		return &res
-	}
-	if params["boundary"] == "" {
-		return fail("Error: Multipart: Boundary not found")
-	}
-	reader := multipart.NewReader(bytes.NewReader(body), params["boundary"])
-	for {
-		part, err := reader.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fail("Error: Unexpected end of form")
-		}
-		data, err := io.ReadAll(part)
-		if err != nil {
-			return fail("Error: Unexpected end of form")
-		}
-		contentType := part.Header.Get("Content-Type")
-		if part.FileName() == "" && contentType != "application/octet-stream" {
-			continue
-		}
-		if part.FormName() != "file" || c.file != nil {
-			return fail("MulterError: Unexpected field")
-		}
-		mediaType, _, _ := mime.ParseMediaType(contentType)
-		if mediaType == "" {
-			mediaType = "text/plain"
-		}
-		c.file = &upload{name: part.FileName(), contentType: mediaType, data: data}
-	}
 }
 
 // object gives the JSON body, an empty object when the body is none.

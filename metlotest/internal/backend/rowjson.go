@@ -214,7 +214,7 @@ func (a *alert) middle() alertMiddle {
 func (st *Store) alertItem(a *alert) alertListItem {
 	e := a.endpoint
 	item := alertListItem{a.start(), a.middle(), alertEndpoint{e.uuid, e.path, e.host, e.method, e.specName, nil}}
-	if a.kind == "Open API Spec Diff" && e.specName != nil {
+	if e.specName != nil {
 		if s := st.specNamed(*e.specName); s != nil {
 			item.APIEndpoint.OpenapiSpec = &alertSpec{s.extension, s.context}
 		}

@@ -38,8 +38,9 @@ type endpoint struct {
 	traces    []*trace
 	seenPaths []string
 	calls     map[time.Time]int
-	analyzed  int
-	pattern   *regexp.Regexp
+	// fieldsSeen is when the fields of calls with a status were looked at last.
+	fieldsSeen map[int]time.Time
+	pattern    *regexp.Regexp
 }
 
 func emptyObject() jsontext.Value { return jsontext.Value("{}") }
@@ -51,18 +52,35 @@ func (st *Store) newEndpoint(host, method, path string) *endpoint {
 		uuid: newUUID(), path: path, pathRegex: pathRegex(path), host: host, method: method, riskScore: "none",
 		createdAt: now, updatedAt: now, oldEndpointUuids: []string{}, resourcePermissions: []string{},
 		authDetected: true, hostIPs: emptyObject(), srcIPs: emptyObject(), graphQLMetadata: emptyObject(),
-		isGraphQL: strings.HasSuffix(path, "/graphql"), calls: map[time.Time]int{},
+		calls: map[time.Time]int{},
 	}
-	for i, token := range pathTokens(path) {
+	for _, token := range pathTokens(path) {
 		if isParam(token) {
 			e.numberParams++
-			token = "{param}"
-		}
-		if i < len(e.tokens) {
-			e.tokens[i] = &token
 		}
 	}
+	// The columns have the tokens between all slashes but the first.
+	for i, token := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+		if i == len(e.tokens) {
+			break
+		}
+		if isParam(token) {
+			token = "{param}"
+		}
+		e.tokens[i] = &token
+	}
 	return e
+}
+
+// field is the one at a place, nil when there is none.
+func (e *endpoint) field(section, path string, status int, contentType string) *dataField {
+	for _, f := range e.fields {
+		if f.dataSection == section && f.dataPath == path && f.statusCode != nil && *f.statusCode == status &&
+			f.contentType != nil && *f.contentType == contentType {
+			return f
+		}
+	}
+	return nil
 }
 
 func pathTokens(path string) []string {
@@ -124,8 +142,6 @@ type dataField struct {
 	statusCode                                     *int
 	isNullable                                     *bool
 	matches                                        jsontext.Value
-	seen                                           int
-	hits                                           map[string]int
 }
 
 func (f *dataField) setTag() {

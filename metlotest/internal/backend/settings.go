@@ -1,17 +1,18 @@
 package backend
 
 import (
-	"net/http"
+	"time"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 )
 
 func settingsRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/instance-settings", handle: getSettings},
 		{method: "PUT", pattern: "/instance-settings", handle: putSettings},
-		{method: "GET", pattern: "/metlo-config", handle: getMetloConfig},
 		{method: "PUT", pattern: "/metlo-config", handle: putMetloConfig},
+		{method: "GET", pattern: "/metlo-config", handle: getMetloConfig},
 		{method: "GET", pattern: "/agent-config", handle: agentConfig},
 		{method: "GET", pattern: "/testing/global-env", handle: globalEnv},
 	}
@@ -29,23 +30,32 @@ func getSettings(c *call) Response {
 	return Ok(js.New("uuid", s.uuid, "updateEmail", s.email, "skippedUpdateEmail", s.skip))
 }
 
-// putSettings shows only what was sent.
+// putSettings shows what was sent, as it was sent; what was not is null there and stays as it is.
 func putSettings(c *call) Response {
 	email, skip := c.object().Get("email"), c.object().Get("skip")
-	if !js.IsUndefined(skip) && skip != nil {
-		b, valid := postgresBool(js.String(skip))
-		if !valid {
-			return Text(http.StatusInternalServerError, `invalid input syntax for type boolean: "`+js.String(skip)+`"`)
-		}
-		skip = b
+	if pg.HasNul(email) {
+		return databaseError(pg.NulByte)
 	}
 	if !js.IsUndefined(email) {
 		c.settings.email = email
+		if email != nil {
+			c.settings.email = pg.Text(email)
+		}
 	}
 	if !js.IsUndefined(skip) {
 		c.settings.skip = skip
+		if skip != nil {
+			// The mapper writes true for true and false for all else.
+			c.settings.skip = skip == true
+		}
 	}
-	return Ok(js.New("uuid", c.settings.uuid, "updateEmail", email, "skippedUpdateEmail", skip))
+	shown := func(v any) any {
+		if js.IsUndefined(v) {
+			return nil
+		}
+		return v
+	}
+	return Ok(js.New("uuid", c.settings.uuid, "updateEmail", shown(email), "skippedUpdateEmail", shown(skip)))
 }
 
 func globalEnv(c *call) Response {
@@ -56,18 +66,14 @@ func globalEnv(c *call) Response {
 	return Ok(env)
 }
 
+const agentConfigCache = 30 * time.Second
+
 func agentConfig(c *call) Response {
-	classes := convert(c.classes(), func(d dataClass) *js.Object {
-		o := js.New("className", d.className, "severity", d.severity)
-		if d.shortName != "" {
-			o.Set("shortName", d.shortName)
-		}
-		o.Set("regex", d.value)
-		if d.key != "" {
-			o.Set("keyRegex", d.key)
-		}
-		return o
-	})
+	return Ok(cached(c.Store, "agentConfig", agentConfigCache, c.agentConfig))
+}
+
+func (c *call) agentConfig() *js.Object {
+	classes := convert(c.classes(), dataClass.agentClass)
 	endpoints := convert(c.endpoints, func(e *endpoint) *js.Object {
 		return js.New("path", e.path, "host", e.host, "numberParams", e.numberParams, "method", e.method,
 			"isGraphQl", e.isGraphQL, "openapiSpecName", e.specName, "fullTraceCaptureEnabled", e.fullTrace)
@@ -84,8 +90,8 @@ func agentConfig(c *call) Response {
 		}
 		return []any{}
 	}
-	return Ok(js.New("sensitiveDataList", classes, "endpoints", endpoints, "specs", specs,
+	return js.New("sensitiveDataList", classes, "endpoints", endpoints, "specs", specs,
 		"globalFullTraceCapture", c.metloConfig.flag("globalFullTraceCapture"),
 		"authenticationConfig", part("authentication"), "encryptionPublicKey", nil,
-		"hostMap", part("hostMap"), "hostBlockList", part("hostBlockList"), "pathBlockList", part("pathBlockList")))
+		"hostMap", part("hostMap"), "hostBlockList", part("hostBlockList"), "pathBlockList", part("pathBlockList"))
 }

@@ -1,13 +1,10 @@
 package backend
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
-	"hash/fnv"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -32,9 +29,14 @@ type Store struct {
 
 	// classList is what classes computed, nil after a change of the metlo-config.
 	classList []dataClass
-	// classCache is what GET /data-class shows for 30 s after it was computed.
-	classCache      []dataClass
-	classCacheUntil time.Time
+	caches    map[string]cacheEntry
+
+	// instant makes the analyzer work at once and the caches stay empty.
+	instant      bool
+	jobsRunUntil time.Time
+	pendingCalls map[string]int
+	perMinute    map[time.Time]int
+	hostsJudged  map[string]bool
 
 	lastTick   time.Time
 	lastActive time.Time
@@ -49,7 +51,8 @@ type Store struct {
 func newStore() *Store {
 	return &Store{
 		byID: map[string]*endpoint{}, fields: map[string]*dataField{}, alertByID: map[string]*alert{},
-		hosts: map[string]bool{}, graphQL: map[string]string{}, settings: newSettings(),
+		hosts: map[string]bool{}, hostsJudged: map[string]bool{}, caches: map[string]cacheEntry{}, perMinute: map[time.Time]int{},
+		graphQL: map[string]string{}, settings: newSettings(),
 		deliver: func(*webhook, []byte) {},
 	}
 }
@@ -70,6 +73,27 @@ func (st *Store) active(e *endpoint, t time.Time) {
 	e.lastActive = t
 	if t.After(st.lastActive) {
 		st.lastActive = t
+	}
+}
+
+// rewrite notes a change of a row, whose new version PostgreSQL puts behind all others.
+func (st *Store) rewrite(e *endpoint) {
+	e.updatedAt = st.tick()
+	if at := slices.Index(st.endpoints, e); at >= 0 {
+		st.endpoints = append(slices.Delete(st.endpoints, at, at+1), e)
+	}
+}
+
+// seenAt widens the times of an endpoint to a moment; a zero one is none.
+func (st *Store) seenAt(e *endpoint, t time.Time) {
+	if t.IsZero() {
+		return
+	}
+	if e.firstDetected.IsZero() || t.Before(e.firstDetected) {
+		e.firstDetected = t
+	}
+	if t.After(e.lastActive) {
+		st.active(e, t)
 	}
 }
 
@@ -95,9 +119,6 @@ func (st *Store) addEndpoint(e *endpoint) {
 	st.byID[e.uuid] = e
 	if e.lastActive.After(st.lastActive) {
 		st.lastActive = e.lastActive
-	}
-	if _, known := st.hosts[e.host]; !known {
-		st.hosts[e.host] = publicHost(e.host)
 	}
 }
 
@@ -172,32 +193,6 @@ func publicHost(host string) bool {
 		}
 	}
 	return true
-}
-
-// sortUnstably sorts as PostgreSQL does without a tie-breaker: rows that compare equal come in an
-// order that changes with limit and offset, and is the same each time for the same two.
-func sortUnstably[T any](rows []T, compare func(a, b T) int, id func(T) string, limit, offset int) {
-	type ranked struct {
-		row  T
-		rank uint64
-	}
-	salt := strconv.Itoa(limit) + "/" + strconv.Itoa(offset) + "/"
-	all := make([]ranked, len(rows))
-	for i, row := range rows {
-		h := fnv.New64a()
-		h.Write([]byte(salt))
-		h.Write([]byte(id(row)))
-		// Without a last mix, ids that differ in their last character only stay neighbours.
-		rank := h.Sum64()
-		rank = (rank ^ rank>>33) * 0xff51afd7ed558ccd
-		all[i] = ranked{row, rank ^ rank>>33}
-	}
-	slices.SortFunc(all, func(a, b ranked) int {
-		return cmp.Or(compare(a.row, b.row), cmp.Compare(a.rank, b.rank))
-	})
-	for i := range all {
-		rows[i] = all[i].row
-	}
 }
 
 func newUUID() string {

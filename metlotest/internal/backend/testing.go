@@ -3,11 +3,12 @@ package backend
 import (
 	"cmp"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
@@ -46,11 +47,15 @@ func putTestingConfig(c *call) Response {
 	if problems := resourceIssues(statements); len(problems) > 0 {
 		return zodError(problems)
 	}
-	c.setTestingConfig(configString, statements)
-	if methods := c.testing.methodList(); methods != "" {
-		return Text(http.StatusInternalServerError, `invalid input value for enum rest_method_enum: "`+methods+`"`)
+	if pg.HasNul(configString) {
+		return databaseError(pg.NulByte)
 	}
-	c.populatePermissions()
+	// The text is kept, whatever the statement that follows makes of it.
+	c.setTestingConfig(configString, statements)
+	if problem := c.populatePermissions(); problem != "" {
+		return databaseError(problem)
+	}
+	c.forget("entityTags")
 	return sendStatus()
 }
 
@@ -70,22 +75,6 @@ func (t *testingConfig) each(kinds []string, visit func(name string, members *js
 	}
 }
 
-// methodList is the first rule's method that is a list, as PostgreSQL shows an array; the real
-// server stores such a text and then fails on it.
-func (t *testingConfig) methodList() (found string) {
-	t.each([]string{"resource"}, func(_ string, members *js.Object) {
-		for _, e := range members.List("endpoints") {
-			if list, isList := e.(*js.Object).Get("method").([]any); isList && found == "" {
-				found = `{"` + strings.Join(e.(*js.Object).Texts("method"), `","`) + `"}`
-				if len(list) == 0 {
-					found = "{}"
-				}
-			}
-		}
-	})
-	return found
-}
-
 func (t *testingConfig) entityTags() []string {
 	tags := []string{}
 	t.each([]string{"actor", "resource"}, func(name string, members *js.Object) {
@@ -100,60 +89,125 @@ func (t *testingConfig) entityTags() []string {
 	return tags
 }
 
-func entityTags(c *call) Response { return Ok(c.testing.entityTags()) }
+// permissionCache is for how long reads go by a testing config that was read before.
+const permissionCache = time.Minute
+
+func entityTags(c *call) Response {
+	return Ok(cached(c.Store, "entityTags", permissionCache, c.testing.entityTags))
+}
 
 func resourcePermissions(c *call) Response {
-	permissions := []string{}
-	c.testing.each([]string{"resource"}, func(name string, members *js.Object) {
-		for _, p := range members.Texts("permissions") {
-			permissions = append(permissions, name+"."+p)
-		}
-	})
-	return Ok(permissions)
+	return Ok(cached(c.Store, "resourcePermissions", permissionCache, func() []string {
+		permissions := []string{}
+		config := c.cachedTesting()
+		config.each([]string{"resource"}, func(name string, members *js.Object) {
+			for _, p := range members.Texts("permissions") {
+				permissions = append(permissions, name+"."+p)
+			}
+		})
+		return permissions
+	}))
 }
 
-// permissionsOf are the permissions that the rules of the config give an endpoint.
-func (t *testingConfig) permissionsOf(e *endpoint) []string {
-	permissions := []string{}
+// cachedTesting is the testing config of late; that there is none is not kept.
+func (st *Store) cachedTesting() testingConfig {
+	if st.testing.uuid == "" {
+		return st.testing
+	}
+	return cached(st, "testingConfig", permissionCache, func() testingConfig { return st.testing })
+}
+
+// rule is a condition on endpoints, with the permissions that it gives.
+type rule struct {
+	resource          string
+	host, path        *pg.Regexp
+	method, section   string
+	contains, invalid bool
+	permissions       []string
+}
+
+// rules reads the rules of a testing config. The problem is the database's with the statement made of
+// them; with no resource at all there is no statement.
+func (t *testingConfig) rules() (rules []rule, resources int, problem string) {
+	conditions := 0
 	t.each([]string{"resource"}, func(name string, members *js.Object) {
-		for _, rule := range members.List("endpoints") {
-			r := rule.(*js.Object)
-			if !ruleMatches(r, name, e) {
-				continue
+		resources++
+		for _, v := range members.List("endpoints") {
+			o, _ := v.(*js.Object)
+			r, bad := newRule(name, o)
+			if problem == "" {
+				problem = bad
 			}
-			for _, p := range r.Texts("permissions") {
-				if full := name + "." + p; !slices.Contains(permissions, full) {
-					permissions = append(permissions, full)
-				}
-			}
+			conditions += len(r.permissions)
+			rules = append(rules, r)
 		}
 	})
-	return permissions
+	if resources > 0 && conditions == 0 {
+		problem = `syntax error at or near "FROM"`
+	}
+	return rules, resources, problem
 }
 
-func ruleMatches(rule *js.Object, resource string, e *endpoint) bool {
-	if host := rule.Text("host"); host != "" && host != e.host {
-		return false
+func newRule(resource string, o *js.Object) (r rule, problem string) {
+	r = rule{resource: resource, permissions: o.Texts("permissions"), method: o.Text("method")}
+	isSet := false
+	for _, part := range []struct {
+		name string
+		into **pg.Regexp
+	}{{"host", &r.host}, {"path", &r.path}} {
+		source := o.Text(part.name)
+		if source == "" {
+			continue
+		}
+		isSet = true
+		re, err := pg.Compile(source, false)
+		if err != nil {
+			problem, r.invalid = err.Error(), true
+			continue
+		}
+		*part.into = re
 	}
-	if method := rule.Text("method"); method != "" && method != e.method {
-		return false
-	}
-	if path := rule.Text("path"); path != "" {
-		re, err := regexp.Compile(path)
-		if err != nil || !re.MatchString(e.path) {
-			return false
+	if js.Truthy(o.Get("method")) {
+		isSet = true
+		if _, isList := o.Get("method").([]any); isList {
+			problem = pg.BadEnum("rest_method_enum", o.Get("method"))
 		}
 	}
-	contains := rule.Object("contains_resource")
-	if contains == nil {
+	if contains := o.Object("contains_resource"); contains != nil {
+		isSet, r.contains, r.section = true, true, sectionOf(contains.Text("path"))
+	}
+	if !isSet && len(r.permissions) > 0 {
+		problem = `syntax error at or near ")"`
+	}
+	return r, problem
+}
+
+func (r *rule) matches(e *endpoint) bool {
+	switch {
+	case r.invalid, r.host != nil && !r.host.Match(e.host), r.path != nil && !r.path.Match(e.path), r.method != "" && r.method != e.method:
+		return false
+	case !r.contains:
 		return true
 	}
-	if kind := contains.Text("type"); kind != "" {
-		resource = kind
-	}
 	return slices.ContainsFunc(e.fields, func(f *dataField) bool {
-		return f.dataSection == sectionOf(contains.Text("path")) && f.entity != nil && strings.HasPrefix(*f.entity, resource+".")
+		return f.dataSection == r.section && f.entity != nil && strings.HasPrefix(*f.entity, r.resource+".")
 	})
+}
+
+// permissionsOf are the permissions that rules give an endpoint.
+func permissionsOf(rules []rule, e *endpoint) []string {
+	permissions := []string{}
+	for i := range rules {
+		if !rules[i].matches(e) {
+			continue
+		}
+		for _, p := range rules[i].permissions {
+			if full := rules[i].resource + "." + p; !slices.Contains(permissions, full) {
+				permissions = append(permissions, full)
+			}
+		}
+	}
+	return permissions
 }
 
 // sectionOf turns req.path and its like into a data section.
@@ -168,14 +222,23 @@ func sectionOf(place string) string {
 	return side + strings.ToUpper(part[:1]) + part[1:]
 }
 
-// populatePermissions sets every endpoint's permissions from the testing config, if there is one.
-func (st *Store) populatePermissions() {
+// populatePermissions sets every endpoint's permissions from the testing config. When the database refuses
+// the statement, no endpoint has any.
+func (st *Store) populatePermissions() (problem string) {
 	if st.testing.uuid == "" {
-		return
+		return ""
+	}
+	rules, resources, problem := st.testing.rules()
+	if resources == 0 {
+		return ""
+	}
+	if problem != "" {
+		rules = nil
 	}
 	for _, e := range st.endpoints {
-		e.resourcePermissions, e.updatedAt = st.testing.permissionsOf(e), st.tick()
+		e.resourcePermissions, e.updatedAt = permissionsOf(rules, e), st.tick()
 	}
+	return problem
 }
 
 type genTest struct {
@@ -200,8 +263,11 @@ type genTestField struct {
 
 // generate describes an endpoint to the test templates.
 func (st *Store) generate(e *endpoint) genTest {
-	fields := slices.Clone(e.fields)
-	slices.SortStableFunc(fields, compareForTests)
+	return st.generateWith(e, pg.Page(e.fields, compareForTests, pg.NoLimit, 0))
+}
+
+// generateWith is generate with the fields in the order in which a query gave them.
+func (st *Store) generateWith(e *endpoint, fields []*dataField) genTest {
 	g := genTest{
 		Host: e.host, Path: e.path, Method: e.method, IsGraphQl: e.isGraphQL, GraphQlMetadata: e.graphQLMetadata,
 		GraphQlSchema: st.graphQL[e.host+e.path],
@@ -232,54 +298,87 @@ func compareForTests(a, b *dataField) int {
 }
 
 func genTestEndpoint(c *call) Response {
-	name, method := js.String(c.query.Get("endpoint")), c.query.Text("method")
-	if !js.Truthy(c.query.Get("endpoint")) {
+	name, method, host := c.query.Get("endpoint"), c.query.Get("method"), c.query.Get("host")
+	text, isText := name.(string)
+	switch {
+	case !js.Truthy(name):
 		return Text(http.StatusBadRequest, "No endpoint specified.")
+	case !isText:
+		kind := "Object"
+		if _, isList := name.([]any); isList {
+			kind = "Array"
+		}
+		return databaseError("Expected a string but received a " + kind)
+	case pg.HasNul(text), pg.HasNul(host), pg.HasNul(method):
+		return databaseError(pg.NulByte)
 	}
-	if zod.IsUUID(name) {
-		if e := c.byID[strings.ToLower(name)]; e != nil {
+	if zod.IsUUID(text) {
+		if e := c.byID[strings.ToLower(text)]; e != nil {
 			return Ok(c.generate(e))
 		}
 		return Text(http.StatusNotFound, "Could not find endpoint.")
 	}
-	if method != "" && !slices.Contains(methods(), method) {
-		return Text(http.StatusInternalServerError, `invalid input value for enum rest_method_enum: "`+method+`"`)
+	// A parameter that is there, though empty, is a condition.
+	given := func(v any) bool { return !js.IsUndefined(v) }
+	if given(method) && !slices.Contains(methods(), pg.Text(method)) {
+		return databaseError(pg.BadEnum("rest_method_enum", method))
 	}
-	host := c.query.Text("host")
 	for _, e := range c.endpoints {
-		if e.path == name && (host == "" || e.host == host) && (method == "" || e.method == method) {
+		if e.path == text && (!given(host) || e.host == pg.Text(host)) && (!given(method) || e.method == pg.Text(method)) {
 			return Ok(c.generate(e))
 		}
 	}
 	return Text(http.StatusNotFound, "Could not find endpoint.")
 }
 
-// joinedRows is the LIMIT of a query that joins endpoints with their fields: it counts fields.
+// joinedRows is how many different rows of endpoint, section and time of a field's change are read.
 const joinedRows = 10
 
 func genTestEndpoints(c *call) Response {
-	host := c.query.Text("host")
-	if host == "" {
+	host := c.query.Get("host")
+	switch {
+	case !js.Truthy(host):
 		return Text(http.StatusBadRequest, "No host specified.")
+	case pg.HasNul(host):
+		return databaseError(pg.NulByte)
 	}
-	var rows []*endpoint
+	var own []*endpoint
 	for _, e := range c.endpoints {
-		if e.host == host {
-			rows = append(rows, e)
+		if e.host == pg.Text(host) {
+			own = append(own, e)
 		}
 	}
-	slices.SortStableFunc(rows, compareNullsFirst)
 	items, used := []genTest{}, 0
-	for _, e := range rows {
+	fields := joinedFields(own)
+	for _, e := range pg.Page(own, compareNullsFirst, pg.NoLimit, 0) {
 		if used >= joinedRows {
 			break
 		}
-		used += max(1, len(e.fields))
-		g := c.generate(e)
+		rows := map[string]bool{}
+		for _, f := range e.fields {
+			rows[f.dataSection+f.updatedAt.String()] = true
+		}
+		used += max(1, len(rows))
+		g := c.generateWith(e, fields[e])
 		g.UUID = e.uuid
 		items = append(items, g)
 	}
 	return Ok(items)
+}
+
+// joinedFields sorts the fields of several endpoints in one statement, as the mapper has it.
+func joinedFields(own []*endpoint) map[*endpoint][]*dataField {
+	var rows []*dataField
+	for _, e := range own {
+		rows = append(rows, e.fields...)
+	}
+	sorted := map[*endpoint][]*dataField{}
+	for _, f := range pg.Page(rows, func(a, b *dataField) int {
+		return cmp.Or(compareNullsFirst(a.endpoint, b.endpoint), compareForTests(a, b))
+	}, pg.NoLimit, 0) {
+		sorted[f.endpoint] = append(sorted[f.endpoint], f)
+	}
+	return sorted
 }
 
 // compareNullsFirst is riskScore DESC, lastActive DESC with PostgreSQL's default for nulls.
@@ -291,5 +390,5 @@ func compareNullsFirst(a, b *endpoint) int {
 		}
 		return 1
 	}
-	return cmp.Or(risk, b.lastActive.Compare(a.lastActive), cmp.Compare(a.uuid, b.uuid))
+	return cmp.Or(risk, b.lastActive.Compare(a.lastActive))
 }

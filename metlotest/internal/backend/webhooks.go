@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,8 +23,8 @@ func webhookRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/webhooks", handle: listWebhooks},
 		{method: "POST", pattern: "/webhook", handle: createWebhook},
-		{method: "PUT", pattern: "/webhook/:id", handle: updateWebhook},
 		{method: "DELETE", pattern: "/webhook/:id", handle: deleteWebhook},
+		{method: "PUT", pattern: "/webhook/:id", handle: updateWebhook},
 	}
 }
 
@@ -61,8 +60,8 @@ func webhookParams(c *call) (*js.Object, *Response) {
 	), c.body)
 }
 
-func (w *webhook) set(params *js.Object) {
-	w.url = params.Text("url")
+func (w *webhook) set(url string, params *js.Object) {
+	w.url = url
 	w.alertTypes = append([]string{}, params.Texts("alertTypes")...)
 	w.hosts = append([]string{}, params.Texts("hosts")...)
 }
@@ -72,8 +71,11 @@ func createWebhook(c *call) Response {
 	if bad != nil {
 		return *bad
 	}
+	if c.hasNul(params, "url", "hosts") {
+		return databaseError("Encountered error while creating new webhook.")
+	}
 	w := &webhook{uuid: newUUID(), createdAt: c.tick(), runs: []webhookRun{}}
-	w.set(params)
+	w.set(js.Trim(params.Text("url")), params)
 	c.webhooks = append(c.webhooks, w)
 	return listWebhooks(c)
 }
@@ -83,28 +85,29 @@ func updateWebhook(c *call) Response {
 	if bad != nil {
 		return *bad
 	}
-	strict := regexp.MustCompile(`^https?://(www\.)?[-a-zA-Z0-9@:%._+~#=]{1,256}\.[a-z]{2,6}\b([-a-zA-Z0-9@:%_+.~#?&/=]*)$`)
-	if !strict.MatchString(params.Text("url")) {
+	// The server's expression is not anchored: it looks for a name with a short top-level domain.
+	named := regexp.MustCompile(`[a-zA-Z0-9@:%._\+~#=()?/]{2,256}\.[a-z]{2,6}\b`)
+	if !named.MatchString(params.Text("url")) {
 		return Text(http.StatusBadRequest, "Please enter a valid url.")
 	}
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, "Encountered error while updating webhook.")
+	id, problem := c.rowID()
+	if problem != "" || c.hasNul(params, "url", "hosts") {
+		return databaseError("Encountered error while updating webhook.")
 	}
 	for _, w := range c.webhooks {
-		if strings.EqualFold(w.uuid, id) {
-			w.set(params)
+		if w.uuid == id {
+			w.set(params.Text("url"), params)
 		}
 	}
 	return listWebhooks(c)
 }
 
 func deleteWebhook(c *call) Response {
-	id := c.params["id"]
-	if !zod.IsUUID(id) {
-		return Text(http.StatusInternalServerError, "Encountered error while deleting webhook.")
+	id, problem := c.rowID()
+	if problem != "" {
+		return databaseError("Encountered error while deleting webhook.")
 	}
-	c.webhooks = slices.DeleteFunc(c.webhooks, func(w *webhook) bool { return strings.EqualFold(w.uuid, id) })
+	c.webhooks = slices.DeleteFunc(c.webhooks, func(w *webhook) bool { return w.uuid == id })
 	return listWebhooks(c)
 }
 

@@ -57,10 +57,10 @@ func (s *jsonScanner) unexpected(expected string) {
 	}
 	c := s.peek()
 	switch {
-	case s.at >= len(s.text):
-		s.fault = "Unexpected end of JSON input"
 	case expected != "":
 		s.fault = s.position(expected + " in JSON at position %d")
+	case s.at >= len(s.text):
+		s.fault = "Unexpected end of JSON input"
 	case c == '"':
 		s.fault = s.position("Unexpected string in JSON at position %d")
 	case c == '-' || c >= '0' && c <= '9':

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,17 +16,18 @@ import (
 )
 
 // The server under imitation is a JavaScript program, so its inputs are kept as JavaScript has them:
-// undefined, nil (null), bool, float64, string, []any and *object.
+// undefined, nil (null), bool, float64, string, []any and *Object.
 
-// undefined is the value of a property that is absent.
+// Undefined is the value of a property that is absent.
 type Undefined struct{}
 
-// object is a JavaScript object: string keys in the order of their insertion.
+// Object is a JavaScript object, with its properties in their order.
 type Object struct {
 	Keys   []string
 	Values map[string]any
 }
 
+// New makes an object of names and values.
 func New(pairs ...any) *Object {
 	o := &Object{Values: make(map[string]any)}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -33,11 +36,34 @@ func New(pairs ...any) *Object {
 	return o
 }
 
+// Set gives a property a value. New ones come last, but whole numbers before all other names, by size.
 func (o *Object) Set(key string, v any) {
 	if _, ok := o.Values[key]; !ok {
 		o.Keys = append(o.Keys, key)
+		if n, ok := arrayIndex(key); ok {
+			at := 0
+			for at < len(o.Keys)-1 {
+				if m, ok := arrayIndex(o.Keys[at]); !ok || m > n {
+					break
+				}
+				at++
+			}
+			copy(o.Keys[at+1:], o.Keys[at:])
+			o.Keys[at] = key
+		}
 	}
 	o.Values[key] = v
+}
+
+const maxArrayIndex = 1<<32 - 2
+
+// arrayIndex reads a name that is a whole number in its shortest form.
+func arrayIndex(key string) (int64, bool) {
+	if key == "" || key[0] < '0' || key[0] > '9' || key[0] == '0' && len(key) > 1 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(key, 10, 64)
+	return n, err == nil && n <= maxArrayIndex
 }
 
 func (o *Object) Get(key string) any {
@@ -96,7 +122,7 @@ func (o *Object) MarshalJSONTo(enc *jsontext.Encoder) error {
 		if err := enc.WriteToken(jsontext.String(key)); err != nil {
 			return err
 		}
-		if err := json.MarshalEncode(enc, v); err != nil {
+		if err := json.MarshalEncode(enc, finite(v)); err != nil {
 			return err
 		}
 	}
@@ -107,16 +133,57 @@ func CodecOptions() json.Options {
 	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// encode gives the bytes of JSON.stringify.
+// finite gives null for what JSON cannot write: infinite numbers, NaN and undefined members of lists.
+func finite(v any) any {
+	switch v := v.(type) {
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			return nil
+		}
+	case Undefined:
+		return nil
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = finite(e)
+		}
+		return out
+	}
+	return v
+}
+
+// numberText is String(f).
+func numberText(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	}
+	return string(Encode(f))
+}
+
+// Encode gives the bytes of JSON.stringify.
 func Encode(v any) []byte {
-	out, err := json.Marshal(v, CodecOptions())
+	out, err := json.Marshal(finite(v), CodecOptions())
 	if err != nil {
 		panic(fmt.Sprintf("metlotest: cannot write %T as JSON: %v", v, err))
 	}
 	return out
 }
 
-// decode reads one JSON text.
+// EncodeIndent is JSON.stringify with an indent.
+func EncodeIndent(v any, indent string) []byte {
+	out, err := json.Marshal(finite(v), CodecOptions(), jsontext.WithIndent(indent))
+	if err != nil {
+		panic(fmt.Sprintf("metlotest: cannot write %T as JSON: %v", v, err))
+	}
+	return out
+}
+
+// Decode reads one JSON text.
 func Decode(data []byte) (any, error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(data), CodecOptions())
 	v, err := decodeValue(dec)
@@ -214,7 +281,7 @@ func String(v any) string {
 	case bool:
 		return strconv.FormatBool(v)
 	case float64:
-		return string(Encode(v))
+		return numberText(v)
 	case string:
 		return v
 	case []any:
@@ -249,4 +316,54 @@ func Truthy(v any) bool {
 func IsUndefined(v any) bool {
 	_, ok := v.(Undefined)
 	return ok
+}
+
+// Len is the number of properties.
+func (o *Object) Len() int {
+	if o == nil {
+		return 0
+	}
+	return len(o.Keys)
+}
+
+// All yields the properties in the order of their insertion.
+func (o *Object) All() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		if o == nil {
+			return
+		}
+		for _, key := range slices.Clone(o.Keys) {
+			if v, there := o.Values[key]; there && !yield(key, v) {
+				return
+			}
+		}
+	}
+}
+
+// Delete removes a property.
+func (o *Object) Delete(key string) {
+	if !o.Has(key) {
+		return
+	}
+	delete(o.Values, key)
+	o.Keys = slices.DeleteFunc(o.Keys, func(k string) bool { return k == key })
+}
+
+// Clone copies a value with all that lies in it.
+func Clone(v any) any {
+	switch v := v.(type) {
+	case *Object:
+		out := New()
+		for key, value := range v.All() {
+			out.Set(key, Clone(value))
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = Clone(e)
+		}
+		return out
+	}
+	return v
 }

@@ -18,7 +18,14 @@ const (
 // parseQuery reads a query string as the npm package qs 6.11 does with Express' settings:
 // k[]=a, repeated keys and k[0]=a (index up to 20) are arrays, larger indexes make objects,
 // parameters after the 1000th are dropped.
-func Parse(raw string) *js.Object {
+func Parse(raw string) *js.Object { return parse(raw, qsArrayLimit) }
+
+// ParseForm reads a form as body-parser does, for which arrays may be as long as there are parameters.
+func ParseForm(raw string) *js.Object {
+	return parse(raw, max(100, strings.Count(raw, "&")+1))
+}
+
+func parse(raw string, arrayLimit int) *js.Object {
 	result := js.New()
 	if raw == "" {
 		return result
@@ -29,7 +36,7 @@ func Parse(raw string) *js.Object {
 		if key == "" {
 			continue
 		}
-		branch := qsNest(qsSegments(bracket, key), flat.Values[key])
+		branch := qsNest(qsSegments(bracket, key), flat.Values[key], arrayLimit)
 		result, _ = qsMerge(result, branch).(*js.Object)
 	}
 	return qsCompact(result).(*js.Object)
@@ -101,7 +108,7 @@ func qsSegments(bracket *regexp.Regexp, key string) []string {
 	return segments
 }
 
-func qsNest(segments []string, leaf any) any {
+func qsNest(segments []string, leaf any, arrayLimit int) any {
 	for i := len(segments) - 1; i >= 0; i-- {
 		segment := segments[i]
 		name := segment
@@ -112,7 +119,7 @@ func qsNest(segments []string, leaf any) any {
 		switch {
 		case segment == "[]":
 			leaf = qsConcat(leaf, []any{})
-		case err == nil && segment != name && strconv.Itoa(index) == name && index >= 0 && index <= qsArrayLimit:
+		case err == nil && segment != name && strconv.Itoa(index) == name && index >= 0 && index <= arrayLimit:
 			list := make([]any, index+1)
 			for j := range list {
 				list[j] = js.Undefined{}

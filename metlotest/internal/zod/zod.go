@@ -2,7 +2,6 @@ package zod
 
 import (
 	"math"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -53,7 +52,7 @@ func Bool() Schema {
 	}
 }
 
-// zFormat is a string that satisfies valid; validation is the name zod gives the check.
+// Format is a string that satisfies valid; validation is the name zod gives the check.
 func Format(validation, message string, valid func(string) bool) Schema {
 	return func(path []any, v any, c *Issues) any {
 		s, ok := v.(string)
@@ -66,15 +65,18 @@ func Format(validation, message string, valid func(string) bool) Schema {
 	}
 }
 
+// UUID is a string with a UUID in it.
 func UUID() Schema { return Format("uuid", "Invalid uuid", IsUUID) }
 
+// URL is a string that new URL takes.
 func URL() Schema {
 	return Format("url", "Invalid url", func(s string) bool {
-		u, err := url.Parse(s)
-		return err == nil && u.Scheme != "" && (u.Host != "" || u.Opaque != "" || u.Path != "")
+		_, ok := js.ParseURL(s)
+		return ok
 	})
 }
 
+// IsUUID tells whether a text is a UUID to zod and to validator.js.
 func IsUUID(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -110,12 +112,8 @@ func Enum(options ...string) Schema {
 			c.add(js.New("expected", i.Get("expected"), "received", i.Get("received"), "code", "invalid_type",
 				"path", i.Get("path"), "message", i.Get("message")))
 		case !isText || !slices.Contains(options, s):
-			received := "'" + js.String(v) + "'"
-			if isNumber {
-				received = js.String(v)
-			}
 			c.add(js.New("received", v, "code", "invalid_enum_value", "options", options, "path", pathOf(path),
-				"message", "Invalid enum value. Expected "+quoteJoin(options)+", received "+received))
+				"message", "Invalid enum value. Expected "+quoteJoin(options)+", received '"+js.String(v)+"'"))
 		}
 		return v
 	}
@@ -124,7 +122,7 @@ func Enum(options ...string) Schema {
 func Literal(value string) Schema {
 	return func(path []any, v any, c *Issues) any {
 		if v != value {
-			c.add(js.New("received", v, "code", "invalid_literal", "expected", value, "path", pathOf(path),
+			c.add(js.New("code", "invalid_literal", "expected", value, "path", pathOf(path),
 				"message", "Invalid literal value, expected "+strconv.Quote(value)))
 		}
 		return v
@@ -189,39 +187,55 @@ func Union(options ...Schema) Schema {
 	}
 }
 
-// zCount is the schema of offset and limit: a number, or a string of digits that becomes one.
-func Count() Schema {
+// Count is the schema of offset and limit: a number, or a string of digits that becomes one. A string
+// of anything else is "dirty" to zod, so the union reports that one issue alone.
+func Count() Schema { return count(false) }
+
+// StrictCount is [Count] as newer versions of zod have it, where the union reports both branches.
+func StrictCount() Schema { return count(true) }
+
+func count(both bool) Schema {
 	number := func(path []any, v any, c *Issues) any {
 		if _, ok := v.(float64); !ok {
 			c.add(wrongType(path, "number", v))
 		}
 		return v
 	}
-	digits := regexp.MustCompile(`^\d+$`)
-	text := Format("regex", "Invalid", digits.MatchString)
-	parsed := func(path []any, v any, c *Issues) any {
-		before := len(c.List)
-		text(path, v, c)
-		if len(c.List) > before {
-			return v
+	digits := Format("regex", "Invalid", regexp.MustCompile(`^\d+$`).MatchString)
+	union := Union(number, digits)
+	return func(path []any, v any, c *Issues) any {
+		text, isText := v.(string)
+		if !isText || both {
+			v = union(path, v, c)
+		} else {
+			digits(path, v, c)
 		}
-		f, err := strconv.ParseFloat(v.(string), 64)
-		if err != nil {
-			f = math.Inf(1)
+		if isText {
+			f, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				f = math.Inf(1)
+			}
+			return f
 		}
-		return f
+		return v
 	}
-	return Union(number, parsed)
 }
 
-func Max(s Schema, maximum float64) Schema {
+// ParsedInt is a number that parseInt makes of the value, of fallback when there is none.
+func ParsedInt(fallback string, maximum float64) Schema {
 	return func(path []any, v any, c *Issues) any {
-		out := s(path, v, c)
-		if f, ok := out.(float64); ok && f > maximum {
+		if !js.Truthy(v) {
+			v = fallback
+		}
+		f := js.ParseInt(v)
+		switch {
+		case math.IsNaN(f):
+			c.add(wrongType(path, "number", f))
+		case f > maximum:
 			c.add(js.New("code", "too_big", "maximum", maximum, "type", "number", "inclusive", true, "exact", false,
 				"message", "Number must be less than or equal to "+js.String(maximum), "path", pathOf(path)))
 		}
-		return out
+		return f
 	}
 }
 
@@ -234,9 +248,10 @@ type Property struct {
 // Key is a member of an object schema.
 func Key(name string, s Schema) Property { return Property{name, s} }
 
+// Object is an object schema that drops keys it does not name.
 func Object(properties ...Property) Schema { return objectSchema(false, properties) }
 
-// zStrict is an object schema that refuses keys it does not name.
+// Strict is an object schema that refuses keys it does not name.
 func Strict(properties ...Property) Schema { return objectSchema(true, properties) }
 
 func objectSchema(strict bool, properties []Property) Schema {

@@ -3,10 +3,8 @@ package cli
 import (
 	"cmp"
 	"context"
-	"iter"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,24 +19,21 @@ func (a *app) alertCommand() *cobra.Command {
 }
 
 // alertFilter is what alert list and the changes of many alerts choose by.
-type alertFilter struct {
-	opts         metlo.AlertListOptions
-	since, until time.Time
-}
+type alertFilter struct{ opts metlo.AlertListOptions }
 
 func (a *app) alertFilterFlags(cmd *cobra.Command, f *alertFilter) {
 	riskScores.list(cmd, &f.opts.RiskScores, "risk", "only alerts of this risk")
 	alertTypes.list(cmd, &f.opts.AlertTypes, "type", "only alerts of this type")
 	a.hostsFlag(cmd, &f.opts.Hosts, "alerts")
 	cmd.Flags().StringVar(&f.opts.APIEndpointUUID, "endpoint", "", "only alerts of the endpoint with this `UUID`")
-	cmd.Flags().Var(timeFlag(&f.since), "since", "only alerts raised since this time, or within this age such as 24h or 7d")
-	cmd.Flags().Var(timeFlag(&f.until), "until", "only alerts raised until this time")
+	cmd.Flags().Var(timeFlag(&f.opts.CreatedAfter), "since", "only alerts raised since this time, or within this age such as 24h or 7d")
+	cmd.Flags().Var(timeFlag(&f.opts.CreatedBefore), "until", "only alerts raised until this time")
 }
 
 // given reports whether the filter leaves anything out, status apart.
 func (f *alertFilter) given() bool {
 	o := &f.opts
-	return o.RiskScores != nil || o.AlertTypes != nil || o.Hosts != nil || o.APIEndpointUUID != "" || !f.since.IsZero() || !f.until.IsZero()
+	return o.RiskScores != nil || o.AlertTypes != nil || o.Hosts != nil || o.APIEndpointUUID != "" || !o.CreatedAfter.IsZero() || !o.CreatedBefore.IsZero()
 }
 
 // check refuses a filter that names what does not exist.
@@ -51,18 +46,6 @@ func (f *alertFilter) check(ctx context.Context, client *metlo.Client) error {
 	}
 	_, err := client.Endpoints.Get(ctx, f.opts.APIEndpointUUID)
 	return err
-}
-
-// all returns the alerts that pass, in no order.
-func (f *alertFilter) all(ctx context.Context, client *metlo.Client) iter.Seq2[metlo.Alert, error] {
-	return func(yield func(metlo.Alert, error) bool) {
-		for alert, err := range client.Alerts.All(ctx, &f.opts) {
-			late := err == nil && (alert.CreatedAt.Before(f.since) || !f.until.IsZero() && alert.CreatedAt.After(f.until))
-			if !late && !yield(alert, err) {
-				return
-			}
-		}
-	}
 }
 
 var alertColumns = []output.Column[metlo.Alert]{
@@ -102,7 +85,7 @@ func (a *app) alertList() *cobra.Command {
 		if err := filter.check(ctx, client); err != nil {
 			return err
 		}
-		alerts, err := metlo.Collect(filter.all(ctx, client))
+		alerts, err := metlo.Collect(client.Alerts.All(ctx, &filter.opts))
 		if err != nil {
 			return err
 		}

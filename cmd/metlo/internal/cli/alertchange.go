@@ -106,7 +106,7 @@ func (a *app) chosenAlerts(
 		if err := filter.check(ctx, client); err != nil {
 			return nil, err
 		}
-		alerts, err := metlo.Collect(filter.all(ctx, client))
+		alerts, err := metlo.Collect(client.Alerts.All(ctx, &filter.opts))
 		slices.SortStableFunc(alerts, compareAlerts)
 		return alerts, err
 	}

@@ -72,7 +72,7 @@ func (a *app) testingConfigCommand() *cobra.Command {
 		},
 		check: func(content string) []string {
 			if _, err := apitest.ParseTestingConfig(content); err != nil {
-				return strings.Split(strings.ReplaceAll(err.Error(), "apitest: testing config: ", ""), "\n")
+				return strings.Split(message(err), "; ")
 			}
 			return nil
 		},

@@ -236,9 +236,13 @@ func isSummary(name string) bool { return name != "" && name == os.Getenv("GITHU
 
 // write writes every report, and goes on if one of them fails.
 func (r *reportFlags) write(a *app, report *findings.Report) error {
+	return r.writeWith(a, func(w io.Writer, format string) error { return findings.Write(w, format, report) })
+}
+
+func (r *reportFlags) writeWith(a *app, write func(w io.Writer, format string) error) error {
 	var failures []error
 	for _, target := range r.list {
-		content := func(w io.Writer) error { return findings.Write(w, target.format, report) }
+		content := func(w io.Writer) error { return write(w, target.format) }
 		switch {
 		case target.name == "":
 			failures = append(failures, errors.Join(content(a.out), a.out.Flush()))

@@ -37,7 +37,7 @@ func (a *app) inventoryCommand() *cobra.Command {
 			return err
 		}
 		bar := a.progress("endpoints")
-		_ = bar.total
+		opts.OnTotal = bar.total
 		endpoints := client.Endpoints.All(ctx, &opts)
 		var written int
 		var err error

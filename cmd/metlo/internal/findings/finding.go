@@ -61,8 +61,13 @@ func (f *Finding) Text() string { return fmt.Sprintf("%s: %s: %s", f.Rule, f.Nam
 
 // Fingerprint names the finding by what it is about, whatever its id, its time and its place: rule, method, host, path.
 func (f *Finding) Fingerprint() string {
+	sum := f.sum()
+	return hex.EncodeToString(sum[:])
+}
+
+func (f *Finding) sum() [16]byte {
 	sum := sha256.Sum256([]byte(strings.Join([]string{f.Rule, f.Method, f.Host, f.Path}, "\x00")))
-	return hex.EncodeToString(sum[:16])
+	return [16]byte(sum[:16])
 }
 
 // RuleID is the rule as an identifier.
@@ -134,9 +139,10 @@ func Write(w io.Writer, format string, report *Report) error {
 }
 
 // occurrences numbers findings that have the same fingerprint, from 1.
-type occurrences map[string]int
+type occurrences map[[16]byte]int32
 
-func (o occurrences) next(fingerprint string) string {
-	o[fingerprint]++
-	return fmt.Sprintf("%s:%d", fingerprint, o[fingerprint])
+func (o occurrences) next(f *Finding) string {
+	sum := f.sum()
+	o[sum]++
+	return fmt.Sprintf("%x:%d", sum, o[sum])
 }

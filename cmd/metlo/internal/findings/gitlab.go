@@ -42,7 +42,7 @@ func gitlab(w io.Writer, report *Report) error {
 			severity = "major"
 		}
 		items.add(gitlabIssue{
-			Description: safetext.Line(f.Text()), CheckName: RuleID(f.Rule), Fingerprint: seen.next(f.Fingerprint()), Severity: severity,
+			Description: safetext.Line(f.Text()), CheckName: RuleID(f.Rule), Fingerprint: seen.next(f), Severity: severity,
 			Location: gitlabLocation{place(f), map[string]int{"begin": max(1, f.Line)}},
 		})
 	}

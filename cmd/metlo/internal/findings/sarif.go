@@ -143,7 +143,7 @@ func sarifResultOf(f *Finding, ruleIndex int, seen occurrences) sarifResult {
 	return sarifResult{
 		RuleID: RuleID(f.Rule), RuleIndex: ruleIndex, Level: sarifLevelOf(f.Severity), Message: sarifText{sarifMessage(f.Text())},
 		Locations:    []sarifLocation{location},
-		Fingerprints: map[string]string{"metlo/v1": seen.next(f.Fingerprint())}, Properties: properties,
+		Fingerprints: map[string]string{"metlo/v1": seen.next(f)}, Properties: properties,
 	}
 }
 

@@ -62,8 +62,9 @@ type classRow struct {
 }
 
 type sensitiveRow struct {
-	Method, Host, Path, Risk, Classes string
-	Authenticated, Public             bool
+	Method, Host, Risk, Classes string
+	Parts                       []string // of the path, between which a line may break
+	Authenticated, Public       bool
 }
 
 // Write writes the page.
@@ -88,7 +89,7 @@ func (d *Data) view() *view {
 			{fmt.Sprint(d.endpoints), "endpoints", ""},
 			{fmt.Sprint(len(d.hosts)), "hosts", ""},
 			{fmt.Sprint(d.alerts[metlo.StatusOpen]), "open alerts", ""},
-			{fmt.Sprint(d.high), "of them of high risk", alarm(d.high)},
+			{fmt.Sprint(d.high), "open alerts of high risk", alarm(d.high)},
 			{percent(authenticated, d.endpoints), "of endpoints require authentication", ""},
 			{fmt.Sprint(exposed), "with sensitive data do not", alarm(exposed)},
 		},
@@ -175,8 +176,18 @@ func (d *Data) viewSensitive(v *view) {
 	list := d.sortedSensitive()
 	for _, s := range list[:min(len(list), maxSensitive)] {
 		v.Sensitive = append(v.Sensitive, sensitiveRow{
-			shown(s.Method), shown(s.Host), shown(s.Path), string(s.Risk), shown(strings.Join(s.Classes, ", ")), s.Authenticated, s.Public,
+			shown(s.Method), shown(s.Host), string(s.Risk), shown(strings.Join(s.Classes, ", ")), pathParts(shown(s.Path)), s.Authenticated, s.Public,
 		})
 	}
 	v.MoreSensitive = len(list) - len(v.Sensitive)
+}
+
+// pathParts cuts a path before each slash.
+func pathParts(path string) []string {
+	parts := strings.SplitAfter(path, "/")
+	for i := range parts[:len(parts)-1] {
+		parts[i] = strings.TrimSuffix(parts[i], "/")
+		parts[i+1] = "/" + parts[i+1]
+	}
+	return slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 }

@@ -1,0 +1,50 @@
+package backend
+
+import (
+	"net/http"
+
+	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
+)
+
+// databaseError is a failure of a statement whose text reaches the client as it is.
+func databaseError(message string) Response { return Text(http.StatusInternalServerError, message) }
+
+// queryFailed is one that a service wrapped in an error of its own.
+func queryFailed(message string) Response { return databaseError("QueryFailedError: " + message) }
+
+// hasNul tells whether a parameter that goes to the database has a NUL in it.
+func (c *call) hasNul(params *js.Object, names ...string) bool {
+	for _, name := range names {
+		if pg.HasNul(params.Get(name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// rowID reads the id of a path as the database does; bad is its error.
+func (c *call) rowID() (id, bad string) {
+	id, valid := pg.ParseUUID(c.params["id"])
+	switch {
+	case pg.HasNul(c.params["id"]):
+		return "", pg.NulByte
+	case !valid:
+		return "", pg.BadUUID(c.params["id"])
+	}
+	return id, ""
+}
+
+// maxBigint bounds LIMIT and OFFSET.
+const maxBigint = 1<<63 - 1
+
+// badWindow is the database's error for a LIMIT or an OFFSET.
+func badWindow(limit, offset int) string {
+	switch {
+	case limit < 0 && limit != pg.NoLimit:
+		return "LIMIT must not be negative"
+	case offset < 0:
+		return "OFFSET must not be negative"
+	}
+	return ""
+}

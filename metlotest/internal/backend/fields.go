@@ -1,0 +1,132 @@
+package backend
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/metlo-go/metlo/metlotest/internal/js"
+)
+
+const (
+	fieldLimit        = 200
+	graphQLFieldLimit = 250
+	// fieldStep is by how much the time at which a field was seen has to move to be written.
+	fieldStep = 24 * time.Hour
+)
+
+// recordFields stores the fields of a call. The second version takes those of the body from what the
+// agent found out.
+func (st *Store) recordFields(o *observation, e *endpoint) {
+	for _, found := range o.findings(e) {
+		st.recordField(e, found, dataType(found.value), o.at)
+	}
+	if !o.v2 {
+		return
+	}
+	for place, types := range o.processed.Object("dataTypes").All() {
+		kind := "unknown"
+		list, _ := types.([]any)
+		for _, t := range list {
+			if t != "null" {
+				kind = js.String(t)
+			}
+		}
+		st.recordField(e, o.processedPlace(e, place), kind, o.at)
+	}
+}
+
+// processedPlace reads a place of processed data, such as resBody.user.email.
+func (o *observation) processedPlace(e *endpoint, place string) finding {
+	section, path, _ := strings.Cut(place, ".")
+	request, response := o.contentTypes()
+	f := finding{section: section, status: noStatus}
+	switch section {
+	case "reqBody":
+		f.contentType = request
+	case "resHeaders":
+		f.status = o.status
+	case "resBody":
+		f.contentType, f.status = response, o.status
+	}
+	wild := e.wildPlaces()
+	if path == "" {
+		return f
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		if name != "[]" {
+			name, wild = wildcard(f, name, wild)
+		}
+		f.path = joinPath(f.path, name)
+	}
+	return f
+}
+
+// recordField stores one field, or what is new about it.
+func (st *Store) recordField(e *endpoint, found finding, kind string, at time.Time) {
+	f := e.field(found.section, found.path, found.status, found.contentType)
+	if f == nil {
+		limit := fieldLimit
+		if e.isGraphQL {
+			limit = graphQLFieldLimit
+		}
+		if len(e.fields) >= limit || !slices.Contains(dataSections(), found.section) {
+			return
+		}
+		isNull := kind == "unknown"
+		st.addField(e, &dataField{
+			uuid: newUUID(), dataType: kind, dataSection: found.section, dataPath: found.path,
+			dataClasses: []string{}, falsePositives: []string{}, scannerIdentified: []string{}, contentType: &found.contentType,
+			createdAt: at, updatedAt: at, lastSeen: at, statusCode: &found.status, isNullable: &isNull, matches: emptyObject(),
+		})
+		return
+	}
+	changed := at.Sub(f.lastSeen) > fieldStep
+	if kind == "unknown" && (f.isNullable == nil || !*f.isNullable) {
+		isNull := true
+		f.isNullable, changed = &isNull, true
+	}
+	if kind != "unknown" && kind != f.dataType && at.After(f.updatedAt) {
+		f.dataType, changed = kind, true
+	}
+	if changed {
+		f.updatedAt, f.lastSeen = at, at
+	}
+}
+
+// sensitiveMap has the data classes of each place of a call.
+func (st *Store) sensitiveMap(o *observation, e *endpoint) *js.Object {
+	classes := st.classes()
+	sensitive := js.New()
+	add := func(key string, found []any) {
+		known, _ := sensitive.Get(key).([]any)
+		for _, class := range found {
+			if !slices.Contains(known, class) {
+				known = append(known, class)
+			}
+		}
+		sensitive.Set(key, append([]any{}, known...))
+	}
+	for _, f := range o.findings(e) {
+		add(f.key(), scan(classes, f.path, f.value))
+	}
+	if o.v2 {
+		for place, found := range o.processed.Object("sensitiveDataDetected").All() {
+			list, _ := found.([]any)
+			f := o.processedPlace(e, place)
+			add(f.key(), list)
+		}
+	}
+	return sensitive
+}
+
+// scan gives the classes of a value and of its name.
+func scan(classes []dataClass, name string, value any) []any {
+	var found []any
+	for i := range classes {
+		if classes[i].matchesValue(value) || classes[i].matchesName(name) {
+			found = append(found, classes[i].className)
+		}
+	}
+	return found
+}

@@ -1,0 +1,151 @@
+// Package pg has the rules of PostgreSQL, and of the driver node-postgres before it, that show in
+// the server's answers: how values are read and written, how rows are ordered, and the texts of its
+// errors.
+package pg
+
+import (
+	"encoding/hex"
+	"strings"
+
+	"github.com/metlo-go/metlo/metlotest/internal/js"
+)
+
+// NulByte is the error for a text with a NUL in it.
+const NulByte = `invalid byte sequence for encoding "UTF8": 0x00`
+
+// HasNul tells whether a value that is sent to the database has a NUL byte in it.
+func HasNul(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.IndexByte(v, 0) >= 0
+	case []any:
+		for _, e := range v {
+			if HasNul(e) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Text is a JavaScript value as the driver sends it: arrays as array literals, objects as JSON.
+func Text(v any) string {
+	switch v := v.(type) {
+	case []any:
+		return arrayLiteral(v)
+	case *js.Object:
+		return string(js.Encode(v))
+	}
+	return js.String(v)
+}
+
+func arrayLiteral(list []any) string {
+	parts := make([]string, len(list))
+	for i, e := range list {
+		switch e := e.(type) {
+		case nil, js.Undefined:
+			parts[i] = "NULL"
+		case []any:
+			parts[i] = arrayLiteral(e)
+		default:
+			parts[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(Text(e)) + `"`
+		}
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}
+
+// ParseBool reads a boolean: any unambiguous start of true, yes, on, 1 and their opposites.
+func ParseBool(s string) (value, valid bool) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	for _, word := range []string{"true", "yes"} {
+		if s != "" && strings.HasPrefix(word, s) {
+			return true, true
+		}
+	}
+	for _, word := range []string{"false", "no"} {
+		if s != "" && strings.HasPrefix(word, s) {
+			return false, true
+		}
+	}
+	switch s {
+	case "on", "1":
+		return true, true
+	case "off", "of", "0":
+		return false, true
+	}
+	return false, false
+}
+
+// BadBool is the error for a value that is no boolean.
+func BadBool(v any) string { return `invalid input syntax for type boolean: "` + Text(v) + `"` }
+
+const uuidBytes = 16
+
+// ParseUUID reads the forms of a uuid that PostgreSQL takes: in braces or not, in either case, with a
+// dash after each group of four digits or without. The result has the canonical form.
+func ParseUUID(s string) (string, bool) {
+	if inner, ok := strings.CutPrefix(s, "{"); ok {
+		if s, ok = strings.CutSuffix(inner, "}"); !ok {
+			return "", false
+		}
+	}
+	var digits strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '-' {
+			// A dash may follow every second byte, but the last.
+			if n := digits.Len(); n == 0 || n%4 != 0 || n >= 2*uuidBytes || i > 0 && s[i-1] == '-' {
+				return "", false
+			}
+			continue
+		}
+		digits.WriteByte(s[i])
+	}
+	raw, err := hex.DecodeString(strings.ToLower(digits.String()))
+	if err != nil || len(raw) != uuidBytes {
+		return "", false
+	}
+	h := hex.EncodeToString(raw)
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:], true
+}
+
+// BadUUID is the error for a text that is no uuid.
+func BadUUID(id string) string { return `invalid input syntax for type uuid: "` + id + `"` }
+
+// BadEnum is the error for a value that an enum type does not have.
+func BadEnum(enum string, v any) string {
+	return "invalid input value for enum " + enum + `: "` + Text(v) + `"`
+}
+
+// ILike is column ILIKE '%pattern%': % and _ are wildcards, a backslash takes the next sign as it is.
+func ILike(text, pattern string) bool {
+	return like([]rune(strings.ToLower(text)), []rune("%"+strings.ToLower(pattern)+"%"))
+}
+
+func like(text, pattern []rune) bool {
+	for len(pattern) > 0 {
+		switch pattern[0] {
+		case '%':
+			for i := range len(text) + 1 {
+				if like(text[i:], pattern[1:]) {
+					return true
+				}
+			}
+			return false
+		case '_':
+			if len(text) == 0 {
+				return false
+			}
+		case '\\':
+			if len(pattern) > 1 {
+				pattern = pattern[1:]
+			}
+			fallthrough
+		default:
+			if len(text) == 0 || text[0] != pattern[0] {
+				return false
+			}
+		}
+		text, pattern = text[1:], pattern[1:]
+	}
+	return len(text) == 0
+}

@@ -1,0 +1,50 @@
+// Package words knows which tokens of a path are English words. The list is words_alpha.txt of
+// dwyl/english-words, which is in the public domain (see LICENSE), with words of the web added that
+// Metlo's list has too.
+package words
+
+import (
+	"bytes"
+	"compress/flate"
+	_ "embed"
+	"io"
+	"sort"
+	"strings"
+	"sync"
+)
+
+// packed has the sorted words, each as the number of letters that it shares with the word before it,
+// counted from the character for none, a space, and the rest of it with a line break, compressed.
+//
+//go:embed words.deflate
+var packed []byte
+
+// list unpacks the words, one a line, when they are first needed: it takes 30 ms.
+var list = sync.OnceValue(func() string {
+	raw, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
+	if err != nil {
+		panic("metlotest: the list of words is broken: " + err.Error())
+	}
+	var b strings.Builder
+	b.Grow(4 << 20)
+	var word []byte
+	for line := range bytes.Lines(raw) {
+		word = append(word[:line[0]-' '], line[1:]...)
+		b.Write(word)
+	}
+	return b.String()
+})
+
+// Has tells whether a word, in lower case, is in the list.
+func Has(word string) bool {
+	if word == "" || strings.Contains(word, "\n") {
+		return false
+	}
+	all := list()
+	lineAt := func(i int) string {
+		from := strings.LastIndexByte(all[:i], '\n') + 1
+		return all[from : from+strings.IndexByte(all[from:], '\n')]
+	}
+	i := sort.Search(len(all)-1, func(i int) bool { return lineAt(i) >= word })
+	return i < len(all)-1 && lineAt(i) == word
+}
