@@ -163,9 +163,16 @@ func (s *AlertsService) List(ctx context.Context, opts *AlertListOptions) (*Page
 	return l.page(ctx)
 }
 
-// All returns an iterator over every alert that passes the filter, each once, in few requests, also while the loop
-// resolves the alerts that it visits. Limit sets only the size of the first request. The sequence ends after the first
-// error; [IncompleteError] says that the server keeps some back.
+// All returns an iterator over every alert that passes the filter throughout the walk, each once, also while the loop
+// resolves the alerts that it visits: in two requests if the server sends the whole list at once, else in parts by host
+// and type, or by pages until a count proves them complete. The page docs/listing.md says what that costs and assumes.
+//
+// The server has no filter by time, so CreatedAfter and CreatedBefore leave out alerts after they were read. With one
+// status and one risk score the server sends the newest first; the walk then asks for no more than reaches back to
+// CreatedAfter. An alert without a time of creation passes.
+//
+// The sequence ends after the first error; the last one may be an [IncompleteError], which says how many alerts may be
+// missing.
 //
 // Write both variables of the loop: a loop with one drops the error, and a walk that fails at once looks like one item
 // that is empty.

@@ -50,9 +50,9 @@ func (s *DetectionsService) ListEndpoints(ctx context.Context, opts *DetectionLi
 }
 
 // AllEndpoints returns an iterator over every endpoint that passes the filter, the newest first, each once. It walks
-// by time, 50 items a request, so that endpoints that appear or vanish meanwhile hide no other. Limit sets only the
-// size of the first request. The sequence ends after the first error; [IncompleteError] says that the server keeps some
-// back.
+// by time, 50 items a request, so that endpoints that appear or vanish meanwhile hide no other; only where one
+// millisecond has more than 50, or an item has no time, by pages until a count proves them complete. The sequence ends
+// after the first error; the last one may be an [IncompleteError].
 //
 // GET /new-detections?detectionType=endpoint
 func (s *DetectionsService) AllEndpoints(ctx context.Context, opts *DetectionListOptions) iter.Seq2[Endpoint, error] {

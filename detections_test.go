@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -368,4 +369,32 @@ func TestDetectionsRefuse(t *testing.T) {
 		"an empty list of hosts":      {endpoints(metlo.DetectionListOptions{Hosts: []string{}}), "leave it nil"},
 		"risk scores for data fields": {fields(metlo.DetectionListOptions{RiskScores: []metlo.RiskScore{metlo.RiskHigh}}), "leave it nil"},
 	})
+}
+
+// A row without a time used to end the walk at 50 of 250.
+func TestDetectionsWithoutATime(t *testing.T) {
+	for name, without := range map[string]func(i int) bool{
+		"the last of a page":   func(i int) bool { return i == 200 },
+		"the first":            func(i int) bool { return i == 249 },
+		"one on a later page":  func(i int) bool { return i == 120 },
+		"a page":               func(i int) bool { return i >= 200 },
+		"all":                  func(int) bool { return true },
+		"the last of the list": func(i int) bool { return i == 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &detector{rows: detectedRows(0, 250, detectedSince, time.Second), answer: func(page, total string) string {
+				for i, row := range detectedRows(0, 250, detectedSince, time.Second) {
+					if without(i) {
+						page = strings.ReplaceAll(page, row.at.UTC().Format(`"2006-01-02T15:04:05.000Z"`), "null")
+					}
+				}
+				return "[" + page + "," + total + "]"
+			}}
+			client, server := scriptedClient(t, d.serve)
+			got, err := metlo.Collect(client.Detections.AllEndpoints(t.Context(), nil))
+			require.NoError(t, err)
+			assert.ElementsMatch(t, idsOfRows(d.rows), idsOf(got))
+			assert.LessOrEqual(t, len(server.sent), 12*5+20)
+		})
+	}
 }

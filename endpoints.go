@@ -215,9 +215,10 @@ func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) 
 	return s.listing("Endpoints.List", opts).page(ctx)
 }
 
-// All returns an iterator over every endpoint that passes the filter, each once, in few requests. Limit sets only the
-// size of the first one. The sequence ends after the first error; [IncompleteError] says that the server keeps some
-// back.
+// All returns an iterator over every endpoint that passes the filter throughout the walk, each once: in two requests if
+// the server sends the whole list at once, else in parts by host and method, or by pages until a count proves them
+// complete. The page docs/listing.md says what that costs and assumes. The sequence ends after the first error; the last one may
+// be an [IncompleteError], which says how many endpoints may be missing.
 //
 // Write both variables of the loop: a loop with one drops the error, and a walk that fails at once looks like one item
 // that is empty.

@@ -64,8 +64,10 @@ func (s *HostsService) List(ctx context.Context, opts *HostListOptions) (*Page[H
 	return s.listing("Hosts.List", valueOf(opts)).page(ctx)
 }
 
-// All returns an iterator over every host that passes the filter, each once, in few requests. Limit sets only the size
-// of the first one. The sequence ends after the first error; [IncompleteError] says that the server keeps some back.
+// All returns an iterator over every host that passes the filter throughout the walk, each once, by name unless SortBy
+// or SortOrder is set: in two requests if the server sends the whole list at once, else by pages until a count proves
+// them complete. The sequence ends after the first error; the last one may be an [IncompleteError], which says how many
+// hosts may be missing.
 //
 // GET /hosts
 func (s *HostsService) All(ctx context.Context, opts *HostListOptions) iter.Seq2[Host, error] {

@@ -23,9 +23,12 @@
 //
 // # Lists
 //
-// List returns one page. All returns an iterator over everything that passes the filter, each item once, in few
-// requests, whatever else happens on the server meanwhile. It holds the ids that it has yielded, 16 bytes each, and one
-// item or a page of up to 4 MiB. [Collect] makes a slice of it.
+// List returns one page. All returns an iterator over everything that passes the filter throughout the walk, each item
+// once, in two requests if the server sends the whole list at once. Where it sends only pages, the walk goes on until a
+// count proves that nothing is missing, or ends in an *[IncompleteError] that says how much may be; [WithMaxPageSize]
+// tells it beforehand. It holds the ids that it has yielded, 16 bytes each and twice where it goes by pages, and one item
+// or a page of up to 4 MiB. [Collect] makes a slice of it, and [Walk] does the same for a list that the SDK does not
+// know.
 //
 // # Errors
 //

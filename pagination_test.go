@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,7 +123,7 @@ func TestAllEndpoints(t *testing.T) {
 		{name: "from an offset behind the end", opts: &metlo.EndpointListOptions{Offset: n + 5}, want: 0, requests: 1},
 		{name: "with unknown total", temper: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", UnknownTotal: true})
-		}, want: n, requests: 5},
+		}, want: n, requests: 6},
 		{name: "with the offset ignored", temper: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", IgnoreOffset: true})
 		}, want: n, requests: 2},
@@ -582,4 +583,109 @@ func TestConnectionAfterABreakInALoop(t *testing.T) {
 			assert.Equal(t, tt.dials, dials.Load())
 		})
 	}
+}
+
+// TestLongResponsesAreRefused walks behind a gateway that refuses more than 1,000 items.
+func TestLongResponsesAreRefused(t *testing.T) {
+	for _, status := range []int{400, 413, 414, 500, 502, 503, 504, 524} {
+		for _, first := range []int{0, 2000} {
+			m := &model{rows: ids(2500)}
+			gateway := roundTrip(func(r *http.Request) (*http.Response, error) {
+				if n, err := strconv.Atoi(r.URL.Query().Get("limit")); strings.HasSuffix(r.URL.Path, "/alerts") && (err != nil || n > 1000) {
+					return answering(status, "too long").RoundTrip(r)
+				}
+				return m.RoundTrip(r)
+			})
+			client := inProcess(t, gateway, metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 1, MaxWait: time.Nanosecond}))
+			seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: first}), uuidOfAlert)
+			require.NoError(t, err, "status %d", status)
+			assertEachOnce(t, seen, 2500)
+			assert.LessOrEqual(t, m.requests, 12*3+20)
+		}
+	}
+	for _, answer := range []*kit.Answer{answering(401, ""), answering(404, ""), answering(400, `{"type":"ZOD","err":{"issues":[{"code":"custom","path":["limit"],"message":"no"}]}}`)} {
+		requests := 0
+		client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			requests++
+			return answer.RoundTrip(r)
+		}))
+		_, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: 2000}))
+		require.Error(t, err)
+		assert.Equal(t, 1, requests, "a smaller page would not help: %d", answer.Status)
+	}
+}
+
+func TestAPageSizeOfTheClient(t *testing.T) {
+	largest := 0
+	m := &model{rows: ids(700)}
+	client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+		n, err := strconv.Atoi(r.URL.Query().Get("limit"))
+		if strings.HasSuffix(r.URL.Path, "/alerts") {
+			require.NoError(t, err, "no request goes without a limit")
+			largest = max(largest, n)
+		}
+		return m.RoundTrip(r)
+	}), metlo.WithMaxPageSize(60))
+	seen, err := walked(t, client.Alerts.All(t.Context(), nil), uuidOfAlert)
+	require.NoError(t, err)
+	assertEachOnce(t, seen, 700)
+	_, err = client.Alerts.List(t.Context(), &metlo.AlertListOptions{APIEndpointUUID: alertID(1)})
+	require.NoError(t, err)
+	assert.Equal(t, 60, largest)
+	_, err = client.Alerts.List(t.Context(), &metlo.AlertListOptions{Limit: 61})
+	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
+}
+
+func TestAlertsOfATime(t *testing.T) {
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	m := &model{rows: ids(5000), item: func(id string) string {
+		n, _ := strconv.ParseInt(id[24:], 16, 64)
+		return fmt.Sprintf(`{"uuid":%q,"createdAt":%q}`, id, start.Add(-time.Duration(n)*time.Minute).Format(time.RFC3339))
+	}}
+	opts := &metlo.AlertListOptions{CreatedAfter: start.Add(-150 * time.Minute), CreatedBefore: start.Add(-11 * time.Minute)}
+	seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), opts), uuidOfAlert)
+	require.NoError(t, err)
+	assertEachOnce(t, seen, 140)
+	largest, total := 0, 0
+	opts.Statuses, opts.RiskScores, opts.OnTotal = []metlo.AlertStatus{metlo.StatusOpen}, []metlo.RiskScore{metlo.RiskHigh}, func(n int) { total = n }
+	seen, err = walked(t, inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+		n, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+		largest = max(largest, n)
+		return m.RoundTrip(r)
+	})).Alerts.All(t.Context(), opts), uuidOfAlert)
+	require.NoError(t, err)
+	assertEachOnce(t, seen, 140)
+	assert.Equal(t, 400, largest, "it stops where alerts are too old")
+	assert.Equal(t, 5000, total)
+}
+
+func TestWalkOfAnUnknownList(t *testing.T) {
+	type thing struct{ UUID string }
+	m := &model{rows: ids(900), cap: 100}
+	seen, err := walked(t, metlo.Walk(t.Context(), inProcess(t, m), "/things", nil, func(x thing) string { return x.UUID }),
+		func(x thing) string { return x.UUID })
+	require.NoError(t, err)
+	assertEachOnce(t, seen, 900)
+	_, err = metlo.Collect(metlo.Walk(t.Context(), inProcess(t, m), "/things", url.Values{"limit": {"5"}}, func(x thing) string { return x.UUID }))
+	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
+}
+
+func TestOptionsOfListAndAllAreToldApart(t *testing.T) {
+	client := inProcess(t, &model{})
+	_, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertListOptions{Limit: 5}))
+	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
+	assert.ErrorContains(t, err, "Limit is for List: set PageSize")
+	for _, opts := range []metlo.AlertListOptions{{PageSize: 5}, {OnTotal: func(int) {}}, {CreatedAfter: time.Now()}, {CreatedBefore: time.Now()}} {
+		_, err = client.Alerts.List(t.Context(), &opts)
+		require.ErrorIs(t, err, metlo.ErrInvalidArgument)
+	}
+}
+
+func TestAllGenTestEndpoints(t *testing.T) {
+	srv := metlotest.NewServer(inventory(16))
+	defer srv.Close()
+	tests, err := metlo.Collect(srv.Client(unlimited()).Testing.AllGenTestEndpoints(t.Context(), "shop.example.com"))
+	require.NoError(t, err)
+	assert.Len(t, tests, 16)
+	assert.NotEmpty(t, tests[0].UUID)
 }

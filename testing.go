@@ -3,6 +3,8 @@ package metlo
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"iter"
 	"net/http"
 
 	"github.com/metlo-go/metlo/internal/wire"
@@ -14,7 +16,7 @@ type TestingService struct{ client *Client }
 
 // TestEndpoint is what a test of an endpoint is generated from.
 type TestEndpoint struct {
-	UUID            string          `json:"uuid"` // only GenTestEndpoints sets it
+	UUID            string          `json:"uuid"` // GenTestEndpoint leaves it empty
 	Host            string          `json:"host"`
 	Path            string          `json:"path"` // parameters in braces
 	Method          RestMethod      `json:"method"`
@@ -124,8 +126,9 @@ func (a *testEndpointAnswer) value() *TestEndpoint {
 	return &a.TestEndpoint
 }
 
-// GenTestEndpoints returns what tests of a host's endpoints are generated from: at most 10, the riskiest first; none
-// for a host that does not exist.
+// GenTestEndpoints returns what tests of a host's riskiest endpoints are generated from; none for a host that does not
+// exist. The server joins endpoints with their data fields and sends those that fit into ten rows, so it may be two of
+// sixteen: use [TestingService.AllGenTestEndpoints] for all.
 //
 // GET /gen-test-endpoints
 func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]TestEndpoint, error) {
@@ -144,6 +147,38 @@ func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]T
 		endpoints[i] = *answers[i].value()
 	}
 	return endpoints, nil
+}
+
+// AllGenTestEndpoints returns an iterator over what a test of each of a host's endpoints is generated from. It asks for
+// the endpoints one by one, which costs a request each; one that is deleted meanwhile is left out. The sequence ends
+// after the first error, which may be an [IncompleteError] of [EndpointsService.All].
+//
+// GET /gen-test-endpoint
+func (s *TestingService) AllGenTestEndpoints(ctx context.Context, host string) iter.Seq2[TestEndpoint, error] {
+	return func(yield func(TestEndpoint, error) bool) {
+		if host == "" {
+			yield(TestEndpoint{}, invalid("Testing.AllGenTestEndpoints: the host is empty: use one of Hosts.Names"))
+			return
+		}
+		for endpoint, err := range s.client.Endpoints.All(ctx, &EndpointListOptions{Hosts: []string{host}}) {
+			if err != nil {
+				yield(TestEndpoint{}, err)
+				return
+			}
+			test, err := s.GenTestEndpoint(ctx, &GenTestEndpointOptions{Endpoint: endpoint.UUID})
+			switch {
+			case errors.Is(err, ErrNotFound):
+				continue
+			case err != nil:
+				yield(TestEndpoint{}, err)
+				return
+			}
+			test.UUID = endpoint.UUID
+			if !yield(*test, nil) {
+				return
+			}
+		}
+	}
 }
 
 // GlobalEnv returns the variables that all tests see, as the instance's configuration sets them. The server sends none

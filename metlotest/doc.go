@@ -13,11 +13,20 @@
 // and compares what comes back.
 //
 // State is kept: an alert that is resolved is listed so, a key that is created opens the collector, a
-// trace that is posted makes endpoints, data fields and alerts at once (the real server works behind a
-// queue). As there, fields get their data classes once an endpoint has been called minAnalyzeTraces
-// times, 100 unless the metlo-config says otherwise, so a test that posts few traces sets that to 1.
+// trace that is posted makes endpoints, data fields and a "New Endpoint Detected" alert (the real server
+// works behind a queue; this one is done when the collector answers). Data classes, and the risk and the
+// alerts that go with them, come from a job, as there: a field needs more than 50 traces, of the 100 that
+// are kept, that show something, and a class in more than half of those. [Server.RunJobs] runs the jobs
+// now; by themselves they run on the server's schedule, in the time of a testing/synctest bubble.
+// [InstantAnalysis] does without them.
 //
-// Where the real server answers from caches of seconds to an hour, this one answers at once, except
-// for GET /data-class, which is up to 30 s old. Calls are not compared with OpenAPI specs, so no "Open
-// API Spec Diff" alert arises by itself. Webhooks are called when their address is on loopback.
+// Rows with equal sort keys stand as PostgreSQL has them, the same each time, so that pages hide some.
+// Answers come from caches for as long as the server's do: 5 s to a minute, data classes 30 s.
+//
+// Known differences: no ETag is sent and no request is answered with 304. Calls are not compared with
+// OpenAPI specs, so no "Open API Spec Diff" alert arises by itself, and no spec is generated. Which hosts
+// are public goes by their names. References of a spec to other documents are refused unread. Requests
+// that kill the real server, such as a key name with a NUL byte, are answered with 500. Webhooks are called
+// when their address is on loopback. The list of English words that tells path parameters is another one
+// than an instance may have. GET /summary and GET /new-detections-agg are answered afresh.
 package metlotest

@@ -255,7 +255,6 @@ func write(w http.ResponseWriter, r *http.Request, res backend.Response, fault *
 	if res.ContentType != "" {
 		h.Set("Content-Type", res.ContentType)
 	}
-	h.Set("X-Powered-By", "Express")
 	h.Set("Content-Length", strconv.Itoa(len(res.Body)))
 	w.WriteHeader(res.Status)
 	if r.Method == http.MethodHead {

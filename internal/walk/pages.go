@@ -32,6 +32,9 @@ func (w *walker[T]) pages(p Part, total int) error {
 		if held || (err != nil && !errors.Is(err, errBudget)) {
 			return err
 		}
+		if w.items < 0 {
+			w.items = len(w.seen) // a list that grows must not raise its own budget
+		}
 		was := missing
 		if len(pr.totals) > 0 {
 			missing = pr.missing()

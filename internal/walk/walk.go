@@ -237,7 +237,10 @@ func (w *walker[T]) short(p Part, start int, a answer) (held bool, total int, er
 	}
 	switch {
 	case total < 0 && behind.Rows == 0:
-		return true, -1, nil
+		held, err = w.confirm(p, a, start)
+		if err != nil || held {
+			return held, -1, err
+		}
 	case total < 0 && behind.fresh == 0:
 		far, err := w.get(p, n, farBehind, nil)
 		if err != nil || far.Rows > 0 {
@@ -251,4 +254,22 @@ func (w *walker[T]) short(p Part, start int, a answer) (held bool, total int, er
 	}
 	w.capped = max(w.capped, a.Rows, behind.Rows)
 	return false, total, nil
+}
+
+// confirm finds out whether a, with nothing behind it, was all there is, though no total tells. The list held no more
+// rows than a at that moment. If as many come again and all are known, no other item can have been among them; if
+// fewer come, the server does not cap them.
+func (w *walker[T]) confirm(p Part, a answer, start int) (bool, error) {
+	for range 3 {
+		again, err := w.get(p, a.asked, start, nil)
+		if err != nil || again.Rows < a.Rows || again.Rows == a.Rows && again.fresh == 0 {
+			return err == nil, err
+		}
+		behind, err := w.get(p, w.atMost(max(a.asked, firstRows)), start+again.Rows, nil)
+		if err != nil || behind.Rows > 0 {
+			return false, err
+		}
+		a = again
+	}
+	return false, nil
 }

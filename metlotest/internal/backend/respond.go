@@ -49,7 +49,9 @@ func HtmlPage(status int, message string, frames ...string) Response {
 	}
 	body := "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Error</title>\n</head>\n<body>\n<pre>" +
 		strings.Join(lines, "<br>") + "</pre>\n</body>\n</html>\n"
-	return Response{Status: status, ContentType: TypeHTML, Body: []byte(body)}
+	return Response{Status: status, ContentType: TypeHTML, Body: []byte(body), Header: http.Header{
+		"Content-Security-Policy": {"default-src 'none'"}, "X-Content-Type-Options": {"nosniff"},
+	}}
 }
 
 // check runs a schema over a whole request; the response is the 400 to send, when there is one.
