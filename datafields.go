@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // DataFieldsService curates the data fields of endpoints. [EndpointsService.Get] returns the fields of one.
@@ -31,6 +33,9 @@ type DataField struct {
 	APIEndpointUUID   string          `json:"apiEndpointUuid"`
 	APIEndpoint       *Endpoint       `json:"apiEndpoint"` // only in detections
 }
+
+// MarshalJSON encodes the data field as the server does.
+func (f DataField) MarshalJSON() ([]byte, error) { return wire.MarshalFields(f, "dataTag", "entity") }
 
 func (f *DataField) id() string { return f.UUID }
 

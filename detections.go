@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/metlo-go/metlo/internal/walk"
+
+	"github.com/metlo-go/metlo/internal/wire"
 )
 
 const maxDetectionLimit = 50 // the server refuses more
@@ -20,6 +22,11 @@ type DetectionDay struct {
 	Day          time.Time `json:"day"` // midnight UTC at the start of the day
 	NumEndpoints int       `json:"numEndpoints"`
 	NumFields    int       `json:"numFields"`
+}
+
+// MarshalJSON encodes the day as the server does.
+func (d DetectionDay) MarshalJSON() ([]byte, error) {
+	return wire.MarshalFields(d, "numEndpoints", "numFields")
 }
 
 // DetectionListOptions filters detections. Values of one field are alternatives; fields that are set apply together.

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"net/http"
 	"time"
+
+	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // EndpointsService reads and curates the inventory of endpoints.
@@ -47,6 +49,13 @@ type Endpoint struct {
 	IsPublic                bool            `json:"isPublic"`    // the internet reaches its host; only lists say so
 }
 
+func endpointNulls() []string {
+	return []string{"owner", "openapiSpecName", "token_0", "token_1", "token_2", "token_3", "token_4", "token_5"}
+}
+
+// MarshalJSON encodes the endpoint as the server does.
+func (e Endpoint) MarshalJSON() ([]byte, error) { return wire.MarshalFields(e, endpointNulls()...) }
+
 // Authenticated reports whether the endpoint requires authentication: as a user set it, or else as it was detected.
 func (e *Endpoint) Authenticated() bool {
 	if e.IsAuthenticatedUserSet != nil {
@@ -75,6 +84,14 @@ type EndpointDetail struct {
 	GlobalFullTraceCapture bool            `json:"globalFullTraceCapture"`
 	GraphQLSchema          string          `json:"graphQlSchema"` // empty if none was uploaded
 }
+
+// MarshalJSON encodes the endpoint as the server does.
+func (e EndpointDetail) MarshalJSON() ([]byte, error) {
+	return wire.MarshalFields(e, endpointNulls()...)
+}
+
+// UnmarshalJSON decodes what MarshalJSON encodes, and what the server sends.
+func (e *EndpointDetail) UnmarshalJSON(data []byte) error { return wire.UnmarshalFields(data, e) }
 
 // EndpointAlert is an alert as an endpoint's details name it.
 type EndpointAlert struct {

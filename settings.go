@@ -3,6 +3,8 @@ package metlo
 import (
 	"context"
 	"net/http"
+
+	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // maxConfigBody is the longest body that the server takes, in bytes.
@@ -17,6 +19,9 @@ type InstanceSettings struct {
 	UpdateEmail        string `json:"updateEmail"`        // empty if none is set
 	SkippedUpdateEmail *bool  `json:"skippedUpdateEmail"` // whether a user chose not to give one; nil until one was asked
 }
+
+// MarshalJSON encodes the settings as the server does.
+func (s InstanceSettings) MarshalJSON() ([]byte, error) { return wire.MarshalFields(s, "updateEmail") }
 
 func (s *InstanceSettings) id() string { return s.UUID }
 
@@ -52,6 +57,11 @@ type AgentConfig struct {
 	PathBlockList          []PathBlock       `json:"pathBlockList"`
 }
 
+// MarshalJSON encodes the configuration as the server does.
+func (c AgentConfig) MarshalJSON() ([]byte, error) {
+	return wire.MarshalFields(c, "encryptionPublicKey")
+}
+
 func (c *AgentConfig) check() error {
 	if c.SensitiveDataList == nil && c.Endpoints == nil {
 		return errShape
@@ -69,6 +79,9 @@ type AgentEndpoint struct {
 	OpenAPISpecName         string     `json:"openapiSpecName"` // empty if no spec describes it
 	FullTraceCaptureEnabled bool       `json:"fullTraceCaptureEnabled"`
 }
+
+// MarshalJSON encodes the endpoint as the server does.
+func (e AgentEndpoint) MarshalJSON() ([]byte, error) { return wire.MarshalFields(e, "openapiSpecName") }
 
 // AgentSpec is a spec as agents know it.
 type AgentSpec struct {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // SummaryService counts what the instance knows.
@@ -68,6 +70,14 @@ type TopEndpoint struct {
 	GraphQLSchema string          `json:"graphQlSchema"` // always empty on the open-source server
 }
 
+// MarshalJSON encodes the endpoint as the server does.
+func (e TopEndpoint) MarshalJSON() ([]byte, error) {
+	return wire.MarshalFields(e, append(endpointNulls(), "graphQlSchema")...)
+}
+
+// UnmarshalJSON decodes what MarshalJSON encodes, and what the server sends.
+func (e *TopEndpoint) UnmarshalJSON(data []byte) error { return wire.UnmarshalFields(data, e) }
+
 // UsageStats counts requests to all endpoints.
 type UsageStats struct {
 	DailyUsage      []DailyUsage `json:"dailyUsage"` // of the last 15 days
@@ -80,6 +90,9 @@ type DailyUsage struct {
 	Day   time.Time `json:"day"` // midnight UTC at the start of the day
 	Count int       `json:"cnt"`
 }
+
+// MarshalJSON encodes the day as the server does.
+func (d DailyUsage) MarshalJSON() ([]byte, error) { return wire.MarshalFields(d, "cnt") }
 
 // SensitiveDataOptions filters sensitive data. Values of one field are alternatives; fields that are set apply
 // together.
@@ -112,6 +125,9 @@ type PIIItem struct {
 	NumHosts     int       `json:"numHosts"`
 	NumEndpoints int       `json:"numEndpoints"`
 }
+
+// MarshalJSON encodes the item as the server does.
+func (i PIIItem) MarshalJSON() ([]byte, error) { return wire.MarshalFields(i, "risk") }
 
 // Get returns counts of the whole inventory, the most urgent alerts and the busiest endpoints.
 //

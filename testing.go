@@ -37,12 +37,20 @@ type TestDataField struct {
 	Entity      string      `json:"entity"` // such as User.id; empty if none is set
 }
 
+// MarshalJSON encodes the data field as the server does.
+func (f TestDataField) MarshalJSON() ([]byte, error) { return wire.MarshalFields(f, "entity") }
+
 // TestAuthConfig says how requests to a host authenticate.
 type TestAuthConfig struct {
 	AuthType    AuthType `json:"authType"`
 	HeaderKey   string   `json:"headerKey"`   // for header and jwt
 	JWTUserPath string   `json:"jwtUserPath"` // for jwt
 	CookieName  string   `json:"cookieName"`  // for session_cookie
+}
+
+// MarshalJSON encodes the configuration as the server does.
+func (c TestAuthConfig) MarshalJSON() ([]byte, error) {
+	return wire.MarshalFields(c, "headerKey", "jwtUserPath", "cookieName")
 }
 
 // GeneratedTest is a test that the server generated, as the documentation has it.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // WebhooksService keeps the addresses to which Metlo posts new alerts.
@@ -54,12 +56,25 @@ type WebhookAlert struct {
 	APIEndpoint       WebhookEndpoint `json:"apiEndpoint"`
 }
 
+// MarshalJSON encodes the alert as the server does.
+func (a WebhookAlert) MarshalJSON() ([]byte, error) {
+	return wire.MarshalFields(a, "resolutionMessage")
+}
+
 // WebhookEndpoint is the endpoint that an alert is about, as it was when the alert was raised.
 type WebhookEndpoint struct {
 	Endpoint
 
 	DataFields []DataField `json:"dataFields"`
 }
+
+// MarshalJSON encodes the endpoint as the server does.
+func (e WebhookEndpoint) MarshalJSON() ([]byte, error) {
+	return wire.MarshalFields(e, endpointNulls()...)
+}
+
+// UnmarshalJSON decodes what MarshalJSON encodes, and what the server sends.
+func (e *WebhookEndpoint) UnmarshalJSON(data []byte) error { return wire.UnmarshalFields(data, e) }
 
 // WebhookMeta counts endpoints of the alert's host.
 type WebhookMeta struct {

@@ -138,7 +138,9 @@ func tooEmpty(data []byte) bool {
 func Marshal(v any) ([]byte, error) { return json.Marshal(v, json.Deterministic(true)) }
 
 // Write encodes a value to w.
-func Write(w io.Writer, v any) error { return json.MarshalWrite(w, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true)) }
+func Write(w io.Writer, v any) error {
+	return json.MarshalWrite(w, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+}
 
 // IsMismatch reports whether err says that a value is of another JSON type than its field.
 func IsMismatch(err error) bool {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/metlo-go/metlo/internal/resourcelang"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/qs"
 )
@@ -76,19 +77,22 @@ func TestResourceLanguage(t *testing.T) {
 	require.NotEmpty(t, cases)
 	for _, tt := range cases {
 		t.Run(tt.Name, func(t *testing.T) {
-			statements, fault := parseResources(tt.Text)
+			statements, err := resourcelang.Parse(tt.Text)
 			if want := tt.SyntaxError; want != nil {
-				require.NotNil(t, fault)
-				assert.Equal(t, resourceFault{want.Message, want.StartLine, want.StartColumn, want.EndLine, want.EndColumn}, *fault)
+				var fault *resourcelang.SyntaxError
+				require.ErrorAs(t, err, &fault)
+				assert.Equal(t, resourcelang.SyntaxError{
+					Message: want.Message, Line: want.StartLine, Column: want.StartColumn, EndLine: want.EndLine, EndColumn: want.EndColumn,
+				}, *fault)
 				return
 			}
-			require.Nil(t, fault)
+			require.NoError(t, err)
 			if tt.SchemaIssues != nil {
-				assert.JSONEq(t, string(tt.SchemaIssues), string(js.Encode(resourceIssues(statements))))
+				assert.JSONEq(t, string(tt.SchemaIssues), string(js.Encode(resourceIssues(resourcelang.Check(statements)))))
 				return
 			}
-			assert.Empty(t, resourceIssues(statements))
-			assert.JSONEq(t, string(tt.Statements), string(js.Encode(statements)))
+			assert.Nil(t, resourceProblem(statements))
+			assert.JSONEq(t, string(tt.Statements), string(js.Encode(resourceObjects(statements))))
 		})
 	}
 }
@@ -142,21 +146,6 @@ func TestDataClasses(t *testing.T) {
 	for _, tt := range tests {
 		assert.Equal(t, tt.want, scan(classes, tt.name, tt.value), "%s=%v", tt.name, tt.value)
 	}
-}
-
-func FuzzParseResources(f *testing.F) {
-	for _, seed := range []string{demoTestingConfig, "host a {", "has_permission(A, [], B", `actor A { items = [{"a": [[1]]}] }`, "# x\n"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, source string) {
-		statements, fault := parseResources(source)
-		if (fault == nil) != (statements != nil) {
-			t.Fatalf("%q: %v, %v", source, statements, fault)
-		}
-		if fault == nil {
-			resourceIssues(statements)
-		}
-	})
 }
 
 func FuzzParseQuery(f *testing.F) {

@@ -2,11 +2,13 @@ package backend
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/metlo-go/metlo/internal/resourcelang"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/pg"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
@@ -39,14 +41,15 @@ func putTestingConfig(c *call) Response {
 		return *bad
 	}
 	configString := params.Text("configString")
-	statements, fault := parseResources(configString)
-	if fault != nil {
-		return JsonResponse(http.StatusBadRequest, js.New("type", "RAW", "err", fault.message, "message", fault.message,
-			"startColumn", fault.startColumn, "startLine", fault.startLine, "endColumn", fault.endColumn, "endLine", fault.endLine))
+	parsed, err := resourcelang.Parse(configString)
+	var fault *resourcelang.SyntaxError
+	if errors.As(err, &fault) {
+		return resourceSyntax(fault)
 	}
-	if problems := resourceIssues(statements); len(problems) > 0 {
-		return zodError(problems)
+	if problem := resourceProblem(parsed); problem != nil {
+		return *problem
 	}
+	statements := resourceObjects(parsed)
 	if pg.HasNul(configString) {
 		return databaseError(pg.NulByte)
 	}
