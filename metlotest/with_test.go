@@ -84,7 +84,7 @@ func TestNewFailsTheTestWithThePlace(t *testing.T) {
 		want string
 	}{
 		{"nil option", nil, "an option is nil"},
-		{"unknown risk", metlotest.With(carts(), metlo.Endpoint{Host: "h", Path: "/", Method: "GET", RiskScore: "HIGH"}), `With: endpoints[1].riskScore: "HIGH" is not one of`},
+		{"unknown risk", metlotest.With(carts(), metlo.Endpoint{Host: "h", Path: "/", Method: "GET", RiskScore: "worst"}), `With: endpoints[1].riskScore: "worst" is not one of`},
 		{"no host", metlotest.With(metlo.Endpoint{Path: "/", Method: "GET"}), "endpoints[0].host: is missing"},
 		{"no endpoint", metlotest.With(metlo.Alert{Type: metlo.AlertPIIData}), "alerts[0].apiEndpointUuid: is missing"},
 		{"field of nothing", metlotest.With(metlo.DataField{APIEndpointUUID: unknownID}), "dataFields[0].apiEndpointUuid: there is no endpoint"},

@@ -190,9 +190,6 @@ func (st *Store) loadFields(d *dataset) error {
 		if f.statusCode != nil && *f.statusCode == 0 {
 			f.statusCode = nil
 		}
-		if f.contentType != nil && *f.contentType == "" {
-			f.contentType = nil
-		}
 		if f.dataTag == nil {
 			f.setTag()
 		}
