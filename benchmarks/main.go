@@ -66,8 +66,11 @@ func run(rounds, calls int) ([]result, inventory, error) {
 	if err != nil {
 		return nil, inventory{}, err
 	}
-	for i, name := range map[int]string{0: "nethttp", 1: "metlo", 2: "gitlab", 6: "tailscale"} {
-		rows[i].binary = fmt.Sprintf("%.2f", built[name])
+	programs := map[string]string{"net/http by hand": "nethttp", "metlo": "metlo", "gitlab client-go": "gitlab", "tailscale": "tailscale"}
+	for i := range rows {
+		if size, ok := built[programs[rows[i].peer.name]]; ok {
+			rows[i].binary = fmt.Sprintf("%.2f", size)
+		}
 	}
 	all, err := measureInventory(max(rounds/2, 3))
 	return rows, all, err

@@ -67,7 +67,7 @@ one such struct, and at most %.1f MiB of heap above idle, %.1f if the server doe
 
 - All clients in one process, with the same http.RoundTripper in it, measured in turns; medians; × is the ratio to the
   first row. %s, %s/%s, %d CPUs.
-- Each client decodes an object of its own API, of the same size. The alerts of the first two rows have 17 fields and
+- Each client decodes an object of its own API, of the same size. The alerts of the first three rows have 17 fields and
   come, as a Metlo server sends them, in a list with its length, [[alert],1]; the other objects have two or three fields,
   of which one is long, which is cheaper to decode.
 - Lists: %v of latency; rows come in groups of %d with equal sort keys, in which the order depends on limit and offset,
