@@ -1,8 +1,7 @@
 // Package metlotest is a Metlo server inside the test process: the management backend and the
 // collector, with state, on loopback or in memory.
 //
-//	srv := metlotest.NewServer(metlotest.Demo())
-//	defer srv.Close()
+//	srv := metlotest.New(t, metlotest.Demo())
 //	client := srv.Client()
 //	alerts, err := client.Alerts.List(ctx, nil)
 //
@@ -23,7 +22,7 @@
 // Rows with equal sort keys stand as PostgreSQL has them, the same each time, so that pages hide some.
 // Answers come from caches for as long as the server's do: 5 s to a minute, data classes 30 s.
 //
-// Known differences: no ETag is sent and no request is answered with 304. Calls are not compared with
+// Known differences: a path with broken escapes, such as %zz, gets Go's own 400. Calls are not compared with
 // OpenAPI specs, so no "Open API Spec Diff" alert arises by itself, and no spec is generated. Which hosts
 // are public goes by their names. References of a spec to other documents are refused unread. Requests
 // that kill the real server, such as a key name with a NUL byte, are answered with 500. Webhooks are called

@@ -15,7 +15,8 @@ type Fault struct {
 	// Method is the HTTP method to match; empty matches all.
 	Method string
 	// Path is the path to match below /api/v1 (or the collector's /api/v2), such as "/endpoints" or
-	// "/endpoint/*/usage", where * is any one segment. Empty matches all.
+	// "/endpoint/*/usage", where * is any one segment; escaped as it is sent, as in [Request.Path]. A leading
+	// /api/v1 or /api/v2 is left out. Empty matches all.
 	Path string
 	// Times is how many requests are affected; 0 means all.
 	Times int
@@ -48,7 +49,7 @@ func (f *Fault) matches(method, path string) bool {
 	if f.Path == "" {
 		return true
 	}
-	want := strings.Split(strings.Trim(f.Path, "/"), "/")
+	want := strings.Split(strings.Trim(apiPath(f.Path), "/"), "/")
 	got := strings.Split(strings.Trim(path, "/"), "/")
 	if len(want) != len(got) {
 		return false
@@ -70,26 +71,51 @@ func (f *Fault) replacement() backend.Response {
 	return backend.Response{Status: f.Status, ContentType: contentType, Body: []byte(f.Body)}
 }
 
+// injected is a fault, and how many requests met it.
+type injected struct {
+	Fault
+	used int
+}
+
+func (f *injected) spent() bool { return f.Times > 0 && f.used >= f.Times }
+
 // Inject adds a fault. It stays until it has been used Times times.
 func (s *Server) Inject(fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fault.Header = fault.Header.Clone()
-	s.faults = append(s.faults, &fault)
+	s.faults = append(s.faults, &injected{Fault: fault})
+}
+
+// UnusedFaults are the faults that were injected in vain so far, in order: those that no request met, and those
+// that fewer than Times requests met, with Times as what is left. A test that ends with any did not try what it was
+// to try.
+func (s *Server) UnusedFaults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var unused []Fault
+	for _, f := range s.faults {
+		if f.spent() || f.Times == 0 && f.used > 0 {
+			continue
+		}
+		left := f.Fault
+		left.Header = left.Header.Clone()
+		if left.Times > 0 {
+			left.Times -= f.used
+		}
+		unused = append(unused, left)
+	}
+	return unused
 }
 
 // takeFault gives the fault for a request, nil when there is none. The caller holds s.mu.
 func (s *Server) takeFault(method, path string) *Fault {
-	for i, f := range s.faults {
-		if !f.matches(method, path) {
+	for _, f := range s.faults {
+		if f.spent() || !f.matches(method, path) {
 			continue
 		}
-		taken := *f
-		if f.Times > 0 {
-			if f.Times--; f.Times == 0 {
-				s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
-			}
-		}
+		f.used++
+		taken := f.Fault
 		return &taken
 	}
 	return nil

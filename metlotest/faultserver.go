@@ -7,7 +7,6 @@ import (
 
 	"github.com/metlo-go/metlo"
 
-	"github.com/metlo-go/metlo/metlotest/internal/backend"
 	"github.com/metlo-go/metlo/metlotest/internal/faults"
 )
 
@@ -69,13 +68,12 @@ type Received struct {
 // options are those of [NewServer]. It panics when it cannot start, when the data of an option is unusable, and when a
 // failure that needs a socket is wanted in memory. Close it when done.
 func NewFaultServer(failure Failure, opts ...Option) *FaultServer {
-	c := configure("NewFaultServer", opts)
-	if c.inMemory && failure.NeedsSocket {
-		panic("metlotest: NewFaultServer: " + failure.Name + " needs a socket; leave InMemory out")
-	}
-	sound, err := backend.New(c.fill...)
+	sound, c, err := newBackend(opts)
 	if err != nil {
 		panic("metlotest: NewFaultServer: " + err.Error())
+	}
+	if c.inMemory && failure.NeedsSocket {
+		panic("metlotest: NewFaultServer: " + failure.Name + " needs a socket; leave InMemory out")
 	}
 	kind := failure.kind
 	kind.Times, kind.Delay = failure.Times, failure.Delay
@@ -109,8 +107,8 @@ func (s *FaultServer) Requests() []Received {
 	for i, a := range arrived {
 		out[i] = Received{
 			Request: Request{
-				Service: a.Service, Method: a.Request.Method, Path: a.Request.URL.EscapedPath(), Query: a.Request.URL.Query(),
-				Header: a.Header, Body: a.Body, Time: a.Time,
+				Service: a.Service, Method: a.Request.Method, Path: apiPath(a.Request.URL.EscapedPath()),
+				URI: a.Request.URL.RequestURI(), Query: a.Request.URL.Query(), Header: a.Header, Body: a.Body, Time: a.Time,
 			},
 			Host: a.Request.Host, Whole: a.Whole, Status: a.Status, Sound: a.Sound,
 		}

@@ -136,7 +136,7 @@ func TestAnsweredRequestsAreRecorded(t *testing.T) {
 	requests := srv.Requests()
 	require.Len(t, requests, 1)
 	assert.Equal(t, "POST", requests[0].Method)
-	assert.Equal(t, "/api/v1/keys/create", requests[0].Path)
+	assert.Equal(t, "/keys/create", requests[0].Path)
 	assert.True(t, requests[0].Whole)
 	assert.JSONEq(t, `{"name":"ci"}`, string(requests[0].Body))
 	made, _ := srv.Connections()

@@ -1,6 +1,8 @@
 package metlotest
 
 import (
+	"errors"
+	"fmt"
 	"io"
 
 	"github.com/metlo-go/metlo/metlotest/internal/backend"
@@ -12,6 +14,8 @@ type Option func(*config)
 type config struct {
 	inMemory bool
 	fill     []backend.Fill
+	fixtures backend.Fixtures
+	problems []error
 }
 
 // InMemory serves over pipes instead of sockets, so that the server works inside a testing/synctest
@@ -23,7 +27,9 @@ func InMemory() Option {
 
 // Load fills the server from JSON: an object with the lists endpoints, dataFields, alerts, hosts and
 // specs, rows as the API gives them, and usage, which maps an endpoint's uuid to its calls per day.
-// All parts may be absent. NewServer panics when the text does not fit.
+// All parts may be absent. A key that a row does not have, or that is null, gets what the server's tables have by
+// default: riskScore none, status Open, a new uuid, the present time. NewServer panics when the text does not fit,
+// unknown keys included, and names the place, such as alerts[3].riskScore.
 func Load(r io.Reader) Option {
 	return func(c *config) {
 		c.fill = append(c.fill, func(st *backend.Store) error { return st.Load(r) })
@@ -48,13 +54,32 @@ func InstantAnalysis() Option {
 	return func(c *config) { c.fill = append(c.fill, backend.Instant) }
 }
 
-func configure(caller string, opts []Option) config {
+// configure applies options.
+func configure(opts []Option) (config, error) {
 	var c config
 	for _, opt := range opts {
 		if opt == nil {
-			panic("metlotest: " + caller + ": an option is nil; leave it out")
+			return c, errors.New("an option is nil; leave it out")
 		}
 		opt(&c)
 	}
-	return c
+	if len(c.fixtures) > 0 {
+		c.fill = append(c.fill, func(st *backend.Store) error {
+			if err := st.LoadFixtures(c.fixtures); err != nil {
+				return fmt.Errorf("With: %w", err)
+			}
+			return nil
+		})
+	}
+	return c, errors.Join(c.problems...)
+}
+
+// newBackend makes the backend that options describe.
+func newBackend(opts []Option) (*backend.Server, config, error) {
+	c, err := configure(opts)
+	if err != nil {
+		return nil, c, err
+	}
+	b, err := backend.New(c.fill...)
+	return b, c, err
 }

@@ -41,7 +41,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	closed   bool
-	faults   []*Fault
+	faults   []*injected
 	requests []Request
 }
 
@@ -50,8 +50,10 @@ type Request struct {
 	// Service is "backend" or "collector".
 	Service string
 	Method  string
-	// Path is escaped as it was sent.
-	Path   string
+	// Path is the path below /api/v1 or /api/v2, such as "/alerts", escaped as it was sent: what [Fault.Path] matches.
+	Path string
+	// URI is the whole path with the query, as it was sent.
+	URI    string
 	Query  url.Values
 	Header http.Header
 	Body   []byte
@@ -59,36 +61,63 @@ type Request struct {
 }
 
 // NewServer starts a server, on loopback ports of its own unless InMemory is given. It panics when
-// it cannot start or when the data of an option is unusable. Close it when done.
+// it cannot start or when the data of an option is unusable. Close it when done. Tests use [New].
 func NewServer(opts ...Option) *Server {
-	c := configure("NewServer", opts)
-	b, err := backend.New(c.fill...)
+	s, err := start(opts)
 	if err != nil {
 		panic("metlotest: NewServer: " + err.Error())
+	}
+	return s
+}
+
+// TB is the part of testing.TB that [New] needs: *testing.T, *testing.B and *testing.F have it.
+type TB interface {
+	Helper()
+	Cleanup(f func())
+	Fatal(args ...any)
+}
+
+// New starts a server as [NewServer] does, for one test: it is closed when the test ends. If it cannot start, or
+// if the data of an option is unusable, the test fails at once.
+func New(t TB, opts ...Option) *Server {
+	t.Helper()
+	s, err := start(opts)
+	if err != nil {
+		t.Fatal("metlotest: New: " + err.Error())
+		return nil
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func start(opts []Option) (*Server, error) {
+	b, c, err := newBackend(opts)
+	if err != nil {
+		return nil, err
 	}
 	s := &Server{backend: b, APIKey: b.Key()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if c.inMemory {
 		s.startInMemory()
-	} else {
-		s.startOnLoopback()
+		return s, nil
 	}
-	return s
+	return s, s.startOnLoopback()
 }
 
-func (s *Server) startOnLoopback() {
+func (s *Server) startOnLoopback() error {
 	var sockets net.ListenConfig
 	backend, err := sockets.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		panic("metlotest: NewServer: cannot listen on loopback (use InMemory where sockets are forbidden): " + err.Error())
+		return fmt.Errorf("cannot listen on loopback (use InMemory where sockets are forbidden): %w", err)
 	}
 	collector, err := sockets.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		_ = backend.Close()
-		panic("metlotest: NewServer: cannot listen on loopback (use InMemory where sockets are forbidden): " + err.Error())
+		return fmt.Errorf("cannot listen on loopback (use InMemory where sockets are forbidden): %w", err)
 	}
 	s.serve(backend, collector)
 	s.transport = pipe.Transport((&net.Dialer{}).DialContext)
+	return nil
 }
 
 func (s *Server) startInMemory() {
@@ -192,7 +221,7 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 	api := apiPath(r.URL.EscapedPath())
 	s.mu.Lock()
 	s.requests = append(s.requests, Request{
-		Service: service, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(),
+		Service: service, Method: r.Method, Path: api, URI: r.RequestURI, Query: r.URL.Query(),
 		Header: r.Header.Clone(), Body: body, Time: time.Now(),
 	})
 	fault := s.takeFault(r.Method, api)
@@ -206,10 +235,12 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 	res := fault.replacement()
 	switch {
 	case fault.Status != 0:
+	case refusedByParser(r):
+		res = backend.Response{Status: http.StatusBadRequest, Header: http.Header{"Connection": {"close"}}}
 	case headerSize(r) > headerCap:
 		res = backend.Response{Status: http.StatusRequestHeaderFieldsTooLarge, Header: http.Header{"Connection": {"close"}}}
 	default:
-		res = s.backend.Answer(service, r, body, fault.spoil())
+		res = tag(r, s.backend.Answer(service, r, body, fault.spoil()))
 	}
 	write(w, r, res, fault)
 }
@@ -241,6 +272,7 @@ func (s *Server) wait(ctx context.Context, d time.Duration) bool {
 
 func write(w http.ResponseWriter, r *http.Request, res backend.Response, fault *Fault) {
 	h := w.Header()
+	h["Keep-Alive"] = []string{"timeout=5"}
 	for _, extra := range []http.Header{res.Header, fault.Header} {
 		for name, values := range extra {
 			h[name] = values
@@ -255,7 +287,12 @@ func write(w http.ResponseWriter, r *http.Request, res backend.Response, fault *
 	if res.ContentType != "" {
 		h.Set("Content-Type", res.ContentType)
 	}
-	h.Set("Content-Length", strconv.Itoa(len(res.Body)))
+	if res.Status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.Itoa(len(res.Body)))
+	}
+	if h.Get("Connection") == "close" {
+		h.Del("Keep-Alive")
+	}
 	w.WriteHeader(res.Status)
 	if r.Method == http.MethodHead {
 		return

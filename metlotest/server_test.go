@@ -36,7 +36,7 @@ func TestRequests(t *testing.T) {
 	require.Len(t, got, 3)
 	assert.Equal(t, []string{"a", "b"}, got[0].Query["hosts[]"])
 	assert.Equal(t, "backend", got[0].Service)
-	assert.Equal(t, "/api/v1/alert/x%20y", got[1].Path)
+	assert.Equal(t, "/alert/x%20y", got[1].Path)
 	assert.Equal(t, `{"a":1}`, string(got[1].Body))
 	assert.Equal(t, w.srv.APIKey, got[1].Header.Get("Authorization"))
 	assert.Equal(t, "collector", got[2].Service)
@@ -171,17 +171,17 @@ func TestNewServerPanicsWithAReason(t *testing.T) {
 		{"nil option", nil, "an option is nil"},
 		{"nil reader", metlotest.Load(nil), "the reader is nil"},
 		{"failing reader", metlotest.Load(brokenReader{}), "reading the data set: broken"},
-		{"no JSON", load("endpoints"), "not in the expected form"},
-		{"wrong type", load(`{"endpoints":{}}`), "not in the expected form"},
-		{"wrong time", load(`{"endpoints":[{"createdAt":"yesterday"}]}`), "not in the expected form"},
-		{"id that is none", load(`{"endpoints":[{"uuid":"x"}]}`), `endpoint: "x" is not a UUID`},
+		{"no JSON", load("endpoints"), "the data set is an object with"},
+		{"wrong type", load(`{"endpoints":{}}`), "the data set is an object with"},
+		{"wrong time", load(`{"endpoints":[{"createdAt":"yesterday"}]}`), "endpoints[0].createdAt: parsing time"},
+		{"id that is none", load(`{"endpoints":[{"uuid":"x"}]}`), `endpoints[0].uuid: "x" is not a UUID`},
 		{"id twice", load(`{"endpoints":[` + point + `,` + point + `]}`), "is there twice"},
 		{"unknown risk", load(`{"endpoints":[{"uuid":` + id + `,"riskScore":"HIGH","method":"GET"}]}`), `"HIGH" is not one of`},
-		{"unknown method", load(`{"endpoints":[{"uuid":` + id + `,"riskScore":"low","method":"get"}]}`), `"get" is not one of`},
+		{"unknown method", load(`{"endpoints":[{"uuid":` + id + `,"riskScore":"low","host":"h","path":"/","method":"get"}]}`), `"get" is not one of`},
 		{"field without endpoint", load(`{"dataFields":[{"uuid":` + id + `,"apiEndpointUuid":` + other + `}]}`), "there is no endpoint"},
 		{"alert without endpoint", load(`{"alerts":[{"uuid":` + id + `,"apiEndpointUuid":` + other + `}]}`), "there is no endpoint"},
 		{"alert of unknown type", load(`{"endpoints":[` + point + `],"alerts":[{"uuid":` + id + `,"apiEndpointUuid":` + id + `,"riskScore":"low","status":"Open","type":"X"}]}`), `"X" is not one of`},
-		{"spec without name", load(`{"specs":[{}]}`), "a spec needs a name of its own"},
+		{"spec without name", load(`{"specs":[{}]}`), "specs[0].name: is missing"},
 		{"usage without endpoint", load(`{"usage":{` + id + `:[]}}`), "there is no endpoint"},
 		{"usage without number", load(`{"endpoints":[` + point + `],"usage":{` + id + `:[{"date":null,"count":"x"}]}}`), "is not a number"},
 	}

@@ -83,7 +83,7 @@ func transition(updateType, status string) (next, conflict string) {
 		if status != "Ignored" {
 			return "", "Alert is currently not ignored."
 		}
-		return "Open", ""
+		return statusOpen, ""
 	case "resolve":
 		switch status {
 		case "Resolved":
@@ -96,7 +96,7 @@ func transition(updateType, status string) (next, conflict string) {
 		if status != "Resolved" {
 			return "", "Alert is currently not resolved."
 		}
-		return "Open", ""
+		return statusOpen, ""
 	}
 }
 
@@ -180,7 +180,7 @@ func updateAlerts(c *call) Response {
 func (st *Store) openAlerts() []*alert {
 	var open []*alert
 	for _, a := range st.alerts {
-		if a.status == "Open" {
+		if a.status == statusOpen {
 			open = append(open, a)
 		}
 	}

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -211,7 +212,7 @@ func (st *Store) demoWork() error {
 	}
 	hook := js.New("url", "https://hooks.example.com/metlo", "alertTypes", []any{alertUnauthenticated, alertPII}, "hosts", []any{demoShop})
 	steps = append(steps, st.call(createWebhook, hook, nil), st.call(createKey, js.New("name", "ingestor"), nil))
-	return firstError(steps...)
+	return errors.Join(steps...)
 }
 
 // openToAll tells whether a path of the shop needs no token.

@@ -7,7 +7,9 @@ import (
 
 func riskScores() []string { return []string{"none", "low", "medium", "high"} }
 
-func statuses() []string { return []string{"Resolved", "Ignored", "Open"} }
+func statuses() []string { return []string{"Resolved", "Ignored", statusOpen} }
+
+const statusOpen = "Open"
 
 func updateTypes() []string { return []string{"resolve", "unresolve", "ignore", "unignore"} }
 
@@ -17,6 +19,10 @@ func methods() []string {
 
 func dataSections() []string {
 	return []string{"reqPath", "reqQuery", "reqHeaders", "reqBody", "resHeaders", "resBody"}
+}
+
+func dataTypes() []string {
+	return []string{"integer", "number", "string", "boolean", "object", "array", "unknown"}
 }
 
 func hostTypes() []string { return []string{"Public", "Private", "Any"} }
@@ -54,5 +60,5 @@ func compareRisk(a, b string) int { return cmp.Compare(riskRank(a), riskRank(b))
 
 // statusRank is the order in which alerts are listed.
 func statusRank(status string) int {
-	return slices.Index([]string{"Open", "Ignored", "Resolved"}, status)
+	return slices.Index([]string{statusOpen, "Ignored", "Resolved"}, status)
 }

@@ -1,0 +1,3 @@
+// Package differential sends generated requests to the fake server and checks what must hold for any: no panic, no
+// answer with status 500 that no rule explains, the same answer to the same read, and a state that hangs together.
+package differential

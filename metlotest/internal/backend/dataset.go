@@ -1,0 +1,145 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/metlo-go/metlo/metlotest/internal/zod"
+)
+
+// readDataset decodes a data set, and refuses keys that it does not know.
+func readDataset(data []byte) (*dataset, error) {
+	var d dataset
+	if err := json.Unmarshal(data, &d, json.RejectUnknownMembers(true)); err != nil {
+		return nil, datasetError(data, err)
+	}
+	return &d, nil
+}
+
+const datasetForm = "the data set is an object with the lists endpoints, dataFields, alerts, hosts and specs, and with usage"
+
+// datasetError names the place of what is wrong in a data set.
+func datasetError(data []byte, err error) error {
+	var semantic *json.SemanticError
+	var syntactic *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &syntactic):
+		line := 1 + strings.Count(string(data[:min(int(syntactic.ByteOffset), len(data))]), "\n")
+		return fmt.Errorf("line %d%s: %w (%s)", line, inPlace(data, syntactic.JSONPointer), syntactic.Err, datasetForm)
+	case !errors.As(err, &semantic):
+		return fmt.Errorf("%w (%s)", err, datasetForm)
+	case errors.Is(err, json.ErrUnknownName):
+		return fmt.Errorf("%s: there is no such key (%s)", place(data, semantic.JSONPointer), datasetForm)
+	case semantic.Err != nil:
+		return fmt.Errorf("%s: %w", place(data, semantic.JSONPointer), semantic.Err)
+	}
+	return fmt.Errorf("%s: a JSON %s does not fit here (%s)", place(data, semantic.JSONPointer), semantic.JSONKind, datasetForm)
+}
+
+func inPlace(data []byte, at jsontext.Pointer) string {
+	if at == "" {
+		return ""
+	}
+	return ", " + place(data, at)
+}
+
+// place writes a pointer as people do: alerts[3].riskScore.
+func place(data []byte, at jsontext.Pointer) string {
+	var b strings.Builder
+	within := jsontext.Pointer("")
+	for token := range at.Tokens() {
+		switch {
+		case isList(data, within):
+			b.WriteString("[" + token + "]")
+		case b.Len() > 0:
+			b.WriteString("." + token)
+		default:
+			b.WriteString(token)
+		}
+		within = within.AppendToken(token)
+	}
+	if b.Len() == 0 {
+		return "the data set"
+	}
+	return b.String()
+}
+
+// isList says whether a pointer names a list.
+func isList(data []byte, at jsontext.Pointer) bool {
+	dec := jsontext.NewDecoder(strings.NewReader(string(data)))
+	for {
+		if dec.StackPointer() == at && dec.PeekKind() == '[' && dec.StackDepth() == depth(at) {
+			return true
+		}
+		if _, err := dec.ReadToken(); err != nil {
+			return false
+		}
+	}
+}
+
+func depth(at jsontext.Pointer) int { return strings.Count(string(at), "/") }
+
+// oneOfEnum refuses a value that the wire does not know, and sets one that is absent.
+func oneOfEnum(list string, i int, key string, value *string, byDefault string, allowed []string) error {
+	if *value == "" {
+		*value = byDefault
+	}
+	switch {
+	case slices.Contains(allowed, *value):
+		return nil
+	case *value == "":
+		return missing(list, i, key)
+	}
+	return fmt.Errorf("%s[%d].%s: %q is not one of %q", list, i, key, *value, allowed)
+}
+
+func required(list string, i int, key, value string) error {
+	if value == "" {
+		return missing(list, i, key)
+	}
+	return nil
+}
+
+func missing(list string, i int, key string) error {
+	return fmt.Errorf("%s[%d].%s: is missing", list, i, key)
+}
+
+func unknownEndpoint(list string, i int, id string) error {
+	if id == "" {
+		return missing(list, i, "apiEndpointUuid")
+	}
+	return fmt.Errorf("%s[%d].apiEndpointUuid: there is no endpoint %q", list, i, id)
+}
+
+// newID is the id of a row, a new one if it has none.
+func newID(list string, i int, id string, taken func(string) bool) (string, error) {
+	switch {
+	case id == "":
+		return newUUID(), nil
+	case !zod.IsUUID(id):
+		return "", fmt.Errorf("%s[%d].uuid: %q is not a UUID", list, i, id)
+	case taken(id):
+		return "", fmt.Errorf("%s[%d].uuid: %s is there twice", list, i, id)
+	}
+	return id, nil
+}
+
+func orTime(t stamp, byDefault time.Time) time.Time {
+	if t.IsZero() {
+		return byDefault
+	}
+	return t.Time
+}
+
+func orObject(v jsontext.Value) jsontext.Value {
+	if len(v) == 0 || v.Kind() == 'n' {
+		return emptyObject()
+	}
+	return v
+}
