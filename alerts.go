@@ -233,6 +233,8 @@ type updatedAlert struct {
 	APIEndpoint Endpoint `json:"apiEndpoint"`
 }
 
+func (a *updatedAlert) id() string { return a.UUID }
+
 // Resolve closes an open alert with a message, which may be empty and is trimmed. An alert that is not open is
 // [ErrConflict]; without such an alert it returns [ErrNotFound].
 //

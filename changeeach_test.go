@@ -138,17 +138,17 @@ func TestChangeEachEndsWithItsItems(t *testing.T) {
 // TestChangeEachLeaves leaves no goroutine behind: a loop that ends early, a change that ends its goroutine.
 func TestChangeEachLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		started, ended := 0, 0
+		var started, ended atomic.Int64
 		for _, err := range metlo.ChangeEach(t.Context(), metlo.ItemsOf(numbers(100)...), func(context.Context, int) error {
-			started++
+			started.Add(1)
 			<-time.After(time.Second)
-			ended++
+			ended.Add(1)
 			return nil
 		}) {
 			require.NoError(t, err)
 			break
 		}
-		assert.Equal(t, started, ended)
+		assert.Equal(t, started.Load(), ended.Load())
 		outcomes := 0
 		for c, err := range metlo.ChangeEach(t.Context(), metlo.ItemsOf(1, 2), func(_ context.Context, n int) error {
 			if n == 1 {
