@@ -86,12 +86,12 @@ func encodeTraces(traces []*Trace, fail func(format string, args ...any)) []enco
 			buffer = append(buffer, '[')
 		}
 		begin := len(buffer)
-		encoded, err := trace.encode(buffer, maxTraceBody-len("[]"))
-		if err != nil {
+		var err error
+		if buffer, err = trace.encode(buffer, maxTraceBody-len("[]")); err != nil {
 			fail("trace %d: %v", i, err)
 			return nil
 		}
-		buffer = append(encoded, ']')
+		buffer = append(buffer, ']')
 		switch {
 		case !joined:
 			starts, counts = append(starts, 0), append(counts, 1)

@@ -135,14 +135,14 @@ func (e *Error) Temporary() bool {
 		return false
 	}
 	var truncated *transport.TruncatedError
-	switch e.kind() { //nolint:errorlint // a sentinel is never wrapped here
-	case ErrRateLimited, ErrNoResponse:
+	switch kind := e.kind(); {
+	case errors.Is(kind, ErrRateLimited), errors.Is(kind, ErrNoResponse):
 		return true
-	case ErrServer:
+	case errors.Is(kind, ErrServer):
 		return e.StatusCode != http.StatusNotImplemented && e.StatusCode != http.StatusHTTPVersionNotSupported
-	case ErrProxy:
+	case errors.Is(kind, ErrProxy):
 		return e.StatusCode == 0 || transport.IsTransient(e.StatusCode)
-	case ErrInvalidResponse:
+	case errors.Is(kind, ErrInvalidResponse):
 		return errors.As(e.cause, &truncated)
 	}
 	return transport.IsTransient(e.StatusCode)

@@ -31,11 +31,6 @@ type (
 	roundTrip = kit.RoundTrip
 )
 
-func recordings(t testing.TB, section string) []recording {
-	t.Helper()
-	return kit.Recordings(section)
-}
-
 func recordingNamed(t testing.TB, section, name string) recording {
 	t.Helper()
 	return kit.RecordingNamed(t, section, name)

@@ -333,7 +333,7 @@ func CredentialsPath() (string, error) {
 func ReadCredentials() (*Credentials, error) {
 	path, err := CredentialsPath()
 	if err != nil {
-		return &Credentials{}, nil
+		return &Credentials{}, nil //nolint:nilerr // without a home folder there is no file, which is no error
 	}
 	file, err := credentials.Read(path)
 	if err != nil {

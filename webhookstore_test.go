@@ -129,7 +129,7 @@ func TestWebhookHandlerShutdownEndsRetries(t *testing.T) {
 
 func TestWebhookHandlerBoundsBytes(t *testing.T) {
 	long := func(n, size int) string {
-		return fmt.Sprintf(`{"alert":{"uuid":"%d","description":"%s"}}`, n, strings.Repeat("x", size))
+		return fmt.Sprintf(`{"alert":{"uuid":"%d","description":%q}}`, n, strings.Repeat("x", size))
 	}
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

@@ -37,7 +37,7 @@ func TestTheInstancesConfigurationIsFollowed(t *testing.T) {
 		synctest.Wait()
 		assert.EqualValues(t, 1, fetched.Load())
 		failing.Store(true)
-		time.Sleep(3 * time.Minute)
+		<-time.After(3 * time.Minute)
 		synctest.Wait()
 		assert.EqualValues(t, 4, fetched.Load())
 

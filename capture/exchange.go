@@ -261,7 +261,7 @@ func (r *Recorder) sampled(method, route, path string, status int) bool {
 
 // contain keeps a panic of the recorder's from reaching the handler.
 func (r *Recorder) contain() {
-	if recover() != nil {
+	if recover() != nil { //nolint:revive // its callers defer it
 		r.faults.Add(1)
 	}
 }

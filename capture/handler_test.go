@@ -631,7 +631,7 @@ func TestNewRefusesFaults(t *testing.T) {
 	client := clientFor(t, &collector{})
 	withoutCollector, err := metlo.NewClient("https://metlo.example.com", "metlo.made-up-key")
 	require.NoError(t, err)
-	for says, make := range map[string]func() (*Recorder, error){
+	for says, create := range map[string]func() (*Recorder, error){
 		"the client is nil":             func() (*Recorder, error) { return New(nil) },
 		"does not know the collector":   func() (*Recorder, error) { return New(withoutCollector) },
 		"option 2 is nil":               func() (*Recorder, error) { return New(client, WithUsers(), nil) },
@@ -649,7 +649,7 @@ func TestNewRefusesFaults(t *testing.T) {
 		"WithMaskFunc: nil":             func() (*Recorder, error) { return New(client, WithMaskFunc(nil)) },
 		"a MaskOption is zero":          func() (*Recorder, error) { return New(client, MaskOption{}) },
 	} {
-		r, err := make()
+		r, err := create()
 		assert.Nil(t, r)
 		require.ErrorIs(t, err, metlo.ErrInvalidArgument, says)
 		assert.ErrorContains(t, err, says)

@@ -278,7 +278,7 @@ func TestLongJSONIsShortened(t *testing.T) {
 		if i == 900 {
 			extra = `,"rare":{"ssn":"078-05-1120"}`
 		}
-		rows = append(rows, fmt.Sprintf(`{"id":%d,"email":"jane%d@example.com","text":"%s"%s}`, i, i, strings.Repeat("lorem ipsum ", 5), extra))
+		rows = append(rows, fmt.Sprintf(`{"id":%d,"email":"jane%d@example.com","text":%q%s}`, i, i, strings.Repeat("lorem ipsum ", 5), extra))
 	}
 	long := `{"total":3000,"rows":[` + strings.Join(rows, ",") + `],"after":1}`
 	for name, row := range map[string]struct {

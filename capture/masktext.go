@@ -67,11 +67,8 @@ func userInfo(text string) int {
 // behind is where the value of the name at text[begin:end] lies, if the name is that of a secret and has a value.
 func (m *masker) behind(text string, begin, end int) (from, to int) {
 	name := text[begin:end]
-	if (strings.EqualFold(name, "Bearer") || strings.EqualFold(name, "Basic")) && end < len(text) && text[end] == ' ' {
-		to := end + 1 + tokenLength(text[end+1:])
-		if to-end > 8 {
-			return end + 1, to
-		}
+	if from, to = credential(text, name, end); to > 0 {
+		return from, to
 	}
 	i := end
 	for i < len(text) && strings.IndexByte("]\"'\\ \t)", text[i]) >= 0 {
@@ -103,10 +100,23 @@ func (m *masker) behind(text string, begin, end int) (from, to int) {
 	return valueAt(text, i, colon && !quotedName)
 }
 
+// credential is where the token behind the name of an authentication scheme lies, if it is long enough to be one.
+func credential(text, scheme string, end int) (from, to int) {
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "Basic") || end >= len(text) || text[end] != ' ' {
+		return 0, 0
+	}
+	if to = end + 1 + tokenLength(text[end+1:]); to-end <= 8 {
+		return 0, 0
+	}
+	return end + 1, to
+}
+
 // beginsElement reports whether <, or < with the prefix of a namespace, stands before text[begin].
 func beginsElement(text string, begin int) bool {
 	if begin > 0 && text[begin-1] == ':' {
-		for begin--; begin > 0 && isNameByte(text[begin-1]); begin-- {
+		begin--
+		for begin > 0 && isNameByte(text[begin-1]) {
+			begin--
 		}
 	}
 	return begin > 0 && text[begin-1] == '<'

@@ -182,7 +182,7 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.call.copied(p, n, func(s *scratch) *copied { return &s.out })
 	if err != nil {
-		b.call.end(err == io.EOF) //nolint:errorlint // a body that wraps io.EOF is not at its end
+		b.call.end(err == io.EOF) // a body that wraps io.EOF is not at its end
 	}
 	return n, err
 }

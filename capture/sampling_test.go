@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"fmt"
 	"hash/maphash"
 	"io"
 	"net/http"
@@ -183,5 +182,5 @@ func TestSkips(t *testing.T) {
 	}
 	skips := DefaultSkips()
 	skips.Methods[0] = "GET"
-	assert.Equal(t, []string{"OPTIONS"}, DefaultSkips().Methods, fmt.Sprint("each call returns its own"))
+	assert.Equal(t, []string{"OPTIONS"}, DefaultSkips().Methods, "each call returns its own")
 }

@@ -56,7 +56,7 @@ func TestTracesGoInBatches(t *testing.T) {
 		r := startRecorder(t, &c)
 		began := time.Now()
 		serveN(r, 3)
-		time.Sleep(batchWait)
+		<-time.After(batchWait)
 		synctest.Wait()
 		assert.Len(t, c.bodies, 1, "after a second at most")
 		assert.Equal(t, batchWait, time.Since(began))
@@ -88,7 +88,7 @@ func TestSendingIsPaced(t *testing.T) {
 		r := startRecorder(t, &c, WithSendRate(50))
 		serveN(r, 1000)
 		for range 4 {
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 			synctest.Wait()
 			sent := r.Stats().Sent
 			assert.LessOrEqual(t, sent, int64(250+50*8))
@@ -133,7 +133,7 @@ func TestUnsentIsSentOnceMoreAndUnknownNever(t *testing.T) {
 				}}
 				r := startRecorder(t, &c)
 				serveN(r, 5)
-				time.Sleep(10 * time.Minute)
+				<-time.After(10 * time.Minute)
 				synctest.Wait()
 				s := end(t, r)
 				assert.Equal(t, Stats{Seen: 5, Sent: row.sent, Failed: row.failed, Unknown: row.unknown}, s)
@@ -154,11 +154,11 @@ func TestAKeyThatIsNotAcceptedStopsSendingForAWhile(t *testing.T) {
 		r := startRecorder(t, &c, WithLogger(loggerTo(&log)))
 		for range 10 {
 			serveN(r, 10)
-			time.Sleep(5 * time.Second)
+			<-time.After(5 * time.Second)
 		}
 		synctest.Wait()
 		assert.EqualValues(t, 1, requests.Load(), "in 50 s")
-		time.Sleep(10 * time.Minute)
+		<-time.After(10 * time.Minute)
 		synctest.Wait()
 		assert.Equal(t, 1, strings.Count(log.String(), "does not accept the API key"), log.String())
 		s := end(t, r)
@@ -261,12 +261,12 @@ func TestTheQueueIsBoundedInBytesAndItems(t *testing.T) {
 		var log bytes.Buffer
 		r := startRecorder(t, &collector{answer: stall}, WithQueueItems(150), WithLogger(loggerTo(&log)))
 		serveN(r, 1000)
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		synctest.Wait()
 		s := r.Stats()
 		assert.LessOrEqual(t, s.Queued, int64(250), "150 wait, 100 are being sent")
 		assert.Equal(t, 1000-s.Queued, s.Drops.QueueFull)
-		time.Sleep(2 * sendTimeout)
+		<-time.After(2 * sendTimeout)
 		synctest.Wait()
 		assert.Equal(t, 1, strings.Count(log.String(), "traces were dropped"))
 		shutDown(r)
@@ -304,7 +304,7 @@ func TestAFullQueueTakesAgainWhenAnEighthIsFree(t *testing.T) {
 		synctest.Wait()
 		require.True(t, r.full.Load())
 		close(release)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		require.False(t, r.full.Load())
 		before := r.Stats().Drops.QueueFull
@@ -330,7 +330,7 @@ func TestHooksAreTold(t *testing.T) {
 			Request: func(i SendInfo) { infos = append(infos, i) },
 		}))
 		serveN(r, 3)
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 		synctest.Wait()
 		fail = false
 		serveN(r, 2)
@@ -354,7 +354,7 @@ func TestEachKindOfTroubleIsLoggedOnceAMinute(t *testing.T) {
 		r := startRecorder(t, &c, WithLogger(loggerTo(&log)))
 		for range 300 {
 			serveN(r, 1)
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 		synctest.Wait()
 		assert.InDelta(t, 5, strings.Count(log.String(), "could not be sent"), 1, "in five minutes")

@@ -163,7 +163,7 @@ func (x *Exchange) readFrom(src io.Reader, next func(io.Reader) (int64, error)) 
 			return sent, writeErr
 		case written < n:
 			return sent, io.ErrShortWrite
-		case err == io.EOF: //nolint:errorlint // as io.Copy does it
+		case err == io.EOF: // as io.Copy does it
 			return sent, nil
 		case err != nil:
 			return sent, err

@@ -14,7 +14,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-var block = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+var block = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$") //nolint:gocritic // (?m) lets ^ match within
 
 // shellLines are the lines of a document's files and blocks that a shell would run, without the one that installs.
 func shellLines(t *testing.T, document string) (lines []string) {

@@ -47,7 +47,7 @@ func main() {
 	flags.StringVar(&s.format, "format", "plain", "`form` of the findings: plain or github")
 	example.Main(flags, usage, func(ctx context.Context, out io.Writer) error {
 		if s.format != "plain" && s.format != "github" {
-			return &example.Usage{Err: fmt.Errorf("-format %q: use plain or github", s.format)}
+			return &example.UsageError{Err: fmt.Errorf("-format %q: use plain or github", s.format)}
 		}
 		return run(ctx, s, out)
 	})

@@ -47,7 +47,7 @@ func main() {
 	example.List(flags, &s.filter.RiskScores, "severity", "only endpoints of this `risk`: high, medium, low or none; may be repeated", metlo.ParseRiskScore)
 	example.Main(flags, usage, func(ctx context.Context, out io.Writer) error {
 		if s.format != "csv" && s.format != "jsonl" {
-			return &example.Usage{Err: fmt.Errorf("-format %q: use csv or jsonl", s.format)}
+			return &example.UsageError{Err: fmt.Errorf("-format %q: use csv or jsonl", s.format)}
 		}
 		client, done, err := example.Connect()
 		if err != nil {

@@ -45,9 +45,9 @@ func main() {
 		filtered := s.filter.APIEndpointUUID != "" || s.filter.RiskScores != nil || s.filter.AlertTypes != nil || s.filter.Hosts != nil
 		switch {
 		case s.yes && s.resolve == "":
-			return &example.Usage{Err: errors.New("-yes needs -resolve")}
+			return &example.UsageError{Err: errors.New("-yes needs -resolve")}
 		case s.resolve != "" && !filtered:
-			return &example.Usage{Err: errors.New("-resolve needs a filter: -severity, -type, -host or -endpoint")}
+			return &example.UsageError{Err: errors.New("-resolve needs a filter: -severity, -type, -host or -endpoint")}
 		}
 		return run(ctx, s, out)
 	})

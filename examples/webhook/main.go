@@ -105,6 +105,7 @@ func slackText(event *metlo.WebhookEvent) string {
 	}
 	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "`", "'").Replace
 	endpoint := event.Alert.APIEndpoint
+	//nolint:gocritic // %#q would fall back to double quotes, which are not the markup of code
 	return fmt.Sprintf("%s *%s* (%s) on `%s`: %s _%d of %d endpoints of the host are sensitive_\n", icon,
 		escape(safetext.Line(event.Alert.Type.String())), escape(safetext.Line(event.Alert.RiskScore.String())),
 		escape(safetext.Linef("%s %s%s", endpoint.Method, endpoint.Host, endpoint.Path)), escape(safetext.Line(event.Alert.Description)),

@@ -21,10 +21,10 @@ import (
 // ErrFindings ends a program that did its work and found something: exit code 1.
 var ErrFindings = errors.New("findings")
 
-// Usage is a fault of the command line: exit code 2.
-type Usage struct{ Err error }
+// UsageError is a fault of the command line: exit code 2.
+type UsageError struct{ Err error }
 
-func (u *Usage) Error() string { return u.Err.Error() + " (see -h)" }
+func (u *UsageError) Error() string { return u.Err.Error() + " (see -h)" }
 
 // Main parses the flags, runs the program with its standard output, and ends the process: with 0, with 1 for
 // ErrFindings, with 2 for any other error, with 130 when it was interrupted. A second interrupt ends it at once.
@@ -62,9 +62,9 @@ func parse(flags *flag.FlagSet, usage string) error {
 		flags.PrintDefaults()
 		return err
 	case err != nil:
-		return &Usage{err}
+		return &UsageError{err}
 	case flags.NArg() > 0:
-		return &Usage{fmt.Errorf("%q is no flag: quote values that hold spaces", flags.Arg(0))}
+		return &UsageError{fmt.Errorf("%q is no flag: quote values that hold spaces", flags.Arg(0))}
 	}
 	return nil
 }

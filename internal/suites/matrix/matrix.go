@@ -18,6 +18,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
+// The sizes and times of every cell of the matrix.
 const (
 	EstateSize  = 130 // endpoints of a walk, more than it asks for first
 	latency     = 10 * time.Millisecond
@@ -49,6 +50,7 @@ type Call struct {
 	Run   func(context.Context, *metlo.Client) (items int, err error)
 }
 
+// Calls are the calls of the matrix, one of each kind.
 func Calls() []Call {
 	return []Call{
 		{"get", false, func(ctx context.Context, c *metlo.Client) (int, error) {
@@ -92,6 +94,7 @@ type Patience struct {
 	Give   func(context.Context) (context.Context, context.CancelFunc)
 }
 
+// Patiences are the ways in which a caller waits, or does not.
 func Patiences() []Patience {
 	cancelAfter := func(d time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
 		return func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -206,6 +209,7 @@ type Peak struct {
 	base, most    uint64
 }
 
+// StartPeak begins a measurement, which [Peak.Bytes] ends.
 func StartPeak() *Peak {
 	runtime.GC()
 	p := &Peak{stop: make(chan struct{}), stopped: make(chan struct{}), base: heapBytes()}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/instanceconfig"
 	"github.com/metlo-go/metlo/internal/safetext"
-	"github.com/rogpeppe/go-internal/diff"
 )
 
 // text is a text that an instance keeps and a file holds.

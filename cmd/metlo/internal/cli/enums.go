@@ -35,11 +35,7 @@ var (
 	hostTypes = enum[metlo.HostType]{metlo.ParseHostType, []metlo.HostType{metlo.HostPublic, metlo.HostPrivate, metlo.HostAny}}
 	hostSorts = enum[metlo.HostSort]{metlo.ParseHostSort, []metlo.HostSort{metlo.SortByHost, metlo.SortByNumEndpoints}}
 	orders    = enum[metlo.SortOrder]{metlo.ParseSortOrder, []metlo.SortOrder{metlo.Ascending, metlo.Descending}}
-	sections  = enum[metlo.DataSection]{metlo.ParseDataSection, []metlo.DataSection{
-		metlo.SectionRequestPath, metlo.SectionRequestQuery, metlo.SectionRequestHeaders, metlo.SectionRequestBody,
-		metlo.SectionResponseHeaders, metlo.SectionResponseBody,
-	}}
-	keyTypes = enum[metlo.APIKeyType]{metlo.ParseAPIKeyType, []metlo.APIKeyType{
+	keyTypes  = enum[metlo.APIKeyType]{metlo.ParseAPIKeyType, []metlo.APIKeyType{
 		metlo.KeyGeneric, metlo.KeyOnboarding, metlo.KeyGCP, metlo.KeyAWS,
 	}}
 )

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 
@@ -116,7 +115,7 @@ func (run *ingest) progress() string {
 }
 
 func (run *ingest) file(ctx context.Context, name string) error {
-	var r io.Reader = run.app.in
+	r := run.app.in
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
@@ -126,7 +125,7 @@ func (run *ingest) file(ctx context.Context, name string) error {
 		r = file
 	}
 	for trace, err := range har.Read(r) {
-		var skip *har.Skip
+		var skip *har.SkipError
 		switch {
 		case errors.As(err, &skip):
 			run.faulty++

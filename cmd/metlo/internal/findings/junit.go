@@ -33,7 +33,9 @@ func junit(w io.Writer, report *Report) error {
 		errorCount = 1
 	}
 	total := max(1, tests+errorCount)
-	_, err := fmt.Fprintf(w, "%s<testsuites>\n  <testsuite id=\"0\" package=\"metlo\" name=%q hostname=\"localhost\" timestamp=%q tests=\"%d\" failures=\"%d\" errors=\"%d\" time=\"0.000\">\n",
+	const head = "%s<testsuites>\n  <testsuite id=\"0\" package=\"metlo\" name=%q hostname=\"localhost\" timestamp=%q " +
+		"tests=\"%d\" failures=\"%d\" errors=\"%d\" time=\"0.000\">\n"
+	_, err := fmt.Fprintf(w, head,
 		xml.Header, attribute(report.Title), report.Time.UTC().Format("2006-01-02T15:04:05"), total, tests, errorCount)
 	if err != nil {
 		return err

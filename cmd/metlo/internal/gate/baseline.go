@@ -45,7 +45,7 @@ func ReadBaseline(name string) (Baseline, error) {
 	return baseline, nil
 }
 
-// Write writes a baseline that accepts the findings.
+// WriteBaseline writes a baseline that accepts the findings.
 func WriteBaseline(w io.Writer, list []findings.Finding) error {
 	out := bufio.NewWriter(w)
 	if _, err := out.WriteString("# alerts that metlo gate --baseline accepts: id, severity, what it is\n"); err != nil {

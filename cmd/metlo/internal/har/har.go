@@ -45,15 +45,15 @@ type entry struct {
 	ServerIP string `json:"serverIPAddress"`
 }
 
-// Skip is an entry that no trace can be made of.
-type Skip struct {
+// SkipError is an entry that no trace can be made of.
+type SkipError struct {
 	Entry  int // from 1
 	Reason string
 }
 
-func (s *Skip) Error() string { return fmt.Sprintf("entry %d: %s", s.Entry, s.Reason) }
+func (s *SkipError) Error() string { return fmt.Sprintf("entry %d: %s", s.Entry, s.Reason) }
 
-// Read returns the traces of an archive. A *Skip is about one entry, and the next one follows; any other error ends it.
+// Read returns the traces of an archive. A *SkipError is about one entry, and the next one follows; any other error ends it.
 func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 	return func(yield func(*metlo.Trace, error) bool) {
 		decoder := json.NewDecoder(skipMark(r))
@@ -66,7 +66,7 @@ func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 			if err := decoder.Decode(&e); err != nil {
 				var kind *json.UnmarshalTypeError
 				if errors.As(err, &kind) { // the decoder goes on behind a member of the wrong type
-					if !yield(nil, &Skip{number, kind.Error()}) {
+					if !yield(nil, &SkipError{number, kind.Error()}) {
 						return
 					}
 					continue
@@ -76,7 +76,7 @@ func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 			}
 			trace, err := e.trace()
 			if err != nil {
-				err = &Skip{number, err.Error()}
+				err = &SkipError{number, err.Error()}
 			}
 			if !yield(trace, err) {
 				return

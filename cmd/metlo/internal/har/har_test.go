@@ -26,7 +26,7 @@ func TestRead(t *testing.T) {
 	var got []string
 	skipped := 0
 	for trace, err := range har.Read(strings.NewReader(archive)) {
-		var skip *har.Skip
+		var skip *har.SkipError
 		if errors.As(err, &skip) {
 			skipped++
 			continue

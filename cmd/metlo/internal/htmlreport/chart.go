@@ -60,7 +60,7 @@ func timeChart(columns []column, span int) template.HTML {
 
 func columnTitle(c column) string {
 	name := c.Start.Format("2 Jan 2006")
-	if c.End != c.Start {
+	if !c.End.Equal(c.Start) {
 		name += " to " + c.End.Format("2 Jan 2006")
 	}
 	return name + ": " + breakdown(c.Risks)

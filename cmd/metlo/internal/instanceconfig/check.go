@@ -11,35 +11,35 @@ import (
 	"github.com/metlo-go/metlo/internal/jsyaml"
 )
 
-// Fault is something that the instance would refuse.
-type Fault struct {
+// FaultError is something that the instance would refuse.
+type FaultError struct {
 	Line, Column int
 	Message      string
 }
 
-func (f *Fault) Error() string { return fmt.Sprintf("%d:%d: %s", f.Line, f.Column, f.Message) }
+func (f *FaultError) Error() string { return fmt.Sprintf("%d:%d: %s", f.Line, f.Column, f.Message) }
 
 // Check returns every fault of a text.
-func Check(text string) []*Fault {
+func Check(text string) []*FaultError {
 	root, err := jsyaml.Load(text)
 	var syntax *jsyaml.Error
 	switch {
 	case errors.As(err, &syntax):
-		return []*Fault{{max(1, syntax.Line), max(1, syntax.Column), syntax.Reason}}
+		return []*FaultError{{max(1, syntax.Line), max(1, syntax.Column), syntax.Reason}}
 	case err != nil:
-		return []*Fault{{1, 1, err.Error()}}
+		return []*FaultError{{1, 1, err.Error()}}
 	case root == nil:
-		return []*Fault{{1, 1, "the text is empty: write {} for an empty configuration"}}
+		return []*FaultError{{1, 1, "the text is empty: write {} for an empty configuration"}}
 	}
 	c := &checker{}
 	config()(c, root, "the configuration")
 	return c.faults
 }
 
-type checker struct{ faults []*Fault }
+type checker struct{ faults []*FaultError }
 
 func (c *checker) fault(line, column int, format string, args ...any) {
-	c.faults = append(c.faults, &Fault{line, column, fmt.Sprintf(format, args...)})
+	c.faults = append(c.faults, &FaultError{line, column, fmt.Sprintf(format, args...)})
 }
 
 // rule checks one place; name says in words which.
