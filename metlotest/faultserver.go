@@ -78,7 +78,7 @@ func NewFaultServer(failure Failure, opts ...Option) *FaultServer {
 	kind := failure.kind
 	kind.Times, kind.Delay = failure.Times, failure.Delay
 	s := faults.Start(kind, sound, c.inMemory)
-	return &FaultServer{URL: s.Url, APIKey: sound.Key(), server: s}
+	return &FaultServer{URL: s.URL, APIKey: sound.Key(), server: s}
 }
 
 // HTTPClient reaches the server, also when it is in memory, and trusts its certificate authority. Wherever else it is

@@ -79,7 +79,7 @@ func (set recordingSet) replay(t *testing.T, recordings []recording) {
 
 	type tally struct{ good, all int }
 	sections, total := map[string]*tally{}, tally{}
-	time.Sleep(time.Until(generatedSince))
+	<-time.After(time.Until(generatedSince))
 	for _, rec := range recordings {
 		if sections[rec.section] == nil {
 			sections[rec.section] = &tally{}
@@ -112,7 +112,7 @@ func (set recordingSet) replay(t *testing.T, recordings []recording) {
 
 func (set recordingSet) read(t *testing.T) []recording {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("../testdata", set.folder, "*.json"))
+	files, err := filepath.Glob(filepath.Join("..", "testdata", set.folder, "*.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

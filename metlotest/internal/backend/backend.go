@@ -1,3 +1,4 @@
+// Package backend is the management backend and the collector in memory: routes, store, analyzer and jobs.
 package backend
 
 import (
@@ -7,7 +8,7 @@ import (
 	"time"
 )
 
-// backend is a management backend and a collector over one store. Its methods may be called from any
+// Server is a management backend and a collector over one store. Its methods may be called from any
 // goroutine.
 type Server struct {
 	ctx    context.Context
@@ -21,7 +22,7 @@ type Server struct {
 	requireKey bool
 }
 
-// fill puts data into a store that is new.
+// Fill puts data into a store that is new.
 type Fill func(*Store) error
 
 func New(fills ...Fill) (*Server, error) {
@@ -46,7 +47,7 @@ func Instant(st *Store) error {
 // Key is the one that the collector accepts from the start.
 func (b *Server) Key() string { return b.store.masterKey }
 
-// close ends what runs in the background and waits for it.
+// Close ends what runs in the background and waits for it.
 func (b *Server) Close() {
 	b.mu.Lock()
 	b.closed = true
@@ -55,7 +56,7 @@ func (b *Server) Close() {
 	b.work.Wait()
 }
 
-// setRequireKey makes the backend refuse requests without a valid key, as the collector does.
+// SetRequireKey makes the backend refuse requests without a valid key, as the collector does.
 func (b *Server) SetRequireKey() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,14 +70,14 @@ func (b *Server) RunJobs() {
 	b.store.runJobs()
 }
 
-// churn keeps endpoints moving as live traffic does; 0 stops it.
+// Churn keeps endpoints moving as live traffic does; 0 stops it.
 func (b *Server) Churn(perSecond int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.store.churnRate, b.store.churnLast = max(perSecond, 0), time.Now()
 }
 
-// answer handles one request of a service, "backend" or "collector".
+// Answer handles one request of a service, "backend" or "collector".
 func (b *Server) Answer(service string, r *http.Request, body []byte, spoiled Spoil) Response {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -46,7 +46,7 @@ func (c *call) readBody(service string, r *http.Request, body []byte) *Response 
 }
 
 func page(status int, message string, frames ...string) *Response {
-	res := HtmlPage(status, message, frames...)
+	res := HTMLPage(status, message, frames...)
 	return &res
 }
 

@@ -35,9 +35,6 @@ func (c *call) rowID() (id, bad string) {
 	return id, ""
 }
 
-// maxBigint bounds LIMIT and OFFSET.
-const maxBigint = 1<<63 - 1
-
 // badWindow is the database's error for a LIMIT or an OFFSET.
 func badWindow(limit, offset int) string {
 	switch {

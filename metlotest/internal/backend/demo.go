@@ -16,7 +16,7 @@ const (
 	demoInternal = "billing.example.local"
 )
 
-// demo lets traffic of a shop through the analyzer, then does what its security engineer did.
+// Demo lets traffic of a shop through the analyzer, then does what its security engineer did.
 func (st *Store) Demo() error {
 	if err := st.demoConfigs(); err != nil {
 		return err

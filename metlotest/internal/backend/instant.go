@@ -10,7 +10,7 @@ import (
 // and notes and reports an endpoint that answers without authentication.
 func (st *Store) analyzeAtOnce(o *observation, e *endpoint) []*alert {
 	alerts := st.classify(e, o.at, 0)
-	if session, _ := o.session.(*js.Object); session.Get("authenticationProvided") == false && o.status < 300 {
+	if session, _ := o.session.(*js.Object); session.Get("authenticationProvided") == false && o.status < 300 { //nolint:revive // the value is any
 		e.authDetected = false
 	}
 	exposed := slices.ContainsFunc(e.fields, func(f *dataField) bool { return f.dataSection == "resBody" && len(f.dataClasses) > 0 })

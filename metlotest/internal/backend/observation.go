@@ -56,13 +56,13 @@ func newObservation(o *js.Object, path string, v2 bool) *observation {
 }
 
 // header finds a header by name in any case.
-func header(headers []any, name string) (string, bool) {
+func header(headers []any, name string) string {
 	for _, v := range headers {
 		if h, _ := v.(*js.Object); strings.EqualFold(h.Text("name"), name) {
-			return js.String(h.Get("value")), true
+			return js.String(h.Get("value"))
 		}
 	}
-	return "", false
+	return ""
 }
 
 const anyType = "*/*"
@@ -80,8 +80,8 @@ func (o *observation) contentTypes() (request, response string) {
 	if o.v2 {
 		return essence(o.processed.Text("requestContentType")), essence(o.processed.Text("responseContentType"))
 	}
-	req, _ := header(o.requestHeaders, "content-type")
-	res, _ := header(o.responseHeaders, "content-type")
+	req := header(o.requestHeaders, "content-type")
+	res := header(o.responseHeaders, "content-type")
 	return essence(req), essence(res)
 }
 

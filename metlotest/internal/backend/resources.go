@@ -11,7 +11,7 @@ import (
 
 // resourceSyntax is the answer to a text that is not in the resource language.
 func resourceSyntax(fault *resourcelang.SyntaxError) Response {
-	return JsonResponse(http.StatusBadRequest, js.New("type", "RAW", "err", fault.Message, "message", fault.Message,
+	return JSONResponse(http.StatusBadRequest, js.New("type", "RAW", "err", fault.Message, "message", fault.Message,
 		"startColumn", fault.Column, "startLine", fault.Line, "endColumn", fault.EndColumn, "endLine", fault.EndLine))
 }
 
@@ -26,7 +26,7 @@ func resourceProblem(statements []resourcelang.Statement) *Response {
 		lines[i] = issue.PathText() + ": " + issue.Message
 	}
 	issues := resourceIssues(found)
-	answer := JsonResponse(http.StatusBadRequest, js.New("type", "ZOD",
+	answer := JSONResponse(http.StatusBadRequest, js.New("type", "ZOD",
 		"err", js.New("issues", issues, "name", "ZodError"), "message", strings.Join(lines, "\n")))
 	return &answer
 }

@@ -14,7 +14,7 @@ const (
 	typePlain = "text/plain; charset=utf-8"
 )
 
-// response is an answer before it is written.
+// Response is an answer before it is written.
 type Response struct {
 	Status      int
 	ContentType string
@@ -22,13 +22,13 @@ type Response struct {
 	Header      http.Header
 }
 
-func JsonResponse(status int, v any) Response {
+func JSONResponse(status int, v any) Response {
 	return Response{Status: status, ContentType: TypeJSON, Body: js.Encode(v)}
 }
 
-func Ok(v any) Response { return JsonResponse(http.StatusOK, v) }
+func Ok(v any) Response { return JSONResponse(http.StatusOK, v) }
 
-// text is res.send of a string: bare, labelled as HTML.
+// Text is res.send of a string: bare, labelled as HTML.
 func Text(status int, s string) Response {
 	return Response{Status: status, ContentType: TypeHTML, Body: []byte(s)}
 }
@@ -40,8 +40,8 @@ func sendStatus() Response {
 	return Response{Status: http.StatusOK, ContentType: typePlain, Body: []byte("OK")}
 }
 
-// htmlPage is the page of Express' final handler: one line of message, then stack frames.
-func HtmlPage(status int, message string, frames ...string) Response {
+// HTMLPage is the page of Express' final handler: one line of message, then stack frames.
+func HTMLPage(status int, message string, frames ...string) Response {
 	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;")
 	lines := []string{escape.Replace(message)}
 	for _, frame := range frames {
@@ -65,6 +65,6 @@ func check(s zod.Schema, v any) (*js.Object, *Response) {
 }
 
 func zodError(issues []any) Response {
-	return JsonResponse(http.StatusBadRequest, js.New("type", "ZOD",
+	return JSONResponse(http.StatusBadRequest, js.New("type", "ZOD",
 		"err", js.New("issues", issues, "name", "ZodError"), "message", zod.Message(issues)))
 }

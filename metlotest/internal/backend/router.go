@@ -135,7 +135,7 @@ func (r *route) methods() []string {
 	return []string{r.method}
 }
 
-func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled Spoil) Response {
+func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled Spoil) Response { //nolint:gocyclo // one case for each form that the original knows
 	c := &call{Store: b.store, query: qs.Parse(r.URL.RawQuery), key: r.Header.Get("Authorization"), spoil: spoiled}
 	path := r.URL.EscapedPath()
 	found, match, allowed := b.find(service, r.Method, path)
@@ -164,9 +164,9 @@ func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled 
 		res.Header = http.Header{"Allow": {list}}
 		return res
 	case found == nil:
-		return HtmlPage(http.StatusNotFound, "Cannot "+r.Method+" "+path)
+		return HTMLPage(http.StatusNotFound, "Cannot "+r.Method+" "+path)
 	case match.undecodable != "":
-		return HtmlPage(http.StatusBadRequest, "URIError: Failed to decode param '"+match.undecodable+"'", "decodeURIComponent (<anonymous>)")
+		return HTMLPage(http.StatusBadRequest, "URIError: Failed to decode param '"+match.undecodable+"'", "decodeURIComponent (<anonymous>)")
 	}
 	c.params = match.params
 	if found.multipart {

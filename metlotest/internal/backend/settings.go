@@ -46,7 +46,7 @@ func putSettings(c *call) Response {
 		c.settings.skip = skip
 		if skip != nil {
 			// The mapper writes true for true and false for all else.
-			c.settings.skip = skip == true
+			c.settings.skip = skip == true //nolint:revive // the value is any
 		}
 	}
 	shown := func(v any) any {

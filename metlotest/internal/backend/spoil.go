@@ -1,6 +1,6 @@
 package backend
 
-// spoil is what a fault does to the lists of an answer that is otherwise real.
+// Spoil is what a fault does to the lists of an answer that is otherwise real.
 type Spoil struct {
 	// pageCap is the most rows that a list holds; 0 is no cap.
 	PageCap int

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// store is the server's database. The server's mutex guards it.
+// Store is the server's database. The server's mutex guards it.
 type Store struct {
 	endpoints []*endpoint
 	byID      map[string]*endpoint

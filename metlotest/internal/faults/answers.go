@@ -26,14 +26,14 @@ func redirectFailures() []Failure {
 		{
 			Name: "redirect to a subdomain", Does: "302 to a host below the server's", host: "localhost",
 			answer: func(x *responder) backend.Response {
-				host := hostOf(x.server.Url)
+				host := hostOf(x.server.URL)
 				return redirect(http.StatusFound, "http://api."+host+x.request.RequestURI)
 			},
 		},
 		{
 			Name: "redirect to plain http", Does: "302 from https to http on the same host and port", NeedsSocket: true, tls: tlsGood,
 			answer: func(x *responder) backend.Response {
-				host := hostOf(x.server.Url)
+				host := hostOf(x.server.URL)
 				return redirect(http.StatusFound, "http://"+host+x.request.RequestURI)
 			},
 		},
@@ -96,7 +96,7 @@ func statusFailures() []Failure {
 			return backend.Response{Status: http.StatusInternalServerError}
 		}),
 		answering("500 page", "the page that Express shows for an error", func(*responder) backend.Response {
-			return backend.HtmlPage(http.StatusInternalServerError, "Error: connect ECONNREFUSED 127.0.0.1:5432", "TCPConnectWrap.afterConnect (net.js:1159:16)")
+			return backend.HTMLPage(http.StatusInternalServerError, "Error: connect ECONNREFUSED 127.0.0.1:5432", "TCPConnectWrap.afterConnect (net.js:1159:16)")
 		}),
 		answering("401 in the middle", "401 from the second request on, as after a session's end", func(x *responder) backend.Response {
 			if x.number == 1 {

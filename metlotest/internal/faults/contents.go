@@ -24,7 +24,7 @@ func echoFailures() []Failure {
 			return backend.Text(http.StatusOK, "<html><body><pre>"+html.EscapeString(x.headers())+"</pre></body></html>")
 		}),
 		answering("echo in JSON", "500 with the request's headers in a JSON message", func(x *responder) backend.Response {
-			return backend.JsonResponse(http.StatusInternalServerError, map[string]any{"message": x.headers()})
+			return backend.JSONResponse(http.StatusInternalServerError, map[string]any{"message": x.headers()})
 		}),
 		answering("echo in escaped JSON", "400 with each letter of the key as \\u00xx", func(x *responder) backend.Response {
 			return backend.Response{Status: http.StatusBadRequest, ContentType: backend.TypeJSON, Body: []byte(`{"message":"` + escapedJSON(x.key()) + `"}`)}

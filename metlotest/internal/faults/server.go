@@ -1,3 +1,4 @@
+// Package faults has the servers that fail in one way each.
 package faults
 
 import (
@@ -12,7 +13,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/pipe"
 )
 
-// faultKind is one way in which a network, a proxy or a server fails. [allFaultKinds] has them all.
+// Failure is one way in which a network, a proxy or a server fails. [All] has them all.
 type Failure struct {
 	// Name tells it from the others, such as "reset before headers".
 	Name string
@@ -34,7 +35,7 @@ type Failure struct {
 	send                func(*responder, backend.Response)
 }
 
-// allFaultKinds lists every failure that a [faultingServer] has: of the connection, of TLS, of HTTP, of proxies in between, of
+// All lists every failure that a [Server] has: of the connection, of TLS, of HTTP, of proxies in between, of
 // what is sent, and of lists.
 func All() []Failure {
 	var all []Failure
@@ -47,9 +48,9 @@ func All() []Failure {
 	return all
 }
 
-// faultingServer is a backend before which one failure stands.
+// Server is a backend before which one failure stands.
 type Server struct {
-	Url string
+	URL string
 
 	failure   Failure
 	sound     *backend.Server
@@ -69,7 +70,7 @@ type Server struct {
 	spent    int // times that it was met
 }
 
-// receivedRequest is a request that arrived. Its service is "backend", or "elsewhere" if it came to another
+// Received is a request that arrived. Its service is "backend", or "elsewhere" if it came to another
 // host, port or scheme to which the failure redirected it.
 type Received struct {
 	Service string
@@ -85,7 +86,7 @@ type Received struct {
 	Sound []byte
 }
 
-// startFaulting starts a server that fails in one way, before a sound backend.
+// Start starts a server that fails in one way, before a sound backend.
 func Start(failure Failure, sound *backend.Server, inMemory bool) *Server {
 	s := &Server{failure: failure, sound: sound, done: make(chan struct{}), conns: map[net.Conn]struct{}{}}
 	var backend, elsewhere net.Listener = pipe.Listen(pipe.Backend), pipe.Listen(pipe.Elsewhere)
@@ -94,7 +95,7 @@ func Start(failure Failure, sound *backend.Server, inMemory bool) *Server {
 	}
 	s.listeners = []net.Listener{backend, elsewhere}
 	s.elsewhere = elsewhere.Addr().String()
-	s.Url = s.baseURL(backend.Addr().String())
+	s.URL = s.baseURL(backend.Addr().String())
 	s.startTransport(backend, elsewhere)
 	s.work.Go(func() { s.accept(backend, "backend") })
 	s.work.Go(func() { s.accept(elsewhere, "elsewhere") })
@@ -127,7 +128,7 @@ func (s *Server) baseURL(address string) string {
 }
 
 func (s *Server) startTransport(backend, elsewhere net.Listener) {
-	own := hostOf(s.Url)
+	own := hostOf(s.URL)
 	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
 		target := elsewhere
 		if address == own {
@@ -151,10 +152,10 @@ func (s *Server) startTransport(backend, elsewhere net.Listener) {
 	}
 }
 
-// roundTripper reaches the server, also when it is in memory, and trusts its certificate authority.
+// RoundTripper reaches the server, also when it is in memory, and trusts its certificate authority.
 func (s *Server) RoundTripper() *http.Transport { return s.transport }
 
-// certificate is the authority by which a failure over TLS is signed, or would have to be; nil without TLS.
+// Certificate is the authority by which a failure over TLS is signed, or would have to be; nil without TLS.
 func (s *Server) Certificate() *x509.Certificate {
 	if s.tls == nil {
 		return nil
@@ -162,21 +163,21 @@ func (s *Server) Certificate() *x509.Certificate {
 	return s.tls.authority
 }
 
-// requests is what arrived so far, in order.
+// Requests is what arrived so far, in order.
 func (s *Server) Requests() []Received {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Received(nil), s.received...)
 }
 
-// connections is how many connections were made, and how many of them are open.
+// Connections is how many connections were made, and how many of them are open.
 func (s *Server) Connections() (made, open int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accepted, len(s.conns)
 }
 
-// close stops the server, cuts its connections and waits for its goroutines. It may be called twice.
+// Close stops the server, cuts its connections and waits for its goroutines. It may be called twice.
 func (s *Server) Close() {
 	s.mu.Lock()
 	closed := s.closed

@@ -43,7 +43,7 @@ type dateParser struct {
 	pm, am           bool
 }
 
-func (p *dateParser) read(s string) bool {
+func (p *dateParser) read(s string) bool { //nolint:gocyclo // one case for each form that the original knows
 	for i := 0; i < len(s); {
 		switch c := s[i]; {
 		case c >= '0' && c <= '9':
@@ -149,7 +149,7 @@ func (p *dateParser) zone(s string, i *int, n int) bool {
 		minutes, _ = strconv.Atoi(s[*i+1 : *i+1+m])
 		*i += 1 + m
 	}
-	p.offset = sign * (time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute)
+	p.offset = time.Duration(int64(sign) * (int64(hours)*60 + int64(minutes)) * int64(time.Minute))
 	return true
 }
 
@@ -179,7 +179,7 @@ func (p *dateParser) word(w string) bool {
 }
 
 // time makes a time of the parts: month/day/year, or year/month/day when the first number cannot be a month.
-func (p *dateParser) time() (time.Time, bool) {
+func (p *dateParser) time() (time.Time, bool) { //nolint:gocyclo // one case for each form that the original knows
 	n := p.numbers
 	switch {
 	case p.named && len(n) == 1:

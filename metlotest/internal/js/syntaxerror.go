@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// jsonFault describes what is wrong with a JSON text in the words of Node 20; "" means nothing.
+// SyntaxError describes what is wrong with a JSON text in the words of Node 20; "" means nothing.
 func SyntaxError(text string) string {
 	s := &jsonScanner{text: text}
 	s.space()
@@ -19,7 +19,7 @@ func SyntaxError(text string) string {
 	return ""
 }
 
-// strictJSONFault is body-parser's complaint about a top level that is neither object nor array.
+// StrictSyntaxError is body-parser's complaint about a top level that is neither object nor array.
 func StrictSyntaxError(text string) string {
 	trimmed := strings.TrimLeft(text, " \t\r\n")
 	if trimmed == "" || trimmed[0] == '{' || trimmed[0] == '[' {

@@ -1,3 +1,4 @@
+// Package js has JavaScript's semantics as the server's Node has them: values, dates, numbers, regular expressions, JSON.
 package js
 
 import (
@@ -248,7 +249,7 @@ func decodeMembers(dec *jsontext.Decoder) (any, error) {
 	return o, err
 }
 
-// typeName names a value's type as zod does.
+// TypeName names a value's type as zod does.
 func TypeName(v any) string {
 	switch v := v.(type) {
 	case Undefined:
@@ -271,7 +272,7 @@ func TypeName(v any) string {
 	}
 }
 
-// jsText is String(v): what a template literal shows.
+// String is String(v): what a template literal shows.
 func String(v any) string {
 	switch v := v.(type) {
 	case Undefined:
@@ -297,7 +298,7 @@ func String(v any) string {
 	}
 }
 
-// truthy is Boolean(v).
+// Truthy is Boolean(v).
 func Truthy(v any) bool {
 	switch v := v.(type) {
 	case Undefined, nil:

@@ -59,7 +59,7 @@ func (r *resolver) fields(item *js.Object, method string) ([]Field, error) {
 func (l *fieldList) parameters(v any) error {
 	list, _ := v.([]any)
 	for _, e := range list {
-		resolved, _ := l.resolver.follow(e)
+		resolved := l.resolver.follow(e)
 		p, _ := resolved.(*js.Object)
 		sections := map[string]string{"path": "reqPath", "query": "reqQuery", "header": "reqHeaders", "cookie": "reqHeaders"}
 		section, known := sections[p.Text("in")]
@@ -84,7 +84,7 @@ func (l *fieldList) content(content *js.Object, section string, status int) {
 
 // schema adds the leaves of a schema below a place.
 func (l *fieldList) schema(v any, at Field, depth int) {
-	resolved, _ := l.resolver.follow(v)
+	resolved := l.resolver.follow(v)
 	s, _ := resolved.(*js.Object)
 	if s == nil || depth > fieldDepth || slices.Contains(l.open, s) {
 		return

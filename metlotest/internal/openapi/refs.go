@@ -86,7 +86,7 @@ func (r *resolver) pointer(ref string) (v any, message string) {
 		}
 		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
 		if o, isObject := v.(*js.Object); isObject && depth > 0 && !o.Has(token) {
-			v, _ = r.follow(o)
+			v = r.follow(o)
 		}
 		next, found := member(v, token)
 		if !found {
@@ -111,29 +111,29 @@ func member(v any, name string) (any, bool) {
 }
 
 // follow gives what a reference stands for, through references to references.
-func (r *resolver) follow(v any) (any, bool) {
+func (r *resolver) follow(v any) any {
 	const longest = 100
 	for range longest {
 		o, isObject := v.(*js.Object)
 		if !isObject {
-			return v, true
+			return v
 		}
 		ref, isText := o.Get("$ref").(string)
 		if !isText || !strings.HasPrefix(ref, "#") {
-			return v, true
+			return v
 		}
 		target, message := r.pointer(ref)
 		if message != "" {
-			return v, false
+			return v
 		}
 		v = target
 	}
-	return v, false
+	return v
 }
 
 // object is a member with its reference followed.
 func (r *resolver) object(o *js.Object, name string) *js.Object {
-	v, _ := r.follow(o.Get(name))
+	v := r.follow(o.Get(name))
 	target, _ := v.(*js.Object)
 	return target
 }

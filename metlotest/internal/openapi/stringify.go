@@ -95,7 +95,7 @@ func stringifyScalar(v any, indent string, start int) string {
 
 var (
 	notPlain   = regexp.MustCompile("^[\\n\\t ,\\[\\]{}#&*!|>'\"%@`]|^[?-]$|^[?-][ \\t]|[\\n:][ \\t]|[ \\t]\\n|[\\n\\t ]#|[\\n\\t :-]$")
-	notString  = regexp.MustCompile(`^(?:~|[Nn]ull|NULL|[Tt]rue|TRUE|[Ff]alse|FALSE|0o[0-7]+|[-+]?[0-9]+|0x[0-9a-fA-F]+|[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+|[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)|<<)$`)
+	notString  = regexp.MustCompile(`^(?:~|[Nn]ull|NULL|[Tt]rue|TRUE|[Ff]alse|FALSE|0o[0-7]+|[-+]?[0-9]+|0x[0-9a-fA-F]+|[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+|[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)|<<)$`) //nolint:misspell // part of a pattern
 	blankEnd   = regexp.MustCompile(`\n[\t ]+$`)
 	allBlank   = regexp.MustCompile(`^\s*$`)
 	lineBreaks = regexp.MustCompile(`\n+`)
@@ -192,7 +192,7 @@ const (
 )
 
 // fold breaks lines at spaces between words where they grow too long.
-func fold(text, indent string, mode foldMode, start int) string {
+func fold(text, indent string, mode foldMode, start int) string { //nolint:gocyclo // one case for each form that the original knows
 	units := utf16.Encode([]rune(text))
 	step := max(1+minContentWidth, 1+lineWidth-len(indent))
 	if len(units) <= step {

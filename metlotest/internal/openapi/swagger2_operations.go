@@ -155,7 +155,7 @@ func (c *converter) noteBody(op *js.Object, method, address string) {
 }
 
 // parameter converts one parameter; the operation that comes back has a request body when it became one.
-func (c *converter) parameter(p, op *js.Object, place string) (*js.Object, error) {
+func (c *converter) parameter(p, op *js.Object, place string) (*js.Object, error) { //nolint:gocyclo // one case for each form that the original knows
 	if p.Has("$ref") {
 		target := c.dereferenced(p)
 		if target != nil && !target.Has(moved) {
@@ -199,7 +199,7 @@ func (c *converter) parameter(p, op *js.Object, place string) (*js.Object, error
 		return attachBody(op, body, in == "body")
 	}
 	p.Delete("type")
-	if in == "path" && p.Get("required") != true {
+	if in == "path" && p.Get("required") != true { //nolint:revive // the value is any
 		return op, patchable("path parameters must be required:true [" + js.String(p.Get("name")) + " in " + place + "]")
 	}
 	return op, nil
@@ -290,7 +290,7 @@ func (c *converter) formBody(p, op *js.Object, isFile bool) *js.Object {
 			target.Set(key, p.Get(key))
 		}
 	}
-	if p.Get("required") == true {
+	if p.Get("required") == true { //nolint:revive // the value is any
 		schema.Set("required", []any{name})
 		body.Set("required", true)
 	}

@@ -20,7 +20,7 @@ func Compile(pattern string, fold bool) (*Regexp, error) {
 	if err != nil {
 		return nil, errors.New("invalid regular expression: " + err.Error())
 	}
-	options := regexp2.RegexOptions(regexp2.None)
+	options := regexp2.None
 	if t.fold {
 		options |= regexp2.IgnoreCase
 	}

@@ -90,7 +90,7 @@ func ParseUUID(s string) (string, bool) {
 		}
 	}
 	var digits strings.Builder
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] == '-' {
 			// A dash may follow every second byte, but the last.
 			if n := digits.Len(); n == 0 || n%4 != 0 || n >= 2*uuidBytes || i > 0 && s[i-1] == '-' {

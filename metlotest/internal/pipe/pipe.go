@@ -1,3 +1,4 @@
+// Package pipe connects servers and clients in one process without sockets, so that fake time works.
 package pipe
 
 import (
@@ -15,7 +16,7 @@ const (
 	Elsewhere = "127.0.0.1:9999"
 )
 
-// pipeListener is a net.Listener whose connections are net.Pipes.
+// Listener is a net.Listener whose connections are net.Pipes.
 type Listener struct {
 	address pipeAddr
 	conns   chan net.Conn
@@ -64,7 +65,7 @@ func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 	return nil, err
 }
 
-// newTransport dials as told and closes idle connections before the server does.
+// Transport dials as told and closes idle connections before the server does.
 func Transport(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
 	return &http.Transport{DialContext: dial, IdleConnTimeout: 4 * time.Second, DisableCompression: true, MaxIdleConnsPerHost: 16}
 }

@@ -1,3 +1,4 @@
+// Package qs reads query strings as the npm package of that name does.
 package qs
 
 import (
@@ -15,7 +16,7 @@ const (
 	qsDepth          = 5
 )
 
-// parseQuery reads a query string as the npm package qs 6.11 does with Express' settings:
+// Parse reads a query string as the npm package qs 6.11 does with Express' settings:
 // k[]=a, repeated keys and k[0]=a (index up to 20) are arrays, larger indexes make objects,
 // parameters after the 1000th are dropped.
 func Parse(raw string) *js.Object { return parse(raw, qsArrayLimit) }

@@ -1,3 +1,4 @@
+// Package zod validates requests as the npm package of that name does, with its issues and messages.
 package zod
 
 import (
@@ -13,7 +14,7 @@ import (
 // issue is one zod issue: its properties in the order in which zod 3.20 writes them.
 type issue = *js.Object
 
-// issues collects what a schema found.
+// Issues collects what a schema found.
 type Issues struct{ List []any }
 
 func (c *Issues) add(i issue) { c.List = append(c.List, i) }
@@ -22,7 +23,7 @@ func pathOf(path []any) []any { return slices.Clone(append([]any{}, path...)) }
 
 func at(path []any, key any) []any { return append(slices.Clone(path), key) }
 
-// schema checks a value at a path, reports to c and returns what the handler gets to see.
+// Schema checks a value at a path, reports to c and returns what the handler gets to see.
 type Schema func(path []any, v any, c *Issues) any
 
 func wrongType(path []any, expected string, v any) issue {
@@ -286,7 +287,7 @@ func objectSchema(strict bool, properties []Property) Schema {
 	}
 }
 
-// validate runs a schema over a whole request: what the handler gets to see, and zod's issues.
+// Validate runs a schema over a whole request: what the handler gets to see, and zod's issues.
 func Validate(s Schema, v any) (*js.Object, []any) {
 	var c Issues
 	out := s(nil, v, &c)
@@ -294,7 +295,7 @@ func Validate(s Schema, v any) (*js.Object, []any) {
 	return o, c.List
 }
 
-// issuesMessage is one line per issue: its path and its message.
+// Message is one line per issue: its path and its message.
 func Message(list []any) string {
 	lines := make([]string, len(list))
 	for i, e := range list {
