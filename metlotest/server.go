@@ -101,7 +101,8 @@ func start(opts []Option) (*Server, error) {
 		s.startInMemory()
 		return s, nil
 	}
-	return s, s.startOnLoopback()
+	err = s.startOnLoopback()
+	return s, err
 }
 
 func (s *Server) startOnLoopback() error {

@@ -135,7 +135,7 @@ func (r *route) methods() []string {
 	return []string{r.method}
 }
 
-func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled Spoil) Response { //nolint:gocyclo // one case for each form that the original knows
+func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled Spoil) Response { //nolint:gocyclo // one case for each route
 	c := &call{Store: b.store, query: qs.Parse(r.URL.RawQuery), key: r.Header.Get("Authorization"), spoil: spoiled}
 	path := r.URL.EscapedPath()
 	found, match, allowed := b.find(service, r.Method, path)

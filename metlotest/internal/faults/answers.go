@@ -96,7 +96,8 @@ func statusFailures() []Failure {
 			return backend.Response{Status: http.StatusInternalServerError}
 		}),
 		answering("500 page", "the page that Express shows for an error", func(*responder) backend.Response {
-			return backend.HTMLPage(http.StatusInternalServerError, "Error: connect ECONNREFUSED 127.0.0.1:5432", "TCPConnectWrap.afterConnect (net.js:1159:16)")
+			return backend.HTMLPage(http.StatusInternalServerError,
+				"Error: connect ECONNREFUSED 127.0.0.1:5432", "TCPConnectWrap.afterConnect (net.js:1159:16)")
 		}),
 		answering("401 in the middle", "401 from the second request on, as after a session's end", func(x *responder) backend.Response {
 			if x.number == 1 {
@@ -131,13 +132,15 @@ func fieldFailures() []Failure {
 	return []Failure{
 		answering("another protocol", "101, and nothing after it",
 			answer(http.StatusSwitchingProtocols, "", "", "Connection", "Upgrade", "Upgrade", "websocket")),
-		answering("404 of an Ingress", "404 with the text of a default backend", answer(http.StatusNotFound, "text/plain; charset=utf-8", "default backend - 404")),
+		answering("404 of an Ingress", "404 with the text of a default backend",
+			answer(http.StatusNotFound, "text/plain; charset=utf-8", "default backend - 404")),
 		answering("404 of a gateway", "404 with a JSON object", answer(http.StatusNotFound, backend.TypeJSON, `{"message":"no Route matched with those values"}`)),
 		answering("404 without a body", "404 and nothing else", answer(http.StatusNotFound, "", "")),
 		answering("404 Not Found", "404 with the two words that many servers send", answer(http.StatusNotFound, backend.TypeHTML, "Not Found")),
 		answering("plain http to a TLS port", "400 as nginx says it", answer(http.StatusBadRequest, backend.TypeHTML,
 			"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>")),
-		answering("answer in brotli", "200 in an encoding that was not asked for", answer(http.StatusOK, backend.TypeJSON, "\x8b\x01\x80[]\x03", "Content-Encoding", "br")),
+		answering("answer in brotli", "200 in an encoding that was not asked for",
+			answer(http.StatusOK, backend.TypeJSON, "\x8b\x01\x80[]\x03", "Content-Encoding", "br")),
 		answering("answer in gzip twice", "200 in gzip of gzip", answer(http.StatusOK, backend.TypeJSON, "\x1f\x8b", "Content-Encoding", "gzip, gzip")),
 	}
 }
