@@ -38,7 +38,7 @@ func TestScriptsAreStopped(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			limits := tight
-			if tc.want == "memory" {
+			if tc.want != "ran longer than" { // another limit must come first, on a slow machine too
 				limits.Timeout = time.Minute
 			}
 			_, err := eval(t, limits, tc.script, nil)
