@@ -296,7 +296,8 @@ func TestDetectionsAllEndsWithTheFirstError(t *testing.T) {
 	assert.Len(t, again, 175)
 
 	client, server := scriptedClient(t, d.serve)
-	for range client.Detections.AllEndpoints(t.Context(), nil) {
+	for _, err := range client.Detections.AllEndpoints(t.Context(), nil) {
+		require.NoError(t, err)
 		break
 	}
 	assert.Len(t, server.sent, 1, "breaking out asks for nothing more")
