@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 // serverWriter has the interfaces of net/http's HTTP/1 server, and costs nothing.
@@ -90,7 +92,7 @@ func TestAllocationBudgets(t *testing.T) {
 		"disabled":    {prepare: shutDown, most: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if raceEnabled {
+			if kit.Race {
 				t.Skip("the race detector allocates")
 			}
 			entered := make(chan struct{}, 1)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/suites/kit"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
@@ -77,7 +78,7 @@ func liveHeap() uint64 {
 
 // A collector that stalls costs at most three goroutines and the configured memory plus a tenth.
 func TestAStalledCollectorCostsItsBudget(t *testing.T) {
-	if raceEnabled {
+	if kit.Race {
 		t.Skip("the race detector keeps memory of its own")
 	}
 	for _, size := range []int{2000, 60_000} {
@@ -130,7 +131,7 @@ func TestAStalledCollectorCostsItsBudget(t *testing.T) {
 
 // 64 MiB through a handler, up or down, cost less than 1 MiB.
 func TestLargeBodiesCostLittle(t *testing.T) {
-	if raceEnabled {
+	if kit.Race {
 		t.Skip("the race detector allocates")
 	}
 	const size = 64 << 20
