@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/metlo-go/metlo/internal/jsyaml"
 )
 
 // String turns a value into text as JavaScript does, except that lists and objects become JSON.
@@ -23,7 +25,7 @@ func String(v any) string {
 	case int:
 		return strconv.Itoa(v)
 	case float64:
-		return number(v)
+		return jsyaml.FormatNumber(v)
 	}
 	return JSON(v)
 }
@@ -40,24 +42,6 @@ func JSON(v any) string {
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
-}
-
-func number(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "NaN"
-	case math.IsInf(f, 1):
-		return "Infinity"
-	case math.IsInf(f, -1):
-		return "-Infinity"
-	case f == 0:
-		return "0"
-	case math.Abs(f) >= 1e21 || math.Abs(f) < 1e-6:
-		s := strconv.FormatFloat(f, 'e', -1, 64)
-		mantissa, exp, _ := strings.Cut(s, "e")
-		return mantissa + "e" + exp[:1] + strings.TrimLeft(exp[1:], "0")
-	}
-	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
 // StrictEqual is === for primitives: equal type and value. Lists and objects never equal a primitive.
