@@ -78,7 +78,7 @@ func process(ctx context.Context) error {
 	for range 3 {
 		group.Go(func() {
 			for range todo {
-				if err := client.Ping(ctx); err != nil {
+				if err := client.Call(ctx, http.MethodGet, "/", nil, nil, nil); err != nil {
 					failed <- err
 				}
 			}

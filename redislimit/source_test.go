@@ -141,10 +141,21 @@ func TestInstancesShareAKeyHoweverTheirURLIsWritten(t *testing.T) {
 		{" https://metlo.example.com/api/v1/ ", "metlo:metlo.example.com"},
 		{"http://metlo.example.com:80", "metlo:metlo.example.com"},
 		{"http://localhost:8080/prefix/api/v1", "metlo:localhost:8080/prefix"},
-		{"https://user:secret@metlo.example.com?key=secret#secret", "metlo:metlo.example.com"},
+		{"https://metlo.example.com?key=secret#secret", "metlo:metlo.example.com"},
 	} {
 		key, err := keyOf(test.baseURL)
 		require.NoError(t, err)
 		require.Equal(t, test.want, key, test.baseURL)
+	}
+}
+
+func TestUserInfoIsRefusedAndNotRepeated(t *testing.T) {
+	for _, baseURL := range []string{"https://user:planted-secret@metlo.example.com", "https://planted-secret@metlo.example.com/api/v1"} {
+		l, err := New(Config{
+			Redis: &redis.UniversalOptions{Addrs: []string{"127.0.0.1:1"}}, BaseURL: baseURL, PerSecond: 1, WhenAway: LocalShare(1),
+		})
+		require.Nil(t, l)
+		require.ErrorContains(t, err, "Config.BaseURL")
+		require.NotContains(t, err.Error(), "planted-secret")
 	}
 }
