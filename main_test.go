@@ -24,6 +24,14 @@ import (
 // TestMain fails the run if a test leaves a goroutine behind.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// skipWhenShort keeps what takes seconds out of -short, which CI uses where an emulator is ten times as slow.
+func skipWhenShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+}
+
 const someKey = kit.Key
 
 type (

@@ -187,6 +187,7 @@ func exported(e *metlo.IncompleteError) metlo.IncompleteError {
 }
 
 func TestTriageInsideTheLoopReachesEveryAlert(t *testing.T) {
+	skipWhenShort(t)
 	n := 12_000
 	if kit.Race {
 		n = 3000
@@ -446,6 +447,7 @@ func TestTotalsThatLie(t *testing.T) {
 }
 
 func TestListsThatAreTooLongForOneResponse(t *testing.T) {
+	skipWhenShort(t)
 	t.Run("over the limit of one request", func(t *testing.T) {
 		m := &model{rows: ids(60_000)}
 		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), &metlo.AlertListOptions{Offset: 500}), uuidOfAlert)
