@@ -174,8 +174,8 @@ func (s *AlertsService) List(ctx context.Context, opts *AlertListOptions) (*Page
 // The sequence ends after the first error; the last one may be an [IncompleteError], which says how many alerts may be
 // missing.
 //
-// Write both variables of the loop: a loop with one drops the error, and a walk that fails at once looks like one item
-// that is empty.
+// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
+// empty item; tools/rangeerr finds such loops.
 //
 // GET /alerts
 func (s *AlertsService) All(ctx context.Context, opts *AlertListOptions) iter.Seq2[Alert, error] {

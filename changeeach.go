@@ -35,7 +35,8 @@ const changesAtOnce = 8
 // so, along with its error. The error of items ends it in the same way, with no item. Breaking out of the loop starts no
 // further change, and waits for those under way, whose outcome is then unknown to the caller.
 //
-// Items that are only ids come from [ItemsOf].
+// Range over it with two variables: a loop with one drops the error, and tools/rangeerr finds it. Items that are only
+// ids come from [ItemsOf].
 func ChangeEach[T any](
 	ctx context.Context, items iter.Seq2[T, error], change func(context.Context, T) error,
 ) iter.Seq2[Change[T], error] {

@@ -33,7 +33,7 @@ func (d DetectionDay) MarshalJSON() ([]byte, error) {
 type DetectionListOptions struct {
 	Start      time.Time   `url:"-"`                                      // earliest creation, inclusive, to the millisecond; zero for no bound
 	End        time.Time   `url:"-"`                                      // latest creation, inclusive, to the millisecond; zero for no bound
-	RiskScores []RiskScore `url:"detectionRiskScores,omitempty,brackets"` // only of endpoints
+	RiskScores []RiskScore `url:"detectionRiskScores,omitempty,brackets"` // of the endpoints, or of those that hold the data fields
 	Hosts      []string    `url:"detectionHosts,omitempty,brackets"`
 	Offset     int         `url:"-"` // items to skip
 	Limit      int         `url:"-"` // List…: items of the page, at most 50; 0 for the server's default of 10
@@ -50,17 +50,20 @@ func (s *DetectionsService) ListEndpoints(ctx context.Context, opts *DetectionLi
 }
 
 // AllEndpoints returns an iterator over every endpoint that passes the filter, the newest first, each once. It walks
-// by time, 50 items a request, so that endpoints that appear or vanish meanwhile hide no other; only where one
-// millisecond has more than 50, or an item has no time, by pages until a count proves them complete. The sequence ends
+// by time, 50 items a request, so endpoints that appear or vanish meanwhile hide no other. Where one millisecond has
+// more than 50, or an item has no time, it walks by pages until a count proves that none is missing. The sequence ends
 // after the first error; the last one may be an [IncompleteError].
+//
+// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
+// empty item; tools/rangeerr finds such loops.
 //
 // GET /new-detections?detectionType=endpoint
 func (s *DetectionsService) AllEndpoints(ctx context.Context, opts *DetectionListOptions) iter.Seq2[Endpoint, error] {
 	return s.endpoints("Detections.AllEndpoints", opts).all(ctx)
 }
 
-// ListDataFields returns one page of data fields with their endpoints, the newest first. The server applies no risk
-// scores to data fields: with them it returns [ErrInvalidArgument].
+// ListDataFields returns one page of data fields with their endpoints, the newest first. Its errors are
+// [ErrInvalidArgument] and those of the server.
 //
 // GET /new-detections?detectionType=data_field
 func (s *DetectionsService) ListDataFields(ctx context.Context, opts *DetectionListOptions) (*Page[DataField], error) {
@@ -68,8 +71,10 @@ func (s *DetectionsService) ListDataFields(ctx context.Context, opts *DetectionL
 }
 
 // AllDataFields returns an iterator over every data field that passes the filter, the newest first, each once, as
-// [DetectionsService.AllEndpoints] does for endpoints. The server applies no risk scores to data fields: with them the
-// sequence is one [ErrInvalidArgument].
+// [DetectionsService.AllEndpoints] does for endpoints.
+//
+// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
+// empty item; tools/rangeerr finds such loops.
 //
 // GET /new-detections?detectionType=data_field
 func (s *DetectionsService) AllDataFields(ctx context.Context, opts *DetectionListOptions) iter.Seq2[DataField, error] {
@@ -89,11 +94,7 @@ func (s *DetectionsService) endpoints(name string, opts *DetectionListOptions) l
 }
 
 func (s *DetectionsService) dataFields(name string, opts *DetectionListOptions) listing[DataField] {
-	l := detections(s.client, name, "data_field", opts, (*DataField).id, func(f *DataField) time.Time { return f.CreatedAt })
-	if opts != nil && opts.RiskScores != nil {
-		l.base.fail("RiskScores is set, which the server applies only to endpoints: leave it nil")
-	}
-	return l
+	return detections(s.client, name, "data_field", opts, (*DataField).id, func(f *DataField) time.Time { return f.CreatedAt })
 }
 
 // detections is a list that the server sends newest first.

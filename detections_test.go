@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 // detected is a row of the fake's table.
@@ -325,6 +326,35 @@ func TestDetectionsSendTheirFilters(t *testing.T) {
 	assert.Equal(t, url.Values{"detectionType": {"data_field"}}, server.sent[1].Query)
 }
 
+// The server filters data fields by the risk of the endpoint that holds them, as a real one was recorded to do.
+func TestDetectedDataFieldsByRisk(t *testing.T) {
+	recorded := recordingNamed(t, "../recordings-2/detections", "fields_by_risk")
+	client, server := scriptedClient(t, always(http.StatusOK, recorded.Response.Body))
+	page, err := client.Detections.ListDataFields(t.Context(), &metlo.DetectionListOptions{
+		RiskScores: []metlo.RiskScore{metlo.RiskHigh}, Start: time.Date(2026, 2, 3, 14, 30, 0, 0, time.UTC),
+	})
+	require.NoError(t, err)
+	target, err := url.Parse(recorded.Request.Path)
+	require.NoError(t, err)
+	want := target.Query()
+	want.Del("detectionLimit") // of the recording, for all rows
+	assert.Equal(t, want, server.sent[0].Query)
+	require.NotEmpty(t, page.Items)
+	assert.Len(t, page.Items, page.Total)
+	for _, field := range page.Items {
+		assert.Equal(t, metlo.RiskHigh, field.APIEndpoint.RiskScore)
+	}
+
+	demo := metlotest.New(t, metlotest.Demo()).Client()
+	all, err := metlo.Collect(demo.Detections.AllDataFields(t.Context(), nil))
+	require.NoError(t, err)
+	all = slices.DeleteFunc(all, func(f metlo.DataField) bool { return f.APIEndpoint.RiskScore != metlo.RiskHigh })
+	risky, err := metlo.Collect(demo.Detections.AllDataFields(t.Context(), &metlo.DetectionListOptions{RiskScores: []metlo.RiskScore{metlo.RiskHigh}}))
+	require.NoError(t, err)
+	assert.NotEmpty(t, risky)
+	assert.ElementsMatch(t, all, risky)
+}
+
 func TestDetectionsReadWhatTheServerSays(t *testing.T) {
 	client, _ := scriptedClient(t, always(http.StatusOK, recordingNamed(t, "summary", "new_detections").Response.Body))
 	page, err := client.Detections.ListEndpoints(t.Context(), &metlo.DetectionListOptions{Limit: 2})
@@ -363,12 +393,12 @@ func TestDetectionsRefuse(t *testing.T) {
 		}
 	}
 	assertRefusals(t, map[string]refusal{
-		"a limit over 50":             {endpoints(metlo.DetectionListOptions{Limit: 51}), "use AllEndpoints"},
-		"a negative limit":            {endpoints(metlo.DetectionListOptions{Limit: -1}), "use 0 for the default"},
-		"a negative offset":           {fields(metlo.DetectionListOptions{Offset: -1}), "use 0 to start"},
-		"a start after the end":       {endpoints(metlo.DetectionListOptions{Start: detectedSince, End: detectedSince.Add(-1)}), "swap them"},
-		"an empty list of hosts":      {endpoints(metlo.DetectionListOptions{Hosts: []string{}}), "leave it nil"},
-		"risk scores for data fields": {fields(metlo.DetectionListOptions{RiskScores: []metlo.RiskScore{metlo.RiskHigh}}), "leave it nil"},
+		"a limit over 50":        {endpoints(metlo.DetectionListOptions{Limit: 51}), "use AllEndpoints"},
+		"a negative limit":       {endpoints(metlo.DetectionListOptions{Limit: -1}), "use 0 for the default"},
+		"a negative offset":      {fields(metlo.DetectionListOptions{Offset: -1}), "use 0 to start"},
+		"a start after the end":  {endpoints(metlo.DetectionListOptions{Start: detectedSince, End: detectedSince.Add(-1)}), "swap them"},
+		"an empty list of hosts": {endpoints(metlo.DetectionListOptions{Hosts: []string{}}), "leave it nil"},
+		"an empty list of risks": {fields(metlo.DetectionListOptions{RiskScores: []metlo.RiskScore{}}), "leave it nil"},
 	})
 }
 

@@ -220,8 +220,8 @@ func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) 
 // complete. The page docs/listing.md says what that costs and assumes. The sequence ends after the first error; the last one may
 // be an [IncompleteError], which says how many endpoints may be missing.
 //
-// Write both variables of the loop: a loop with one drops the error, and a walk that fails at once looks like one item
-// that is empty.
+// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
+// empty item; tools/rangeerr finds such loops.
 //
 // GET /endpoints
 func (s *EndpointsService) All(ctx context.Context, opts *EndpointListOptions) iter.Seq2[Endpoint, error] {

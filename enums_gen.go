@@ -2,6 +2,8 @@
 
 package metlo
 
+import "slices"
+
 // RiskScore grades an endpoint or an alert.
 type RiskScore string
 
@@ -17,11 +19,14 @@ var riskScores = enum[RiskScore]{
 	values: []RiskScore{RiskNone, RiskLow, RiskMedium, RiskHigh},
 }
 
-// ParseRiskScore returns the risk score that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// RiskScores returns the values that this version knows, in the order of the constants.
+func RiskScores() []RiskScore { return slices.Clone(riskScores.values) }
+
+// ParseRiskScore returns the risk score that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseRiskScore(text string) (RiskScore, error) { return riskScores.parse("risk score", text) }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (r RiskScore) Known() bool { return riskScores.known(r) }
 
 // String returns the value as the server spells it.
@@ -30,7 +35,7 @@ func (r RiskScore) String() string { return riskScores.wire(r) }
 // MarshalText returns the value as the server spells it.
 func (r RiskScore) MarshalText() ([]byte, error) { return []byte(riskScores.wire(r)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseRiskScore does, and keeps any other text.
 func (r *RiskScore) UnmarshalText(text []byte) error {
 	*r = riskScores.unmarshal(text)
 	return nil
@@ -54,13 +59,16 @@ var alertStatuses = enum[AlertStatus]{
 	},
 }
 
-// ParseAlertStatus returns the alert status that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// AlertStatuses returns the values that this version knows, in the order of the constants.
+func AlertStatuses() []AlertStatus { return slices.Clone(alertStatuses.values) }
+
+// ParseAlertStatus returns the alert status that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseAlertStatus(text string) (AlertStatus, error) {
 	return alertStatuses.parse("alert status", text)
 }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (a AlertStatus) Known() bool { return alertStatuses.known(a) }
 
 // String returns the value as the server spells it.
@@ -69,7 +77,7 @@ func (a AlertStatus) String() string { return alertStatuses.wire(a) }
 // MarshalText returns the value as the server spells it.
 func (a AlertStatus) MarshalText() ([]byte, error) { return []byte(alertStatuses.wire(a)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseAlertStatus does, and keeps any other text.
 func (a *AlertStatus) UnmarshalText(text []byte) error {
 	*a = alertStatuses.unmarshal(text)
 	return nil
@@ -90,13 +98,16 @@ var alertUpdateTypes = enum[AlertUpdateType]{
 	values: []AlertUpdateType{UpdateResolve, UpdateUnresolve, UpdateIgnore, UpdateUnignore},
 }
 
-// ParseAlertUpdateType returns the alert update type that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// AlertUpdateTypes returns the values that this version knows, in the order of the constants.
+func AlertUpdateTypes() []AlertUpdateType { return slices.Clone(alertUpdateTypes.values) }
+
+// ParseAlertUpdateType returns the alert update type that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseAlertUpdateType(text string) (AlertUpdateType, error) {
 	return alertUpdateTypes.parse("alert update type", text)
 }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (u AlertUpdateType) Known() bool { return alertUpdateTypes.known(u) }
 
 // String returns the value as the server spells it.
@@ -105,7 +116,7 @@ func (u AlertUpdateType) String() string { return alertUpdateTypes.wire(u) }
 // MarshalText returns the value as the server spells it.
 func (u AlertUpdateType) MarshalText() ([]byte, error) { return []byte(alertUpdateTypes.wire(u)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseAlertUpdateType does, and keeps any other text.
 func (u *AlertUpdateType) UnmarshalText(text []byte) error {
 	*u = alertUpdateTypes.unmarshal(text)
 	return nil
@@ -143,11 +154,14 @@ var alertTypes = enum[AlertType]{
 	},
 }
 
-// ParseAlertType returns the alert type that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// AlertTypes returns the values that this version knows, in the order of the constants.
+func AlertTypes() []AlertType { return slices.Clone(alertTypes.values) }
+
+// ParseAlertType returns the alert type that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseAlertType(text string) (AlertType, error) { return alertTypes.parse("alert type", text) }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (a AlertType) Known() bool { return alertTypes.known(a) }
 
 // String returns the value as the server spells it.
@@ -156,7 +170,7 @@ func (a AlertType) String() string { return alertTypes.wire(a) }
 // MarshalText returns the value as the server spells it.
 func (a AlertType) MarshalText() ([]byte, error) { return []byte(alertTypes.wire(a)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseAlertType does, and keeps any other text.
 func (a *AlertType) UnmarshalText(text []byte) error {
 	*a = alertTypes.unmarshal(text)
 	return nil
@@ -180,11 +194,14 @@ var hostTypes = enum[HostType]{
 	},
 }
 
-// ParseHostType returns the host type that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// HostTypes returns the values that this version knows, in the order of the constants.
+func HostTypes() []HostType { return slices.Clone(hostTypes.values) }
+
+// ParseHostType returns the host type that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseHostType(text string) (HostType, error) { return hostTypes.parse("host type", text) }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (h HostType) Known() bool { return hostTypes.known(h) }
 
 // String returns the value as the server spells it.
@@ -193,7 +210,7 @@ func (h HostType) String() string { return hostTypes.wire(h) }
 // MarshalText returns the value as the server spells it.
 func (h HostType) MarshalText() ([]byte, error) { return []byte(hostTypes.wire(h)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseHostType does, and keeps any other text.
 func (h *HostType) UnmarshalText(text []byte) error {
 	*h = hostTypes.unmarshal(text)
 	return nil
@@ -219,11 +236,14 @@ var restMethods = enum[RestMethod]{
 	values: []RestMethod{MethodGet, MethodHead, MethodPost, MethodPut, MethodPatch, MethodDelete, MethodConnect, MethodOptions, MethodTrace},
 }
 
-// ParseRestMethod returns the HTTP method that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// RestMethods returns the values that this version knows, in the order of the constants.
+func RestMethods() []RestMethod { return slices.Clone(restMethods.values) }
+
+// ParseRestMethod returns the HTTP method that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseRestMethod(text string) (RestMethod, error) { return restMethods.parse("HTTP method", text) }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (r RestMethod) Known() bool { return restMethods.known(r) }
 
 // String returns the value as the server spells it.
@@ -232,7 +252,7 @@ func (r RestMethod) String() string { return restMethods.wire(r) }
 // MarshalText returns the value as the server spells it.
 func (r RestMethod) MarshalText() ([]byte, error) { return []byte(restMethods.wire(r)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseRestMethod does, and keeps any other text.
 func (r *RestMethod) UnmarshalText(text []byte) error {
 	*r = restMethods.unmarshal(text)
 	return nil
@@ -263,13 +283,16 @@ var dataSections = enum[DataSection]{
 	},
 }
 
-// ParseDataSection returns the data section that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// DataSections returns the values that this version knows, in the order of the constants.
+func DataSections() []DataSection { return slices.Clone(dataSections.values) }
+
+// ParseDataSection returns the data section that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseDataSection(text string) (DataSection, error) {
 	return dataSections.parse("data section", text)
 }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (d DataSection) Known() bool { return dataSections.known(d) }
 
 // String returns the value as the server spells it.
@@ -278,7 +301,7 @@ func (d DataSection) String() string { return dataSections.wire(d) }
 // MarshalText returns the value as the server spells it.
 func (d DataSection) MarshalText() ([]byte, error) { return []byte(dataSections.wire(d)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseDataSection does, and keeps any other text.
 func (d *DataSection) UnmarshalText(text []byte) error {
 	*d = dataSections.unmarshal(text)
 	return nil
@@ -302,11 +325,14 @@ var dataTypes = enum[DataType]{
 	values: []DataType{TypeInteger, TypeNumber, TypeString, TypeBoolean, TypeObject, TypeArray, TypeUnknown},
 }
 
-// ParseDataType returns the data type that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// DataTypes returns the values that this version knows, in the order of the constants.
+func DataTypes() []DataType { return slices.Clone(dataTypes.values) }
+
+// ParseDataType returns the data type that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseDataType(text string) (DataType, error) { return dataTypes.parse("data type", text) }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (d DataType) Known() bool { return dataTypes.known(d) }
 
 // String returns the value as the server spells it.
@@ -315,7 +341,7 @@ func (d DataType) String() string { return dataTypes.wire(d) }
 // MarshalText returns the value as the server spells it.
 func (d DataType) MarshalText() ([]byte, error) { return []byte(dataTypes.wire(d)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseDataType does, and keeps any other text.
 func (d *DataType) UnmarshalText(text []byte) error {
 	*d = dataTypes.unmarshal(text)
 	return nil
@@ -333,11 +359,14 @@ var dataTags = enum[DataTag]{
 	values: []DataTag{TagPII},
 }
 
-// ParseDataTag returns the data tag that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// DataTags returns the values that this version knows, in the order of the constants.
+func DataTags() []DataTag { return slices.Clone(dataTags.values) }
+
+// ParseDataTag returns the data tag that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseDataTag(text string) (DataTag, error) { return dataTags.parse("data tag", text) }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (d DataTag) Known() bool { return dataTags.known(d) }
 
 // String returns the value as the server spells it.
@@ -346,7 +375,7 @@ func (d DataTag) String() string { return dataTags.wire(d) }
 // MarshalText returns the value as the server spells it.
 func (d DataTag) MarshalText() ([]byte, error) { return []byte(dataTags.wire(d)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseDataTag does, and keeps any other text.
 func (d *DataTag) UnmarshalText(text []byte) error {
 	*d = dataTags.unmarshal(text)
 	return nil
@@ -367,11 +396,14 @@ var apiKeyTypes = enum[APIKeyType]{
 	values: []APIKeyType{KeyGeneric, KeyOnboarding, KeyGCP, KeyAWS},
 }
 
-// ParseAPIKeyType returns the API key type that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// APIKeyTypes returns the values that this version knows, in the order of the constants.
+func APIKeyTypes() []APIKeyType { return slices.Clone(apiKeyTypes.values) }
+
+// ParseAPIKeyType returns the API key type that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseAPIKeyType(text string) (APIKeyType, error) { return apiKeyTypes.parse("API key type", text) }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (a APIKeyType) Known() bool { return apiKeyTypes.known(a) }
 
 // String returns the value as the server spells it.
@@ -380,7 +412,7 @@ func (a APIKeyType) String() string { return apiKeyTypes.wire(a) }
 // MarshalText returns the value as the server spells it.
 func (a APIKeyType) MarshalText() ([]byte, error) { return []byte(apiKeyTypes.wire(a)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseAPIKeyType does, and keeps any other text.
 func (a *APIKeyType) UnmarshalText(text []byte) error {
 	*a = apiKeyTypes.unmarshal(text)
 	return nil
@@ -402,13 +434,16 @@ var specExtensions = enum[SpecExtension]{
 	},
 }
 
-// ParseSpecExtension returns the spec extension that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// SpecExtensions returns the values that this version knows, in the order of the constants.
+func SpecExtensions() []SpecExtension { return slices.Clone(specExtensions.values) }
+
+// ParseSpecExtension returns the spec extension that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseSpecExtension(text string) (SpecExtension, error) {
 	return specExtensions.parse("spec extension", text)
 }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (s SpecExtension) Known() bool { return specExtensions.known(s) }
 
 // String returns the value as the server spells it.
@@ -417,7 +452,7 @@ func (s SpecExtension) String() string { return specExtensions.wire(s) }
 // MarshalText returns the value as the server spells it.
 func (s SpecExtension) MarshalText() ([]byte, error) { return []byte(specExtensions.wire(s)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseSpecExtension does, and keeps any other text.
 func (s *SpecExtension) UnmarshalText(text []byte) error {
 	*s = specExtensions.unmarshal(text)
 	return nil
@@ -438,13 +473,16 @@ var authTypes = enum[AuthType]{
 	values: []AuthType{AuthBasic, AuthHeader, AuthJWT, AuthSessionCookie},
 }
 
-// ParseAuthType returns the authentication type that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// AuthTypes returns the values that this version knows, in the order of the constants.
+func AuthTypes() []AuthType { return slices.Clone(authTypes.values) }
+
+// ParseAuthType returns the authentication type that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseAuthType(text string) (AuthType, error) {
 	return authTypes.parse("authentication type", text)
 }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (a AuthType) Known() bool { return authTypes.known(a) }
 
 // String returns the value as the server spells it.
@@ -453,7 +491,7 @@ func (a AuthType) String() string { return authTypes.wire(a) }
 // MarshalText returns the value as the server spells it.
 func (a AuthType) MarshalText() ([]byte, error) { return []byte(authTypes.wire(a)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseAuthType does, and keeps any other text.
 func (a *AuthType) UnmarshalText(text []byte) error {
 	*a = authTypes.unmarshal(text)
 	return nil
@@ -472,13 +510,16 @@ var hostSorts = enum[HostSort]{
 	values: []HostSort{SortByHost, SortByNumEndpoints},
 }
 
-// ParseHostSort returns the sort field of hosts that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// HostSorts returns the values that this version knows, in the order of the constants.
+func HostSorts() []HostSort { return slices.Clone(hostSorts.values) }
+
+// ParseHostSort returns the sort field of hosts that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseHostSort(text string) (HostSort, error) {
 	return hostSorts.parse("sort field of hosts", text)
 }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (h HostSort) Known() bool { return hostSorts.known(h) }
 
 // String returns the value as the server spells it.
@@ -487,7 +528,7 @@ func (h HostSort) String() string { return hostSorts.wire(h) }
 // MarshalText returns the value as the server spells it.
 func (h HostSort) MarshalText() ([]byte, error) { return []byte(hostSorts.wire(h)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseHostSort does, and keeps any other text.
 func (h *HostSort) UnmarshalText(text []byte) error {
 	*h = hostSorts.unmarshal(text)
 	return nil
@@ -506,11 +547,14 @@ var sortOrders = enum[SortOrder]{
 	values: []SortOrder{Ascending, Descending},
 }
 
-// ParseSortOrder returns the sort order that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// SortOrders returns the values that this version knows, in the order of the constants.
+func SortOrders() []SortOrder { return slices.Clone(sortOrders.values) }
+
+// ParseSortOrder returns the sort order that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseSortOrder(text string) (SortOrder, error) { return sortOrders.parse("sort order", text) }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (s SortOrder) Known() bool { return sortOrders.known(s) }
 
 // String returns the value as the server spells it.
@@ -519,7 +563,7 @@ func (s SortOrder) String() string { return sortOrders.wire(s) }
 // MarshalText returns the value as the server spells it.
 func (s SortOrder) MarshalText() ([]byte, error) { return []byte(sortOrders.wire(s)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseSortOrder does, and keeps any other text.
 func (s *SortOrder) UnmarshalText(text []byte) error {
 	*s = sortOrders.unmarshal(text)
 	return nil
@@ -538,13 +582,16 @@ var analysisTypes = enum[AnalysisType]{
 	values: []AnalysisType{AnalysisFull, AnalysisPartial},
 }
 
-// ParseAnalysisType returns the analysis type that text names, in any case, in the server's spelling or the documentation's.
-// Any other text is [ErrInvalidArgument]. Use it for flags and configuration.
+// AnalysisTypes returns the values that this version knows, in the order of the constants.
+func AnalysisTypes() []AnalysisType { return slices.Clone(analysisTypes.values) }
+
+// ParseAnalysisType returns the analysis type that text names, in any case, as the server or the documentation spells it. Any
+// other text is [ErrInvalidArgument].
 func ParseAnalysisType(text string) (AnalysisType, error) {
 	return analysisTypes.parse("analysis type", text)
 }
 
-// Known reports whether the SDK knows the value. Values that it does not know travel unchanged.
+// Known reports whether this version knows the value. Others travel unchanged.
 func (a AnalysisType) Known() bool { return analysisTypes.known(a) }
 
 // String returns the value as the server spells it.
@@ -553,7 +600,7 @@ func (a AnalysisType) String() string { return analysisTypes.wire(a) }
 // MarshalText returns the value as the server spells it.
 func (a AnalysisType) MarshalText() ([]byte, error) { return []byte(analysisTypes.wire(a)), nil }
 
-// UnmarshalText accepts the server's spelling and the documentation's, and keeps a value that it does not know.
+// UnmarshalText reads what ParseAnalysisType does, and keeps any other text.
 func (a *AnalysisType) UnmarshalText(text []byte) error {
 	*a = analysisTypes.unmarshal(text)
 	return nil

@@ -72,3 +72,39 @@ func FuzzEnums(f *testing.F) {
 }
 
 // FuzzCredentialsFile has a client be made from the file that the Metlo CLI writes.
+
+// TestEnumValues finds each value of a list known and spelled as the server does, and lists that are the caller's own.
+func TestEnumValues(t *testing.T) {
+	checkValues(t, metlo.RiskScores, metlo.RiskNone, metlo.RiskHigh, 4)
+	checkValues(t, metlo.AlertStatuses, metlo.StatusOpen, metlo.StatusResolved, 3)
+	checkValues(t, metlo.AlertUpdateTypes, metlo.UpdateResolve, metlo.UpdateUnignore, 4)
+	checkValues(t, metlo.AlertTypes, metlo.AlertNewEndpoint, metlo.AlertUnauthenticatedSensitive, 8)
+	checkValues(t, metlo.HostTypes, metlo.HostPublic, metlo.HostAny, 3)
+	checkValues(t, metlo.RestMethods, metlo.MethodGet, metlo.MethodTrace, 9)
+	checkValues(t, metlo.DataSections, metlo.SectionRequestPath, metlo.SectionResponseBody, 6)
+	checkValues(t, metlo.DataTypes, metlo.TypeInteger, metlo.TypeUnknown, 7)
+	checkValues(t, metlo.DataTags, metlo.TagPII, metlo.TagPII, 1)
+	checkValues(t, metlo.APIKeyTypes, metlo.KeyGeneric, metlo.KeyAWS, 4)
+	checkValues(t, metlo.SpecExtensions, metlo.SpecJSON, metlo.SpecYAML, 2)
+	checkValues(t, metlo.AuthTypes, metlo.AuthBasic, metlo.AuthSessionCookie, 4)
+	checkValues(t, metlo.HostSorts, metlo.SortByHost, metlo.SortByNumEndpoints, 2)
+	checkValues(t, metlo.SortOrders, metlo.Ascending, metlo.Descending, 2)
+	checkValues(t, metlo.AnalysisTypes, metlo.AnalysisFull, metlo.AnalysisPartial, 2)
+}
+
+func checkValues[E enumValue](t *testing.T, values func() []E, first, last E, n int) {
+	t.Helper()
+	got := values()
+	if len(got) != n || got[0] != first || got[n-1] != last {
+		t.Errorf("%T: %v, want %d from %s to %s", first, got, n, first, last)
+	}
+	for i, v := range got {
+		if !v.Known() || v.String() != string(v) {
+			t.Errorf("%T: %q is not known as such", v, v)
+		}
+		got[i] = "x"
+	}
+	if values()[0] != first {
+		t.Errorf("%T: a caller changed the list of all", first)
+	}
+}

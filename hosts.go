@@ -69,6 +69,9 @@ func (s *HostsService) List(ctx context.Context, opts *HostListOptions) (*Page[H
 // them complete. The sequence ends after the first error; the last one may be an [IncompleteError], which says how many
 // hosts may be missing.
 //
+// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
+// empty item; tools/rangeerr finds such loops.
+//
 // GET /hosts
 func (s *HostsService) All(ctx context.Context, opts *HostListOptions) iter.Seq2[Host, error] {
 	o := valueOf(opts)

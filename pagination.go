@@ -61,6 +61,9 @@ func (e *IncompleteError) Is(target error) bool { return target == ErrInvalidRes
 // must not hold. What it answers may be [items, total], an array of items, or an object with a list and a total. The id
 // of an item is the text that tells it from all others; items without one are told apart by their content.
 //
+// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
+// empty item; tools/rangeerr finds such loops.
+//
 // GET path
 func Walk[T any](ctx context.Context, c *Client, path string, query url.Values, id func(T) string) iter.Seq2[T, error] {
 	base := newCallRequest(http.MethodGet, path, query)

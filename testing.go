@@ -153,6 +153,9 @@ func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]T
 // the endpoints one by one, which costs a request each; one that is deleted meanwhile is left out. The sequence ends
 // after the first error, which may be an [IncompleteError] of [EndpointsService.All].
 //
+// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
+// empty item; tools/rangeerr finds such loops.
+//
 // GET /gen-test-endpoint
 func (s *TestingService) AllGenTestEndpoints(ctx context.Context, host string) iter.Seq2[TestEndpoint, error] {
 	return func(yield func(TestEndpoint, error) bool) {

@@ -30,6 +30,14 @@ type value struct {
 	Documented []string // other names that Metlo's documentation uses, in upper case
 }
 
+// Plural names the function that returns the values.
+func (e enum) Plural() string {
+	if strings.HasSuffix(e.Name, "s") {
+		return e.Name + "es"
+	}
+	return e.Name + "s"
+}
+
 // Aliased reports whether a value has a documented name of its own.
 func (e enum) Aliased() bool {
 	return slices.ContainsFunc(e.Values, func(v value) bool { return len(v.Documented) > 0 })
