@@ -1,9 +1,16 @@
 package metlo_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
 	"os"
+	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -146,4 +153,381 @@ func FuzzAlertContext(f *testing.F) {
 		alert.Trace()
 		alert.SpecPointer()
 	})
+}
+
+func TestAlertsOfATime(t *testing.T) {
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	m := &model{rows: ids(5000), item: func(id string) string {
+		n, _ := strconv.ParseInt(id[24:], 16, 64)
+		return fmt.Sprintf(`{"uuid":%q,"createdAt":%q}`, id, start.Add(-time.Duration(n)*time.Minute).Format(time.RFC3339))
+	}}
+	opts := &metlo.AlertListOptions{CreatedAfter: start.Add(-150 * time.Minute), CreatedBefore: start.Add(-11 * time.Minute)}
+	seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), opts), uuidOfAlert)
+	require.NoError(t, err)
+	assertEachOnce(t, seen, 140)
+	largest, total := 0, 0
+	opts.Statuses, opts.RiskScores, opts.OnTotal = []metlo.AlertStatus{metlo.StatusOpen}, []metlo.RiskScore{metlo.RiskHigh}, func(n int) { total = n }
+	seen, err = walked(t, inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+		n, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+		largest = max(largest, n)
+		return m.RoundTrip(r)
+	})).Alerts.All(t.Context(), opts), uuidOfAlert)
+	require.NoError(t, err)
+	assertEachOnce(t, seen, 140)
+	assert.Equal(t, 400, largest, "it stops where alerts are too old")
+	assert.Equal(t, 5000, total)
+}
+
+// List the fields in which personal data was found.
+func ExampleAlert_Field() {
+	alert := metlo.Alert{
+		Type:        metlo.AlertPIIData,
+		Description: "Sensitive data of type Email has been detected in field 'user.email' of Response Body.",
+	}
+	if field := alert.Field(); field != nil {
+		fmt.Println(field.DataClass, "in", field.Path, "of", field.Section, "returned:", field.Section.IsResponse())
+	}
+	// Output: Email in user.email of resBody returned: true
+}
+
+// See what happened since yesterday, with the progress of a long walk.
+func ExampleAlertsService_All_since() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	walked, total := 0, 0
+	for alert, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{
+		CreatedAfter: time.Now().AddDate(0, 0, -1),
+		OnTotal:      func(n int) { total = n },
+	}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		walked++
+		_ = alert
+	}
+	fmt.Println(walked <= total)
+	// Output: true
+}
+
+func ExampleAlertsService_Resolve() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	open, err := client.Alerts.List(ctx, &metlo.AlertListOptions{
+		AlertTypes: []metlo.AlertType{metlo.AlertUnauthenticatedSensitive},
+		Statuses:   []metlo.AlertStatus{metlo.StatusOpen},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	id := open.Items[0].UUID
+	alert, err := client.Alerts.Resolve(ctx, id, "needs a token since 1.4.2")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(alert.Status+":", alert.ResolutionMessage)
+	_, err = client.Alerts.Resolve(ctx, id, "once more")
+	fmt.Println(errors.Is(err, metlo.ErrConflict))
+	// Output:
+	// Resolved: needs a token since 1.4.2
+	// true
+}
+
+func ExampleAlertsService_UpdateMany() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	update := &metlo.AlertBulkUpdate{
+		UpdateType: metlo.UpdateIgnore,
+		AlertTypes: []metlo.AlertType{metlo.AlertNewEndpoint},
+		Hosts:      []string{"billing.example.local"},
+	}
+	fmt.Println(client.Alerts.UpdateMany(ctx, update))
+	fmt.Println("none are left:", errors.Is(client.Alerts.UpdateMany(ctx, update), metlo.ErrNoMatch))
+	// Output:
+	// <nil>
+	// none are left: true
+}
+
+const anAlert = "00000000-0000-4000-b000-000000000001" // of the recordings
+
+func TestAlertsCalls(t *testing.T) {
+	type change = func(context.Context, *metlo.Client) (*metlo.Alert, error)
+	changed := func(call change, status metlo.AlertStatus) func(*testing.T, *metlo.Client) error {
+		return func(t *testing.T, c *metlo.Client) error {
+			alert, err := call(t.Context(), c)
+			if err == nil {
+				assert.Equal(t, anAlert, alert.UUID)
+				assert.Equal(t, status, alert.Status)
+				if assert.NotNil(t, alert.APIEndpoint.Details, "an update returns the whole endpoint") {
+					assert.Equal(t, alert.APIEndpoint.Path, alert.APIEndpoint.Details.Path)
+				}
+			}
+			return err
+		}
+	}
+	resolve := func(id, message string) change {
+		return func(ctx context.Context, c *metlo.Client) (*metlo.Alert, error) {
+			return c.Alerts.Resolve(ctx, id, message)
+		}
+	}
+	unignore := func(ctx context.Context, c *metlo.Client) (*metlo.Alert, error) {
+		return c.Alerts.Unignore(ctx, anAlert)
+	}
+	updateMany := func(u metlo.AlertBulkUpdate) func(*testing.T, *metlo.Client) error {
+		return func(t *testing.T, c *metlo.Client) error { return c.Alerts.UpdateMany(t.Context(), &u) }
+	}
+	list := func(o *metlo.AlertListOptions) func(*testing.T, *metlo.Client) error {
+		return func(t *testing.T, c *metlo.Client) error { _, err := c.Alerts.List(t.Context(), o); return err }
+	}
+	assertRecordedCalls(t, "alerts", map[string]recordedCall{
+		"List": {
+			call: func(t *testing.T, c *metlo.Client) error {
+				page, err := c.Alerts.List(t.Context(), &metlo.AlertListOptions{
+					RiskScores: []metlo.RiskScore{"HIGH", metlo.RiskMedium}, Statuses: []metlo.AlertStatus{"UNRESOLVED"},
+					AlertTypes: []metlo.AlertType{"PII_DATA_DETECTED"}, Order: "asc", Limit: 1,
+				})
+				if assert.NoError(t, err) && assert.Len(t, page.Items, 1) {
+					assert.Equal(t, "00000000-0000-4000-b000-0000000000b1", page.Items[0].UUID)
+					assert.Equal(t, metlo.AlertPIIData, page.Items[0].Type)
+					assert.Equal(t, metlo.StatusOpen, page.Items[0].Status)
+				}
+				return err
+			},
+			sent: "GET /api/v1/alerts", recording: "list_filters",
+			query: "alertTypes[]=PII Data Detected&limit=1&order=ASC&riskScores[]=high&riskScores[]=medium&status[]=Open",
+		},
+		"List without options": {call: list(nil), sent: "GET /api/v1/alerts", query: "limit=10", recording: "list"},
+		"List of a page": {
+			call: list(&metlo.AlertListOptions{Hosts: []string{"a.example.com"}, Limit: 2, Offset: 185}),
+			sent: "GET /api/v1/alerts", query: "hosts[]=a.example.com&limit=2&offset=185", recording: "list_page",
+		},
+		"List of an endpoint": {
+			call: list(&metlo.AlertListOptions{APIEndpointUUID: endpointID(5)}),
+			sent: "GET /api/v1/alerts", query: "apiEndpointUuid=" + endpointID(5), recording: "list_by_endpoint",
+		},
+		"List of a status that is not known": {
+			call: func(t *testing.T, c *metlo.Client) error {
+				_, err := c.Alerts.List(t.Context(), &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{"Reopened"}, Limit: 1})
+				var v *metlo.ValidationError
+				if assert.ErrorAs(t, err, &v) {
+					assert.Equal(t, "status.0", v.Issues[0].Path)
+				}
+				return err
+			},
+			sent: "GET /api/v1/alerts", query: "limit=1&status[]=Reopened", recording: "list_status_documented_name", want: metlo.ErrBadRequest,
+		},
+		"Get": {
+			call: func(t *testing.T, c *metlo.Client) error {
+				alert, err := c.Alerts.Get(t.Context(), anAlert)
+				if assert.NoError(t, err) {
+					assert.Equal(t, anAlert, alert.UUID)
+					assert.Equal(t, metlo.RiskNone, alert.RiskScore)
+				}
+				return err
+			},
+			sent: "GET /api/v1/alerts", query: "uuid=" + anAlert, recording: "list_by_uuid",
+		},
+		"Get with another alert in the answer": {
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Alerts.Get(t.Context(), alertID(7)); return err },
+			sent: "GET /api/v1/alerts", query: "uuid=" + alertID(7), recording: "list_by_uuid", want: metlo.ErrInvalidResponse,
+		},
+		"Resolve": {
+			call: changed(resolve(anAlert, "  fixed  "), metlo.StatusResolved), sent: "PUT /api/v1/alert/" + anAlert,
+			body: `{"updateType":"resolve","resolutionMessage":"  fixed  "}`, recording: "resolve",
+		},
+		"Resolve again": {
+			call: changed(resolve(anAlert, ""), ""), sent: "PUT /api/v1/alert/" + anAlert,
+			body: `{"updateType":"resolve"}`, recording: "resolve_again", want: metlo.ErrConflict,
+		},
+		"Unresolve": {
+			call: changed(func(ctx context.Context, c *metlo.Client) (*metlo.Alert, error) {
+				return c.Alerts.Unresolve(ctx, anAlert)
+			}, metlo.StatusOpen),
+			sent: "PUT /api/v1/alert/" + anAlert, body: `{"updateType":"unresolve"}`, recording: "unresolve",
+		},
+		"Ignore": {
+			call: changed(func(ctx context.Context, c *metlo.Client) (*metlo.Alert, error) {
+				return c.Alerts.Ignore(ctx, anAlert)
+			}, metlo.StatusIgnored),
+			sent: "PUT /api/v1/alert/" + anAlert, body: `{"updateType":"ignore"}`, recording: "ignore",
+		},
+		"Unignore": {
+			call: changed(unignore, metlo.StatusOpen), sent: "PUT /api/v1/alert/" + anAlert,
+			body: `{"updateType":"unignore"}`, recording: "unignore",
+		},
+		"Unignore of an open one": {
+			call: changed(unignore, ""), sent: "PUT /api/v1/alert/" + anAlert,
+			body: `{"updateType":"unignore"}`, recording: "unignore_open", want: metlo.ErrConflict,
+		},
+		"Update by a documented name": {
+			call: changed(func(ctx context.Context, c *metlo.Client) (*metlo.Alert, error) {
+				return c.Alerts.Update(ctx, anAlert, &metlo.AlertUpdate{UpdateType: "RESOLVE"})
+			}, metlo.StatusResolved),
+			sent: "PUT /api/v1/alert/" + anAlert, body: `{"updateType":"resolve"}`, recording: "resolve",
+		},
+		"Update of a type that is not known": {
+			call: changed(func(ctx context.Context, c *metlo.Client) (*metlo.Alert, error) {
+				return c.Alerts.Update(ctx, anAlert, &metlo.AlertUpdate{UpdateType: "close"})
+			}, ""),
+			sent: "PUT /api/v1/alert/" + anAlert, body: `{"updateType":"close"}`,
+			recording: "update_documented_name", want: metlo.ErrBadRequest,
+		},
+		"UpdateMany": {
+			call: updateMany(metlo.AlertBulkUpdate{
+				UpdateType: metlo.UpdateResolve, ResolutionMessage: "sweep", RiskScores: []metlo.RiskScore{"LOW"},
+				AlertTypes: []metlo.AlertType{metlo.AlertNewEndpoint}, Hosts: []string{"a.example.com"},
+			}),
+			sent: "PUT /api/v1/alerts", recording: "batch_resolve",
+			body: `{"updateType":"resolve","resolutionMessage":"sweep","riskScores":["low"],"alertTypes":["New Endpoint Detected"],"hosts":["a.example.com"]}`,
+		},
+		"UpdateMany of an endpoint": {
+			call: updateMany(metlo.AlertBulkUpdate{UpdateType: metlo.UpdateIgnore, APIEndpointUUID: endpointID(6)}),
+			sent: "PUT /api/v1/alerts", body: `{"updateType":"ignore","apiEndpointUuid":"` + endpointID(6) + `"}`, recording: "batch_by_endpoint",
+		},
+		"UpdateMany of all": {
+			call: updateMany(metlo.AlertBulkUpdate{UpdateType: metlo.UpdateIgnore, AllAlerts: true}),
+			sent: "PUT /api/v1/alerts", body: `{"updateType":"ignore"}`, recording: "batch_resolve",
+		},
+		"UpdateMany that matches none": {
+			call: updateMany(metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, Hosts: []string{"nope.example.com"}}),
+			sent: "PUT /api/v1/alerts", body: `{"updateType":"resolve","hosts":["nope.example.com"]}`,
+			recording: "batch_none_match", want: metlo.ErrNoMatch,
+		},
+	})
+}
+
+// The text of this 404 is that of any server: the list says whether it is Metlo's.
+func TestAlertsUpdateOfNothing(t *testing.T) {
+	for name, row := range map[string]struct {
+		list string
+		want error
+	}{
+		"Metlo's backend": {"[[],0]", metlo.ErrNotFound},
+		"another server":  {"Not Found", metlo.ErrInvalidResponse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, _ := scriptedClient(t, func(r sentRequest) (int, string, error) {
+				if r.Method == http.MethodGet {
+					return http.StatusOK, row.list, nil
+				}
+				return http.StatusNotFound, "Not Found", nil
+			})
+			_, err := client.Alerts.Resolve(t.Context(), kit.Nowhere, "")
+			require.ErrorIs(t, err, row.want)
+		})
+	}
+}
+
+func TestAlertsMeetFaults(t *testing.T) {
+	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
+		"List": func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.List(ctx, nil); return err },
+		"All": func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Alerts.All(ctx, nil))
+			return err
+		},
+		"Get": func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.Get(ctx, anAlert); return err },
+		"Resolve": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Alerts.Resolve(ctx, anAlert, "")
+			return err
+		},
+		"Unresolve": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Alerts.Unresolve(ctx, anAlert)
+			return err
+		},
+		"Ignore": func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.Ignore(ctx, anAlert); return err },
+		"Unignore": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Alerts.Unignore(ctx, anAlert)
+			return err
+		},
+		"UpdateMany": func(ctx context.Context, c *metlo.Client) error {
+			return c.Alerts.UpdateMany(ctx, &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateIgnore, AllAlerts: true})
+		},
+	})
+}
+
+func TestAlertsRefuse(t *testing.T) {
+	alerts := func(u *metlo.AlertBulkUpdate) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error { return c.Alerts.UpdateMany(ctx, u) }
+	}
+	list := func(o metlo.AlertListOptions) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.List(ctx, &o); return err }
+	}
+	all := func(o metlo.AlertListOptions) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Alerts.All(ctx, &o))
+			return err
+		}
+	}
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	many := slices.Repeat([]string{"h"}, 901)
+	rows := map[string]refusal{
+		"negative offset": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Alerts.List(ctx, &metlo.AlertListOptions{Offset: -1})
+			return err
+		}, "Offset -1"},
+		"page that the server cannot answer": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Alerts.List(ctx, &metlo.AlertListOptions{Limit: 50_001})
+			return err
+		}, "use All"},
+		"id of a filter that is no UUID": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Alerts.List(ctx, &metlo.AlertListOptions{APIEndpointUUID: "x"})
+			return err
+		}, "is no UUID"},
+		"update without a type": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Alerts.Update(ctx, alertID(1), &metlo.AlertUpdate{})
+			return err
+		}, "UpdateType is empty"},
+		"nil update": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Alerts.Update(ctx, alertID(1), nil)
+			return err
+		}, "UpdateType is empty"},
+		"update of many that is nil":      {alerts(nil), "nil"},
+		"update of many without a filter": {alerts(&metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve}), "AllAlerts"},
+		"update of many with an empty list": {alerts(&metlo.AlertBulkUpdate{
+			UpdateType: metlo.UpdateResolve, Hosts: []string{}, APIEndpointUUID: alertID(1),
+		}), "Hosts is empty"},
+		"update of one and many": {alerts(&metlo.AlertBulkUpdate{
+			UpdateType: metlo.UpdateResolve, UUID: alertID(1), Hosts: []string{"h"},
+		}), "UUID is set together"},
+		"update of all and some": {alerts(&metlo.AlertBulkUpdate{
+			UpdateType: metlo.UpdateResolve, AllAlerts: true, Hosts: []string{"h"},
+		}), "AllAlerts is set together"},
+		"update of many with too many values": {alerts(&metlo.AlertBulkUpdate{
+			UpdateType: metlo.UpdateResolve, Hosts: many,
+		}), "split the update"},
+		"negative limit":                {list(metlo.AlertListOptions{Limit: -1}), "Limit -1"},
+		"negative page size":            {all(metlo.AlertListOptions{PageSize: -1}), "PageSize -1"},
+		"page size over the most":       {all(metlo.AlertListOptions{PageSize: 50_001}), "use 0 for the default"},
+		"times in the wrong order":      {all(metlo.AlertListOptions{CreatedAfter: now, CreatedBefore: now.Add(-1)}), "swap them"},
+		"an empty list of statuses":     {list(metlo.AlertListOptions{Statuses: []metlo.AlertStatus{}}), "Statuses is empty"},
+		"an empty list of types":        {list(metlo.AlertListOptions{AlertTypes: []metlo.AlertType{}}), "AlertTypes is empty"},
+		"an empty list of risks":        {all(metlo.AlertListOptions{RiskScores: []metlo.RiskScore{}}), "RiskScores is empty"},
+		"an empty list of hosts":        {all(metlo.AlertListOptions{Hosts: []string{}}), "Hosts is empty"},
+		"too many hosts":                {list(metlo.AlertListOptions{Hosts: many}), "split the filter"},
+		"an id of a filter":             {list(metlo.AlertListOptions{UUID: "x"}), "is no UUID"},
+		"update of many without a type": {alerts(&metlo.AlertBulkUpdate{AllAlerts: true}), "UpdateType is empty"},
+		"update of many of an endpoint that is none": {alerts(&metlo.AlertBulkUpdate{
+			UpdateType: metlo.UpdateResolve, APIEndpointUUID: "x",
+		}), "is no UUID"},
+	}
+	for _, id := range []string{"", "1", ".."} {
+		for name, call := range map[string]func(context.Context, *metlo.Client) error{
+			"Get":       func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.Get(ctx, id); return err },
+			"Resolve":   func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.Resolve(ctx, id, ""); return err },
+			"Unresolve": func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.Unresolve(ctx, id); return err },
+			"Ignore":    func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.Ignore(ctx, id); return err },
+			"Unignore":  func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.Unignore(ctx, id); return err },
+		} {
+			rows[name+" of the id "+id] = refusal{call, "is no UUID"}
+		}
+	}
+	assertRefusals(t, rows)
 }

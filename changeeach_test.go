@@ -221,3 +221,44 @@ func TestAlertsResolveEachWithoutAccess(t *testing.T) {
 	require.ErrorIs(t, last, metlo.ErrForbidden)
 	assert.LessOrEqual(t, yielded, 16)
 }
+
+// Resolve every open alert of a host, one by one, and say what became of each.
+func ExampleAlertsService_ResolveEach() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	open := client.Alerts.All(ctx, &metlo.AlertListOptions{
+		Statuses: []metlo.AlertStatus{metlo.StatusOpen}, Hosts: []string{"shop.example.com"},
+	})
+	outcomes := map[metlo.ChangeOutcome]int{}
+	for change, err := range client.Alerts.ResolveEach(ctx, open, "fixed in 1.4.2") {
+		if err != nil {
+			fmt.Println("stopped:", err)
+			return
+		}
+		outcomes[change.Outcome]++
+	}
+	fmt.Println(outcomes[metlo.ChangeFailed], "failed,", outcomes[metlo.ChangeConflict], "resolved by someone else")
+	// Output: 0 failed, 0 resolved by someone else
+}
+
+// Change many items by their ids alone.
+func ExampleChangeEach() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	ids := metlo.ItemsOf("99999999-9999-4999-8999-999999999999")
+	for change, err := range metlo.ChangeEach(ctx, ids, func(ctx context.Context, id string) error {
+		_, err := client.Alerts.Ignore(ctx, id)
+		return err
+	}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(change.Item, change.Outcome)
+	}
+	// Output: 99999999-9999-4999-8999-999999999999 gone
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 const collectorLimit = 2 << 20 // bytes of a body, as the real collector has it
@@ -60,8 +61,7 @@ func TestCollectorVerify(t *testing.T) {
 }
 
 func TestCollectorNeedsAnAddress(t *testing.T) {
-	client, err := metlo.NewClient("https://metlo.example.com", madeUpKey)
-	require.NoError(t, err)
+	client := inProcess(t, unreachable{t})
 	for name, err := range map[string]error{
 		"Verify":   client.Collector.Verify(t.Context()),
 		"Log":      client.Collector.Log(t.Context(), traceOf("/", 0)),
@@ -322,6 +322,7 @@ func TestCollectorRefuses(t *testing.T) {
 		"with a method that is not tracked": {func(t *metlo.Trace) { t.Request.Method = "PROPFIND" },
 			`Request.Method "PROPFIND" is none that Metlo tracks`},
 		"without a status":            {func(t *metlo.Trace) { t.Response.Status = 0 }, "Response.Status 0 is no HTTP status"},
+		"with a NUL":                  {func(t *metlo.Trace) { t.Request.Body = "a\x00b" }, "NUL"},
 		"with a binary request body":  {func(t *metlo.Trace) { t.Request.Body = "\xff" }, "Request.Body is not UTF-8"},
 		"with a binary response body": {func(t *metlo.Trace) { t.Response.Body = "\x1f\x8b" }, "Response.Body is not UTF-8"},
 		"with a binary header": {func(t *metlo.Trace) { t.Response.Headers = []metlo.NameValue{{Name: "a"}, {Value: "\xff"}} },
@@ -346,4 +347,43 @@ func TestCollectorRefuses(t *testing.T) {
 		}, "trace 3: "}
 	}
 	assertRefusals(t, rows)
+}
+
+func ExampleCollectorService_LogBatch() {
+	server := metlotest.NewServer()
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	var traces []*metlo.Trace
+	for _, path := range []string{"/v1/users/17", "/v1/users/18", "/v1/carts"} {
+		traces = append(traces, &metlo.Trace{
+			Request:  metlo.TraceRequest{Method: metlo.MethodGet, URL: metlo.TraceURL{Host: "shop.example.com", Path: path}},
+			Response: metlo.TraceResponse{Status: http.StatusOK},
+		})
+	}
+	if err := client.Collector.LogBatch(ctx, traces); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for endpoint, err := range client.Endpoints.All(ctx, nil) {
+		fmt.Println(endpoint.Method, endpoint.Path, err)
+	}
+	// Unordered output:
+	// GET /v1/users/{param1} <nil>
+	// GET /v1/carts <nil>
+}
+
+func TestCollectorMeetsFaults(t *testing.T) {
+	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
+		"Verify": func(ctx context.Context, c *metlo.Client) error { return c.Collector.Verify(ctx) },
+		"Log":    func(ctx context.Context, c *metlo.Client) error { return c.Collector.Log(ctx, traceOf("/", 0)) },
+		"LogBatch": func(ctx context.Context, c *metlo.Client) error {
+			err := c.Collector.LogBatch(ctx, numbered(2, 0))
+			var batch *metlo.BatchError
+			if err != nil && !errors.As(err, &batch) {
+				return fmt.Errorf("no BatchError: %v", err)
+			}
+			return err
+		},
+	})
 }

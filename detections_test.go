@@ -429,3 +429,64 @@ func TestDetectionsWithoutATime(t *testing.T) {
 		})
 	}
 }
+
+func ExampleDetectionsService_AllEndpoints() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+
+	for endpoint, err := range server.Client().Detections.AllEndpoints(context.Background(), &metlo.DetectionListOptions{
+		Hosts:      []string{"shop.example.com"},
+		RiskScores: []metlo.RiskScore{metlo.RiskHigh},
+	}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(endpoint.Method, endpoint.Path)
+	}
+	// Output: GET /v1/export/customers
+}
+
+func TestDetectionsCalls(t *testing.T) {
+	assertRecordedCalls(t, "summary", map[string]recordedCall{
+		"Daily": {
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Detections.Daily(t.Context()); return err },
+			sent: "GET /api/v1/new-detections-agg", recording: "new_detections_agg",
+		},
+	})
+	assertRecordedCalls(t, "detections", map[string]recordedCall{
+		"ListDataFields": {
+			call: func(t *testing.T, c *metlo.Client) error {
+				page, err := c.Detections.ListDataFields(t.Context(), &metlo.DetectionListOptions{Limit: 1, Offset: 500})
+				if assert.NoError(t, err) {
+					assert.Equal(t, 500, page.Offset)
+				}
+				return err
+			},
+			sent: "GET /api/v1/new-detections", query: "detectionLimit=1&detectionOffset=500&detectionType=data_field",
+			recording: "fields_by_risk_page",
+		},
+	})
+}
+
+func TestDetectionsMeetFaults(t *testing.T) {
+	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
+		"ListEndpoints": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Detections.ListEndpoints(ctx, nil)
+			return err
+		},
+		"ListDataFields": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Detections.ListDataFields(ctx, nil)
+			return err
+		},
+		"AllEndpoints": func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Detections.AllEndpoints(ctx, nil))
+			return err
+		},
+		"AllDataFields": func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Detections.AllDataFields(ctx, nil))
+			return err
+		},
+		"Daily": func(ctx context.Context, c *metlo.Client) error { _, err := c.Detections.Daily(ctx); return err },
+	})
+}

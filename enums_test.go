@@ -1,11 +1,14 @@
 package metlo_test
 
 import (
+	"context"
 	"encoding"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 type text[E any] interface {
@@ -71,8 +74,6 @@ func FuzzEnums(f *testing.F) {
 	})
 }
 
-// FuzzCredentialsFile has a client be made from the file that the Metlo CLI writes.
-
 // TestEnumValues finds each value of a list known and spelled as the server does, and lists that are the caller's own.
 func TestEnumValues(t *testing.T) {
 	checkValues(t, metlo.RiskScores, metlo.RiskNone, metlo.RiskHigh, 4)
@@ -107,4 +108,42 @@ func checkValues[E enumValue](t *testing.T, values func() []E, first, last E, n 
 	if values()[0] != first {
 		t.Errorf("%T: a caller changed the list of all", first)
 	}
+}
+
+func ExampleParseRiskScore() {
+	risk, err := metlo.ParseRiskScore("HIGH")
+	fmt.Println(risk, err, risk.AtLeast(metlo.RiskMedium))
+	_, err = metlo.ParseRiskScore("extreme")
+	fmt.Println(errors.Is(err, metlo.ErrInvalidArgument))
+	// Output:
+	// high <nil> true
+	// true
+}
+
+// Find the endpoints that return a data class without authentication.
+func ExampleDataSection_IsResponse() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	open := &metlo.EndpointListOptions{DataClasses: []string{metlo.ClassEmail}, IsAuthenticated: new(false)}
+	for endpoint, err := range client.Endpoints.All(ctx, open) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		detail, err := client.Endpoints.Get(ctx, endpoint.UUID)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		for _, field := range detail.DataFields {
+			for _, class := range field.DataClasses {
+				if class == metlo.ClassEmail && field.DataSection.IsResponse() {
+					fmt.Println(endpoint.Method, endpoint.Host+endpoint.Path, "returns", field.DataPath)
+				}
+			}
+		}
+	}
+	// Output: GET shop.example.com/v1/export/customers returns [].email
 }

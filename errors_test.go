@@ -1,6 +1,7 @@
 package metlo_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,14 +13,8 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/internal/suites/kit"
+	"github.com/metlo-go/metlo/metlotest"
 )
-
-// failing answers every request with a status and a body.
-func failing(status int, body string, header http.Header) roundTrip {
-	return func(r *http.Request) (*http.Response, error) {
-		return (&kit.Answer{Status: status, Body: []byte(body), Header: header}).RoundTrip(r)
-	}
-}
 
 func TestStatusesBecomeSentinels(t *testing.T) {
 	tests := map[int]error{
@@ -124,101 +119,6 @@ func TestSyntaxError(t *testing.T) {
 	assert.Contains(t, err.Error(), `line 1, column 1: Expected "#", "actor", "has_permission", "host", or "resource" but "R" found.`)
 }
 
-func TestAnswersThatAreNotWhatTheRouteReturns(t *testing.T) {
-	const login = "<!doctype html><html><head><title>Sign in</title></head></html>"
-	get := func(t *testing.T, c *metlo.Client) error {
-		_, err := c.Endpoints.Get(t.Context(), endpointID(1))
-		return err
-	}
-	list := func(t *testing.T, c *metlo.Client) error {
-		_, err := c.Endpoints.List(t.Context(), nil)
-		return err
-	}
-	walk := func(t *testing.T, c *metlo.Client) error {
-		_, err := metlo.Collect(c.Endpoints.All(t.Context(), nil))
-		return err
-	}
-	write := func(t *testing.T, c *metlo.Client) error { return c.Endpoints.Delete(t.Context(), endpointID(1)) }
-	calls := map[string]func(*testing.T, *metlo.Client) error{"get": get, "list": list, "walk": walk, "write": write}
-	tests := []struct {
-		name, body string
-		calls      string
-		says       string
-	}{
-		{"login page", login, "get list walk write", "login proxy"},
-		{"empty", "", "get list walk write", ""},
-		{"white space", " \n ", "get list walk write", ""},
-		{"null", "null", "get write", ""},
-		{"object without an id", `{"error":"sign in"}`, "get", "no id"},
-		{"another object", `{"error":"sign in"}`, "list walk write", ""},
-		{"half a tuple", `[[{"uuid":"x"}]]`, "list walk", "total"},
-		{"tuple of three", `[[],1,2]`, "list walk", ""},
-		{"two lists", `[[],1][]`, "list walk", "more text"},
-		{"cut tuple", `[[{"uuid":"x"},`, "list walk", "cut short"},
-		{"cut object", `{"uuid":`, "get", "cut short"},
-		{"text", "OK", "get list walk", ""},
-		{"number", "42", "get list walk write", ""},
-		{"list for an object", "[]", "get write", ""},
-		{"number that is none", `{"uuid":"x","numberParams":"many"}`, "get", "integer"},
-		{"number out of range", `{"uuid":"x","numberParams":99999999999999999999}`, "get", ""},
-		{"time that is none", `{"uuid":"x","createdAt":"yesterday"}`, "get", ""},
-	}
-	for _, tt := range tests {
-		for name := range strings.FieldsSeq(tt.calls) {
-			t.Run(tt.name+" for "+name, func(t *testing.T) {
-				err := calls[name](t, inProcess(t, failing(200, tt.body, nil), metlo.WithoutRetry()))
-				require.ErrorIs(t, err, metlo.ErrInvalidResponse)
-				assert.Equal(t, 1, kit.CountSentinels(err))
-				assert.Contains(t, err.Error(), tt.says)
-				var e *metlo.Error
-				require.ErrorAs(t, err, &e)
-				assert.Equal(t, 200, e.StatusCode)
-			})
-		}
-	}
-}
-
-func TestForeignObjectsAreRefused(t *testing.T) {
-	calls := map[string]func(*metlo.Client) error{
-		"Testing.Config": func(c *metlo.Client) error { _, err := c.Testing.Config(t.Context()); return err },
-		"Testing.GenTestEndpoint": func(c *metlo.Client) error {
-			_, err := c.Testing.GenTestEndpoint(t.Context(), &metlo.GenTestEndpointOptions{Endpoint: "/"})
-			return err
-		},
-		"DataFields.UpdatePath": func(c *metlo.Client) error {
-			_, err := c.DataFields.UpdatePath(t.Context(), kit.FieldID(1), "x")
-			return err
-		},
-		"Settings.Config": func(c *metlo.Client) error { _, err := c.Settings.Config(t.Context()); return err },
-		"Summary.Get":     func(c *metlo.Client) error { _, err := c.Summary.Get(t.Context()); return err },
-	}
-	for name, call := range calls {
-		t.Run(name, func(t *testing.T) {
-			require.ErrorIs(t, call(inProcess(t, failing(200, `{"message":"upstream busy"}`, nil))), metlo.ErrInvalidResponse)
-		})
-	}
-	lists := map[string]func(*metlo.Client) error{
-		"Keys.List":        func(c *metlo.Client) error { _, err := c.Keys.List(t.Context()); return err },
-		"DataClasses.List": func(c *metlo.Client) error { _, err := c.DataClasses.List(t.Context()); return err },
-		"Webhooks.List":    func(c *metlo.Client) error { _, err := c.Webhooks.List(t.Context()); return err },
-		"Specs.List":       func(c *metlo.Client) error { _, err := c.Specs.List(t.Context()); return err },
-		"Alerts.Get":       func(c *metlo.Client) error { _, err := c.Alerts.Get(t.Context(), alertID(1)); return err },
-	}
-	for name, call := range lists {
-		t.Run(name, func(t *testing.T) {
-			require.ErrorIs(t, call(inProcess(t, failing(200, `[{"message":"upstream busy"}]`, nil))), metlo.ErrInvalidResponse)
-		})
-	}
-}
-
-func TestNotFoundHasItsAttempts(t *testing.T) {
-	_, err := inProcess(t, failing(200, `[[],0]`, nil)).Alerts.Get(t.Context(), alertID(1))
-	require.ErrorIs(t, err, metlo.ErrNotFound)
-	var e *metlo.Error
-	require.ErrorAs(t, err, &e)
-	assert.Len(t, e.Attempts, 1)
-}
-
 func TestShortHeaderValuesLeaveErrorsAlone(t *testing.T) {
 	rec := recordingNamed(t, "testing", "config_put_syntax_error")
 	client := inProcess(t, rec.Answer(), metlo.WithHeader("X-Tenant", "1"), metlo.WithHeader("X-Way", "a"))
@@ -232,20 +132,6 @@ func TestAnArgumentErrorDoesNotShowTheKey(t *testing.T) {
 	_, err := inProcess(t, unreachable{t}).Alerts.Get(t.Context(), someKey)
 	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), someKey)
-}
-
-func TestValuesThatAreNoTextKeepTheirJSON(t *testing.T) {
-	body := `{"uuid":"x","traces":[{"uuid":"t","requestHeaders":[{"name":"a","value":["b","c"]},{"name":"n","value":7},{"name":"z","value":null}]}]}`
-	e, err := inProcess(t, failing(200, body, nil)).Endpoints.Get(t.Context(), endpointID(1))
-	require.NoError(t, err)
-	assert.Equal(t, []metlo.NameValue{{Name: "a", Value: `["b","c"]`}, {Name: "n", Value: "7"}, {Name: "z"}}, e.Traces[0].RequestHeaders)
-}
-
-func TestAttackTrafficIsNoInvalidResponse(t *testing.T) {
-	body := "{\"uuid\":\"x\",\"path\":\"/\xff\xfe\",\"path\":\"/again\",\"host\":\"\\ud800\"}"
-	e, err := inProcess(t, failing(200, body, nil)).Endpoints.Get(t.Context(), endpointID(1))
-	require.NoError(t, err)
-	assert.Equal(t, "/again", e.Path)
 }
 
 func TestRedirectsThatAreNotFollowed(t *testing.T) {
@@ -287,52 +173,6 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 	}
 }
 
-func TestMoreRowsThanThereCanBe(t *testing.T) {
-	const n = 300_000
-	tests := map[string]struct {
-		body, says string
-		call       func(*metlo.Client) error
-	}{
-		"an array": {"[" + strings.Repeat("{},", n) + "{}]", "it holds more rows than there can be", func(c *metlo.Client) error {
-			_, err := c.Webhooks.List(t.Context())
-			return err
-		}},
-		"an array of texts": {"[" + strings.Repeat(`"",`, n) + `""]`, "it holds more rows than there can be", func(c *metlo.Client) error {
-			_, err := c.Hosts.Names(t.Context())
-			return err
-		}},
-		"an array of null": {"[" + strings.Repeat("null,", n) + "null]", "empty values", func(c *metlo.Client) error {
-			_, err := c.Specs.List(t.Context())
-			return err
-		}},
-		"an array in an object": {`{"endpoints":[` + strings.Repeat("{  },", n) + "{}]}", "empty values", func(c *metlo.Client) error {
-			_, err := c.Settings.AgentConfig(t.Context())
-			return err
-		}},
-		"a value of the caller's": {"[" + strings.Repeat("{  },", n) + "{}]", "empty values", func(c *metlo.Client) error {
-			var v any
-			return c.Call(t.Context(), http.MethodGet, "/endpoints", nil, nil, &v)
-		}},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			err := tt.call(inProcess(t, kit.JSON(http.StatusOK, tt.body)))
-			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
-			assert.Contains(t, err.Error(), tt.says)
-		})
-	}
-}
-
-func TestManySmallValuesAreNoFault(t *testing.T) {
-	skipWhenShort(t)
-	point := strings.Repeat("[13.4,52.5],", 10_000)
-	trace := `{"responseBody":[` + point + `[0,0]],"requestHeaders":[{"name":"a","value":"b"}]}`
-	var traces []map[string]any
-	client := inProcess(t, kit.JSON(http.StatusOK, "["+strings.Repeat(trace+",", 50)+trace+"]"))
-	require.NoError(t, client.Call(t.Context(), http.MethodGet, "/x", nil, nil, &traces))
-	assert.Len(t, traces, 51)
-}
-
 func TestAConnectionErrorHasNoStatus(t *testing.T) {
 	broken := errors.New("no route to host")
 	_, err := inProcess(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, broken })).Alerts.Get(t.Context(), alertID(1))
@@ -344,4 +184,45 @@ func TestAConnectionErrorHasNoStatus(t *testing.T) {
 	assert.Equal(t, 1, kit.CountSentinels(err))
 	assert.EqualError(t, err, "metlo: GET metlo.example.com/api/v1/alerts: no response: no route to host")
 	assert.Len(t, e.Attempts, 1)
+}
+
+// The server answers 500 for an endpoint that does not exist. The error says what it means, and keeps the status.
+func ExampleError() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+
+	_, err := server.Client().Endpoints.Get(context.Background(), "00000000-0000-4000-8000-000000000000")
+	var e *metlo.Error
+	if errors.Is(err, metlo.ErrNotFound) && errors.As(err, &e) {
+		fmt.Println(e.StatusCode, e.Message)
+	}
+	// Output: 500 the endpoint does not exist
+}
+
+func ExampleValidationError() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+
+	_, err := server.Client().Alerts.List(context.Background(), &metlo.AlertListOptions{
+		RiskScores: []metlo.RiskScore{"extreme"},
+	})
+	var invalid *metlo.ValidationError
+	if errors.As(err, &invalid) {
+		for _, issue := range invalid.Issues {
+			fmt.Println(issue.Path, issue.Code, issue.Options)
+		}
+	}
+	// Output: riskScores.0 invalid_enum_value [none low medium high]
+}
+
+func ExampleSyntaxError() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+
+	err := server.Client().Testing.UpdateConfig(context.Background(), "actor Customer {\n  items = [\n}")
+	var syntax *metlo.SyntaxError
+	if errors.As(err, &syntax) {
+		fmt.Println("line", syntax.StartLine)
+	}
+	// Output: line 3
 }

@@ -2,6 +2,7 @@ package metlo_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 func TestHostsReadWhatTheServerSays(t *testing.T) {
@@ -110,5 +112,60 @@ func TestHostsRefuse(t *testing.T) {
 		"nothing to delete": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.Delete(ctx) }, "name at least one"},
 		"an empty host": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.Delete(ctx, "a", "") },
 			"use one of Hosts.Names"},
+	})
+}
+
+func ExampleHostsService_All() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+
+	for host, err := range server.Client().Hosts.All(context.Background(), &metlo.HostListOptions{HostType: metlo.HostPublic}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(host.Host, host.NumEndpoints)
+	}
+	// Unordered output:
+	// shop.example.com 10
+	// pay.example.com 3
+}
+
+func TestHostsCalls(t *testing.T) {
+	assertRecordedCalls(t, "hosts", map[string]recordedCall{
+		"Names": {
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Hosts.Names(t.Context()); return err },
+			sent: "GET /api/v1/endpoints/hosts", recording: "names",
+		},
+		"Graph": {
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Hosts.Graph(t.Context()); return err },
+			sent: "GET /api/v1/hosts-graph", recording: "graph",
+		},
+		"Delete of nothing": {
+			call: func(t *testing.T, c *metlo.Client) error { return c.Hosts.Delete(t.Context(), "nope.example.com") },
+			sent: "DELETE /api/v1/hosts", body: `{"hosts":["nope.example.com"]}`, recording: "delete_missing",
+		},
+		"List sorted by what is not known": {
+			call: func(t *testing.T, c *metlo.Client) error {
+				_, err := c.Hosts.List(t.Context(), &metlo.HostListOptions{SortBy: "risk"})
+				var v *metlo.ValidationError
+				assert.ErrorAs(t, err, &v)
+				return err
+			},
+			sent: "GET /api/v1/hosts", query: "sortBy=risk", recording: "list_sort_bad", want: metlo.ErrBadRequest,
+		},
+	})
+}
+
+func TestHostsMeetFaults(t *testing.T) {
+	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
+		"List": func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.List(ctx, nil); return err },
+		"All": func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Hosts.All(ctx, nil))
+			return err
+		},
+		"Names":  func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.Names(ctx); return err },
+		"Graph":  func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.Graph(ctx); return err },
+		"Delete": func(ctx context.Context, c *metlo.Client) error { return c.Hosts.Delete(ctx, "a.example.com") },
 	})
 }

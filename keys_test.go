@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 func TestKeysCreate(t *testing.T) {
@@ -129,6 +130,37 @@ func TestKeysRefuse(t *testing.T) {
 		"a name never to delete": {create("..", ""), "name what the key is for"},
 		"a type that is none":    {create("ci", "AZURE"), "use KeyGeneric"},
 		"a deletion of no name":  {func(ctx context.Context, c *metlo.Client) error { return c.Keys.Delete(ctx, "") }, "is no name"},
+		"a deletion that climbs": {func(ctx context.Context, c *metlo.Client) error { return c.Keys.Delete(ctx, "../../endpoints") }, "is no name"},
 		"a deletion of a parent": {func(ctx context.Context, c *metlo.Client) error { return c.Keys.Delete(ctx, "..") }, "is no name"},
+	})
+}
+
+func ExampleKeysService_Create() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	key, err := client.Keys.Create(ctx, "ci", metlo.KeyGeneric)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(key.Name, key.For, key.APIKey, len(key.APIKey.Reveal()))
+	_, err = client.Keys.Create(ctx, "ci", metlo.KeyGeneric)
+	fmt.Println(errors.Is(err, metlo.ErrConflict))
+	// Output:
+	// ci GENERIC [redacted] 46
+	// true
+}
+
+func TestKeysMeetFaults(t *testing.T) {
+	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
+		"List":       func(ctx context.Context, c *metlo.Client) error { _, err := c.Keys.List(ctx); return err },
+		"Onboarding": func(ctx context.Context, c *metlo.Client) error { _, err := c.Keys.Onboarding(ctx); return err },
+		"Create": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Keys.Create(ctx, "ci", metlo.KeyGeneric)
+			return err
+		},
+		"Delete": func(ctx context.Context, c *metlo.Client) error { return c.Keys.Delete(ctx, "ci") },
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -141,7 +142,93 @@ func assertRefusals(t *testing.T, rows map[string]refusal) {
 			err := row.call(t.Context(), client)
 			require.ErrorIs(t, err, metlo.ErrInvalidArgument)
 			assert.ErrorContains(t, err, row.says)
+			assert.Equal(t, 1, kit.CountSentinels(err))
 			assert.Empty(t, server.sent, "nothing may be sent")
 		})
+	}
+}
+
+// unreachable fails the test when anything is sent.
+type unreachable struct{ t testing.TB }
+
+func (u unreachable) RoundTrip(r *http.Request) (*http.Response, error) {
+	u.t.Errorf("%s %s was sent", r.Method, r.URL)
+	return nil, errors.New("unreachable")
+}
+
+// failing answers every request with a status and a body.
+func failing(status int, body string, header http.Header) roundTrip {
+	return func(r *http.Request) (*http.Response, error) {
+		return (&kit.Answer{Status: status, Body: []byte(body), Header: header}).RoundTrip(r)
+	}
+}
+
+// recordedCall is a call that the answer of a recording is given to.
+type recordedCall struct {
+	call      func(*testing.T, *metlo.Client) error // checks what comes back
+	sent      string                                // method and escaped path
+	query     string                                // decoded, names in order
+	body      string                                // JSON; empty for none
+	recording string
+	want      error // nil for success
+}
+
+func assertRecordedCalls(t *testing.T, section string, rows map[string]recordedCall) {
+	t.Helper()
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			answer := recordingNamed(t, section, row.recording).Response
+			client, server := scriptedClient(t, always(answer.Status, answer.Body))
+			err := row.call(t, client)
+			if row.want == nil {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, row.want)
+				assert.Equal(t, 1, kit.CountSentinels(err))
+			}
+			require.Len(t, server.sent, 1)
+			sent := server.sent[0]
+			assert.Equal(t, row.sent, sent.Method+" "+sent.Path)
+			query, err := url.QueryUnescape(sent.Query.Encode())
+			require.NoError(t, err)
+			assert.Equal(t, row.query, query)
+			if row.body == "" {
+				assert.Empty(t, sent.Body)
+			} else {
+				assert.JSONEq(t, row.body, sent.Body)
+			}
+		})
+	}
+}
+
+// assertFaults has every method of a section meet what any server may answer.
+func assertFaults(t *testing.T, calls map[string]func(context.Context, *metlo.Client) error) {
+	t.Helper()
+	faults := map[string]struct {
+		answer func(sentRequest) (int, string, error)
+		want   error
+	}{
+		"a key that is not known":     {always(http.StatusUnauthorized, "Client unauthorized"), metlo.ErrUnauthorized},
+		"a key that may not":          {always(http.StatusForbidden, "Forbidden"), metlo.ErrForbidden},
+		"too many requests":           {always(http.StatusTooManyRequests, "slow down"), metlo.ErrRateLimited},
+		"a server that fails":         {always(http.StatusInternalServerError, "connect ECONNREFUSED"), metlo.ErrServer},
+		"a gateway without a server":  {always(http.StatusBadGateway, "<html><title>502</title></html>"), metlo.ErrServer},
+		"another server's 404":        {always(http.StatusNotFound, "404 page not found"), metlo.ErrInvalidResponse},
+		"a login page":                {always(http.StatusOK, "<!DOCTYPE html><title>Sign in</title>"), metlo.ErrInvalidResponse},
+		"nothing":                     {always(http.StatusOK, ""), metlo.ErrInvalidResponse},
+		"a connection that is broken": {func(sentRequest) (int, string, error) { return 0, "", io.ErrUnexpectedEOF }, metlo.ErrNoResponse},
+	}
+	for method, call := range calls {
+		for name, fault := range faults {
+			t.Run(method+" meets "+name, func(t *testing.T) {
+				client, _ := scriptedClient(t, fault.answer)
+				err := call(t.Context(), client)
+				require.ErrorIs(t, err, fault.want)
+				assert.Equal(t, 1, kit.CountSentinels(err))
+				var e *metlo.Error
+				require.ErrorAs(t, err, &e)
+				assert.LessOrEqual(t, len(e.Attempts), 1, "a list that is read while it comes has none")
+			})
+		}
 	}
 }

@@ -3,214 +3,23 @@ package metlo_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/internal/suites/kit"
+	"github.com/metlo-go/metlo/metlotest"
 )
-
-// unreachable fails the test when anything is sent.
-type unreachable struct{ t testing.TB }
-
-func (u unreachable) RoundTrip(r *http.Request) (*http.Response, error) {
-	u.t.Errorf("%s %s was sent", r.Method, r.URL)
-	return nil, errors.New("unreachable")
-}
-
-// TestBadInput lists what the SDK refuses: each is ErrInvalidArgument, says what to do, and sends nothing.
-func TestBadInput(t *testing.T) {
-	many := make([]string, 901)
-	for i := range many {
-		many[i] = "h"
-	}
-	long := []string{strings.Repeat("h", 15_000)}
-	with := func(opts ...metlo.Option) func(*metlo.Client) error {
-		return func(*metlo.Client) error {
-			_, err := metlo.NewClient("https://metlo.example.com", someKey, opts...)
-			return err
-		}
-	}
-	at := func(baseURL, key string) func(*metlo.Client) error {
-		return func(*metlo.Client) error {
-			_, err := metlo.NewClient(baseURL, key)
-			return err
-		}
-	}
-	alerts := func(u *metlo.AlertBulkUpdate) func(*metlo.Client) error {
-		return func(c *metlo.Client) error { return c.Alerts.UpdateMany(t.Context(), u) }
-	}
-	call := func(method, path string, in any) func(*metlo.Client) error {
-		return func(c *metlo.Client) error { return c.Call(t.Context(), method, path, nil, in, nil) }
-	}
-	var noContext context.Context
-	tests := []struct {
-		name string
-		call func(*metlo.Client) error
-		says string
-	}{
-		{"empty base URL", at("", ""), "base URL is empty"},
-		{"relative base URL", at("metlo.example.com", ""), "no scheme"},
-		{"base URL of a path", at("/api/v1", ""), "no scheme"},
-		{"base URL with another scheme", at("ftp://metlo.example.com", ""), "neither http nor https"},
-		{"base URL without a host", at("https://", ""), "no host"},
-		{"base URL with a port only", at("https://:8080", ""), "no host"},
-		{"base URL with user info", at("https://user:pass@metlo.example.com", ""), "user info"},
-		{"base URL with a query", at("https://metlo.example.com?x=1", ""), "query or a fragment"},
-		{"base URL with an empty query", at("https://metlo.example.com?", ""), "query or a fragment"},
-		{"base URL with a fragment", at("https://metlo.example.com#x", ""), "query or a fragment"},
-		{"base URL that climbs", at("https://metlo.example.com/a/%2e%2e/b", ""), ".."},
-		{"base URL that cannot be parsed", at("https://metlo.example.com:port", ""), "cannot be parsed"},
-		{"key with a newline", at("https://metlo.example.com", "metlo.abc\n"), "line break"},
-		{"key with spaces", at("https://metlo.example.com", " metlo.abc"), "spaces"},
-		{"key over http", at("http://metlo.example.com", someKey), "WithInsecureHTTP"},
-		{"key over http to a collector", with(metlo.WithCollectorURL("http://collector.example.com")), "WithInsecureHTTP"},
-		{"header over http", func(*metlo.Client) error {
-			_, err := metlo.NewClient("http://metlo.example.com", "", metlo.WithHeader("X-Token", "secret"))
-			return err
-		}, "WithInsecureHTTP"},
-		{"nil option", with(nil), "option 1 is nil"},
-		{"nil http.Client", with(metlo.WithHTTPClient(nil)), "WithHTTPClient"},
-		{"nil logger", with(metlo.WithLogger(nil)), "WithLogger"},
-		{"nil limiter", with(metlo.WithLimiter(nil)), "WithLimiter"},
-		{"negative rate", with(metlo.WithRateLimit(-1, 1)), "WithRateLimit"},
-		{"no rate", with(metlo.WithRateLimit(0, 1)), "WithRateLimit"},
-		{"no burst", with(metlo.WithRateLimit(1, 0)), "burst"},
-		{"a key by which net/http repeats changes", with(metlo.WithHeader("idempotency-key", "1")), "with Idempotency-Key net/http"},
-		{"its other name", with(metlo.WithPlainHeader("X-Idempotency-Key", "1")), "X-Idempotency-Key"},
-		{"credentials in a plain header", with(metlo.WithPlainHeader("Cookie", "session=1")), "use WithHeader"},
-		{"a plain header that the client sets", with(metlo.WithPlainHeader("Authorization", "x")), "WithPlainHeader"},
-		{"negative retries", with(metlo.WithRetry(metlo.RetryPolicy{MaxRetries: -1})), "WithRetry"},
-		{"shortest wait over the longest", with(metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: time.Minute, MaxWait: time.Second})), "swap"},
-		{"no timeout", with(metlo.WithHeaderTimeout(0)), "WithHeaderTimeout"},
-		{"negative idle timeout", with(metlo.WithIdleTimeout(-time.Second)), "WithIdleTimeout"},
-		{"no bytes", with(metlo.WithMaxResponseBytes(0)), "WithMaxResponseBytes"},
-		{"empty user agent", with(metlo.WithUserAgent("")), "WithUserAgent"},
-		{"user agent of two lines", with(metlo.WithUserAgent("a\r\nb")), "WithUserAgent"},
-		{"reserved header", with(metlo.WithHeader("authorization", "x")), "NewClient"},
-		{"reserved header of the protocol", with(metlo.WithHeader("Content-Length", "1")), "Content-Length"},
-		{"header without a name", with(metlo.WithHeader("", "x")), "header name"},
-		{"header with a space in its name", with(metlo.WithHeader("X Y", "x")), "header name"},
-		{"header with a newline", with(metlo.WithHeader("X-Proxy", "a\nb")), "line break"},
-		{"collector URL without a scheme", with(metlo.WithCollectorURL("collector")), "WithCollectorURL"},
-
-		{"negative limit", func(c *metlo.Client) error {
-			_, err := c.Endpoints.List(t.Context(), &metlo.EndpointListOptions{Limit: -1})
-			return err
-		}, "Limit -1"},
-		{"negative offset", func(c *metlo.Client) error {
-			_, err := c.Alerts.List(t.Context(), &metlo.AlertListOptions{Offset: -1})
-			return err
-		}, "Offset -1"},
-		{"negative offset of a walk", func(c *metlo.Client) error {
-			_, err := metlo.Collect(c.Endpoints.All(t.Context(), &metlo.EndpointListOptions{Offset: -1}))
-			return err
-		}, "Offset -1"},
-		{"page that the server cannot answer", func(c *metlo.Client) error {
-			_, err := c.Alerts.List(t.Context(), &metlo.AlertListOptions{Limit: 50_001})
-			return err
-		}, "use All"},
-		{"empty filter", func(c *metlo.Client) error {
-			_, err := c.Endpoints.List(t.Context(), &metlo.EndpointListOptions{Hosts: []string{}})
-			return err
-		}, "Hosts is empty"},
-		{"too many filter values", func(c *metlo.Client) error {
-			_, err := c.Endpoints.List(t.Context(), &metlo.EndpointListOptions{Hosts: many})
-			return err
-		}, "split the filter"},
-		{"too long a target", func(c *metlo.Client) error {
-			_, err := c.Endpoints.List(t.Context(), &metlo.EndpointListOptions{Hosts: long})
-			return err
-		}, "split the filter"},
-		{"id that is no UUID", func(c *metlo.Client) error { return c.Endpoints.Delete(t.Context(), "1") }, "is no UUID"},
-		{"id that climbs", func(c *metlo.Client) error {
-			_, err := c.Endpoints.Get(t.Context(), "..")
-			return err
-		}, "is no UUID"},
-		{"id of a filter that is no UUID", func(c *metlo.Client) error {
-			_, err := c.Alerts.List(t.Context(), &metlo.AlertListOptions{APIEndpointUUID: "x"})
-			return err
-		}, "is no UUID"},
-		{"update without a type", func(c *metlo.Client) error {
-			_, err := c.Alerts.Update(t.Context(), alertID(1), &metlo.AlertUpdate{})
-			return err
-		}, "UpdateType is empty"},
-		{"nil update", func(c *metlo.Client) error {
-			_, err := c.Alerts.Update(t.Context(), alertID(1), nil)
-			return err
-		}, "UpdateType is empty"},
-		{"update of many that is nil", alerts(nil), "nil"},
-		{"update of many without a filter", alerts(&metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve}), "AllAlerts"},
-		{"update of many with an empty list", alerts(&metlo.AlertBulkUpdate{
-			UpdateType: metlo.UpdateResolve, Hosts: []string{}, APIEndpointUUID: alertID(1),
-		}), "Hosts is empty"},
-		{"update of one and many", alerts(&metlo.AlertBulkUpdate{
-			UpdateType: metlo.UpdateResolve, UUID: alertID(1), Hosts: []string{"h"},
-		}), "UUID is set together"},
-		{"update of all and some", alerts(&metlo.AlertBulkUpdate{
-			UpdateType: metlo.UpdateResolve, AllAlerts: true, Hosts: []string{"h"},
-		}), "AllAlerts is set together"},
-		{"update of many with too many values", alerts(&metlo.AlertBulkUpdate{
-			UpdateType: metlo.UpdateResolve, Hosts: many,
-		}), "split the update"},
-		{"deletion of nothing", func(c *metlo.Client) error { return c.Endpoints.DeleteMany(t.Context()) }, "no id"},
-		{"deletion of something that is no UUID", func(c *metlo.Client) error {
-			return c.Endpoints.DeleteMany(t.Context(), alertID(1), "x")
-		}, "is no UUID"},
-		{"path without a slash", call("GET", "endpoints", nil), "one slash"},
-		{"path that climbs", call("GET", "/../keys", nil), ".."},
-		{"path that climbs in disguise", call("GET", "/a/%2e%2E/keys", nil), ".."},
-		{"path of another server", call("GET", "//evil.example.com/x", nil), "one slash"},
-		{"path with a scheme", call("GET", "https://evil.example.com/x", nil), "one slash"},
-		{"path with a query", call("GET", "/endpoints?limit=1", nil), "url.Values"},
-		{"path with a fragment", call("GET", "/endpoints#x", nil), "url.Values"},
-		{"path that is not escaped", call("GET", "/spec/a b", nil), "not escaped"},
-		{"no method", call("", "/endpoints", nil), "HTTP method"},
-		{"method of two words", call("GET /", "/endpoints", nil), "HTTP method"},
-		{"body that is no JSON value", call("PUT", "/settings", func() {}), "cannot be encoded"},
-		{"body that cannot receive an answer", func(c *metlo.Client) error {
-			return c.Call(t.Context(), "PUT", "/settings", nil, nil, struct{}{})
-		}, "no pointer"},
-		{"name that climbs", func(c *metlo.Client) error { return c.Keys.Delete(t.Context(), "../../endpoints") }, "is no name"},
-		{"path that climbs on Windows", call("GET", `/a%5C..`, nil), ".."},
-		{"nil trace option", func(*metlo.Client) error {
-			req := httptest.NewRequest("GET", "http://shop.example.com/", nil)
-			_, err := metlo.TraceFromHTTP(req, &http.Response{StatusCode: 200}, nil)
-			return err
-		}, "option 1 is nil"},
-		{"trace with a NUL", func(c *metlo.Client) error {
-			return c.Collector.Log(t.Context(), &metlo.Trace{
-				Request:  metlo.TraceRequest{URL: metlo.TraceURL{Host: "h", Path: "/"}, Method: "GET", Body: "a\x00b"},
-				Response: metlo.TraceResponse{Status: 200},
-			})
-		}, "NUL"},
-		{"nil context", func(c *metlo.Client) error { return c.Ping(noContext) }, "context is nil"},
-		{"collector that is not known", func(c *metlo.Client) error { return c.Collector.Verify(t.Context()) }, "WithCollectorURL"},
-		{"no endpoint to test", func(c *metlo.Client) error {
-			_, err := c.Testing.GenTestEndpoint(t.Context(), nil)
-			return err
-		}, "Endpoint is empty"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			err := tt.call(inProcess(t, unreachable{t}))
-			require.ErrorIs(t, err, metlo.ErrInvalidArgument)
-			assert.Contains(t, err.Error(), tt.says)
-			assert.Equal(t, 1, kit.CountSentinels(err))
-		})
-	}
-}
 
 func TestAllFaultsOfAClientAreReportedTogether(t *testing.T) {
 	_, err := metlo.NewClient("ftp://x", "a\nb", nil, metlo.WithHeaderTimeout(-1), metlo.WithRateLimit(0, 0))
@@ -218,81 +27,6 @@ func TestAllFaultsOfAClientAreReportedTogether(t *testing.T) {
 	for _, says := range []string{"neither http nor https", "line break", "option 1 is nil", "WithHeaderTimeout", "WithRateLimit"} {
 		assert.Contains(t, err.Error(), says)
 	}
-}
-
-func TestBaseURL(t *testing.T) {
-	tests := []struct{ base, want string }{
-		{"https://metlo.example.com", "https://metlo.example.com/api/v1/endpoints"},
-		{"https://metlo.example.com/", "https://metlo.example.com/api/v1/endpoints"},
-		{"https://metlo.example.com//", "https://metlo.example.com/api/v1/endpoints"},
-		{"https://metlo.example.com/api/v1", "https://metlo.example.com/api/v1/endpoints"},
-		{"https://metlo.example.com/api/v1/", "https://metlo.example.com/api/v1/endpoints"},
-		{"https://example.com/tools/metlo/", "https://example.com/tools/metlo/api/v1/endpoints"},
-		{"https://example.com/a%2Fb", "https://example.com/a%2Fb/api/v1/endpoints"},
-		{"http://127.0.0.1:8080", "http://127.0.0.1:8080/api/v1/endpoints"},
-		{"http://[::1]:8080", "http://[::1]:8080/api/v1/endpoints"},
-		{"http://LocalHost:8080", "http://localhost:8080/api/v1/endpoints"},
-		{" https://metlo.example.com ", "https://metlo.example.com/api/v1/endpoints"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.base, func(t *testing.T) {
-			server := &kit.Answer{Status: 200, Body: []byte(`[[],0]`)}
-			var got string
-			client, err := metlo.NewClient(tt.base, someKey, metlo.WithHTTPClient(&http.Client{
-				Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-					got = r.URL.String()
-					return server.RoundTrip(r)
-				}),
-			}))
-			require.NoError(t, err)
-			_, err = client.Endpoints.List(t.Context(), nil)
-			require.NoError(t, err)
-			assert.Equal(t, tt.want, got)
-		})
-	}
-}
-
-// roundTrip is a function as a RoundTripper.
-func TestHeaders(t *testing.T) {
-	var got http.Header
-	server := roundTrip(func(r *http.Request) (*http.Response, error) {
-		got = r.Header.Clone()
-		r.Header.Set("X-Changed-By-The-Transport", "1")
-		return kit.OK(r)
-	})
-	t.Run("defaults", func(t *testing.T) {
-		client := inProcess(t, server)
-		require.NoError(t, client.Ping(t.Context()))
-		require.NoError(t, client.Ping(t.Context()))
-		assert.Equal(t, http.Header{
-			"Authorization": {someKey}, "Accept": {"application/json"}, "User-Agent": {"metlo-go/" + metlo.Version},
-		}, got, "what a transport does to one request does not reach the next")
-	})
-	t.Run("options", func(t *testing.T) {
-		client := inProcess(t, server, metlo.WithUserAgent("sync/1"), metlo.WithHeader("x-proxy", "a"), metlo.WithHeader("X-Proxy", "b"))
-		require.NoError(t, client.Ping(t.Context()))
-		assert.Equal(t, "sync/1", got.Get("User-Agent"))
-		assert.Equal(t, []string{"a", "b"}, got["X-Proxy"])
-	})
-	t.Run("a plain header", func(t *testing.T) {
-		client, err := metlo.NewClient("http://metlo.example.com", "", metlo.WithHTTPClient(&http.Client{Transport: server}), metlo.WithPlainHeader("X-Tenant", "red-team"))
-		require.NoError(t, err, "it is no secret")
-		require.NoError(t, client.Ping(t.Context()))
-		assert.Equal(t, "red-team", got.Get("X-Tenant"))
-	})
-	t.Run("no key", func(t *testing.T) {
-		client, err := metlo.NewClient("http://metlo.example.com", "", metlo.WithHTTPClient(&http.Client{Transport: server}))
-		require.NoError(t, err, "without a key plain http is fine")
-		require.NoError(t, client.Ping(t.Context()))
-		assert.NotContains(t, got, "Authorization")
-	})
-}
-
-func TestTheCallersHTTPClientStaysAsItIs(t *testing.T) {
-	h := &http.Client{Timeout: time.Minute}
-	_, err := metlo.NewClient("https://metlo.example.com", someKey, metlo.WithHTTPClient(h))
-	require.NoError(t, err)
-	assert.Equal(t, &http.Client{Timeout: time.Minute}, h)
 }
 
 func TestNewClientFromEnv(t *testing.T) {
@@ -475,13 +209,6 @@ func TestCallCorrectsWhatTheStatusSays(t *testing.T) {
 	require.ErrorIs(t, client.Call(t.Context(), "PUT", "/data-field/"+kit.Nowhere+"/update-entity", nil, nil, nil), metlo.ErrNotFound)
 }
 
-func TestRetryPolicyOfOneField(t *testing.T) {
-	for _, policy := range []metlo.RetryPolicy{{BaseWait: time.Hour}, {MaxRetries: 3, MaxWait: time.Millisecond}, {MaxRetries: 9}} {
-		_, err := metlo.NewClient("https://metlo.example.com", someKey, metlo.WithRetry(policy))
-		require.NoError(t, err)
-	}
-}
-
 func TestPing(t *testing.T) {
 	const health, tracked = "/prefix/api/v1", "/prefix/api/v1/summary/endpoint-tracked"
 	page := func(path string) *kit.Answer {
@@ -578,4 +305,75 @@ func TestNoHost(t *testing.T) {
 	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
 	require.ErrorContains(t, err, "METLO_HOST")
 	require.ErrorContains(t, err, "~/.metlo/credentials")
+}
+
+func ExampleNewClientFromEnv() {
+	os.Setenv("METLO_HOST", "https://metlo.example.com")
+	defer os.Unsetenv("METLO_HOST")
+	client, err := metlo.NewClientFromEnv()
+	fmt.Println(client, err)
+	// Output: metlo.Client(https://metlo.example.com/api/v1) <nil>
+}
+
+func ExampleClient_Call() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+
+	var answer struct {
+		Exists bool `json:"exists"`
+	}
+	err := server.Client().Call(context.Background(), http.MethodGet, "/summary/endpoint-tracked", url.Values{}, nil, &answer)
+	fmt.Println(answer.Exists, err)
+	// Output: true <nil>
+}
+
+func TestNewClientRefuses(t *testing.T) {
+	at := func(baseURL, key string) func(context.Context, *metlo.Client) error {
+		return func(context.Context, *metlo.Client) error {
+			_, err := metlo.NewClient(baseURL, key)
+			return err
+		}
+	}
+	assertRefusals(t, map[string]refusal{
+		"empty base URL":                 {at("", ""), "base URL is empty"},
+		"relative base URL":              {at("metlo.example.com", ""), "no scheme"},
+		"base URL of a path":             {at("/api/v1", ""), "no scheme"},
+		"base URL with another scheme":   {at("ftp://metlo.example.com", ""), "neither http nor https"},
+		"base URL without a host":        {at("https://", ""), "no host"},
+		"base URL with a port only":      {at("https://:8080", ""), "no host"},
+		"base URL with user info":        {at("https://user:pass@metlo.example.com", ""), "user info"},
+		"base URL with a query":          {at("https://metlo.example.com?x=1", ""), "query or a fragment"},
+		"base URL with an empty query":   {at("https://metlo.example.com?", ""), "query or a fragment"},
+		"base URL with a fragment":       {at("https://metlo.example.com#x", ""), "query or a fragment"},
+		"base URL that climbs":           {at("https://metlo.example.com/a/%2e%2e/b", ""), ".."},
+		"base URL that cannot be parsed": {at("https://metlo.example.com:port", ""), "cannot be parsed"},
+		"key with a newline":             {at("https://metlo.example.com", "metlo.abc\n"), "line break"},
+		"key with spaces":                {at("https://metlo.example.com", " metlo.abc"), "spaces"},
+		"key over http":                  {at("http://metlo.example.com", someKey), "WithInsecureHTTP"},
+	})
+}
+
+func TestCallRefuses(t *testing.T) {
+	call := func(method, path string, in any) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error { return c.Call(ctx, method, path, nil, in, nil) }
+	}
+	var noContext context.Context
+	assertRefusals(t, map[string]refusal{
+		"path without a slash":         {call("GET", "endpoints", nil), "one slash"},
+		"path that climbs":             {call("GET", "/../keys", nil), ".."},
+		"path that climbs in disguise": {call("GET", "/a/%2e%2E/keys", nil), ".."},
+		"path of another server":       {call("GET", "//evil.example.com/x", nil), "one slash"},
+		"path with a scheme":           {call("GET", "https://evil.example.com/x", nil), "one slash"},
+		"path with a query":            {call("GET", "/endpoints?limit=1", nil), "url.Values"},
+		"path with a fragment":         {call("GET", "/endpoints#x", nil), "url.Values"},
+		"path that is not escaped":     {call("GET", "/spec/a b", nil), "not escaped"},
+		"no method":                    {call("", "/endpoints", nil), "HTTP method"},
+		"method of two words":          {call("GET /", "/endpoints", nil), "HTTP method"},
+		"body that is no JSON value":   {call("PUT", "/settings", func() {}), "cannot be encoded"},
+		"body that cannot receive an answer": {func(ctx context.Context, c *metlo.Client) error {
+			return c.Call(ctx, "PUT", "/settings", nil, nil, struct{}{})
+		}, "no pointer"},
+		"path that climbs on Windows": {call("GET", `/a%5C..`, nil), ".."},
+		"nil context":                 {func(_ context.Context, c *metlo.Client) error { return c.Ping(noContext) }, "context is nil"},
+	})
 }

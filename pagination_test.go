@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,7 +91,8 @@ func walked[T any](t *testing.T, seq iter.Seq2[T, error], id func(T) string) (ma
 }
 
 func uuidOfEndpoint(e metlo.Endpoint) string { return e.UUID }
-func uuidOfAlert(a metlo.Alert) string       { return a.UUID }
+
+func uuidOfAlert(a metlo.Alert) string { return a.UUID }
 
 func assertEachOnce(t *testing.T, seen map[string]int, n int) {
 	t.Helper()
@@ -446,81 +445,12 @@ func TestTotalsThatLie(t *testing.T) {
 	}
 }
 
-func TestListsThatAreTooLongForOneResponse(t *testing.T) {
-	skipWhenShort(t)
-	t.Run("over the limit of one request", func(t *testing.T) {
-		m := &model{rows: ids(60_000)}
-		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), &metlo.AlertListOptions{Offset: 500}), uuidOfAlert)
-		require.NoError(t, err)
-		assertEachOnce(t, seen, 59_500)
-		assert.NotContains(t, seen, alertID(500))
-		assert.Equal(t, 2, m.requests, "the second request has neither limit nor offset")
-	})
-	t.Run("over the limit of a JavaScript string", func(t *testing.T) {
-		m := &model{rows: ids(210_000)}
-		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), nil), uuidOfAlert)
-		require.NoError(t, err)
-		assert.Len(t, seen, 210_000)
-		assert.LessOrEqual(t, m.requests, 14, "two passes of five pages, after the list could not be split")
-	})
-}
-
 func TestItemsWithoutAnIDAreYieldedAsTheyCome(t *testing.T) {
 	for _, n := range []int{3, 150} {
 		m := &model{rows: ids(n), item: func(string) string { return `{"description":"x"}` }}
 		items, err := metlo.Collect(inProcess(t, m).Alerts.All(t.Context(), nil))
 		require.NoError(t, err)
 		assert.Len(t, items, n)
-	}
-}
-
-// endless is a body that does not end.
-type endless struct {
-	head string
-	item string
-	read int
-	rest []byte
-}
-
-func (e *endless) Read(p []byte) (int, error) {
-	if e.read == 0 {
-		e.rest = []byte(e.head)
-	}
-	for len(e.rest) < len(p) {
-		e.rest = append(e.rest, e.item...)
-	}
-	n := copy(p, e.rest)
-	e.rest = e.rest[n:]
-	e.read += n
-	return n, nil
-}
-
-func (e *endless) Close() error { return nil }
-
-func TestBodiesThatDoNotEnd(t *testing.T) {
-	tests := []struct {
-		name, head, item string
-		says             string
-	}{
-		{"array of items", `[[{"uuid":"x"}`, `,{"uuid":"` + alertID(1) + `"}`, "does not end"},
-		{"one item", `[[{"description":"`, "xxxxxxxxxxxxxxxx", "larger than"},
-		{"white space", ``, "                ", "larger than"},
-		{"nesting", `[[{"context":`, "[", "depth"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var body *endless
-			client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
-				body = &endless{head: tt.head, item: tt.item}
-				return &http.Response{StatusCode: 200, ContentLength: -1, Body: body, Request: r}, nil
-			}), metlo.WithMaxResponseBytes(8<<20))
-			_, err := walked(t, client.Alerts.All(t.Context(), nil), uuidOfAlert)
-			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
-			assert.Contains(t, err.Error(), tt.says)
-			_, err = client.Alerts.List(t.Context(), nil)
-			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
-			assert.LessOrEqual(t, body.read, 10<<20)
-		})
 	}
 }
 
@@ -537,86 +467,6 @@ func TestAListThatShrinksInsideTheLoopIsWalkedToItsEnd(t *testing.T) {
 	}
 	assert.Equal(t, n, seen)
 	assert.Empty(t, m.rows)
-}
-
-func TestACutListIsAskedForAgainAsOftenAsThePolicySays(t *testing.T) {
-	head := `[[{"uuid":"` + alertID(1) + `"},{"uuid":`
-	for retries, opt := range map[int]metlo.Option{
-		0: metlo.WithoutRetry(),
-		5: metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 5, MaxWait: time.Nanosecond}),
-	} {
-		requests := 0
-		client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
-			requests++
-			return (&kit.Answer{Status: 200, Body: []byte(head)}).RoundTrip(r)
-		}), opt)
-		seen, err := walked(t, client.Alerts.All(t.Context(), nil), uuidOfAlert)
-		require.ErrorIs(t, err, metlo.ErrInvalidResponse)
-		assertEachOnce(t, seen, 1)
-		assert.Equal(t, 1+retries, requests)
-	}
-}
-
-func TestConnectionAfterABreakInALoop(t *testing.T) {
-	tests := map[string]struct {
-		alerts int
-		first  int // rows of the first request
-		dials  int64
-	}{
-		"serves on after a page":            {alerts: 1000, first: 100, dials: 1},
-		"serves on after a list of 2 MiB":   {alerts: 4000, first: 5000, dials: 1},
-		"is given up for the rest of 5 MiB": {alerts: 8000, first: 50_000, dials: 2},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			server := metlotest.NewServer(backlog(tt.alerts))
-			defer server.Close()
-			var dials atomic.Int64
-			transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				dials.Add(1)
-				return new(net.Dialer).DialContext(ctx, network, address)
-			}}
-			defer transport.CloseIdleConnections()
-			client, err := metlo.NewClient(server.URL, "", metlo.WithHTTPClient(&http.Client{Transport: transport}), unlimited())
-			require.NoError(t, err)
-			for _, err := range client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: tt.first}) {
-				require.NoError(t, err)
-				break
-			}
-			require.NoError(t, client.Ping(t.Context()))
-			assert.Equal(t, tt.dials, dials.Load())
-		})
-	}
-}
-
-// TestLongResponsesAreRefused walks behind a gateway that refuses more than 1,000 items.
-func TestLongResponsesAreRefused(t *testing.T) {
-	for _, status := range []int{400, 413, 414, 500, 502, 503, 504, 524} {
-		for _, first := range []int{0, 2000} {
-			m := &model{rows: ids(2500)}
-			gateway := roundTrip(func(r *http.Request) (*http.Response, error) {
-				if n, err := strconv.Atoi(r.URL.Query().Get("limit")); strings.HasSuffix(r.URL.Path, "/alerts") && (err != nil || n > 1000) {
-					return answering(status, "too long").RoundTrip(r)
-				}
-				return m.RoundTrip(r)
-			})
-			client := inProcess(t, gateway, metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 1, MaxWait: time.Nanosecond}))
-			seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: first}), uuidOfAlert)
-			require.NoError(t, err, "status %d", status)
-			assertEachOnce(t, seen, 2500)
-			assert.LessOrEqual(t, m.requests, 12*3+20)
-		}
-	}
-	for _, answer := range []*kit.Answer{answering(401, ""), answering(404, ""), answering(400, `{"type":"ZOD","err":{"issues":[{"code":"custom","path":["limit"],"message":"no"}]}}`)} {
-		requests := 0
-		client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
-			requests++
-			return answer.RoundTrip(r)
-		}))
-		_, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: 2000}))
-		require.Error(t, err)
-		assert.Equal(t, 1, requests, "a smaller page would not help: %d", answer.Status)
-	}
 }
 
 func TestAPageSizeOfTheClient(t *testing.T) {
@@ -638,29 +488,6 @@ func TestAPageSizeOfTheClient(t *testing.T) {
 	assert.Equal(t, 60, largest)
 	_, err = client.Alerts.List(t.Context(), &metlo.AlertListOptions{Limit: 61})
 	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
-}
-
-func TestAlertsOfATime(t *testing.T) {
-	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	m := &model{rows: ids(5000), item: func(id string) string {
-		n, _ := strconv.ParseInt(id[24:], 16, 64)
-		return fmt.Sprintf(`{"uuid":%q,"createdAt":%q}`, id, start.Add(-time.Duration(n)*time.Minute).Format(time.RFC3339))
-	}}
-	opts := &metlo.AlertListOptions{CreatedAfter: start.Add(-150 * time.Minute), CreatedBefore: start.Add(-11 * time.Minute)}
-	seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), opts), uuidOfAlert)
-	require.NoError(t, err)
-	assertEachOnce(t, seen, 140)
-	largest, total := 0, 0
-	opts.Statuses, opts.RiskScores, opts.OnTotal = []metlo.AlertStatus{metlo.StatusOpen}, []metlo.RiskScore{metlo.RiskHigh}, func(n int) { total = n }
-	seen, err = walked(t, inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
-		n, _ := strconv.Atoi(r.URL.Query().Get("limit"))
-		largest = max(largest, n)
-		return m.RoundTrip(r)
-	})).Alerts.All(t.Context(), opts), uuidOfAlert)
-	require.NoError(t, err)
-	assertEachOnce(t, seen, 140)
-	assert.Equal(t, 400, largest, "it stops where alerts are too old")
-	assert.Equal(t, 5000, total)
 }
 
 func TestWalkOfAnUnknownList(t *testing.T) {
@@ -685,11 +512,24 @@ func TestOptionsOfListAndAllAreToldApart(t *testing.T) {
 	}
 }
 
-func TestAllGenTestEndpoints(t *testing.T) {
-	srv := metlotest.NewServer(inventory(16))
-	defer srv.Close()
-	tests, err := metlo.Collect(srv.Client(unlimited()).Testing.AllGenTestEndpoints(t.Context(), "shop.example.com"))
-	require.NoError(t, err)
-	assert.Len(t, tests, 16)
-	assert.NotEmpty(t, tests[0].UUID)
+func ExampleCollect() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	endpoints, err := metlo.Collect(server.Client().Endpoints.All(context.Background(), nil))
+	fmt.Println(len(endpoints), err)
+	// Output: 15 <nil>
+}
+
+// A proxy that caps pages and a server that counts more than it sends make a list incomplete, which never goes unsaid.
+func ExampleIncompleteError() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	server.Inject(metlotest.Fault{Path: "/endpoints", PageCap: 5, IgnoreOffset: true})
+
+	endpoints, err := metlo.Collect(server.Client(metlo.WithoutRateLimit()).Endpoints.All(context.Background(), nil))
+	var incomplete *metlo.IncompleteError
+	if errors.As(err, &incomplete) {
+		fmt.Println(len(endpoints), "came, at most", incomplete.Missing, "more may exist")
+	}
+	// Output: 14 came, at most 1 more may exist
 }

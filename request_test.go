@@ -79,41 +79,6 @@ func FuzzCallPaths(f *testing.F) {
 	})
 }
 
-// FuzzBaseURL has NewClient take a base URL, after which requests go to its host and nowhere else.
-func FuzzBaseURL(f *testing.F) {
-	for _, seed := range []string{
-		"https://metlo.example.com", "http://127.0.0.1:8080/", "https://h/prefix/api/v1/", "https://u:p@h", "https://h?x", "https://h#",
-		"https://[::1]:8443", "HTTPS://H", "https://h/%2e%2e/", "https://h:port", "//h", "https:///", "https://h/a%2fb", "http://é.example",
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, base string) {
-		var sent *url.URL
-		client, err := metlo.NewClient(base, someKey, metlo.WithInsecureHTTP(), metlo.WithHTTPClient(&http.Client{
-			Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-				sent = r.URL
-				return kit.OK(r)
-			}),
-		}))
-		if err != nil {
-			if client != nil || !errors.Is(err, metlo.ErrInvalidArgument) {
-				t.Fatalf("client %v, error %v", client, err)
-			}
-			return
-		}
-		if err := client.Ping(t.Context()); err != nil {
-			kit.CheckError(t, err)
-			return
-		}
-		u, err := url.Parse(strings.TrimSpace(base))
-		if err != nil || sent.Host != u.Host || sent.Scheme != u.Scheme || sent.User != nil || !strings.HasSuffix(sent.EscapedPath(), "/api/v1/summary/endpoint-tracked") {
-			t.Fatalf("%q sends to %q", base, sent)
-		}
-	})
-}
-
-// text is a pointer to an enum.
-
 const bigSchema = 1 << 20
 
 // refusing answers the first n uploads with a status before it has read them, and takes the next one.

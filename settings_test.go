@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 func TestSettingsGet(t *testing.T) {
@@ -135,5 +136,65 @@ func TestSettingsRefuse(t *testing.T) {
 		"a configuration of 10 MB": {func(ctx context.Context, c *metlo.Client) error {
 			return c.Settings.UpdateConfig(ctx, strings.Repeat("# more\n", 10<<20/7))
 		}, "shorten the configuration"},
+	})
+}
+
+func ExampleSettingsService_Config() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	config, err := client.Settings.Config(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	text := config.ConfigString.Reveal() + "hostBlockList: [\"^localhost$\"]\n"
+	if err := client.Settings.UpdateConfig(ctx, text); err != nil {
+		fmt.Println(err)
+		return
+	}
+	agents, err := client.Settings.AgentConfig(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(agents.HostBlockList)
+	// Output: [^localhost$]
+}
+
+func TestSettingsCalls(t *testing.T) {
+	assertRecordedCalls(t, "settings", map[string]recordedCall{
+		"Get": {
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Settings.Get(t.Context()); return err },
+			sent: "GET /api/v1/instance-settings", recording: "get",
+		},
+		"Config": {
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Settings.Config(t.Context()); return err },
+			sent: "GET /api/v1/metlo-config", recording: "config_get",
+		},
+		"AgentConfig": {
+			call: func(t *testing.T, c *metlo.Client) error {
+				config, err := c.Settings.AgentConfig(t.Context())
+				if assert.NoError(t, err) {
+					assert.NotEmpty(t, config.Endpoints)
+				}
+				return err
+			},
+			sent: "GET /api/v1/agent-config", recording: "agent_config",
+		},
+	})
+}
+
+func TestSettingsMeetFaults(t *testing.T) {
+	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
+		"Get": func(ctx context.Context, c *metlo.Client) error { _, err := c.Settings.Get(ctx); return err },
+		"Update": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Settings.Update(ctx, &metlo.InstanceSettingsUpdate{SkippedUpdateEmail: new(true)})
+			return err
+		},
+		"Config":       func(ctx context.Context, c *metlo.Client) error { _, err := c.Settings.Config(ctx); return err },
+		"UpdateConfig": func(ctx context.Context, c *metlo.Client) error { return c.Settings.UpdateConfig(ctx, "a: 1") },
+		"AgentConfig":  func(ctx context.Context, c *metlo.Client) error { _, err := c.Settings.AgentConfig(ctx); return err },
 	})
 }

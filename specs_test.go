@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -287,4 +288,113 @@ func TestSpecsPutWhileAnotherDoes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Keep the documents of a pipeline up to date.
+func ExampleSpecsService_Put() {
+	server := metlotest.NewServer()
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	for range 2 {
+		document := strings.NewReader(`{"openapi":"3.0.3","info":{"title":"Pay","version":"1"},
+			"servers":[{"url":"https://pay.example.com"}],"paths":{"/pay":{"get":{"responses":{}}}}}`)
+		created, err := client.Specs.Put(ctx, "pay.json", document)
+		switch {
+		case errors.Is(err, metlo.ErrConflict):
+			fmt.Println("another document has one of its paths:", err)
+		case err != nil:
+			fmt.Println(err)
+		default:
+			fmt.Println("created:", created)
+		}
+	}
+	// Output:
+	// created: true
+	// created: false
+}
+
+func ExampleSpecsService_Upload() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	const document = `openapi: 3.0.3
+info: {title: Stock, version: "1"}
+servers: [{url: https://stock.example.com}]
+paths:
+  /items/{sku}:
+    get: {responses: {"200": {description: the item}}}
+`
+	if err := client.Specs.Upload(ctx, "stock.yaml", strings.NewReader(document)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	endpoints, err := client.Endpoints.List(ctx, &metlo.EndpointListOptions{Hosts: []string{"stock.example.com"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(endpoints.Items[0].Method, endpoints.Items[0].Path, "of", endpoints.Items[0].OpenAPISpecName)
+	// Output: GET /items/{sku} of stock
+}
+
+func ExampleSpecsService_Zip() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+
+	data, err := server.Client().Specs.Zip(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, file := range archive.File {
+		fmt.Println(file.Name)
+	}
+	// Output: payments.yaml
+}
+
+func TestSpecsCalls(t *testing.T) {
+	assertRecordedCalls(t, "specs", map[string]recordedCall{
+		"List": {
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Specs.List(t.Context()); return err },
+			sent: "GET /api/v1/specs", recording: "list",
+		},
+		"Zip": {
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Specs.Zip(t.Context()); return err },
+			sent: "GET /api/v1/specs/zip", recording: "zip",
+		},
+		"Delete": {
+			call: func(t *testing.T, c *metlo.Client) error { return c.Specs.Delete(t.Context(), "pay & co") },
+			sent: "DELETE /api/v1/spec/pay%20&%20co", recording: "delete",
+		},
+		"Delete of nothing": {
+			call: func(t *testing.T, c *metlo.Client) error { return c.Specs.Delete(t.Context(), "nope") },
+			sent: "DELETE /api/v1/spec/nope", recording: "delete_missing", want: metlo.ErrNotFound,
+		},
+	})
+}
+
+func TestSpecsMeetFaults(t *testing.T) {
+	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
+		"List": func(ctx context.Context, c *metlo.Client) error { _, err := c.Specs.List(ctx); return err },
+		"Get":  func(ctx context.Context, c *metlo.Client) error { _, err := c.Specs.Get(ctx, "pay"); return err },
+		"Upload": func(ctx context.Context, c *metlo.Client) error {
+			return c.Specs.Upload(ctx, "pay.json", strings.NewReader(someSpec))
+		},
+		"Update": func(ctx context.Context, c *metlo.Client) error {
+			return c.Specs.Update(ctx, "pay", metlo.SpecJSON, strings.NewReader(someSpec))
+		},
+		"Put": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Specs.Put(ctx, "pay.json", strings.NewReader(someSpec))
+			return err
+		},
+		"Delete": func(ctx context.Context, c *metlo.Client) error { return c.Specs.Delete(ctx, "pay") },
+		"Zip":    func(ctx context.Context, c *metlo.Client) error { _, err := c.Specs.Zip(ctx); return err },
+	})
 }

@@ -2,8 +2,10 @@ package metlo_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 func TestSummaryGet(t *testing.T) {
@@ -95,6 +98,10 @@ func TestSummarySensitiveData(t *testing.T) {
 
 func TestSummaryRefuses(t *testing.T) {
 	assertRefusals(t, map[string]refusal{
+		"too many hosts": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Summary.SensitiveData(ctx, &metlo.SensitiveDataOptions{Hosts: slices.Repeat([]string{"h"}, 901)})
+			return err
+		}, "split the filter"},
 		"an empty list of locations": {func(ctx context.Context, c *metlo.Client) error {
 			_, err := c.Summary.SensitiveData(ctx, &metlo.SensitiveDataOptions{Locations: []metlo.DataSection{}})
 			return err
@@ -112,4 +119,50 @@ func TestSummaryRefuses(t *testing.T) {
 			assert.ErrorIs(t, call(t.Context(), client), metlo.ErrInvalidResponse)
 		})
 	}
+}
+
+func ExampleSummaryService_SensitiveData() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+
+	summary, err := server.Client().Summary.SensitiveData(context.Background(), &metlo.SensitiveDataOptions{
+		Hosts: []string{"pay.example.com"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, item := range summary.PIIItems {
+		fmt.Println(item.DataClass, item.Risk, item.Count)
+	}
+	// Unordered output:
+	// Credit Card Number high 1
+	// IP Address low 1
+}
+
+func TestSummaryCalls(t *testing.T) {
+	assertRecordedCalls(t, "summary", map[string]recordedCall{
+		"HasEndpoints": {
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Summary.HasEndpoints(t.Context()); return err },
+			sent: "GET /api/v1/summary/endpoint-tracked", recording: "endpoint_tracked",
+		},
+		"SensitiveData without options": {
+			call: func(t *testing.T, c *metlo.Client) error {
+				_, err := c.Summary.SensitiveData(t.Context(), nil)
+				return err
+			},
+			sent: "GET /api/v1/sensitive-data-summary", recording: "sensitive_data",
+		},
+	})
+}
+
+func TestSummaryMeetsFaults(t *testing.T) {
+	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
+		"Get":          func(ctx context.Context, c *metlo.Client) error { _, err := c.Summary.Get(ctx); return err },
+		"HasEndpoints": func(ctx context.Context, c *metlo.Client) error { _, err := c.Summary.HasEndpoints(ctx); return err },
+		"SensitiveData": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Summary.SensitiveData(ctx, nil)
+			return err
+		},
+	})
 }

@@ -310,3 +310,37 @@ func TestWebhookHandlerManySenders(t *testing.T) {
 		assert.Equal(t, 1, n, "alert %s", id)
 	}
 }
+
+// The whole way of an alert: traffic, alert, delivery, callback.
+func ExampleNewWebhookHandler() {
+	ctx := context.Background()
+	server := metlotest.NewServer()
+	defer server.Close()
+	client := server.Client()
+
+	handled := make(chan struct{})
+	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
+		fmt.Println(event.Alert.RiskScore, event.Alert.Description)
+		close(handled)
+		return nil
+	}, metlo.WithWebhookToken("s3cret"))
+	receiver := httptest.NewServer(handler)
+	defer receiver.Close()
+
+	if _, err := client.Webhooks.Create(ctx, &metlo.WebhookSettings{URL: receiver.URL + "?token=s3cret"}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := client.Collector.Log(ctx, &metlo.Trace{
+		Request:  metlo.TraceRequest{Method: metlo.MethodGet, URL: metlo.TraceURL{Host: "shop.example.com", Path: "/carts"}},
+		Response: metlo.TraceResponse{Status: http.StatusOK},
+	}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	<-handled
+	fmt.Println(handler.Shutdown(ctx))
+	// Output:
+	// low A new endpoint has been detected for shop.example.com: /carts.
+	// <nil>
+}

@@ -169,3 +169,17 @@ func FuzzParseWebhook(f *testing.F) {
 		}
 	})
 }
+
+func ExampleParseWebhook() {
+	body := `{"alert":{"uuid":"34fdd2c3-574c-438a-b0f5-172a56ac023c","type":"PII Data Detected","riskScore":"high"}}`
+	request := httptest.NewRequest(http.MethodPost, "/metlo", strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+
+	event, err := metlo.ParseWebhook(request)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(event.Alert.RiskScore, event.Alert.Type)
+	// Output: high PII Data Detected
+}

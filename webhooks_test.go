@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/suites/kit"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 const recordedWebhook = "9fe7d963-bade-45bb-a5a2-e670b7d8612e"
@@ -133,4 +135,57 @@ func TestWebhooksRefuse(t *testing.T) {
 		rows["the URL "+url] = refusal{create(url), "URL is no absolute http(s) URL"}
 	}
 	assertRefusals(t, rows)
+}
+
+func ExampleWebhooksService_Create() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+
+	hook, err := server.Client().Webhooks.Create(context.Background(), &metlo.WebhookSettings{
+		URL:        "https://hooks.example.com/metlo?token=s3cret",
+		AlertTypes: []metlo.AlertType{metlo.AlertPIIData},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(hook.AlertTypes, hook.MaxRetries)
+	// Output: [PII Data Detected] 3
+}
+
+func TestWebhooksCalls(t *testing.T) {
+	assertRecordedCalls(t, "webhooks", map[string]recordedCall{
+		"List": {
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Webhooks.List(t.Context()); return err },
+			sent: "GET /api/v1/webhooks", recording: "list",
+		},
+		"Create with a URL that the server refuses": {
+			call: func(t *testing.T, c *metlo.Client) error {
+				_, err := c.Webhooks.Create(t.Context(), &metlo.WebhookSettings{URL: "https://hooks.example.com"})
+				return err
+			},
+			sent: "POST /api/v1/webhook", body: `{"url":"https://hooks.example.com","alertTypes":[],"hosts":[]}`,
+			recording: "create_bad_url", want: metlo.ErrBadRequest,
+		},
+		"Delete of nothing": {
+			call: func(t *testing.T, c *metlo.Client) error { return c.Webhooks.Delete(t.Context(), kit.Nowhere) },
+			sent: "DELETE /api/v1/webhook/" + kit.Nowhere, recording: "delete_missing",
+		},
+	})
+}
+
+func TestWebhooksMeetFaults(t *testing.T) {
+	settings := &metlo.WebhookSettings{URL: "https://hooks.example.com"}
+	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
+		"List": func(ctx context.Context, c *metlo.Client) error { _, err := c.Webhooks.List(ctx); return err },
+		"Create": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Webhooks.Create(ctx, settings)
+			return err
+		},
+		"Update": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Webhooks.Update(ctx, recordedWebhook, settings)
+			return err
+		},
+		"Delete": func(ctx context.Context, c *metlo.Client) error { return c.Webhooks.Delete(ctx, recordedWebhook) },
+	})
 }

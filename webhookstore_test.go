@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -500,4 +501,35 @@ func TestWebhookFolderKeepsOrderAndReplaces(t *testing.T) {
 	require.NoError(t, folder.Save(t.Context(), metlo.WebhookDelivery{Key: "8", Body: []byte("B")}))
 	require.NoError(t, folder.Save(t.Context(), metlo.WebhookDelivery{Key: "0", Body: []byte("z")}))
 	assert.Equal(t, []string{"a", "B", "c", "d", "e", "z"}, pendingIn(t, folder))
+}
+
+// Receive alerts so that none is lost when the process dies.
+func ExampleWithWebhookStore() {
+	dir, err := os.MkdirTemp("", "alerts")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	store, err := metlo.OpenWebhookFolder(dir)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
+		fmt.Println("handled", event.Alert.UUID)
+		return nil // an error is tried again
+	}, metlo.WithWebhookStore(store), metlo.WithWebhookToken("the new one", "the old one"))
+
+	request := httptest.NewRequest("POST", "/?token=the+old+one", strings.NewReader(`{"alert":{"uuid":"7"}}`))
+	request.Header.Set("Content-Type", "application/json")
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	if err := handler.Shutdown(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(answer.Code)
+	// Output:
+	// handled 7
+	// 202
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Recording is one exchange with a real server.
+// Recording is one request to a real server and its response.
 type Recording struct {
 	Seq     int    `json:"seq"`
 	Name    string `json:"name"`
@@ -36,9 +36,11 @@ func (r *Recording) Answer() *Answer {
 	}
 }
 
-// Recordings returns the exchanges of a section, such as alerts.
-func Recordings(section string) []Recording {
-	data, err := os.ReadFile(Testdata("recordings", section+".json"))
+// Recordings returns the first set of recordings of a section, such as alerts.
+func Recordings(section string) []Recording { return readRecordings("recordings", section) }
+
+func readRecordings(folder, section string) []Recording {
+	data, err := os.ReadFile(Testdata(folder, section+".json"))
 	if err != nil {
 		panic(err)
 	}
@@ -49,12 +51,17 @@ func Recordings(section string) []Recording {
 	return all
 }
 
-// RecordingNamed returns one exchange.
+// RecordingNamed returns one recording of a section. A name that both sets have is taken from the first.
 func RecordingNamed(t testing.TB, section, name string) Recording {
 	t.Helper()
-	for _, r := range Recordings(section) {
-		if r.Name == name {
-			return r
+	for _, folder := range []string{"recordings", "recordings-2"} {
+		if _, err := os.Stat(Testdata(folder, section+".json")); err != nil {
+			continue // the second set leaves some sections out
+		}
+		for _, r := range readRecordings(folder, section) {
+			if r.Name == name {
+				return r
+			}
 		}
 	}
 	t.Fatalf("no recording %s/%s", section, name)
