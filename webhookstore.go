@@ -153,16 +153,15 @@ func (h *WebhookHandler) requeue(item *queuedWebhook) bool {
 // save keeps an item before it is answered. One that the store keeps too late is replayed.
 func (h *WebhookHandler) save(ctx context.Context, item *queuedWebhook) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), webhookStorePatience)
+	defer cancel()
 	tooSlow := fmt.Errorf("%w: it took over %v", ErrWebhookStore, webhookStorePatience)
 	select {
 	case h.saves <- struct{}{}:
 	case <-ctx.Done():
-		cancel()
 		return tooSlow
 	}
 	result := make(chan error, 1)
 	go func() {
-		defer cancel()
 		err := storeCall(func() error { return h.store.Save(ctx, item.WebhookDelivery) })
 		<-h.saves
 		result <- err
