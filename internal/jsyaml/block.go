@@ -39,7 +39,7 @@ func (p *parser) blockSequence(indent int) bool {
 	return detected
 }
 
-// begin makes the node of a collection, known by its anchor from now on.
+// begin makes the node of a collection and registers it under its anchor.
 func (p *parser) begin(kind Kind) *Node {
 	n := &Node{Kind: kind, open: true}
 	if p.anchor != "" {
@@ -70,7 +70,7 @@ func (p *parser) refuseTab() {
 	}
 }
 
-// mappingReader is the reading of a block mapping.
+// mappingReader reads one block mapping.
 type mappingReader struct {
 	p           *parser
 	indent      int
@@ -86,8 +86,8 @@ type mappingReader struct {
 	compact bool
 }
 
-// blockMapping reads the pairs of a block mapping whose keys are indented by indent. A single node that is
-// no key is read, too, and is then the result.
+// blockMapping reads the pairs of a block mapping whose keys are indented by indent. If there
+// is a single node that is no key, that node is the result.
 func (p *parser) blockMapping(indent, flowIndent int) bool {
 	if p.firstTab != -1 {
 		return false
@@ -130,7 +130,7 @@ func (r *mappingReader) store(value *Node) {
 	r.key.node, r.key.tag, r.value = nil, "", nil
 }
 
-// indicator passes the ? before a key or the : after it.
+// indicator skips the ? before a key or the : after it.
 func (r *mappingReader) indicator(c byte) {
 	switch {
 	case c == '?':
@@ -147,7 +147,8 @@ func (r *mappingReader) indicator(c byte) {
 	r.p.at++
 }
 
-// implicitKey takes what was read for a key if a colon follows on its line. Otherwise this is no mapping, or it is broken.
+// implicitKey accepts what was read as a key if a colon follows on its line. If none does, the text is no mapping or is
+// malformed.
 func (r *mappingReader) implicitKey(line int) bool {
 	p := r.p
 	if p.line != line {
@@ -176,7 +177,7 @@ func (r *mappingReader) implicitKey(line int) bool {
 	return true
 }
 
-// entry reads what follows an indicator or a key. It tells whether the mapping ends here.
+// entry reads what follows an indicator or a key. It reports whether the mapping ends here.
 func (r *mappingReader) entry(line int) (end bool) {
 	p := r.p
 	if p.line == line || p.indent > r.indent {

@@ -1,6 +1,6 @@
 package jsyaml
 
-// chomping says what becomes of the line breaks at the end of a block scalar.
+// chomping says which of the line breaks at the end of a block scalar are kept.
 type chomping uint8
 
 const (
@@ -9,7 +9,7 @@ const (
 	keep
 )
 
-// blockScalarReader is the reading of a block scalar.
+// blockScalarReader reads one block scalar.
 type blockScalarReader struct {
 	p        *parser
 	text     scalarText
@@ -86,7 +86,7 @@ func (r *blockScalarReader) header(indent int) {
 	}
 }
 
-// skipIndent passes the spaces before the text of a line.
+// skipIndent skips the spaces before the text of a line.
 func (r *blockScalarReader) skipIndent() {
 	p := r.p
 	p.indent = 0

@@ -12,7 +12,7 @@ const (
 	blockOut
 )
 
-// node reads a node and tells whether there was one. seek allows it to start on a later line,
+// node reads a node and reports whether there was one. seek allows it to start on a later line,
 // compact allows a block collection to start on the line of its parent.
 func (p *parser) node(parentIndent int, context nodeContext, seek, compact bool) bool {
 	p.lines.opened(p)
@@ -45,7 +45,7 @@ func (p *parser) failDepth() {
 	p.failLimit(fmt.Sprintf("collections are nested more than %d deep", MaxDepth))
 }
 
-// composer is the reading of one node.
+// composer reads one node.
 type composer struct {
 	p      *parser
 	parent int
@@ -55,7 +55,7 @@ type composer struct {
 	deeper int
 }
 
-// skip passes white space and looks at the indentation of the line that it comes to.
+// skip skips white space and reads the indentation of the line where that ends.
 func (n *composer) skip() bool {
 	if n.p.space(true) == 0 {
 		return false
@@ -115,7 +115,7 @@ func (n *composer) content(context nodeContext) bool {
 func (n *composer) scalar(flowIndent int, context nodeContext) bool {
 	p := n.p
 	switch {
-	case n.blocks && p.blockScalar(flowIndent), p.singleQuoted(), p.doubleQuoted():
+	case n.blocks && p.blockScalar(flowIndent), p.quotedScalar('\'', "single"), p.quotedScalar('"', "double"):
 		return true
 	case p.alias():
 		if p.tag != "" || p.anchor != "" {
@@ -138,7 +138,7 @@ func (p *parser) place(start Node) {
 	}
 }
 
-// orNull gives a node of kind Null at a place, from 1, for none.
+// orNull returns n, or a node of kind Null at the line and column, from 1, if n is nil.
 func orNull(n *Node, line, column int) *Node {
 	if n != nil {
 		return n

@@ -5,15 +5,15 @@
 // values in the layout that js-yaml's dump chooses.
 //
 // Metlo's server and its test library read every specification, configuration and test file with
-// js-yaml, whose language is neither YAML 1.1 nor YAML 1.2: what it accepts, how it reads it and where
-// it stops is what this package is about. The control flow of the reader therefore follows that of
-// js-yaml (see LICENSE.js-yaml), and that of [Lines] that of js-yaml-source-map (see LICENSE.js-yaml-source-map).
+// js-yaml. Its language is neither YAML 1.1 nor YAML 1.2. This package accepts what js-yaml accepts, with
+// the same values, and refuses the rest at the same place. For that, the control flow of the reader follows
+// js-yaml (see LICENSE.js-yaml), and that of [Lines] follows js-yaml-source-map (see LICENSE.js-yaml-source-map).
 //
-// No YAML library of Go reads it so. Of 402 texts of the YAML test suite goccy/go-yaml 1.19.2 reads 332 as
+// No YAML library of Go does the same. Of 402 texts of the YAML test suite goccy/go-yaml 1.19.2 reads 332 as
 // js-yaml does, go.yaml.in/yaml/v3 306 and v4 321; of 10,000 short generated texts 8,901, 9,156 and 9,119. Each of them
 // accepts some that js-yaml refuses, and their errors have other places and words. This package reads all of them as js-yaml
 // does, with the same error texts.
 //
-// A text is refused, where js-yaml accepts it, in three cases only: an alias inside the node that it
+// This package refuses a text that js-yaml accepts in three cases only: an alias inside the node that it
 // stands for, collections nested more than [MaxDepth] deep, and more than [MaxMerged] keys copied by <<.
 package jsyaml

@@ -61,7 +61,7 @@ func DumpString(s string, level int, options DumpOptions) string {
 	return d.scalar(s, level, false)
 }
 
-// dumper writes values in one pass, after one that finds what occurs several times.
+// dumper writes values. A pass before finds those that occur several times.
 type dumper struct {
 	out      strings.Builder
 	options  DumpOptions
@@ -77,7 +77,7 @@ type ref struct {
 	written  bool
 }
 
-// identity gives what tells a list or a mapping from its equals, or nil.
+// identity returns a comparable value that identifies a list or a mapping, and nil for anything else.
 func identity(v any) any {
 	switch v := v.(type) {
 	case *Node:
@@ -122,7 +122,7 @@ type collection struct {
 	all    func() iter.Seq2[string, any]
 }
 
-// collectionOf gives nil for what is neither a list nor a mapping.
+// collectionOf returns v as a collection, or nil if it is neither a list nor a mapping.
 func collectionOf(v any) *collection {
 	switch v := v.(type) {
 	case []any:
@@ -191,7 +191,7 @@ func (d *dumper) value(v any, level int, compact bool) {
 	}
 }
 
-// startsOnNewLine tells whether value begins with a line break.
+// startsOnNewLine reports whether value begins with a line break.
 func (d *dumper) startsOnNewLine(v any, compact bool) bool {
 	if compact {
 		return false
@@ -276,7 +276,7 @@ func sorted(entries iter.Seq2[string, any]) iter.Seq2[string, any] {
 	}
 }
 
-// plain writes what is neither a list nor a mapping.
+// plain writes a value that is neither a list nor a mapping.
 func (d *dumper) plain(v any, level int) string {
 	switch v := v.(type) {
 	case nil:

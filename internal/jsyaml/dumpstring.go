@@ -36,7 +36,7 @@ func (d *dumper) scalar(s string, level int, isKey bool) string {
 
 var base60 = regexp.MustCompile(`^[-+]?[0-9_]+(?::[0-9_]+)+(?:\.[0-9_]*)?$`)
 
-// isOldBoolean tells whether YAML 1.1 reads s as a boolean.
+// isOldBoolean reports whether YAML 1.1 reads s as a boolean.
 func isOldBoolean(s string) bool {
 	switch s {
 	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off", "OFF":
@@ -55,7 +55,7 @@ const (
 	doubleStyle
 )
 
-// chooseStyle gives the style of a string that is not empty. width is -1 for no folding.
+// chooseStyle returns the style of a string that is not empty. width is -1 for no folding.
 func chooseStyle(s string, oneLine bool, width int) style {
 	last, _ := utf8.DecodeLastRuneInString(s)
 	first, _ := utf8.DecodeRuneInString(s)
@@ -104,7 +104,7 @@ func utf16Units(r rune) int {
 	return 1
 }
 
-// isTyped tells whether a plain scalar would read as something else than a string.
+// isTyped reports whether a plain scalar would read as something else than a string.
 func isTyped(s string) bool {
 	n := Node{Kind: String, Text: s}
 	return n.implicit() != ""
@@ -120,12 +120,12 @@ func isPrintable(r rune) bool {
 	return r >= 0xa1 && r <= 0xd7ff || r >= 0xe000 && r <= 0xfffd || r >= 0x10000
 }
 
-// startsPlain tells whether a scalar without quotes may start with r.
+// startsPlain reports whether a scalar without quotes may start with r.
 func startsPlain(r rune) bool {
 	return isPrintable(r) && !strings.ContainsRune(" -?:,[]{}#&*!|=>'\"%@`", r)
 }
 
-// isPlain tells whether r may stand in a scalar without quotes, after previous, which is -1 at the start.
+// isPlain reports whether r may stand in a scalar without quotes, after previous, which is -1 at the start.
 func isPlain(r, previous rune) bool {
 	visible := isPrintable(r) && r != ' '
 	switch {

@@ -19,7 +19,7 @@ type Error struct {
 	Limit bool
 }
 
-// Error gives reason, place and excerpt as js-yaml's message does.
+// Error returns reason, place and excerpt as js-yaml's message does.
 func (e *Error) Error() string {
 	if e.Line == 0 {
 		return e.Reason
@@ -87,7 +87,7 @@ type excerpter struct {
 	digits       int
 }
 
-// line gives line i with its number, cut around position at, and the place of at in what is shown.
+// line returns line i with its number, cut around position at, and the place of at in what is shown.
 func (x *excerpter) line(i, at, number int) (shown string, column int) {
 	half := (excerptWidth-(excerptIndent+x.digits+3))/2 - 1
 	start, end := x.starts[i], len(x.units)

@@ -21,7 +21,7 @@ func readJSON[T any](t testing.TB, file string) (list []T) {
 	return list
 }
 
-// encoded gives a tree in the form of the golden files.
+// encoded returns a tree in the form of the golden files.
 func encoded(n *jsyaml.Node) any {
 	if n == nil {
 		return map[string]any{"u": 1.0}

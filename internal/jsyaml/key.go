@@ -58,12 +58,12 @@ func (n *Node) jsText() string {
 	return "null"
 }
 
-// isObject tells whether JavaScript's typeof says object.
+// isObject reports whether JavaScript's typeof says object.
 func (n *Node) isObject() bool {
 	return n.Kind == Mapping || n.Kind == Sequence || n.Kind == Binary || n.Kind == Timestamp
 }
 
-// objectPairs gives the properties of an object.
+// objectPairs returns the properties of an object.
 func (n *Node) objectPairs() []Pair {
 	switch n.Kind {
 	case Mapping:

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Lines knows the lines of places of a document, as the npm package js-yaml-source-map 0.2 does,
-// with its mistakes: it leaves some places out and gives others the line of another.
+// Lines maps the places of a document to lines as the npm package js-yaml-source-map 0.2 does. It repeats the mistakes
+// of that package: some places are left out, and others have the line of another place.
 type Lines struct {
 	known      map[string]int
 	path       []string
@@ -25,7 +25,7 @@ type fragment struct {
 
 func newLines() *Lines { return &Lines{known: map[string]int{}} }
 
-// Line gives the line, from 1, of a place: names and indices joined by dots. Both a.b and .a.b are taken.
+// Line returns the line, from 1, of a place: names and indices joined by dots. Both a.b and .a.b are taken.
 func (l *Lines) Line(place string) (int, bool) {
 	if !strings.HasPrefix(place, ".") {
 		place = "." + place
@@ -50,7 +50,7 @@ func (l *Lines) opened(p *parser) {
 	l.count++
 }
 
-// closed is called when a node was read.
+// closed is called after a node was read.
 func (l *Lines) closed(p *parser) {
 	if l == nil {
 		return
@@ -149,7 +149,7 @@ func cutUnits(s string, n int) string {
 	return ""
 }
 
-// adopt takes over a fragment under a path of its own, and its place.
+// adopt adds a copy of child to f under another path, and moves f to the place of child.
 func (f *fragment) adopt(child *fragment, path string) {
 	own := *child
 	own.path = path
@@ -163,7 +163,7 @@ func (l *Lines) keep(f *fragment) {
 	}
 }
 
-// resolve notes the lines of a fragment and what is below it. The first line of a place stays.
+// resolve notes the lines of a fragment and of the fragments below it. If a place has a line already, it keeps that one.
 func (l *Lines) resolve(f *fragment, path string) {
 	if f.path == "." {
 		path = "."
@@ -179,7 +179,7 @@ func (l *Lines) resolve(f *fragment, path string) {
 	}
 }
 
-// Known gives every known place, with a dot at its start, and its line.
+// Known returns every known place, with a dot at its start, and its line.
 func (l *Lines) Known() map[string]int {
 	known := make(map[string]int, len(l.known))
 	for place, line := range l.known {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// MaxDepth is how deep collections may be nested. js-yaml stops at a similar depth, with the memory for its calls.
+// MaxDepth is how deep collections may be nested. js-yaml runs out of stack at a similar depth.
 const MaxDepth = 1800
 
 // MaxMerged is how many keys << may copy in one text.
@@ -79,8 +79,8 @@ func loadDocuments(text string, lines *Lines) (documents []*Node, err error) {
 	return documents, nil
 }
 
-// parser reads a text from left to right. Methods that read something leave what they read in tag,
-// anchor, kind and result, as js-yaml does: its behaviour depends on when each of them is kept.
+// parser reads a text from left to right. Its methods leave what they read in the fields tag, anchor, kind and
+// result, as js-yaml does: what js-yaml reads depends on which of the four are set at each step.
 type parser struct {
 	text  string
 	ascii bool
@@ -123,7 +123,7 @@ const (
 	standardTags = "tag:yaml.org,2002:"
 )
 
-// peek gives the byte at the current place, and 0 at the end.
+// peek returns the byte at the current place, and 0 at the end.
 func (p *parser) peek() byte { return p.byteAt(p.at) }
 
 func (p *parser) byteAt(i int) byte {
@@ -133,7 +133,7 @@ func (p *parser) byteAt(i int) byte {
 	return 0
 }
 
-// next goes on by a byte and gives the byte there.
+// next moves to the next byte and returns it.
 func (p *parser) next() byte {
 	p.at++
 	return p.byteAt(p.at)
@@ -158,7 +158,7 @@ func (p *parser) column(at int) int {
 // counted keeps the last column, so that those of a long line are counted once.
 type counted struct{ lineStart, at, units int }
 
-// fail leaves the parser with an error at the current place.
+// fail panics with an error at the current place, which LoadAll returns.
 func (p *parser) fail(reason string) { panic(p.errorHere(reason)) }
 
 func (p *parser) failLimit(reason string) {
@@ -204,7 +204,7 @@ func (p *parser) lineBreak() {
 	p.firstTab = -1
 }
 
-// space passes white space, line breaks and, if told so, comments. It gives the number of line breaks.
+// space skips white space, line breaks and, if comments is true, comments. It returns the number of line breaks.
 func (p *parser) space(comments bool) (breaks int) {
 	c := p.peek()
 	for c != 0 {
@@ -232,7 +232,7 @@ func (p *parser) space(comments bool) (breaks int) {
 	return breaks
 }
 
-// atSeparator tells whether the line starts with --- or ...
+// atSeparator reports whether the line starts with --- or ...
 func (p *parser) atSeparator() bool {
 	if p.at != p.lineStart {
 		return false

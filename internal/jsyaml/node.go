@@ -21,7 +21,7 @@ const (
 	Mapping
 )
 
-// String gives the name of the kind in lower case.
+// String returns the name of the kind in lower case.
 func (k Kind) String() string {
 	names := [...]string{"null", "boolean", "number", "string", "timestamp", "binary", "sequence", "mapping"}
 	if int(k) < len(names) {
@@ -30,8 +30,8 @@ func (k Kind) String() string {
 	return "kind " + strconv.Itoa(int(k))
 }
 
-// Node is a value of a document. A node that aliases stand for occurs several times in a tree, always
-// as the same pointer. A tree holds no cycles.
+// Node is a value of a document. A node with aliases occurs several times in a tree, always as the same
+// pointer. A tree holds no cycles.
 type Node struct {
 	Kind Kind
 	// Line and Column say where the node starts, from 1. A column counts UTF-16 units.
@@ -70,7 +70,7 @@ func (n *Node) Time() time.Time { return time.UnixMilli(int64(n.Number)).UTC() }
 // Bytes is the value of a Binary.
 func (n *Node) Bytes() []byte { return decodeBinary(n.Text) }
 
-// Get gives the value of a key of a mapping, or nil.
+// Get returns the value of a key of a mapping, or nil.
 func (n *Node) Get(key string) *Node {
 	if n == nil {
 		return nil
@@ -154,10 +154,11 @@ func sizeOf(n *Node, limit int, done map[*Node]int) int {
 	return size
 }
 
-// holdsItself tells whether a node occurs inside itself.
+// holdsItself reports whether a node occurs inside itself.
 func holdsItself(n *Node) bool { return onPath(n, map[*Node]bool{}) }
 
-// onPath visits a node below others. seen tells for those visited whether they are above.
+// onPath reports whether n or a node below it occurs again below itself. seen is true for the nodes above n, and false for
+// those that are done.
 func onPath(n *Node, seen map[*Node]bool) bool {
 	if above, known := seen[n]; known {
 		return above

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// isInt tells whether a plain scalar is an integer: decimal, or 0b, 0o, 0x, with _ between digits.
+// isInt reports whether a plain scalar is an integer: decimal, or 0b, 0o, 0x, with _ between digits.
 func isInt(s string) bool {
 	digits := strings.TrimPrefix(s, "-")
 	if len(digits) == len(s) {
@@ -86,10 +86,10 @@ func intValue(s string) float64 {
 	return multiply(sign, f)
 }
 
-// multiply keeps the sign of zero.
+// multiply returns f with the sign of sign, also where f is zero.
 func multiply(sign, f float64) float64 { return math.Copysign(f, sign) }
 
-// isFloat tells whether a plain scalar is a number in js-yaml's form, .inf or .nan.
+// isFloat reports whether a plain scalar is a number in js-yaml's form, .inf or .nan.
 func isFloat(s string) bool {
 	switch strings.TrimLeft(s[:min(1, len(s))], "+-") + s[min(1, len(s)):] {
 	case ".inf", ".Inf", ".INF":

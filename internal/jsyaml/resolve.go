@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// resolveTag gives what was read the type that its tag says, or that a plain scalar looks like.
+// resolveTag sets the type of what was read: that of its tag, or the one that a plain scalar looks like.
 func (p *parser) resolveTag() {
 	switch p.tag {
 	case "":
@@ -39,7 +39,7 @@ func (p *parser) remember() {
 	}
 }
 
-// tagKind gives the form that nodes with a tag of js-yaml's default schema have.
+// tagKind returns the form that nodes with a tag of js-yaml's default schema have.
 func tagKind(tag string) nodeKind {
 	switch strings.TrimPrefix(tag, standardTags) {
 	case tag:
@@ -70,7 +70,7 @@ func (p *parser) explicit() {
 	p.result = resolved
 }
 
-// as gives a node, nil for one without content, the type of a standard tag.
+// as returns a node with the type of a standard tag; nil stands for a node without content.
 func (n *Node) as(tag string) (*Node, bool) {
 	if n == nil || n.Kind == Null {
 		return emptyAs(tag)
@@ -85,7 +85,7 @@ func (n *Node) as(tag string) (*Node, bool) {
 	return n, ok
 }
 
-// become gives a node the type of a standard tag in place, if its content allows it.
+// become changes the type of a node to that of a standard tag, and reports whether its content allows that.
 func (n *Node) become(tag string) bool {
 	switch tag {
 	case "null":
@@ -111,7 +111,7 @@ func (n *Node) become(tag string) bool {
 	return true
 }
 
-// retyped gives a tag to a scalar that has a type already, because it stands on a line after its tag.
+// retyped applies a tag to a scalar that has a type already because it stands on a line after its tag.
 func (n *Node) retyped(tag string) (*Node, bool) {
 	if tag == "binary" || tag == "float" && n.Kind == Number {
 		panic(&Error{Reason: "data.replace is not a function"})
@@ -119,7 +119,7 @@ func (n *Node) retyped(tag string) (*Node, bool) {
 	return n, tag == "str"
 }
 
-// emptyAs gives the value of a tag without any content.
+// emptyAs returns the value of a tag without any content.
 func emptyAs(tag string) (*Node, bool) {
 	switch tag {
 	case "str":
@@ -134,7 +134,7 @@ func emptyAs(tag string) (*Node, bool) {
 	return nil, false
 }
 
-// implicit gives a plain scalar the type that it looks like, and tells the name of its tag; "" for a string.
+// implicit sets the type that a plain scalar looks like, and returns the name of its tag; "" for a string.
 func (n *Node) implicit() string {
 	switch {
 	case n.asNull():
@@ -225,7 +225,7 @@ func timestamp(s string) (time.Time, bool) {
 	return t.Add(-offset), true
 }
 
-// utc counts parts beyond their range on, as Date.UTC does, and takes the years 0 to 99 for 1900 to 1999.
+// utc makes a time as Date.UTC does: parts out of range are carried over, and the years 0 to 99 are 1900 to 1999.
 func utc(date, clock []string) time.Time {
 	year := digitsValue(date[0])
 	if year < 100 {
@@ -244,7 +244,7 @@ func digitsValue(s string) (n int) {
 	return n
 }
 
-// isBinary tells whether the characters of s are base64 and hold whole bytes.
+// isBinary reports whether the characters of s are base64 and hold whole bytes.
 func isBinary(s string) bool {
 	bits := 0
 	for i := range len(s) {
@@ -287,7 +287,7 @@ func (n *Node) isOmap() bool {
 	return true
 }
 
-// pairs gives [key, value] for each mapping of one pair.
+// pairs returns [key, value] for each mapping of one pair.
 func (n *Node) pairs() (*Node, bool) {
 	out := &Node{Kind: Sequence, Line: n.Line, Column: n.Column, height: n.height}
 	for _, item := range n.Items {

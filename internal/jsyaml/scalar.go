@@ -31,7 +31,7 @@ func (s *scalarText) unit(u uint16) {
 	}
 }
 
-// fold adds what a number of line breaks folds to.
+// fold adds what stands for a number of line breaks: a space for one, else one line break fewer.
 func (s *scalarText) fold(breaks int) {
 	if breaks == 1 {
 		s.write(" ")
@@ -91,7 +91,7 @@ func (p *parser) scalarResult(s *scalarText) {
 	p.result = &Node{Kind: String, Text: string(s.buf)}
 }
 
-// startsPlainScalar tells whether a scalar without quotes may start here.
+// startsPlainScalar reports whether a scalar without quotes may start here.
 func (p *parser) startsPlainScalar(inFlow bool) bool {
 	c := p.peek()
 	if c == 0 || isBlankOrEOL(c) || strings.IndexByte(",[]{}#&*!|>'\"%@`", c) >= 0 {
@@ -100,13 +100,13 @@ func (p *parser) startsPlainScalar(inFlow bool) bool {
 	return c != '?' && c != '-' || !p.endsWord(inFlow)
 }
 
-// endsWord tells whether white space or, in a flow collection, an indicator follows the current byte.
+// endsWord reports whether white space or, in a flow collection, an indicator follows the current byte.
 func (p *parser) endsWord(inFlow bool) bool {
 	after := p.byteAt(p.at + 1)
 	return isBlankOrEOL(after) || inFlow && isFlowIndicator(after)
 }
 
-// endsPlainScalar tells whether a scalar without quotes ends before the current byte, at something else than a line break.
+// endsPlainScalar reports whether a scalar without quotes ends before the current byte, at something else than a line break.
 func (p *parser) endsPlainScalar(inFlow bool) bool {
 	switch c := p.peek(); c {
 	case ':':
@@ -154,8 +154,10 @@ func (p *parser) plainScalar(indent int, inFlow bool) bool {
 	return true
 }
 
-func (p *parser) singleQuoted() bool {
-	if p.peek() != '\'' {
+// quotedScalar reads a scalar in single or double quotes, of which kind is the name. A quote inside is doubled in single
+// quotes, and escaped in double quotes.
+func (p *parser) quotedScalar(quote byte, kind string) bool {
+	if p.peek() != quote {
 		return false
 	}
 	var s scalarText
@@ -163,45 +165,16 @@ func (p *parser) singleQuoted() bool {
 	from, to := p.at, p.at
 	for c := p.peek(); c != 0; c = p.peek() {
 		switch {
-		case c == '\'':
+		case c == quote:
 			p.captureQuoted(&s, from, p.at)
-			if p.next() != '\'' {
+			if p.next() != quote || quote == '"' {
 				p.scalarResult(&s)
 				return true
 			}
 			from = p.at
 			p.at++
 			to = p.at
-		case isEOL(c):
-			p.captureQuoted(&s, from, to)
-			s.fold(p.space(false))
-			from, to = p.at, p.at
-		case p.atSeparator():
-			p.fail("unexpected end of the document within a single quoted scalar")
-		default:
-			p.at++
-			to = p.at
-		}
-	}
-	p.fail("unexpected end of the stream within a single quoted scalar")
-	return false
-}
-
-func (p *parser) doubleQuoted() bool {
-	if p.peek() != '"' {
-		return false
-	}
-	var s scalarText
-	p.at++
-	from, to := p.at, p.at
-	for c := p.peek(); c != 0; c = p.peek() {
-		switch {
-		case c == '"':
-			p.captureQuoted(&s, from, p.at)
-			p.at++
-			p.scalarResult(&s)
-			return true
-		case c == '\\':
+		case c == '\\' && quote == '"':
 			p.captureQuoted(&s, from, p.at)
 			p.escape(&s)
 			from, to = p.at, p.at
@@ -210,17 +183,17 @@ func (p *parser) doubleQuoted() bool {
 			s.fold(p.space(false))
 			from, to = p.at, p.at
 		case p.atSeparator():
-			p.fail("unexpected end of the document within a double quoted scalar")
+			p.fail("unexpected end of the document within a " + kind + " quoted scalar")
 		default:
 			p.at++
 			to = p.at
 		}
 	}
-	p.fail("unexpected end of the stream within a double quoted scalar")
+	p.fail("unexpected end of the stream within a " + kind + " quoted scalar")
 	return false
 }
 
-// simpleEscape gives what an escape of one character stands for, or "".
+// simpleEscape returns what an escape of one character stands for, or "".
 func simpleEscape(c byte) string {
 	switch c {
 	case '0':
@@ -255,7 +228,7 @@ func simpleEscape(c byte) string {
 	return ""
 }
 
-// escapeDigits gives the number of hexadecimal digits of an escape, or 0.
+// escapeDigits returns the number of hexadecimal digits of an escape, or 0.
 func escapeDigits(c byte) int {
 	switch c {
 	case 'x':

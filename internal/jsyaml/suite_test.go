@@ -97,7 +97,7 @@ func checkSuite(t *testing.T, c suiteCase, documents []*jsyaml.Node, err error) 
 	assert.Equal(t, c.Values, got)
 }
 
-// asTheSuite tells whether a text is read or refused as the suite wants it.
+// asTheSuite reports whether a text is read or refused as the suite wants it.
 func asTheSuite(t *testing.T, c suiteCase, documents []*jsyaml.Node, err error) bool {
 	t.Helper()
 	if c.Fail || err != nil {

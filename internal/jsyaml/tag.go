@@ -7,12 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// isTagHandle tells whether a %TAG directive or a tag may use a handle, such as !, !! or !e!.
+// isTagHandle reports whether a %TAG directive or a tag may use a handle, such as !, !! or !e!.
 func isTagHandle(s string) bool {
 	return regexp.MustCompile(`^(?:!|!!|![a-zA-Z-]+!)$`).MatchString(s)
 }
 
-// isTagURI tells whether s may be a tag or the prefix of tags.
+// isTagURI reports whether s may be a tag or the prefix of tags.
 func isTagURI(s string) bool {
 	r, size := utf8.DecodeRuneInString(s)
 	if size == 0 || r > 0xffff || r != '!' && strings.ContainsRune(flowIndicators, r) {

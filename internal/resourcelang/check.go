@@ -16,7 +16,7 @@ func Methods() []string {
 	return []string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 }
 
-// Check gives what the server's schema refuses in statements, in its order.
+// Check returns the issues that the server's schema finds in statements, in its order.
 func Check(statements []Statement) []*Issue {
 	c := &checker{}
 	for i := range statements {
@@ -132,7 +132,7 @@ func enum(allowed ...string) schema {
 	}
 }
 
-// jsonValue gives a scalar as JSON has it, where an infinite number is null.
+// jsonValue returns a scalar as JSON has it, where an infinite number is null.
 func jsonValue(v any) any {
 	if f, isNumber := v.(float64); isNumber && math.IsInf(f, 0) {
 		return nil
@@ -153,7 +153,7 @@ func arrayOf(element schema) schema {
 	}
 }
 
-// union takes what one of the schemas takes.
+// union accepts a value that one of the schemas accepts.
 func union(schemas ...schema) schema {
 	return func(c *checker, v Value, path []any) {
 		var all []failures
@@ -169,10 +169,10 @@ func union(schemas ...schema) schema {
 	}
 }
 
-// object takes any members besides the fields.
+// object accepts any members besides the fields.
 func object(fields ...field) schema { return objectSchema(false, fields) }
 
-// strict takes no members but the fields.
+// strict accepts no members but the fields.
 func strict(fields ...field) schema { return objectSchema(true, fields) }
 
 func objectSchema(strict bool, fields []field) schema {

@@ -1,7 +1,7 @@
 package resourcelang
 
-// Config is the content of statements that Check finds nothing in. Of two declarations of one name the last
-// counts, at the place of the first, as on Metlo's server.
+// Config is the content of statements in which Check finds no issue. If a name is declared twice, the last
+// declaration counts, at the place of the first, as on Metlo's server.
 type Config struct {
 	Hosts       []HostConfig
 	Actors      []ActorConfig
@@ -9,7 +9,7 @@ type Config struct {
 	Permissions []PermissionConfig
 }
 
-// HostConfig says how a host is tested. Texts that are not stated are empty.
+// HostConfig says how a host is tested. A text that the configuration does not set is empty.
 type HostConfig struct {
 	Name               string
 	TestingHost        string
@@ -20,7 +20,7 @@ type HostConfig struct {
 	ResponseAssertions []ResponseAssertion
 }
 
-// ResponseAssertion tells a successful from a refused response, for some paths of a host.
+// ResponseAssertion says by what a successful and a refused response differ, for some paths of a host.
 type ResponseAssertion struct{ Path, Success, Unauthenticated string }
 
 // ActorConfig is a kind of user with its instances.
@@ -37,7 +37,7 @@ type ResourceConfig struct {
 	Endpoints   []EndpointRule
 }
 
-// EndpointRule says which permissions an endpoint needs. All stated conditions must hold.
+// EndpointRule says which permissions an endpoint needs. All conditions that are set must hold.
 type EndpointRule struct {
 	Permissions []string
 	Host, Path  string
@@ -73,7 +73,7 @@ type Property struct {
 	Value any
 }
 
-// NewConfig gathers statements. What Check objects to is left out.
+// NewConfig returns the content of statements. It leaves out what Check refuses.
 func NewConfig(statements []Statement) *Config {
 	c := &Config{}
 	for _, s := range statements {
@@ -140,7 +140,7 @@ func (v Value) resource(name string) ResourceConfig {
 	return r
 }
 
-// get gives a member of an object; of several with one name the last.
+// get returns a member of an object; of several with one name the last.
 func (v Value) get(name string) Value {
 	members, _ := v.V.([]Member)
 	for i := len(members) - 1; i >= 0; i-- {
@@ -189,7 +189,7 @@ func objectOf(members []Member) Object {
 	return o
 }
 
-// Plain gives the value without places: lists as []any, objects as Object.
+// Plain returns the value without places: lists as []any, objects as Object.
 func (v Value) Plain() any {
 	switch x := v.V.(type) {
 	case []Value:
@@ -204,7 +204,7 @@ func (v Value) Plain() any {
 	return v.V
 }
 
-// Get gives the value of a property.
+// Get returns the value of a property.
 func (o Object) Get(name string) (any, bool) {
 	for _, p := range o {
 		if p.Name == name {

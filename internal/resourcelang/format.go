@@ -12,9 +12,9 @@ import (
 // formatWidth is how wide a line may be before its list or object is spread over lines.
 const formatWidth = 80
 
-// Format lays statements out: a member on each line, lists that do not fit a line with an element on each, a blank
-// line between declarations. A text that ends in a comment gets no line break there, because the server refuses one.
-// No statements give "".
+// Format lays statements out: a member on each line, an element on each line if a list does not fit on one, a blank
+// line between declarations. A text that ends in a comment gets no line break there, because the server refuses it.
+// Without statements the text is empty.
 func Format(statements []Statement) string {
 	var b strings.Builder
 	for i := range statements {
@@ -145,28 +145,15 @@ func inline(v Value) string {
 
 // jsonText writes a text in quotes, with the escapes of JavaScript's JSON.stringify.
 func jsonText(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
+	return quoteWith(s, func(r rune) string {
 		switch {
-		case r == '"' || r == '\\':
-			b.WriteString(`\` + string(r))
 		case r == '\b':
-			b.WriteString(`\b`)
+			return `\b`
 		case r == '\f':
-			b.WriteString(`\f`)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
+			return `\f`
 		case r < 0x20:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
+			return fmt.Sprintf(`\u%04x`, r)
 		}
-	}
-	b.WriteByte('"')
-	return b.String()
+		return string(r)
+	})
 }

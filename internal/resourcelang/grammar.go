@@ -67,15 +67,15 @@ func (p *parser) statement(s *Statement) bool {
 func (p *parser) permission(s *Statement) bool {
 	s.Kind = Permission
 	s.Line, s.Column = p.place(p.at)
-	return p.literal("has_permission") && p.mark("(") && p.selector(&s.Subject) && p.mark(",") &&
-		p.named("permissions list", func() bool { return p.permissions(s) }) && p.mark(",") &&
-		p.selector(&s.Object) && p.mark(")")
+	return p.literal("has_permission") && p.punctuation("(") && p.selector(&s.Subject) && p.punctuation(",") &&
+		p.named("permissions list", func() bool { return p.permissions(s) }) && p.punctuation(",") &&
+		p.selector(&s.Object) && p.punctuation(")")
 }
 
 // permissions reads a list whose first element may be any value. The others are strings.
 func (p *parser) permissions(s *Statement) bool {
 	s.Permissions = []Value{}
-	if !p.mark("[") {
+	if !p.punctuation("[") {
 		return false
 	}
 	p.list(func(first bool) bool {
@@ -90,7 +90,7 @@ func (p *parser) permissions(s *Statement) bool {
 		s.Permissions = append(s.Permissions, v)
 		return true
 	})
-	return p.mark("]")
+	return p.punctuation("]")
 }
 
 func (p *parser) selector(s *Selector) bool {
@@ -98,7 +98,7 @@ func (p *parser) selector(s *Selector) bool {
 		return false
 	}
 	s.Filters, s.Bare = []Member{}, false
-	if p.try(func() bool { return p.mark("(") && p.filters(s) && p.mark(")") }) {
+	if p.try(func() bool { return p.punctuation("(") && p.filters(s) && p.punctuation(")") }) {
 		return true
 	}
 	s.Filters, s.Bare = nil, true
@@ -115,7 +115,7 @@ func (p *parser) members(list *[]Member, name func(*string) bool, separator stri
 	p.list(func(bool) bool {
 		var m Member
 		m.Line, m.Column = p.place(p.at)
-		if !name(&m.Name) || !p.mark(separator) || !value(&m.Value) {
+		if !name(&m.Name) || !p.punctuation(separator) || !value(&m.Value) {
 			return false
 		}
 		*list = append(*list, m)
@@ -132,7 +132,7 @@ func (p *parser) declaration(s *Statement) bool {
 		}
 		s.Kind, s.Members = kind, []Member{}
 		p.space()
-		if !p.name(&s.Name) || !p.mark("{") {
+		if !p.name(&s.Name) || !p.punctuation("{") {
 			return false
 		}
 		p.members(&s.Members, p.name, "=", func(v *Value) bool {
@@ -143,7 +143,7 @@ func (p *parser) declaration(s *Statement) bool {
 			p.space()
 			return true
 		})
-		return p.mark("}")
+		return p.punctuation("}")
 	}
 	return false
 }

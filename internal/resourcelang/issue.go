@@ -28,7 +28,7 @@ type property struct {
 	value any
 }
 
-// String gives "line:column: path: message", with names and indices joined by dots.
+// String returns "line:column: path: message", with names and indices joined by dots.
 func (i *Issue) String() string {
 	return fmt.Sprintf("%d:%d: %s: %s", i.Line, i.Column, i.PathText(), i.Message)
 }

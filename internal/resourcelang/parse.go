@@ -18,7 +18,7 @@ type SyntaxError struct {
 	Line, Column, EndLine, EndColumn int
 }
 
-// Error gives "line:column: message".
+// Error returns "line:column: message".
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message) }
 
 // Parse reads a text as Metlo's server does. The server refuses an empty text, and a line break after
@@ -41,8 +41,8 @@ func Parse(text string) ([]Statement, error) {
 	return statements, nil
 }
 
-// ParseRelaxed reads a text that a person wrote. A text without any statement has none, and white space
-// may follow a comment at the end; everything else is as for Parse.
+// ParseRelaxed reads a text that a person wrote. It differs from Parse in two points: a text without a statement
+// is valid, and white space may follow a comment at the end.
 func ParseRelaxed(text string) ([]Statement, error) {
 	content := strings.TrimRight(text, whiteSpace)
 	if content == "" {
@@ -59,7 +59,7 @@ func ParseRelaxed(text string) ([]Statement, error) {
 
 const whiteSpace = " \t\n\r"
 
-// invalidUTF8 gives the place of the first byte that is not UTF-8, or -1.
+// invalidUTF8 returns the place of the first byte that is not UTF-8, or -1.
 func invalidUTF8(text string) int {
 	for i, r := range text {
 		if r != utf8.RuneError {
@@ -72,9 +72,8 @@ func invalidUTF8(text string) int {
 	return -1
 }
 
-// parser is a recursive descent that notes, as the parsing expression grammar of the server does, what it
-// expected at the furthest place that it came to. A method that reads something and fails leaves at anywhere;
-// whoever tries something else goes back.
+// parser is a recursive descent parser. Like the parsing expression grammar of the server it notes what it expected
+// at the furthest place that it reached. A method that fails does not restore at; a caller that tries something else does.
 type parser struct {
 	text string
 	at   int
@@ -119,7 +118,7 @@ func (p *parser) failure() *SyntaxError {
 	return p.errorAt(p.furthest, 1, "Expected "+list+" but "+quote(string(r))+" found.")
 }
 
-// errorAt is an error at a byte of the text. It is so many UTF-16 units wide, on its line or to the start of the next.
+// errorAt returns an error at a byte of the text. Its range has width UTF-16 units, and ends with the line at the latest.
 func (p *parser) errorAt(at, width int, message string) *SyntaxError {
 	e := &SyntaxError{Message: message}
 	e.Line, e.Column = p.place(at)
@@ -130,7 +129,7 @@ func (p *parser) errorAt(at, width int, message string) *SyntaxError {
 	return e
 }
 
-// place gives the line and the column of a byte of the text.
+// place returns the line and the column of a byte of the text.
 func (p *parser) place(at int) (line, column int) {
 	if p.lines == nil {
 		p.lines = []int{0}
@@ -166,24 +165,33 @@ func utf16Len(s string) int {
 
 // quote writes a text as the server's messages do.
 func quote(s string) string {
+	return quoteWith(s, func(r rune) string {
+		switch {
+		case r == 0:
+			return `\0`
+		case r < 0x20 || r >= 0x7f && r <= 0x9f:
+			return fmt.Sprintf(`\x%02X`, r)
+		}
+		return string(r)
+	})
+}
+
+// quoteWith writes a text in quotes. rest writes the characters that have no escape in every notation.
+func quoteWith(s string, rest func(rune) string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
+		switch r {
+		case '"', '\\':
 			b.WriteString(`\` + string(r))
-		case r == '\t':
+		case '\t':
 			b.WriteString(`\t`)
-		case r == '\n':
+		case '\n':
 			b.WriteString(`\n`)
-		case r == '\r':
+		case '\r':
 			b.WriteString(`\r`)
-		case r == 0:
-			b.WriteString(`\0`)
-		case r < 0x20 || r >= 0x7f && r <= 0x9f:
-			fmt.Fprintf(&b, `\x%02X`, r)
 		default:
-			b.WriteRune(r)
+			b.WriteString(rest(r))
 		}
 	}
 	b.WriteByte('"')
@@ -205,8 +213,8 @@ func (p *parser) literal(s string) bool {
 	return true
 }
 
-// mark reads punctuation with white space around it.
-func (p *parser) mark(s string) bool {
+// punctuation reads brackets, commas and the like with white space around it.
+func (p *parser) punctuation(s string) bool {
 	p.space()
 	if !p.literal(s) {
 		return false
@@ -215,7 +223,7 @@ func (p *parser) mark(s string) bool {
 	return true
 }
 
-// try goes back if read fails.
+// try calls read, and restores the place if read fails.
 func (p *parser) try(read func() bool) bool {
 	from := p.at
 	if read() {
@@ -225,7 +233,7 @@ func (p *parser) try(read func() bool) bool {
 	return false
 }
 
-// named reads what has a name of its own in messages.
+// named calls read. If that fails, messages say that name was expected.
 func (p *parser) named(name string, read func() bool) bool {
 	p.silent++
 	ok := p.try(read)
@@ -236,10 +244,10 @@ func (p *parser) named(name string, read func() bool) bool {
 	return ok
 }
 
-// list reads elements with commas between them, or none. A comma that no element follows is left.
+// list reads elements with commas between them, or none. It does not read a comma that no element follows.
 func (p *parser) list(element func(first bool) bool) {
 	for first := true; ; first = false {
-		if !p.try(func() bool { return (first || p.mark(",")) && element(first) }) {
+		if !p.try(func() bool { return (first || p.punctuation(",")) && element(first) }) {
 			return
 		}
 	}

@@ -25,7 +25,7 @@ type Member struct {
 	Value        Value
 }
 
-// Properties gives the members of an object as JavaScript keeps them: of several with one name the last, at the
+// Properties returns the members of an object as JavaScript keeps them: of several with one name the last, at the
 // place of the first, names that are array indices before the others, by size, and none called __proto__.
 func Properties(members []Member) []Member {
 	out := make([]Member, 0, len(members))
@@ -85,9 +85,9 @@ func (p *parser) value(v *Value) bool {
 }
 
 // open reads the start of a list or an object.
-func (p *parser) open(mark string) bool {
+func (p *parser) open(bracket string) bool {
 	from := p.at
-	if !p.mark(mark) {
+	if !p.punctuation(bracket) {
 		return false
 	}
 	if p.depth <= MaxDepth {
@@ -106,7 +106,7 @@ func (p *parser) object(v *Value) bool {
 	members := []Member{}
 	p.members(&members, p.quoted, ":", p.value)
 	v.V = members
-	return p.mark("}")
+	return p.punctuation("}")
 }
 
 func (p *parser) array(v *Value) bool {
@@ -123,7 +123,7 @@ func (p *parser) array(v *Value) bool {
 		return true
 	})
 	v.V = list
-	return p.mark("]")
+	return p.punctuation("]")
 }
 
 func (p *parser) number(v *Value) bool {
@@ -199,7 +199,7 @@ func (p *parser) quoted(into *string) bool {
 	})
 }
 
-// unquote gives the text in quotes that s starts with, and its length with them; 0 if there is none.
+// unquote returns the text in quotes that s starts with, and its length with them; 0 if there is none.
 func unquote(s string) (text string, size int) {
 	if !strings.HasPrefix(s, `"`) {
 		return "", 0

@@ -1,7 +1,7 @@
 package resourcelang
 
-// Values gives a statement in the form that it has in the server: an object with type, and name and members, or
-// actor, permissions and resource, or val. object makes an object from its keys and values, in JavaScript's order.
+// Values returns a statement as the server has it: an object with type, and name and members, or actor, permissions
+// and resource, or val. object makes such an object from keys and values in JavaScript's order.
 func (s *Statement) Values(object func(keys []string, values []any) any) any {
 	switch s.Kind {
 	case Comment:
