@@ -46,7 +46,7 @@ func TestCorrections(t *testing.T) {
 				text, ok = fromSource[d.method+" "+d.route+map[int]string{400: "400", 500: "500"}[d.status]]
 			}
 			require.True(t, ok, "a row needs a recording, or the text from the source here")
-			got, ok := correctionOf(exchanged{d.method, strings.ReplaceAll(d.route, "*", "x"), d.status, "text/html; charset=utf-8", []byte(text)})
+			got, ok := correctionOf(answered{d.method, strings.ReplaceAll(d.route, "*", "x"), d.status, "text/html; charset=utf-8", []byte(text)})
 			require.True(t, ok)
 			assert.Equal(t, d.proof, got.proof)
 			assert.True(t, rows.tell(d, text), "docs/errors.md has a row for it")
@@ -112,26 +112,26 @@ func TestCorrectionsAreFew(t *testing.T) {
 	}
 }
 
-type exchanged struct {
+type answered struct {
 	method, path string
 	status       int
 	contentType  string
 	body         []byte
 }
 
-func correctionOf(x exchanged) (correction, bool) {
+func correctionOf(x answered) (correction, bool) {
 	resp := &http.Response{StatusCode: x.status, Header: http.Header{"Content-Type": {x.contentType}}}
 	return correct(&request{method: x.method, path: x.path}, resp, x.body)
 }
 
-func recorded(t *testing.T, section, name string) exchanged {
+func recorded(t *testing.T, section, name string) answered {
 	t.Helper()
 	rec, ok := allRecorded(t, section)[name]
 	require.True(t, ok, "no recording %s/%s", section, name)
 	return rec
 }
 
-func allRecorded(t *testing.T, section string) map[string]exchanged {
+func allRecorded(t *testing.T, section string) map[string]answered {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "recordings", section+".json"))
 	require.NoError(t, err)
@@ -145,11 +145,11 @@ func allRecorded(t *testing.T, section string) map[string]exchanged {
 		}
 	}
 	require.NoError(t, json.Unmarshal(data, &list))
-	all := map[string]exchanged{}
+	all := map[string]answered{}
 	for _, rec := range list {
 		target, err := url.Parse(rec.Request.Path)
 		require.NoError(t, err)
-		all[rec.Name] = exchanged{
+		all[rec.Name] = answered{
 			rec.Request.Method, strings.TrimPrefix(target.EscapedPath(), "/api/v1"), rec.Response.Status, rec.Response.ContentType, []byte(rec.Response.Body),
 		}
 	}
@@ -181,7 +181,7 @@ func TestOnlyMetlosOwn404SaysNotFound(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, ok := correctionOf(exchanged{"PUT", "/endpoint/x/authenticated", 404, tt.contentType, []byte(tt.body)})
+			got, ok := correctionOf(answered{"PUT", "/endpoint/x/authenticated", 404, tt.contentType, []byte(tt.body)})
 			assert.Equal(t, tt.own, ok)
 			if ok {
 				assert.Equal(t, ErrNotFound, got.kind)

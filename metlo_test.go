@@ -359,17 +359,17 @@ func TestCallRefuses(t *testing.T) {
 	}
 	var noContext context.Context
 	assertRefusals(t, map[string]refusal{
-		"path without a slash":         {call("GET", "endpoints", nil), "one slash"},
-		"path that climbs":             {call("GET", "/../keys", nil), ".."},
-		"path that climbs in disguise": {call("GET", "/a/%2e%2E/keys", nil), ".."},
-		"path of another server":       {call("GET", "//evil.example.com/x", nil), "one slash"},
-		"path with a scheme":           {call("GET", "https://evil.example.com/x", nil), "one slash"},
-		"path with a query":            {call("GET", "/endpoints?limit=1", nil), "url.Values"},
-		"path with a fragment":         {call("GET", "/endpoints#x", nil), "url.Values"},
-		"path that is not escaped":     {call("GET", "/spec/a b", nil), "not escaped"},
-		"no method":                    {call("", "/endpoints", nil), "HTTP method"},
-		"method of two words":          {call("GET /", "/endpoints", nil), "HTTP method"},
-		"body that is no JSON value":   {call("PUT", "/settings", func() {}), "cannot be encoded"},
+		"path without a slash":       {call("GET", "endpoints", nil), "one slash"},
+		"path that climbs":           {call("GET", "/../keys", nil), ".."},
+		"path that climbs, escaped":  {call("GET", "/a/%2e%2E/keys", nil), ".."},
+		"path of another server":     {call("GET", "//evil.example.com/x", nil), "one slash"},
+		"path with a scheme":         {call("GET", "https://evil.example.com/x", nil), "one slash"},
+		"path with a query":          {call("GET", "/endpoints?limit=1", nil), "url.Values"},
+		"path with a fragment":       {call("GET", "/endpoints#x", nil), "url.Values"},
+		"path that is not escaped":   {call("GET", "/spec/a b", nil), "not escaped"},
+		"no method":                  {call("", "/endpoints", nil), "HTTP method"},
+		"method of two words":        {call("GET /", "/endpoints", nil), "HTTP method"},
+		"body that is no JSON value": {call("PUT", "/settings", func() {}), "cannot be encoded"},
 		"body that cannot receive an answer": {func(ctx context.Context, c *metlo.Client) error {
 			return c.Call(ctx, "PUT", "/settings", nil, nil, struct{}{})
 		}, "no pointer"},

@@ -104,12 +104,12 @@ func assertEachOnce(t *testing.T, seen map[string]int, n int) {
 	}
 }
 
-// TestAllEndpoints walks 2,000 endpoints on servers of every temper.
+// TestAllEndpoints walks 2,000 endpoints on servers of every kind.
 func TestAllEndpoints(t *testing.T) {
 	const n = 2000
 	tests := []struct {
 		name     string
-		temper   func(*metlotest.Server)
+		prepare  func(*metlotest.Server)
 		opts     *metlo.EndpointListOptions
 		want     int
 		requests int  // 0 for any number
@@ -117,31 +117,31 @@ func TestAllEndpoints(t *testing.T) {
 		unknown  bool // whether it is complete cannot be known
 	}{
 		{name: "idle", want: n, requests: 2},
-		{name: "under live traffic", temper: func(s *metlotest.Server) { s.Churn(20) }, want: n, requests: 2},
+		{name: "under live traffic", prepare: func(s *metlotest.Server) { s.Churn(20) }, want: n, requests: 2},
 		{name: "with a small first page", opts: &metlo.EndpointListOptions{PageSize: 10}, want: n, requests: 2},
 		{name: "with a first page that holds all", opts: &metlo.EndpointListOptions{PageSize: n + 1}, want: n, requests: 1},
 		{name: "with a first page of exactly all", opts: &metlo.EndpointListOptions{PageSize: n}, want: n, requests: 2},
 		{name: "from an offset behind the end", opts: &metlo.EndpointListOptions{Offset: n + 5}, want: 0, requests: 1},
-		{name: "with unknown total", temper: func(s *metlotest.Server) {
+		{name: "with unknown total", prepare: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", UnknownTotal: true})
 		}, want: n, requests: 6},
-		{name: "with the offset ignored", temper: func(s *metlotest.Server) {
+		{name: "with the offset ignored", prepare: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", IgnoreOffset: true})
 		}, want: n, requests: 2},
-		{name: "with capped pages", temper: func(s *metlotest.Server) {
+		{name: "with capped pages", prepare: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", PageCap: 50})
 		}, want: n, short: true},
-		{name: "with capped pages and live traffic", temper: func(s *metlotest.Server) {
+		{name: "with capped pages and live traffic", prepare: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", PageCap: 50})
 			s.Churn(20)
 		}, want: n, short: true},
-		{name: "with capped pages and unknown total", temper: func(s *metlotest.Server) {
+		{name: "with capped pages and unknown total", prepare: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", PageCap: 500, UnknownTotal: true})
 		}, want: n, unknown: true},
-		{name: "with capped pages and the offset ignored", temper: func(s *metlotest.Server) {
+		{name: "with capped pages and the offset ignored", prepare: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", PageCap: 50, IgnoreOffset: true})
 		}, want: n, short: true},
-		{name: "with a cut body", temper: func(s *metlotest.Server) {
+		{name: "with a cut body", prepare: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", Cut: 30_000, Times: 1})
 		}, want: n, requests: 3},
 	}
@@ -150,8 +150,8 @@ func TestAllEndpoints(t *testing.T) {
 			t.Parallel()
 			srv := metlotest.NewServer(inventory(n))
 			defer srv.Close()
-			if tt.temper != nil {
-				tt.temper(srv)
+			if tt.prepare != nil {
+				tt.prepare(srv)
 			}
 			client := srv.Client(unlimited(), metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: 1, MaxWait: time.Millisecond}))
 			seen, err := walked(t, client.Endpoints.All(t.Context(), tt.opts), uuidOfEndpoint)

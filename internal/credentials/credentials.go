@@ -20,7 +20,7 @@ import (
 // MaxBytes is how long a credentials file may be.
 const MaxBytes = 64 << 10
 
-// File is what a credentials file says, by the name of the variable. A blank value is as good as none.
+// File is what a credentials file says, by the name of the variable. A blank value counts as none.
 type File map[string]string
 
 // names are the variables that the SDK reads.
@@ -28,7 +28,7 @@ func names() []string {
 	return []string{"METLO_HOST", "METLO_API_KEY", "METLO_COLLECTOR_HOST", "METLO_INSECURE_HTTP"}
 }
 
-// Read reads the file at path. A file that does not exist says nothing. Errors name the line of a fault, and never its
+// Read reads the file at path. A file that does not exist is an empty File. Errors name the line of a fault, never its
 // text, which may be a key.
 func Read(path string) (File, error) {
 	f, err := os.Open(path)
@@ -58,8 +58,8 @@ func reason(err error) error {
 	return err
 }
 
-// Parse reads the text of a file, in UTF-8 or UTF-16. Lines that set nothing are passed over, as the CLI does. A line
-// that means to set one of the SDK's variables and fails to is an error, since its value would be lost without a word.
+// Parse reads the text of a file, in UTF-8 or UTF-16. Lines that set nothing are skipped, as the CLI does. A line
+// that names one of the SDK's variables and does not set it is an error, because its value would be lost silently.
 func Parse(data []byte) (File, error) {
 	if len(data) > MaxBytes {
 		return nil, fmt.Errorf("is larger than %d KiB, so it is no credentials file: write METLO_HOST=… and METLO_API_KEY=… to it", MaxBytes>>10)
@@ -91,7 +91,7 @@ func Parse(data []byte) (File, error) {
 	return file, nil
 }
 
-// check refuses values that cannot be what they are for.
+// check refuses values that no variable of that name can have.
 func check(file File, lines map[string]int) error {
 	for name := range file {
 		for _, known := range names() {
@@ -112,7 +112,7 @@ func check(file File, lines map[string]int) error {
 	return nil
 }
 
-// meant is the variable that a line without an assignment names at its beginning.
+// meant returns the variable with whose name a line without an assignment begins.
 func meant(line string) string {
 	line = strings.ToUpper(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "export ")))
 	for _, name := range names() {

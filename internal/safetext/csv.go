@@ -5,9 +5,9 @@ import (
 	"unicode"
 )
 
-// CSV returns one record, with its line break, of cells that a spreadsheet in any locale shows as text: each is made
-// safe as by [Line], and what would start a formula, at the start of a cell or behind a character that some locale takes
-// for a separator, gets an apostrophe before it. Such cells are quoted.
+// CSV returns one record with its line break. A spreadsheet in any locale shows its cells as text. Each cell is as safe
+// as [Line] makes it. An apostrophe stands before what would start a formula, at the start of a cell or behind a
+// character that some locale reads as a separator; such cells are quoted.
 func CSV(cells ...string) string {
 	var out strings.Builder
 	for i, cell := range cells {

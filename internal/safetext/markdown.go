@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Markdown returns text on one line that Markdown shows as it is, also in a cell of a table: without markup, HTML, links,
-// images, mentions and references to issues.
+// Markdown returns text on one line, escaped so that Markdown shows it literally, also in a cell of a table: it makes no
+// markup, HTML, link, image, mention or reference to an issue.
 func Markdown(text string) string {
 	var out strings.Builder
 	for _, r := range Line(text) {

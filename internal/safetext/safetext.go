@@ -1,5 +1,5 @@
-// Package safetext makes text from a server safe to show. A request to a watched API decides what a host, a path or a
-// description says, so whoever sends one could otherwise write to the terminal or the CI log of whoever reads them.
+// Package safetext makes text from a server safe to show. Hosts, paths and descriptions come from requests to a watched
+// API, which anybody can send. Without this package they could control the terminal or the CI job that prints them.
 package safetext
 
 import (
@@ -11,14 +11,14 @@ import (
 
 // Line returns text on one line, safe on terminals and in CI logs at any place of a line. Control, format and invisible
 // characters and bytes outside UTF-8 become escapes as Go writes them, such as \x1b, \n and \u202e; a backslash is put
-// into what a CI system would run as a command: ##[…], ##vso[…], ##teamcity[…], and :: at the start. Pass what is
-// printed without a separator in between as one text.
+// into what a CI system would run as a command: ##[…], ##vso[…], ##teamcity[…], and :: at the start. Texts that
+// are printed without a separator between them must be passed as one.
 func Line(text string) string { return defuseCommands(escape(text, false)) }
 
 // Linef is [Line] of what [fmt.Sprintf] returns.
 func Linef(format string, args ...any) string { return Line(fmt.Sprintf(format, args...)) }
 
-// Terminal returns text that keeps its line breaks and tabs and is otherwise as safe as by [Line] in each line.
+// Terminal returns text with its line breaks and tabs. Each line is as safe as [Line] makes it.
 func Terminal(text string) string {
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 	for i, line := range lines {

@@ -1,2 +1,2 @@
-// Package budgets asserts how many allocations calls and walks may cost, beside the same call by hand.
+// Package budgets limits the allocations of calls and walks, and compares a call with the same one by net/http alone.
 package budgets

@@ -24,8 +24,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// flaky answers alerts in the test's own process, and every fifth request with a fault.
-type flaky struct {
+// faultyServer is a RoundTripper that answers every fifth request with a fault.
+type faultyServer struct {
 	faults, sent atomic.Int64
 
 	mu     sync.Mutex
@@ -33,13 +33,13 @@ type flaky struct {
 	writes map[string]int // by their message, those that the server may have acted on
 }
 
-func (f *flaky) roll() (fault, kind int) {
+func (f *faultyServer) roll() (fault, kind int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.random.IntN(5), f.random.IntN(8)
 }
 
-func (f *flaky) RoundTrip(r *http.Request) (*http.Response, error) {
+func (f *faultyServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	f.sent.Add(1)
 	var sent []byte
 	if r.Body != nil {
@@ -64,7 +64,7 @@ func (f *flaky) RoundTrip(r *http.Request) (*http.Response, error) {
 	return reply(r, http.StatusOK, f.body(r)), nil
 }
 
-func (f *flaky) note(sent []byte) {
+func (f *faultyServer) note(sent []byte) {
 	var update struct{ ResolutionMessage string }
 	if json.Unmarshal(sent, &update) != nil {
 		return
@@ -75,7 +75,7 @@ func (f *flaky) note(sent []byte) {
 }
 
 // fail is one of eight faults.
-func (f *flaky) fail(r *http.Request, kind int) (*http.Response, error) {
+func (f *faultyServer) fail(r *http.Request, kind int) (*http.Response, error) {
 	switch kind {
 	case 0:
 		return reply(r, http.StatusTooManyRequests, "slow down"), nil
@@ -103,7 +103,7 @@ type breaking struct{}
 
 func (breaking) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func (f *flaky) body(r *http.Request) string {
+func (f *faultyServer) body(r *http.Request) string {
 	const alert = `{"uuid":"00000000-0000-4000-b000-000000000001","status":"Open","apiEndpoint":{"uuid":"00000000-0000-4000-8000-000000000001"}}`
 	switch {
 	case r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/alerts"):
@@ -123,10 +123,10 @@ func reply(r *http.Request, status int, body string) *http.Response {
 	}
 }
 
-// TestManyGoroutinesShareAClient has 64 goroutines make 1,000 mixed calls each while every fifth answer is a fault.
+// TestManyGoroutinesShareAClient makes 1,000 mixed calls in each of 64 goroutines, of which every fifth meets a fault.
 func TestManyGoroutinesShareAClient(t *testing.T) {
 	const workers, calls = 64, 1000
-	server := &flaky{random: rand.New(rand.NewPCG(1, 2)), writes: map[string]int{}}
+	server := &faultyServer{random: rand.New(rand.NewPCG(1, 2)), writes: map[string]int{}}
 	client := kit.Client(t, server, metlo.WithRetry(metlo.RetryPolicy{
 		MaxRetries: 3, BaseWait: time.Microsecond, MaxWait: 2 * time.Microsecond, MaxRetryAfter: time.Microsecond,
 	}))
@@ -183,7 +183,7 @@ func mixedCall(ctx context.Context, c *metlo.Client, worker, i int) error {
 	return c.Alerts.UpdateMany(ctx, &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true, ResolutionMessage: message})
 }
 
-// TestTheRateHoldsByTheServersClock has more goroutines than the limit lets through, some of whose requests fail and are
+// TestTheRateHoldsByTheServersClock calls from more goroutines than the limit allows at once. Some requests fail and are
 // repeated.
 func TestTheRateHoldsByTheServersClock(t *testing.T) {
 	for _, perSecond := range []float64{10, 100} {
@@ -236,7 +236,7 @@ func inAnySecond(t *testing.T, requests []metlotest.Request, most int) {
 	}
 }
 
-// TestACoolDownStopsEveryGoroutine has one 429 make all goroutines of a client wait.
+// TestACoolDownStopsEveryGoroutine checks that after one 429 all goroutines of a client wait.
 func TestACoolDownStopsEveryGoroutine(t *testing.T) {
 	for _, fault := range []metlotest.Fault{
 		{Status: http.StatusTooManyRequests, RetryAfter: "7", Times: 1},

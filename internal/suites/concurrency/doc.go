@@ -1,2 +1,2 @@
-// Package concurrency has many goroutines share one client: rates, cool-downs and data races.
+// Package concurrency tests a client that many goroutines share: its rate limit, the wait after a 429, and data races.
 package concurrency

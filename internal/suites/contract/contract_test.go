@@ -18,10 +18,10 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// TestContract holds what users rely on against a server: the one in memory, or with METLO_HOST and
-// METLO_COLLECTOR_HOST set a live instance. It makes its own data under host names of its own and deletes them; it
-// changes no setting of the instance, and nothing that it did not make. But deleting endpoints shortly after their traffic
-// has a live server lose the call counts of that time for all endpoints.
+// TestContract tests what users rely on against the server in memory or, if METLO_HOST and METLO_COLLECTOR_HOST are
+// set, against a live instance. It makes its data under host names of its own and deletes them. It changes no setting of
+// the instance and nothing that it did not make, with one exception: when endpoints are deleted shortly after their
+// traffic, a live server loses the call counts of that time for all endpoints.
 func TestContract(t *testing.T) {
 	c := newContract(t)
 	t.Run("Ping", c.ping)

@@ -1,3 +1,3 @@
-// Package contract has one set of tests that run against the fake server, and against a live instance where METLO_HOST
-// and METLO_COLLECTOR_HOST name one.
+// Package contract tests what users rely on, against the fake server or, if METLO_HOST and METLO_COLLECTOR_HOST are set,
+// against a live instance.
 package contract

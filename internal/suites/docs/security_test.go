@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSecurityNamesItsProofs holds SECURITY.md against the tests that there are.
+// TestSecurityNamesItsProofs checks that each test that SECURITY.md names exists.
 func TestSecurityNamesItsProofs(t *testing.T) {
 	page, err := os.ReadFile("SECURITY.md")
 	require.NoError(t, err)

@@ -1,3 +1,3 @@
-// Package faults has every failure of the fault server meet every kind of call. TestFaultMatrix prints "N faults × M
+// Package faults tries every kind of call against every failure of the fault server. TestFaultMatrix prints "N faults × M
 // calls: all bounded, 0 leaks, 0 double writes".
 package faults

@@ -15,7 +15,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// TestFaultMatrix has every failure meet every call, with and without patience. Each call must end in bounded time with
+// TestFaultMatrix makes every call against every failure, with and without a deadline. Each call must end in bounded time with
 // the right error, leave no goroutine and no connection behind, and keep memory bounded; a change may reach the server
 // again only if the server declined it before.
 func TestFaultMatrix(t *testing.T) {
@@ -75,18 +75,18 @@ func wrong(c *matrix.Cell, want error) string {
 			return text
 		}
 	}
-	ended := c.Patience.Cause != nil && errors.Is(c.Err, c.Patience.Cause)
+	ended := c.Wait.Cause != nil && errors.Is(c.Err, c.Wait.Cause)
 	switch {
-	case c.Patience.Always && !c.Failure.NeedsSocket:
+	case c.Wait.Always && !c.Failure.NeedsSocket:
 		if !ended {
-			return "want " + c.Patience.Cause.Error() + ", have " + textOf(c.Err)
+			return "want " + c.Wait.Cause.Error() + ", have " + textOf(c.Err)
 		}
 		return ""
 	case ended, isWanted(c.Err, want):
 	default:
 		return "want " + textOf(want) + ", have " + textOf(c.Err)
 	}
-	if c.Err == nil && c.Call.Name == "walk" && c.Failure.Name != "null" && c.Items != matrix.EstateSize {
+	if c.Err == nil && c.Call.Name == "walk" && c.Failure.Name != "null" && c.Items != matrix.WalkedEndpoints {
 		return "the walk was short"
 	}
 	return ""
@@ -122,7 +122,7 @@ func processed(c *matrix.Cell) int {
 	}
 	n := 0
 	for _, r := range c.Requests {
-		declined := r.Status == 429 || (r.Status == 503 && r.Method == "PUT" && asksToComeBack(c.Failure.Name))
+		declined := r.Status == 429 || (r.Status == 503 && r.Method == "PUT" && hasRetryAfter(c.Failure.Name))
 		if r.Whole && r.Method != "GET" && !declined {
 			n++
 		}
@@ -130,16 +130,16 @@ func processed(c *matrix.Cell) int {
 	return n
 }
 
-// asksToComeBack reports whether a 503 says when to come back, in a form that can be read.
-func asksToComeBack(failure string) bool {
+// hasRetryAfter reports whether a 503 says when to come back, in a form that can be read.
+func hasRetryAfter(failure string) bool {
 	form, ok := strings.CutPrefix(failure, "503 Retry-After ")
 	return ok && form != "negative" && form != "garbage"
 }
 
-// TestDefaultLimitsBoundMemory has the defaults meet a body that does not end.
+// TestDefaultLimitsBoundMemory reads a body that does not end under the default limits.
 func TestDefaultLimitsBoundMemory(t *testing.T) {
 	heap := matrix.StartPeak()
-	c := &matrix.Cell{Call: matrix.Calls()[0], Patience: matrix.Patiences()[0]}
+	c := &matrix.Cell{Call: matrix.Calls()[0], Wait: matrix.Waits()[0]}
 	for _, f := range metlotest.Failures() {
 		if f.Name == "body without end" {
 			c.Failure = f

@@ -42,8 +42,8 @@ func lookups() map[string]func(context.Context, *metlo.Client) error {
 	}
 }
 
-// strangers are servers that are not Metlo's backend.
-func strangers() map[string]http.Handler {
+// otherServers are servers that are not Metlo's backend.
+func otherServers() map[string]http.Handler {
 	fixed := func(status int, contentType, body string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", contentType)
@@ -82,8 +82,8 @@ func wrongAddresses(t *testing.T) (cases int, saw string) {
 		assert.NotErrorIs(t, err, metlo.ErrNotFound, name)
 		assert.Equal(t, 1, kit.CountSentinels(err), name)
 	}
-	for stranger, handler := range strangers() {
-		t.Run(stranger, func(t *testing.T) {
+	for kind, handler := range otherServers() {
+		t.Run(kind, func(t *testing.T) {
 			server := httptest.NewServer(handler)
 			defer server.Close()
 			client, err := metlo.NewClient(server.URL, kit.Key, metlo.WithoutRateLimit(), metlo.WithoutRetry())
@@ -149,7 +149,7 @@ func someTrace() *metlo.Trace {
 	return trace
 }
 
-// foreignPorts are ports at which something else listens than the base URL says.
+// foreignPorts calls ports that speak another protocol than the base URL says.
 func foreignPorts(t *testing.T) (cases int, saw string) {
 	overTLS := httptest.NewTLSServer(http.NotFoundHandler())
 	defer overTLS.Close()
@@ -191,7 +191,7 @@ func foreignPorts(t *testing.T) (cases int, saw string) {
 	return cases, ""
 }
 
-// banner says the same to everybody, and hangs up.
+// banner is a server that writes a text to each connection and closes it.
 func banner(t *testing.T, text string) (address string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

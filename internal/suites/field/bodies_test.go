@@ -41,21 +41,21 @@ func uploadNames(t *testing.T) (cases int, saw string) {
 	return cases, ""
 }
 
-// halting is content that stops after its first part until it is let go.
-type halting struct {
+// blockingReader is content that stops after its first part until resume is closed.
+type blockingReader struct {
 	io.Reader
-	let chan struct{}
+	resume chan struct{}
 }
 
-func (h *halting) Read(p []byte) (int, error) {
+func (h *blockingReader) Read(p []byte) (int, error) {
 	n, err := h.Reader.Read(p)
 	if err == io.EOF {
-		<-h.let
+		<-h.resume
 	}
 	return n, err
 }
 
-func (h *halting) Seek(offset int64, whence int) (int64, error) {
+func (h *blockingReader) Seek(offset int64, whence int) (int64, error) {
 	if whence == io.SeekEnd {
 		return 1 << 20, nil
 	}
@@ -77,7 +77,7 @@ func blockingContent(t *testing.T) (cases int, saw string) {
 					w.WriteHeader(early)
 				}))
 				defer server.Close()
-				content := &halting{strings.NewReader("first"), make(chan struct{})}
+				content := &blockingReader{strings.NewReader("first"), make(chan struct{})}
 				var reader io.Reader = content
 				if !seeks {
 					reader = struct{ io.Reader }{content}
@@ -99,7 +99,7 @@ func blockingContent(t *testing.T) (cases int, saw string) {
 				default:
 					require.ErrorIs(t, err, context.Canceled)
 				}
-				close(content.let)
+				close(content.resume)
 			})
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// keysInTheClear has keys on their way to this machine, by every spelling of its name, with and without a proxy.
+// keysInTheClear sends keys over plain http to every spelling of this machine's name, with and without a proxy.
 func keysInTheClear(t *testing.T) (cases int, saw string) {
 	var direct []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

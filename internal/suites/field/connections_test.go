@@ -21,7 +21,7 @@ import (
 	"github.com/metlo-go/metlo/internal/transport"
 )
 
-// relay forwards connections to a server until it freezes them: then their bytes go nowhere, and nobody is told.
+// relay forwards connections to a server until freeze is called. After that it drops their bytes and keeps them open.
 type relay struct {
 	net.Listener
 	target  string
@@ -90,7 +90,7 @@ func (r *relay) forward(client net.Conn) {
 	r.running.Go(func() { pipe(client, server) })
 }
 
-// freeze has the connections made so far forward nothing any more.
+// freeze stops the forwarding of all connections that were made so far.
 func (r *relay) freeze() { r.frozen.Store(r.made.Load()) }
 
 // headerTimeout is long enough for a busy machine to answer in, and short enough to wait for.

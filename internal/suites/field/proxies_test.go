@@ -112,7 +112,7 @@ func refusedByProxy(t *testing.T, err error, status int) *metlo.Error {
 	return e
 }
 
-// passingStatuses are those of a server or a gateway that may answer the next request well.
+// passingStatuses answers a call with each status after which the next request may succeed.
 func passingStatuses(t *testing.T) (cases int, saw string) {
 	reads, changes := 0, 0
 	for _, status := range []int{408, 425, 429, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530, 500, 501, 505, 528, 529} {

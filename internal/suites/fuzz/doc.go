@@ -1,2 +1,2 @@
-// Package fuzz has every call read arbitrary bytes as an answer or as a whole response.
+// Package fuzz gives arbitrary bytes to every call, as a body or as a whole response.
 package fuzz

@@ -8,7 +8,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// Sentinels are all that an error can match.
+// Sentinels returns the sentinels, of which an error matches at most one.
 func Sentinels() []error {
 	return []error{
 		metlo.ErrInvalidArgument, metlo.ErrBadRequest, metlo.ErrUnauthorized, metlo.ErrForbidden, metlo.ErrNotFound,
@@ -17,7 +17,7 @@ func Sentinels() []error {
 	}
 }
 
-// CountSentinels is how many sentinels err matches.
+// CountSentinels returns how many sentinels err matches.
 func CountSentinels(err error) int {
 	n := 0
 	for _, s := range Sentinels() {
@@ -28,7 +28,7 @@ func CountSentinels(err error) int {
 	return n
 }
 
-// Malformed says what is wrong with the error of a call, whatever the server sent; it is empty if nothing is.
+// Malformed returns what is wrong with the error of a call, and "" if nothing is. It holds for any answer of a server.
 func Malformed(err error) string {
 	var e *metlo.Error
 	var incomplete *metlo.IncompleteError

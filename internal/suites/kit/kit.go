@@ -21,19 +21,19 @@ import (
 // Key is the made-up key of the clients of this package.
 const Key = "metlo.RnoVX30xavRcfio1Lo1R6KjThscJVXLbhTtwbavq"
 
-// EndpointID is the id of endpoint n of the data set.
+// EndpointID returns the id of endpoint n of the data set.
 func EndpointID(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012x", n) }
 
-// FieldID is the id of data field n of the data set.
+// FieldID returns the id of data field n of the data set.
 func FieldID(n int) string { return fmt.Sprintf("00000000-0000-4000-a000-%012x", n) }
 
-// AlertID is the id of alert n of the data set.
+// AlertID returns the id of alert n of the data set.
 func AlertID(n int) string { return fmt.Sprintf("00000000-0000-4000-b000-%012x", n) }
 
 // Nowhere is a UUID that names nothing in the data set.
 const Nowhere = "99999999-9999-4999-8999-999999999999"
 
-// Root is the folder of the module, which holds testdata, docs and README.md.
+// Root returns the folder of the module, which holds testdata, docs and README.md.
 func Root() string {
 	folder, err := os.Getwd()
 	if err != nil {
@@ -51,12 +51,12 @@ func Root() string {
 	}
 }
 
-// Testdata is the path of a file below testdata in the module's folder.
+// Testdata returns the path of a file below testdata in the module's folder.
 func Testdata(elements ...string) string {
 	return filepath.Join(append([]string{Root(), "testdata"}, elements...)...)
 }
 
-// LoadJSON is a data set of a fake server.
+// LoadJSON returns the option that loads v, encoded as JSON, as the data set of a fake server.
 func LoadJSON(v any) metlotest.Option {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -92,7 +92,7 @@ func (a *Answer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// OK answers as a backend that is well: its health check, and any change.
+// OK answers as a healthy backend: the health check, and any change.
 func OK(r *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(r.URL.Path, "/summary/endpoint-tracked") {
 		return JSON(http.StatusOK, `{"exists":true}`).RoundTrip(r)
@@ -110,7 +110,7 @@ func JSON(status int, body string) *Answer {
 	return &Answer{Status: status, Body: []byte(body), Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}}
 }
 
-// Client is a client over rt with a limiter that never waits.
+// Client returns a client over rt with a limiter that never waits.
 func Client(t testing.TB, rt http.RoundTripper, opts ...metlo.Option) *metlo.Client {
 	t.Helper()
 	opts = append([]metlo.Option{

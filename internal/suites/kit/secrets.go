@@ -13,7 +13,7 @@ import (
 
 const shownAtMost = 9 // bytes of a secret that may be seen in a row: a body can break off anywhere
 
-// Leak is the first place of text that shows a secret or a part of it.
+// Leak returns the surroundings of the first place in text that shows a secret or a part of it, and "" if there is none.
 func Leak(text string, secrets ...string) string {
 	const piece = (shownAtMost + 1) / 2 // any part that is too long holds one of the secret's pieces whole
 	for _, secret := range secrets {
@@ -34,8 +34,8 @@ func Leak(text string, secrets ...string) string {
 	return ""
 }
 
-// TextsOf is all text that anybody can make of an error: with every verb, as JSON, in a log record, of each error that
-// it wraps.
+// TextsOf returns all text that can be made of an error and of each error that it wraps: with every verb of fmt, as
+// JSON, in a log record.
 func TextsOf(err error) string {
 	var b strings.Builder
 	showError(&b, err)
@@ -75,7 +75,7 @@ func showError(b *strings.Builder, err error) {
 	}
 }
 
-// Panicked is what a panic with v, and the stack at that place, show.
+// Panicked returns the text of a panic with v and of the stack.
 func Panicked(v any) (text string) {
 	defer func() { text = fmt.Sprintf("panic: %v\n%s", recover(), debug.Stack()) }()
 	panic(v)

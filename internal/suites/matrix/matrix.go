@@ -1,5 +1,5 @@
-// Package matrix has every failure of the fault server meet every kind of call and every patience of a caller, for the
-// suites that look at what comes out.
+// Package matrix runs every kind of call against every failure of the fault server, for callers that wait and callers
+// that do not. The suites check the outcomes.
 package matrix
 
 import (
@@ -20,14 +20,14 @@ import (
 
 // The sizes and times of every cell of the matrix.
 const (
-	EstateSize  = 130 // endpoints of a walk, more than it asks for first
-	latency     = 10 * time.Millisecond
-	MaxResponse = 1 << 20 // of a response at most, in the matrix
-	watchdog    = 20 * time.Second
+	WalkedEndpoints = 130 // endpoints of a walk, more than it asks for first
+	latency         = 10 * time.Millisecond
+	MaxResponse     = 1 << 20 // of a response at most, in the matrix
+	socketTimeout   = 20 * time.Second
 )
 
-// estate is a data set of n endpoints and one open alert.
-func estate(n int) metlotest.Option {
+// dataSet is a data set of n endpoints and one open alert.
+func dataSet(n int) metlotest.Option {
 	type row map[string]any
 	endpoints := make([]row, n)
 	for i := range endpoints {
@@ -85,8 +85,8 @@ func Calls() []Call {
 	}
 }
 
-// Patience is how long a caller waits. Answers begin after the latency and end after twice as much.
-type Patience struct {
+// Wait says how long a caller waits. Answers begin after the latency and end after twice as much.
+type Wait struct {
 	Name   string
 	Bound  time.Duration // in which a call must end
 	Cause  error         // with which it may end instead of the failure's own outcome
@@ -94,8 +94,8 @@ type Patience struct {
 	Give   func(context.Context) (context.Context, context.CancelFunc)
 }
 
-// Patiences are the ways in which a caller waits, or does not.
-func Patiences() []Patience {
+// Waits are a caller without a deadline, one with a deadline, and two that cancel.
+func Waits() []Wait {
 	cancelAfter := func(d time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
 		return func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
@@ -106,7 +106,7 @@ func Patiences() []Patience {
 			}
 		}
 	}
-	return []Patience{
+	return []Wait{
 		// Four attempts with three waits of as long as a Retry-After may ask for; a stall ends after the 60 s of WithHeaderTimeout.
 		{"no deadline", 3*time.Minute + time.Second, nil, false, context.WithCancel},
 		{"50 ms deadline", 50 * time.Millisecond, context.DeadlineExceeded, false, func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -119,9 +119,9 @@ func Patiences() []Patience {
 
 // Cell is one call that met one failure.
 type Cell struct {
-	Failure  metlotest.Failure
-	Call     Call
-	Patience Patience
+	Failure metlotest.Failure
+	Call    Call
+	Wait    Wait
 
 	Client   *metlo.Client
 	Items    int
@@ -135,15 +135,15 @@ type Cell struct {
 }
 
 // Name says which cell it is.
-func (c *Cell) Name() string { return c.Failure.Name + "/" + c.Call.Name + "/" + c.Patience.Name }
+func (c *Cell) Name() string { return c.Failure.Name + "/" + c.Call.Name + "/" + c.Wait.Name }
 
-// Run has the call meet the failure: in fake time over pipes, or over sockets with a watchdog. Then
-// it passes the outcome to inspect, while the server still runs.
+// Run makes the call against the failure: in fake time over pipes, or over sockets, where socketTimeout bounds it.
+// Then it calls inspect, while the server still runs.
 func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option) {
 	c.Failure.Delay = latency
-	data := estate(30)
+	data := dataSet(30)
 	if c.Call.Name == "walk" {
-		data = estate(EstateSize)
+		data = dataSet(WalkedEndpoints)
 	}
 	opts = append([]metlo.Option{metlo.WithMaxResponseBytes(MaxResponse)}, opts...)
 	if !c.Failure.NeedsSocket {
@@ -151,7 +151,7 @@ func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option)
 			srv := metlotest.NewFaultServer(c.Failure, data, metlotest.InMemory())
 			defer srv.Close()
 			c.meet(t, srv, opts)
-			c.Bounded = c.Took <= c.Patience.Bound
+			c.Bounded = c.Took <= c.Wait.Bound
 			<-time.After(5 * time.Second) // a server that sends a byte a second does not see at once that the client left
 			synctest.Wait()
 			_, c.Open = srv.Connections()
@@ -162,7 +162,7 @@ func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option)
 	before := goleak.IgnoreCurrent()
 	srv := metlotest.NewFaultServer(c.Failure, data)
 	// These failures end by themselves, and TLS takes its time on a busy machine.
-	opts = append(opts, metlo.WithHeaderTimeout(watchdog/4), metlo.WithIdleTimeout(watchdog/4),
+	opts = append(opts, metlo.WithHeaderTimeout(socketTimeout/4), metlo.WithIdleTimeout(socketTimeout/4),
 		metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: time.Millisecond, MaxWait: 2 * time.Millisecond}))
 	done := make(chan struct{})
 	go func() {
@@ -172,11 +172,11 @@ func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option)
 	select {
 	case <-done:
 		c.Bounded = true
-	case <-time.After(watchdog):
+	case <-time.After(socketTimeout):
 		stack := make([]byte, 1<<20)
 		t.Fatalf("%s: does not end:\n%s", c.Name(), stack[:runtime.Stack(stack, true)])
 	}
-	for until := time.After(watchdog); ; {
+	for until := time.After(socketTimeout); ; {
 		if _, c.Open = srv.Connections(); c.Open == 0 {
 			break
 		}
@@ -193,7 +193,7 @@ func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option)
 }
 
 func (c *Cell) meet(t *testing.T, srv *metlotest.FaultServer, opts []metlo.Option) {
-	ctx, cancel := c.Patience.Give(t.Context())
+	ctx, cancel := c.Wait.Give(t.Context())
 	defer cancel()
 	c.Client, c.APIKey = srv.Client(opts...), srv.APIKey
 	start := time.Now()
@@ -242,8 +242,8 @@ func heapBytes() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// Every visits each failure with each call and each patience. Under the race detector, which makes it ten times as long,
-// each call meets one patience for each failure, in turns.
+// Every visits each failure with each call and each way to wait. Under the race detector, which is ten times as slow,
+// each call and failure get one way to wait, in turns.
 func Every(t *testing.T, visit func(t *testing.T, c *Cell), after func(metlotest.Failure)) (failures, calls int) {
 	t.Helper()
 	for _, failure := range metlotest.Failures() {
@@ -251,12 +251,12 @@ func Every(t *testing.T, visit func(t *testing.T, c *Cell), after func(metlotest
 		t.Run(failure.Name, func(t *testing.T) {
 			calls = 0
 			for c, call := range Calls() {
-				for i, p := range Patiences() {
-					if kit.Race && (failures+c)%len(Patiences()) != i {
+				for i, p := range Waits() {
+					if kit.Race && (failures+c)%len(Waits()) != i {
 						continue
 					}
 					calls++
-					visit(t, &Cell{Failure: failure, Call: call, Patience: p})
+					visit(t, &Cell{Failure: failure, Call: call, Wait: p})
 				}
 			}
 		})

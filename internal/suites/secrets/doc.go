@@ -1,2 +1,2 @@
-// Package secrets plants keys and looks for them in errors, logs, panics and all other text that the SDK makes.
+// Package secrets searches errors, logs, panics and all other text of the SDK for the keys that its calls use.
 package secrets

@@ -25,8 +25,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// everythingOfClient is all text that anybody can make of a client, of its services and of its options.
-func everythingOfClient(c *metlo.Client, opts ...metlo.Option) string {
+// textsOfClient is all text that anybody can make of a client, of its services and of its options.
+func textsOfClient(c *metlo.Client, opts ...metlo.Option) string {
 	var b strings.Builder
 	type app struct {
 		client  *metlo.Client
@@ -68,9 +68,9 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// TestPlantedKey has every failure meet every call, and looks for the key, for the value of a header that a proxy wants,
-// and for keys that the server made, in all that comes out.
-func TestPlantedKey(t *testing.T) {
+// TestNoTextShowsAKey makes every call against every failure. It searches all text that comes out for the key, the value
+// of a header for a proxy, and the keys that the server made.
+func TestNoTextShowsAKey(t *testing.T) {
 	const proxySecret = `pr0xy "s3cret"/<with>&all=signs+ inside`
 	standard := &syncBuffer{}
 	defer log.SetOutput(log.Writer())
@@ -93,13 +93,13 @@ func TestPlantedKey(t *testing.T) {
 				"error": kit.TextsOf(c.Err), "log": records.String(), "standard log": standard.String(),
 			} {
 				places++
-				if found := kit.Leak(text, secrets...); found != "" && !knownToLog(c, what) {
+				if found := kit.Leak(text, secrets...); found != "" && !loggedByNetHTTP(c, what) {
 					t.Errorf("%s: the %s shows …%s…", c.Name(), what, found)
 				}
 			}
 		}, opts...)
-		if c.Call.Name == "get" && c.Patience.Cause == nil {
-			assert.Empty(t, kit.Leak(everythingOfClient(c.Client, opts...), c.APIKey, proxySecret), c.Name())
+		if c.Call.Name == "get" && c.Wait.Cause == nil {
+			assert.Empty(t, kit.Leak(textsOfClient(c.Client, opts...), c.APIKey, proxySecret), c.Name())
 		}
 		standard.mu.Lock()
 		standard.b.Reset()
@@ -108,9 +108,9 @@ func TestPlantedKey(t *testing.T) {
 	t.Logf("%d faults × %d calls: no secret in %d texts", failures, calls, places)
 }
 
-// knownToLog is what the SDK cannot prevent: net/http writes to the standard logger what follows a complete answer on
-// its connection.
-func knownToLog(c *matrix.Cell, what string) bool {
+// loggedByNetHTTP reports what the SDK cannot prevent: net/http writes to the standard logger what follows a complete
+// response on its connection.
+func loggedByNetHTTP(c *matrix.Cell, what string) bool {
 	return what == "standard log" && c.Failure.Name == "Content-Length too short"
 }
 
@@ -147,7 +147,7 @@ func TestACreatedKeyShowsOnlyWhenRevealed(t *testing.T) {
 	assert.Contains(t, b.String(), "[redacted]")
 }
 
-// TestATransportThatPanicsShowsNoKey has the panic of a caller's transport pass through.
+// TestATransportThatPanicsShowsNoKey makes the transport of the caller panic.
 func TestATransportThatPanicsShowsNoKey(t *testing.T) {
 	client, err := metlo.NewClient("https://metlo.example.com", kit.Key, metlo.WithHTTPClient(&http.Client{
 		Transport: kit.RoundTrip(func(r *http.Request) (*http.Response, error) { panic("transport of " + r.URL.Path) }),
@@ -162,7 +162,7 @@ func TestATransportThatPanicsShowsNoKey(t *testing.T) {
 	t.Error("no panic")
 }
 
-// TestPartsOfASecretAreRedacted has bodies hold the key in every spelling and break off anywhere.
+// TestPartsOfASecretAreRedacted reads bodies that hold the key in every spelling and end anywhere.
 func TestPartsOfASecretAreRedacted(t *testing.T) {
 	escaped := func(format string) string {
 		var b strings.Builder
