@@ -26,7 +26,7 @@ import (
 var update = flag.Bool("update", false, "write the golden output of the scripts anew")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"metlo": main})
+	testscript.Main(m, map[string]func(){"metlo": main, "peak": peak})
 }
 
 // shop starts a server with the data of testdata/shop.json.

@@ -166,7 +166,8 @@ func (f *runFlags) variables() (map[string]string, error) {
 }
 
 // testFindings makes a finding of each step that failed, and says why others are inconclusive.
-func testFindings(tests []testFile, results []*apitest.Result) (list []findings.Finding, why string) {
+func testFindings(tests []testFile, results []*apitest.Result) (list *findings.List, why string) {
+	list = &findings.List{}
 	var reasons []string
 	for i, result := range results {
 		if result == nil {
@@ -200,10 +201,10 @@ func testFindings(tests []testFile, results []*apitest.Result) (list []findings.
 			if step.Index < len(lines) {
 				f.Line = lines[step.Index]
 			}
-			list = append(list, f)
+			list.Add(&f)
 		}
 	}
-	findings.Sort(list)
+	list.Sort()
 	if len(reasons) > 5 {
 		reasons = append(reasons[:5], fmt.Sprintf("and %d more", len(reasons)-5))
 	}

@@ -46,6 +46,8 @@ type Finding struct {
 	Created  time.Time // zero if there is none
 	File     string    // where a reader should look; relative, with slashes
 	Line     int       // from 1
+
+	occurrence int // among findings with the same fingerprint, from 1
 }
 
 // Name is the endpoint of the finding.
@@ -61,14 +63,12 @@ func (f *Finding) Text() string { return fmt.Sprintf("%s: %s: %s", f.Rule, f.Nam
 
 // Fingerprint names the finding by what it is about, whatever its id, its time and its place: rule, method, host, path.
 func (f *Finding) Fingerprint() string {
-	sum := f.sum()
-	return hex.EncodeToString(sum[:])
+	sum := sha256.Sum256([]byte(strings.Join([]string{f.Rule, f.Method, f.Host, f.Path}, "\x00")))
+	return hex.EncodeToString(sum[:16])
 }
 
-func (f *Finding) sum() [16]byte {
-	sum := sha256.Sum256([]byte(strings.Join([]string{f.Rule, f.Method, f.Host, f.Path}, "\x00")))
-	return [16]byte(sum[:16])
-}
+// numbered is the fingerprint with a number that tells findings apart which have the same.
+func (f *Finding) numbered() string { return fmt.Sprintf("%s:%d", f.Fingerprint(), f.occurrence) }
 
 // RuleID is the rule as an identifier.
 func RuleID(rule string) string {
@@ -101,19 +101,10 @@ type Report struct {
 	Instance string // where it was found
 	Time     time.Time
 	Outcome  Outcome
-	Why      string // could not tell because of this
-	Findings []Finding
+	Why      string   // could not tell because of this
+	Findings *List    // nil for none
 	Notes    []string // what a reader should know besides: what was left out, entries that are expired
 	Summary  string   // in one line
-}
-
-// Sort puts findings into an order that depends on nothing but what they are about.
-func Sort(list []Finding) {
-	slices.SortFunc(list, func(x, y Finding) int {
-		return cmp.Or(cmp.Compare(x.Severity.rank(), y.Severity.rank()), strings.Compare(x.Host, y.Host),
-			strings.Compare(x.Path, y.Path), strings.Compare(x.Method, y.Method), strings.Compare(x.Rule, y.Rule),
-			strings.Compare(x.Message, y.Message), strings.Compare(x.ID, y.ID))
-	})
 }
 
 // Formats are the forms of a report by name.
@@ -136,13 +127,4 @@ func Write(w io.Writer, format string, report *Report) error {
 		return markdown(w, report)
 	}
 	return fmt.Errorf("unknown format %q", format)
-}
-
-// occurrences numbers findings that have the same fingerprint, from 1.
-type occurrences map[[16]byte]int32
-
-func (o occurrences) next(f *Finding) string {
-	sum := f.sum()
-	o[sum]++
-	return fmt.Sprintf("%x:%d", sum, o[sum])
 }

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
+	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 const hostile = "\x1b[2K\r\n::error::x ##vso[task.complete result=Succeeded;]<b>\"|`\u202e\xff]]>&"
@@ -31,24 +35,23 @@ func reports() map[string]*findings.Report {
 	clean.Outcome = findings.Clean
 	unknown.Why, unknown.Notes = "no such host: "+hostile, []string{"note " + hostile}
 	found.Outcome = findings.Found
-	found.Findings = []findings.Finding{
+	found.Findings = findings.NewList([]findings.Finding{
 		{ID: "1", Rule: "PII Data Detected", Severity: "high", Method: "GET", Host: "shop.example.com", Path: "/users/{id}", Message: "Email", Created: at},
 		{ID: "2", Rule: "PII Data Detected", Severity: "high", Method: "GET", Host: "shop.example.com", Path: "/users/{id}", Message: "Phone"},
 		{ID: "3", Rule: "Open API Spec Diff", Severity: "low", Method: "POST", Host: "pay.example.com", Path: "/", File: "specs/pay.yaml", Line: 12, Message: "x"},
 		{ID: "4", Rule: "Something New", Severity: "catastrophic", Host: "pay.example.com", Message: "x"},
 		{ID: "5", Rule: "PII Data Detected", Severity: "none", Method: "GET", Host: "pay.example.com:8080", Path: "/a b", Message: "x"},
-	}
+	}...)
 	attacked.Outcome, attacked.Notes = findings.Found, []string{hostile}
-	attacked.Findings = []findings.Finding{
+	attacked.Findings = findings.NewList([]findings.Finding{
 		{ID: hostile, Rule: hostile, Severity: hostile, Method: hostile, Host: hostile, Path: hostile, Message: hostile, File: hostile},
 		{ID: "", Host: "..", Path: "/../../etc/passwd"},
-	}
+	}...)
 	return map[string]*findings.Report{"clean": &clean, "unknown": &unknown, "found": &found, "attacked": &attacked}
 }
 
 func write(t *testing.T, format string, report *findings.Report) []byte {
 	t.Helper()
-	findings.Sort(report.Findings)
 	var out bytes.Buffer
 	require.NoError(t, findings.Write(&out, format, report))
 	return out.Bytes()
@@ -99,6 +102,7 @@ func TestSARIFHasPlacesAndFingerprints(t *testing.T) {
 		places[i] = r.Locations[0].Physical.Artifact.URI
 		assert.Positive(t, r.Locations[0].Physical.Region.StartLine)
 		fingerprint := r.Fingerprints["metlo/v1"]
+		assert.Equal(t, fingerprint, r.Fingerprints["primaryLocationLineHash"], "GitHub looks at no other")
 		assert.False(t, seen[fingerprint], "findings are told apart")
 		seen[fingerprint] = true
 	}
@@ -107,10 +111,14 @@ func TestSARIFHasPlacesAndFingerprints(t *testing.T) {
 	}, places)
 
 	changed := reports()["found"]
-	for i := range changed.Findings {
-		changed.Findings[i].ID, changed.Findings[i].Created = "another", time.Now()
+	var other []findings.Finding
+	for f := range changed.Findings.All() {
+		again := *f
+		again.ID, again.Created = "another", time.Now()
+		other = append(other, again)
 	}
-	slices.Reverse(changed.Findings)
+	slices.Reverse(other)
+	changed.Findings = findings.NewList(other...)
 	assert.Equal(t, before, read(changed), "ids, times and order do not matter")
 
 	for _, r := range read(reports()["attacked"]) {
@@ -229,10 +237,72 @@ func TestUnknownIsNeverSilent(t *testing.T) {
 	}
 }
 
+func TestSARIFIsBounded(t *testing.T) {
+	report := reports()["clean"]
+	report.Outcome, report.Findings = findings.Found, &findings.List{}
+	for i := range 25_002 {
+		report.Findings.Add(&findings.Finding{Rule: "PII Data Detected", Severity: []findings.Severity{"low", "high"}[min(i, 1)], Host: "shop.example.com"})
+	}
+	data := write(t, "sarif", report)
+	assert.Equal(t, 25_000, strings.Count(string(data), `"ruleId"`), "GitHub refuses more")
+	assert.NotContains(t, string(data), `"severity":"low"`, "the least severe are left out")
+	assert.Contains(t, string(data), "2 findings left out")
+	assert.NoError(t, schema(t, "sarif-2.1.0.json").Validate(decode(t, data)))
+}
+
+// TestJUnitNamesDiffer is about GitLab, which shows one test case of those that have the same class and name.
+func TestJUnitNamesDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	for _, name := range regexp.MustCompile(`<testcase classname="[^"]*" name="[^"]*"`).FindAllString(string(write(t, "junit", reports()["found"])), -1) {
+		assert.False(t, seen[name], name)
+		seen[name] = true
+	}
+	assert.Len(t, seen, 5)
+}
+
+// TestListTakesLittle counts what 100,000 findings hold on to, each with a path and a text of its own.
+func TestListTakesLittle(t *testing.T) {
+	if kit.Race {
+		t.Skip("the race detector has a heap of its own")
+	}
+	const many = 100_000
+	held := func() int {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return int(stats.HeapAlloc) //nolint:gosec // memory is smaller
+	}
+	add := func(list *findings.List, i int) {
+		list.Add(&findings.Finding{
+			ID: fmt.Sprintf("00000000-0000-4000-b000-%012d", i), Rule: "PII Data Detected", Severity: "high", Method: "GET",
+			Host: fmt.Sprintf("host-%d.example.com", i%50), Path: fmt.Sprintf("/v2/tenants/%d/orders/{param1}", i),
+			Message: fmt.Sprintf("Social Security Number in 'customers[].documents[%d].number' of Response Body.", i), Created: time.Now(),
+		})
+	}
+	before := held()
+	list := &findings.List{}
+	for i := range many {
+		add(list, i)
+	}
+	list.Sort()
+	assert.Less(t, (held()-before)/many, 260, "bytes for each finding, of which 115 are its text")
+	assert.Less(t, testing.AllocsPerRun(1, func() {
+		for range list.All() { //nolint:revive // reading is what is measured
+		}
+	}), 2.5*many, "an id is made when it is read")
+	assert.Equal(t, many, list.Len())
+	ids := map[string]bool{}
+	for f := range list.All() {
+		ids[f.ID] = true
+	}
+	assert.Len(t, ids, many)
+	assert.True(t, ids["00000000-0000-4000-b000-000000099999"])
+}
+
 func TestMarkdownIsBounded(t *testing.T) {
 	report := reports()["found"]
-	for len(report.Findings) < 20_000 {
-		report.Findings = append(report.Findings, report.Findings[0])
+	for report.Findings.Len() < 20_000 {
+		report.Findings.Add(&findings.Finding{Rule: "PII Data Detected", Severity: "high", Message: strings.Repeat("x", 100)})
 	}
 	text := write(t, "markdown", report)
 	assert.Less(t, len(text), 1<<20, "GitHub shows no summary over 1 MiB")

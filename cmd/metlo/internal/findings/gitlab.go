@@ -34,15 +34,13 @@ func gitlab(w io.Writer, report *Report) error {
 			Location: gitlabLocation{"metlo", map[string]int{"begin": 1}},
 		})
 	}
-	seen := occurrences{}
-	for i := range report.Findings {
-		f := &report.Findings[i]
+	for f := range report.Findings.All() {
 		severity, known := gitlabSeverities[f.Severity]
 		if !known {
 			severity = "major"
 		}
 		items.add(gitlabIssue{
-			Description: safetext.Line(f.Text()), CheckName: RuleID(f.Rule), Fingerprint: seen.next(f), Severity: severity,
+			Description: safetext.Line(f.Text()), CheckName: RuleID(f.Rule), Fingerprint: f.numbered(), Severity: severity,
 			Location: gitlabLocation{place(f), map[string]int{"begin": max(1, f.Line)}},
 		})
 	}

@@ -28,7 +28,7 @@ type junitCase struct {
 // junit writes a failed test case for each finding, one with an error if the check could not tell, and one that passed
 // if all is well. It keeps to the schemas of Ant and of Jenkins.
 func junit(w io.Writer, report *Report) error {
-	tests, errorCount := len(report.Findings), 0
+	tests, errorCount := report.Findings.Len(), 0
 	if report.Outcome == Unknown {
 		errorCount = 1
 	}
@@ -52,10 +52,9 @@ func junit(w io.Writer, report *Report) error {
 			return err
 		}
 	}
-	for i := range report.Findings {
-		f := &report.Findings[i]
+	for f := range report.Findings.All() {
 		if err := encoder.Encode(junitCase{
-			ClassName: token(f.Host), Name: token(fmt.Sprintf("%s %s: %s", f.Method, f.Path, f.Rule)), Time: "0.000",
+			ClassName: token(f.Host), Name: junitName(f), Time: "0.000",
 			Failure: &junitProblem{token(string(f.Severity) + ": " + f.Message), token(f.Rule), junitText(f)},
 		}); err != nil {
 			return err
@@ -80,6 +79,15 @@ func junitProperties(encoder *xml.Encoder, report *Report) error {
 		XMLName xml.Name   `xml:"properties"`
 		List    []property `xml:"property"`
 	}{List: []property{{"instance", token(report.Instance)}, {"version", token(report.Version)}}})
+}
+
+// junitName tells test cases apart: of those with one class and one name GitLab shows the last.
+func junitName(f *Finding) string {
+	name := fmt.Sprintf("%s %s: %s", f.Method, f.Path, f.Rule)
+	if f.occurrence > 1 {
+		name += fmt.Sprintf(" (%d)", f.occurrence)
+	}
+	return token(name)
 }
 
 func junitText(f *Finding) string {

@@ -30,13 +30,18 @@ type (
 		Level string `json:"level"`
 	}
 	sarifResult struct {
-		RuleID       string            `json:"ruleId"`
-		RuleIndex    int               `json:"ruleIndex"`
-		Level        string            `json:"level"`
-		Message      sarifText         `json:"message"`
-		Locations    []sarifLocation   `json:"locations"`
-		Fingerprints map[string]string `json:"partialFingerprints"`
-		Properties   map[string]any    `json:"properties"`
+		RuleID       string          `json:"ruleId"`
+		RuleIndex    int             `json:"ruleIndex"`
+		Level        string          `json:"level"`
+		Message      sarifText       `json:"message"`
+		Locations    []sarifLocation `json:"locations"`
+		Fingerprints sarifPrints     `json:"partialFingerprints"`
+		Properties   map[string]any  `json:"properties"`
+	}
+	// sarifPrints has the fingerprint under the one name that GitHub looks at, too.
+	sarifPrints struct {
+		Metlo  string `json:"metlo/v1"`
+		GitHub string `json:"primaryLocationLineHash"`
 	}
 	sarifLocation struct {
 		Physical struct {
@@ -68,6 +73,9 @@ func sarifLevelOf(s Severity) string {
 	return "warning"
 }
 
+// maxSARIFResults is how many GitHub takes: it refuses a report of more.
+const maxSARIFResults = 25_000
+
 // sarif writes a report for code scanning. A check that could not tell is an invocation that failed.
 func sarif(w io.Writer, report *Report) error {
 	rules, index := sarifRules(report)
@@ -85,6 +93,10 @@ func sarif(w io.Writer, report *Report) error {
 	if report.Outcome == Unknown {
 		invocation["toolExecutionNotifications"] = []any{map[string]any{"level": "error", "message": sarifText{sarifMessage("could not tell: " + report.Why)}}}
 	}
+	if more := report.Findings.Len() - maxSARIFResults; more > 0 {
+		text := fmt.Sprintf("%s left out, the least severe: GitHub refuses a report of more than %d", plural(more, "finding"), maxSARIFResults)
+		invocation["toolExecutionNotifications"] = []any{map[string]any{"level": "warning", "message": sarifText{text}}}
+	}
 	invocations, err := encode([]any{invocation})
 	if err != nil {
 		return err
@@ -101,18 +113,19 @@ func sarif(w io.Writer, report *Report) error {
 	if err != nil {
 		return err
 	}
-	results, seen := newArray(w), occurrences{}
-	for i := range report.Findings {
-		f := &report.Findings[i]
-		results.add(sarifResultOf(f, index[RuleID(f.Rule)], seen))
+	results := newArray(w)
+	for f := range report.Findings.All() {
+		if results.count == maxSARIFResults {
+			break
+		}
+		results.add(sarifResultOf(f, index[RuleID(f.Rule)]))
 	}
 	return results.end("\n}]}\n")
 }
 
 func sarifRules(report *Report) (rules []sarifRule, index map[string]int) {
 	rules, index = []sarifRule{}, map[string]int{}
-	for i := range report.Findings {
-		f := &report.Findings[i]
+	for f := range report.Findings.All() {
 		id := RuleID(f.Rule)
 		if _, known := index[id]; known {
 			continue
@@ -131,7 +144,7 @@ func sarifRules(report *Report) (rules []sarifRule, index map[string]int) {
 	return rules, index
 }
 
-func sarifResultOf(f *Finding, ruleIndex int, seen occurrences) sarifResult {
+func sarifResultOf(f *Finding, ruleIndex int) sarifResult {
 	var location sarifLocation
 	location.Physical.Artifact.URI = escapePath(place(f))
 	location.Physical.Region.StartLine = max(1, f.Line)
@@ -143,7 +156,7 @@ func sarifResultOf(f *Finding, ruleIndex int, seen occurrences) sarifResult {
 	return sarifResult{
 		RuleID: RuleID(f.Rule), RuleIndex: ruleIndex, Level: sarifLevelOf(f.Severity), Message: sarifText{sarifMessage(f.Text())},
 		Locations:    []sarifLocation{location},
-		Fingerprints: map[string]string{"metlo/v1": seen.next(f)}, Properties: properties,
+		Fingerprints: sarifPrints{f.numbered(), f.numbered()}, Properties: properties,
 	}
 }
 

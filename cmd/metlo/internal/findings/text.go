@@ -15,8 +15,7 @@ func plain(w io.Writer, report *Report) error {
 			return err
 		}
 	}
-	for i := range report.Findings {
-		f := &report.Findings[i]
+	for f := range report.Findings.All() {
 		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\n", safetext.Line(string(f.Severity)), safetext.Line(f.Text()), safetext.Line(f.ID)); err != nil {
 			return err
 		}
@@ -36,8 +35,7 @@ func github(w io.Writer, report *Report) error {
 			return err
 		}
 	}
-	for i := range report.Findings {
-		f := &report.Findings[i]
+	for f := range report.Findings.All() {
 		level := "warning"
 		switch f.Severity {
 		case High, "critical":
@@ -68,7 +66,7 @@ const maxMarkdownRows = 500
 // markdown writes what GitHub shows as the summary of a job, and GitLab as a comment.
 func markdown(w io.Writer, report *Report) error {
 	var out strings.Builder
-	heading := map[Outcome]string{Unknown: "⚠️ Could not tell", Clean: "✅ Clean", Found: "❌ " + plural(len(report.Findings), "finding")}[report.Outcome]
+	heading := map[Outcome]string{Unknown: "⚠️ Could not tell", Clean: "✅ Clean", Found: "❌ " + plural(report.Findings.Len(), "finding")}[report.Outcome]
 	fmt.Fprintf(&out, "## %s: %s\n\n", safetext.Markdown(report.Title), heading)
 	if report.Why != "" {
 		fmt.Fprintf(&out, "%s\n\n", safetext.Markdown(report.Why))
@@ -76,15 +74,18 @@ func markdown(w io.Writer, report *Report) error {
 	if report.Summary != "" {
 		fmt.Fprintf(&out, "%s\n\n", safetext.Markdown(report.Summary))
 	}
-	if len(report.Findings) > 0 {
+	if report.Findings.Len() > 0 {
 		out.WriteString("| Severity | Finding | Endpoint | Description |\n| --- | --- | --- | --- |\n")
 	}
-	for i := range report.Findings[:min(len(report.Findings), maxMarkdownRows)] {
-		f := &report.Findings[i]
+	rows := 0
+	for f := range report.Findings.All() {
+		if rows++; rows > maxMarkdownRows {
+			break
+		}
 		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", safetext.Markdown(string(f.Severity)), safetext.Markdown(f.Rule),
 			safetext.Markdown(f.Name()), safetext.Markdown(f.Message))
 	}
-	if more := len(report.Findings) - maxMarkdownRows; more > 0 {
+	if more := report.Findings.Len() - maxMarkdownRows; more > 0 {
 		fmt.Fprintf(&out, "\n%s more are in the other reports.\n", plural(more, "finding"))
 	}
 	for i, note := range report.Notes {

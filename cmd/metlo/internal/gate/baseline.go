@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 	"github.com/metlo-go/metlo/internal/safetext"
@@ -15,7 +16,9 @@ import (
 // Baseline holds the ids of alerts that were accepted.
 type Baseline map[string]bool
 
-var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+var uuidForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+})
 
 // ReadBaseline takes the first word of each line as an alert's id; lines that are empty or begin with # are skipped. Text
 // that is no baseline is an error: it would accept nothing, or by chance too much.
@@ -34,7 +37,7 @@ func ReadBaseline(name string) (Baseline, error) {
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue
 		}
-		if !uuidForm.MatchString(words[0]) {
+		if !uuidForm().MatchString(words[0]) {
 			return nil, fmt.Errorf("%s:%d: the line does not begin with the id of an alert: write the baseline with --save-baseline", name, number)
 		}
 		baseline[strings.ToLower(words[0])] = true
@@ -46,13 +49,13 @@ func ReadBaseline(name string) (Baseline, error) {
 }
 
 // WriteBaseline writes a baseline that accepts the findings.
-func WriteBaseline(w io.Writer, list []findings.Finding) error {
+func WriteBaseline(w io.Writer, list *findings.List) error {
 	out := bufio.NewWriter(w)
 	if _, err := out.WriteString("# alerts that metlo gate --baseline accepts: id, severity, what it is\n"); err != nil {
 		return err
 	}
-	for i := range list {
-		if _, err := fmt.Fprintln(out, list[i].ID, safetext.Line(string(list[i].Severity)), safetext.Line(list[i].Text())); err != nil {
+	for f := range list.All() {
+		if _, err := fmt.Fprintln(out, f.ID, safetext.Line(string(f.Severity)), safetext.Line(f.Text())); err != nil {
 			return err
 		}
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"math"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -31,28 +29,20 @@ type Rules struct {
 
 // Result is what the rules make of the alerts of an instance.
 type Result struct {
-	Findings []findings.Finding // that are shown, in order
-	Failing  int                // of those, the ones that fail the build
-	Notes    []string           // what was left out, and entries that are expired or unused
+	Findings *findings.List // that are shown
+	Failing  int            // of those, the ones that fail the build
+	Notes    []string       // what was left out, and entries that are expired or unused
 }
-
-const (
-	// memoryGoal has the garbage collector work harder rather than let a gate of 100,000 findings take over 64 MiB.
-	memoryGoal = 44 << 20
-	// maxGoal is how many findings fit that. More take what they need.
-	maxGoal = 110_000
-)
 
 // Run looks at every open alert.
 func Run(ctx context.Context, client *metlo.Client, rules *Rules) (*Result, error) {
 	filter := &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}, Hosts: rules.Hosts, AlertTypes: rules.Types}
 	// The severity is judged here, so that one which this program does not know is not filtered away.
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryGoal))
 	return judge(client.Alerts.All(ctx, filter), rules)
 }
 
 func judge(alerts iter.Seq2[metlo.Alert, error], rules *Rules) (*Result, error) {
-	result, left, intern := &Result{}, map[string]int{}, interner{}
+	result, left := &Result{Findings: &findings.List{}}, map[string]int{}
 	show := rules.Show
 	if !rules.Severity.AtLeast(show) {
 		show = rules.Severity
@@ -74,13 +64,10 @@ func judge(alerts iter.Seq2[metlo.Alert, error], rules *Rules) (*Result, error) 
 			if severe(alert.RiskScore, rules.Severity) {
 				result.Failing++
 			}
-			result.Findings = append(result.Findings, intern.finding(&alert, rules.Specs))
-			if len(result.Findings) == maxGoal {
-				debug.SetMemoryLimit(math.MaxInt64)
-			}
+			result.Findings.Add(finding(&alert, rules.Specs))
 		}
 	}
-	findings.Sort(result.Findings)
+	result.Findings.Sort()
 	for _, reason := range slices.Sorted(maps.Keys(left)) {
 		result.Notes = append(result.Notes, fmt.Sprintf("%d left out: %s", left[reason], reason))
 	}
@@ -101,22 +88,10 @@ func judge(alerts iter.Seq2[metlo.Alert, error], rules *Rules) (*Result, error) 
 // severe counts a severity that the SDK does not know: it may be the worst.
 func severe(risk, lowest metlo.RiskScore) bool { return risk.AtLeast(lowest) || !risk.Known() }
 
-// interner keeps one copy of the texts that many alerts share.
-type interner map[string]string
-
-func (in interner) text(s string) string {
-	if kept, ok := in[s]; ok {
-		return kept
-	}
-	in[s] = s
-	return s
-}
-
-func (in interner) finding(a *metlo.Alert, specs *SpecFiles) findings.Finding {
+func finding(a *metlo.Alert, specs *SpecFiles) *findings.Finding {
 	file, line := specs.place(a)
-	return findings.Finding{
-		ID: a.UUID, Rule: in.text(a.Type.String()), Severity: findings.Severity(in.text(a.RiskScore.String())),
-		Method: in.text(a.APIEndpoint.Method.String()), Host: in.text(a.APIEndpoint.Host), Path: in.text(a.APIEndpoint.Path),
-		Message: a.Description, Created: a.CreatedAt, File: in.text(file), Line: line,
+	return &findings.Finding{
+		ID: a.UUID, Rule: a.Type.String(), Severity: findings.Severity(a.RiskScore.String()), Method: a.APIEndpoint.Method.String(),
+		Host: a.APIEndpoint.Host, Path: a.APIEndpoint.Path, Message: a.Description, Created: a.CreatedAt, File: file, Line: line,
 	}
 }

@@ -95,7 +95,7 @@ func (e *ignore) check() error {
 	if e.Alert == "" && e.Type == "" && e.Method == "" && e.Host == "" && e.Path == "" {
 		return errors.New("the entry would ignore every alert: name alert, type, method, host or path")
 	}
-	if e.Alert != "" && !uuidForm.MatchString(e.Alert) {
+	if e.Alert != "" && !uuidForm().MatchString(e.Alert) {
 		return fmt.Errorf("%q is no id of an alert", e.Alert)
 	}
 	if e.Type != "" {

@@ -1,0 +1,239 @@
+package findings
+
+import (
+	"encoding/hex"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+)
+
+// List holds findings in little memory and without pointers to each, so that 100,000 cost a collector of garbage next to
+// nothing. The zero value is empty.
+type List struct {
+	pages   []*[pageSize]record
+	count   int
+	texts   []*strings.Builder
+	words   []string
+	numbers map[string]uint32 // of the words
+	order   []uint32          // once sorted
+}
+
+const (
+	pageSize  = 1024
+	chunkSize = 64 << 10
+)
+
+// record is a finding. What many findings share is a word; the rest stands in a chunk of text, one behind the other.
+type record struct {
+	uuid                               [16]byte // the id, if idLen is packed
+	created                            int64    // in milliseconds, or noTime
+	chunk, start                       uint32
+	idLen, pathLen, messageLen         uint32
+	rule, severity, method, host, file uint32
+	line                               int32
+	occurrence                         uint32 // among those of one fingerprint, from 1
+}
+
+const (
+	noTime = -1 << 63
+	packed = 1<<32 - 1
+)
+
+// NewList returns a sorted list of findings.
+func NewList(all ...Finding) *List {
+	list := &List{}
+	for i := range all {
+		list.Add(&all[i])
+	}
+	list.Sort()
+	return list
+}
+
+// Len is how many findings there are.
+func (l *List) Len() int {
+	if l == nil {
+		return 0
+	}
+	return l.count
+}
+
+// Add keeps a copy of a finding.
+func (l *List) Add(f *Finding) {
+	if l.count%pageSize == 0 {
+		l.pages = append(l.pages, new([pageSize]record))
+	}
+	created := int64(noTime)
+	if !f.Created.IsZero() {
+		created = f.Created.UnixMilli()
+	}
+	id, uuid, idLen := f.ID, [16]byte{}, uint32(len(f.ID)) //nolint:gosec // a response is shorter
+	if pack(&uuid, f.ID) {
+		id, idLen = "", packed
+	}
+	chunk, start := l.keep(id, f.Path, f.Message)
+	*l.record(uint32(l.count)) = record{ //nolint:gosec // memory ends before the numbers do
+		uuid: uuid, created: created, chunk: chunk, start: start,
+		idLen: idLen, pathLen: uint32(len(f.Path)), messageLen: uint32(len(f.Message)), //nolint:gosec // a response is shorter
+		rule: l.word(f.Rule), severity: l.word(string(f.Severity)), method: l.word(f.Method), host: l.word(f.Host), file: l.word(f.File),
+		line: int32(max(0, min(f.Line, 1<<31-1))), //nolint:gosec // it is bounded
+	}
+	l.count++
+	l.order = nil
+}
+
+// keep appends texts to the last chunk, or to a new one if they do not fit: what a chunk holds never moves.
+func (l *List) keep(texts ...string) (chunk, start uint32) {
+	size := 0
+	for _, text := range texts {
+		size += len(text)
+	}
+	if n := len(l.texts); n == 0 || l.texts[n-1].Cap()-l.texts[n-1].Len() < size {
+		next := &strings.Builder{}
+		next.Grow(max(size, chunkSize))
+		l.texts = append(l.texts, next)
+	}
+	last := l.texts[len(l.texts)-1]
+	start = uint32(last.Len()) //nolint:gosec // a chunk is as long as a finding at most
+	for _, text := range texts {
+		last.WriteString(text)
+	}
+	return uint32(len(l.texts) - 1), start //nolint:gosec // memory ends before the numbers do
+}
+
+func (l *List) word(text string) uint32 {
+	if number, known := l.numbers[text]; known {
+		return number
+	}
+	if l.numbers == nil {
+		l.numbers = map[string]uint32{}
+	}
+	text = strings.Clone(text)     // it may be a part of something large
+	number := uint32(len(l.words)) //nolint:gosec // memory ends before the numbers do
+	l.words, l.numbers[text] = append(l.words, text), number
+	return number
+}
+
+func (l *List) record(i uint32) *record { return &l.pages[i/pageSize][i%pageSize] }
+
+// text returns what begins at an offset of a record's text.
+func (l *List) text(r *record, offset, length uint32) string {
+	start := r.start + offset
+	return l.texts[r.chunk].String()[start : start+length]
+}
+
+// textID is how much of a record's text is the id.
+func (r *record) textID() uint32 {
+	if r.idLen == packed {
+		return 0
+	}
+	return r.idLen
+}
+
+func (l *List) id(r *record) string {
+	if r.idLen != packed {
+		return l.text(r, 0, r.idLen)
+	}
+	digits := hex.EncodeToString(r.uuid[:])
+	return digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:]
+}
+
+func (l *List) path(r *record) string    { return l.text(r, r.textID(), r.pathLen) }
+func (l *List) message(r *record) string { return l.text(r, r.textID()+r.pathLen, r.messageLen) }
+
+// pack reads a UUID as a server writes it, and reports whether the text is one.
+func pack(uuid *[16]byte, text string) bool {
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' || strings.ToLower(text) != text {
+		return false
+	}
+	_, err := hex.Decode(uuid[:], []byte(text[:8]+text[9:13]+text[14:18]+text[19:23]+text[24:]))
+	return err == nil
+}
+
+// All yields the findings in order, each until the next one comes.
+func (l *List) All() iter.Seq[*Finding] {
+	return func(yield func(*Finding) bool) {
+		if l == nil {
+			return
+		}
+		if l.order == nil {
+			l.Sort()
+		}
+		var f Finding
+		for _, i := range l.order {
+			r := l.record(i)
+			f = Finding{
+				ID: l.id(r), Rule: l.words[r.rule], Severity: Severity(l.words[r.severity]), Method: l.words[r.method], Host: l.words[r.host],
+				Path: l.path(r), Message: l.message(r), File: l.words[r.file], Line: int(r.line), occurrence: int(r.occurrence),
+			}
+			if r.created != noTime {
+				f.Created = time.UnixMilli(r.created).UTC()
+			}
+			if !yield(&f) {
+				return
+			}
+		}
+	}
+}
+
+// Sort puts the findings into an order that depends on nothing but what they are about, and numbers those that have the
+// same fingerprint.
+func (l *List) Sort() {
+	l.order = make([]uint32, l.count)
+	for i := range l.order {
+		l.order[i] = uint32(i) //nolint:gosec // it is an index
+	}
+	ranks := make([]int, len(l.words))
+	for i, word := range l.words {
+		ranks[i] = Severity(word).rank()
+	}
+	// Equal fingerprints come one behind the other, each time in the same order.
+	slices.SortFunc(l.order, func(i, j uint32) int {
+		x, y := l.record(i), l.record(j)
+		if c := l.compareSubject(x, y); c != 0 {
+			return c
+		}
+		return l.compareRest(ranks, x, y)
+	})
+	for n, i := range l.order {
+		r := l.record(i)
+		r.occurrence = 1
+		if n > 0 {
+			if before := l.record(l.order[n-1]); l.compareSubject(before, r) == 0 {
+				r.occurrence = before.occurrence + 1
+			}
+		}
+	}
+	slices.SortStableFunc(l.order, func(i, j uint32) int { return ranks[l.record(i).severity] - ranks[l.record(j).severity] })
+}
+
+// compareSubject compares what makes a fingerprint.
+func (l *List) compareSubject(x, y *record) int {
+	if c := l.compareWords(x.host, y.host); c != 0 {
+		return c
+	}
+	if c := strings.Compare(l.path(x), l.path(y)); c != 0 {
+		return c
+	}
+	if c := l.compareWords(x.method, y.method); c != 0 {
+		return c
+	}
+	return l.compareWords(x.rule, y.rule)
+}
+
+func (l *List) compareRest(ranks []int, x, y *record) int {
+	if c := ranks[x.severity] - ranks[y.severity]; c != 0 {
+		return c
+	}
+	if c := strings.Compare(l.message(x), l.message(y)); c != 0 {
+		return c
+	}
+	return strings.Compare(l.id(x), l.id(y))
+}
+
+func (l *List) compareWords(x, y uint32) int {
+	if x == y {
+		return 0
+	}
+	return strings.Compare(l.words[x], l.words[y])
+}
