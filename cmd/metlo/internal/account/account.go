@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/atomicfile"
@@ -71,14 +72,14 @@ func Open() (*Store, error) {
 	return &Store{filepath.Join(home, ".metlo")}, nil
 }
 
-var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var validName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) })
 
 // Path returns where an account is kept.
 func (s *Store) Path(name string) (string, error) {
 	if name == Default {
 		return filepath.Join(s.dir, "credentials"), nil
 	}
-	if !validName.MatchString(name) {
+	if !validName().MatchString(name) {
 		return "", fmt.Errorf("%q is no name for a context: use letters, digits, dots, dashes and underscores", name)
 	}
 	return filepath.Join(s.dir, "contexts", name), nil
@@ -168,7 +169,7 @@ func (s *Store) Names() ([]string, error) {
 		names = append(names, Default)
 	}
 	for _, entry := range entries {
-		if entry.Type().IsRegular() && validName.MatchString(entry.Name()) {
+		if entry.Type().IsRegular() && validName().MatchString(entry.Name()) {
 			names = append(names, entry.Name())
 		}
 	}
@@ -182,7 +183,7 @@ func (s *Store) Current() (string, error) {
 		return Default, nil
 	}
 	name := strings.TrimSpace(string(data))
-	if err == nil && name != Default && !validName.MatchString(name) {
+	if err == nil && name != Default && !validName().MatchString(name) {
 		return "", errors.New("~/.metlo/context names no context: choose one with metlo context use")
 	}
 	return name, err

@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/cobra/doc"
 
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/manpage"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
@@ -47,14 +49,17 @@ func (a *app) manCommand() *cobra.Command {
 		if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // manual pages are for everybody
 			return err
 		}
-		root := cmd.Root()
-		root.DisableAutoGenTag = true
-		if err := doc.GenManTree(root, &doc.GenManHeader{Title: "METLO", Section: "1", Source: "metlo", Manual: "Metlo"}, args[0]); err != nil {
+		pages := 0
+		err := manpage.Pages(cmd.Root(), func(c *cobra.Command) error {
+			pages++
+			write := func(w io.Writer) error { return manpage.Write(w, c, metlo.Version) }
+			return writeFile(filepath.Join(args[0], manpage.Name(c)+".1"), write)
+		})
+		if err != nil {
 			return err
 		}
-		pages, err := filepath.Glob(filepath.Join(args[0], "metlo*.1"))
-		a.note("%s in %s", count(len(pages), "page"), args[0])
-		return err
+		a.note("%s in %s", count(pages, "page"), args[0])
+		return nil
 	}
 	return cmd
 }

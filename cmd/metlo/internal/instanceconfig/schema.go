@@ -2,15 +2,18 @@ package instanceconfig
 
 import (
 	"regexp"
+	"sync"
 
 	"github.com/metlo-go/metlo/internal/jsyaml"
 )
 
 var (
-	hostWord   = regexp.MustCompile(`^[a-zA-Z0-9-_.]+$`)
-	className  = regexp.MustCompile(`^[- \w]+$`)
-	notEmpty   = regexp.MustCompile(`(?s).`)
-	disabled   = regexp.MustCompile(`^(req\.query|req\.body|req\.headers|res\.headers|res\.body)\..+$`)
+	hostWord  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9-_.]+$`) })
+	className = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[- \w]+$`) })
+	notEmpty  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s).`) })
+	disabled  = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(req\.query|req\.body|req\.headers|res\.headers|res\.body)\..+$`)
+	})
 	methodList = []string{"ALL", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}
 )
 
@@ -22,12 +25,12 @@ func config() rule {
 			return
 		}
 		// The instance runs JavaScript: what Go does not know, such as a lookahead, is left for it to judge.
-		if _, err := regexp.Compile(n.Text); err != nil && !javaScriptOnly.MatchString(n.Text) {
+		if _, err := regexp.Compile(n.Text); err != nil && !javaScriptOnly().MatchString(n.Text) {
 			c.fault(n.Line, n.Column, "%s is no regular expression: %v", name, err)
 		}
 	}
 	disablePaths := fields([]string{"disable_paths"}, map[string]rule{
-		"disable_paths": list(1, text(disabled, "begin with req.query., req.body., req.headers., res.headers. or res.body.")),
+		"disable_paths": list(1, text(disabled(), "begin with req.query., req.body., req.headers., res.headers. or res.body.")),
 	})
 	byMethod := map[string]rule{}
 	for _, method := range methodList {
@@ -50,7 +53,7 @@ func config() rule {
 		"authentication":    list(0, authentication),
 		"ignoredDetections": kind(jsyaml.Mapping),
 		"blockFields":       table(nil, blockedPaths),
-		"sensitiveData": table(className, fields([]string{"severity", "patterns"}, map[string]rule{
+		"sensitiveData": table(className(), fields([]string{"severity", "patterns"}, map[string]rule{
 			"severity": word("NONE", "LOW", "MEDIUM", "HIGH"), "patterns": list(1, pattern),
 		})),
 		"disabledDataClass": list(0, word("EMAIL", "CREDIT_CARD", "SSN", "PHONE_NUMBER", "IP_ADDRESS", "COORDINATE", "VIN", "ADDRESS",
@@ -58,10 +61,10 @@ func config() rule {
 		"globalFullTraceCapture": kind(jsyaml.Bool),
 		"minAnalyzeTraces":       kind(jsyaml.Number),
 		"hostMap": list(0, fields([]string{"host", "pattern"}, map[string]rule{
-			"host": text(hostWord, "be letters, digits, dots, dashes and underscores"), "pattern": pattern,
+			"host": text(hostWord(), "be letters, digits, dots, dashes and underscores"), "pattern": pattern,
 		})),
 		"globalTestEnv": list(0, fields([]string{"name", "value"}, map[string]rule{
-			"name": text(hostWord, "be letters, digits, dots, dashes and underscores"), "value": text(nil, ""),
+			"name": text(hostWord(), "be letters, digits, dots, dashes and underscores"), "value": text(nil, ""),
 		})),
 		"customWords":   list(0, text(nil, "")),
 		"hostBlockList": list(0, pattern),
@@ -70,10 +73,10 @@ func config() rule {
 }
 
 // javaScriptOnly are forms that JavaScript has and Go does not.
-var javaScriptOnly = regexp.MustCompile(`\(\?<?[=!]|\\[1-9]|\\u|\\c|\(\?<`)
+var javaScriptOnly = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\(\?<?[=!]|\\[1-9]|\\u|\\c|\(\?<`) })
 
 func authentication(c *checker, n *jsyaml.Node, name string) {
-	filled := text(notEmpty, "not be empty")
+	filled := text(notEmpty(), "not be empty")
 	fields([]string{"host", "authType"}, map[string]rule{
 		"host": filled, "authType": word("basic", "header", "jwt", "session_cookie"),
 		"headerKey": filled, "jwtUserPath": filled, "cookieName": filled,

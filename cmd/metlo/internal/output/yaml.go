@@ -7,14 +7,17 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/metlo-go/metlo/internal/safetext"
 )
 
 // plain are texts that every version of YAML reads as a string without quotes, but for those in reserved.
 var (
-	plain    = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9/_.{}-]*( [A-Za-z0-9/_.{}-]+)*$`)
-	reserved = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null|nan|inf)$`)
+	plain = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9/_.{}-]*( [A-Za-z0-9/_.{}-]+)*$`)
+	})
+	reserved = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null|nan|inf)$`) })
 )
 
 // writeYAML writes JSON as YAML with the members in their order. A string is plain or has double quotes, in which what
@@ -98,7 +101,7 @@ func yamlObject(decoder *json.Decoder, out *strings.Builder, indent string, inLi
 }
 
 func yamlString(text string) string {
-	if plain.MatchString(text) && !reserved.MatchString(text) {
+	if plain().MatchString(text) && !reserved().MatchString(text) {
 		return text
 	}
 	quoted, _ := marshal(text) // a string always encodes
