@@ -78,7 +78,7 @@ func (a *app) register(ctx context.Context, public string) (func() error, error)
 }
 
 var deliveryColumns = []output.Column[metlo.WebhookEvent]{
-	{Name: "uuid", Value: func(e *metlo.WebhookEvent) string { return e.Alert.UUID }},
+	{Name: "uuid", Value: func(e *metlo.WebhookEvent) string { return e.Alert.UUID }, Key: true},
 	{Name: "risk", Value: func(e *metlo.WebhookEvent) string { return e.Alert.RiskScore.String() }},
 	{Name: "type", Value: func(e *metlo.WebhookEvent) string { return e.Alert.Type.String() }},
 	{Name: "endpoint", Value: func(e *metlo.WebhookEvent) string {
@@ -114,7 +114,7 @@ func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Print
 		}
 		return nil // an alert that cannot be printed now cannot be printed later
 	}, opts...)
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+	server := &http.Server{Handler: a.tellRefusals(handler), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 	go func() { end(server.Serve(listener)) }()
 	var err error
 	select {
@@ -127,3 +127,28 @@ func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Print
 	defer cancel()
 	return errors.Join(err, server.Shutdown(grace), handler.Shutdown(grace))
 }
+
+// tellRefusals tells the user of requests that are no deliveries, such as those with a wrong token, which would
+// otherwise look like none at all.
+func (a *app) tellRefusals(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := &statusWriter{ResponseWriter: w}
+		handler.ServeHTTP(answer, r)
+		if answer.status >= http.StatusBadRequest {
+			a.note("refused a %s from %s with %d %s", r.Method, r.RemoteAddr, answer.status, http.StatusText(answer.status))
+		}
+	})
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets an http.ResponseController find the writer.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
