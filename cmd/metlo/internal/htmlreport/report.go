@@ -26,7 +26,7 @@ type view struct {
 	Time                                       template.HTML
 	Span                                       string
 	Earlier                                    int
-	Raised                                     int
+	Raised                                     string
 	Types                                      []typeRow
 	Classes                                    []classRow
 	Sensitive                                  []sensitiveRow
@@ -91,7 +91,7 @@ func (d *Data) view() *view {
 			{fmt.Sprint(d.alerts[metlo.StatusOpen]), "open alerts", ""},
 			{fmt.Sprint(d.high), "open alerts of high risk", alarm(d.high)},
 			{percent(authenticated, d.endpoints), "of endpoints require authentication", ""},
-			{fmt.Sprint(exposed), "with sensitive data do not", alarm(exposed)},
+			{fmt.Sprint(exposed), "endpoints with sensitive data that anybody may call", alarm(exposed)},
 		},
 		HasEndpoints: d.endpoints > 0,
 	}
@@ -146,10 +146,11 @@ func (d *Data) viewHosts(v *view) {
 func (d *Data) viewAlerts(v *view) {
 	columns, span, earlier := d.columns()
 	v.Time, v.Span, v.Earlier = timeChart(columns, span), days(span), earlier
+	raised := 0
 	for _, n := range d.alerts {
-		v.Raised += n
+		raised += n
 	}
-	v.HasAlerts = v.Raised > 0
+	v.HasAlerts, v.Raised = raised > 0, counted(raised-earlier, "alert")
 	names := slices.SortedFunc(maps.Keys(d.types), func(x, y metlo.AlertType) int {
 		return cmp.Or(total(d.types[y])-total(d.types[x]), strings.Compare(string(x), string(y)))
 	})
@@ -180,6 +181,13 @@ func (d *Data) viewSensitive(v *view) {
 		})
 	}
 	v.MoreSensitive = len(list) - len(v.Sensitive)
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // pathParts cuts a path before each slash.
