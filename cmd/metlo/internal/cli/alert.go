@@ -49,7 +49,7 @@ func (f *alertFilter) check(ctx context.Context, client *metlo.Client) error {
 }
 
 var alertColumns = []output.Column[metlo.Alert]{
-	{Name: "uuid", Value: func(a *metlo.Alert) string { return a.UUID }},
+	{Name: "uuid", Value: func(a *metlo.Alert) string { return a.UUID }, Key: true},
 	{Name: "risk", Value: func(a *metlo.Alert) string { return a.RiskScore.String() }},
 	{Name: "status", Value: func(a *metlo.Alert) string { return a.Status.String() }},
 	{Name: "type", Value: func(a *metlo.Alert) string { return a.Type.String() }},

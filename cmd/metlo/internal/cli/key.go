@@ -28,7 +28,7 @@ func (a *app) keyList() *cobra.Command {
 			return err
 		}
 		return output.List(p, each(keys), []output.Column[metlo.Key]{
-			{Name: "name", Value: func(k *metlo.Key) string { return k.Name }},
+			{Name: "name", Value: func(k *metlo.Key) string { return k.Name }, Key: true},
 			{Name: "beginsWith", Value: func(k *metlo.Key) string { return k.Identifier }},
 			{Name: "for", Value: func(k *metlo.Key) string { return k.For.String() }},
 			{Name: "created", Value: func(k *metlo.Key) string { return timestamp(k.Created) }},

@@ -79,7 +79,7 @@ func (a *app) detectionList() *cobra.Command {
 
 var dataFieldColumns = []output.Column[metlo.DataField]{
 	{Name: "found", Value: func(f *metlo.DataField) string { return timestamp(f.CreatedAt) }},
-	{Name: "uuid", Value: func(f *metlo.DataField) string { return f.UUID }},
+	{Name: "uuid", Value: func(f *metlo.DataField) string { return f.UUID }, Key: true},
 	{Name: "endpoint", Value: func(f *metlo.DataField) string {
 		if f.APIEndpoint == nil {
 			return f.APIEndpointUUID

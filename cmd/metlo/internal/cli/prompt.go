@@ -24,7 +24,10 @@ func (a *app) confirm(ctx context.Context, yes bool, what string) (bool, error) 
 	}
 	fmt.Fprint(a.err, sprintLine("%s? [y/N] ", what))
 	answer, err := readLine(ctx, a.in)
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF): // Ctrl-D
+		fmt.Fprintln(a.err)
+	case err != nil:
 		return false, err
 	}
 	if strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes") {
@@ -56,6 +59,8 @@ func (a *app) readSecret(ctx context.Context, prompt string) (string, error) {
 	}
 	fmt.Fprint(a.err, prompt)
 	defer fmt.Fprintln(a.err)
+	// An interrupted read never gives the echo back by itself.
+	defer terminalState()()
 	return await(ctx, func() (string, error) {
 		data, err := term.ReadPassword(int(file.Fd()))
 		return strings.TrimSpace(string(data)), err

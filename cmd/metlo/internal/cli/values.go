@@ -80,7 +80,7 @@ func endpointName(method metlo.RestMethod, host, path string) string {
 }
 
 var endpointColumns = []output.Column[metlo.Endpoint]{
-	{Name: "uuid", Value: func(e *metlo.Endpoint) string { return e.UUID }},
+	{Name: "uuid", Value: func(e *metlo.Endpoint) string { return e.UUID }, Key: true},
 	{Name: "risk", Value: func(e *metlo.Endpoint) string { return e.RiskScore.String() }},
 	{Name: "method", Value: func(e *metlo.Endpoint) string { return e.Method.String() }},
 	{Name: "host", Value: func(e *metlo.Endpoint) string { return e.Host }},

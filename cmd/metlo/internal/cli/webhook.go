@@ -19,7 +19,7 @@ func (a *app) webhookCommand() *cobra.Command {
 }
 
 var webhookColumns = []output.Column[metlo.Webhook]{
-	{Name: "uuid", Value: func(w *metlo.Webhook) string { return w.UUID }},
+	{Name: "uuid", Value: func(w *metlo.Webhook) string { return w.UUID }, Key: true},
 	{Name: "url", Value: func(w *metlo.Webhook) string { return w.URL }},
 	{Name: "types", Value: func(w *metlo.Webhook) string { return orAll(list(strings2(w.AlertTypes))) }},
 	{Name: "hosts", Value: func(w *metlo.Webhook) string { return orAll(list(w.Hosts)) }},

@@ -42,6 +42,7 @@ type Column[T any] struct {
 	Name  string // such as dataClasses; a table shows DATA CLASSES
 	Value func(*T) string
 	Wide  bool // left out of tables, present in CSV
+	Key   bool // never shortened, since other commands take it
 }
 
 // New returns a printer that writes to w, or says what is wrong with the flags.

@@ -13,17 +13,18 @@ import (
 )
 
 const (
-	gap      = "  "
-	minWidth = 8 // of a column that is shortened to fit
+	gap        = "  "
+	minWidth   = 8 // of a column that is shortened to fit
+	minColumns = 3 // of a table on a terminal; a narrower terminal gets a line for each field
 )
 
-// writeTable writes a line for each item. On a terminal the widest columns are shortened until a line fits; elsewhere
-// nothing is, so that the text depends on nothing but the items.
+// writeTable writes a line for each item. On a terminal the last columns are left out and the widest ones shortened until
+// a line fits; elsewhere nothing is, so that the text depends on nothing but the items.
 func writeTable[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T]) error {
 	columns = slices.DeleteFunc(slices.Clone(columns), func(c Column[T]) bool { return c.Wide })
-	header := make([]string, len(columns))
+	header, keys := make([]string, len(columns)), make([]bool, len(columns))
 	for i, c := range columns {
-		header[i] = title(c.Name)
+		header[i], keys[i] = title(c.Name), c.Key
 	}
 	rows := [][]string{header}
 	for item, err := range items {
@@ -36,31 +37,34 @@ func writeTable[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T
 		}
 		rows = append(rows, row)
 	}
-	return p.lines(rows, true)
+	widths, fits := fit(rows, keys, p.Width)
+	if !fits {
+		return p.blocks(rows)
+	}
+	return p.lines(rows, widths)
 }
 
 // writeFields writes a line for each field of one item.
 func writeFields[T any](p *Printer, item *T, columns []Column[T]) error {
-	rows := make([][]string, 0, len(columns))
-	for _, c := range columns {
-		rows = append(rows, []string{title(c.Name), safetext.Line(c.Value(item))})
+	header, row := make([]string, len(columns)), make([]string, len(columns))
+	for i, c := range columns {
+		header[i], row[i] = title(c.Name), safetext.Line(c.Value(item))
 	}
-	return p.lines(rows, false)
+	return p.blocks([][]string{header, row})
 }
 
-func (p *Printer) lines(rows [][]string, header bool) error {
-	widths := fit(rows, p.Width)
+func (p *Printer) lines(rows [][]string, widths []int) error {
 	var out strings.Builder
 	for r, row := range rows {
 		var line strings.Builder
-		for i, cell := range row {
+		for i, width := range widths {
+			cell := row[i]
 			if p.Width > 0 {
-				cell = text.Snip(cell, widths[i], "…")
+				cell = text.Snip(cell, width, "…")
 			}
-			padding := max(0, widths[i]-text.StringWidth(cell))
-			line.WriteString(p.paint(cell, header && r == 0 || !header && i == 0))
-			if i < len(row)-1 {
-				line.WriteString(strings.Repeat(" ", padding) + gap)
+			line.WriteString(p.paint(cell, r == 0))
+			if i < len(widths)-1 {
+				line.WriteString(strings.Repeat(" ", max(0, width-text.StringWidth(cell))) + gap)
 			}
 		}
 		out.WriteString(strings.TrimRight(line.String(), " "))
@@ -70,29 +74,75 @@ func (p *Printer) lines(rows [][]string, header bool) error {
 	return err
 }
 
-// fit returns the width of each column such that a line takes at most total, unless total is 0.
-func fit(rows [][]string, total int) []int {
-	widths := make([]int, len(rows[0]))
-	sum := len(gap) * (len(widths) - 1)
+// blocks writes a line for each field of each item, and an empty one between items. On a terminal a field that is too
+// long goes on below itself.
+func (p *Printer) blocks(rows [][]string) error {
+	names := 0
+	for _, name := range rows[0] {
+		names = max(names, text.StringWidth(name))
+	}
+	margin := names + len(gap)
+	var out strings.Builder
+	for r, row := range rows[1:] {
+		if r > 0 {
+			out.WriteByte('\n')
+		}
+		for i, name := range rows[0] {
+			parts := []string{row[i]}
+			if p.Width > margin {
+				parts = strings.Split(text.WrapHard(row[i], p.Width-margin), "\n")
+			}
+			line := p.paint(name, true) + strings.Repeat(" ", margin-text.StringWidth(name))
+			for _, part := range parts {
+				out.WriteString(strings.TrimRight(line+p.paint(part, false), " ") + "\n")
+				line = strings.Repeat(" ", margin)
+			}
+		}
+	}
+	_, err := io.WriteString(p.w, out.String())
+	return err
+}
+
+// fit returns the widths of the columns, from the first on, that a line of total has room for. It reports whether those
+// are enough for a table; a total of 0 has room for all.
+func fit(rows [][]string, keys []bool, total int) (widths []int, fits bool) {
+	widths, least := make([]int, len(keys)), make([]int, len(keys))
 	for i := range widths {
 		for _, row := range rows {
 			widths[i] = max(widths[i], text.StringWidth(row[i]))
 		}
-		sum += widths[i]
+		if least[i] = widths[i]; !keys[i] {
+			least[i] = min(widths[i], minWidth)
+		}
 	}
-	for ; total > 0 && sum > total; sum-- {
-		widest := 0
-		for i, w := range widths {
-			if w > widths[widest] {
+	if total == 0 {
+		return widths, true
+	}
+	room := func(list []int) int {
+		sum := len(gap) * (len(list) - 1)
+		for _, width := range list {
+			sum += width
+		}
+		return sum
+	}
+	shown := len(widths)
+	for shown > 1 && room(least[:shown]) > total {
+		shown--
+	}
+	if shown < min(minColumns, len(widths)) || room(least[:shown]) > total {
+		return nil, false
+	}
+	widths = widths[:shown]
+	for sum := room(widths); sum > total; sum-- {
+		widest := -1
+		for i, width := range widths {
+			if width > least[i] && (widest < 0 || width > widths[widest]) {
 				widest = i
 			}
 		}
-		if widths[widest] <= minWidth {
-			break
-		}
 		widths[widest]--
 	}
-	return widths
+	return widths, true
 }
 
 // colors are those of values that a reader looks for.
