@@ -62,6 +62,9 @@ func (a *app) authLogin() *cobra.Command {
 }
 
 func (a *app) login(ctx context.Context, entry *account.Account, unchecked bool) error {
+	if err := checkPasted("auth login", entry); err != nil {
+		return err
+	}
 	opts := a.clientOptions()
 	if entry.Collector != "" {
 		opts = append(opts, metlo.WithCollectorURL(entry.Collector))
@@ -242,6 +245,9 @@ func (a *app) contextList() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if len(names) == 0 {
+			a.note("No instance is kept: metlo auth login")
+		}
 		states := []contextState{}
 		for _, name := range names {
 			entry, err := store.Read(name)
@@ -252,7 +258,7 @@ func (a *app) contextList() *cobra.Command {
 		}
 		return output.List(p, each(states), []output.Column[contextState]{
 			{Name: "inUse", Value: func(s *contextState) string { return map[bool]string{true: "*"}[s.InUse] }},
-			{Name: "name", Value: func(s *contextState) string { return s.Name }},
+			{Name: "name", Value: func(s *contextState) string { return s.Name }, Key: true},
 			{Name: "instance", Value: func(s *contextState) string { return s.Instance }},
 			{Name: "collector", Value: func(s *contextState) string { return s.Collector }},
 			{Name: "key", Value: func(s *contextState) string { return s.Key }},

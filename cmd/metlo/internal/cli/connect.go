@@ -120,6 +120,9 @@ func (a *app) connect(opts ...metlo.Option) (*metlo.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkPasted(found.source, &found.Account); err != nil {
+		return nil, err
+	}
 	if a.global.collector != "" {
 		found.Collector = a.global.collector
 	}
@@ -133,6 +136,24 @@ func (a *app) connect(opts ...metlo.Option) (*metlo.Client, error) {
 		return metlo.NewClientFromEnv(opts...)
 	}
 	return metlo.NewClient(found.Host, found.Key.Reveal(), opts...)
+}
+
+// checkPasted finds what happens to addresses and keys on their way through shells and CI systems. Everything else is
+// for the SDK to judge.
+func checkPasted(source string, entry *account.Account) error {
+	const marks = "\"'`"
+	host, key := strings.TrimSpace(entry.Host), entry.Key.Reveal()
+	switch {
+	case strings.ContainsAny(host, marks):
+		return fmt.Errorf("the address of %s holds quotation marks: write https://metlo.example.com alone", source)
+	case host != "" && !strings.Contains(host, "://"):
+		return fmt.Errorf("the address %s of %s has no scheme: write https://%s", host, source, host)
+	case strings.ContainsAny(key, marks):
+		return fmt.Errorf("the key that goes with %s holds quotation marks: give the key alone", source)
+	case strings.ContainsAny(strings.TrimSpace(key), " \t\r\n"):
+		return fmt.Errorf("the key that goes with %s holds blanks: give the key alone", source)
+	}
+	return nil
 }
 
 func (a *app) clientOptions() []metlo.Option {

@@ -167,11 +167,14 @@ func (a *app) endpointSetAuth() *cobra.Command {
 	return cmd
 }
 
+// lostCounts is what a server does to its counts when it deletes endpoints.
+const lostCounts = "Shortly after traffic, calls of all endpoints that are counted and not yet written down are lost."
+
 func (a *app) endpointDelete() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "delete UUID…", Short: "Delete endpoints with their alerts, data fields and traces", Args: cobra.MinimumNArgs(1),
-		Long: "Delete endpoints with their alerts, data fields and traces. Traffic that Metlo sees later brings them back.",
+		Long: "Delete endpoints with their alerts, data fields and traces. Traffic that Metlo sees later brings them back.\n" + lostCounts,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete without asking")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, ids []string) error {
@@ -185,6 +188,7 @@ func (a *app) endpointDelete() *cobra.Command {
 			}
 			a.note("%s  %s", id, endpointName(endpoint.Method, endpoint.Host, endpoint.Path))
 		}
+		a.note(lostCounts)
 		if ok, err := a.confirm(ctx, yes, "Delete "+count(len(ids), "endpoint")); !ok || err != nil {
 			return err
 		}

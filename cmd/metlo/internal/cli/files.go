@@ -15,17 +15,31 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return atomicfile.Write(name, 0o644, write)
 }
 
+// open opens a file, or the standard input for "-". That a folder is none shows on Linux only when it is read.
+func (a *app) open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(a.in), nil
+	}
+	if err := notFolder(name); err != nil {
+		return nil, err
+	}
+	return os.Open(name)
+}
+
+func notFolder(name string) error {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder: name a file", name)
+	}
+	return nil
+}
+
 // input reads a file, or the standard input for "-".
 func (a *app) input(name string) ([]byte, error) {
-	r := a.in
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		r = file
+	r, err := a.open(name)
+	if err != nil {
+		return nil, err
 	}
+	defer r.Close()
 	data, err := io.ReadAll(io.LimitReader(r, maxInput+1))
 	if err == nil && len(data) > maxInput {
 		err = fmt.Errorf("%s is over %d MiB", name, maxInput>>20)

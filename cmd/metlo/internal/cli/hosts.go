@@ -92,7 +92,7 @@ func (a *app) hostDelete() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "delete HOST…", Short: "Delete hosts with their endpoints, alerts and data fields",
 		Long: "Delete hosts with all their endpoints, the alerts, data fields and traces of these, and the specs that Metlo made of\n" +
-			"their traffic. Traffic that Metlo sees later brings them back.",
+			"their traffic. Traffic that Metlo sees later brings them back.\n" + lostCounts,
 		Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeHosts,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete without asking")
@@ -107,6 +107,7 @@ func (a *app) hostDelete() *cobra.Command {
 			}
 			a.note("%s has %s", host, count(page.Total, "endpoint"))
 		}
+		a.note(lostCounts)
 		if ok, err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s", count(len(hosts), "host"))); !ok || err != nil {
 			return err
 		}

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -86,7 +86,10 @@ type ingest struct {
 func (run *ingest) files(ctx context.Context, names []string) error {
 	for _, name := range names {
 		if err := run.file(ctx, name); err != nil {
-			return &partialError{run.progress(), fmt.Errorf("%s: %w", name, err)}
+			if !strings.Contains(err.Error(), name) {
+				err = fmt.Errorf("%s: %w", name, err)
+			}
+			return &partialError{run.progress(), err}
 		}
 	}
 	if err := run.flush(ctx); err != nil {
@@ -115,15 +118,11 @@ func (run *ingest) progress() string {
 }
 
 func (run *ingest) file(ctx context.Context, name string) error {
-	r := run.app.in
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		r = file
+	r, err := run.app.open(name)
+	if err != nil {
+		return err
 	}
+	defer r.Close()
 	for trace, err := range har.Read(r) {
 		var skip *har.SkipError
 		switch {

@@ -3,9 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -32,6 +30,9 @@ func (a *app) inventoryCommand() *cobra.Command {
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		if resume && file == "" {
 			return errors.New("--resume needs --file")
+		}
+		if err := notFolder(file); err != nil {
+			return err
 		}
 		if err := knownHosts(ctx, client, opts.Hosts); err != nil {
 			return err
@@ -97,8 +98,8 @@ func (a *app) outputFile(name string, write func(io.Writer) error) error {
 	if name == "-" {
 		return errors.Join(write(a.out), a.out.Flush())
 	}
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return fmt.Errorf("%s is a folder: name a file", name)
+	if err := notFolder(name); err != nil {
+		return err
 	}
 	return writeFile(name, write)
 }

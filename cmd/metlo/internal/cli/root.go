@@ -74,7 +74,7 @@ func prepare(cmd *cobra.Command) {
 	if args := cmd.Args; args != nil {
 		cmd.Args = func(c *cobra.Command, given []string) error {
 			if err := args(c, given); err != nil {
-				return &usageError{fmt.Errorf("%w: use %s", err, c.UseLine()), c.CommandPath()}
+				return &usageError{wrongArguments(c, given), c.CommandPath()}
 			}
 			return nil
 		}
@@ -86,6 +86,19 @@ func prepare(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		prepare(sub)
 	}
+}
+
+// wrongArguments says what a command takes.
+func wrongArguments(c *cobra.Command, given []string) error {
+	_, takes, some := strings.Cut(c.Use, " ")
+	got := "nothing"
+	switch {
+	case len(given) > 0 && !some:
+		return fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), given[0])
+	case len(given) > 0:
+		got = count(len(given), "argument")
+	}
+	return fmt.Errorf("%s takes %s, and got %s", c.CommandPath(), takes, got)
 }
 
 func unknownCommand(c *cobra.Command, given []string) error {

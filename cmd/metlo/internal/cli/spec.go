@@ -93,6 +93,9 @@ func (a *app) specUpload() *cobra.Command {
 			if _, err := os.Stat(file); err != nil {
 				return err
 			}
+			if err := notFolder(file); err != nil {
+				return err
+			}
 		}
 		var failures []error
 		for i, file := range files {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/account"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
@@ -68,7 +71,7 @@ func (a *app) checks(ctx context.Context, client *metlo.Client) ([]check, error)
 	}
 	checks := []check{
 		{Name: "metlo", OK: true, Result: "version " + metlo.Version},
-		{Name: "instance", OK: true, Result: host + ", from " + source},
+		{Name: "instance", OK: true, Result: host + ", from " + source, Advice: a.permissionAdvice()},
 	}
 	backend := check{Name: "backend", OK: true, Result: "answers"}
 	if err := client.Ping(ctx); err != nil {
@@ -82,6 +85,25 @@ func (a *app) checks(ctx context.Context, client *metlo.Client) ([]check, error)
 		return nil, context.Cause(ctx)
 	}
 	return append(checks, collectorCheck(ctx, client, collector)), nil
+}
+
+// permissionAdvice warns of a key that other users of the machine can read, as the old command of Metlo left it.
+func (a *app) permissionAdvice() string {
+	store, err := account.Open()
+	if err != nil || a.global.demo || runtime.GOOS == "windows" {
+		return ""
+	}
+	names, _ := store.Names() // what is not there needs no advice
+	for _, name := range names {
+		path, err := store.Path(name)
+		if err != nil {
+			continue
+		}
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+			return "others can read the key in " + path + ": chmod 600 " + path
+		}
+	}
+	return ""
 }
 
 func backendAdvice(err error) string {
