@@ -58,7 +58,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -320,11 +319,11 @@ type Credentials struct {
 // CredentialsPath returns the path of the credentials file, ~/.metlo/credentials, whether it exists or not. Without a
 // home folder it returns an error.
 func CredentialsPath() (string, error) {
-	home, err := os.UserHomeDir()
+	path, err := credentials.Path()
 	if err != nil {
 		return "", invalid("the home folder is not known, so neither is ~/.metlo/credentials: set HOME (%w)", err)
 	}
-	return filepath.Join(home, ".metlo", "credentials"), nil
+	return path, nil
 }
 
 // ReadCredentials reads the file at [CredentialsPath] as the Metlo CLI reads it. Without the file, or a home folder,

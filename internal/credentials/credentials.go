@@ -1,4 +1,4 @@
-// Package credentials reads the file in which the Metlo CLI keeps an instance's address and key, as the CLI itself
+// Package credentials finds and reads the file in which the Metlo CLI keeps an instance's address and key, as the CLI itself
 // reads it, and compares addresses.
 package credentials
 
@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"unicode"
@@ -26,6 +27,15 @@ type File map[string]string
 // names are the variables that the SDK reads.
 func names() []string {
 	return []string{"METLO_HOST", "METLO_API_KEY", "METLO_COLLECTOR_HOST", "METLO_INSECURE_HTTP"}
+}
+
+// Path returns the path of the file, ~/.metlo/credentials. Without a home folder it returns an error.
+func Path() (string, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(home, ".metlo", "credentials"), nil
 }
 
 // Read reads the file at path. A file that does not exist is an empty File. Errors name the line of a fault, never its

@@ -94,6 +94,16 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+func TestPath(t *testing.T) {
+	t.Setenv("HOME", filepath.Join("/", "home", "jane"))
+	path, err := Path()
+	require.NoError(t, err)
+	assert.Equal(t, filepath.Join("/", "home", "jane", ".metlo", "credentials"), path)
+	t.Setenv("HOME", "")
+	_, err = Path()
+	require.Error(t, err)
+}
+
 func TestRead(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "credentials")

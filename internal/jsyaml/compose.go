@@ -150,13 +150,7 @@ func orNull(n *Node, line, column int) *Node {
 func (p *parser) store(m *Node, overridable map[string]bool, key keyNode, value *Node) {
 	name := p.keyText(key.node)
 	if key.tag == standardTags+"merge" {
-		if value != nil && value.Kind == Sequence {
-			for _, source := range value.Items {
-				p.merge(m, source, overridable)
-			}
-			return
-		}
-		p.merge(m, value, overridable)
+		p.mergeAll(m, overridable, value)
 		return
 	}
 	if !overridable[name] && m.find(name) >= 0 {
@@ -187,21 +181,4 @@ type keyNode struct {
 // keyPlace notes the current place as that of a key.
 func (p *parser) keyPlace(k *keyNode) {
 	k.line, k.lineStart, k.at, k.column = p.line, p.lineStart, p.at, p.column(p.at)+1
-}
-
-func (p *parser) merge(m, source *Node, overridable map[string]bool) {
-	if source == nil || !source.isObject() {
-		p.fail("cannot merge mappings; the provided source object is unacceptable")
-	}
-	for _, pair := range source.objectPairs() {
-		// js-yaml 4.1.0 assigns this key, which sets no property.
-		if pair.Key == "__proto__" || m.find(pair.Key) >= 0 {
-			continue
-		}
-		if p.merged++; p.merged > MaxMerged {
-			p.failLimit(fmt.Sprintf("<< copies more than %d keys", MaxMerged))
-		}
-		m.set(pair)
-		overridable[pair.Key] = true
-	}
 }
