@@ -165,7 +165,7 @@ func TestChangeEachLeaves(t *testing.T) {
 }
 
 func TestAlertsResolveEach(t *testing.T) {
-	skipWhenShort(t)
+	takesSeconds(t)
 	srv := metlotest.NewServer(metlotest.Demo())
 	defer srv.Close()
 	client := srv.Client()

@@ -19,7 +19,7 @@ import (
 )
 
 func TestListsThatAreTooLongForOneResponse(t *testing.T) {
-	skipWhenShort(t)
+	takesSeconds(t)
 	t.Run("over the limit of one request", func(t *testing.T) {
 		m := &model{rows: ids(60_000)}
 		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), &metlo.AlertListOptions{Offset: 500}), uuidOfAlert)

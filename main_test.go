@@ -25,11 +25,12 @@ import (
 // TestMain fails the run if a test leaves a goroutine behind.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// skipWhenShort keeps what takes seconds out of -short, which CI uses where an emulator is ten times as slow.
-func skipWhenShort(t *testing.T) {
+// takesSeconds leaves a test out of -short and of the race detector's run, which makes it ten times as long. CI runs it
+// without both.
+func takesSeconds(t *testing.T) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("takes seconds")
+	if testing.Short() || kit.Race {
+		t.Skip("takes seconds, and ten times that under the race detector")
 	}
 }
 

@@ -186,7 +186,7 @@ func exported(e *metlo.IncompleteError) metlo.IncompleteError {
 }
 
 func TestTriageInsideTheLoopReachesEveryAlert(t *testing.T) {
-	skipWhenShort(t)
+	takesSeconds(t)
 	n := 12_000
 	if kit.Race {
 		n = 3000

@@ -157,7 +157,7 @@ func TestWebhookHandlerBoundsBytes(t *testing.T) {
 
 // TestWebhooksOfEmptyValuesAreRefused measures that bodies of the allowed size cannot fill the memory as values.
 func TestWebhooksOfEmptyValuesAreRefused(t *testing.T) {
-	skipWhenShort(t)
+	takesSeconds(t)
 	sizes, deliveries := []int{900 << 10, 4<<20 - 100}, 100
 	if kit.Race {
 		sizes, deliveries = sizes[:1], 10
