@@ -23,7 +23,7 @@ func (x *Exchange) read(p []byte, n int, err error) {
 		return
 	}
 	if n > 0 {
-		x.scratch.in.add(p[:n], &x.rec.budget)
+		x.scratch.in.add(p[:n], x.rec)
 	}
 	if err != io.EOF { //nolint:errorlint // a body that wraps io.EOF is not at its end
 		return

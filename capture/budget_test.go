@@ -74,7 +74,10 @@ func shutDown(r *Recorder) {
 }
 
 // full makes a recorder find no room.
-func full(r *Recorder) { r.full.Store(true) }
+func full(r *Recorder) {
+	r.full.Store(true)
+	r.budget.reserve(int(r.budget.limit))
+}
 
 // TestAllocationBudgets holds what recording costs a handler, in allocations above what it costs without.
 func TestAllocationBudgets(t *testing.T) {

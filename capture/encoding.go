@@ -24,6 +24,12 @@ const (
 )
 
 func kindOf(contentType string) kind {
+	switch contentType { // what most bodies say, without further ado
+	case "application/json", "application/json; charset=utf-8", "application/json; charset=UTF-8":
+		return kindJSON
+	case "text/html; charset=utf-8", "text/plain; charset=utf-8":
+		return kindText
+	}
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	class, _, _ := strings.Cut(media, "/")

@@ -17,14 +17,13 @@ type Exchange struct {
 	body     io.ReadCloser
 	marker   marker
 
-	mu         sync.Mutex
-	scratch    *scratch // nil once nothing is copied any more
-	route      string
-	status     int  // 0 until the response began
-	foreign    bool // the writer is neither of net/http's
-	unrecorded bool // the connection was hijacked
-	ended      bool
-	readWhole  bool // the request's body
+	mu        sync.Mutex
+	scratch   *scratch // nil once nothing is copied any more
+	route     string
+	status    int  // 0 until the response began
+	foreign   bool // the writer is neither of net/http's
+	ended     bool
+	readWhole bool // the request's body
 }
 
 // marker is the context of a request that is being recorded, by which a second recording of it is told.
@@ -87,7 +86,7 @@ func (r *Recorder) wanted(req *http.Request, isServed bool) bool {
 		r.count(func(s *Stats) { s.Skipped++ })
 	case r.isClosed.Load():
 		r.drop(func(d *Drops) { d.Closed++ })
-	case r.full.Load():
+	case r.isFull():
 		r.drop(func(d *Drops) { d.QueueFull++ })
 	default:
 		return true
@@ -146,7 +145,7 @@ func (x *Exchange) Wrote(data []byte) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.scratch != nil {
-		x.scratch.out.add(data, &x.rec.budget)
+		x.scratch.out.add(data, x.rec)
 	}
 }
 
@@ -155,9 +154,12 @@ func (x *Exchange) Hijacked() {
 	if x == nil {
 		return
 	}
+	defer x.rec.contain()
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.unrecorded = true
+	s := x.scratch
+	x.scratch = nil
+	x.mu.Unlock()
+	x.rec.discard(s) // such connections may last for hours
 }
 
 // End ends the recording when the handler has returned, or panicked. It puts back what the handler changed of the
@@ -177,15 +179,11 @@ func (x *Exchange) End(panicked bool) {
 	x.scratch = nil
 	x.restore()
 	x.mu.Unlock()
+	if s == nil {
+		x.rec.count(func(s *Stats) { s.Skipped++ })
+		return
+	}
 	x.finish(s, panicked)
-}
-
-// restore gives the original request what servers and outer middleware look for there: multipart files, the pattern and
-// the path's values.
-func (x *Exchange) restore() {
-	ctx := x.marker.Context
-	*x.original = *x.request.WithContext(ctx)
-	x.original.Body = x.body
 }
 
 // finish hands the exchange over. Nothing else has s by now.
@@ -211,7 +209,7 @@ func (x *Exchange) finish(s *scratch, panicked bool) {
 		status = http.StatusInternalServerError
 	case status == 0:
 		status = http.StatusOK
-		if x.writer != nil && !x.unrecorded {
+		if x.writer != nil {
 			s.answer = appendHeaders(s.answer, x.writer.Header())
 		}
 	}
@@ -234,10 +232,10 @@ func (x *Exchange) finish(s *scratch, panicked bool) {
 	counted = true
 }
 
-// isUpgrade reports whether the connection went over to another protocol. Of a writer that is reached only through
-// Unwrap, a hijacking shows in that an upgrade was asked for and nothing was written.
+// isUpgrade reports whether the connection went over to another protocol, or was a tunnel. Of a writer that is reached
+// only through Unwrap, a hijacking shows in that an upgrade was asked for and nothing was written.
 func (x *Exchange) isUpgrade(status int) bool {
-	if x.unrecorded || status == http.StatusSwitchingProtocols {
+	if status == http.StatusSwitchingProtocols || x.original.Method == http.MethodConnect {
 		return true
 	}
 	return x.foreign && x.status == 0 && len(x.original.Header["Upgrade"]) > 0

@@ -10,12 +10,18 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// Mask replaces in trace what looks like a secret, as the recorder does before anything leaves the process: values of
-// Authorization and of cookies, and of headers, parameters of the query and members of JSON, forms and multipart bodies
-// whose names are those of secrets, at any depth. A text becomes [Redacted], a number 0, true false. Also texts are masked
-// in which such a name stands before a colon or an equals sign, and credentials within URLs. A body in which secrets
-// cannot be told from the rest becomes empty. It is for traces from elsewhere, such as HAR files; call it before
-// [metlo.CollectorService.Log].
+// Mask replaces in trace what looks like a secret, as the recorder does before anything leaves the process:
+//
+//   - values of Authorization and of cookies, whose names stay;
+//   - values of headers, parameters of the query and members of JSON, forms and multipart bodies whose names are those of
+//     secrets, at any depth, also in JSON within a text, and in {"name": …, "value": …};
+//   - in XML and other text, what stands behind such a name;
+//   - what is known by its form: credentials within URLs and behind Bearer and Basic, JWTs, and private keys of PEM.
+//
+// Names are compared without case, hyphens, underscores and other signs: api_key, apiKey and X-API-Key are one. A text
+// becomes [Redacted], a number 0, true false, so that fields keep their types. A body in which secrets cannot be told from
+// the rest becomes empty. Mask is for traces from elsewhere, such as HAR files; call it before
+// [metlo.CollectorService.Log]. A nil trace, and an option at fault, are [metlo.ErrInvalidArgument].
 func Mask(trace *metlo.Trace, opts ...MaskOption) error {
 	var s maskSettings
 	for _, opt := range opts {
@@ -66,19 +72,29 @@ func (m *masker) head(t *metlo.Trace, route string) {
 	t.Response.Headers = m.headers(t.Response.Headers)
 }
 
-const keyLength = 16 // a parameter key of this length or more is an API key
+const keyLength = 16 // a parameter key, or code, of this length or more is an API key, or one of OAuth
 
 // pair masks a parameter of a query or a form.
 func (m *masker) pair(pair metlo.NameValue) metlo.NameValue {
 	switch {
-	case m.secret(pair.Name), strings.EqualFold(pair.Name, "key") && len(pair.Value) >= keyLength:
-		pair.Value = maskedText(pair.Value)
 	case pair.Value == "":
 		pair.Name = m.text(pair.Name)
+	case m.secret(pair.Name), len(pair.Value) >= keyLength && (strings.EqualFold(pair.Name, "key") || strings.EqualFold(pair.Name, "code")):
+		pair.Value = Redacted
 	default:
-		pair.Value = m.text(pair.Value)
+		pair.Value = m.value(pair.Value)
 	}
 	return pair
+}
+
+// value masks what is in a value, which may be JSON.
+func (m *masker) value(value string) string {
+	if value != "" && (value[0] == '{' || value[0] == '[') {
+		if text, ok := m.json([]byte(value), 0); ok {
+			return text
+		}
+	}
+	return m.text(value)
 }
 
 // maskedText keeps that a value is empty.
@@ -92,13 +108,14 @@ func maskedText(value string) string {
 func (m *masker) headers(headers []metlo.NameValue) []metlo.NameValue {
 	masked := slices.Clone(headers)
 	for i, header := range masked {
-		masked[i].Value = m.header(strings.ToLower(header.Name), header.Value)
+		masked[i].Value = m.header(header.Name, header.Value)
 	}
 	return masked
 }
 
 func (m *masker) header(name, value string) string {
-	switch name {
+	lower := strings.ToLower(name)
+	switch lower {
 	case "cookie":
 		return maskCookies(value)
 	case "set-cookie":
@@ -108,11 +125,9 @@ func (m *masker) header(name, value string) string {
 			masked += ";" + attributes
 		}
 		return masked
-	case "referer", "location", "content-location", "origin", "refresh", "link", "x-original-url", "x-rewrite-url", "x-forwarded-uri":
-		return m.text(value)
 	}
-	if !m.secret(name) {
-		return m.text(value)
+	if !m.secret(name) && (!strings.HasSuffix(lower, "-key") || m.harmless[normalName(name)]) {
+		return m.value(value)
 	}
 	if m.settings.users {
 		if user, ok := userOf(value); ok {

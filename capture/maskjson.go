@@ -51,6 +51,7 @@ type jsonWriter struct {
 	in      *jsontext.Decoder
 	out     []byte
 	name    []byte // scratch for a name without its escapes
+	said    []byte // the text that was read last, within quotes
 	changed bool
 	stopped bool
 	nested  int // texts of JSON around this one
@@ -110,6 +111,7 @@ func (w *jsonWriter) value(secret bool, path uint64, depth int) error {
 			return errStop
 		}
 		w.see(path, '"')
+		w.said = raw
 		w.text(raw, secret)
 	case 't', 'f', '0':
 		raw, err := w.in.ReadValue()
@@ -185,8 +187,10 @@ func (w *jsonWriter) text(raw []byte, secret bool) {
 	w.out = append(w.out, `""`...)
 }
 
-// suspicious reports whether a text may hold a name with a value.
-func suspicious(raw []byte) bool { return bytes.ContainsAny(raw, ":=> ") }
+// suspicious reports whether a text may hold a name with a value, or a JWT.
+func suspicious(raw []byte) bool {
+	return bytes.ContainsAny(raw, ":=> ") || bytes.HasPrefix(raw[1:], []byte(jwtBegin))
+}
 
 // inner masks what is in a text: JSON again, or names with values.
 func (w *jsonWriter) inner(text string) string {
@@ -216,6 +220,7 @@ func (w *jsonWriter) object(secret bool, path uint64, depth int) error {
 	}
 	w.see(path, '{')
 	w.out = append(w.out, '{')
+	named := false // the object is a pair, and its name that of a secret
 	for n := 0; w.in.PeekKind() != '}'; n++ {
 		before := len(w.out)
 		raw, err := w.in.ReadValue()
@@ -233,8 +238,12 @@ func (w *jsonWriter) object(secret bool, path uint64, depth int) error {
 			}
 			name = w.name
 		}
-		below := secret || (w.secretName(name) && (w.in.PeekKind() != '{' || !w.weak(string(name))))
-		if err := w.value(below, w.child(path, name), depth+1); err != nil || w.full() {
+		below := secret || (named && isPairValue(name)) || (w.secretName(name) && (w.in.PeekKind() != '{' || !w.weak(string(name))))
+		child, isName := w.child(path, name), isPairName(name)
+		w.said = nil
+		err = w.value(below, child, depth+1)
+		named = named || (isName && w.saysSecret())
+		if err != nil || w.full() {
 			if err != nil && w.out[len(w.out)-1] != ':' && !w.full() {
 				return w.close(len(w.out), '}') // the value was cut and closed
 			}
@@ -246,6 +255,18 @@ func (w *jsonWriter) object(secret bool, path uint64, depth int) error {
 	}
 	w.out = append(w.out, '}')
 	return nil
+}
+
+// isPairName reports whether a member is the name in {"name": …, "value": …}, as HAR files and settings have it.
+func isPairName(name []byte) bool {
+	return len(name) <= len("name") && (bytes.EqualFold(name, []byte("name")) || bytes.EqualFold(name, []byte("key")))
+}
+
+func isPairValue(name []byte) bool { return bytes.EqualFold(name, []byte("value")) }
+
+// saysSecret reports whether the text that was read last is the name of a secret.
+func (w *jsonWriter) saysSecret() bool {
+	return len(w.said) > 2 && len(w.said) <= longestName && bytes.IndexByte(w.said, ' ') < 0 && w.secretName(w.said[1:len(w.said)-1])
 }
 
 func (w *jsonWriter) secretName(name []byte) bool {

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// text masks in any text what stands behind the name of a secret: name=value, name: value, <name>value</name>, and
-// credentials in URLs and behind Bearer and Basic.
+// text masks in any text what stands behind the name of a secret: name=value, name: value, <name>value</name>, and what
+// is known by its form: credentials in URLs and behind Bearer and Basic, JWTs, and private keys of PEM.
 func (m *masker) text(text string) string {
 	var b strings.Builder
 	done := 0
-	mask := func(from, to int) {
-		if to > from && text[from:to] != Redacted {
+	replace := func(from, to int, by string) {
+		if to > from && text[from:to] != by {
 			b.WriteString(text[done:from])
-			b.WriteString(Redacted)
+			b.WriteString(by)
 			done = to
 		}
 	}
@@ -21,7 +21,7 @@ func (m *masker) text(text string) string {
 		if text[i] == ':' && strings.HasPrefix(text[i:], "://") {
 			i += len("://")
 			if end := userInfo(text[i:]); end > 0 {
-				mask(i, i+end)
+				replace(i, i+end, Redacted)
 				i += end
 			}
 			continue
@@ -34,9 +34,13 @@ func (m *masker) text(text string) string {
 		for i < len(text) && isNameByte(text[i]) {
 			i++
 		}
+		if token, ok := m.jwt(text[begin:i]); ok {
+			replace(begin, i, token)
+			continue
+		}
 		from, to := m.behind(text, begin, i)
 		if from < to {
-			mask(from, to)
+			replace(from, to, Redacted)
 			i = max(i, to)
 		}
 	}
@@ -51,22 +55,50 @@ func isNameByte(c byte) bool {
 	return c == '_' || c == '-' || c == '.' || c == '$' || c == '[' || c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 }
 
-// userInfo is how long user:password is in what follows ://, 0 without.
+// userInfo is how long user:password, or a token, is in what follows ://, 0 without.
 func userInfo(text string) int {
 	end := strings.IndexAny(text, "/?# \t\r\n\"'<>")
 	if end < 0 {
 		end = len(text)
 	}
-	at := strings.LastIndexByte(text[:end], '@')
-	if at < 0 || !strings.Contains(text[:at], ":") {
-		return 0
+	return max(strings.LastIndexByte(text[:end], '@'), 0)
+}
+
+// jwt is what is sent of a token in three parts or more, the first of which is JSON.
+func (m *masker) jwt(token string) (masked string, ok bool) {
+	if !strings.HasPrefix(token, jwtBegin) || strings.Count(token, ".") < 2 || !isJSONPart(token[:strings.IndexByte(token, '.')]) {
+		return "", false
 	}
-	return at
+	if m.settings.users {
+		if user, ok := userOf(token); ok {
+			return user, true
+		}
+	}
+	return Redacted, true
+}
+
+const jwtBegin = "eyJ" // {" in base64
+
+// privateKey is where the key lies in what follows -----BEGIN.
+func privateKey(text string) (from, to int) {
+	kind, rest, found := strings.Cut(text, "-----")
+	if !found || !strings.Contains(kind, "PRIVATE KEY") {
+		return 0, 0
+	}
+	from = len(text) - len(rest)
+	if n := strings.Index(rest, "-----END"); n >= 0 {
+		return from, from + n
+	}
+	return from, len(text)
 }
 
 // behind is where the value of the name at text[begin:end] lies, if the name is that of a secret and has a value.
 func (m *masker) behind(text string, begin, end int) (from, to int) {
 	name := text[begin:end]
+	if strings.HasSuffix(name, "-----BEGIN") {
+		from, to = privateKey(text[end:])
+		return end + from, end + to
+	}
 	if from, to = credential(text, name, end); to > 0 {
 		return from, to
 	}
@@ -83,7 +115,7 @@ func (m *masker) behind(text string, begin, end int) (from, to int) {
 		if !m.secret(name) {
 			return 0, 0
 		}
-		return i + 1, i + 1 + until(text[i+1:], "<")
+		return content(text, i+1)
 	case text[i] != ':' && text[i] != '=':
 		if element && m.secret(name) {
 			return elementContent(text, i)
@@ -128,8 +160,20 @@ func elementContent(text string, i int) (from, to int) {
 	if i+tag >= len(text) || text[i+tag-1] == '/' {
 		return 0, 0
 	}
-	from = i + tag + 1
-	return from, from + until(text[from:], "<")
+	return content(text, i+tag+1)
+}
+
+// content is the text of an element that begins at from.
+func content(text string, from int) (int, int) {
+	const cdata = "<![CDATA["
+	if !strings.HasPrefix(text[from:], cdata) {
+		return from, from + until(text[from:], "<")
+	}
+	from += len(cdata)
+	if n := strings.Index(text[from:], "]]>"); n >= 0 {
+		return from, from + n
+	}
+	return from, len(text)
 }
 
 // valueAt is where a value that begins at i ends: at its closing quote, at the end of the line behind a colon, or at the

@@ -49,7 +49,7 @@ func (m *masker) part(part *multipart.Part) (head, content string, ok bool) {
 	for _, name := range sortedKeys(part.Header) {
 		for _, value := range part.Header[name] {
 			if !strings.EqualFold(name, "Content-Disposition") {
-				value = m.header(strings.ToLower(name), value)
+				value = m.header(name, value)
 			}
 			b.WriteString(name + ": " + value + "\r\n")
 		}

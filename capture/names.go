@@ -34,7 +34,9 @@ func secretParts() []string {
 		"password", "passwd", "passphrase", "passwort", "kennwort", "motdepasse", "secret", "token", "apikey", "accesskey", "privatekey",
 		"signingkey", "encryptionkey", "subscriptionkey", "masterkey", "authkey", "authorization", "authentication", "credential", "bearer", "jwt",
 		"sessionid", "sessid", "sessionkey", "signature", "csrf", "xsrf", "mfacode", "otpcode", "securitycode", "recoverycode", "clientassertion",
-		"connectionstring", "samlresponse", "samlrequest",
+		"connectionstring", "samlresponse", "samlrequest", "mnemonic", "seedphrase", "codeverifier", "verificationcode", "backupcode",
+		"accountkey", "functionskey", "applicationkey", "securityanswer", "oauthverifier", "secwebsocketprotocol", "storagekey",
+		"contraseña", "contrasena", "senha", "wachtwoord", "пароль", "密码", "密碼", "パスワード",
 	}
 }
 
@@ -44,7 +46,7 @@ func secretNames() map[string]bool {
 	for _, name := range []string{
 		"auth", "pass", "pwd", "userpwd", "mysqlpwd", "dbpwd", "pin", "otp", "totp", "cvv", "cvc", "cvv2", "sid", "session", "sig", "cookie", "cookies",
 		"setcookie", "xauth", "dpop", "apisecret", "pat", "nip", "code2fa", "accesscode", "assertion", "passcode", "passkey",
-		"authcode", "userpass", "dbpass", "userkey", "hmac",
+		"authcode", "userpass", "dbpass", "userkey", "hmac", "creds", "cred", "appkey", "magiclink",
 	} {
 		names[name] = true
 	}
@@ -55,7 +57,8 @@ func secretNames() map[string]bool {
 func harmlessNames() map[string]bool {
 	return map[string]bool{
 		"tokentype": true, "wwwauthenticate": true, "proxyauthenticate": true, "authenticationtype": true, "authenticationmethod": true,
-		"accesscontrolallowcredentials": true, "passwordless": true,
+		"accesscontrolallowcredentials": true, "passwordless": true, "idempotencykey": true, "xidempotencykey": true,
+		"secwebsocketkey": true, "surrogatekey": true, "cachekey": true, "xcachekey": true,
 	}
 }
 

@@ -18,7 +18,7 @@ const (
 	defaultQueueItems = 10_000
 	defaultSendRate   = 200 // traces a second, which an instance of usual size keeps up with
 	smallestQueue     = 64 << 10
-	largestLimit      = 1 << 20 // of a body: two of them and their escapes fit into the collector's 2 MiB
+	largestLimit      = 1 << 20 // of a body; a trace that is too long for the collector is sent without
 )
 
 // Option changes how a [Recorder] works. An option with a fault makes [New] fail with [metlo.ErrInvalidArgument].

@@ -28,6 +28,24 @@ func (b *budget) release(n int) { b.used.Add(int64(-n)) }
 // roomy reports whether an eighth is free.
 func (b *budget) roomy() bool { return b.used.Load() <= b.limit-b.limit/8 }
 
+// isFull reports whether there was no room and is not enough again. Not only the sender makes room: so do large bodies
+// whose exchanges end unrecorded.
+func (r *Recorder) isFull() bool {
+	if !r.full.Load() {
+		return false
+	}
+	if !r.budget.roomy() {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if items := r.settings.queueItems; len(r.queue) > items-max(items/8, 1) {
+		return true
+	}
+	r.full.Store(false)
+	return false
+}
+
 // push hands a record over, or counts it as dropped. It never waits for the sender. held is what the caller has reserved
 // already, which passes to the record.
 func (r *Recorder) push(encode func() []byte, size, held int) {
@@ -104,8 +122,5 @@ func (r *Recorder) waiting() (n int, enough bool) {
 // settle counts what became of a batch and gives its memory back.
 func (r *Recorder) settle(size int, change func(*Stats)) {
 	r.budget.release(size)
-	if r.full.Load() && r.budget.roomy() {
-		r.full.Store(false)
-	}
 	r.count(change)
 }

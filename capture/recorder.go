@@ -29,6 +29,7 @@ type Recorder struct {
 	faults    atomic.Int64 // panics of callbacks, and of the recorder's own
 	unfetched atomic.Int64 // configurations that could not be fetched
 	scratches sync.Pool
+	bases     sync.Pool
 	buffers   sync.Pool
 
 	mu         sync.Mutex
@@ -103,10 +104,11 @@ func hasCollector(client *metlo.Client) bool {
 // own is the key under which the context of the recorder's requests is told from others.
 type own struct{ rec *Recorder }
 
-// Handler records what next serves. The requests reach next as they would without it, at most one part of a microsecond
-// later, and next sees the same optional interfaces of the writer. One thing cannot be kept: http.MaxBytesReader no longer
-// closes the connection behind it, as behind any other wrapper of the writer. A Handler within a Handler of the same
-// recorder records nothing more. A nil next is http.DefaultServeMux.
+// Handler records what next serves. The requests reach next as they would without it, and next sees the same optional
+// interfaces of the writer. No more of a body is read than next reads. A panic goes on with the same value, and is recorded
+// as status 500 if nothing was written. One thing cannot be kept: http.MaxBytesReader no longer closes the connection
+// behind it, as behind any other wrapper of the writer; put http.MaxBytesHandler in front if that matters. A Handler within
+// a Handler of the same recorder records nothing more. A nil next is [http.DefaultServeMux].
 func (r *Recorder) Handler(next http.Handler) http.Handler {
 	if next == nil {
 		next = http.DefaultServeMux

@@ -4,11 +4,12 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"runtime"
 	"sync"
 )
 
 // Transport records what the service asks others, through next; nil is [http.DefaultTransport], which stays as it is.
-// The trace is recorded when the response's body has been read to its end or closed. The recorder's own requests pass
+// The trace is recorded when the response's body has been read to its end or closed, or is garbage. The recorder's own requests pass
 // unrecorded, and so do those that failed without a response. A Transport within a Transport of the same recorder records
 // nothing more.
 func (r *Recorder) Transport(next http.RoundTripper) http.RoundTripper { return &transport{r, next} }
@@ -69,6 +70,8 @@ type call struct {
 	status  int
 	length  int64 // of the response's body, -1 if it is not known
 	copies  int   // of the request's body: a transport may send it again
+
+	sentWhole bool // the copy of the request's body that was sent last
 }
 
 func (t *transport) begin(req *http.Request) (c *call) {
@@ -108,6 +111,7 @@ func (c *call) sendAgain() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.copies++
+	c.sentWhole = false
 	if c.scratch != nil {
 		c.scratch.in.data, c.scratch.in.total = c.scratch.in.data[:0], 0
 	}
@@ -128,6 +132,7 @@ func (b *sentBody) Read(p []byte) (int, error) {
 		if b.copy != b.call.copies {
 			return nil
 		}
+		b.call.sentWhole = err == io.EOF //nolint:errorlint // a body that wraps io.EOF is not at its end
 		return &s.in
 	})
 	return n, err
@@ -137,11 +142,11 @@ func (c *call) copied(p []byte, n int, to func(*scratch) *copied) {
 	defer c.rec.contain()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.scratch == nil || n <= 0 {
+	if c.scratch == nil {
 		return
 	}
-	if body := to(c.scratch); body != nil {
-		body.add(p[:n], &c.rec.budget)
+	if body := to(c.scratch); body != nil && n > 0 {
+		body.add(p[:n], c.rec)
 	}
 }
 
@@ -149,7 +154,7 @@ func (c *call) copied(p []byte, n int, to func(*scratch) *copied) {
 func (c *call) answered(resp *http.Response) {
 	defer c.rec.contain()
 	_, upgraded := resp.Body.(io.Writer)
-	if upgraded || resp.StatusCode == http.StatusSwitchingProtocols {
+	if upgraded || resp.StatusCode == http.StatusSwitchingProtocols || c.sent.Method == http.MethodConnect {
 		c.abandon()
 		return
 	}
@@ -168,7 +173,10 @@ func (c *call) answered(resp *http.Response) {
 		return
 	}
 	c.length = resp.ContentLength
-	resp.Body = &answerBody{ReadCloser: resp.Body, call: c}
+	body := &answerBody{ReadCloser: resp.Body, call: c}
+	// A body that is neither read nor closed must not keep its memory.
+	runtime.AddCleanup(body, func(c *call) { c.end(false) }, c)
+	resp.Body = body
 }
 
 // answerBody is the body of a response: at its end the call is recorded.
@@ -193,32 +201,42 @@ func (b *answerBody) Close() error {
 }
 
 // take ends the copying; only one caller gets the scratch.
-func (c *call) take() *scratch {
+func (c *call) take() (s *scratch, sentWhole bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.scratch
+	s = c.scratch
 	c.scratch = nil
-	return s
+	return s, c.sentWhole
+}
+
+// sentLength is the length of a request's body, -1 if it is not known.
+func sentLength(req *http.Request) int64 {
+	if req.ContentLength > 0 {
+		return req.ContentLength
+	}
+	return -1
 }
 
 // abandon counts a call that is no exchange of request and response.
 func (c *call) abandon() {
 	defer c.rec.contain()
-	if s := c.take(); s != nil {
-		c.rec.budget.release(s.held())
-		c.rec.recycle(s)
+	if s, _ := c.take(); s != nil {
+		c.rec.discard(s)
 		c.rec.count(func(stats *Stats) { stats.Skipped++ })
 	}
 }
 
 func (c *call) end(whole bool) {
 	defer c.rec.contain()
-	s := c.take()
+	s, sentWhole := c.take()
 	if s == nil {
 		return
 	}
 	if !whole {
 		s.out.partOf(c.length)
+	}
+	if !sentWhole {
+		s.in.partOf(sentLength(c.sent))
 	}
 	r := c.rec
 	defer r.recycle(s)

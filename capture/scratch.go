@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/http"
+	"strings"
 )
 
 const (
@@ -22,25 +23,32 @@ type scratch struct {
 }
 
 func (r *Recorder) newScratch() *scratch {
-	s, ok := r.scratches.Get().(*scratch)
-	if !ok {
-		s = &scratch{
-			head: make([]byte, 0, keptHeaders), answer: make([]byte, 0, keptHeaders/2),
-			in: copied{base: make([]byte, 0, keptCopy)}, out: copied{base: make([]byte, 0, keptCopy)},
-		}
-		s.in.data, s.out.data = s.in.base, s.out.base
+	if s, ok := r.scratches.Get().(*scratch); ok {
+		return s
 	}
-	return s
+	return &scratch{head: make([]byte, 0, keptHeaders), answer: make([]byte, 0, keptHeaders/2)}
+}
+
+// discard gives back what nobody else holds and nothing will be made of.
+func (r *Recorder) discard(s *scratch) {
+	if s != nil {
+		r.budget.release(s.held())
+		r.recycle(s)
+	}
 }
 
 // recycle puts a scratch back that nobody else holds.
 func (r *Recorder) recycle(s *scratch) {
-	if cap(s.head) > 4*keptHeaders || cap(s.answer) > 4*keptHeaders {
-		return
+	for _, body := range []*copied{&s.in, &s.out} {
+		if body.base != nil {
+			r.bases.Put(body.base)
+		}
+		*body = copied{}
 	}
-	s.head, s.answer = s.head[:0], s.answer[:0]
-	s.in, s.out = copied{base: s.in.base, data: s.in.base}, copied{base: s.out.base, data: s.out.base}
-	r.scratches.Put(s)
+	if cap(s.head) <= 4*keptHeaders && cap(s.answer) <= 4*keptHeaders {
+		s.head, s.answer = s.head[:0], s.answer[:0]
+		r.scratches.Put(s)
+	}
 }
 
 // held is the memory that is reserved for the bodies.
@@ -48,7 +56,7 @@ func (s *scratch) held() int { return s.in.reserved + s.out.reserved }
 
 // copied is the beginning of a body.
 type copied struct {
-	base     []byte // what a pooled scratch brings
+	base     *[keptCopy]byte // pooled; taken with the first byte, since many bodies stay empty or are streams
 	data     []byte
 	limit    int
 	total    int64
@@ -56,15 +64,19 @@ type copied struct {
 }
 
 // add copies what still fits. Beyond keptCopy it takes memory only from the budget; without that the copy stays as it is.
-func (c *copied) add(p []byte, b *budget) {
+func (c *copied) add(p []byte, r *Recorder) {
 	c.total += int64(len(p))
 	p = p[:min(len(p), max(c.limit-len(c.data), 0))]
 	if len(p) == 0 {
 		return
 	}
+	if c.base == nil {
+		c.base = r.newBase()
+		c.data = c.base[:0]
+	}
 	if need := len(c.data) + len(p); need > cap(c.data) {
 		size := min(max(need, 4*cap(c.data)), max(c.limit, need))
-		if !b.reserve(size - c.reserved) {
+		if !r.budget.reserve(size - c.reserved) {
 			c.limit = len(c.data)
 			return
 		}
@@ -74,6 +86,13 @@ func (c *copied) add(p []byte, b *budget) {
 		c.data = grown
 	}
 	c.data = append(c.data, p...)
+}
+
+func (r *Recorder) newBase() *[keptCopy]byte {
+	if base, ok := r.bases.Get().(*[keptCopy]byte); ok {
+		return base
+	}
+	return new([keptCopy]byte)
 }
 
 // partOf says that a body of this length, -1 if it is not known, was not read to its end.
@@ -95,10 +114,18 @@ func appendHead(b []byte, req *http.Request) []byte {
 	b = appendText(b, req.URL.Scheme)
 	b = appendText(b, req.URL.Path)
 	b = appendText(b, req.URL.RawPath)
-	b = appendText(b, req.URL.RawQuery)
+	b = appendText(b, shortQuery(req.URL.RawQuery))
 	b = appendText(b, req.RemoteAddr)
 	b = appendAddr(b, req.Context().Value(http.LocalAddrContextKey))
 	return appendHeaders(b, req.Header)
+}
+
+// shortQuery leaves out the parameters that make a query too long.
+func shortQuery(query string) string {
+	if len(query) <= maxHeaderCopy {
+		return query
+	}
+	return query[:max(strings.LastIndexByte(query[:maxHeaderCopy], '&'), 0)]
 }
 
 func appendAddr(b []byte, addr any) []byte {

@@ -201,11 +201,14 @@ func (s *sender) send(traces []*metlo.Trace, tell func(func(*Stats, int64), int)
 		tell(unknown, len(partly.Unknown))
 		unsent = partly.Unsent
 	case len(traces) > 1:
-		// One of them is at fault, and none was sent: each by itself.
-		for _, trace := range traces {
-			unsent = append(unsent, s.send([]*metlo.Trace{trace}, tell)...)
-		}
-		return unsent
+		// One of them is at fault, and none was sent: each half by itself, until it is alone.
+		half := len(traces) / 2
+		unsent = s.send(traces[:half:half], tell)
+		return append(unsent, s.send(traces[half:], tell)...)
+	case traces[0].Request.Body != "" || traces[0].Response.Body != "":
+		// Too long for the collector, as far as the recorder can tell.
+		traces[0].Request.Body, traces[0].Response.Body = "", ""
+		return s.send(traces, tell)
 	default:
 		info.Sent = 0
 		tell(failed, 1)

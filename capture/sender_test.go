@@ -306,7 +306,7 @@ func TestAFullQueueTakesAgainWhenAnEighthIsFree(t *testing.T) {
 		close(release)
 		<-time.After(time.Minute)
 		synctest.Wait()
-		require.False(t, r.full.Load())
+		require.False(t, r.isFull())
 		before := r.Stats().Drops.QueueFull
 		serveN(r, 10)
 		assert.Equal(t, before, r.Stats().Drops.QueueFull)

@@ -96,9 +96,7 @@ func TestEveryProgram(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source, err := os.ReadFile(filepath.Join(name, "main.go"))
 			require.NoError(t, err)
-			if name != "ingest" {
-				assert.Less(t, bytes.Count(source, []byte("\n")), 120, "an example teaches one thing")
-			}
+			assert.Less(t, bytes.Count(source, []byte("\n")), 120, "an example teaches one thing")
 			help := run(t, nil, name, "-h")
 			assert.Equal(t, 0, help.code)
 			assert.Contains(t, help.stderr, "\n  ", "an example of its use")
@@ -355,11 +353,11 @@ func TestIngestMakesEndpointsAppear(t *testing.T) {
 	assert.Equal(t, []string{
 		"14 traces sent, 0 dropped, 0 failed",
 		"POST orders.ingest.example.com/orders/{param1}  Email",
-		"GET stock.ingest.example.com/items/{param1}  ",
 	}, lines(got.stdout))
 	names, err := srv.Client().Hosts.Names(t.Context())
 	require.NoError(t, err)
-	assert.Subset(t, names, []string{"orders.ingest.example.com", "stock.ingest.example.com"})
+	assert.Contains(t, names, "orders.ingest.example.com")
+	assert.True(t, slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "127.0.0.1:") }), "what it asks of others")
 	batches := slices.DeleteFunc(srv.Requests(), func(r metlotest.Request) bool { return !strings.HasSuffix(r.Path, "/batch") })
 	assert.Less(t, len(batches), 14, "traces go in batches")
 }
@@ -380,5 +378,5 @@ func TestIngestCountsWhatItDrops(t *testing.T) {
 	refused := run(t, env, "ingest", "-requests", "5", "-patience", "3s")
 	assert.Equal(t, 1, refused.code)
 	assert.Contains(t, refused.stdout, "0 traces sent, 0 dropped, 10 failed")
-	assert.Contains(t, refused.stderr, "Metlo shows 0 of 2 hosts")
+	assert.Contains(t, refused.stderr, "Metlo does not show orders.ingest.example.com yet")
 }

@@ -1,11 +1,13 @@
 // Command incoming compares what stands in front of a handler: package capture, and middleware of others that watches
-// requests. It prints two tables: time and allocations above a bare handler, and what a collector that stalls costs.
+// requests. It prints two tables, time and allocations above a bare handler and what a collector that stalls costs, and
+// how much one sender sends.
 //
 //	go run ./incoming
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -17,6 +19,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -34,6 +37,10 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Fprintln(w)
+	if err := throughput(w, *stalled); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprintln(w)
 	if err := stalls(w, *stalled); err != nil {
 		log.Fatal(err)
 	}
@@ -42,31 +49,44 @@ func main() {
 
 // watcher is what is put in front of a handler. stop ends it, kept is the share of requests of which a trace was kept.
 type watcher struct {
-	name  string
-	start func(collector string) (wrap func(http.Handler) http.Handler, stop func(), kept func() string, err error)
+	name   string
+	settle func() // waits until all is sent, where nothing is sent while the handler is measured
+	start  func(collector string) (wrap func(http.Handler) http.Handler, stop func(), kept func() string, err error)
 }
 
 func watchers() []watcher {
-	unbounded := []capture.Option{capture.WithoutSampling(), capture.WithSendRate(1e6), capture.WithQueueBytes(1 << 30), capture.WithQueueItems(1 << 30)}
+	all := []capture.Option{
+		capture.WithoutSampling(), capture.WithSendRate(1e6), capture.WithQueueBytes(1 << 30), capture.WithQueueItems(1 << 30),
+	}
+	recorded := ours("metlo capture, recorded", nil, all...)
+	together := ours("metlo capture, recorded, and sent by the same two cores", nil, all...)
+	together.settle = nil
 	return append([]watcher{
-		{"bare", func(string) (func(http.Handler) http.Handler, func(), func() string, error) {
+		{name: "bare", start: func(string) (func(http.Handler) http.Handler, func(), func() string, error) {
 			return func(h http.Handler) http.Handler { return h }, func() {}, func() string { return "" }, nil
 		}},
-		ours("metlo capture, recorded", unbounded...),
-		ours("metlo capture, sampled out", capture.WithSampling(capture.Sampling{First: 1})),
-		ours("metlo capture, skipped", capture.WithSkips(capture.Skips{Methods: []string{http.MethodPost}})),
+		recorded,
+		together,
+		ours("metlo capture, sampled out", nil, capture.WithSampling(capture.Sampling{First: 1})),
+		ours("metlo capture, skipped", nil, capture.WithSkips(capture.Skips{Methods: []string{http.MethodPost}})),
+		ours("metlo capture, queue full", nil, capture.WithoutSampling(), capture.WithQueueItems(1)),
+		ours("metlo capture, shut down", func(rec *capture.Recorder) { _ = rec.Shutdown(context.Background()) }),
 	}, peers()...)
 }
 
-func ours(name string, opts ...capture.Option) watcher {
-	return watcher{name, func(collector string) (func(http.Handler) http.Handler, func(), func() string, error) {
+func ours(name string, prepare func(*capture.Recorder), opts ...capture.Option) watcher {
+	var rec *capture.Recorder
+	start := func(collector string) (func(http.Handler) http.Handler, func(), func() string, error) {
 		client, err := metlo.NewClient(collector, "metlo.made-up-key", metlo.WithCollectorURL(collector), metlo.WithoutRateLimit())
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		rec, err := capture.New(client, append([]capture.Option{capture.WithHost("shop.example.com")}, opts...)...)
+		rec, err = capture.New(client, append([]capture.Option{capture.WithHost("shop.example.com")}, opts...)...)
 		if err != nil {
 			return nil, nil, nil, err
+		}
+		if prepare != nil {
+			prepare(rec)
 		}
 		stop := func() {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -79,7 +99,13 @@ func ours(name string, opts ...capture.Option) watcher {
 			return fmt.Sprintf("%.0f %%", 100*float64(s.Sent+s.Queued+s.Unknown)/float64(max(s.Seen, 1)))
 		}
 		return rec.Handler, stop, kept, nil
-	}}
+	}
+	settle := func() {
+		for rec.Stats().Queued > 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return watcher{name, settle, start}
 }
 
 // exchange is a POST of 1 kB that is answered with 2 kB, without a network.
@@ -116,13 +142,15 @@ func (x *exchange) serve(h http.Handler) {
 }
 
 func costs(out io.Writer, rounds, requests int) error {
+	var measuring sync.RWMutex
 	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		measuring.RLock()
+		defer measuring.RUnlock()
 		_, _ = io.WriteString(w, "OK")
 	}))
 	defer collector.Close()
-	fmt.Fprintln(out, "In front of a handler (POST, 1 kB in, 2 kB out)\tµs above bare\tallocations above bare\tkept")
-	var bareTime, bareAllocs float64
+	fmt.Fprintln(out, "In front of a handler (POST, 1 kB in, 2 kB out)\tµs of its thread above bare\tallocations above bare\tkept")
 	for i, w := range watchers() {
 		wrap, stop, kept, err := w.start(collector.URL)
 		if err != nil {
@@ -130,36 +158,97 @@ func costs(out io.Writer, rounds, requests int) error {
 		}
 		x := newExchange(2000)
 		handler := wrap(x)
-		x.serve(handler)
-		var times, allocs []float64
-		for range rounds {
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			began := time.Now()
-			for range requests {
-				x.serve(handler)
-			}
-			times = append(times, float64(time.Since(began).Nanoseconds())/float64(requests)/1000)
-			runtime.ReadMemStats(&after)
-			allocs = append(allocs, float64(after.Mallocs-before.Mallocs)/float64(requests))
+		for range requests { // until pools are filled and what is first is over
+			x.serve(handler)
 		}
-		slices.Sort(times)
-		slices.Sort(allocs)
-		t, a := times[len(times)/2], allocs[0]
+		runtime.GC()
+		var bare, watched []sample
+		for range rounds { // in turns, so that both have the same neighbours
+			bare = append(bare, x.measure(x, requests))
+			if w.settle == nil {
+				watched = append(watched, x.measure(handler, requests))
+				continue
+			}
+			w.settle()
+			measuring.Lock()
+			watched = append(watched, x.measure(handler, requests))
+			measuring.Unlock()
+		}
+		b, m := middle(bare), middle(watched)
 		if i == 0 {
-			bareTime, bareAllocs = t, a
-			fmt.Fprintf(out, "%s\t(%.2f)\t(%.0f)\t\n", w.name, t, a)
+			fmt.Fprintf(out, "%s\t(%.2f)\t(%.0f)\t\n", w.name, b.time, b.allocs)
 		} else {
-			fmt.Fprintf(out, "%s\t%.2f\t%.0f\t%s\n", w.name, t-bareTime, a-bareAllocs, kept())
+			fmt.Fprintf(out, "%s\t%.2f\t%.0f\t%s\n", w.name, m.time-b.time, m.allocs-b.allocs, kept())
 		}
 		stop()
 	}
 	return nil
 }
 
+// sample is what a request costs.
+type sample struct {
+	time   float64 // µs of the thread that serves, garbage collection that it assists with included
+	allocs float64
+}
+
+func (x *exchange) measure(h http.Handler, requests int) sample {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	began := cpuTime()
+	for range requests {
+		x.serve(h)
+	}
+	took := cpuTime() - began
+	runtime.ReadMemStats(&after)
+	return sample{float64(took.Nanoseconds()) / float64(requests) / 1000, float64(after.Mallocs-before.Mallocs) / float64(requests)}
+}
+
+// middle is the median of the times, and the least of the allocations: others in the process allocate too.
+func middle(samples []sample) sample {
+	slices.SortFunc(samples, func(a, b sample) int { return cmp.Compare(a.allocs, b.allocs) })
+	allocs := samples[0].allocs
+	slices.SortFunc(samples, func(a, b sample) int { return cmp.Compare(a.time, b.time) })
+	return sample{samples[len(samples)/2].time, allocs}
+}
+
+// throughput is how many traces one sender masks and sends a second, with the collector in the same process.
+func throughput(out io.Writer, traces int) error {
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "OK")
+	}))
+	defer collector.Close()
+	client, err := metlo.NewClient(collector.URL, "metlo.made-up-key", metlo.WithCollectorURL(collector.URL), metlo.WithoutRateLimit())
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	rec, err := capture.New(client, capture.WithHost("shop.example.com"), capture.WithoutSampling(), capture.WithSendRate(1),
+		capture.WithQueueBytes(1<<30), capture.WithQueueItems(1<<30))
+	if err != nil {
+		return err
+	}
+	x := newExchange(2000)
+	handler := rec.Handler(x)
+	for range traces {
+		x.serve(handler)
+	}
+	before := rec.Stats()
+	began := time.Now()
+	if err := rec.Shutdown(context.Background()); err != nil { // which sends without a pace
+		return err
+	}
+	sent := rec.Stats().Sent - before.Sent
+	fmt.Fprintf(out, "One sender masks and sends %.0f traces a second (%d in all, %.0f %% arrived)\n",
+		float64(sent)/time.Since(began).Seconds(), sent, 100*float64(rec.Stats().Sent)/float64(traces))
+	return nil
+}
+
 func stalls(out io.Writer, requests int) error {
 	fmt.Fprintf(out, "A collector that stalls, %d requests with 60 kB answers\tgoroutines\tlive heap MiB\tp99.9 µs\tworst µs\tkept\n", requests)
-	for _, w := range append(watchers()[:1], append([]watcher{ours("metlo capture", capture.WithoutSampling())}, peers()...)...) {
+	for _, w := range append(watchers()[:1], append([]watcher{ours("metlo capture", nil, capture.WithoutSampling())}, peers()...)...) {
 		release := make(chan struct{})
 		collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			select {

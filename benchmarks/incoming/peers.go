@@ -19,13 +19,13 @@ import (
 func peers() []watcher {
 	unknown := func() string { return "" }
 	return []watcher{
-		{"otelhttp, no-op providers, no bodies", func(string) (func(http.Handler) http.Handler, func(), func() string, error) {
+		{name: "otelhttp, no-op providers, no bodies", start: func(string) (func(http.Handler) http.Handler, func(), func() string, error) {
 			wrap := func(h http.Handler) http.Handler {
 				return otelhttp.NewHandler(h, "in", otelhttp.WithTracerProvider(tracenoop.NewTracerProvider()), otelhttp.WithMeterProvider(metricnoop.NewMeterProvider()))
 			}
 			return wrap, func() {}, unknown, nil
 		}},
-		{"elastic apmhttp, 1 kB of bodies", func(collector string) (func(http.Handler) http.Handler, func(), func() string, error) {
+		{name: "elastic apmhttp, 1 kB of bodies", start: func(collector string) (func(http.Handler) http.Handler, func(), func() string, error) {
 			u, err := url.Parse(collector)
 			if err != nil {
 				return nil, nil, nil, err
@@ -42,7 +42,7 @@ func peers() []watcher {
 			wrap := func(h http.Handler) http.Handler { return apmhttp.Wrap(h, apmhttp.WithTracer(tracer)) }
 			return wrap, tracer.Close, unknown, nil
 		}},
-		{"sentry-go http, traced", func(collector string) (func(http.Handler) http.Handler, func(), func() string, error) {
+		{name: "sentry-go http, traced", start: func(collector string) (func(http.Handler) http.Handler, func(), func() string, error) {
 			u, err := url.Parse(collector)
 			if err != nil {
 				return nil, nil, nil, err

@@ -27,7 +27,8 @@ func Middleware(rec *capture.Recorder) echo.MiddlewareFunc {
 			if x == nil {
 				return next(c)
 			}
-			response.ResponseWriter = x.ResponseWriter()
+			w := x.ResponseWriter()
+			response.ResponseWriter = w
 			c.SetRequest(x.Request())
 			x.SetRoute(c.Path())
 			returned := false
@@ -36,8 +37,13 @@ func Middleware(rec *capture.Recorder) echo.MiddlewareFunc {
 					x.Header(statusOf(err), below.Header())
 				}
 				x.End(!returned)
-				response.ResponseWriter = below
-				c.SetRequest(request)
+				// What another middleware put there in between stays, as it would without the recorder.
+				if response.ResponseWriter == w {
+					response.ResponseWriter = below
+				}
+				if c.Request() == x.Request() {
+					c.SetRequest(request)
+				}
 			}()
 			err = next(c)
 			returned = true

@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"unsafe"
 
 	"github.com/gin-gonic/gin"
 
@@ -33,7 +34,13 @@ func Middleware(rec *capture.Recorder) gin.HandlerFunc {
 				w.begin() // gin itself sends a status that was only set
 			}
 			x.End(!returned)
-			c.Request, c.Writer = request, below
+			// What another middleware put there in between stays, as it would without the recorder.
+			if c.Request == x.Request() {
+				c.Request = request
+			}
+			if c.Writer == gin.ResponseWriter(w) {
+				c.Writer = below
+			}
 		}()
 		c.Next()
 		returned = true
@@ -59,7 +66,7 @@ func (w *writer) Write(data []byte) (int, error) {
 func (w *writer) WriteString(s string) (int, error) {
 	w.begin()
 	n, err := w.ResponseWriter.WriteString(s)
-	w.exchange.Wrote([]byte(s[:min(max(n, 0), len(s))]))
+	w.exchange.Wrote(unsafe.Slice(unsafe.StringData(s), min(max(n, 0), len(s)))) //nolint:gosec // the text is only read
 	return n, err
 }
 

@@ -1,0 +1,137 @@
+package capture_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/capture"
+	"github.com/metlo-go/metlo/metlotest"
+)
+
+// A service in front of which the recorder stands. The server of package metlotest takes the place of Metlo.
+func ExampleNew() {
+	server := metlotest.NewServer()
+	defer server.Close()
+
+	rec, err := capture.New(server.Client(), capture.WithHost("shop.example.com"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /orders/{id}", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, "order", r.PathValue("id"))
+	})
+	service := httptest.NewServer(rec.Handler(mux)) // or http.ListenAndServe(":8080", rec.Handler(mux))
+
+	resp, err := http.Get(service.URL + "/orders/17")
+	if err != nil {
+		log.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	fmt.Print(string(body))
+
+	service.Close() // first the server, then the recorder
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := rec.Shutdown(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(rec.Stats().Sent, "trace sent")
+	// Output:
+	// order 17
+	// 1 trace sent
+}
+
+// What the service asks of others is recorded under their hosts.
+func ExampleRecorder_Transport() {
+	server := metlotest.NewServer()
+	defer server.Close()
+	stock := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "12") }))
+	defer stock.Close()
+
+	rec, err := capture.New(server.Client())
+	if err != nil {
+		log.Fatal(err)
+	}
+	outgoing := &http.Client{Transport: rec.Transport(nil)} // nil is http.DefaultTransport
+	resp, err := outgoing.Get(stock.URL + "/items/A1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close() // the end of the body is the end of the exchange
+
+	if err := rec.Shutdown(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(rec.Stats().Sent, "trace sent")
+	// Output: 1 trace sent
+}
+
+// A trace from elsewhere, such as a HAR file.
+func ExampleMask() {
+	trace := &metlo.Trace{
+		Request: metlo.TraceRequest{
+			Method:  metlo.MethodPost,
+			URL:     metlo.TraceURL{Host: "shop.example.com", Path: "/login", Parameters: []metlo.NameValue{{Name: "api_key", Value: "k-17"}}},
+			Headers: []metlo.NameValue{{Name: "Content-Type", Value: "application/json"}, {Name: "Cookie", Value: "sid=abc; theme=dark"}},
+			Body:    `{"email":"jane.doe@example.com","password":"hunter2","customerNo":17}`,
+		},
+		Response: metlo.TraceResponse{Status: 200},
+	}
+	if err := capture.Mask(trace, capture.WithMaskedNames("customer_no")); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(trace.Request.URL.Parameters[0].Value)
+	fmt.Println(trace.Request.Headers[1].Value)
+	fmt.Println(trace.Request.Body)
+	// Output:
+	// [redacted]
+	// sid=[redacted]; theme=[redacted]
+	// {"email":"jane.doe@example.com","password":"[redacted]","customerNo":0}
+}
+
+// A recorder that follows what the instance says about hosts, blocked traffic and authentication, and keeps users.
+func ExampleWithAgentConfig() {
+	server := metlotest.NewServer()
+	defer server.Close()
+	rec, err := capture.New(server.Client(),
+		capture.WithAgentConfig(5*time.Minute),
+		capture.WithUsers(),
+		capture.WithTrustedProxies("10.0.0.0/8"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = rec.Shutdown(context.Background()) }()
+	front := &http.Server{Addr: ":8080", Handler: rec.Handler(http.NotFoundHandler()), ReadHeaderTimeout: 10 * time.Second}
+	_ = front // and front.ListenAndServe()
+}
+
+// Everything under /internal/ stays out, besides what is skipped by default.
+func ExampleWithSkips() {
+	server := metlotest.NewServer()
+	defer server.Close()
+	skips := capture.DefaultSkips()
+	skips.Paths = append(skips.Paths, "/internal/*")
+	skips.Func = func(r *http.Request) bool { return strings.HasPrefix(r.Host, "admin.") }
+	rec, err := capture.New(server.Client(), capture.WithSkips(skips))
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler := rec.Handler(http.NotFoundHandler())
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/internal/jobs", http.NoBody))
+	fmt.Println(rec.Stats().Skipped, "skipped")
+	_ = rec.Shutdown(context.Background())
+	// Output: 1 skipped
+}
