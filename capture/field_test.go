@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -480,4 +481,17 @@ func TestFilesAreServedAsWithout(t *testing.T) {
 			assert.Equal(t, answer(serveFile, header), answer(r.Handler(serveFile), header))
 		})
 	}
+}
+
+type panickingLog struct{ slog.Handler }
+
+func (panickingLog) Enabled(context.Context, slog.Level) bool  { return true }
+func (panickingLog) Handle(context.Context, slog.Record) error { panic("log") }
+
+func TestALoggerThatPanicsHarmsNothing(t *testing.T) {
+	c := collector{answer: func(*http.Request) (int, string, error) { return http.StatusInternalServerError, "no", nil }}
+	r := recorderFor(t, &c, WithLogger(slog.New(panickingLog{})), WithoutSampling())
+	serveN(r, 5)
+	finish(t, r, &c)
+	assert.Equal(t, Stats{Seen: 5, Unknown: 5}, r.Stats())
 }
