@@ -22,10 +22,12 @@ type Response struct {
 	Header      http.Header
 }
 
+// JSONResponse answers a value as JSON.
 func JSONResponse(status int, v any) Response {
 	return Response{Status: status, ContentType: TypeJSON, Body: js.Encode(v)}
 }
 
+// Ok answers a value as JSON with status 200.
 func Ok(v any) Response { return JSONResponse(http.StatusOK, v) }
 
 // Text is res.send of a string: bare, labelled as HTML.
@@ -33,6 +35,7 @@ func Text(status int, s string) Response {
 	return Response{Status: status, ContentType: TypeHTML, Body: []byte(s)}
 }
 
+// Success is what many writes answer: the text "Success".
 func Success() Response { return Text(http.StatusOK, "Success") }
 
 // sendStatus is what Express sends for a handler without a result.

@@ -23,6 +23,9 @@ func Problem(source string) string {
 	if err != nil {
 		return "Syntax Error: " + syntaxError(source, err)
 	}
+	if len(document.Definitions)+len(document.Extensions)+len(document.Directives)+len(document.Schema)+len(document.SchemaExtension) == 0 {
+		return "Syntax Error: Unexpected <EOF>."
+	}
 	v := newValidator(document)
 	v.validate()
 	return strings.Join(v.problems, "\n\n")
@@ -43,7 +46,7 @@ func syntaxError(source string, err error) string {
 	}
 	message := found.Message
 	token := tokenAt(source, found.Locations)
-	if r, _ := utf8.DecodeRuneInString(token); strangeChar.MatchString(message) || r >= utf8.RuneSelf {
+	if r, size := utf8.DecodeRuneInString(token); strangeChar.MatchString(message) || size > 0 && r >= utf8.RuneSelf {
 		return "Unexpected character: " + character(token) + "."
 	}
 	if m := expectedFound.FindStringSubmatch(message); m != nil {
@@ -53,12 +56,25 @@ func syntaxError(source string, err error) string {
 		return "Expected Name, found " + describe(token) + "."
 	}
 	if unexpected.MatchString(message) && !strings.HasSuffix(message, ".") {
+		if next, ok := afterBrace(source, token); ok {
+			return "Expected Name, found " + describe(next) + "."
+		}
 		return "Unexpected " + describe(token) + "."
 	}
 	if !strings.HasSuffix(message, ".") {
 		message += "."
 	}
 	return message
+}
+
+// afterBrace is the token behind a brace that begins a query, if it is none that may follow there.
+func afterBrace(source, token string) (string, bool) {
+	if token != "{" || strings.Count(source, "{") > 1 {
+		return "", false
+	}
+	_, rest, _ := strings.Cut(source, "{")
+	next := tokenForm.FindString(strings.TrimLeft(rest, " \t\r\n,"))
+	return next, next != "..." && !regexp.MustCompile(`^[_A-Za-z]`).MatchString(next)
 }
 
 func kindName(kind string) string {
@@ -83,7 +99,11 @@ func tokenAt(source string, places []gqlerror.Location) string {
 		return ""
 	}
 	line := []rune(lines[places[0].Line-1])
-	rest := string(line[min(max(places[0].Column-1, 0), len(line)):])
+	start := min(max(places[0].Column-1, 0), len(line))
+	if start > 0 && line[start-1] == '"' { // the parser points behind the quotation mark
+		start--
+	}
+	rest := string(line[start:])
 	return tokenForm.FindString(strings.TrimRight(rest, "\r\n"))
 }
 
@@ -91,14 +111,14 @@ func describe(token string) string {
 	switch {
 	case token == "":
 		return "<EOF>"
+	case strings.HasPrefix(token, `"`) && len(token) > 1:
+		return "String " + token
 	case regexp.MustCompile(`^[_A-Za-z]`).MatchString(token):
 		return `Name "` + token + `"`
 	case regexp.MustCompile(`^-?[0-9]+$`).MatchString(token):
 		return `Int "` + token + `"`
 	case regexp.MustCompile(`^-?[0-9]`).MatchString(token):
 		return `Float "` + token + `"`
-	case len(token) > 1 && token[0] == '"':
-		return "String " + token
 	}
 	return `"` + token + `"`
 }

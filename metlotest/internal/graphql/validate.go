@@ -95,12 +95,10 @@ func (v *validator) validate() {
 
 func (v *validator) schema(s *ast.SchemaDefinition) {
 	v.applied(s.Directives, ast.LocationSchema)
-	seen := map[ast.Operation]bool{}
 	for _, operation := range s.OperationTypes {
-		if seen[operation.Operation] {
+		if v.again("schema: " + string(operation.Operation)) {
 			v.report("There can be only one ", string(operation.Operation), " type in schema.")
 		}
-		seen[operation.Operation] = true
 		v.typeName(operation.Type)
 	}
 }

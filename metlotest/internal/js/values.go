@@ -67,6 +67,7 @@ func arrayIndex(key string) (int64, bool) {
 	return n, err == nil && n <= maxArrayIndex
 }
 
+// Get is the value of a property, Undefined where there is none; o may be nil.
 func (o *Object) Get(key string) any {
 	if o == nil {
 		return Undefined{}
@@ -77,6 +78,7 @@ func (o *Object) Get(key string) any {
 	return Undefined{}
 }
 
+// Has tells whether there is a property; o may be nil.
 func (o *Object) Has(key string) bool {
 	if o == nil {
 		return false
@@ -85,21 +87,25 @@ func (o *Object) Has(key string) bool {
 	return ok
 }
 
+// Text is a property that is a string, "" if it is none.
 func (o *Object) Text(key string) string {
 	s, _ := o.Get(key).(string)
 	return s
 }
 
+// Object is a property that is an object, nil if it is none.
 func (o *Object) Object(key string) *Object {
 	v, _ := o.Get(key).(*Object)
 	return v
 }
 
+// List is a property that is an array, nil if it is none.
 func (o *Object) List(key string) []any {
 	v, _ := o.Get(key).([]any)
 	return v
 }
 
+// Texts are the strings of a property that is an array.
 func (o *Object) Texts(key string) []string {
 	var out []string
 	for _, v := range o.List(key) {
@@ -130,6 +136,7 @@ func (o *Object) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteToken(jsontext.EndObject)
 }
 
+// CodecOptions are how bodies are read and written.
 func CodecOptions() json.Options {
 	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
@@ -314,6 +321,7 @@ func Truthy(v any) bool {
 	}
 }
 
+// IsUndefined tells whether a value is Undefined.
 func IsUndefined(v any) bool {
 	_, ok := v.(Undefined)
 	return ok

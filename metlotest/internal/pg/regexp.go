@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/dlclark/regexp2/v2"
 )
@@ -69,6 +70,11 @@ type translator struct {
 	depth  int
 	closed []bool
 	open   []int // numbers of groups that are open; 0 for those that do not capture
+
+	expanded bool // white space and comments stand for nothing
+	anchors  bool // ^ and $ are for lines
+	oneLine  bool // . and [^x] are no line breaks
+	literal  bool
 }
 
 func (t *translator) translate() (string, error) {
@@ -83,6 +89,9 @@ func (t *translator) translate() (string, error) {
 	}
 	if err := t.options(); err != nil {
 		return "", err
+	}
+	if t.literal {
+		return regexp2.Escape(string(t.in[t.at:])), nil
 	}
 	for operand := false; t.at < len(t.in); {
 		next, err := t.piece(operand)
@@ -111,7 +120,21 @@ func (t *translator) options() error {
 			t.fold = true
 		case 'c':
 			t.fold = false
-		case 'b', 'e', 'm', 'n', 'p', 'q', 's', 't', 'w', 'x':
+		case 'x':
+			t.expanded = true
+		case 't':
+			t.expanded = false
+		case 'n', 'm':
+			t.anchors, t.oneLine = true, true
+		case 'p':
+			t.anchors, t.oneLine = false, true
+		case 'w':
+			t.anchors, t.oneLine = true, false
+		case 's':
+			t.anchors, t.oneLine = false, false
+		case 'q':
+			t.literal = true
+		case 'b', 'e':
 		default:
 			return errOption
 		}
@@ -133,6 +156,9 @@ func (t *translator) peek() rune {
 // piece translates one atom, constraint or quantifier, and tells whether a quantifier may follow.
 func (t *translator) piece(operand bool) (bool, error) {
 	r := t.in[t.at]
+	if t.expanded && t.skipBlank() {
+		return operand, nil
+	}
 	switch r {
 	case '(':
 		return false, t.openGroup()
@@ -149,13 +175,8 @@ func (t *translator) piece(operand bool) (bool, error) {
 		t.out.WriteRune(r)
 		t.at++
 		return false, nil
-	case '^':
-		t.out.WriteString(`\A`)
-		t.at++
-		return false, nil
-	case '$':
-		t.out.WriteString(`\z`)
-		t.at++
+	case '^', '$':
+		t.anchor(r)
 		return false, nil
 	case '*', '+', '?':
 		if !operand {
@@ -180,7 +201,11 @@ func (t *translator) piece(operand bool) (bool, error) {
 	case '\\':
 		return t.escape()
 	case '.':
-		t.out.WriteString(`[\s\S]`)
+		if t.oneLine {
+			t.out.WriteString(`[^\n]`)
+		} else {
+			t.out.WriteString(`[\s\S]`)
+		}
 		t.at++
 		return true, nil
 	default:
@@ -191,6 +216,33 @@ func (t *translator) piece(operand bool) (bool, error) {
 	t.out.WriteRune(r)
 	t.at++
 	return true, nil
+}
+
+func (t *translator) anchor(r rune) {
+	t.at++
+	switch {
+	case t.anchors:
+		t.out.WriteString(`(?m:` + string(r) + `)`)
+	case r == '^':
+		t.out.WriteString(`\A`)
+	default:
+		t.out.WriteString(`\z`)
+	}
+}
+
+// skipBlank passes over a space or a comment of the expanded syntax.
+func (t *translator) skipBlank() bool {
+	switch {
+	case unicode.IsSpace(t.in[t.at]):
+		t.at++
+		return true
+	case t.in[t.at] == '#':
+		for t.at < len(t.in) && t.in[t.at] != '\n' {
+			t.at++
+		}
+		return true
+	}
+	return false
 }
 
 func (t *translator) lazy() {

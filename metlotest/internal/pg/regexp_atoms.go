@@ -13,7 +13,7 @@ func classes() map[string]string {
 	return map[string]string{
 		"alpha": `\p{L}`, "digit": `\p{Nd}`, "alnum": `\p{L}\p{Nd}`, "upper": `\p{Lu}`, "lower": `\p{Ll}`,
 		"space": `\s`, "blank": ` \t`, "punct": `!-/:-@\[-` + "`" + `{-~`, "xdigit": `0-9A-Fa-f`,
-		"cntrl": `\x00-\x1f\x7f`, "print": ` -~\u00a0-\uffff`, "graph": `!-~\u00a1-\uffff`, "word": `\w`, "ascii": `\x00-\x7f`,
+		"cntrl": `\x00-\x1f\x7f`, "print": ` -~\u00a0-\uffff`, "graph": `!-~\u00a1-\uffff`, "word": wordMember, "ascii": `\x00-\x7f`,
 	}
 }
 
@@ -31,6 +31,9 @@ func (t *translator) bracket() (bool, error) {
 	if t.peek() == '^' {
 		t.out.WriteByte('^')
 		t.at++
+		if t.oneLine {
+			t.out.WriteString(`\n`)
+		}
 	}
 	for first := true; ; first = false {
 		switch r := t.peek(); {
@@ -114,9 +117,9 @@ func (t *translator) bracketEscape() (string, rune, bool, error) {
 		return "", 0, false, errEscape
 	}
 	r := t.in[t.at+1]
-	if strings.ContainsRune("dsw", r) {
+	if member, ok := map[rune]string{'d': digitMember, 's': `\s`, 'w': wordMember}[r]; ok {
 		t.at += 2
-		return `\` + string(r), 0, false, nil
+		return member, 0, false, nil
 	}
 	char, ok := t.character()
 	if !ok {
@@ -125,9 +128,15 @@ func (t *translator) bracketEscape() (string, rune, bool, error) {
 	return inBrackets(char), char, true, nil
 }
 
+// Letters and digits are those of all languages, not only of ASCII.
 const (
-	wordStart = `(?<!\w)(?=\w)`
-	wordEnd   = `(?<=\w)(?!\w)`
+	digitMember = `\p{Nd}`
+	wordMember  = `\p{L}\p{Nd}_`
+	word        = `[` + wordMember + `]`
+	wordStart   = `(?<!` + word + `)(?=` + word + `)`
+	wordEnd     = `(?<=` + word + `)(?!` + word + `)`
+	wordEdge    = `(?:` + wordStart + `|` + wordEnd + `)`
+	noWordEdge  = `(?:(?<=` + word + `)(?=` + word + `)|(?<!` + word + `)(?!` + word + `))`
 )
 
 // escape translates what begins with a backslash outside of brackets.
@@ -136,15 +145,18 @@ func (t *translator) escape() (bool, error) {
 		return false, errEscape
 	}
 	r := t.in[t.at+1]
-	constraints := map[rune]string{'y': `\b`, 'Y': `\B`, 'm': wordStart, 'M': wordEnd, 'A': `\A`, 'Z': `\z`}
+	constraints := map[rune]string{'y': wordEdge, 'Y': noWordEdge, 'm': wordStart, 'M': wordEnd, 'A': `\A`, 'Z': `\z`}
 	if text, ok := constraints[r]; ok {
 		t.at += 2
 		t.out.WriteString(text)
 		return false, nil
 	}
-	if strings.ContainsRune("dDsSwW", r) {
+	classes := map[rune]string{
+		'd': digitMember, 'D': `\P{Nd}`, 's': `\s`, 'S': `\S`, 'w': word, 'W': `[^` + wordMember + `]`,
+	}
+	if class, ok := classes[r]; ok {
 		t.at += 2
-		t.out.WriteString(`\` + string(r))
+		t.out.WriteString(class)
 		return true, nil
 	}
 	if r >= '1' && r <= '9' {

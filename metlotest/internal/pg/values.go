@@ -121,31 +121,52 @@ func ILike(text, pattern string) bool {
 	return like([]rune(strings.ToLower(text)), []rune("%"+strings.ToLower(pattern)+"%"))
 }
 
+// like goes back to the last % alone, which is enough: an earlier one can take no more than it may.
 func like(text, pattern []rune) bool {
-	for len(pattern) > 0 {
-		switch pattern[0] {
-		case '%':
-			for i := range len(text) + 1 {
-				if like(text[i:], pattern[1:]) {
-					return true
-				}
-			}
-			return false
-		case '_':
-			if len(text) == 0 {
-				return false
-			}
-		case '\\':
-			if len(pattern) > 1 {
-				pattern = pattern[1:]
-			}
-			fallthrough
+	at, retry, taken := 0, -1, 0
+	for i := 0; i < len(text); {
+		sign, width := wildcard(pattern[at:])
+		switch {
+		case sign == anyText:
+			retry, taken = at+width, i
+			at = retry
+		case width > 0 && (sign == anyRune || sign == text[i]):
+			at += width
+			i++
+		case retry >= 0:
+			taken++
+			at, i = retry, taken
 		default:
-			if len(text) == 0 || text[0] != pattern[0] {
-				return false
-			}
+			return false
 		}
-		text, pattern = text[1:], pattern[1:]
 	}
-	return len(text) == 0
+	for at < len(pattern) {
+		sign, width := wildcard(pattern[at:])
+		if sign != anyText {
+			return false
+		}
+		at += width
+	}
+	return true
+}
+
+// Wildcards, as no rune of a text.
+const (
+	anyText rune = -1 - iota
+	anyRune
+)
+
+// wildcard reads the first sign of a pattern; its width is 0 at the end.
+func wildcard(pattern []rune) (sign rune, width int) {
+	switch {
+	case len(pattern) == 0:
+		return 0, 0
+	case pattern[0] == '%':
+		return anyText, 1
+	case pattern[0] == '_':
+		return anyRune, 1
+	case pattern[0] == '\\' && len(pattern) > 1:
+		return pattern[1], 2
+	}
+	return pattern[0], 1
 }

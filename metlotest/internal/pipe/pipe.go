@@ -29,10 +29,12 @@ type pipeAddr string
 func (pipeAddr) Network() string  { return "pipe" }
 func (a pipeAddr) String() string { return string(a) }
 
+// Listen makes a listener that has an address, but no socket.
 func Listen(address string) *Listener {
 	return &Listener{address: pipeAddr(address), conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
+// Accept waits for the next connection.
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case conn := <-l.conns:
@@ -42,13 +44,16 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
+// Close makes Accept and Dial fail. It may be called twice.
 func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.done) })
 	return nil
 }
 
+// Addr is the address that clients dial.
 func (l *Listener) Addr() net.Addr { return l.address }
 
+// Dial connects to the listener.
 func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 	client, server := net.Pipe()
 	var err error

@@ -35,6 +35,7 @@ func wrongType(path []any, expected string, v any) issue {
 		"path", pathOf(path), "message", message)
 }
 
+// String is a text.
 func String() Schema {
 	return func(path []any, v any, c *Issues) any {
 		if _, ok := v.(string); !ok {
@@ -44,6 +45,7 @@ func String() Schema {
 	}
 }
 
+// Bool is true or false.
 func Bool() Schema {
 	return func(path []any, v any, c *Issues) any {
 		if _, ok := v.(bool); !ok {
@@ -103,6 +105,7 @@ func quoteJoin(values []string) string {
 	return strings.Join(quoted, " | ")
 }
 
+// Enum is one of some texts.
 func Enum(options ...string) Schema {
 	return func(path []any, v any, c *Issues) any {
 		s, isText := v.(string)
@@ -120,6 +123,7 @@ func Enum(options ...string) Schema {
 	}
 }
 
+// Literal is one text.
 func Literal(value string) Schema {
 	return func(path []any, v any, c *Issues) any {
 		if v != value {
@@ -130,6 +134,7 @@ func Literal(value string) Schema {
 	}
 }
 
+// Array is a list whose elements have a schema.
 func Array(element Schema) Schema {
 	return func(path []any, v any, c *Issues) any {
 		list, ok := v.([]any)
@@ -145,6 +150,7 @@ func Array(element Schema) Schema {
 	}
 }
 
+// Optional lets undefined pass.
 func Optional(s Schema) Schema {
 	return func(path []any, v any, c *Issues) any {
 		if js.IsUndefined(v) {
@@ -154,6 +160,7 @@ func Optional(s Schema) Schema {
 	}
 }
 
+// Nullable lets null pass.
 func Nullable(s Schema) Schema {
 	return func(path []any, v any, c *Issues) any {
 		if v == nil {
@@ -163,6 +170,7 @@ func Nullable(s Schema) Schema {
 	}
 }
 
+// Default puts a value in the place of undefined.
 func Default(s Schema, value any) Schema {
 	return func(path []any, v any, c *Issues) any {
 		if js.IsUndefined(v) {
@@ -172,6 +180,7 @@ func Default(s Schema, value any) Schema {
 	}
 }
 
+// Union is what one of several schemas takes.
 func Union(options ...Schema) Schema {
 	return func(path []any, v any, c *Issues) any {
 		var failures []any

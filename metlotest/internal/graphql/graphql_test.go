@@ -1,0 +1,44 @@
+package graphql
+
+import "testing"
+
+// TestProblem has what buildSchema of graphql 16 says.
+func TestProblem(t *testing.T) {
+	for _, test := range []struct{ schema, want string }{
+		{"type Query { me: String }", ""},
+		{"", "Syntax Error: Unexpected <EOF>."},
+		{"{", "Syntax Error: Expected Name, found <EOF>."},
+		{"type Query {", "Syntax Error: Expected Name, found <EOF>."},
+		{"type Query { me: Missing }", "Unknown type \"Missing\"."},
+		{"type Query { me: String me: Int }", "Field \"Query.me\" can only be defined once."},
+		{"type A { a: String } type A { b: String }", "There can be only one type named \"A\"."},
+		{"extend type B { a: Int }", "Cannot extend type \"B\" because it is not defined."},
+		{"type Query { a: String @nope }", "Unknown directive \"@nope\"."},
+		{"type Query { a(x: Int, x: Int): String }", "Argument \"Query.a(x:)\" can only be defined once."},
+		{"enum E { A A }", "Enum value \"E.A\" can only be defined once."},
+		{"union U = Missing", "Unknown type \"Missing\"."},
+		{"input I { a: Query } type Query { a: String }", ""},
+		{"type Query implements N { a: String }", "Unknown type \"N\"."},
+		{"interface N { id: ID! } type Query implements N { id: ID! }", ""},
+		{"scalar Date type Query { d: Date }", ""},
+		{"directive @d on FIELD_DEFINITION type Query { a: String @d }", ""},
+		{"directive @d on FIELD_DEFINITION directive @d on OBJECT", "There can be only one directive named \"@d\"."},
+		{"schema { query: Q } type Q { a: Int }", ""},
+		{"schema { query: Missing }", "Unknown type \"Missing\"."},
+		{"schema { query: Q } schema { query: Q } type Q { a: Int }", "Must provide only one schema definition.\n\nThere can be only one query type in schema."},
+		{"type Query { a: String = 1 }", "Syntax Error: Expected Name, found \"=\"."},
+		{"type query", ""},
+		{"type Query { a: [Int }", "Syntax Error: Expected \"]\", found \"}\"."},
+		{"type Query { a: String } §", "Syntax Error: Unexpected character: U+00A7."},
+		{"type Query { a: \"x\" }", "Syntax Error: Expected Name, found String \"x\"."},
+		{"# only a comment", "Syntax Error: Unexpected <EOF>."},
+		{"type Query { a(b: Int = 1): String! }", ""},
+		{"type Query @deprecated { a: Int }", "Directive \"@deprecated\" may not be used on OBJECT."},
+		{"input I { a: Int @deprecated(reason: \"x\") a: Int }", "Field \"I.a\" can only be defined once."},
+		{"enum Query { A } type X { q: Query z: Zed y: Yed }", "Unknown type \"Zed\". Did you mean \"ID\"?\n\nUnknown type \"Yed\". Did you mean \"ID\"?"},
+	} {
+		if got := Problem(test.schema); got != test.want {
+			t.Errorf("%q:\n got %q\nwant %q", test.schema, got, test.want)
+		}
+	}
+}
