@@ -1,10 +1,12 @@
 package openapi
 
 import (
+	"cmp"
 	"errors"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
@@ -359,6 +361,31 @@ func (c *converter) sharedResponses() error {
 	return nil
 }
 
+// compareHashes is the order in which JavaScript lists properties whose names are the hashes of bodies: those that can be
+// indexes of an array by size, then the negative ones as they came.
+func compareHashes(a, b *sharedBody) int {
+	x, y := bodyHash(a.text), bodyHash(b.text)
+	switch {
+	case x < 0 && y < 0:
+		return 0
+	case x < 0:
+		return 1
+	case y < 0:
+		return -1
+	}
+	return cmp.Compare(x, y)
+}
+
+// bodyHash is the hash of the original's cache of request bodies.
+func bodyHash(text string) int32 {
+	const factor = 31
+	var hash int32
+	for _, unit := range utf16.Encode([]rune(text)) {
+		hash = hash*factor + int32(unit)
+	}
+	return hash
+}
+
 // finish shares request bodies that are alike, and drops what is empty or of the old version.
 func (c *converter) finish() {
 	parameters := c.components.Object("parameters")
@@ -371,6 +398,7 @@ func (c *converter) finish() {
 		c.root.Delete(name)
 	}
 	shared := c.components.Object("requestBodies")
+	slices.SortStableFunc(c.bodies, compareHashes)
 	for _, body := range c.bodies {
 		if len(body.operations) < 2 {
 			continue
