@@ -20,12 +20,18 @@
 // [InstantAnalysis] does without them.
 //
 // Rows with equal sort keys stand as PostgreSQL has them, the same each time, so that pages hide some.
-// Answers come from caches for as long as the server's do: 5 s to a minute, data classes 30 s.
+// Answers come from caches for as long as the server's do: alerts and data classes in GET /summary 5 s, its
+// busiest endpoints 15 s, its counts and its usage a minute; GET /new-detections-agg an hour; agent
+// configuration and data classes 30 s; permissions and testing configuration a minute. A test that wants
+// fresh answers waits in a testing/synctest bubble, or starts with [InstantAnalysis].
 //
-// Known differences: a path with broken escapes, such as %zz, gets Go's own 400. Calls are not compared with
-// OpenAPI specs, so no "Open API Spec Diff" alert arises by itself, and no spec is generated. Which hosts
-// are public goes by their names. References of a spec to other documents are refused unread. Requests
-// that kill the real server, such as a key name with a NUL byte, are answered with 500. Webhooks are called
-// when their address is on loopback. The list of English words that tells path parameters is another one
-// than an instance may have. GET /summary and GET /new-detections-agg are answered afresh.
+// Known differences: calls are not compared with OpenAPI specs, so no "Open API Spec Diff" alert arises by
+// itself, and no spec is generated. Which hosts are public goes by their names. References of a spec to
+// other documents are refused unread. Requests that kill the real server, such as a key name with a NUL
+// byte or an upload that is cut off, are answered with 500. Webhooks are called when their address is on
+// loopback. The list of English words that tells path parameters is another one than an instance may have.
+// Requests that are no HTTP get Node's bare 400, but some that Go's parser takes and Node's does not (a
+// length and chunks at once, the same length twice) are answered, and some that only Node's takes (two Host
+// headers, a second space in the request line) are refused. A row that changes always moves behind all
+// others; PostgreSQL may find room for it further ahead.
 package metlotest

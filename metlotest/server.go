@@ -138,15 +138,16 @@ func (s *Server) startInMemory() {
 func (s *Server) serve(backend, collector net.Listener) {
 	s.URL, s.CollectorURL = "http://"+backend.Addr().String(), "http://"+collector.Addr().String()
 	for service, listener := range map[string]net.Listener{"backend": backend, "collector": collector} {
+		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handle(service, w, r) })
 		server := &http.Server{
-			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handle(service, w, r) }),
+			Handler: handler,
 			// Node closes idle connections after 5 s.
 			IdleTimeout:       5 * time.Second,
 			ReadHeaderTimeout: time.Minute,
 		}
 		s.servers = append(s.servers, server)
 		s.work.Go(func() {
-			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			if err := server.Serve(nodeListener{listener, handler}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 				panic("metlotest: " + err.Error())
 			}
 		})
@@ -216,7 +217,7 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 	}
 	defer s.work.Done()
 	body, err := io.ReadAll(io.LimitReader(r.Body, backend.BodyCap))
-	if err != nil {
+	if err != nil && isCut(err) {
 		panic(http.ErrAbortHandler)
 	}
 	api := apiPath(r.URL.EscapedPath())
@@ -236,7 +237,7 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 	res := fault.replacement()
 	switch {
 	case fault.Status != 0:
-	case refusedByParser(r):
+	case err != nil || refusedByParser(r):
 		res = backend.Response{Status: http.StatusBadRequest, Header: http.Header{"Connection": {"close"}}}
 	case headerSize(r) > headerCap:
 		res = backend.Response{Status: http.StatusRequestHeaderFieldsTooLarge, Header: http.Header{"Connection": {"close"}}}
@@ -244,6 +245,12 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 		res = tag(r, s.backend.Answer(service, r, body, fault.spoil()))
 	}
 	write(w, r, res, fault)
+}
+
+// isCut tells a connection that ended within a body from chunks that are none, which Node's parser refuses.
+func isCut(err error) bool {
+	var network net.Error
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.As(err, &network)
 }
 
 func headerSize(r *http.Request) int {

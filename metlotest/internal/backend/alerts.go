@@ -109,6 +109,10 @@ func (st *Store) applyUpdate(a *alert, next string, params *js.Object) {
 		}
 	}
 	a.updatedAt = st.tick()
+	// PostgreSQL puts the new version of a row behind all others.
+	if at := slices.Index(st.alerts, a); at >= 0 {
+		st.alerts = append(slices.Delete(st.alerts, at, at+1), a)
+	}
 }
 
 func updateAlert(c *call) Response {

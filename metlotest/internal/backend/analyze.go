@@ -38,7 +38,7 @@ func (st *Store) ingestAt(o *observation) {
 		st.redactBlocked(o)
 	}
 	st.mapHost(o)
-	if st.blocked(o) {
+	if o.hostless || st.blocked(o) { // the table refuses an endpoint without a host
 		return
 	}
 	if o.v2 && isGraphQLPath(o.path) {

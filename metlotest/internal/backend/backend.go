@@ -25,6 +25,7 @@ type Server struct {
 // Fill puts data into a store that is new.
 type Fill func(*Store) error
 
+// New makes a server over a store that fills have filled, in their order.
 func New(fills ...Fill) (*Server, error) {
 	b := &Server{store: newStore(), routes: allRoutes()}
 	for _, f := range fills {

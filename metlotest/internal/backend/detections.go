@@ -105,11 +105,22 @@ func badDetectionWindow(limit, offset int) string {
 
 const (
 	// detectionDays is how many days with data are shown, of those in detectionSpan.
-	detectionDays = 20
-	detectionSpan = 60 * 24 * time.Hour
+	detectionDays  = 20
+	detectionSpan  = 60 * 24 * time.Hour
+	detectionCache = time.Hour
 )
 
+type detectionDay struct {
+	Day          stamp   `json:"day"`
+	NumEndpoints *string `json:"numEndpoints"`
+	NumFields    *string `json:"numFields"`
+}
+
 func dailyDetections(c *call) Response {
+	return Ok(cached(c.Store, "detectionDays", detectionCache, c.detectionDays))
+}
+
+func (st *Store) detectionDays() []detectionDay {
 	type counts struct{ endpoints, fields int }
 	days := map[time.Time]*counts{}
 	since := time.Now().Add(-detectionSpan)
@@ -120,7 +131,7 @@ func dailyDetections(c *call) Response {
 		}
 		return days[day]
 	}
-	for _, e := range c.endpoints {
+	for _, e := range st.endpoints {
 		if !e.createdAt.Before(since) {
 			at(e.createdAt).endpoints++
 		}
@@ -130,11 +141,6 @@ func dailyDetections(c *call) Response {
 			}
 		}
 	}
-	type item struct {
-		Day          stamp   `json:"day"`
-		NumEndpoints *string `json:"numEndpoints"`
-		NumFields    *string `json:"numFields"`
-	}
 	sum := func(n int) *string {
 		if n == 0 {
 			return nil
@@ -142,10 +148,10 @@ func dailyDetections(c *call) Response {
 		s := strconv.Itoa(n)
 		return &s
 	}
-	items := []item{}
+	items := []detectionDay{}
 	for day, n := range days {
-		items = append(items, item{stamp{day}, sum(n.endpoints), sum(n.fields)})
+		items = append(items, detectionDay{stamp{day}, sum(n.endpoints), sum(n.fields)})
 	}
-	slices.SortFunc(items, func(a, b item) int { return b.Day.Compare(a.Day.Time) })
-	return Ok(window(items, detectionDays, 0))
+	slices.SortFunc(items, func(a, b detectionDay) int { return b.Day.Compare(a.Day.Time) })
+	return window(items, detectionDays, 0)
 }

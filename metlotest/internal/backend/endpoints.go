@@ -218,8 +218,7 @@ func setAuthenticated(c *call) Response {
 	return c.withEndpoint(func(e *endpoint) Response {
 		value := c.object().Get("authenticated")
 		switch v := value.(type) {
-		case js.Undefined:
-			return Success()
+		case js.Undefined: // the statement sets the time of the change alone
 		case nil:
 			e.authUserSet = nil
 		default:
@@ -235,6 +234,9 @@ func setAuthenticated(c *call) Response {
 }
 
 func setFullTraceCapture(c *call) Response {
+	if !zod.IsUUID(c.params["id"]) {
+		return noEndpoint()
+	}
 	params, bad := check(zod.Object(zod.Key("enabled", zod.Bool())), c.body)
 	if bad != nil {
 		return *bad
@@ -252,14 +254,21 @@ func setUserSet(c *call) Response {
 		return queryFailed(bad)
 	}
 	value := c.object().Get("userSetState")
-	if js.IsUndefined(value) || value == nil {
+	e := c.byID[id]
+	if js.IsUndefined(value) { // the statement sets the time of the change alone
+		if e != nil {
+			c.rewrite(e)
+		}
+		return sendStatus()
+	}
+	if value == nil {
 		return sendStatus()
 	}
 	userSet, valid := pg.ParseBool(pg.Text(value))
 	if !valid {
 		return queryFailed(pg.BadBool(value))
 	}
-	if e := c.byID[id]; e != nil {
+	if e != nil {
 		e.userSet = userSet
 		c.rewrite(e)
 	}

@@ -108,7 +108,7 @@ func (st *Store) sensitiveMap(o *observation, e *endpoint) *js.Object {
 		sensitive.Set(key, append([]any{}, known...))
 	}
 	for _, f := range o.findings(e) {
-		add(f.key(), scan(classes, f.path, f.value))
+		add(f.key(), st.scanned(classes, f.path, f.value))
 	}
 	if o.v2 {
 		for place, found := range o.processed.Object("sensitiveDataDetected").All() {
@@ -118,6 +118,29 @@ func (st *Store) sensitiveMap(o *observation, e *endpoint) *js.Object {
 		}
 	}
 	return sensitive
+}
+
+// scanKey is what a scan depends on, but for the classes.
+type scanKey struct{ name, value string }
+
+const scansKept = 10_000
+
+// scanned is scan with a memory: services send the same values over and over.
+func (st *Store) scanned(classes []dataClass, name string, value any) []any {
+	text, isText := value.(string)
+	if !isText {
+		return scan(classes, name, value)
+	}
+	key := scanKey{name, text}
+	found, known := st.scans[key]
+	if !known {
+		found = scan(classes, name, value)
+		if st.scans == nil || len(st.scans) >= scansKept {
+			st.scans = map[scanKey][]any{}
+		}
+		st.scans[key] = found
+	}
+	return found
 }
 
 // scan gives the classes of a value and of its name.

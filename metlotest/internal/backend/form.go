@@ -30,7 +30,7 @@ func (c *call) readForm(r *http.Request, body []byte) *Response {
 	reader := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	for {
 		part, err := reader.NextRawPart()
-		if err == io.EOF { //nolint:errorlint // a wrapped EOF is a body without its last boundary
+		if err == io.EOF && len(body) > 0 { //nolint:errorlint // a wrapped EOF is a body without its last boundary
 			return nil
 		}
 		if err != nil {

@@ -68,9 +68,9 @@ type loadedAlertEndpoint struct {
 }
 
 type loadedHost struct {
-	Host         string `json:"host"`
-	NumEndpoints int    `json:"numEndpoints"`
-	IsPublic     bool   `json:"isPublic"`
+	Host         string         `json:"host"`
+	NumEndpoints jsontext.Value `json:"numEndpoints"` // counted, whatever it says
+	IsPublic     bool           `json:"isPublic"`
 }
 
 // Load fills the store from a data set in JSON.

@@ -133,7 +133,7 @@ func (st *Store) setMetloConfig(config *js.Object) {
 		m.env = config.List("globalTestEnv")
 		m.cipher, m.tag, m.vector = seal(js.Encode(m.env))
 	}
-	st.metloConfig, st.classList = m, nil
+	st.metloConfig, st.classList, st.scans = m, nil, nil
 	after := st.classes()
 	for _, d := range before {
 		if !slices.ContainsFunc(after, func(e dataClass) bool { return e.className == d.className }) {

@@ -20,6 +20,7 @@ type observation struct {
 	status                           int
 	meta, session                    any
 	at                               time.Time
+	hostless                         bool
 
 	// What only the second version has.
 	v2                                 bool
@@ -30,8 +31,9 @@ type observation struct {
 func newObservation(o *js.Object, path string, v2 bool) *observation {
 	req, res := o.Object("request"), o.Object("response")
 	status, _ := res.Get("status").(float64)
+	_, isText := req.Object("url").Get("host").(string)
 	obs := &observation{
-		path: path, method: js.String(req.Get("method")), host: js.String(req.Object("url").Get("host")),
+		hostless: !isText, path: path, method: js.String(req.Get("method")), host: req.Object("url").Text("host"),
 		parameters: req.Object("url").List("parameters"), requestHeaders: req.List("headers"), responseHeaders: res.List("headers"),
 		requestBody: req.Get("body"), responseBody: res.Get("body"), status: int(status), meta: o.Get("meta"), session: js.New(), v2: v2,
 	}
@@ -258,10 +260,16 @@ type trace struct {
 	created   time.Time
 	shown     *js.Object
 	sensitive *js.Object
+	encoded   jsontext.Value // of shown, which does not change
 }
 
 // MarshalJSONTo writes the trace.
-func (t *trace) MarshalJSONTo(enc *jsontext.Encoder) error { return t.shown.MarshalJSONTo(enc) }
+func (t *trace) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if t.encoded == nil {
+		t.encoded = js.Encode(t.shown)
+	}
+	return enc.WriteValue(t.encoded)
+}
 
 // trace makes what is kept of a call. A redacted one has no contents; a property that was absent and
 // is blanked comes last.

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"crypto/subtle"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -50,8 +51,10 @@ type route struct {
 	service, method, pattern string
 	handle                   handler
 	multipart, open          bool
+	segments                 []string // of the pattern
 }
 
+// allRoutes lists the routes, those of the backend first.
 func allRoutes() []route {
 	routes := []route{
 		{service: backend, method: "GET", pattern: "/api/v1", handle: health, open: true},
@@ -67,7 +70,11 @@ func allRoutes() []route {
 			routes = append(routes, r)
 		}
 	}
-	return append(routes, collectorRoutes()...)
+	routes = append(routes, collectorRoutes()...)
+	for i := range routes {
+		routes[i].segments = strings.Split(routes[i].pattern, "/")
+	}
+	return routes
 }
 
 func health(*call) Response { return Text(http.StatusOK, "OK") }
@@ -79,25 +86,26 @@ type pathMatch struct {
 	undecodable string
 }
 
-// matchPath compares segments as Express does: literal ones in any case and as they were sent,
+// match compares the segments of a path as Express does: literal ones in any case and as they were sent,
 // parameters decoded.
-func (r *route) matchPath(path string) (pathMatch, bool) {
-	want, got := strings.Split(r.pattern, "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
-	if len(want) != len(got) {
+func (r *route) match(path []string) (pathMatch, bool) {
+	if len(r.segments) != len(path) {
 		return pathMatch{}, false
 	}
+	for i, segment := range r.segments {
+		if (!strings.HasPrefix(segment, ":") || path[i] == "") && !strings.EqualFold(segment, path[i]) {
+			return pathMatch{}, false
+		}
+	}
 	m := pathMatch{params: map[string]string{}}
-	for i, segment := range want {
+	for i, segment := range r.segments {
 		name, isParam := strings.CutPrefix(segment, ":")
-		if !isParam || got[i] == "" {
-			if !strings.EqualFold(segment, got[i]) {
-				return pathMatch{}, false
-			}
+		if !isParam {
 			continue
 		}
-		value, err := url.PathUnescape(got[i])
+		value, err := url.PathUnescape(path[i])
 		if err != nil || !utf8.ValidString(value) {
-			m.undecodable = got[i]
+			m.undecodable = path[i]
 		}
 		m.params[name] = value
 	}
@@ -106,12 +114,13 @@ func (r *route) matchPath(path string) (pathMatch, bool) {
 
 // find gives the route of a request; allowed are the methods of all routes of its path.
 func (b *Server) find(service, method, path string) (found *route, match pathMatch, allowed []string) {
+	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	for i := range b.routes {
 		r := &b.routes[i]
 		if r.service != service {
 			continue
 		}
-		m, ok := r.matchPath(path)
+		m, ok := r.match(segments)
 		if !ok {
 			continue
 		}
@@ -137,7 +146,7 @@ func (r *route) methods() []string {
 
 func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled Spoil) Response { //nolint:gocyclo // one case for each route
 	c := &call{Store: b.store, query: qs.Parse(r.URL.RawQuery), key: r.Header.Get("Authorization"), spoil: spoiled}
-	path := r.URL.EscapedPath()
+	path := sentPath(r)
 	found, match, allowed := b.find(service, r.Method, path)
 	// The health routes stand before all that reads a body or a key.
 	if found != nil && found.open && service == collector {
@@ -164,7 +173,7 @@ func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled 
 		res.Header = http.Header{"Allow": {list}}
 		return res
 	case found == nil:
-		return HTMLPage(http.StatusNotFound, "Cannot "+r.Method+" "+path)
+		return HTMLPage(http.StatusNotFound, "Cannot "+r.Method+" "+encodePath(path))
 	case match.undecodable != "":
 		return HTMLPage(http.StatusBadRequest, "URIError: Failed to decode param '"+match.undecodable+"'", "decodeURIComponent (<anonymous>)")
 	}
@@ -176,6 +185,32 @@ func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled 
 	}
 	return found.handle(c)
 }
+
+// sentPath is the path as it was sent, broken escapes included.
+func sentPath(r *http.Request) string {
+	if path, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(path, "/") {
+		return path
+	}
+	return r.URL.EscapedPath()
+}
+
+// encodePath escapes as Express' encodeurl does what a path may not have.
+func encodePath(path string) string {
+	var b strings.Builder
+	for i := range len(path) {
+		switch c := path[i]; {
+		case c == '%' && !(i+2 < len(path) && isHex(path[i+1]) && isHex(path[i+2])):
+			b.WriteString("%25")
+		case c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0:
+			fmt.Fprintf(&b, "%%%02X", c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }
 
 func underV1(path string) bool {
 	rest, ok := strings.CutPrefix(strings.ToLower(path), "/api/v1")

@@ -27,8 +27,9 @@ type Store struct {
 	testing     testingConfig
 	graphQL     map[string]string
 
-	// classList is what classes computed, nil after a change of the metlo-config.
+	// classList is what classes computed, and scans what they found, nil after a change of the metlo-config.
 	classList []dataClass
+	scans     map[scanKey][]any
 	caches    map[string]cacheEntry
 
 	// instant makes the analyzer work at once and the caches stay empty.

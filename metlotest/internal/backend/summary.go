@@ -25,37 +25,80 @@ const (
 	topTraces = 21
 )
 
+// How long parts of the summary stay as they were first read.
+const (
+	alertCache       = 5 * time.Second
+	topEndpointCache = 15 * time.Second
+	countCache       = time.Minute
+)
+
 func summary(c *call) Response {
-	classes, kinds := js.New(), js.New()
-	count := func(o *js.Object, key string) {
-		n, _ := o.Get(key).(int)
-		o.Set(key, n+1)
+	st := c.Store
+	answer := js.New(
+		"piiDataTypeCount", cached(st, "classCounts", alertCache, st.classCounts),
+		"alertTypeCount", cached(st, "alertCounts", alertCache, st.alertCounts),
+		"topAlerts", cached(st, "topAlerts", alertCache, func() []topAlert { return convert(window(st.openAlerts(), topCount, 0), (*alert).top) }),
+		"topEndpoints", cached(st, "topEndpoints", topEndpointCache, st.topEndpoints),
+		"usageStats", cached(st, "usageStats", countCache, st.usageStats),
+		"numConnections", 0,
+	)
+	counts := cached(st, "counts", countCache, st.counts)
+	if counts.hosts == 0 {
+		st.forget("counts") // an empty server is counted each time
 	}
-	sensitive, risky := 0, 0
-	for _, e := range c.endpoints {
+	answer.Set("newAlerts", counts.open)
+	answer.Set("endpointsTracked", counts.endpoints)
+	answer.Set("piiDataFields", counts.sensitive)
+	answer.Set("hostCount", counts.hosts)
+	answer.Set("highRiskAlerts", counts.risky)
+	return Ok(answer)
+}
+
+func increase(o *js.Object, key string) {
+	n, _ := o.Get(key).(int)
+	o.Set(key, n+1)
+}
+
+func (st *Store) classCounts() *js.Object {
+	counts := js.New()
+	for _, e := range st.endpoints {
 		for _, f := range e.fields {
 			for _, class := range f.dataClasses {
-				count(classes, class)
-			}
-			if len(f.dataClasses) > 0 {
-				sensitive++
+				increase(counts, class)
 			}
 		}
 	}
-	open := c.openAlerts()
-	for _, a := range open {
-		count(kinds, a.kind)
-		if a.riskScore == "high" {
-			risky++
+	return counts
+}
+
+func (st *Store) alertCounts() *js.Object {
+	counts := js.New()
+	for _, a := range st.openAlerts() {
+		increase(counts, a.kind)
+	}
+	return counts
+}
+
+type summaryCounts struct{ open, risky, endpoints, hosts, sensitive int }
+
+func (st *Store) counts() summaryCounts {
+	counts := summaryCounts{endpoints: len(st.endpoints), hosts: len(st.perHost())}
+	for _, a := range st.alerts {
+		if a.status == statusOpen {
+			counts.open++
+			if a.riskScore == "high" {
+				counts.risky++
+			}
 		}
 	}
-	return Ok(js.New(
-		"piiDataTypeCount", classes, "alertTypeCount", kinds,
-		"topAlerts", convert(window(open, topCount, 0), (*alert).top),
-		"topEndpoints", c.topEndpoints(), "usageStats", c.usageStats(), "numConnections", 0,
-		"newAlerts", len(open), "endpointsTracked", len(c.endpoints), "piiDataFields", sensitive,
-		"hostCount", len(c.perHost()), "highRiskAlerts", risky,
-	))
+	for _, e := range st.endpoints {
+		for _, f := range e.fields {
+			if f.dataTag != nil {
+				counts.sensitive++
+			}
+		}
+	}
+	return counts
 }
 
 type topEndpoint struct {

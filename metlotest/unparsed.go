@@ -1,0 +1,125 @@
+package metlotest
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// Go's server answers by itself what its parser refuses: with this head, and nothing of ours.
+const (
+	goRefusal   = "HTTP/1.1 400 Bad Request"
+	goHeadEnd   = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+	nodeRefusal = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+)
+
+// nodeListener gives Node's answers to requests that Go's parser refuses.
+type nodeListener struct {
+	net.Listener
+	handler http.Handler
+}
+
+func (l nodeListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &nodeConn{Conn: conn, handler: l.handler}, nil
+}
+
+// nodeConn keeps the head of the request that is being read, and puts an answer in the place of Go's refusal.
+type nodeConn struct {
+	net.Conn
+	handler http.Handler
+	head    []byte
+}
+
+func (c *nodeConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if room := headerCap - len(c.head); room > 0 {
+		c.head = append(c.head, p[:min(n, room)]...)
+	}
+	return n, err
+}
+
+func (c *nodeConn) Write(p []byte) (int, error) {
+	refused := bytes.HasPrefix(p, []byte(goRefusal)) && bytes.Contains(p, []byte(goHeadEnd))
+	if !refused {
+		c.head = c.head[:0]
+		return c.Conn.Write(p)
+	}
+	if _, err := c.Conn.Write(c.answer()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// answer is what Node says to a request that Go refused. Escapes that are broken are none of its parser's business.
+func (c *nodeConn) answer() []byte {
+	line, rest, _ := strings.Cut(string(c.head), "\n")
+	parts := strings.Split(line, " ")
+	if len(parts) != 3 || !brokenEscape().MatchString(parts[1]) {
+		return []byte(nodeRefusal)
+	}
+	target := parts[1]
+	parts[1] = brokenEscape().ReplaceAllString(target, "%25$1")
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(strings.Join(parts, " ") + "\n" + rest)))
+	if err != nil {
+		return []byte(nodeRefusal)
+	}
+	r.RequestURI = target
+	var w recordedAnswer
+	if !w.record(c.handler, r) {
+		return nil
+	}
+	return w.bytes()
+}
+
+// brokenEscape finds a percent sign without two hexadecimal digits.
+func brokenEscape() *regexp.Regexp {
+	return regexp.MustCompile(`%([^0-9A-Fa-f]|[0-9A-Fa-f][^0-9A-Fa-f]|[0-9A-Fa-f]?$)`)
+}
+
+// recordedAnswer keeps what a handler writes.
+type recordedAnswer struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (w *recordedAnswer) Header() http.Header {
+	if w.header == nil {
+		w.header = http.Header{}
+	}
+	return w.header
+}
+
+func (w *recordedAnswer) WriteHeader(status int)      { w.status = status }
+func (w *recordedAnswer) Write(p []byte) (int, error) { return w.body.Write(p) }
+func (w *recordedAnswer) Flush()                      {}
+
+// record runs the handler; false means that it cut the connection.
+func (w *recordedAnswer) record(h http.Handler, r *http.Request) (finished bool) {
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
+			panic(p)
+		}
+	}()
+	h.ServeHTTP(w, r)
+	return true
+}
+
+func (w *recordedAnswer) bytes() []byte {
+	w.Header().Del("Keep-Alive")
+	res := http.Response{
+		StatusCode: w.status, ProtoMajor: 1, ProtoMinor: 1, Header: w.header, Close: true,
+		Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()),
+	}
+	var b bytes.Buffer
+	_ = res.Write(&b)
+	return b.Bytes()
+}
