@@ -11,6 +11,15 @@ import (
 type request struct {
 	service, method, target, contentType, body string
 	route                                      string
+	raw                                        string // sent as it is, in place of all above but the service
+	fatal                                      bool   // the real server dies of it
+}
+
+func (r request) String() string {
+	if r.raw != "" {
+		return fmt.Sprintf("%.500q", r.raw)
+	}
+	return fmt.Sprintf("%s %s %q %.500q", r.method, r.target, r.contentType, r.body)
 }
 
 // generator makes the same requests of the same seed.
@@ -55,6 +64,10 @@ func (g generator) good(name string) string {
 		return g.one("ASC", "DESC")
 	case "uuid", "apiEndpointUuid":
 		return g.id("endpoint")
+	case "endpoint":
+		return g.one(g.id("endpoint"), "/v1/orders", "/v1/orders/{id}", "/v2/orders/1/{param1}")
+	case "method":
+		return g.one("GET", "POST", "get")
 	case "isAuthenticated":
 		return g.one("true", "false")
 	case "hostType":
@@ -112,6 +125,32 @@ func (g generator) upload(field, name, text string) (contentType, body string) {
 	body = "--" + boundary + "\r\nContent-Disposition: form-data; name=\"" + field + "\"; filename=\"" + name +
 		"\"\r\nContent-Type: application/json\r\n\r\n" + text + "\r\n--" + boundary + "--\r\n"
 	return "multipart/form-data; boundary=" + boundary, body
+}
+
+// truncate cuts an upload off, which the real server does not survive.
+func (g generator) truncate(body string) string { return body[:g.IntN(len(body))] }
+
+// rawRequest is one that Go's client does not send.
+func (g generator) rawRequest() request {
+	line := g.one("GET", "PUT", "DELETE") + " " + g.one("/api/v1/endpoint/%zz", "/api/v1/spec/%ff", "/api/v1/%zz", "/api/v1/alert/%E0%A4%A", "/%") + " HTTP/1.1"
+	head, body := "Host: metlo.invalid\r\nConnection: close\r\n", ""
+	chunked := "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+	switch g.IntN(8) {
+	case 0:
+		line = g.one("FETCH", "get", "GE T", "PRI") + " /api/v1/alerts HTTP/1.1"
+	case 1:
+		line = "GET /api/v1/spec/\xc3\xbc HTTP/1.1"
+	case 2:
+		head += g.one("Bad Header: x", ": x", "X\x00: y") + "\r\n"
+	case 3:
+		line, head = "PUT /api/v1/alerts HTTP/1.1", head+chunked
+		body = g.one("zz\r\n{}\r\n0\r\n\r\n", "2\r\n{}\r\n0\r\n\r\n", "2;x=y\r\n{}\r\n0\r\n\r\n", "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", "-1\r\n{}\r\n")
+	case 4:
+		line = g.one("QUERY", "M-SEARCH", "TRACE", "SOURCE") + " /api/v1/specs HTTP/1.1"
+	case 5:
+		line = "GET " + g.one("//api/v1/alerts", "/api/v1/./alerts", "/api/v1/x/../specs", "/api/v1/specs/", "/api/v1/<b>") + " HTTP/1.1"
+	}
+	return request{service: "backend", raw: line + "\r\n" + head + "\r\n" + body, route: "raw"}
 }
 
 // path fills ids into the path of a route, in odd spellings now and then.

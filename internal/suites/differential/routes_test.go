@@ -76,11 +76,24 @@ func shapes() []shape {
 			return g.object(member{"configString", g.quoted("", "globalTestEnv: []", "a: [", "authentication: 3")})
 		}},
 		{method: "GET", path: "/testing-config"},
-		{method: "PUT", path: "/testing-config", body: func(g generator) string { return g.object(member{"configString", g.quoted("", "actor A {", "x = 1")}) }},
+		{method: "PUT", path: "/testing-config", body: func(g generator) string { return g.object(member{"configString", g.quoted(testingConfigs()...)}) }},
+		{method: "GET", path: "/testing-config/entity-tags"},
+		{method: "GET", path: "/testing-config/resource-permissions"},
+		{method: "GET", path: "/testing/global-env"},
+		{method: "GET", path: "/gen-test-endpoint", query: []string{"endpoint", "host", "method"}},
+		{method: "GET", path: "/gen-test-endpoints", query: []string{"host"}},
 		{method: "GET", path: "/webhooks"},
 		{method: "POST", path: "/webhook", body: webhookBody},
 		{method: "PUT", path: "/webhook/:webhook", body: webhookBody},
 		{method: "DELETE", path: "/webhook/:webhook"},
+	}
+}
+
+func testingConfigs() []string {
+	return []string{
+		"", "actor A {", "x = 1", "actor User {\n  items = [{\"id\": 1, \"auth\": \"a\"}]\n}",
+		"resource Order {\n  permissions = [\"read\"],\n  endpoints = [{\"permissions\": [\"read\"], \"path\": \"/v1/.*\", \"method\": \"GET\"}],\n  items = [{\"id\": 1}]\n}",
+		"resource Order {\n  permissions = [\"read\"],\n  endpoints = [{\"permissions\": [\"read\"], \"path\": \"(\"}],\n  items = []\n}",
 	}
 }
 
@@ -100,6 +113,9 @@ func (g generator) trace() string {
 }
 
 func (g generator) request() request {
+	if g.IntN(40) == 0 {
+		return g.rawRequest()
+	}
 	if g.IntN(12) == 0 {
 		path, body := g.one("/api/v1", "/api/v2")+"/log-request/", g.trace()
 		if kind := g.one("single", "batch"); kind == "batch" {
@@ -117,13 +133,16 @@ func (g generator) request() request {
 		text := g.one(`{"openapi":"3.0.3","info":{"title":"T","version":"1"},"servers":[{"url":"https://shop.example.com"}],"paths":{}}`,
 			"type Query { me: String }", "{", "", "openapi: 3.0.3", "swagger: '2.0'\npaths: {}")
 		r.contentType, r.body = g.upload(g.one(s.file, s.file, s.file, "other"), g.one("a.json", "b.yaml", "c.graphql", "d.txt"), text)
+		if g.IntN(12) == 0 {
+			r.body, r.fatal = g.truncate(r.body), true
+		}
 	case s.body != nil:
 		r.contentType, r.body = "application/json", s.body(g)
 		if g.IntN(15) == 0 {
-			r.body = g.one("{", "null", "[]", "3", "", "{}", "\x00", `"x"`)
+			r.body = g.one("{", "null", "[]", "3", "", "{}", "\x00", `"x"`, "1e400", `{"enabled":1e400,"limit":1e400,"name":1e400}`)
 		}
 		if g.IntN(15) == 0 {
-			r.contentType = g.one("", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16")
+			r.contentType = g.one("", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16", "application/json; charset=latin1", "text/json", "multipart/form-data", "application/json; x")
 		}
 	}
 	if g.IntN(40) == 0 {
