@@ -9,7 +9,9 @@ import (
 )
 
 func BenchmarkNewServer(b *testing.B) {
-	for name, opts := range map[string][]metlotest.Option{"loopback": nil, "memory": {metlotest.InMemory()}} {
+	for name, opts := range map[string][]metlotest.Option{
+		"loopback": nil, "memory": {metlotest.InMemory()}, "demo": {metlotest.InMemory(), metlotest.Demo()},
+	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				metlotest.NewServer(opts...).Close()

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Go's server answers by itself what its parser refuses: with this head, and nothing of ours.
@@ -68,7 +70,7 @@ func (c *nodeConn) answer() []byte {
 	target := parts[1]
 	parts[1] = brokenEscape().ReplaceAllString(target, "%25$1")
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(strings.Join(parts, " ") + "\n" + rest)))
-	if err != nil {
+	if err != nil || !validHeader(r.Header) {
 		return []byte(nodeRefusal)
 	}
 	r.RequestURI = target
@@ -77,6 +79,15 @@ func (c *nodeConn) answer() []byte {
 		return nil
 	}
 	return w.bytes()
+}
+
+func validHeader(header http.Header) bool {
+	for name, values := range header {
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(strings.Join(values, "")) {
+			return false
+		}
+	}
+	return true
 }
 
 // brokenEscape finds a percent sign without two hexadecimal digits.

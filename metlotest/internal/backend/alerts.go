@@ -47,9 +47,10 @@ func listAlerts(c *call) Response {
 	if limit == 0 {
 		limit = pg.NoLimit
 	}
+	ascending := params.Text("order") == "ASC"
 	page := pg.Page(rows, func(a, b *alert) int {
 		risk := compareRisk(b.riskScore, a.riskScore)
-		if params.Text("order") == "ASC" {
+		if ascending {
 			risk = -risk
 		}
 		return cmp.Or(cmp.Compare(statusRank(a.status), statusRank(b.status)), risk, b.createdAt.Compare(a.createdAt))

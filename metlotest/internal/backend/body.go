@@ -20,7 +20,10 @@ const byteOrderMark = "\ufeff"
 // readBody is express.json and express.urlencoded: other types leave an empty object.
 func (c *call) readBody(service string, r *http.Request, body []byte) *Response {
 	c.body = js.New()
-	mediaType, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil { // what is no media type is not JSON
+		return nil
+	}
 	isForm := mediaType == "application/x-www-form-urlencoded"
 	if mediaType != "application/json" && !isForm || len(body) == 0 {
 		return nil

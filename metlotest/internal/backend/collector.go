@@ -2,6 +2,7 @@ package backend
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
@@ -102,6 +103,31 @@ func contentTypeOf(side string, headers any) (value, problem string) {
 	return value, ""
 }
 
+// pairsProblem is the TypeError of parameters and headers that are no lists of pairs.
+func pairsProblem(o *js.Object) string {
+	request := o.Object("request")
+	for _, v := range []any{request.Object("url").Get("parameters"), request.Get("headers"), o.Object("response").Get("headers")} {
+		list, isList := v.([]any)
+		switch {
+		case !isList && js.Truthy(v):
+			return "data.map is not a function"
+		case slices.Contains(list, nil):
+			return "Cannot read properties of null (reading 'name')"
+		case slices.ContainsFunc(list, hasOddName):
+			return "key.toLowerCase is not a function"
+		}
+	}
+	return ""
+}
+
+// hasOddName tells whether a pair has a name that is there, but no string.
+func hasOddName(pair any) bool {
+	o, _ := pair.(*js.Object)
+	name := o.Get("name")
+	_, isText := name.(string)
+	return !isText && name != nil && !js.IsUndefined(name)
+}
+
 // log queues traces. The first version refuses a bad one, by then those before it are queued; the
 // second accepts everything.
 func (c *call) log(traces []any) Response {
@@ -123,9 +149,16 @@ func (c *call) log(traces []any) Response {
 			}
 			return Text(http.StatusBadRequest, "Invalid path "+js.String(path)+": "+problem)
 		}
-		if js.Truthy(request.Get("method")) && js.Truthy(o.Object("response").Get("status")) {
-			c.ingest(newObservation(o, valid, c.v2))
+		if !js.Truthy(request.Get("method")) || !js.Truthy(o.Object("response").Get("status")) {
+			continue
 		}
+		if problem := pairsProblem(o); problem != "" && (!c.v2 || o.Get("analysisType") != "partial") {
+			if c.v2 {
+				continue
+			}
+			return databaseError("TypeError: " + problem)
+		}
+		c.ingest(newObservation(o, valid, c.v2))
 	}
 	return sendStatus()
 }

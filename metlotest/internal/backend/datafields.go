@@ -86,16 +86,18 @@ func updateEntity(c *call) Response {
 		return databaseError(problem)
 	}
 	f := c.fields[id]
-	if f == nil {
-		return sendStatus()
+	if f != nil {
+		f.entity = nil
+		if given {
+			f.entity = &entity
+		}
+		f.updatedAt = c.tick()
 	}
-	f.entity = nil
-	if given {
-		f.entity = &entity
-	}
-	f.updatedAt = c.tick()
 	if problem := c.populatePermissions(); problem != "" {
 		return databaseError(problem)
+	}
+	if f == nil {
+		return sendStatus()
 	}
 	return Ok(f.orm())
 }

@@ -31,9 +31,9 @@ type observation struct {
 func newObservation(o *js.Object, path string, v2 bool) *observation {
 	req, res := o.Object("request"), o.Object("response")
 	status, _ := res.Get("status").(float64)
-	_, isText := req.Object("url").Get("host").(string)
+	host := req.Object("url").Get("host")
 	obs := &observation{
-		hostless: !isText, path: path, method: js.String(req.Get("method")), host: req.Object("url").Text("host"),
+		hostless: host == nil || js.IsUndefined(host), path: path, method: js.String(req.Get("method")), host: js.String(host),
 		parameters: req.Object("url").List("parameters"), requestHeaders: req.List("headers"), responseHeaders: res.List("headers"),
 		requestBody: req.Get("body"), responseBody: res.Get("body"), status: int(status), meta: o.Get("meta"), session: js.New(), v2: v2,
 	}

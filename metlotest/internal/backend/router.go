@@ -129,8 +129,12 @@ func (b *Server) find(service, method, path string) (found *route, match pathMat
 				allowed = append(allowed, name)
 			}
 		}
-		if found == nil && slices.Contains(r.methods(), method) {
+		switch {
+		case found != nil:
+		case slices.Contains(r.methods(), method):
 			found, match = r, m
+		case match.undecodable == "": // Express decodes the parameters of a path before it looks at the method
+			match.undecodable = m.undecodable
 		}
 	}
 	return found, match, allowed
@@ -167,6 +171,8 @@ func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled 
 		}
 	}
 	switch {
+	case match.undecodable != "":
+		return HTMLPage(http.StatusBadRequest, "URIError: Failed to decode param '"+match.undecodable+"'", "decodeURIComponent (<anonymous>)")
 	case found == nil && r.Method == http.MethodOptions && len(allowed) > 0:
 		list := strings.Join(allowed, ",")
 		res := Text(http.StatusOK, list)
@@ -174,8 +180,6 @@ func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled 
 		return res
 	case found == nil:
 		return HTMLPage(http.StatusNotFound, "Cannot "+r.Method+" "+encodePath(path))
-	case match.undecodable != "":
-		return HTMLPage(http.StatusBadRequest, "URIError: Failed to decode param '"+match.undecodable+"'", "decodeURIComponent (<anonymous>)")
 	}
 	c.params = match.params
 	if found.multipart {
