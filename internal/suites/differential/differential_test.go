@@ -136,12 +136,12 @@ func read[T any](s *target, path string) (T, error) {
 }
 
 // list gives the rows of a list, and whether its total says their number.
-func list(s *target, path string) ([]row, error) {
+func list[T any](s *target, path string) ([]T, error) {
 	pair, err := read[[]json.RawMessage](s, path)
 	if err != nil || len(pair) != 2 {
 		return nil, fmt.Errorf("%s: %d parts: %w", path, len(pair), err)
 	}
-	var rows []row
+	var rows []T
 	if err := json.Unmarshal(pair[0], &rows); err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func list(s *target, path string) ([]row, error) {
 // look notes the ids of all rows, and checks that the state hangs together.
 func (s *target) look() error {
 	s.ids = map[string][]string{}
-	endpoints, err := list(s, "/endpoints?limit=100000")
+	endpoints, err := list[row](s, "/endpoints?limit=100000")
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (s *target) look() error {
 	if err := s.checkAlerts(byID); err != nil {
 		return err
 	}
-	perHost, err := list(s, "/hosts?limit=100000")
+	perHost, err := list[row](s, "/hosts?limit=100000")
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (s *target) look() error {
 }
 
 func (s *target) checkAlerts(endpoints map[string]row) error {
-	alerts, err := list(s, "/alerts?limit=100000")
+	alerts, err := list[row](s, "/alerts?limit=100000")
 	if err != nil {
 		return err
 	}

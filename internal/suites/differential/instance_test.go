@@ -117,17 +117,17 @@ func sameIDs(servers ...*target) error {
 
 // export reads the data set of a server. Rows that were created first come first, as they stand in its tables.
 func (s *target) export() ([]byte, error) {
-	endpoints, err := list(s, "/endpoints?limit=100000")
+	endpoints, err := list[exported](s, "/endpoints?limit=100000")
 	if err != nil {
 		return nil, err
 	}
 	data := map[string]any{"endpoints": sortRows(endpoints)}
-	var fields []row
+	var fields []exported
 	usage := map[string]any{}
 	for _, e := range endpoints {
-		id := text(e, "uuid")
+		id := e.text("uuid")
 		detail, err := read[struct {
-			DataFields []row `json:"dataFields"`
+			DataFields []exported `json:"dataFields"`
 		}](s, "/endpoint/"+id)
 		if err != nil {
 			return nil, err
@@ -145,20 +145,20 @@ func (s *target) export() ([]byte, error) {
 		return nil, errors.New("it has no endpoints, and so nothing to compare; log some calls first")
 	}
 	data["dataFields"], data["usage"] = sortRows(fields), usage
-	alerts, err := list(s, "/alerts")
+	alerts, err := list[exported](s, "/alerts")
 	if err != nil {
 		return nil, err
 	}
 	data["alerts"] = sortRows(alerts)
-	if data["hosts"], err = list(s, "/hosts?limit=100000"); err != nil {
+	if data["hosts"], err = list[exported](s, "/hosts?limit=100000"); err != nil {
 		return nil, err
 	}
-	specs, err := read[[]row](s, "/specs")
+	specs, err := read[[]exported](s, "/specs")
 	if err != nil {
 		return nil, err
 	}
 	for i, spec := range specs {
-		if specs[i], err = read[row](s, "/spec/"+url.PathEscape(text(spec, "name"))); err != nil {
+		if specs[i], err = read[exported](s, "/spec/"+url.PathEscape(spec.text("name"))); err != nil {
 			return nil, err
 		}
 	}
@@ -166,9 +166,18 @@ func (s *target) export() ([]byte, error) {
 	return json.Marshal(data)
 }
 
-func sortRows(rows []row) []row {
-	slices.SortFunc(rows, func(a, b row) int {
-		return strings.Compare(text(a, "createdAt")+text(a, "uuid"), text(b, "createdAt")+text(b, "uuid"))
+// exported is a row whose values stay as they were written: the order of names counts.
+type exported map[string]json.RawMessage
+
+func (r exported) text(key string) string {
+	var s string
+	_ = json.Unmarshal(r[key], &s) // what is no string is none
+	return s
+}
+
+func sortRows(rows []exported) []exported {
+	slices.SortFunc(rows, func(a, b exported) int {
+		return strings.Compare(a.text("createdAt")+a.text("uuid"), b.text("createdAt")+b.text("uuid"))
 	})
 	return rows
 }
@@ -227,7 +236,7 @@ const (
 
 // state is what calls that were logged led to: a line for each endpoint.
 func (s *target) state() (string, error) {
-	endpoints, err := list(s, "/endpoints?limit=100000")
+	endpoints, err := list[row](s, "/endpoints?limit=100000")
 	if err != nil {
 		return "", err
 	}
