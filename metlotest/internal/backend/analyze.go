@@ -72,7 +72,7 @@ func (st *Store) analyze(o *observation, partial bool) {
 		alerts = append(alerts, st.raise(e, o.at, alertNewEndpoint, description, emptyObject()))
 	}
 	st.touch(e, o.at)
-	if fresh || !st.pausedFields(e, o) {
+	if !o.badStatus && (fresh || !st.pausedFields(e, o)) {
 		st.recordFields(o, e)
 		e.riskScore = st.riskOf(e)
 	}

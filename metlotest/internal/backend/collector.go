@@ -149,7 +149,7 @@ func (c *call) log(traces []any) Response {
 			}
 			return Text(http.StatusBadRequest, "Invalid path "+js.String(path)+": "+problem)
 		}
-		if !js.Truthy(request.Get("method")) || !js.Truthy(o.Object("response").Get("status")) {
+		if !c.v2 && (!js.Truthy(request.Get("method")) || !js.Truthy(o.Object("response").Get("status"))) {
 			continue
 		}
 		if problem := pairsProblem(o); problem != "" && (!c.v2 || o.Get("analysisType") != "partial") {

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"math"
 	"mime"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/metlotest/internal/pg"
 )
 
 // observation is one logged call on its way through the collector and the analyzer.
@@ -20,7 +22,7 @@ type observation struct {
 	status                           int
 	meta, session                    any
 	at                               time.Time
-	hostless                         bool
+	hostless, badStatus              bool
 
 	// What only the second version has.
 	v2                                 bool
@@ -30,12 +32,12 @@ type observation struct {
 
 func newObservation(o *js.Object, path string, v2 bool) *observation {
 	req, res := o.Object("request"), o.Object("response")
-	status, _ := res.Get("status").(float64)
+	status, isStatus := statusOf(res.Get("status"))
 	host := req.Object("url").Get("host")
 	obs := &observation{
-		hostless: host == nil || js.IsUndefined(host), path: path, method: js.String(req.Get("method")), host: js.String(host),
+		hostless: host == nil || js.IsUndefined(host), path: path, method: js.String(req.Get("method")), host: pg.Text(host),
 		parameters: req.Object("url").List("parameters"), requestHeaders: req.List("headers"), responseHeaders: res.List("headers"),
-		requestBody: req.Get("body"), responseBody: res.Get("body"), status: int(status), meta: o.Get("meta"), session: js.New(), v2: v2,
+		requestBody: req.Get("body"), responseBody: res.Get("body"), status: status, badStatus: !isStatus, meta: o.Get("meta"), session: js.New(), v2: v2,
 	}
 	if obs.meta == nil || js.IsUndefined(obs.meta) {
 		obs.meta = js.New()
@@ -55,6 +57,18 @@ func newObservation(o *js.Object, path string, v2 bool) *observation {
 		obs.endpointPath = valid
 	}
 	return obs
+}
+
+// statusOf is what the database makes of a status; one that is no whole number keeps the fields from being written.
+func statusOf(v any) (status int, valid bool) {
+	switch v := v.(type) {
+	case float64:
+		return int(v), v == math.Trunc(v) && math.Abs(v) <= math.MaxInt32
+	case string:
+		n, err := strconv.ParseInt(v, 10, 32)
+		return int(n), err == nil
+	}
+	return 0, false
 }
 
 // header finds a header by name in any case.
@@ -150,7 +164,7 @@ func (w *walker) pairs(section string, status int, list []any) {
 				value = parsed
 			}
 		}
-		w.walk(finding{section: section, path: js.String(pair.Get("name")), status: status, value: value}, w.wild)
+		w.walk(finding{section: section, path: pair.Text("name"), status: status, value: value}, w.wild)
 	}
 }
 
