@@ -254,7 +254,7 @@ type tally struct {
 
 func TestGeneratedRequests(t *testing.T) {
 	all := tally{routes: map[string]int{}, unexplained: map[string]int{}, statuses: map[int]int{}}
-	for seed := uint64(1); all.sent < requests; seed++ {
+	for seed := *firstSeed; all.sent < requests; seed++ {
 		synctest.Test(t, func(t *testing.T) { all.run(t, seed) })
 	}
 	for what, n := range all.unexplained {

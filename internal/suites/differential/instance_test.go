@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	firstSeed = flag.Uint64("seed", 1, "seed of the first round against the instance")
+	firstSeed = flag.Uint64("seed", 1, "seed of the first sequence of requests")
 	rounds    = flag.Int("rounds", 4, "rounds against the instance; each begins with a fake that has the instance's data")
 	perRound  = flag.Int("requests", sequence, "requests of a round against the instance")
 	pause     = flag.Duration("pause", 61*time.Second, "how long to wait between rounds, for the instance's caches to end")

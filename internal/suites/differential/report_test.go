@@ -86,7 +86,7 @@ func differ(sent request, want, got answer) string {
 			return ""
 		}
 	}
-	if comparable(want.body) != comparable(got.body) {
+	if withoutStack(want.body) != withoutStack(got.body) {
 		return "another text"
 	}
 	return ""
@@ -130,7 +130,7 @@ func firstDifference(place string, want, got any) string {
 			}
 		}
 	case string:
-		if g, same := got.(string); !same || comparable(w) != comparable(g) {
+		if g, same := got.(string); !same || withoutStack(w) != withoutStack(g) {
 			return place
 		}
 	default:
@@ -153,8 +153,8 @@ func propertyOrder(want, got string) string {
 	return ""
 }
 
-// comparable is a text without what is made anew each time, and an error page without its stack.
-func comparable(text string) string {
+// withoutStack is a text without what is made anew each time, and an error page without its stack.
+func withoutStack(text string) string {
 	if message, _, found := strings.Cut(text, "<br>"); found && strings.Contains(message, "<pre>") {
 		text = message
 	}

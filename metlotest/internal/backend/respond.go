@@ -8,6 +8,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
+// The content types of answers.
 const (
 	TypeJSON  = "application/json; charset=utf-8"
 	TypeHTML  = "text/html; charset=utf-8"
