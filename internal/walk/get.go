@@ -26,16 +26,16 @@ type answer struct {
 // holds reports whether the response reaches the end of the list.
 func (a answer) holds(start int) bool { return a.Total >= 0 && start+a.Rows >= a.Total }
 
-// allow bounds what a walk through so many items may cost from now on; -1 for an unknown number.
-func (w *walker[T]) allow(items int) { w.limited, w.spent, w.items = true, w.requests, items }
+// allow bounds what a walk through so many items may cost; -1 for an unknown number.
+func (w *walker[T]) allow(items int) { w.limited, w.items = true, items }
 
 // budget is how many requests the walk may have sent.
 func (w *walker[T]) budget() int {
 	items := w.items
 	if items < 0 {
-		items = len(w.seen)
+		items = w.seen.len()
 	}
-	return w.spent + int(12*int64(items)/int64(max(w.longest, 1))) + 20
+	return int(12*int64(items)/int64(max(w.longest, 1))) + 20
 }
 
 // get asks for rows and yields those that are new. Where a response is refused because it would be too long it steps
@@ -89,7 +89,7 @@ func (w *walker[T]) once(p Part, limit, offset int, pr *proof) (answer, error) {
 	if w.total >= 0 {
 		r.MaxRows = max(limit, 0) + 2*w.total + firstRows
 	}
-	a.Response, err = w.Fetch(r, func(item *T) error { return w.visit(item, &a, pr) })
+	a.Response, err = w.Fetch(r, func(item *T) error { return w.visit(item, p, &a, pr) })
 	if a.Rows > 0 && offset+a.Rows > a.Total {
 		a.Total = -1 // it cannot be true
 	}
@@ -104,9 +104,11 @@ func (w *walker[T]) once(p Part, limit, offset int, pr *proof) (answer, error) {
 	return a, err
 }
 
-func (w *walker[T]) visit(item *T, a *answer, pr *proof) error {
+func (w *walker[T]) visit(item *T, p Part, a *answer, pr *proof) error {
 	if w.Created != nil {
-		a.look(w.Created(item), w.Since)
+		created := w.Created(item)
+		a.look(created, w.Since)
+		w.deaf = w.deaf || !p.contains(created)
 	}
 	key, named := w.Key(item)
 	if !named {
@@ -116,13 +118,13 @@ func (w *walker[T]) visit(item *T, a *answer, pr *proof) error {
 		a.copies[key]++
 		key = key.copy(a.copies[key])
 	}
-	if pr != nil && pr.saw(key) {
+	n, fresh := w.seen.add(key)
+	if pr != nil && pr.saw(n) {
 		a.again++
 	}
-	if _, known := w.seen[key]; known {
+	if !fresh {
 		return nil
 	}
-	w.seen[key] = struct{}{}
 	a.fresh++
 	if w.fresh != nil {
 		w.fresh(item)
@@ -161,6 +163,7 @@ func (w *walker[T]) note(p Part, a answer) {
 		return
 	}
 	w.total = a.Total
+	w.seen.grow(min(a.Total, wholeRows))
 	if w.OnTotal != nil {
 		w.OnTotal(max(a.Total-w.Offset, 0))
 	}

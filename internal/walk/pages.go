@@ -10,7 +10,6 @@ const idlePasses = 4 // passes in a row that bring the proof no nearer, after wh
 // inParts walks a list that no response holds.
 func (w *walker[T]) inParts(total int) error {
 	w.allow(total)
-	w.spent = 0
 	w.skip = w.Offset
 	if total >= 0 && w.Offset == 0 && len(w.Dimensions) > 0 {
 		held, err := w.split(total)
@@ -27,13 +26,13 @@ func (w *walker[T]) pages(p Part, total int) error {
 	pr := newProof()
 	missing, idle := total, 0
 	for n := 0; idle < idlePasses; n++ {
-		before := len(w.seen)
+		before := w.seen.len()
 		held, err := w.pass(p, n, pr)
 		if held || (err != nil && !errors.Is(err, errBudget)) {
 			return err
 		}
 		if w.items < 0 {
-			w.items = len(w.seen) // a list that grows must not raise its own budget
+			w.items = w.seen.len() // a list that grows must not raise its own budget
 		}
 		was := missing
 		if len(pr.totals) > 0 {
@@ -45,7 +44,7 @@ func (w *walker[T]) pages(p Part, total int) error {
 			return nil
 		case err != nil:
 			idle = idlePasses
-		case missing < 0 && len(w.seen) > before, missing >= 0 && (was < 0 || missing < was):
+		case missing < 0 && w.seen.len() > before, missing >= 0 && (was < 0 || missing < was):
 			idle = 0
 		}
 	}

@@ -5,27 +5,29 @@ package walk
 // and everything that was in it throughout has been seen. That holds as long as totals are true and no item leaves the
 // list and comes back.
 type proof struct {
-	last   map[Key]int32 // the response that showed an item last
-	change []int         // by which the number of known items differs from that of the response before
-	totals []int         // of the responses so far; -1 for those that prove nothing
-	pass   int32         // the response with which the pass under way began
+	last   []int32 // one more than the response that showed an item last, by the item's number; 0 for none
+	change []int   // by which the number of known items differs from that of the response before
+	totals []int   // of the responses so far; -1 for those that prove nothing
+	pass   int32   // the response with which the pass under way began
 }
 
-func newProof() *proof { return &proof{last: map[Key]int32{}, change: make([]int, 2)} }
+func newProof() *proof { return &proof{change: make([]int, 2)} }
 
 // saw notes an item of the response under way, and reports whether the pass had it before.
-func (p *proof) saw(key Key) bool {
-	now := int32(len(p.totals))
-	from, known := p.last[key]
-	again := known && from >= p.pass
-	if !known {
+func (p *proof) saw(item int) bool {
+	if item >= len(p.last) {
+		p.last = append(p.last, make([]int32, item+1-len(p.last))...)
+	}
+	now, from := int32(len(p.totals)), p.last[item]-1
+	again := from >= 0 && from >= p.pass
+	if from < 0 {
 		from = now - 1
 	}
 	if from < now {
 		p.change[from+1]++
 		p.change[now+1]--
 	}
-	p.last[key] = now
+	p.last[item] = now + 1
 	return again
 }
 

@@ -16,13 +16,16 @@ func (w *walker[T]) byTime() error {
 	var newest time.Time
 	for {
 		a, err := w.get(Part{End: end}, n, 0, nil)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
+		}
+		if !w.limited {
+			w.allow(w.total)
+		}
+		switch {
 		case a.Rows == 0, a.Rows < a.asked && a.holds(0):
 			return w.checkCount(newest)
-		case !a.inTime(end):
-			w.allow(w.total)
+		case a.untimed || a.unordered || w.deaf:
 			return w.pages(Part{End: w.End}, w.total)
 		}
 		if newest.IsZero() {
@@ -40,26 +43,22 @@ func (w *walker[T]) byTime() error {
 	}
 }
 
-// inTime reports whether the rows can be walked by their times: all have one, in order, and none is after end.
-func (a answer) inTime(end time.Time) bool {
-	return !a.untimed && !a.unordered && (end.IsZero() || !a.newest.After(end))
-}
-
 // crowd walks the millisecond from last to end, of which one response does not show the end, and those right before it
-// that have rows too. It returns the end of the window behind them: zero if nothing is older.
+// that have rows too. It returns the end of the window behind them: zero if nothing is older. Of a server that is deaf to
+// time it learns nothing.
 func (w *walker[T]) crowd(last, end time.Time) (time.Time, error) {
-	defer func() { w.limited = false }()
 	for {
 		p := Part{Start: last, End: end}
 		held, total, err := w.whole(p, w.Most, 0)
-		w.allow(total)
-		if err == nil && !held {
+		if err != nil || w.deaf {
+			return end, err
+		}
+		if !held {
 			err = w.pages(p, total)
 		}
 		if err != nil {
 			return time.Time{}, err
 		}
-		w.allow(total)
 		next, err := w.behind(last)
 		if err != nil || next.Before(last) {
 			return next, err
@@ -91,23 +90,22 @@ func (w *walker[T]) behind(last time.Time) (time.Time, error) {
 
 // checkCount compares what came with what the server counts, since rows without a time are in no window.
 func (w *walker[T]) checkCount(newest time.Time) error {
-	if len(w.seen) >= w.total {
+	if w.seen.len() >= w.total {
 		return nil
 	}
 	all := Part{End: w.End}
 	a, err := w.get(all, w.Most, max(w.total-w.Most, 0), nil)
-	if err == nil && !a.untimed {
-		if len(w.seen) >= a.Total {
+	if err == nil && !a.untimed && !a.unordered {
+		if w.seen.len() >= a.Total {
 			return nil
 		}
 		a, err = w.get(Part{End: newest}, w.Most, 0, nil) // without what came meanwhile
-		if err == nil && len(w.seen) >= a.Total {
+		if err == nil && w.seen.len() >= a.Total {
 			return nil
 		}
 	}
 	if err != nil {
 		return err
 	}
-	w.allow(a.Total)
 	return w.pages(all, a.Total)
 }

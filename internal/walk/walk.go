@@ -55,6 +55,11 @@ func (p Part) isAll(end time.Time) bool {
 	return p.Values[0] == nil && p.Values[1] == nil && p.Start.IsZero() && p.End.Equal(end)
 }
 
+// contains reports whether an item of that time may be in the part.
+func (p Part) contains(created time.Time) bool {
+	return created.IsZero() || !created.Before(p.Start) && (p.End.IsZero() || !created.After(p.End))
+}
+
 // Request asks for up to Limit items of a part, from Offset on.
 type Request struct {
 	Part
@@ -119,12 +124,11 @@ func (l List[T]) Walk() error {
 // walker is the state of one walk.
 type walker[T any] struct {
 	List[T]
-	seen     map[Key]struct{}
+	seen     set
 	came     int  // items passed to Yield
 	skip     int  // new items that are still to be left out
 	requests int  // sent so far
-	limited  bool // by the budget of what follows
-	spent    int  // requests that do not count for it
+	limited  bool // by a budget
 	items    int  // for which it is
 	longest  int  // rows of the longest response
 	asked    int  // the largest limit so far
@@ -132,6 +136,7 @@ type walker[T any] struct {
 	total    int  // of the whole list, as last counted; -1
 	missing  int  // items that may not have been seen
 	unknown  bool // how many may not have been seen
+	deaf     bool // the server does not heed bounds of time
 	fresh    func(*T)
 }
 
@@ -139,7 +144,7 @@ func newWalker[T any](l List[T]) *walker[T] {
 	if l.Most > 0 && l.Unlimited > 0 {
 		l.Most = min(l.Most, l.Unlimited)
 	}
-	return &walker[T]{List: l, seen: map[Key]struct{}{}, total: -1}
+	return &walker[T]{List: l, total: -1}
 }
 
 // end is the error with which the walk ends.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -18,6 +19,7 @@ type row struct {
 	text         string
 	rank         int
 	host, method string
+	created      time.Time // of a server that sorts by it; zero for none
 }
 
 var errRefused = errors.New("refused")
@@ -36,6 +38,7 @@ type server struct {
 	refuse int                    // a limit from which on responses are refused; 0 for none
 	deaf   bool                   // filters are ignored
 	hidden string                 // a host that Names does not tell
+	timed  bool                   // newest first, rows without a time in front of all
 
 	requests, names int
 	lasting         map[int]bool // ids that were there throughout
@@ -53,8 +56,7 @@ func (s *server) fetch(r Request, visit func(*row) error) (Response, error) {
 	}
 	var rows []row
 	for _, row := range s.rows {
-		values := [2]string{row.host, row.method}
-		if s.deaf || matches(values[0], r.Values[0]) && matches(values[1], r.Values[1]) {
+		if s.deaf || matches(row.host, r.Values[0]) && matches(row.method, r.Values[1]) && row.within(r.Start, r.End) {
 			rows = append(rows, row)
 		}
 	}
@@ -64,13 +66,10 @@ func (s *server) fetch(r Request, visit func(*row) error) (Response, error) {
 	case s.ties:
 		tie := func(a row) uint64 { return mix(mix(mix(uint64(r.Limit))+uint64(r.Offset)) + uint64(a.id)) }
 		slices.SortStableFunc(rows, func(a, b row) int {
-			if a.rank != b.rank {
-				return cmp.Compare(a.rank, b.rank)
-			}
-			return cmp.Compare(tie(a), tie(b))
+			return cmp.Or(s.order(a, b), cmp.Compare(tie(a), tie(b)))
 		})
 	default:
-		slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.rank, b.rank) })
+		slices.SortStableFunc(rows, s.order)
 	}
 	count := len(rows)
 	rows = rows[min(r.Offset, count):]
@@ -93,6 +92,24 @@ func (s *server) fetch(r Request, visit func(*row) error) (Response, error) {
 		count = s.total(s.requests, count)
 	}
 	return Response{Rows: len(rows), Total: count}, nil
+}
+
+func (s *server) order(a, b row) int {
+	switch {
+	case !s.timed:
+		return cmp.Compare(a.rank, b.rank)
+	case a.created.IsZero() || b.created.IsZero():
+		return cmp.Compare(a.created.Unix(), b.created.Unix())
+	}
+	return b.created.Compare(a.created)
+}
+
+// within reports whether a row passes a filter by time, as in SQL, where a row without one passes none.
+func (r row) within(start, end time.Time) bool {
+	if r.created.IsZero() {
+		return start.IsZero() && end.IsZero()
+	}
+	return !r.created.Before(start) && (end.IsZero() || !r.created.After(end))
 }
 
 func mix(x uint64) uint64 {

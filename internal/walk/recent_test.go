@@ -1,0 +1,167 @@
+package walk
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// newTimedServer has n rows, of which some crowd into the same microsecond or millisecond, and some have no time.
+func newTimedServer(rng *rand.Rand, n int) *server {
+	s := newServer(rng, n, 1, 1)
+	s.timed = true
+	spread := []time.Duration{time.Microsecond, 100 * time.Microsecond, time.Millisecond, time.Second}[rng.IntN(4)]
+	crowded, untimed := rng.IntN(4), rng.IntN(8) == 0
+	at := noon
+	for i := range s.rows {
+		if rng.IntN(4) >= crowded {
+			at = at.Add(-time.Duration(rng.Int64N(int64(3 * spread)))).Truncate(time.Microsecond)
+		}
+		s.rows[i].created = at
+		if untimed && rng.IntN(20) == 0 {
+			s.rows[i].created = time.Time{}
+		}
+	}
+	return s
+}
+
+func (s *server) listByTime() List[row] {
+	list := s.list()
+	list.Dimensions, list.Fits = nil, nil
+	list.ByTime, list.Created = true, func(r *row) time.Time { return r.created }
+	return list
+}
+
+// TestNothingThatLastsIsLostFromAListByTime walks in windows of time, under every kind of server and of change.
+func TestNothingThatLastsIsLostFromAListByTime(t *testing.T) {
+	incomplete, whole := 0, 0
+	most := 0.0
+	for seed := range schedules(5000) {
+		rng := rand.New(rand.NewPCG(seed, 29))
+		n := rng.IntN(160)
+		s := newTimedServer(rng, n)
+		list := s.listByTime()
+		list.Most = 5 + rng.IntN(25)
+		list.First = rng.IntN(2) * rng.IntN(list.Most+1)
+		page := list.Most
+		if rng.IntN(2) == 0 {
+			s.cap = 4 + rng.IntN(list.Most)
+			page = min(page, s.cap)
+		}
+		s.ties, s.random = rng.IntN(3) > 0, rng.IntN(10) == 0
+		s.deaf = rng.IntN(12) == 0
+		if rng.IntN(4) == 0 && n > 0 && !s.deaf {
+			list.End = s.rows[rng.IntN(n)].created.Truncate(tick)
+			for _, r := range s.rows {
+				if !r.within(time.Time{}, list.End) {
+					delete(s.lasting, r.id)
+				}
+			}
+		}
+		lies := false
+		switch rng.IntN(8) {
+		case 0:
+			s.total = func(int, int) int { return -1 }
+		case 1:
+			s.total = func(n, count int) int { return count - n%2*(count+1) } // every other time none
+		case 2:
+			s.total = func(_, count int) int { return count + 1 + rng.IntN(9) }
+		case 3:
+			lies = true
+			s.total = func(_, count int) int { return max(count-rng.IntN(9), 0) }
+		}
+		s.random = s.random && s.total == nil   // or else it looks like a sorted one
+		if s.total == nil && rng.IntN(5) == 0 { // without a true total a short answer looks like the end
+			s.short = func(_, rows int) int {
+				if rng.IntN(6) == 0 {
+					return max(rng.IntN(rows+1), min(rows, 1))
+				}
+				return rows
+			}
+		}
+		out, in, every := rng.IntN(3), rng.IntN(3), 1+rng.IntN(6)
+		if rng.IntN(3) > 0 {
+			now := noon
+			s.churn = func(s *server) {
+				if s.requests%every != 0 {
+					return
+				}
+				for range min(out, len(s.rows)) {
+					s.remove(rng.IntN(len(s.rows)))
+				}
+				for range in {
+					now = now.Add(time.Duration(rng.IntN(3)) * time.Millisecond)
+					r := row{host: "h0", created: now}
+					if rng.IntN(8) == 0 && len(s.rows) > 0 { // beside one that is there
+						r.created = s.rows[rng.IntN(len(s.rows))].created
+					}
+					s.insert(r)
+				}
+			}
+		}
+		w := s.walk(t, list)
+		for id, times := range w.times {
+			require.Equal(t, 1, times, "seed %d: %d came twice", seed, id)
+		}
+		lost := s.lost(w)
+		switch {
+		case w.incomplete == nil && !lies: // a total that is too low cannot be told from a short list
+			whole++
+			require.Zero(t, lost, "seed %d: lost in silence", seed)
+		case w.incomplete != nil && w.incomplete.Missing >= 0 && !lies:
+			incomplete++
+			require.LessOrEqual(t, lost, w.incomplete.Missing, "seed %d", seed)
+			require.Equal(t, len(w.times), w.incomplete.Seen, "seed %d", seed)
+		default:
+			incomplete++
+		}
+		if s.short == nil && s.total == nil {
+			rows := max(n, len(s.rows), len(w.times))
+			most = max(most, float64(s.requests-20)*float64(page)/float64(max(rows, 1)))
+			assert.LessOrEqual(t, s.requests, 12*rows/page+20, "seed %d", seed)
+		}
+	}
+	t.Logf("%d walks: %d complete, %d said that they may not be; at most %.1f × total/page + 20 requests", whole+incomplete, whole, incomplete, most)
+	assert.Greater(t, whole, incomplete)
+}
+
+func TestSetNumbersKeysInTheOrderInWhichTheyCome(t *testing.T) {
+	for _, room := range []int{-1, 0, 1, 31, 64, 1000, 100_000} {
+		t.Run(fmt.Sprintf("room for %d", room), func(t *testing.T) {
+			var s set
+			s.grow(room)
+			rng := rand.New(rand.NewPCG(1, uint64(room+1)))
+			known := map[Key]int{}
+			for i := range 30_000 {
+				key := Key{15: 1}
+				switch i % 10 {
+				case 1:
+					key = Key{}
+				case 2:
+					key = hash([]byte{byte(rng.IntN(256))})
+				default:
+					n := rng.IntN(10_000)
+					key[i%2*14], key[i%2*14+1] = byte(n), byte(n>>8)
+				}
+				want, old := known[key]
+				if !old {
+					want = len(known)
+					known[key] = want
+				}
+				n, fresh := s.add(key)
+				require.Equal(t, want, n)
+				require.Equal(t, !old, fresh)
+				require.Equal(t, len(known), s.len())
+				if i == 5000 {
+					s.grow(20_000)
+				}
+			}
+		})
+	}
+}
