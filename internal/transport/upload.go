@@ -1,10 +1,12 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -25,12 +27,17 @@ type Upload struct {
 	content        io.Reader
 	seeker         io.Seeker // nil if the content can be read only once
 	start, size    int64     // of the content for seeker; the size is -1 if it is not known
+	prompt         bool      // no read of the content blocks
 }
 
 // NewUpload returns an upload of what content holds from where it stands. Content that can seek has a known length, and
 // can be sent again.
 func NewUpload(prefix, suffix string, content io.Reader) (*Upload, error) {
 	u := &Upload{prefix: prefix, suffix: suffix, content: content, size: -1}
+	switch content.(type) {
+	case *bytes.Reader, *strings.Reader, *bytes.Buffer:
+		u.prompt = true
+	}
 	seeker, ok := content.(io.Seeker)
 	if !ok {
 		return u, nil
@@ -48,6 +55,8 @@ func NewUpload(prefix, suffix string, content io.Reader) (*Upload, error) {
 	}
 	if end > start { // some files have no size, and content all the same
 		u.seeker, u.start, u.size = seeker, start, end-start
+		_, file := content.(*os.File)
+		u.prompt = u.prompt || file
 	}
 	return u, nil
 }
@@ -90,7 +99,8 @@ func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
 // uploadBody is the body of one attempt. net/http waits for a read of it, also when the context ends, and a reader may
-// block for ever: so the content is read beside, and what waits for it ends with the attempt.
+// block for ever: so the content is read beside, and what waits for it ends with the attempt. Memory and a file with a
+// size do not block, and are read without a goroutine.
 type uploadBody struct {
 	call    *call
 	content io.Reader
@@ -130,7 +140,7 @@ func (b *uploadBody) readContent(p []byte) (int, error) {
 	if b.buf == nil {
 		b.buf = make([]byte, uploadBuffer)
 	}
-	got, err := b.readBeside()
+	got, err := b.next()
 	if err != nil {
 		return 0, err
 	}
@@ -150,14 +160,19 @@ func (b *uploadBody) readContent(p []byte) (int, error) {
 
 var errUploadEnded = errors.New("the attempt has ended")
 
-// readBeside reads content, and waits for it no longer than the attempt lasts.
-func (b *uploadBody) readBeside() (read, error) {
-	pending := make(chan read, 1)
+// next reads content, and waits for it no longer than the attempt lasts.
+func (b *uploadBody) next() (read, error) {
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
 		return read{}, errUploadEnded
 	}
+	if b.call.request.Upload.prompt {
+		defer b.mu.Unlock()
+		n, err := b.content.Read(b.buf)
+		return read{n, err}, nil
+	}
+	pending := make(chan read, 1)
 	b.pending = pending
 	b.mu.Unlock()
 	go func() {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -29,6 +30,47 @@ func uploading(t *testing.T, content io.Reader) *Request {
 	r := request("POST", "https://metlo/", RepeatUnprocessed)
 	r.Upload, r.ContentType = u, "text/plain"
 	return r
+}
+
+func TestWhichContentIsReadWithoutAGoroutine(t *testing.T) {
+	file, err := os.CreateTemp(t.TempDir(), "")
+	require.NoError(t, err)
+	defer file.Close()
+	_, err = file.WriteString("a body")
+	require.NoError(t, err)
+	_, err = file.Seek(0, io.SeekStart)
+	require.NoError(t, err)
+	pipe, end, err := os.Pipe()
+	require.NoError(t, err)
+	defer pipe.Close()
+	_, err = end.WriteString("a body")
+	require.NoError(t, err)
+	require.NoError(t, end.Close())
+	for name, tt := range map[string]struct {
+		content io.Reader
+		prompt  bool
+	}{
+		"bytes.Reader":   {bytes.NewReader([]byte("a body")), true},
+		"strings.Reader": {strings.NewReader("a body"), true},
+		"bytes.Buffer":   {bytes.NewBufferString("a body"), true},
+		"a file":         {file, true},
+		"a pipe":         {pipe, false},
+		"another reader": {streamed(strings.NewReader("a body")), false},
+		"another seeker": {struct{ io.ReadSeeker }{strings.NewReader("a body")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := uploading(t, tt.content)
+			require.Equal(t, tt.prompt, r.Upload.prompt)
+			rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+				text, err := io.ReadAll(r.Body)
+				assert.NoError(t, err)
+				assert.Equal(t, "<a body>", string(text))
+				return answer(r, 200, ""), nil
+			})
+			_, err := pipeline(&http.Client{Transport: rt}).do(t.Context(), r, discard)
+			require.NoError(t, err)
+		})
+	}
 }
 
 // slowly gives a byte after each interval.
