@@ -26,8 +26,8 @@
 // List returns one page. All returns an iterator over everything that passes the filter throughout the walk, each item
 // once, in two requests if the server sends the whole list at once. Where it sends only pages, the walk goes on until a
 // count proves that nothing is missing, or ends in an *[IncompleteError] that says how much may be; [WithMaxPageSize]
-// tells it beforehand. It holds the ids that it has yielded, 16 bytes each and twice where it goes by pages, and one item
-// or a page of up to 4 MiB. [Collect] makes a slice of it, and [Walk] does the same for a list that the SDK does not
+// tells it beforehand. It holds the ids that it has yielded, some 30 bytes each, and one item or a page of up to
+// 4 MiB. [Collect] makes a slice of it, and [Walk] does the same for a list that the SDK does not
 // know.
 //
 // # Errors
