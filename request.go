@@ -3,7 +3,6 @@ package metlo
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"github.com/google/go-querystring/query"
 
 	"github.com/metlo-go/metlo/internal/transport"
+	"github.com/metlo-go/metlo/internal/walk"
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
@@ -272,22 +272,8 @@ func isNil(v any) bool {
 
 // isUUID reports whether s has the form 8-4-4-4-12 of hexadecimal digits.
 func isUUID(s string) bool {
-	_, ok := parseUUID(s)
+	_, ok := walk.ParseUUID(s)
 	return ok
-}
-
-func parseUUID(s string) (id [16]byte, ok bool) {
-	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-		return id, false
-	}
-	var digits [32]byte
-	copy(digits[0:8], s[0:8])
-	copy(digits[8:12], s[9:13])
-	copy(digits[12:16], s[14:18])
-	copy(digits[16:20], s[19:23])
-	copy(digits[20:32], s[24:36])
-	_, err := hex.Decode(id[:], digits[:])
-	return id, err == nil
 }
 
 // upload sends content as the file of a multipart form.
