@@ -207,7 +207,8 @@ func (l listing[T]) list(ctx context.Context, yield func(T, error) bool) walk.Li
 				l.lenient = true
 				return true
 			}
-			return wasCut(err) && l.client.pipeline.Pause(ctx, failures) == nil
+			// A request under a context that has ended says why.
+			return wasCut(err) && (l.client.pipeline.Pause(ctx, failures) == nil || ctx.Err() != nil)
 		},
 		Refused:   func(err error) bool { return ctx.Err() == nil && isRefusedForLength(err) },
 		Key:       l.key,

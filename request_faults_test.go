@@ -59,6 +59,23 @@ func TestSwitchedProtocolsAreClosedUnread(t *testing.T) {
 	})
 }
 
+func TestTheWaitAfterACutListEndsWithTheContextsCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			requests++
+			return answering(http.StatusOK, `[[{"uuid":"`+alertID(1)+`"},{"uuid":`).RoundTrip(r)
+		}), metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: 1e6 * time.Hour, MaxWait: 1e6 * time.Hour}))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		shutdown := errors.New("shutting down")
+		time.AfterFunc(time.Second, func() { cancel(shutdown) })
+		_, err := metlo.Collect(client.Alerts.All(ctx, nil))
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, shutdown)
+		assert.Equal(t, 1, requests)
+	})
+}
+
 func TestAnErrorOfATransportIsNoAnswerOfMetlo(t *testing.T) {
 	foreign := fmt.Errorf("mirror: %w", &metlo.Error{StatusCode: http.StatusNotFound, Kind: metlo.ErrNotFound, Message: "elsewhere"})
 	client := inProcess(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, foreign }))

@@ -7,6 +7,15 @@ import (
 	"testing"
 )
 
+func TestASecretThatWasWrittenReadsAsEmpty(t *testing.T) {
+	for text, want := range map[string]string{"metlo.key": "metlo.key", "[redacted]": "", "": "", "[redacted] ": "[redacted] "} {
+		s := NewSecret("the one before")
+		if err := s.UnmarshalText([]byte(text)); err != nil || s.Reveal() != want {
+			t.Errorf("%q reads as %q, want %q: %v", text, s.Reveal(), want, err)
+		}
+	}
+}
+
 // FuzzRedact has a secret stand anywhere in a text, in any spelling, and the text break off anywhere.
 func FuzzRedact(f *testing.F) {
 	f.Add("metlo.RnoVX30xavRcfio1Lo1R6KjThscJVXLbhTtwbavq", "Authorization: ", " and more", uint8(0), uint16(30))

@@ -155,6 +155,9 @@ func TestWebhookHandlerRefuses(t *testing.T) {
 	assert.Equal(t, http.StatusMethodNotAllowed, get.Code)
 	assert.Equal(t, "POST", get.Header().Get("Allow"))
 	assert.Equal(t, http.StatusRequestEntityTooLarge, serve(h, post("/", alertNumber(1))).Code)
+	none := post("/", "")
+	none.Body = nil
+	assert.Equal(t, http.StatusBadRequest, serve(h, none).Code, "a request without a body is refused, and does not panic")
 	bad := serve(h, post("/", "{}"))
 	assert.Equal(t, http.StatusBadRequest, bad.Code)
 	assert.Equal(t, "metlo: webhook: want an alert with its uuid\n", bad.Body.String())

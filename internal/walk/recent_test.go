@@ -138,7 +138,7 @@ func TestSetNumbersKeysInTheOrderInWhichTheyCome(t *testing.T) {
 			s.grow(room)
 			rng := rand.New(rand.NewPCG(1, uint64(room+1)))
 			known := map[Key]int{}
-			for i := range 30_000 {
+			for i := range 10_000 {
 				key := Key{15: 1}
 				switch i % 10 {
 				case 1:
@@ -146,7 +146,7 @@ func TestSetNumbersKeysInTheOrderInWhichTheyCome(t *testing.T) {
 				case 2:
 					key = hash([]byte{byte(rng.IntN(256))})
 				default:
-					n := rng.IntN(10_000)
+					n := rng.IntN(4000)
 					key[i%2*14], key[i%2*14+1] = byte(n), byte(n>>8)
 				}
 				want, old := known[key]
@@ -155,10 +155,10 @@ func TestSetNumbersKeysInTheOrderInWhichTheyCome(t *testing.T) {
 					known[key] = want
 				}
 				n, fresh := s.add(key)
-				require.Equal(t, want, n)
-				require.Equal(t, !old, fresh)
-				require.Equal(t, len(known), s.len())
-				if i == 5000 {
+				if n != want || fresh == old || s.len() != len(known) {
+					t.Fatalf("key %d is %d, want %d; new %v; %d keys, want %d", i, n, want, fresh, s.len(), len(known))
+				}
+				if i == 2000 {
 					s.grow(20_000)
 				}
 			}
