@@ -239,7 +239,7 @@ func (d *dumper) mapping(c *collection, level int, compact bool) {
 		}
 		first = false
 		text := d.scalar(key, level+1, true)
-		explicit := len(text) > 1024 && utf16Len(text) > 1024
+		explicit := len(text) > 1024 && UTF16Len(text) > 1024
 		if explicit {
 			d.out.WriteString("? ")
 		}

@@ -97,13 +97,6 @@ func chooseStyle(s string, oneLine bool, width int) style {
 	return singleStyle
 }
 
-func utf16Units(r rune) int {
-	if r > 0xffff {
-		return 2
-	}
-	return 1
-}
-
 // isTyped reports whether a plain scalar would read as something else than a string.
 func isTyped(s string) bool {
 	n := Node{Kind: String, Text: s}

@@ -45,7 +45,7 @@ func excerpt(text string, position, line int) string {
 		return ""
 	}
 	units := utf16.Encode([]rune(text))
-	at := utf16Len(text[:min(position, len(text))])
+	at := UTF16Len(text[:min(position, len(text))])
 	starts, ends := []int{0}, []int{}
 	found := -1
 	for i := 0; i < len(units); i++ {
@@ -110,15 +110,4 @@ func (x *excerpter) line(i, at, number int) (shown string, column int) {
 	}
 	text := head + strings.ReplaceAll(part, "\t", "→") + tail
 	return fmt.Sprintf("%*s%*d | %s", excerptIndent, "", x.digits, number, text), at - start + len(head)
-}
-
-func utf16Len(s string) int {
-	n := 0
-	for _, r := range s {
-		n++
-		if r > 0xffff {
-			n++
-		}
-	}
-	return n
 }

@@ -109,7 +109,7 @@ func (l *Lines) mapping(path string, _ *parser) {
 			l.resolve(f, f.path)
 			return
 		}
-		out.adopt(f, cutUnits(f.path, utf16Len(path)+1))
+		out.adopt(f, cutUnits(f.path, UTF16Len(path)+1))
 	})
 	l.keep(out)
 }

@@ -145,12 +145,12 @@ func (p *parser) column(at int) int {
 		return at - p.lineStart
 	}
 	if at < p.lineStart {
-		return -utf16Len(p.text[at:p.lineStart])
+		return -UTF16Len(p.text[at:p.lineStart])
 	}
 	if c := &p.counted; c.lineStart != p.lineStart || c.at > at || c.at < p.lineStart {
 		*c = counted{lineStart: p.lineStart, at: p.lineStart}
 	}
-	p.counted.units += utf16Len(p.text[p.counted.at:at])
+	p.counted.units += UTF16Len(p.text[p.counted.at:at])
 	p.counted.at = at
 	return p.counted.units
 }

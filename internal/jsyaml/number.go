@@ -48,15 +48,7 @@ func isInt(s string) bool {
 
 // intValue reads what isInt accepts, rounded to a float64.
 func intValue(s string) float64 {
-	digits := strings.ReplaceAll(s, "_", "")
-	sign := 1.0
-	switch digits[0] {
-	case '-':
-		sign = -1
-		digits = digits[1:]
-	case '+':
-		digits = digits[1:]
-	}
+	sign, digits := cutSign(strings.ReplaceAll(s, "_", ""))
 	if digits == "0" {
 		return 0
 	}
@@ -84,6 +76,17 @@ func intValue(s string) float64 {
 	}
 	f, _ := new(big.Float).SetInt(n).Float64()
 	return multiply(sign, f)
+}
+
+// cutSign returns the sign of a number, 1 or -1, and the text behind it.
+func cutSign(s string) (sign float64, rest string) {
+	switch s[0] {
+	case '-':
+		return -1, s[1:]
+	case '+':
+		return 1, s[1:]
+	}
+	return 1, s
 }
 
 // multiply returns f with the sign of sign, also where f is zero.
@@ -133,15 +136,7 @@ func skipDigits(s string) string { return strings.TrimLeft(s, "0123456789_") }
 
 // floatValue reads what isFloat accepts.
 func floatValue(s string) float64 {
-	text := strings.ToLower(strings.ReplaceAll(s, "_", ""))
-	sign := 1.0
-	switch text[0] {
-	case '-':
-		sign = -1
-		text = text[1:]
-	case '+':
-		text = text[1:]
-	}
+	sign, text := cutSign(strings.ToLower(strings.ReplaceAll(s, "_", "")))
 	switch text {
 	case ".inf":
 		return math.Inf(int(sign))

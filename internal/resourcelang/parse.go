@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/metlo-go/metlo/internal/jsyaml"
 )
 
 // MaxDepth is how deep values may be nested.
@@ -147,20 +149,9 @@ func (p *parser) place(at int) (line, column int) {
 	if c.start != start || c.at > at || c.at < start {
 		c.start, c.at, c.units = start, start, 0
 	}
-	c.units += utf16Len(p.text[c.at:at])
+	c.units += jsyaml.UTF16Len(p.text[c.at:at])
 	c.at = at
 	return line, 1 + c.units
-}
-
-func utf16Len(s string) int {
-	n := 0
-	for _, r := range s {
-		n++
-		if r > 0xffff {
-			n++
-		}
-	}
-	return n
 }
 
 // quote writes a text as the server's messages do.
