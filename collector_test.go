@@ -380,9 +380,7 @@ func TestCollectorMeetsFaults(t *testing.T) {
 		"LogBatch": func(ctx context.Context, c *metlo.Client) error {
 			err := c.Collector.LogBatch(ctx, numbered(2, 0))
 			var batch *metlo.BatchError
-			if err != nil && !errors.As(err, &batch) {
-				return fmt.Errorf("no BatchError: %v", err)
-			}
+			assert.ErrorAs(t, err, &batch)
 			return err
 		},
 	})

@@ -95,10 +95,11 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestPath(t *testing.T) {
-	t.Setenv("HOME", filepath.Join("/", "home", "jane"))
+	home := t.TempDir()
+	t.Setenv("HOME", home)
 	path, err := Path()
 	require.NoError(t, err)
-	assert.Equal(t, filepath.Join("/", "home", "jane", ".metlo", "credentials"), path)
+	assert.Equal(t, filepath.Join(home, ".metlo", "credentials"), path)
 	t.Setenv("HOME", "")
 	_, err = Path()
 	require.Error(t, err)
