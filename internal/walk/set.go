@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// set numbers keys in the order in which they come. A map that a walk of 100,000 items fills takes more cache misses.
+// set numbers keys in the order in which they come. With a map that has room a walk of 100,000 items took 1.13 to 1.25
+// times as long as the decoder alone, with this 1.04 to 1.11.
 type set struct {
 	keys  []Key
 	slots []uint64 // open addressing: half of a hash, and a number, counted from 1
