@@ -226,3 +226,24 @@ func ExampleSyntaxError() {
 	}
 	// Output: line 3
 }
+
+func TestRedirectOfATransportThatNamesNoRequest(t *testing.T) {
+	client := inProcess(t, roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: http.StatusFound, Header: http.Header{"Location": {"https://elsewhere.example.com/x"}}, Body: http.NoBody,
+		}, nil
+	}))
+	_, err := client.Summary.Get(t.Context())
+	require.ErrorIs(t, err, metlo.ErrRedirected)
+	assert.ErrorContains(t, err, "https://elsewhere.example.com")
+}
+
+func TestAnErrorOfATransportIsNoAnswerOfMetlo(t *testing.T) {
+	foreign := fmt.Errorf("mirror: %w", &metlo.Error{StatusCode: http.StatusNotFound, Kind: metlo.ErrNotFound, Message: "elsewhere"})
+	client := inProcess(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, foreign }))
+	_, err := client.Summary.Get(t.Context())
+	var e *metlo.Error
+	require.True(t, errors.As(err, &e))
+	assert.Zero(t, e.StatusCode)
+	assert.Equal(t, metlo.ErrNoResponse, e.Kind)
+}

@@ -2,12 +2,14 @@ package metlo_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -164,5 +166,56 @@ func TestLongResponsesAreRefused(t *testing.T) {
 		_, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: 2000}))
 		require.Error(t, err)
 		assert.Equal(t, 1, requests, "a smaller page would not help: %d", answer.Status)
+	}
+}
+
+func TestTheWaitAfterACutListEndsWithTheContextsCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			requests++
+			return answering(http.StatusOK, `[[{"uuid":"`+alertID(1)+`"},{"uuid":`).RoundTrip(r)
+		}), metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: 1e6 * time.Hour, MaxWait: 1e6 * time.Hour}))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		shutdown := errors.New("shutting down")
+		time.AfterFunc(time.Second, func() { cancel(shutdown) })
+		_, err := metlo.Collect(client.Alerts.All(ctx, nil))
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, shutdown)
+		assert.Equal(t, 1, requests)
+	})
+}
+
+// TestLargeListsTakeTwoRequests walks lists that one response holds, and one of which it holds only pages.
+func TestLargeListsTakeTwoRequests(t *testing.T) {
+	takesSeconds(t)
+	for name, tt := range map[string]struct {
+		rows, churn, pageCap int
+		most                 int // requests
+	}{
+		"20,000 endpoints":                       {rows: 20_000, most: 2},
+		"20,000 under changes":                   {rows: 20_000, churn: 20, most: 2},
+		"100,000 under changes":                  {rows: 100_000, churn: 20, most: 2},
+		"20,000 in pages of 2,000 under changes": {rows: 20_000, churn: 20, pageCap: 2000, most: 12*20_000/2000 + 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := metlotest.NewServer(inventory(tt.rows), metlotest.InMemory())
+			defer srv.Close()
+			srv.Churn(tt.churn)
+			if tt.pageCap > 0 {
+				srv.Inject(metlotest.Fault{Path: "/endpoints", PageCap: tt.pageCap})
+			}
+			seen, err := walked(t, srv.Client(unlimited()).Endpoints.All(t.Context(), nil), uuidOfEndpoint)
+			requests := len(srv.Requests())
+			t.Logf("%d items in %d requests", len(seen), requests)
+			assert.LessOrEqual(t, requests, tt.most)
+			var incomplete *metlo.IncompleteError
+			if tt.pageCap > 0 && errors.As(err, &incomplete) {
+				assert.GreaterOrEqual(t, incomplete.Missing, tt.rows-len(seen))
+				return
+			}
+			require.NoError(t, err)
+			assertEachOnce(t, seen, tt.rows)
+		})
 	}
 }

@@ -1,9 +1,13 @@
 package metlo_test
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -158,4 +162,35 @@ func TestManySmallValuesAreNoFault(t *testing.T) {
 	client := inProcess(t, kit.JSON(http.StatusOK, "["+strings.Repeat(trace+",", 50)+trace+"]"))
 	require.NoError(t, client.Call(t.Context(), http.MethodGet, "/x", nil, nil, &traces))
 	assert.Len(t, traces, 51)
+}
+
+// silent is the body of a connection that switched protocols: a read blocks until the server ends it.
+type silent struct{ closed chan struct{} }
+
+func (s silent) Read([]byte) (int, error) {
+	<-s.closed
+	return 0, io.EOF
+}
+
+func (s silent) Write(p []byte) (int, error) { return len(p), nil }
+
+func (s silent) Close() error {
+	close(s.closed)
+	return nil
+}
+
+func TestSwitchedProtocolsAreClosedUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := silent{make(chan struct{})}
+		client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusSwitchingProtocols, Header: http.Header{}, Body: body, Request: r}, nil
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		_, err := client.Summary.Get(ctx)
+		require.ErrorIs(t, err, metlo.ErrInvalidResponse)
+		assert.Zero(t, time.Since(start))
+		<-body.closed
+	})
 }

@@ -2,6 +2,7 @@ package metlo_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -259,4 +260,26 @@ func TestTestingRefuses(t *testing.T) {
 			return err
 		}, "use one of Hosts.Names"},
 	})
+}
+
+func TestGlobalEnvKeepsValuesOutOfErrors(t *testing.T) {
+	const value = "hunter2-hunter2"
+	for name, body := range map[string]string{
+		"cut":              `[{"name":"PASSWORD","value":"` + value,
+		"followed by text": `[{"name":"PASSWORD","value":"` + value + `"}] and more`,
+		"an object":        `{"name":"PASSWORD","value":"` + value + `"}`,
+		"bare text":        value,
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := inProcess(t, answering(http.StatusOK, body), metlo.WithoutRetry())
+			_, err := client.Testing.GlobalEnv(t.Context())
+			require.Error(t, err)
+			for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+				assert.NotContains(t, fmt.Sprintf("%v %+v %#v %q", cause, cause, cause, cause), value)
+			}
+			var e *metlo.Error
+			require.ErrorAs(t, err, &e)
+			assert.NotContains(t, string(e.Body), value)
+		})
+	}
 }
