@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,7 +21,8 @@ func ExampleNew() {
 
 	rec, err := capture.New(server.Client(), capture.WithHost("shop.example.com"))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /orders/{id}", func(w http.ResponseWriter, r *http.Request) {
@@ -32,11 +32,13 @@ func ExampleNew() {
 
 	resp, err := http.Get(service.URL + "/orders/17")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	_ = resp.Body.Close()
 	fmt.Print(string(body))
@@ -45,7 +47,8 @@ func ExampleNew() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := rec.Shutdown(ctx); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println(rec.Stats().Sent, "trace sent")
 	// Output:
@@ -62,18 +65,21 @@ func ExampleRecorder_Transport() {
 
 	rec, err := capture.New(server.Client())
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	outgoing := &http.Client{Transport: rec.Transport(nil)} // nil is http.DefaultTransport
 	resp, err := outgoing.Get(stock.URL + "/items/A1")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close() // the end of the body is the end of the exchange
 
 	if err := rec.Shutdown(context.Background()); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println(rec.Stats().Sent, "trace sent")
 	// Output: 1 trace sent
@@ -91,7 +97,8 @@ func ExampleMask() {
 		Response: metlo.TraceResponse{Status: 200},
 	}
 	if err := capture.Mask(trace, capture.WithMaskedNames("customer_no")); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println(trace.Request.URL.Parameters[0].Value)
 	fmt.Println(trace.Request.Headers[1].Value)
@@ -111,11 +118,12 @@ func ExampleWithAgentConfig() {
 		capture.WithUsers(),
 		capture.WithTrustedProxies("10.0.0.0/8"))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer func() { _ = rec.Shutdown(context.Background()) }()
-	front := &http.Server{Addr: ":8080", Handler: rec.Handler(http.NotFoundHandler()), ReadHeaderTimeout: 10 * time.Second}
-	_ = front // and front.ListenAndServe()
+	front := httptest.NewServer(rec.Handler(http.NotFoundHandler()))
+	defer front.Close()
 }
 
 // Everything under /internal/ stays out, besides what is skipped by default.
@@ -127,7 +135,8 @@ func ExampleWithSkips() {
 	skips.Func = func(r *http.Request) bool { return strings.HasPrefix(r.Host, "admin.") }
 	rec, err := capture.New(server.Client(), capture.WithSkips(skips))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	handler := rec.Handler(http.NotFoundHandler())
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/internal/jobs", http.NoBody))

@@ -238,7 +238,7 @@ func (w *jsonWriter) object(secret bool, path uint64, depth int) error {
 			}
 			name = w.name
 		}
-		below := secret || (named && isPairValue(name)) || (w.secretName(name) && (w.in.PeekKind() != '{' || !w.weak(string(name))))
+		below := secret || (named && isPairValue(name)) || w.secretMember(name)
 		child, isName := w.child(path, name), isPairName(name)
 		w.said = nil
 		err = w.value(below, child, depth+1)
@@ -260,6 +260,11 @@ func (w *jsonWriter) object(secret bool, path uint64, depth int) error {
 // isPairName reports whether a member is the name in {"name": …, "value": …}, as HAR files and settings have it.
 func isPairName(name []byte) bool {
 	return len(name) <= len("name") && (bytes.EqualFold(name, []byte("name")) || bytes.EqualFold(name, []byte("key")))
+}
+
+// secretMember reports whether what a member holds, which comes next, is masked.
+func (w *jsonWriter) secretMember(name []byte) bool {
+	return w.secretName(name) && (w.in.PeekKind() != '{' || !w.weak(string(name)))
 }
 
 func isPairValue(name []byte) bool { return bytes.EqualFold(name, []byte("value")) }

@@ -132,7 +132,7 @@ func (b *sentBody) Read(p []byte) (int, error) {
 		if b.copy != b.call.copies {
 			return nil
 		}
-		b.call.sentWhole = err == io.EOF //nolint:errorlint // a body that wraps io.EOF is not at its end
+		b.call.sentWhole = err == io.EOF
 		return &s.in
 	})
 	return n, err

@@ -1,5 +1,4 @@
-// Ingest feeds the traffic of a service to Metlo with package capture: the requests that it serves and the requests that
-// it makes. The service and its traffic are small and made up.
+// Ingest feeds the traffic of a small, made-up service to Metlo with package capture: what it serves and what it asks.
 package main
 
 import (
@@ -19,6 +18,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
+const host = "orders.ingest.example.com"
 const usage = `ingest runs a small service whose traffic goes to Metlo, and prints the endpoints that Metlo finds in it.
 
   ingest -requests 50
@@ -26,8 +26,6 @@ const usage = `ingest runs a small service whose traffic goes to Metlo, and prin
 It talks to METLO_HOST and METLO_COLLECTOR_HOST with METLO_API_KEY, or to a demo server when METLO_HOST is not set.
 Exit codes: 0 endpoints found, 1 failed, 2 wrong flags.
 `
-
-const host = "orders.ingest.example.com"
 
 func main() {
 	flags := flag.NewFlagSet("ingest", flag.ContinueOnError)
@@ -62,48 +60,50 @@ func run(ctx context.Context, requests, queue int) error {
 	if err != nil {
 		return err
 	}
-	if err := client.Collector.Verify(ctx); err != nil {
-		return err
-	}
 	rec, err := capture.New(client, capture.WithHost(host), capture.WithQueueItems(queue))
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(traffic(rec, requests), rec.Shutdown(ctx)); err != nil {
-		return err
-	}
+	err = errors.Join(traffic(ctx, rec, requests), rec.Shutdown(ctx))
 	s := rec.Stats()
 	fmt.Printf("%d traces sent, %d dropped, %d failed\n", s.Sent, s.Dropped, s.Failed+s.Unknown)
-	return printEndpoints(ctx, client)
+	return errors.Join(err, printEndpoints(ctx, client))
 }
 
 // traffic places orders with a service, which asks another one for each.
-func traffic(rec *capture.Recorder, requests int) error {
+func traffic(ctx context.Context, rec *capture.Recorder, requests int) error {
 	stock := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"inStock":true}`) }))
 	defer stock.Close()
 	outgoing := &http.Client{Transport: rec.Transport(nil)} // what the service asks of others
 	service := http.NewServeMux()
 	service.HandleFunc("POST /orders/{id}", func(w http.ResponseWriter, r *http.Request) {
-		if resp, err := outgoing.Get(stock.URL + "/items/" + r.PathValue("id")); err == nil {
-			_ = resp.Body.Close() // it is recorded here
-		}
-		w.Header().Set("Content-Type", "application/json")
+		_ = do(r.Context(), outgoing, http.MethodGet, stock.URL+"/items/"+r.PathValue("id"), "")
 		_, _ = io.Copy(w, r.Body)
 	})
 	orders := httptest.NewServer(rec.Handler(service)) // what it serves
 	defer orders.Close()
 	for n := range requests {
-		order := fmt.Sprintf(`{"sku":"A%d","email":"jane.doe@example.com"}`, n)
-		resp, err := http.Post(fmt.Sprintf("%s/orders/%d", orders.URL, 1000+n), "application/json", strings.NewReader(order))
-		if err != nil {
+		url, order := fmt.Sprintf("%s/orders/%d", orders.URL, 1000+n), fmt.Sprintf(`{"sku":"A%d","email":"jane.doe@example.com"}`, n)
+		if err := do(ctx, http.DefaultClient, http.MethodPost, url, order); err != nil {
 			return err
 		}
-		_ = resp.Body.Close()
 	}
 	return nil
 }
 
-// printEndpoints waits for them, since a real Metlo works behind a queue.
+func do(ctx context.Context, client *http.Client, method, url, body string) error {
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(req)
+	if err == nil {
+		err = resp.Body.Close() // here the request is recorded
+	}
+	return err
+}
+
 func printEndpoints(ctx context.Context, client *metlo.Client) error {
 	for ctx.Err() == nil {
 		endpoints, err := metlo.Collect(client.Endpoints.All(ctx, &metlo.EndpointListOptions{Hosts: []string{host}}))
@@ -113,7 +113,7 @@ func printEndpoints(ctx context.Context, client *metlo.Client) error {
 		if len(endpoints) > 0 || err != nil && ctx.Err() == nil {
 			return err
 		}
-		time.Sleep(200 * time.Millisecond)
+		<-time.After(200 * time.Millisecond) // a real Metlo works behind a queue
 	}
 	return fmt.Errorf("Metlo does not show %s yet: %w", host, ctx.Err())
 }
