@@ -14,6 +14,10 @@ func CSV(cells ...string) string {
 		if i > 0 {
 			out.WriteByte(',')
 		}
+		if plain(cell) {
+			out.WriteString(cell)
+			continue
+		}
 		text := Cell(cell)
 		if text != cell || strings.ContainsAny(text, "\",;|") || strings.TrimSpace(text) != text {
 			out.WriteString(`"` + strings.ReplaceAll(text, `"`, `""`) + `"`)
@@ -23,6 +27,21 @@ func CSV(cells ...string) string {
 	}
 	out.WriteByte('\n')
 	return out.String()
+}
+
+// plain reports whether text is of a kind that most cells are and that needs no look at each of its characters: letters,
+// digits and what paths and times are made of, behind a letter or a digit, a slash or a brace.
+func plain(text string) bool {
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '/', c == '{', c == '}':
+		case i > 0 && (c == '.' || c == '-' || c == '_' || c == ':' || c == '^' || c == ' ' && i < len(text)-1):
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // Cell returns the text of a cell as [CSV] writes it, without quotes.

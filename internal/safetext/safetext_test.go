@@ -101,6 +101,7 @@ func TestMarkdown(t *testing.T) {
 var seeds = []string{
 	"", "plain", "\x1b[2K##vso[task.complete result=Succeeded;]DONE", "::error::x", " \t::x", "##[x", "####[x", "a\r\n::b",
 	"\u202e\u200b\u009b\x9b\xff", "=1;=2", "a;\"=1", "＝1", "\u2028::x", "##\u00adv[", ":", "##é[",
+	"/v1/users/{param1}", "2026-01-31T08:00:00Z", "a b ", " a", "-1", "a-1", "a::x", "^/users$", "Ä",
 }
 
 func FuzzText(f *testing.F) {

@@ -37,10 +37,11 @@ func Write(
 			return 0, err
 		}
 	}
-	lines := json.NewEncoder(buffer)
-	lines.SetEscapeHTML(false)
+	lines, err := newLines()
+	if err != nil {
+		return 0, err
+	}
 	written := 0
-	var err error
 	for e, listErr := range endpoints {
 		if err = listErr; err != nil {
 			break
@@ -51,7 +52,7 @@ func Write(
 		if format == "csv" {
 			_, err = buffer.WriteString(row(&e))
 		} else {
-			err = lines.Encode(&e)
+			err = lines.write(buffer, &e)
 		}
 		if err != nil {
 			break
