@@ -126,5 +126,14 @@ func shareBar(part, whole int, class string) template.HTML {
 		part, whole, class, share))
 }
 
+// maxName is how much of a name is shown: nobody reads a longer one, and a hundred of them fill a book.
+const maxName = 160
+
 // shown is text of a server's on the page.
-func shown(text string) string { return safetext.Line(text) }
+func shown(text string) string {
+	runes := []rune(safetext.Line(text))
+	if len(runes) > maxName {
+		return string(runes[:maxName]) + "…"
+	}
+	return string(runes)
+}

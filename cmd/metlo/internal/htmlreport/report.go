@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/safetext"
 )
 
 //go:embed page.html
@@ -83,15 +84,15 @@ func (d *Data) view() *view {
 	}
 	exposed := d.exposed()
 	v := &view{
-		Title: "API security report", Instance: shown(d.Instance), Version: d.Version,
-		Generated: d.Time.Format("2 January 2006, 15:04 UTC"), Scope: shown(d.Scope),
+		Title: "API security report", Instance: safetext.Line(d.Instance), Version: d.Version,
+		Generated: d.Time.Format("2 January 2006, 15:04 UTC"), Scope: safetext.Line(d.Scope),
 		Numbers: []number{
 			{fmt.Sprint(d.endpoints), "endpoints", ""},
 			{fmt.Sprint(len(d.hosts)), "hosts", ""},
 			{fmt.Sprint(d.alerts[metlo.StatusOpen]), "open alerts", ""},
-			{fmt.Sprint(d.high), "open alerts of high risk", alarm(d.high)},
+			{fmt.Sprint(d.high), "open alerts of high risk", d.alarm(d.high)},
 			{percent(authenticated, d.endpoints), "of endpoints require authentication", ""},
-			{fmt.Sprint(exposed), "endpoints with sensitive data that anybody may call", alarm(exposed)},
+			{fmt.Sprint(exposed), "endpoints with sensitive data that anybody may call", d.alarm(exposed)},
 		},
 		HasEndpoints: d.endpoints > 0,
 	}
@@ -102,9 +103,13 @@ func (d *Data) view() *view {
 	return v
 }
 
-func alarm(n int) string {
-	if n > 0 {
+// alarm is the class of a number that should be zero. That nothing was seen yet is no good news.
+func (d *Data) alarm(n int) string {
+	switch {
+	case n > 0:
 		return "alarm"
+	case d.endpoints == 0:
+		return ""
 	}
 	return "fine"
 }

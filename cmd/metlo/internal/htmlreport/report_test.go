@@ -164,8 +164,10 @@ func TestEmptyInstanceSaysSo(t *testing.T) {
 	} {
 		assert.Contains(t, rows, want)
 	}
+	assert.NotContains(t, pages(t)["empty"], `class="fine"`, "no good news")
 }
 
 func TestPageStaysSmall(t *testing.T) {
+	assert.Less(t, len(pages(t)["attacked"]), 32<<10, "long names are cut")
 	assert.Less(t, len(pages(t)["large"]), 256<<10, "a page of a large instance can be sent by mail")
 }
