@@ -76,7 +76,7 @@ func (a *app) gateCommand() *cobra.Command {
 
 // gcPercent keeps a gate of 100,000 findings under 64 MiB. Collecting garbage that often costs little: what is kept holds
 // few pointers.
-const gcPercent = 10
+const gcPercent = 25
 
 // runGate writes the reports whatever comes of the check, but for an interrupt.
 func (a *app) runGate(ctx context.Context, f *gateFlags) error {

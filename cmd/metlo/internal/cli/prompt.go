@@ -60,7 +60,8 @@ func (a *app) readSecret(ctx context.Context, prompt string) (string, error) {
 	fmt.Fprint(a.err, prompt)
 	defer fmt.Fprintln(a.err)
 	// An interrupted read never gives the echo back by itself.
-	defer terminalState()()
+	giveBack := terminalState()
+	defer giveBack()
 	return await(ctx, func() (string, error) {
 		data, err := term.ReadPassword(int(file.Fd()))
 		return strings.TrimSpace(string(data)), err

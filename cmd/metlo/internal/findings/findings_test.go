@@ -270,7 +270,7 @@ func TestListTakesLittle(t *testing.T) {
 		var stats runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&stats)
-		return int(stats.HeapAlloc) //nolint:gosec // memory is smaller
+		return int(stats.HeapAlloc)
 	}
 	add := func(list *findings.List, i int) {
 		list.Add(&findings.Finding{
@@ -287,7 +287,7 @@ func TestListTakesLittle(t *testing.T) {
 	list.Sort()
 	assert.Less(t, (held()-before)/many, 260, "bytes for each finding, of which 115 are its text")
 	assert.Less(t, testing.AllocsPerRun(1, func() {
-		for range list.All() { //nolint:revive // reading is what is measured
+		for range list.All() {
 		}
 	}), 2.5*many, "an id is made when it is read")
 	assert.Equal(t, many, list.Len())

@@ -67,16 +67,16 @@ func (l *List) Add(f *Finding) {
 	if !f.Created.IsZero() {
 		created = f.Created.UnixMilli()
 	}
-	id, uuid, idLen := f.ID, [16]byte{}, uint32(len(f.ID)) //nolint:gosec // a response is shorter
+	id, uuid, idLen := f.ID, [16]byte{}, uint32(len(f.ID))
 	if pack(&uuid, f.ID) {
 		id, idLen = "", packed
 	}
 	chunk, start := l.keep(id, f.Path, f.Message)
-	*l.record(uint32(l.count)) = record{ //nolint:gosec // memory ends before the numbers do
+	*l.record(uint32(l.count)) = record{
 		uuid: uuid, created: created, chunk: chunk, start: start,
-		idLen: idLen, pathLen: uint32(len(f.Path)), messageLen: uint32(len(f.Message)), //nolint:gosec // a response is shorter
+		idLen: idLen, pathLen: uint32(len(f.Path)), messageLen: uint32(len(f.Message)),
 		rule: l.word(f.Rule), severity: l.word(string(f.Severity)), method: l.word(f.Method), host: l.word(f.Host), file: l.word(f.File),
-		line: int32(max(0, min(f.Line, 1<<31-1))), //nolint:gosec // it is bounded
+		line: int32(max(0, min(f.Line, 1<<31-1))),
 	}
 	l.count++
 	l.order = nil
@@ -94,11 +94,11 @@ func (l *List) keep(texts ...string) (chunk, start uint32) {
 		l.texts = append(l.texts, next)
 	}
 	last := l.texts[len(l.texts)-1]
-	start = uint32(last.Len()) //nolint:gosec // a chunk is as long as a finding at most
+	start = uint32(last.Len())
 	for _, text := range texts {
 		last.WriteString(text)
 	}
-	return uint32(len(l.texts) - 1), start //nolint:gosec // memory ends before the numbers do
+	return uint32(len(l.texts) - 1), start
 }
 
 func (l *List) word(text string) uint32 {
@@ -108,8 +108,8 @@ func (l *List) word(text string) uint32 {
 	if l.numbers == nil {
 		l.numbers = map[string]uint32{}
 	}
-	text = strings.Clone(text)     // it may be a part of something large
-	number := uint32(len(l.words)) //nolint:gosec // memory ends before the numbers do
+	text = strings.Clone(text) // it may be a part of something large
+	number := uint32(len(l.words))
 	l.words, l.numbers[text] = append(l.words, text), number
 	return number
 }
@@ -181,16 +181,17 @@ func (l *List) All() iter.Seq[*Finding] {
 func (l *List) Sort() {
 	l.order = make([]uint32, l.count)
 	for i := range l.order {
-		l.order[i] = uint32(i) //nolint:gosec // it is an index
+		l.order[i] = uint32(i)
 	}
-	ranks := make([]int, len(l.words))
-	for i, word := range l.words {
-		ranks[i] = Severity(word).rank()
+	ranks, places := make([]int, len(l.words)), make([]int, len(l.words))
+	for place, word := range slices.Sorted(slices.Values(l.words)) {
+		i := l.numbers[word]
+		ranks[i], places[i] = Severity(word).rank(), place
 	}
 	// Equal fingerprints come one behind the other, each time in the same order.
 	slices.SortFunc(l.order, func(i, j uint32) int {
 		x, y := l.record(i), l.record(j)
-		if c := l.compareSubject(x, y); c != 0 {
+		if c := l.compareSubject(places, x, y); c != 0 {
 			return c
 		}
 		return l.compareRest(ranks, x, y)
@@ -199,7 +200,7 @@ func (l *List) Sort() {
 		r := l.record(i)
 		r.occurrence = 1
 		if n > 0 {
-			if before := l.record(l.order[n-1]); l.compareSubject(before, r) == 0 {
+			if before := l.record(l.order[n-1]); l.compareSubject(places, before, r) == 0 {
 				r.occurrence = before.occurrence + 1
 			}
 		}
@@ -207,18 +208,18 @@ func (l *List) Sort() {
 	slices.SortStableFunc(l.order, func(i, j uint32) int { return ranks[l.record(i).severity] - ranks[l.record(j).severity] })
 }
 
-// compareSubject compares what makes a fingerprint.
-func (l *List) compareSubject(x, y *record) int {
-	if c := l.compareWords(x.host, y.host); c != 0 {
+// compareSubject compares what makes a fingerprint, given the places of the words among all.
+func (l *List) compareSubject(places []int, x, y *record) int {
+	if c := places[x.host] - places[y.host]; c != 0 {
 		return c
 	}
 	if c := strings.Compare(l.path(x), l.path(y)); c != 0 {
 		return c
 	}
-	if c := l.compareWords(x.method, y.method); c != 0 {
+	if c := places[x.method] - places[y.method]; c != 0 {
 		return c
 	}
-	return l.compareWords(x.rule, y.rule)
+	return places[x.rule] - places[y.rule]
 }
 
 func (l *List) compareRest(ranks []int, x, y *record) int {
@@ -229,11 +230,4 @@ func (l *List) compareRest(ranks []int, x, y *record) int {
 		return c
 	}
 	return strings.Compare(l.id(x), l.id(y))
-}
-
-func (l *List) compareWords(x, y uint32) int {
-	if x == y {
-		return 0
-	}
-	return strings.Compare(l.words[x], l.words[y])
 }
