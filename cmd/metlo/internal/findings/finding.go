@@ -59,7 +59,7 @@ func (f *Finding) Name() string {
 }
 
 // Text says the finding in one line.
-func (f *Finding) Text() string { return fmt.Sprintf("%s: %s: %s", f.Rule, f.Name(), f.Message) }
+func (f *Finding) Text() string { return f.Rule + ": " + f.Name() + ": " + f.Message }
 
 // Fingerprint names the finding by what it is about, whatever its id, its time and its place: rule, method, host, path.
 func (f *Finding) Fingerprint() string {

@@ -3,6 +3,7 @@ package findings
 import (
 	"encoding/hex"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -205,7 +206,20 @@ func (l *List) Sort() {
 			}
 		}
 	}
-	slices.SortStableFunc(l.order, func(i, j uint32) int { return ranks[l.record(i).severity] - ranks[l.record(j).severity] })
+	l.byRank(ranks)
+}
+
+// byRank puts the worst first and leaves equals in their order.
+func (l *List) byRank(ranks []int) {
+	buckets := map[int][]uint32{}
+	for _, i := range l.order {
+		rank := ranks[l.record(i).severity]
+		buckets[rank] = append(buckets[rank], i)
+	}
+	l.order = l.order[:0]
+	for _, rank := range slices.Sorted(maps.Keys(buckets)) {
+		l.order = append(l.order, buckets[rank]...)
+	}
 }
 
 // compareSubject compares what makes a fingerprint, given the places of the words among all.

@@ -16,7 +16,8 @@ func plain(w io.Writer, report *Report) error {
 		}
 	}
 	for f := range report.Findings.All() {
-		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\n", safetext.Line(string(f.Severity)), safetext.Line(f.Text()), safetext.Line(f.ID)); err != nil {
+		line := safetext.Line(string(f.Severity)) + "\t" + safetext.Line(f.Text()) + "\t" + safetext.Line(f.ID) + "\n"
+		if _, err := io.WriteString(w, line); err != nil {
 			return err
 		}
 	}
