@@ -178,38 +178,50 @@ func TestAlertsOfATime(t *testing.T) {
 	assert.Equal(t, 5000, total)
 }
 
-// List the fields in which personal data was found.
+// Say which field an alert is about.
 func ExampleAlert_Field() {
-	alert := metlo.Alert{
-		Type:        metlo.AlertPIIData,
-		Description: "Sensitive data of type Email has been detected in field 'user.email' of Response Body.",
-	}
-	if field := alert.Field(); field != nil {
-		fmt.Println(field.DataClass, "in", field.Path, "of", field.Section, "returned:", field.Section.IsResponse())
-	}
-	// Output: Email in user.email of resBody returned: true
-}
-
-// See what happened since yesterday, with the progress of a long walk.
-func ExampleAlertsService_All_since() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()
 
-	walked, total := 0, 0
 	for alert, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{
-		CreatedAfter: time.Now().AddDate(0, 0, -1),
-		OnTotal:      func(n int) { total = n },
+		AlertTypes: []metlo.AlertType{metlo.AlertPIIData}, Hosts: []string{"pay.example.com"},
 	}) {
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		walked++
-		_ = alert
+		if field := alert.Field(); field != nil {
+			fmt.Println(alert.APIEndpoint.Path, field.DataClass, field.Section, field.Path)
+		}
 	}
-	fmt.Println(walked <= total)
-	// Output: true
+	// Unordered output:
+	// /v1/payments Credit Card Number reqBody card
+	// /v1/payments/{paymentId} IP Address resBody ip
+}
+
+// Find what happened since yesterday.
+func ExampleAlertsService_All_since() {
+	const carts = "6d1b7cbb-1c0b-4b5c-8a35-5a1a2f3c9a10"
+	yesterday := time.Now().AddDate(0, 0, -1)
+	server := metlotest.NewServer(
+		metlotest.With(metlo.Endpoint{UUID: carts, Host: "shop.example.com", Method: metlo.MethodGet, Path: "/carts"}),
+		metlotest.With(
+			metlo.Alert{APIEndpointUUID: carts, Type: metlo.AlertPIIData, CreatedAt: yesterday.Add(time.Hour)},
+			metlo.Alert{APIEndpointUUID: carts, Type: metlo.AlertNewEndpoint, CreatedAt: yesterday.Add(-time.Hour)},
+		),
+	)
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	for alert, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{CreatedAfter: yesterday}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(alert.Type)
+	}
+	// Output: PII Data Detected
 }
 
 func ExampleAlertsService_Resolve() {

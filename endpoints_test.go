@@ -420,3 +420,25 @@ func TestEndpointAuthenticated(t *testing.T) {
 		assert.Equal(t, row.want, e.Authenticated(), name)
 	}
 }
+
+// Show the progress of a walk.
+func ExampleEndpointsService_All_progress() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	done, total := 0, 0
+	opts := &metlo.EndpointListOptions{PageSize: 5, OnTotal: func(n int) { total = n }} // known after the first request
+	for _, err := range client.Endpoints.All(ctx, opts) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if done++; done%5 == 0 && total > 0 {
+			fmt.Println(done, "of", total)
+		}
+	}
+	// Output:
+	// 10 of 15
+	// 15 of 15
+}

@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/metlo-go/metlo"
@@ -138,10 +139,8 @@ func ExampleDataSection_IsResponse() {
 			return
 		}
 		for _, field := range detail.DataFields {
-			for _, class := range field.DataClasses {
-				if class == metlo.ClassEmail && field.DataSection.IsResponse() {
-					fmt.Println(endpoint.Method, endpoint.Host+endpoint.Path, "returns", field.DataPath)
-				}
+			if field.DataSection.IsResponse() && slices.Contains(field.DataClasses, metlo.ClassEmail) {
+				fmt.Println(endpoint.Method, endpoint.Host+endpoint.Path, "returns", field.DataPath)
 			}
 		}
 	}

@@ -247,3 +247,30 @@ func TestAnErrorOfATransportIsNoAnswerOfMetlo(t *testing.T) {
 	assert.Zero(t, e.StatusCode)
 	assert.Equal(t, metlo.ErrNoResponse, e.Kind)
 }
+
+// Decide in a cron job whether the next run may succeed.
+func ExampleError_Temporary() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	server.Inject(metlotest.Fault{Path: "/summary", Status: http.StatusBadGateway})
+
+	_, err := server.Client(metlo.WithoutRetry()).Summary.Get(context.Background())
+	var e *metlo.Error
+	switch {
+	case errors.As(err, &e) && e.Temporary():
+		fmt.Println("the next run tries again:", e.StatusCode)
+	case err != nil:
+		fmt.Println("somebody must look:", err)
+	}
+	// Output: the next run tries again: 502
+}
+
+// Test your own code without a server: an error that a fake makes by hand matches by its status.
+func ExampleError_fake() {
+	resolve := func(id, message string) error { return &metlo.Error{StatusCode: http.StatusConflict} } // the fake
+
+	if err := resolve("6d1b7cbb-1c0b-4b5c-8a35-5a1a2f3c9a10", "fixed"); errors.Is(err, metlo.ErrConflict) {
+		fmt.Println("somebody was faster")
+	}
+	// Output: somebody was faster
+}

@@ -2,10 +2,18 @@ package metlo_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -222,4 +230,110 @@ func TestOptionsRefuse(t *testing.T) {
 		"header with a newline":               {with(metlo.WithHeader("X-Proxy", "a\nb")), "line break"},
 		"collector URL without a scheme":      {with(metlo.WithCollectorURL("collector")), "WithCollectorURL"},
 	})
+}
+
+// Read two instances with one http.Client and one rate limit.
+func ExampleWithHTTPClient_shared() {
+	eu, us := metlotest.NewServer(metlotest.Demo()), metlotest.NewServer()
+	defer eu.Close()
+	defer us.Close()
+
+	shared, limiter := &http.Client{Transport: http.DefaultTransport}, rate.NewLimiter(10, 10)
+	for _, instance := range []*metlotest.Server{eu, us} {
+		client, err := metlo.NewClient(instance.URL, instance.APIKey, metlo.WithHTTPClient(shared), metlo.WithLimiter(limiter))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		endpoints, err := client.Endpoints.List(context.Background(), nil)
+		if err != nil {
+			fmt.Println(client.BaseURL(), err)
+			return
+		}
+		fmt.Println(endpoints.Total, "endpoints")
+	}
+	// Output:
+	// 15 endpoints
+	// 0 endpoints
+}
+
+// Reach an instance through the company's proxy, with a certificate of the company's own authority.
+func ExampleWithHTTPClient() {
+	backend := metlotest.NewServer(metlotest.Demo())
+	defer backend.Close()
+	instance, proxy := httptest.NewTLSServer(forwardTo(backend.URL)), httptest.NewServer(http.HandlerFunc(connect))
+	defer instance.Close()
+	defer proxy.Close()
+	proxyURL, err := url.Parse(proxy.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(instance.Certificate()) // with a file: roots.AppendCertsFromPEM
+
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = http.ProxyURL(proxyURL)
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+	client, err := metlo.NewClient(instance.URL, backend.APIKey, metlo.WithHTTPClient(&http.Client{Transport: transport}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.CloseIdleConnections()
+	fmt.Println(client.Ping(context.Background()))
+	// Output: <nil>
+}
+
+// forwardTo is an instance behind TLS.
+func forwardTo(address string) http.Handler {
+	target, err := url.Parse(address)
+	if err != nil {
+		panic(err)
+	}
+	return httputil.NewSingleHostReverseProxy(target)
+}
+
+// connect is a proxy that knows the method CONNECT alone.
+func connect(w http.ResponseWriter, r *http.Request) {
+	server, err := (&net.Dialer{}).DialContext(r.Context(), "tcp", r.Host)
+	if r.Method != http.MethodConnect || err != nil {
+		http.Error(w, "no connection", http.StatusBadGateway)
+		return
+	}
+	defer server.Close()
+	w.WriteHeader(http.StatusOK)
+	client, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer client.Close()
+	go func() {
+		_, _ = io.Copy(server, client)
+		server.Close()
+	}()
+	_, _ = io.Copy(client, server)
+}
+
+// Log retries and failed attempts, and nothing else.
+func ExampleWithLogger() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	server.Inject(metlotest.Fault{Path: "/hosts", Times: 1, Status: http.StatusServiceUnavailable, RetryAfter: "0"})
+
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		Level: slog.LevelWarn,
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			switch a.Key { // what differs from run to run
+			case slog.TimeKey, "host", "wait", "duration":
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	_, err := server.Client(metlo.WithLogger(logger)).Hosts.List(context.Background(), nil)
+	fmt.Println(err)
+	// Output:
+	// level=WARN msg="metlo request" method=GET route=/hosts status=503 attempt=1
+	// <nil>
 }

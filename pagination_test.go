@@ -533,3 +533,26 @@ func ExampleIncompleteError() {
 	}
 	// Output: 14 came, at most 1 more may exist
 }
+
+// Walk a list that the SDK has no method for.
+func ExampleWalk() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	type host struct {
+		Host         string `json:"host"`
+		NumEndpoints int    `json:"numEndpoints"`
+	}
+	for h, err := range metlo.Walk(ctx, client, "/hosts", nil, func(h host) string { return h.Host }) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(h.Host, h.NumEndpoints)
+	}
+	// Unordered output:
+	// shop.example.com 10
+	// pay.example.com 3
+	// billing.example.local 2
+}

@@ -2,6 +2,8 @@ package metlo_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/internal/suites/kit"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 func TestAnswersThatAreNotWhatTheRouteReturns(t *testing.T) {
@@ -193,4 +196,20 @@ func TestSwitchedProtocolsAreClosedUnread(t *testing.T) {
 		assert.Zero(t, time.Since(start))
 		<-body.closed
 	})
+}
+
+// Name spans and metrics after the route, which does not hold the ids of a path.
+func ExampleRouteFromContext() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	named := roundTrip(func(r *http.Request) (*http.Response, error) {
+		fmt.Println(r.Method, metlo.RouteFromContext(r.Context()))
+		return http.DefaultTransport.RoundTrip(r)
+	})
+	client := server.Client(metlo.WithHTTPClient(&http.Client{Transport: named}))
+	_, err := client.Endpoints.Usage(context.Background(), "00000000-0000-4000-8000-000000000000")
+	fmt.Println(errors.Is(err, metlo.ErrNotFound))
+	// Output:
+	// GET /endpoint/{uuid}/usage
+	// true
 }

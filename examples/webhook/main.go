@@ -1,5 +1,5 @@
-// Webhook receives Metlo's webhooks, prints each alert as text for Slack, and shuts down without losing one. The command
-// metlo webhook listen prints deliveries in other forms.
+// Webhook receives Metlo's webhooks and prints each alert once. It loses none: an alert is in a folder before it is
+// answered, and those that came while nobody listened are in Metlo's list.
 package main
 
 import (
@@ -11,7 +11,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/metlo-go/metlo"
@@ -19,11 +20,11 @@ import (
 	"github.com/metlo-go/metlo/internal/safetext"
 )
 
-const usage = `webhook receives Metlo's webhooks and prints each alert as text for Slack, until Ctrl-C.
+const usage = `webhook receives Metlo's webhooks and prints each alert once, until Ctrl-C.
 
-  METLO_HOST=https://metlo.example.com METLO_WEBHOOK_TOKEN=s3cret webhook -listen :8090
+  METLO_HOST=https://metlo.example.com METLO_WEBHOOK_TOKEN=s3cret webhook -listen :8090 -dir /var/lib/metlo
 
-Then add the webhook https://hooks.example.com/metlo?token=s3cret to Metlo. The token is optional.
+Then add the webhook https://hooks.example.com/metlo?token=s3cret to Metlo.
 When METLO_HOST is not set, a demo server raises an alert, posts it here, and the program ends.
 Exit codes: 0 shut down with every alert handled, 2 failed or wrong flags.
 
@@ -32,32 +33,38 @@ Exit codes: 0 shut down with every alert handled, 2 failed or wrong flags.
 func main() {
 	flags := flag.NewFlagSet("webhook", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:8090", "`address` to listen on; the demo takes a free port of loopback")
-	patience := flags.Duration("patience", 10*time.Second, "longest `time` for the alerts at hand when told to stop")
-	example.Main(flags, usage, func(ctx context.Context, _ io.Writer) error { return run(ctx, *listen, *patience) })
+	dir := flags.String("dir", "metlo-alerts", "`folder` that keeps what is not handled, and the ids of what is")
+	example.Main(flags, usage, func(ctx context.Context, _ io.Writer) error { return run(ctx, *listen, *dir) })
 }
 
-func run(ctx context.Context, listen string, patience time.Duration) error {
+func run(ctx context.Context, listen, dir string) error {
 	client, done, err := example.Connect()
 	if err != nil {
 		return err
 	}
 	defer done()
-	demo, token := os.Getenv("METLO_HOST") == "", os.Getenv("METLO_WEBHOOK_TOKEN")
+	token, demo := os.Getenv("METLO_WEBHOOK_TOKEN"), os.Getenv("METLO_HOST") == ""
 	if demo {
-		listen, token = "127.0.0.1:0", "demo"
+		listen, token, dir = "127.0.0.1:0", "demo", filepath.Join(os.TempDir(), "metlo-alerts-demo")
+	} else if token == "" {
+		return errors.New("METLO_WEBHOOK_TOKEN is not set: without it anybody could post alerts")
 	}
-	var opts []metlo.WebhookOption
-	if token != "" {
-		opts = append(opts, metlo.WithWebhookToken(token))
+	store, err := metlo.OpenWebhookFolder(filepath.Join(dir, "pending"))
+	if err != nil {
+		return err
+	}
+	p := &printer{}
+	if p.handled, err = os.OpenRoot(dir); err != nil {
+		return err
 	}
 	ended := make(chan error, 2)
 	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
-		_, err := fmt.Print(slackText(event)) // one write, so that alerts do not mix
+		err := p.once(event.Alert.ToAlert())
 		if demo {
 			ended <- err
 		}
-		return err
-	}, opts...)
+		return err // an error is tried again
+	}, metlo.WithWebhookStore(store), metlo.WithWebhookToken(token))
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
@@ -66,7 +73,9 @@ func run(ctx context.Context, listen string, patience time.Duration) error {
 	fmt.Fprintf(os.Stderr, "listening on http://%s/metlo\n", listener.Addr())
 	go func() { ended <- server.Serve(listener) }()
 	if demo {
-		err = raiseAlert(ctx, client, fmt.Sprintf("http://%s/metlo?token=%s", listener.Addr(), token))
+		err = example.RaiseAlert(ctx, client, fmt.Sprintf("http://%s/metlo?token=%s", listener.Addr(), token))
+	} else if err := p.reconcile(ctx, client); err != nil && ctx.Err() == nil { // the next start tries again
+		fmt.Fprintln(os.Stderr, "could not look for alerts that were missed:", safetext.Line(err.Error()))
 	}
 	if err == nil {
 		select {
@@ -74,40 +83,37 @@ func run(ctx context.Context, listen string, patience time.Duration) error {
 		case <-ctx.Done():
 		}
 	}
-	// First nothing new comes in, then what came in is handled.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err = errors.Join(err, server.Shutdown(ctx), handler.Shutdown(ctx))
-	if err == nil {
+	if err = errors.Join(err, server.Shutdown(ctx), handler.Shutdown(ctx)); err == nil { // in this order
 		fmt.Fprintln(os.Stderr, "shut down, every alert handled")
 	}
 	return err
 }
 
-// raiseAlert lets a demo server see a request to an unknown endpoint, which raises an alert.
-func raiseAlert(ctx context.Context, client *metlo.Client, url string) error {
-	if _, err := client.Webhooks.Create(ctx, &metlo.WebhookSettings{URL: url, Hosts: []string{"shop.example.com"}}); err != nil {
-		return err
-	}
-	return client.Collector.Log(ctx, &metlo.Trace{
-		Request:  metlo.TraceRequest{Method: metlo.MethodGet, URL: metlo.TraceURL{Host: "shop.example.com", Path: "/v2/vouchers"}},
-		Response: metlo.TraceResponse{Status: http.StatusOK},
-	})
+// printer prints each alert once, and remembers its id across restarts.
+type printer struct {
+	mu      sync.Mutex
+	handled *os.Root
 }
 
-// slackText is one line of Slack's mrkdwn, in which three characters need escaping.
-func slackText(event *metlo.WebhookEvent) string {
-	icon := map[metlo.RiskScore]string{
-		metlo.RiskHigh: ":red_circle:", metlo.RiskMedium: ":large_orange_circle:", metlo.RiskLow: ":large_yellow_circle:",
-	}[event.Alert.RiskScore]
-	if icon == "" {
-		icon = ":white_circle:"
+func (p *printer) once(a metlo.Alert) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.handled.Stat("handled-" + a.UUID); err == nil {
+		return nil
 	}
-	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "`", "'").Replace
-	endpoint := event.Alert.APIEndpoint
-	//nolint:gocritic // %#q would fall back to double quotes, which are not the markup of code
-	return fmt.Sprintf("%s *%s* (%s) on `%s`: %s _%d of %d endpoints of the host are sensitive_\n", icon,
-		escape(safetext.Line(event.Alert.Type.String())), escape(safetext.Line(event.Alert.RiskScore.String())),
-		escape(safetext.Linef("%s %s%s", endpoint.Method, endpoint.Host, endpoint.Path)), escape(safetext.Line(event.Alert.Description)),
-		event.Meta.TotalSensitiveEndpoints, event.Meta.TotalEndpoints)
+	if _, err := fmt.Println(safetext.Linef("%s (%s) on %s: %s", a.Type, a.RiskScore, example.Name(&a), a.Description)); err != nil {
+		return err
+	}
+	return p.handled.WriteFile("handled-"+a.UUID, nil, 0o600)
+}
+
+// reconcile prints the open alerts that nobody received: Metlo gives up after three retries.
+func (p *printer) reconcile(ctx context.Context, client *metlo.Client) error {
+	alerts, err := metlo.Collect(client.Alerts.All(ctx, &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))
+	for _, alert := range alerts {
+		err = errors.Join(err, p.once(alert))
+	}
+	return err
 }

@@ -114,6 +114,17 @@ func KnownHosts(ctx context.Context, client *metlo.Client, hosts []string) error
 	return nil
 }
 
+// RaiseAlert lets a demo server see a request to an unknown endpoint, which raises an alert, and post it to url.
+func RaiseAlert(ctx context.Context, client *metlo.Client, url string) error {
+	if _, err := client.Webhooks.Create(ctx, &metlo.WebhookSettings{URL: url, Hosts: []string{"shop.example.com"}}); err != nil {
+		return err
+	}
+	return client.Collector.Log(ctx, &metlo.Trace{
+		Request:  metlo.TraceRequest{Method: metlo.MethodGet, URL: metlo.TraceURL{Host: "shop.example.com", Path: "/v2/vouchers"}},
+		Response: metlo.TraceResponse{Status: 200},
+	})
+}
+
 // Name is the endpoint of an alert.
 func Name(a *metlo.Alert) string {
 	return fmt.Sprintf("%s %s%s", a.APIEndpoint.Method, a.APIEndpoint.Host, a.APIEndpoint.Path)

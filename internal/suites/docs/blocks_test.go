@@ -46,6 +46,9 @@ func documentImports() map[string]string {
 		"apitestt":    "github.com/metlo-go/metlo/apitest/apitestt",
 		"gin":         "github.com/gin-gonic/gin",
 		"echo":        "github.com/labstack/echo/v5",
+		"otelhttp":    "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp",
+		"sdktrace":    "go.opentelemetry.io/otel/sdk/trace",
+		"tracetest":   "go.opentelemetry.io/otel/sdk/trace/tracetest",
 	}
 	for _, name := range []string{
 		"context", "errors", "fmt", "io", "iter", "log", "maps", "net", "os", "regexp", "slices", "strconv", "strings",
@@ -199,10 +202,10 @@ func allBlocks(t *testing.T) []block {
 	return blocks
 }
 
-// workspace has every module of the repository whose packages documents may use.
+// workspace has every module of the repository whose packages, or whose dependencies, documents may use.
 func workspace(root string) string {
 	work := "go 1.26.0\n\nuse .\n"
-	for _, module := range []string{".", "redislimit", "apitest", "capture/capturegin", "capture/captureecho"} {
+	for _, module := range []string{".", "redislimit", "apitest", "capture/capturegin", "capture/captureecho", "benchmarks"} {
 		if _, err := os.Stat(filepath.Join(root, module, "go.mod")); err == nil {
 			work += fmt.Sprintf("use %q\n", filepath.Join(root, module))
 		}

@@ -67,3 +67,22 @@ func TestLinksAreFound(t *testing.T) {
 	assert.Equal(t, []string{"one-two", "a-b", "a-b-1"}, anchors(text))
 	assert.NotContains(t, prose(text), "no")
 }
+
+// TestTasksHaveExamples looks for each example function that a document names in the file to which the name leads.
+func TestTasksHaveExamples(t *testing.T) {
+	link := regexp.MustCompile(`\[(Example\w*)\]\(([^)\s]+_test\.go)\)`)
+	n := 0
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, found := range link.FindAllStringSubmatch(string(text), -1) {
+			n++
+			source, err := os.ReadFile(filepath.Join(filepath.Dir(document), found[2]))
+			require.NoError(t, err)
+			body := regexp.MustCompile(`(?s)\nfunc ` + found[1] + `\(\) \{\n.*?\n\}\n`).FindString(string(source))
+			assert.Regexp(t, `// (Unordered output|Output):`, body, "%s names %s, which is to be run", document, found[1])
+			assert.LessOrEqual(t, strings.Count(body, "\n"), 42, "%s is longer than a user would hope", found[1])
+		}
+	}
+	assert.GreaterOrEqual(t, n, 16)
+}
