@@ -164,11 +164,12 @@ func (s *AlertsService) List(ctx context.Context, opts *AlertListOptions) (*Page
 }
 
 // All returns an iterator over every alert that passes the filter throughout the walk, each once, also while the loop
-// resolves the alerts that it visits: in two requests if the server sends the whole list at once, else in parts by host
-// and type, or by pages until a count proves them complete. The page docs/listing.md says what that costs and assumes.
+// resolves the alerts that it visits. It takes two requests if the server sends the whole list at once. If not, it walks
+// by host and type, or by pages, until a count proves that none is missing; docs/listing.md says what that costs and
+// assumes.
 //
-// The server has no filter by time, so CreatedAfter and CreatedBefore leave out alerts after they were read. With one
-// status and one risk score the server sends the newest first; the walk then asks for no more than reaches back to
+// The server has no filter by time. CreatedAfter and CreatedBefore are applied to the alerts that came, so the walk costs
+// as much as without them. With one status and one risk score the server sends the newest first, and the walk stops at
 // CreatedAfter. An alert without a time of creation passes.
 //
 // The sequence ends after the first error; the last one may be an [IncompleteError], which says how many alerts may be
@@ -337,9 +338,9 @@ type AlertField struct {
 // none: [AlertNewEndpoint], [AlertUnauthenticatedSensitive] and [AlertUnsecuredEndpoint].
 func (a *Alert) Trace() *CapturedTrace { return parseAlertContext(a.Context).Trace }
 
-// Field returns the data field that the alert is about: out of Description for [AlertPIIData] and
-// [AlertQuerySensitiveData], out of Context and the path of the endpoint for [AlertPathSensitiveData], and the header
-// authorization for [AlertBasicAuthentication]. It is nil for the other types and for a description of another form.
+// Field returns the data field that the alert is about. It is nil for types other than [AlertPIIData],
+// [AlertQuerySensitiveData], [AlertPathSensitiveData] and [AlertBasicAuthentication], and for a description that it cannot
+// read: only the Description names the field.
 func (a *Alert) Field() *AlertField {
 	return alertField(a.Type, a.Description, a.APIEndpoint.Path, parseAlertContext(a.Context))
 }

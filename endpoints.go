@@ -215,10 +215,10 @@ func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) 
 	return s.listing("Endpoints.List", opts).page(ctx)
 }
 
-// All returns an iterator over every endpoint that passes the filter throughout the walk, each once: in two requests if
-// the server sends the whole list at once, else in parts by host and method, or by pages until a count proves them
-// complete. The page docs/listing.md says what that costs and assumes. The sequence ends after the first error; the last one may
-// be an [IncompleteError], which says how many endpoints may be missing.
+// All returns an iterator over every endpoint that passes the filter throughout the walk, each once. It takes two
+// requests if the server sends the whole list at once. If not, it walks by host and method, or by pages, until a count
+// proves that none is missing; docs/listing.md says what that costs and assumes. The sequence ends after the first
+// error. The last one may be an [IncompleteError], which says how many endpoints may be missing.
 //
 // Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
 // empty item; tools/rangeerr finds such loops.
@@ -298,14 +298,15 @@ func (s *EndpointsService) SetPathLocked(ctx context.Context, id string, locked 
 	}{locked}))
 }
 
-// UpdatePaths deletes every endpoint of the same method and host that one of the paths matches or that matches it,
-// normally the given one too, with its alerts, data fields and traces, and creates an endpoint for each path. The new
-// endpoints have new ids, which the server does not return. A path begins with a slash, has as many elements as the
-// endpoint's, and writes a parameter as {name}. Paths that the server cannot create it skips without a word. A path of
-// the wrong form is [ErrBadRequest]; without such an endpoint it returns [ErrNotFound].
+// UpdatePaths deletes endpoints with their alerts, data fields and traces, and creates an endpoint for each path. It
+// deletes those of the same method and host whose path matches one of the paths or is matched by one; normally the
+// given endpoint is among them. The new endpoints have new ids, which the server does not return. A path begins with a
+// slash, has as many elements as the endpoint's, and writes a parameter as {name}. The server skips a path that it
+// cannot create, without a word. A path of the wrong form is [ErrBadRequest]; without such an endpoint it returns
+// [ErrNotFound].
 //
-// Shortly after traffic this costs more than the endpoints: the server then loses the calls that it counted, of all endpoints, since
-// it last wrote its counts down.
+// Shortly after traffic it costs more: the server then forgets the calls to any endpoint that it has counted since it
+// last saved its counts.
 //
 // POST /endpoint/:uuid/update-paths
 func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...string) error {
@@ -340,8 +341,8 @@ func (s *EndpointsService) DeleteGraphQLSchema(ctx context.Context, id string) e
 // Delete deletes an endpoint with its alerts, data fields, tests and traces. The server answers 500 with an empty body,
 // which is [ErrServer], for an endpoint that does not exist, and [ErrServer] too while requests to it arrive.
 //
-// Shortly after traffic this costs more than the endpoint: the server then loses the calls that it counted, of all endpoints, since
-// it last wrote its counts down.
+// Shortly after traffic it costs more: the server then forgets the calls to any endpoint that it has counted since it
+// last saved its counts.
 //
 // DELETE /endpoint/:uuid
 func (s *EndpointsService) Delete(ctx context.Context, id string) error {
@@ -351,8 +352,8 @@ func (s *EndpointsService) Delete(ctx context.Context, id string) error {
 // DeleteMany deletes endpoints with their alerts, data fields, tests and traces. Ids of endpoints that do not exist are
 // ignored. Without an id it returns [ErrInvalidArgument].
 //
-// Shortly after traffic this costs more than the endpoints: the server then loses the calls that it counted, of all endpoints, since
-// it last wrote its counts down.
+// Shortly after traffic it costs more: the server then forgets the calls to any endpoint that it has counted since it
+// last saved its counts.
 //
 // DELETE /endpoints
 func (s *EndpointsService) DeleteMany(ctx context.Context, ids ...string) error {

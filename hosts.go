@@ -65,9 +65,9 @@ func (s *HostsService) List(ctx context.Context, opts *HostListOptions) (*Page[H
 }
 
 // All returns an iterator over every host that passes the filter throughout the walk, each once, by name unless SortBy
-// or SortOrder is set: in two requests if the server sends the whole list at once, else by pages until a count proves
-// them complete. The sequence ends after the first error; the last one may be an [IncompleteError], which says how many
-// hosts may be missing.
+// or SortOrder is set. It takes two requests if the server sends the whole list at once. If not, it walks by pages until
+// a count proves that none is missing. The sequence ends after the first error. The last one may be an
+// [IncompleteError], which says how many hosts may be missing.
 //
 // Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
 // empty item; tools/rangeerr finds such loops.
@@ -99,8 +99,8 @@ func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
 // the specs that Metlo generated from their traffic. Hosts that do not exist are ignored. Without a host it returns
 // [ErrInvalidArgument].
 //
-// Shortly after traffic this costs more than the hosts: the server then loses the calls that it counted, of all endpoints, since
-// it last wrote its counts down.
+// Shortly after traffic it costs more: the server then forgets the calls to any endpoint that it has counted since it
+// last saved its counts.
 //
 // DELETE /hosts
 func (s *HostsService) Delete(ctx context.Context, hosts ...string) error {

@@ -23,12 +23,12 @@
 //
 // # Lists
 //
-// List returns one page. All returns an iterator over everything that passes the filter throughout the walk, each item
-// once, in two requests if the server sends the whole list at once. Where it sends only pages, the walk goes on until a
-// count proves that nothing is missing, or ends in an *[IncompleteError] that says how much may be; [WithMaxPageSize]
-// tells it beforehand. It holds the ids that it has yielded, some 30 bytes each, and one item or a page of up to
-// 4 MiB. [Collect] makes a slice of it, and [Walk] does the same for a list that the SDK does not
-// know.
+// List returns one page. All returns an iterator over every item that passes the filter throughout the walk, each once.
+// It takes two requests if the server sends the whole list at once. Where a gateway allows only pages, the walk goes on
+// until a count proves that nothing is missing, or ends in an *[IncompleteError], which says how much may be;
+// [WithMaxPageSize] tells the client beforehand. A walk holds some 30 bytes for each item that it has yielded, and
+// one item or a page of up to 4 MiB. Always range with two variables: a loop with one compiles and
+// drops the error. [Collect] makes a slice, and [Walk] walks a list that the SDK does not know.
 //
 // # Errors
 //

@@ -45,13 +45,13 @@ var (
 	// ErrWebhookQueueFull is reported for an event that found no place in the queue. The sender was asked to retry,
 	// which it does three times, 500 ms apart.
 	ErrWebhookQueueFull = errors.New("webhook queue is full")
-	// ErrWebhookShutdown is reported for an event that came after the handler's shutdown began, so that the sender was
-	// asked to retry, and for one whose callback had not returned when the shutdown's context ended. The latter is lost,
-	// unless a store has it for the next start.
+	// ErrWebhookShutdown is reported for an event that came after the handler's shutdown began; the sender was asked to
+	// retry. It is also reported for an event whose callback had not returned when the shutdown's context ended: that one
+	// is lost unless a store has it for the next start.
 	ErrWebhookShutdown = errors.New("webhook handler is shut down")
-	// ErrWebhookStore is reported, with what the store said, for an event that could not be stored, so that the sender
-	// was asked to retry, for one that was handled and could not be taken out of the store, and, with an event that is
-	// empty, for stored events that could not be read. The latter are tried again.
+	// ErrWebhookStore is reported, together with the store's error, for an event that could not be stored; the sender was
+	// asked to retry. It is also reported for a handled event that could not be taken out of the store, and, with an
+	// empty event, for stored events that could not be read; these are tried again.
 	ErrWebhookStore = errors.New("webhook store failed")
 	// ErrWebhookExit is reported for an event whose callback ended its goroutine with runtime.Goexit, as t.FailNow does.
 	ErrWebhookExit = errors.New("webhook callback called runtime.Goexit")

@@ -58,7 +58,7 @@ func (c *Config) variables() []string {
 
 // Placeholders gives what a run with opts still needs, sorted: variables that hold an unfilled <<placeholder>>,
 // variables that nothing sets, globals as global.NAME, and payload lists as "payload NAME". What has a default is
-// not needed. Nothing is sent. An option that is wrong supplies nothing here; Run reports it.
+// not needed. Names that a script reads are found as far as that is possible without running it. Nothing is sent. An option that is wrong supplies nothing here; Run reports it.
 func (c *Config) Placeholders(opts ...Option) []string {
 	s, _ := applyOptions(opts)
 	st, _ := s.initialState(c)
@@ -110,6 +110,11 @@ func (s *state) collectNeeds(t placedText, need map[string]bool) {
 	if name := placeholderIn(t.text); name != "" && t.language == inText {
 		need[name] = true
 	}
+	if t.language == inScript {
+		for _, name := range unknownNames(t.text, s.knows) {
+			need[name] = true
+		}
+	}
 	if t.language == inScript || t.language == inPath {
 		for name := range s.unset {
 			if namesVariable(t.text, name) {
@@ -122,6 +127,11 @@ func (s *state) collectNeeds(t placedText, need map[string]bool) {
 			}
 		}
 	}
+}
+
+// knows says whether a variable is set, or is told of otherwise.
+func (s *state) knows(name string) bool {
+	return s.vars[name] != nil || s.unset[name] != nil || name == "global"
 }
 
 func (s *state) addUnset(name string, need map[string]bool) {

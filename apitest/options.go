@@ -30,6 +30,7 @@ type settings struct {
 	lenient     bool
 	showSecrets bool
 	parallel    int
+	slots       chan struct{} // one for each test or payload that runs
 	retries     int
 	pace        *pacer
 }
@@ -61,6 +62,7 @@ func newSettings(opts []Option) (*settings, error) {
 	if len(s.allow) == 0 && err == nil {
 		err = errors.New(`apitest: no host is allowed: pass AllowHosts("staging.example.com")`)
 	}
+	s.slots = make(chan struct{}, max(s.parallel, 1))
 	return s, err
 }
 
@@ -212,7 +214,8 @@ func WithSecretsShown() Option {
 	}
 }
 
-// WithParallel lets RunAll run up to n tests at a time. Default 1. The steps of a test always run one after the other.
+// WithParallel lets up to n tests, and payloads of a test, run at a time. Default 1. The steps of a test run one after the
+// other, and so do the payloads of a test that stops on failure.
 func WithParallel(n int) Option {
 	return func(s *settings) error {
 		s.parallel = n

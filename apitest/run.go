@@ -1,10 +1,13 @@
 package apitest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/metlo-go/metlo/apitest/internal/hook"
@@ -21,23 +24,23 @@ func Run(ctx context.Context, cfg *Config, opts ...Option) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.slots <- struct{}{}
 	return s.run(ctx, cfg)
 }
 
-// RunAll is Run for each of configs, up to WithParallel at a time. The results are in the order of configs; one that
-// could not run at all is nil, and the error, which joins those of all tests, says why.
+// RunAll is Run for each of configs. Up to WithParallel of them, and of their payloads, run at a time. The results are in
+// the order of configs; one that could not run at all is nil, and the error, which joins those of all tests, says why.
 func RunAll(ctx context.Context, configs []*Config, opts ...Option) ([]*Result, error) {
 	s, err := newSettings(opts)
 	if err != nil {
 		return nil, err
 	}
 	results, errs := make([]*Result, len(configs)), make([]error, len(configs))
-	slots := make(chan struct{}, s.parallel)
 	var wg sync.WaitGroup
 	for i, cfg := range configs {
-		slots <- struct{}{}
+		s.slots <- struct{}{}
 		wg.Go(func() {
-			defer func() { <-slots }()
+			defer func() { <-s.slots }()
 			var err error
 			if results[i], err = s.run(ctx, cfg); err != nil {
 				errs[i] = fmt.Errorf("test %d: %w", i+1, err)
@@ -99,25 +102,86 @@ func (r *runner) runFrom(ctx context.Context, i int, st *state) (stop bool, err 
 	if i == len(r.cfg.Test) {
 		return false, nil
 	}
-	step := &r.cfg.Test[i]
-	for _, combo := range r.combinations(step.Payload) {
-		branch := st
-		if len(combo) > 0 {
-			branch = st.clone()
-			for key, value := range combo {
-				branch.vars[key] = value
-				branch.payload[key] = value
-				delete(branch.unset, key)
-			}
-		}
-		if stop, err := r.runStep(ctx, i, step, branch); stop || err != nil {
-			return stop, err
-		}
-		if stop, err := r.runFrom(ctx, i+1, branch); stop || err != nil {
+	combos := r.combinations(r.cfg.Test[i].Payload)
+	if len(combos) > 1 && r.parallel > 1 && r.hook == nil && !r.cfg.StopOnFailure {
+		return r.runSideBySide(ctx, i, st, combos)
+	}
+	for _, combo := range combos {
+		if stop, err := r.runBranch(ctx, i, st, combo); stop || err != nil {
 			return stop, err
 		}
 	}
 	return false, nil
+}
+
+// runBranch runs step i and all later ones with one choice of payloads, of which other choices see nothing.
+func (r *runner) runBranch(ctx context.Context, i int, st *state, combo map[string]string) (stop bool, err error) {
+	if len(combo) > 0 {
+		st = st.clone()
+		for key, value := range combo {
+			st.vars[key] = value
+			st.payload[key] = value
+			delete(st.unset, key)
+		}
+	}
+	if stop, err := r.runStep(ctx, i, &r.cfg.Test[i], st); stop || err != nil {
+		return stop, err
+	}
+	return r.runFrom(ctx, i+1, st)
+}
+
+// runSideBySide runs a branch beside the others when a slot is free, and else itself, so that nothing waits for a slot
+// while it holds one. The results stand in the order of the payloads.
+func (r *runner) runSideBySide(ctx context.Context, i int, st *state, combos []map[string]string) (stop bool, err error) {
+	branches := make([]*runner, 0, len(combos))
+	stops, errs := make([]bool, len(combos)), make([]error, len(combos))
+	var ended atomic.Bool
+	var wg sync.WaitGroup
+	for n, combo := range combos {
+		if ended.Load() {
+			break
+		}
+		branch := r.fork()
+		branches = append(branches, branch)
+		run := func() {
+			stops[n], errs[n] = branch.runBranch(ctx, i, st, combo)
+			if stops[n] || errs[n] != nil {
+				ended.Store(true)
+			}
+		}
+		select {
+		case r.slots <- struct{}{}:
+			wg.Go(func() {
+				defer func() { <-r.slots }()
+				run()
+			})
+		default:
+			run()
+		}
+	}
+	wg.Wait()
+	for _, branch := range branches {
+		r.join(branch)
+	}
+	return slices.Contains(stops, true), cmp.Or(errs...)
+}
+
+// fork gives a runner with results of its own.
+func (r *runner) fork() *runner {
+	return &runner{
+		settings: r.settings, cfg: r.cfg, secrets: r.secrets, result: &Result{Results: make([][]StepResult, len(r.cfg.Test))},
+	}
+}
+
+// join puts the results of a fork behind those of r.
+func (r *runner) join(branch *runner) {
+	for _, place := range branch.unproven {
+		r.unproven = append(r.unproven, stepPlace{place.step, place.run + len(r.result.Results[place.step])})
+	}
+	for i, runs := range branch.result.Results {
+		r.result.Results[i] = append(r.result.Results[i], runs...)
+	}
+	r.reached = r.reached || branch.reached
 }
 
 // runStep runs a step, through the hook if there is one, which may leave it out.

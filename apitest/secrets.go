@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
@@ -19,6 +20,7 @@ const masked = "***"
 
 // secrets knows the texts of a run that must not be printed.
 type secrets struct {
+	mu       sync.Mutex      // of texts and replacer: payloads run side by side
 	vars     map[string]bool // variables whose value is secret as a whole
 	globals  map[string]bool
 	sources  []string // templates of credentials
@@ -71,6 +73,8 @@ func isAddress(text string) bool {
 
 // add remembers a secret text. What is too short or too common would garble reports.
 func (s *secrets) add(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	digits := strings.Trim(text, "0123456789") == ""
 	if len(text) < 4 || digits && len(text) < 6 || slices.Contains([]string{"true", "false", "null"}, text) || s.texts[text] {
 		return
@@ -126,6 +130,8 @@ func (s *secrets) text(text string, show bool) string {
 	if show || text == "" {
 		return text
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.replacer == nil {
 		known := slices.SortedFunc(maps.Keys(s.texts), func(a, b string) int { return len(b) - len(a) })
 		var pairs []string

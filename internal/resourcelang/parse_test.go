@@ -120,6 +120,57 @@ func TestParseLimits(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestForms has each form that a statement, a member and a value can take.
+func TestForms(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"a quoted name", `actor "Shop Customer 2" {}`, `[{"type":"actor","name":"Shop Customer 2","members":{}}]`},
+		{"a quoted member", `host a { "testingHost" = "b" }`, `[{"type":"host","name":"a","members":{"testingHost":"b"}}]`},
+		{"filters", `has_permission(A(n=1, "x y"="z"), ["p", "q"], B)`,
+			`[{"type":"permission_def","actor":{"name":"A","filters":{"n":1,"x y":"z"}},"permissions":["p","q"],"resource":"B"}]`},
+		{"values", `actor A { items = [{"s": "a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00", "n": [-1, 0.5, 1e3, 12E-1], "t": [true, false, null], "o": {}}] }`,
+			`[{"type":"actor","name":"A","members":{"items":[{"s":"a\"\\/\b\f\n\r\té😀","n":[-1,0.5,1000,1.2],"t":[true,false,null],"o":{}}]}}]`},
+		{"the last of two members", `actor A { items = [], items = [{"a": 1, "a": 2}] }`, `[{"type":"actor","name":"A","members":{"items":[{"a":2}]}}]`},
+		{"a resource rule", `resource R { endpoints = [{"permissions": ["x"], "contains_resource": {"path": "req.path", "type": "A"}, "method": ["GET", "PUT"]}] }`,
+			`[{"type":"resource","name":"R","members":{"endpoints":[{"permissions":["x"],"contains_resource":{"path":"req.path","type":"A"},"method":["GET","PUT"]}]}}]`},
+		{"a comment", "#  two  ", `[{"type":"comment","val":"  two  "}]`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			statements, err := resourcelang.Parse(tt.text)
+			require.NoError(t, err)
+			assert.Empty(t, resourcelang.Check(statements))
+			assert.Equal(t, tt.want, statementsJSON(statements))
+		})
+	}
+}
+
+func TestSyntaxErrors(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"space before a permission", " \n\thas_permission(A, [], B)", `2:2: Expected "#", "actor", "host", or "resource" but "h" found.`},
+		{"only space", "  \n ", `2:2: Expected "#", "actor", "has_permission", "host", or "resource" but end of input found.`},
+		{"no name", "host {}", `1:6: Expected Identifier or string but "{" found.`},
+		{"a digit in a name", "host a1 {}", `1:7: Expected "{" but "1" found.`},
+		{"no brace", "host a", `1:7: Expected "{" but end of input found.`},
+		{"no value", "host a { x = }", `1:14: Expected "[", "false", "null", "true", "{", number, or string but "}" found.`},
+		{"no equals sign", "host a { x \"y\" }", `1:12: Expected "=" but "\"" found.`},
+		{"an open string", "host a { x = \"y }", `1:18: Expected "\"", "\\", or a printable character but end of input found.`},
+		{"a line break in a string", "host a { x = \"y\n\" }", `1:16: Expected`},
+		{"a bad escape", `host a { x = "\q" }`, `1:16: Expected "/", "\"", "\\", "b"`},
+		{"a bad unicode escape", `host a { x = "\u12" }`, `1:17: Expected four hexadecimal digits but "1" found.`},
+		{"a trailing comma", `host a { x = 1, }`, `1:17: Expected Identifier or string but "}" found.`},
+		{"a trailing comma in a list", `host a { x = [1,] }`, `but "]" found.`},
+		{"a selector with a quoted name", `has_permission("A", [], B)`, `1:16: Expected Identifier but "\"" found.`},
+		{"a filter with a list", `has_permission(A(x=[]), [], B)`, `1:20: Expected number or string but "[" found.`},
+		{"no permissions", `has_permission(A, B)`, `1:19: Expected "[" but "B" found.`},
+		{"columns in UTF-16", "host \"😀\" x", `1:11: Expected "{" but "x" found.`},
+		{"a later line", "host a {}\r\n\r\nhost b {]", `3:9: Expected Identifier or string but "]" found.`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := resourcelang.Parse(tt.text)
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
 func TestPlaces(t *testing.T) {
 	statements, err := resourcelang.Parse("\n host \"é😀\" { a = 1,\n  \"b\" = [\"😀\", {\"c\": 2}] }\n# c\nhas_permission(A(x=1), [\"p\"], B)")
 	require.NoError(t, err)
@@ -150,6 +201,39 @@ func TestIssues(t *testing.T) {
 		"4:27: 1.members.endpoints.0.permissions: Required",
 		"4:38: 1.members.endpoints.0.method: Invalid input",
 	}, got)
+}
+
+func TestSchemaIssues(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"two unknown members", "host a {\n b = 1,\n c = 2 }", []string{"2:2", "Unrecognized key(s) in object: 'b', 'c'"}},
+		{"a number for a text", "host a { headerKey = 1 }", []string{"1:22", "Expected string, received number"}},
+		{"null for an enum", "host a { authType = null }", []string{"received null"}},
+		{"no list", "actor a { items = {} }", []string{"1:19", "Expected array, received object"}},
+		{"no object", `actor a { items = [[], true] }`, []string{"1:20", "Expected object, received array", "1:24", "Expected object, received boolean"}},
+		{"a rule without permissions", `resource a { endpoints = [{"method": "GET"}] }`, []string{"1:27", "permissions: Required"}},
+		{"a rule of text", `resource a { endpoints = ["x"] }`, []string{"Expected object, received string"}},
+		{"a method in lower case", `resource a { endpoints = [{"permissions": [], "method": "get"}] }`, []string{"Invalid input", "received 'get'"}},
+		{"a method list", `resource a { endpoints = [{"permissions": [], "method": ["get"]}] }`, []string{"Invalid input", "received 'get'"}},
+		{"a permission that is a number", `has_permission(A, [1], B)`, []string{"Expected string, received number"}},
+		{"a rule without a path", `resource a { endpoints = [{"permissions": [], "contains_resource": {}}] }`, []string{"path: Required"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			statements, err := resourcelang.Parse(tt.text)
+			require.NoError(t, err)
+			issues := resourcelang.Check(statements)
+			require.NotEmpty(t, issues)
+			text := marshal(t, issues)
+			for _, issue := range issues {
+				text += "\n" + issue.String()
+			}
+			for _, want := range tt.want {
+				assert.Contains(t, text, want)
+			}
+		})
+	}
 }
 
 func FuzzParse(f *testing.F) {

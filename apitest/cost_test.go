@@ -1,0 +1,75 @@
+package apitest
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// allocated counts the bytes that f allocates.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// TestLoadingCostsInProportion reads texts of n and 2n parts. Twice the text takes about twice the memory, and never
+// hundreds of times its own length.
+func TestLoadingCostsInProportion(t *testing.T) {
+	const step = "  - request: {method: GET, url: http://x/}\n    assert: [resp.status == 200]\n"
+	for _, tt := range []struct {
+		name string
+		text func(n int) string
+		n    int
+		says string // what the error says; empty for none
+	}{
+		{"steps", func(n int) string { return "id: a\ntest:\n" + strings.Repeat(step, n) }, 4000, ""},
+		{"unknown keys", func(n int) string {
+			var b strings.Builder
+			for i := range n {
+				fmt.Fprintf(&b, "unknown%d: 1\n", i)
+			}
+			return "id: a\n" + b.String() + "test:\n" + step
+		}, 2000, "unknown"},
+		{"unknown keys of steps", func(n int) string {
+			return "id: a\ntest:\n" + strings.Repeat(strings.Replace(step, "    assert", "    asert", 1), n)
+		}, 2000, "asert"},
+		{"nested lists", func(n int) string {
+			return "id: a\nenv: " + strings.Repeat("[", n) + "1" + strings.Repeat("]", n) + "\ntest:\n" + step
+		}, 800, "env"},
+		{"nested mappings", func(n int) string {
+			return "id: a\nenv: " + strings.Repeat("{a: ", n) + "1" + strings.Repeat("}", n) + "\ntest:\n" + step
+		}, 800, "env"},
+		{"lists nested too deeply", func(n int) string { return "id: a\nenv: " + strings.Repeat("[", n) }, 40_000, "nested"},
+		{"mappings nested too deeply", func(n int) string { return "id: a\nenv: " + strings.Repeat("{a: ", n) }, 20_000, "nested"},
+		{"values of one variable", func(n int) string {
+			return "id: a\nenv:\n" + strings.Repeat("  - {name: A, value: x}\n", n) + "test:\n" + step
+		}, 4000, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cost := func(n int) (bytes, length uint64) {
+				text := []byte(tt.text(n))
+				var err error
+				bytes = allocated(func() { _, err = Parse(text) })
+				if tt.says == "" {
+					require.NoError(t, err)
+				} else {
+					require.ErrorContains(t, err, tt.says)
+				}
+				return bytes, uint64(len(text))
+			}
+			cost(tt.n) // what is made once
+			once, _ := cost(tt.n)
+			twice, length := cost(2 * tt.n)
+			t.Logf("%d KB of text: %d KB allocated", length>>10, twice>>10)
+			assert.Less(t, float64(twice), 2.3*float64(once)+1e5)
+			assert.Less(t, twice, 300*length+2<<20)
+		})
+	}
+}

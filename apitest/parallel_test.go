@@ -1,0 +1,108 @@
+package apitest
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// payloadTest has 3 × 2 branches, whose second step sends what the first one saw.
+func payloadTest(base string) *Config {
+	return &Config{ID: "t", Test: []Step{
+		{
+			Request: Request{Method: "GET", URL: base + "/first?p={{P}}"}, Payload: []Payload{{"P", "LETTERS"}},
+			Extract: []Extractor{{Name: "SEEN", Value: "resp.headers['x-seen']"}},
+			Assert:  []Assertion{Equal("resp.status", 200)},
+		},
+		{
+			Request: Request{Method: "GET", URL: base + "/second?p={{SEEN}}{{N}}"}, Payload: []Payload{{"N", "NUMBERS"}},
+			Assert: []Assertion{Equal("resp.headers['x-seen']", "{{P}}{{N}}"), Expr("P != 'b'")},
+		},
+	}}
+}
+
+// TestPayloadsRunSideBySide holds the first three requests back until all of them are there.
+func TestPayloadsRunSideBySide(t *testing.T) {
+	var arrived sync.WaitGroup
+	arrived.Add(3)
+	var inFlight, most atomic.Int64
+	base, opts := strict(t, func(w http.ResponseWriter, r *http.Request) {
+		now := inFlight.Add(1)
+		defer inFlight.Add(-1)
+		for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
+		}
+		if r.URL.Path == "/first" {
+			arrived.Done()
+			arrived.Wait()
+		}
+		w.Header().Set("X-Seen", r.URL.Query().Get("p"))
+	})
+	opts = append(opts, WithPayloads("LETTERS", "a", "b", "c"), WithPayloads("NUMBERS", "1", "2"))
+	res, err := Run(t.Context(), payloadTest(base), append(opts, WithParallel(4))...)
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, most.Load(), int64(3))
+	assert.LessOrEqual(t, most.Load(), int64(4))
+	assertInOrder(t, res)
+}
+
+func assertInOrder(t *testing.T, res *Result) {
+	t.Helper()
+	var payloads []string
+	for _, step := range res.Results[0] {
+		payloads = append(payloads, step.Payload["P"])
+		assert.Equal(t, Passed, step.Outcome, step)
+	}
+	assert.Equal(t, []string{"a", "b", "c"}, payloads)
+	payloads = nil
+	for _, step := range res.Results[1] {
+		payloads = append(payloads, step.Payload["P"]+step.Payload["N"])
+		assert.Equal(t, step.Payload["P"] != "b", step.Success, step)
+	}
+	assert.Equal(t, []string{"a1", "a2", "b1", "b2", "c1", "c2"}, payloads)
+	assert.Equal(t, Failed, res.Outcome)
+}
+
+// TestPayloadsKeepWithinWithParallel counts the requests of several tests with payloads, which share the slots.
+func TestPayloadsKeepWithinWithParallel(t *testing.T) {
+	for _, parallel := range []int{1, 2, 3} {
+		var inFlight, most, all atomic.Int64
+		base, opts := strict(t, func(w http.ResponseWriter, r *http.Request) {
+			now := inFlight.Add(1)
+			defer inFlight.Add(-1)
+			all.Add(1)
+			for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
+			}
+			w.Header().Set("X-Seen", r.URL.Query().Get("p"))
+		})
+		opts = append(opts, WithPayloads("LETTERS", "a", "b", "c"), WithPayloads("NUMBERS", "1", "2"), WithParallel(parallel))
+		results, err := RunAll(t.Context(), slices.Repeat([]*Config{payloadTest(base)}, 4), opts...)
+		require.NoError(t, err)
+		for _, res := range results {
+			assertInOrder(t, res)
+		}
+		assert.Equal(t, int64(4*9), all.Load())
+		assert.LessOrEqual(t, most.Load(), int64(parallel), strconv.Itoa(parallel))
+	}
+}
+
+// TestStopOnFailureKeepsTheOrder sends nothing behind the first failure, however many could run side by side.
+func TestStopOnFailureKeepsTheOrder(t *testing.T) {
+	var all atomic.Int64
+	base, opts := strict(t, func(w http.ResponseWriter, r *http.Request) {
+		all.Add(1)
+		w.Header().Set("X-Seen", r.URL.Query().Get("p"))
+	})
+	cfg := payloadTest(base)
+	cfg.StopOnFailure = true
+	opts = append(opts, WithPayloads("LETTERS", "b", "a", "c"), WithPayloads("NUMBERS", "1", "2"), WithParallel(4))
+	res, err := Run(t.Context(), cfg, opts...)
+	require.NoError(t, err)
+	assert.Equal(t, Failed, res.Outcome)
+	assert.Equal(t, int64(2), all.Load())
+}
