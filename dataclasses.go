@@ -31,3 +31,20 @@ func (d *DataClass) id() string { return d.ClassName }
 func (s *DataClassesService) List(ctx context.Context) ([]DataClass, error) {
 	return fetchAll[DataClass](ctx, s.client, newRequest("DataClasses.List", http.MethodGet, "/data-class"))
 }
+
+// Names of the data classes that are built into Metlo. An instance's configuration adds classes with names of its own
+// and may disable these, so a data class is a plain string everywhere.
+const (
+	ClassEmail                 = "Email"
+	ClassCreditCard            = "Credit Card Number"
+	ClassSocialSecurityNumber  = "Social Security Number"
+	ClassPhoneNumber           = "Phone Number"
+	ClassIPAddress             = "IP Address"
+	ClassGeographicCoordinates = "Geographic Coordinates"
+	ClassVehicleIdentification = "Vehicle Identification Number"
+	ClassAddress               = "Address"
+	ClassDateOfBirth           = "Date of Birth"
+	ClassDriverLicense         = "Driver License Number"
+	ClassAadharNumber          = "Aadhar Number"
+	ClassBrazilCPF             = "Brazil CPF"
+)

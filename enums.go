@@ -7,23 +7,6 @@ import (
 
 //go:generate go -C tools run ./enumgen -o ../enums_gen.go
 
-// Names of the data classes that are built into Metlo. An instance's configuration adds classes with names of its own
-// and may disable these, so a data class is a plain string everywhere.
-const (
-	ClassEmail                 = "Email"
-	ClassCreditCard            = "Credit Card Number"
-	ClassSocialSecurityNumber  = "Social Security Number"
-	ClassPhoneNumber           = "Phone Number"
-	ClassIPAddress             = "IP Address"
-	ClassGeographicCoordinates = "Geographic Coordinates"
-	ClassVehicleIdentification = "Vehicle Identification Number"
-	ClassAddress               = "Address"
-	ClassDateOfBirth           = "Date of Birth"
-	ClassDriverLicense         = "Driver License Number"
-	ClassAadharNumber          = "Aadhar Number"
-	ClassBrazilCPF             = "Brazil CPF"
-)
-
 // enum lists the values of an enumeration as the server spells them, and the other names the documentation uses.
 // The tables below are never written to.
 type enum[E ~string] struct {
