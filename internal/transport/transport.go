@@ -7,7 +7,7 @@
 //	call.newAttempt    call.go          gives an attempt headers, a URL and a body of its own
 //	sender.RoundTrip   sender.go        asks whether a proxy would see the key, then sends
 //	Pipeline.redirect  redirect.go      follows a GET within the server
-//	classify           classify.go      says what the attempt came to, and which requests may be sent again
+//	classify           retryable.go     says what the attempt came to, and which requests may be sent again
 //	call.schedule      retry.go         decides whether and when there is another attempt
 //	body               body.go          the response body that the handler reads, bounded in time
 //

@@ -17,28 +17,21 @@ type enum[T ~string] struct {
 }
 
 var (
-	riskScores = enum[metlo.RiskScore]{metlo.ParseRiskScore, []metlo.RiskScore{
-		metlo.RiskHigh, metlo.RiskMedium, metlo.RiskLow, metlo.RiskNone,
-	}}
-	alertStatuses = enum[metlo.AlertStatus]{metlo.ParseAlertStatus, []metlo.AlertStatus{
-		metlo.StatusOpen, metlo.StatusIgnored, metlo.StatusResolved,
-	}}
-	alertTypes = enum[metlo.AlertType]{metlo.ParseAlertType, []metlo.AlertType{
-		metlo.AlertNewEndpoint, metlo.AlertPIIData, metlo.AlertOpenAPISpecDiff, metlo.AlertQuerySensitiveData,
-		metlo.AlertPathSensitiveData, metlo.AlertBasicAuthentication, metlo.AlertUnsecuredEndpoint,
-		metlo.AlertUnauthenticatedSensitive,
-	}}
-	methods = enum[metlo.RestMethod]{metlo.ParseRestMethod, []metlo.RestMethod{
-		metlo.MethodGet, metlo.MethodHead, metlo.MethodPost, metlo.MethodPut, metlo.MethodPatch, metlo.MethodDelete,
-		metlo.MethodConnect, metlo.MethodOptions, metlo.MethodTrace,
-	}}
-	hostTypes = enum[metlo.HostType]{metlo.ParseHostType, []metlo.HostType{metlo.HostPublic, metlo.HostPrivate, metlo.HostAny}}
-	hostSorts = enum[metlo.HostSort]{metlo.ParseHostSort, []metlo.HostSort{metlo.SortByHost, metlo.SortByNumEndpoints}}
-	orders    = enum[metlo.SortOrder]{metlo.ParseSortOrder, []metlo.SortOrder{metlo.Ascending, metlo.Descending}}
-	keyTypes  = enum[metlo.APIKeyType]{metlo.ParseAPIKeyType, []metlo.APIKeyType{
-		metlo.KeyGeneric, metlo.KeyOnboarding, metlo.KeyGCP, metlo.KeyAWS,
-	}}
+	riskScores    = enum[metlo.RiskScore]{metlo.ParseRiskScore, highestFirst()}
+	alertStatuses = enum[metlo.AlertStatus]{metlo.ParseAlertStatus, metlo.AlertStatuses()}
+	alertTypes    = enum[metlo.AlertType]{metlo.ParseAlertType, metlo.AlertTypes()}
+	methods       = enum[metlo.RestMethod]{metlo.ParseRestMethod, metlo.RestMethods()}
+	hostTypes     = enum[metlo.HostType]{metlo.ParseHostType, metlo.HostTypes()}
+	hostSorts     = enum[metlo.HostSort]{metlo.ParseHostSort, metlo.HostSorts()}
+	orders        = enum[metlo.SortOrder]{metlo.ParseSortOrder, metlo.SortOrders()}
+	keyTypes      = enum[metlo.APIKeyType]{metlo.ParseAPIKeyType, metlo.APIKeyTypes()}
 )
+
+func highestFirst() []metlo.RiskScore {
+	scores := metlo.RiskScores()
+	slices.Reverse(scores)
+	return scores
+}
 
 // words makes an enum of plain words.
 func words(values ...string) enum[string] {
