@@ -54,7 +54,9 @@ func (w *walker[T]) crowd(last, end time.Time) (time.Time, error) {
 			return end, err
 		}
 		if !held {
+			items := w.items
 			err = w.pages(p, total)
+			w.items = items // what lies behind is not counted yet
 		}
 		if err != nil {
 			return time.Time{}, err

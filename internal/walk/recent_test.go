@@ -131,6 +131,27 @@ func TestNothingThatLastsIsLostFromAListByTime(t *testing.T) {
 	assert.Greater(t, whole, incomplete)
 }
 
+func TestALongListWithoutTotalsPassesACrowdedMillisecond(t *testing.T) {
+	for _, at := range []int{0, 1000, 4900} {
+		t.Run(fmt.Sprintf("after %d rows", at), func(t *testing.T) {
+			s := newServer(rand.New(rand.NewPCG(6, 6)), 5000, 1, 1)
+			s.timed, s.total = true, func(int, int) int { return -1 }
+			for i := range s.rows {
+				s.rows[i].created = noon.Add(-time.Duration(i) * time.Second)
+				if i >= at && i < at+80 {
+					s.rows[i].created = noon.Add(-time.Duration(at) * time.Second)
+				}
+			}
+			list := s.listByTime()
+			list.Most = 50
+			w := s.walk(t, list)
+			require.Len(t, w.times, 5000)
+			require.Equal(t, -1, w.incomplete.Missing, "without a total it cannot be proven")
+			require.LessOrEqual(t, s.requests, 12*5000/50+20)
+		})
+	}
+}
+
 func TestSetNumbersKeysInTheOrderInWhichTheyCome(t *testing.T) {
 	for _, room := range []int{-1, 0, 1, 31, 64, 1000, 100_000} {
 		t.Run(fmt.Sprintf("room for %d", room), func(t *testing.T) {
