@@ -338,9 +338,9 @@ type AlertField struct {
 // none: [AlertNewEndpoint], [AlertUnauthenticatedSensitive] and [AlertUnsecuredEndpoint].
 func (a *Alert) Trace() *CapturedTrace { return parseAlertContext(a.Context).Trace }
 
-// Field returns the data field that the alert is about. It is nil for types other than [AlertPIIData],
-// [AlertQuerySensitiveData], [AlertPathSensitiveData] and [AlertBasicAuthentication], and for a description that it cannot
-// read: only the Description names the field.
+// Field returns the data field that the alert is about: the one that Description names for [AlertPIIData] and
+// [AlertQuerySensitiveData], the path parameter for [AlertPathSensitiveData], and the header authorization for
+// [AlertBasicAuthentication]. It is nil for the other types, and for a description that it cannot read.
 func (a *Alert) Field() *AlertField {
 	return alertField(a.Type, a.Description, a.APIEndpoint.Path, parseAlertContext(a.Context))
 }

@@ -26,8 +26,8 @@
 // List returns one page. All returns an iterator over every item that passes the filter throughout the walk, each once.
 // It takes two requests if the server sends the whole list at once. Where a gateway allows only pages, the walk goes on
 // until a count proves that nothing is missing, or ends in an *[IncompleteError], which says how much may be;
-// [WithMaxPageSize] tells the client beforehand. A walk holds some 30 bytes for each item that it has yielded, and
-// one item or a page of up to 4 MiB. Always range with two variables: a loop with one compiles and
+// [WithMaxPageSize] tells the client beforehand. A walk holds the ids, 30 to 70 bytes for each
+// item, and one page of at most 4 MiB. Always range with two variables: a loop with one compiles and
 // drops the error. [Collect] makes a slice, and [Walk] walks a list that the SDK does not know.
 //
 // # Errors

@@ -30,6 +30,7 @@
 // other documents are refused unread. Requests that kill the real server, such as a key name with a NUL
 // byte or an upload that is cut off, are answered with 500. Webhooks are called when their address is on
 // loopback. The list of English words that tells path parameters is another one than an instance may have.
+// OpenAPI errors name the server's folder /srv/metlo/backend, which is another one on your instance.
 // Requests that are no HTTP get Node's bare 400, but some that Go's parser takes and Node's does not (a
 // length and chunks at once, the same length twice) are answered, and some that only Node's takes (two Host
 // headers, a second space in the request line) are refused. A row that changes always moves behind all

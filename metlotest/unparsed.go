@@ -3,20 +3,21 @@ package metlotest
 import (
 	"bufio"
 	"bytes"
+	"encoding/hex"
 	"io"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/net/http/httpguts"
 )
 
-// Go's server answers by itself what its parser refuses: with this head, and nothing of ours.
 const (
-	goRefusal   = "HTTP/1.1 400 Bad Request"
-	goHeadEnd   = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
-	nodeRefusal = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+	// goHead follows the status line where Go's server answers by itself. Ours have a date.
+	goHead       = "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+	nodeRefusal  = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+	nodeTooLarge = "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n"
 )
 
 // nodeListener gives Node's answers to requests that Go's parser refuses.
@@ -37,11 +38,15 @@ func (l nodeListener) Accept() (net.Conn, error) {
 type nodeConn struct {
 	net.Conn
 	handler http.Handler
-	head    []byte
+
+	mu   sync.Mutex // net/http reads in the background while the handler writes
+	head []byte
 }
 
 func (c *nodeConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if room := headerCap - len(c.head); room > 0 {
 		c.head = append(c.head, p[:min(n, room)]...)
 	}
@@ -49,26 +54,51 @@ func (c *nodeConn) Read(p []byte) (int, error) {
 }
 
 func (c *nodeConn) Write(p []byte) (int, error) {
-	refused := bytes.HasPrefix(p, []byte(goRefusal)) && bytes.Contains(p, []byte(goHeadEnd))
+	status, refused := goRefusal(p)
+	c.mu.Lock()
+	head := string(c.head)
+	c.head = c.head[:0]
+	c.mu.Unlock()
 	if !refused {
-		c.head = c.head[:0]
 		return c.Conn.Write(p)
 	}
-	if _, err := c.Conn.Write(c.answer()); err != nil {
+	answer := []byte(nodeTooLarge)
+	if status != "431" {
+		answer = c.answer(head)
+	}
+	if _, err := c.Conn.Write(answer); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
+// CloseWrite lets the client read an answer before the connection ends.
+func (c *nodeConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// goRefusal reports whether p is an answer of Go's server itself, and its status.
+func goRefusal(p []byte) (status string, refused bool) {
+	line, rest, _ := bytes.Cut(p, []byte("\r\n"))
+	status, versioned := strings.CutPrefix(string(line), "HTTP/1.1 ")
+	return status[:min(3, len(status))], versioned && bytes.HasPrefix(rest, []byte(goHead))
+}
+
 // answer is what Node says to a request that Go refused. Escapes that are broken are none of its parser's business.
-func (c *nodeConn) answer() []byte {
-	line, rest, _ := strings.Cut(string(c.head), "\n")
+func (c *nodeConn) answer(head string) []byte {
+	line, rest, _ := strings.Cut(head, "\n")
 	parts := strings.Split(line, " ")
-	if len(parts) != 3 || !brokenEscape().MatchString(parts[1]) {
+	if len(parts) != 3 {
 		return []byte(nodeRefusal)
 	}
 	target := parts[1]
-	parts[1] = brokenEscape().ReplaceAllString(target, "%25$1")
+	parts[1] = escapeBroken(target)
+	if parts[1] == target {
+		return []byte(nodeRefusal)
+	}
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(strings.Join(parts, " ") + "\n" + rest)))
 	if err != nil || !validHeader(r.Header) {
 		return []byte(nodeRefusal)
@@ -90,9 +120,19 @@ func validHeader(header http.Header) bool {
 	return true
 }
 
-// brokenEscape finds a percent sign without two hexadecimal digits.
-func brokenEscape() *regexp.Regexp {
-	return regexp.MustCompile(`%([^0-9A-Fa-f]|[0-9A-Fa-f][^0-9A-Fa-f]|[0-9A-Fa-f]?$)`)
+// escapeBroken escapes each percent sign that two hexadecimal digits do not follow.
+func escapeBroken(target string) string {
+	var b strings.Builder
+	for i := range len(target) {
+		b.WriteByte(target[i])
+		if target[i] != '%' {
+			continue
+		}
+		if _, err := hex.DecodeString(target[i+1 : min(i+3, len(target))]); err != nil || i+3 > len(target) {
+			b.WriteString("25")
+		}
+	}
+	return b.String()
 }
 
 // recordedAnswer keeps what a handler writes.

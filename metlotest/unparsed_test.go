@@ -2,12 +2,12 @@ package metlotest_test
 
 import (
 	"bufio"
-	"context"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,6 +28,11 @@ func TestRequestsThatGoDoesNotSend(t *testing.T) {
 		{"a broken escape in a parameter", "GET /api/v1/endpoint/%zz" + head + "\r\n", 400, "<pre>URIError: Failed to decode param &#39;%zz&#39;<br>"},
 		{"with a body", "PUT /api/v1/alert/%zz" + head + "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", 400, "param &#39;%zz&#39;<br>"},
 		{"by a method that the route has not", "PUT /api/v1/endpoint/%zz" + head + "\r\n", 400, "param &#39;%zz&#39;<br>"},
+		{"two broken escapes in a row", "GET /api/v1/endpoint/%%zz" + head + "\r\n", 400, "param &#39;%%zz&#39;<br>"},
+		{"one within another", "GET /api/v1/endpoint/%a%zz" + head + "\r\n", 400, "param &#39;%a%zz&#39;<br>"},
+		{"a version that there is not", "GET /api/v1 HTTP/3.0\r\nHost: x\r\n\r\n", 400, ""},
+		{"an encoding that there is not", "PUT /api/v1/alerts" + head + "Transfer-Encoding: foo\r\n\r\n", 400, ""},
+		{"a header that is too long", "GET /api/v1" + head + "X: " + strings.Repeat("a", 2<<20) + "\r\n\r\n", 431, ""},
 		{"at the end", "GET /api/v1/spec/%E0%A4%A" + head + "\r\n", 400, "param &#39;%E0%A4%A&#39;<br>"},
 		{"bytes that are no UTF-8", "GET /api/v1/spec/%ff" + head + "\r\n", 400, "param &#39;%ff&#39;<br>"},
 		{"a broken escape elsewhere", "GET /api/v1/%zz" + head + "\r\n", 404, "<pre>Cannot GET /api/v1/%25zz</pre>"},
@@ -62,13 +67,27 @@ func TestRequestsThatGoDoesNotSend(t *testing.T) {
 	assert.Contains(t, paths, "/api/v1/endpoint/%zz")
 }
 
+// TestAClientThatHangsUpIsReadBeside has net/http read in the background while an answer is written.
+func TestAClientThatHangsUpIsReadBeside(t *testing.T) {
+	w := start(t, dataset(500))
+	for range 20 {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.srv.URL, "http://"))
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, "GET /api/v1/endpoints?limit=500 HTTP/1.1\r\nHost: x\r\nAuthorization: "+w.srv.APIKey+"\r\n\r\nG")
+		require.NoError(t, err)
+		_, err = io.ReadFull(conn, make([]byte, 12))
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+	}
+}
+
 // sendText sends a text over a connection of its own.
 func sendText(t *testing.T, address, text string) (*http.Response, string) {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 	require.NoError(t, err)
 	defer conn.Close()
-	defer context.AfterFunc(t.Context(), func() { conn.Close() })()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(30*time.Second)))
 	_, err = io.WriteString(conn, text)
 	require.NoError(t, err)
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -27,7 +26,7 @@ type Upload struct {
 	content        io.Reader
 	seeker         io.Seeker // nil if the content can be read only once
 	start, size    int64     // of the content for seeker; the size is -1 if it is not known
-	prompt         bool      // no read of the content blocks
+	inMemory       bool      // so that no read of the content blocks
 }
 
 // NewUpload returns an upload of what content holds from where it stands. Content that can seek has a known length, and
@@ -36,7 +35,7 @@ func NewUpload(prefix, suffix string, content io.Reader) (*Upload, error) {
 	u := &Upload{prefix: prefix, suffix: suffix, content: content, size: -1}
 	switch content.(type) {
 	case *bytes.Reader, *strings.Reader, *bytes.Buffer:
-		u.prompt = true
+		u.inMemory = true
 	}
 	seeker, ok := content.(io.Seeker)
 	if !ok {
@@ -55,8 +54,6 @@ func NewUpload(prefix, suffix string, content io.Reader) (*Upload, error) {
 	}
 	if end > start { // some files have no size, and content all the same
 		u.seeker, u.start, u.size = seeker, start, end-start
-		_, file := content.(*os.File)
-		u.prompt = u.prompt || file
 	}
 	return u, nil
 }
@@ -99,14 +96,14 @@ func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
 // uploadBody is the body of one attempt. net/http waits for a read of it, also when the context ends, and a reader may
-// block for ever: so the content is read beside, and what waits for it ends with the attempt. Memory and a file with a
-// size do not block, and are read without a goroutine.
+// block for ever, as a file on a network does: so the content is read beside, and what waits for it ends with the attempt.
+// What is in memory is read without a goroutine.
 type uploadBody struct {
 	call    *call
 	content io.Reader
 	parts   io.Reader
 	some    bool   // there is content
-	buf     []byte // for content that may block
+	buf     []byte // that content is read into
 	rest    []byte // of buf, read and not yet passed on
 
 	mu      sync.Mutex
@@ -167,7 +164,7 @@ func (b *uploadBody) next() (read, error) {
 		b.mu.Unlock()
 		return read{}, errUploadEnded
 	}
-	if b.call.request.Upload.prompt {
+	if b.call.request.Upload.inMemory {
 		defer b.mu.Unlock()
 		n, err := b.content.Read(b.buf)
 		return read{n, err}, nil

@@ -47,20 +47,20 @@ func TestWhichContentIsReadWithoutAGoroutine(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, end.Close())
 	for name, tt := range map[string]struct {
-		content io.Reader
-		prompt  bool
+		content  io.Reader
+		inMemory bool
 	}{
 		"bytes.Reader":   {bytes.NewReader([]byte("a body")), true},
 		"strings.Reader": {strings.NewReader("a body"), true},
 		"bytes.Buffer":   {bytes.NewBufferString("a body"), true},
-		"a file":         {file, true},
+		"a file":         {file, false},
 		"a pipe":         {pipe, false},
 		"another reader": {streamed(strings.NewReader("a body")), false},
 		"another seeker": {struct{ io.ReadSeeker }{strings.NewReader("a body")}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := uploading(t, tt.content)
-			require.Equal(t, tt.prompt, r.Upload.prompt)
+			require.Equal(t, tt.inMemory, r.Upload.inMemory)
 			rt := roundTripper(func(r *http.Request) (*http.Response, error) {
 				text, err := io.ReadAll(r.Body)
 				assert.NoError(t, err)

@@ -108,7 +108,7 @@ func (w *walker[T]) visit(item *T, p Part, a *answer, pr *proof) error {
 	if w.Created != nil {
 		created := w.Created(item)
 		a.look(created, w.Since)
-		w.deaf = w.deaf || !p.contains(created)
+		w.unbounded = w.unbounded || !p.contains(created)
 	}
 	key, named := w.Key(item)
 	if !named {

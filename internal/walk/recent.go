@@ -25,7 +25,7 @@ func (w *walker[T]) byTime() error {
 		switch {
 		case a.Rows == 0, a.Rows < a.asked && a.holds(0):
 			return w.checkCount(newest)
-		case a.untimed || a.unordered || w.deaf:
+		case a.untimed || a.unordered || w.unbounded:
 			return w.pages(Part{End: w.End}, w.total)
 		}
 		if newest.IsZero() {
@@ -34,7 +34,7 @@ func (w *walker[T]) byTime() error {
 		last := a.oldest.Truncate(tick)
 		if next := last.Add(tick); end.IsZero() || next.Before(end) {
 			end = next
-		} else if end, err = w.crowd(last, end); err != nil {
+		} else if end, err = w.millisecond(last, end); err != nil {
 			return err
 		} else if end.IsZero() {
 			return w.checkCount(newest)
@@ -43,14 +43,14 @@ func (w *walker[T]) byTime() error {
 	}
 }
 
-// crowd walks the millisecond from last to end, of which one response does not show the end, and those right before it
-// that have rows too. It returns the end of the window behind them: zero if nothing is older. Of a server that is deaf to
-// time it learns nothing.
-func (w *walker[T]) crowd(last, end time.Time) (time.Time, error) {
+// millisecond walks the one from last to end, of which one response does not show the end, and those right before it that
+// have rows too. It returns the end of the window behind them: zero if nothing is older. It learns nothing of a server that
+// ignores bounds of time.
+func (w *walker[T]) millisecond(last, end time.Time) (time.Time, error) {
 	for {
 		p := Part{Start: last, End: end}
 		held, total, err := w.whole(p, w.Most, 0)
-		if err != nil || w.deaf {
+		if err != nil || w.unbounded {
 			return end, err
 		}
 		if !held {

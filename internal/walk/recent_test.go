@@ -55,8 +55,8 @@ func TestNothingThatLastsIsLostFromAListByTime(t *testing.T) {
 			page = min(page, s.cap)
 		}
 		s.ties, s.random = rng.IntN(3) > 0, rng.IntN(10) == 0
-		s.deaf = rng.IntN(12) == 0
-		if rng.IntN(4) == 0 && n > 0 && !s.deaf {
+		s.unfiltered = rng.IntN(12) == 0
+		if rng.IntN(4) == 0 && n > 0 && !s.unfiltered {
 			list.End = s.rows[rng.IntN(n)].created.Truncate(tick)
 			for _, r := range s.rows {
 				if !r.within(time.Time{}, list.End) {

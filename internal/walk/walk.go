@@ -124,20 +124,20 @@ func (l List[T]) Walk() error {
 // walker is the state of one walk.
 type walker[T any] struct {
 	List[T]
-	seen     set
-	came     int  // items passed to Yield
-	skip     int  // new items that are still to be left out
-	requests int  // sent so far
-	limited  bool // by a budget
-	items    int  // for which it is
-	longest  int  // rows of the longest response
-	asked    int  // the largest limit so far
-	capped   int  // rows of the longest response that was cut short by the server; 0 if none was
-	total    int  // of the whole list, as last counted; -1
-	missing  int  // items that may not have been seen
-	unknown  bool // how many may not have been seen
-	deaf     bool // the server does not heed bounds of time
-	fresh    func(*T)
+	seen      set
+	came      int  // items passed to Yield
+	skip      int  // new items that are still to be left out
+	requests  int  // sent so far
+	limited   bool // by a budget
+	items     int  // for which it is
+	longest   int  // rows of the longest response
+	asked     int  // the largest limit so far
+	capped    int  // rows of the longest response that was cut short by the server; 0 if none was
+	total     int  // of the whole list, as last counted; -1
+	missing   int  // items that may not have been seen
+	unknown   bool // how many may not have been seen
+	unbounded bool // the server ignores bounds of time
+	fresh     func(*T)
 }
 
 func newWalker[T any](l List[T]) *walker[T] {

@@ -26,19 +26,19 @@ var errRefused = errors.New("refused")
 
 // server answers from a table that changes between its responses.
 type server struct {
-	rng    *rand.Rand
-	rows   []row
-	next   int
-	cap    int  // rows of a response at most; 0 for any number
-	ties   bool // rows of one rank come in an order that depends on limit and offset, as in PostgreSQL
-	random bool // rows come in another order each time
-	churn  func(*server)
-	total  func(n, count int) int // of response n; nil for the truth
-	short  func(n, rows int) int  // rows of response n; nil for all
-	refuse int                    // a limit from which on responses are refused; 0 for none
-	deaf   bool                   // filters are ignored
-	hidden string                 // a host that Names does not tell
-	timed  bool                   // newest first, rows without a time in front of all
+	rng        *rand.Rand
+	rows       []row
+	next       int
+	cap        int  // rows of a response at most; 0 for any number
+	ties       bool // rows of one rank come in an order that depends on limit and offset, as in PostgreSQL
+	random     bool // rows come in another order each time
+	churn      func(*server)
+	total      func(n, count int) int // of response n; nil for the truth
+	short      func(n, rows int) int  // rows of response n; nil for all
+	refuse     int                    // a limit from which on responses are refused; 0 for none
+	unfiltered bool                   // filters are ignored
+	hidden     string                 // a host that Names does not tell
+	timed      bool                   // newest first, rows without a time in front of all
 
 	requests, names int
 	lasting         map[int]bool // ids that were there throughout
@@ -56,7 +56,7 @@ func (s *server) fetch(r Request, visit func(*row) error) (Response, error) {
 	}
 	var rows []row
 	for _, row := range s.rows {
-		if s.deaf || matches(row.host, r.Values[0]) && matches(row.method, r.Values[1]) && row.within(r.Start, r.End) {
+		if s.unfiltered || matches(row.host, r.Values[0]) && matches(row.method, r.Values[1]) && row.within(r.Start, r.End) {
 			rows = append(rows, row)
 		}
 	}
@@ -235,7 +235,7 @@ func TestNothingThatLastsIsLostInSilence(t *testing.T) {
 		if rng.IntN(3) == 0 {
 			list.Dimensions = nil
 		}
-		s.deaf = rng.IntN(8) == 0
+		s.unfiltered = rng.IntN(8) == 0
 		if rng.IntN(5) == 0 {
 			s.refuse = 100 + rng.IntN(200)
 		}
@@ -415,7 +415,7 @@ func TestWalksThatWereLost(t *testing.T) {
 		}, requests: 5},
 		{name: "a filter that is ignored", server: func() *server {
 			s := newServer(rand.New(rand.NewPCG(6, 6)), 1000, 9, 1000)
-			s.cap, s.deaf = 100, true
+			s.cap, s.unfiltered = 100, true
 			return s
 		}, requests: budget(1000, 100)},
 		{name: "a host that the list of hosts leaves out", server: func() *server {

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // report counts the answers in which two servers agree, and groups the others by how they differ.
@@ -170,7 +171,7 @@ func mask(text string) string {
 		`"env[A-Za-z]*":"[^"]+"`,
 	} {
 		text = regexp.MustCompile(form).ReplaceAllStringFunc(text, func(found string) string {
-			if strings.HasPrefix(found, "00000000-") || strings.HasPrefix(found, "99999999-") || found < thisRun && strings.HasPrefix(found, "20") {
+			if strings.HasPrefix(found, "00000000-") || strings.HasPrefix(found, "99999999-") || found < thisRun() && strings.HasPrefix(found, "20") {
 				return found
 			}
 			return "*"
@@ -180,7 +181,7 @@ func mask(text string) string {
 }
 
 // thisRun is before any time that a run makes, and after those of the data set that the recordings began with.
-const thisRun = "2026-11-25"
+func thisRun() string { return time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly) }
 
 // files is what an archive in hexadecimal digits holds.
 func files(text string) string {
