@@ -341,6 +341,35 @@ func TestTunnelsAreNotRecorded(t *testing.T) {
 	assert.EqualValues(t, 1, r.Stats().Skipped)
 }
 
+// nestedMultipart is a multipart body with another in its only part, and so on.
+func nestedMultipart(levels int) string {
+	var b strings.Builder
+	for i := range levels {
+		fmt.Fprintf(&b, "--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n", i, i+1)
+	}
+	return b.String()
+}
+
+func TestMultipartWithinMultipartCostsLittle(t *testing.T) {
+	m := newMasker(maskSettings{})
+	body := []byte(nestedMultipart(3000))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, _ = m.content(body, "multipart/mixed; boundary=b0", defaultBodyLimit)
+	runtime.ReadMemStats(&after)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8<<20), "of a body of %d bytes", len(body))
+
+	part := func(boundary, contentType, content string) string {
+		return "--" + boundary + "\r\nContent-Type: " + contentType + "\r\n\r\n" + content + "\r\n--" + boundary + "--\r\n"
+	}
+	second := part("c", "text/plain", "kept") + part("c", "multipart/mixed; boundary=d", part("d", "text/plain", "emptied"))
+	second = strings.Replace(second, "--c--\r\n", "", 1)
+	text, ok := m.content([]byte(part("b", "multipart/mixed; boundary=c", second)), "multipart/mixed; boundary=b", 0)
+	require.True(t, ok)
+	assert.Contains(t, text, "kept")
+	assert.NotContains(t, text, "emptied")
+}
+
 func TestHostileRequests(t *testing.T) {
 	deep := strings.Repeat(`{"a":[`, 60_000)
 	for name, row := range map[string]func(*http.Request){
@@ -360,6 +389,10 @@ func TestHostileRequests(t *testing.T) {
 		"a lone boundary": func(r *http.Request) {
 			r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
 			r.Body = io.NopCloser(strings.NewReader("--x\r\n\r\n--x"))
+		},
+		"multipart within multipart": func(r *http.Request) {
+			r.Header.Set("Content-Type", "multipart/mixed; boundary=b0")
+			r.Body = io.NopCloser(strings.NewReader(nestedMultipart(3000)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -265,6 +265,11 @@ func (m *masker) body(body *string, contentType string) {
 
 // content masks a body by what it is. With a limit over 0 it is shortened to that, or not ok if it cannot be.
 func (m *masker) content(data []byte, contentType string, limit int) (string, bool) {
+	return m.contentAt(data, contentType, limit, 1)
+}
+
+// contentAt is content at a level of bodies within multipart bodies.
+func (m *masker) contentAt(data []byte, contentType string, limit, level int) (string, bool) {
 	kind := kindOf(contentType)
 	if kind == kindJSON || (kind != kindMultipart && kind != kindForm && looksLikeJSON(data)) {
 		if text, ok := m.json(data, limit); ok {
@@ -272,7 +277,7 @@ func (m *masker) content(data []byte, contentType string, limit int) (string, bo
 		}
 	}
 	if kind == kindMultipart {
-		return m.multipart(data, contentType, limit)
+		return m.multipart(data, contentType, limit, level)
 	}
 	if limit > 0 {
 		return "", false
