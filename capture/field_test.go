@@ -370,6 +370,29 @@ func TestMultipartWithinMultipartCostsLittle(t *testing.T) {
 	assert.NotContains(t, text, "emptied")
 }
 
+// No text makes masking slow: of each beginning there are as many as fit.
+func TestMaskingHostileTextsEnds(t *testing.T) {
+	m := newMasker(maskSettings{})
+	for _, part := range []string{
+		"<password>", "<password", "<password></password>", "<session><", "<password><![CDATA[", "password:\n", "password:\n\n ", "session:\n", "-password:|\n",
+		"password: [", "password: \"", "password=\"\"\"", `{"password":`, `\"password\":[`, "eyJ.", "-----BEGIN PRIVATE KEY-----", "://@", "- - - password:", "Bearer ",
+		`{"value":[`, `{"value":{"name":"password","a":`,
+	} {
+		text := strings.Repeat(part, 256<<10/len(part))
+		begun := time.Now()
+		for _, contentType := range []string{"text/plain", "application/json", "application/x-www-form-urlencoded"} {
+			_, _ = m.content([]byte(text), contentType, 0)
+			_, _ = m.content([]byte(text), contentType, defaultBodyLimit)
+		}
+		assert.Less(t, time.Since(begun), 5*time.Second, part)
+	}
+	deep := []byte(strings.Repeat(`{"value":`, 150) + `"` + strings.Repeat("x", 200<<10) + `"` + strings.Repeat(`,"name":"password"}`, 150))
+	begun := time.Now()
+	_, ok := m.content(deep, "application/json", 0)
+	assert.True(t, ok)
+	assert.Less(t, time.Since(begun), 5*time.Second)
+}
+
 func TestHostileRequests(t *testing.T) {
 	deep := strings.Repeat(`{"a":[`, 60_000)
 	for name, row := range map[string]func(*http.Request){
