@@ -172,13 +172,16 @@ func TestTheOriginalRequestIsNotWrittenWhereItIsAsItWas(t *testing.T) {
 		looking.Go(func() {
 			_, _, _, _ = req.Context(), req.URL.Path, req.Header.Get("A"), req.RemoteAddr
 			_, _ = req.Body, req.Method
+			_, _ = req.Form.Get("a"), req.PostForm.Get("a")
 		})
 		handler.ServeHTTP(w, req)
 		assert.Equal(t, "7", req.PathValue("id"))
 		assert.Equal(t, "a/b", req.PathValue("rest"))
 	})
 	for range 50 {
-		outer.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/users/7/a/b", http.NoBody))
+		req := httptest.NewRequest(http.MethodGet, "/users/7/a/b?a=b", http.NoBody)
+		require.NoError(t, req.ParseForm()) // as outer middleware does
+		outer.ServeHTTP(httptest.NewRecorder(), req)
 	}
 	looking.Wait()
 }
@@ -191,12 +194,14 @@ func TestWhatAHandlerSetsOfItsRequestIsSeenOutside(t *testing.T) {
 		assert.NoError(t, req.ParseForm())
 		req.RemoteAddr, req.Method = "192.0.2.7:1", http.MethodPut
 		req.URL = &url.URL{Path: "/other"}
+		req.Header = http.Header{"Replaced": {"yes"}}
 	})).ServeHTTP(httptest.NewRecorder(), req)
 	assert.Equal(t, url.Values{"b": {"c"}, "d": {"e"}}, req.Form)
 	assert.Equal(t, url.Values{"d": {"e"}}, req.PostForm)
 	assert.Equal(t, "192.0.2.7:1", req.RemoteAddr)
 	assert.Equal(t, http.MethodPut, req.Method)
 	assert.Equal(t, "/other", req.URL.Path)
+	assert.Equal(t, http.Header{"Replaced": {"yes"}}, req.Header)
 }
 
 func TestAHandlerThatEndsItsGoroutine(t *testing.T) {
