@@ -15,13 +15,13 @@ import (
 //
 //   - values of Authorization and of cookies, whose names stay;
 //   - values of headers, parameters of the query and members of JSON, forms and multipart bodies whose names are those of
-//     secrets, at any depth, also in JSON within a text, and in {"name": …, "value": …};
-//   - in XML and other text, what stands behind such a name;
+//     secrets, at any depth, also in JSON within a text, and in {"name": …, "value": …}, in any order;
+//   - in XML, YAML and other text, what stands behind such a name, and below it;
 //   - what is known by its form: credentials within URLs and behind Bearer and Basic, JWTs, and private keys of PEM.
 //
 // Names are compared without case, hyphens, underscores and other signs: api_key, apiKey and X-API-Key are one. A text
 // becomes [Redacted], a number 0, true false, so that fields keep their types. A body in which secrets cannot be told from
-// the rest becomes empty. Mask is for traces from elsewhere, such as HAR files; call it before
+// the rest becomes empty, such as JSON that does not parse and names a secret. Mask is for traces from elsewhere, such as HAR files; call it before
 // [metlo.CollectorService.Log]. A nil trace, and an option at fault, are [metlo.ErrInvalidArgument].
 func Mask(trace *metlo.Trace, opts ...MaskOption) error {
 	var s maskSettings

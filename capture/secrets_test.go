@@ -3,6 +3,7 @@ package capture
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -160,18 +161,49 @@ func TestMaskingTwiceChangesNothingMore(t *testing.T) {
 }
 
 func TestTheMaskFunctionIsAskedForNamesOfEveryPlace(t *testing.T) {
-	var c collector
-	asked := map[string]bool{}
-	r := recorderFor(t, &c, WithoutSampling(), WithMaskFunc(func(name string) bool { asked[name] = true; return name == "X-Customer" }))
-	req, err := http.NewRequest(http.MethodPost, "/a?query=1", strings.NewReader(`{"member":1}`))
-	require.NoError(t, err)
-	req.Header = http.Header{"Content-Type": {"application/json"}, "X-Customer": {"7"}}
-	r.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = r.Body.Read(make([]byte, 100)) })).
-		ServeHTTP(discardWriter{http.Header{}}, req)
-	traces := finish(t, r, &c)
-	require.Len(t, traces, 1)
-	for _, name := range []string{"query", "member"} {
-		assert.True(t, asked[name], name)
+	const form = "application/x-www-form-urlencoded"
+	contentType := "multipart/form-data; boundary=b"
+	part := "--b\r\nContent-Disposition: form-data; name=\"customer\"\r\n\r\n" + planted + "\r\n--b--\r\n"
+	for name, row := range map[string]struct{ contentType, body, target, header string }{
+		"a query":          {target: "/a?customer=" + planted},
+		"a header":         {target: "/a", header: planted},
+		"the route":        {target: "/of/" + planted},
+		"a matrix":         {target: "/a;customer=" + planted},
+		"JSON":             {"application/json", `{"a":[{"customer":"` + planted + `"}]}`, "/a", ""},
+		"JSON in JSON":     {"application/json", `{"a":"{\"customer\":\"` + planted + `\"}"}`, "/a", ""},
+		"a pair in JSON":   {"application/json", `{"value":"` + planted + `","name":"customer"}`, "/a", ""},
+		"broken JSON":      {"application/json", `{"customer":["` + planted + `"],}`, "/a", ""},
+		"a form":           {form, "a=b&customer=" + planted, "/a", ""},
+		"JSON in a form":   {form, "a=%7B%22customer%22%3A%22" + planted + "%22%7D", "/a", ""},
+		"multipart":        {contentType, part, "/a", ""},
+		"an element":       {"application/xml", "<a><customer><id>" + planted + "</id></customer></a>", "/a", ""},
+		"an attribute":     {"application/xml", `<a customer="` + planted + `"/>`, "/a", ""},
+		"YAML":             {"application/yaml", "customer: " + planted + "\n", "/a", ""},
+		"a block of YAML":  {"application/yaml", "customer: |\n  " + planted + "\n", "/a", ""},
+		"a line of a text": {"text/plain", "customer=" + planted, "/a", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var c collector
+			asked := false
+			r := recorderFor(t, &c, WithoutSampling(), WithMaskFunc(func(name string) bool {
+				is := strings.EqualFold(name, "customer")
+				asked = asked || is
+				return is
+			}))
+			req, err := http.NewRequest(http.MethodPost, row.target, strings.NewReader(row.body))
+			require.NoError(t, err)
+			req.Header.Set("Content-Type", row.contentType)
+			if row.header != "" {
+				req.Header.Set("Customer", row.header)
+			}
+			mux := http.NewServeMux()
+			read := func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
+			mux.HandleFunc("/of/{customer}", read)
+			mux.HandleFunc("/", read)
+			r.Handler(mux).ServeHTTP(discardWriter{http.Header{}}, req)
+			require.Len(t, finish(t, r, &c), 1)
+			assert.True(t, asked)
+			assert.NotContains(t, c.sent(), planted)
+		})
 	}
-	assert.Equal(t, Redacted, headersOf(traces[0].Request.Headers)["X-Customer"])
 }
