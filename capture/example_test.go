@@ -121,9 +121,16 @@ func ExampleWithAgentConfig() {
 		fmt.Println(err)
 		return
 	}
-	defer func() { _ = rec.Shutdown(context.Background()) }()
-	front := httptest.NewServer(rec.Handler(http.NotFoundHandler()))
-	defer front.Close()
+	handler := rec.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "order 17") }))
+	req := httptest.NewRequest(http.MethodGet, "/orders/17", http.NoBody)
+	req.SetBasicAuth("jane", "hunter2")
+	handler.ServeHTTP(httptest.NewRecorder(), req)
+	if err := rec.Shutdown(context.Background()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(rec.Stats().Sent, "trace sent")
+	// Output: 1 trace sent
 }
 
 // Everything under /internal/ stays out, besides what is skipped by default.

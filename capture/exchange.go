@@ -109,7 +109,9 @@ func (x *Exchange) SetRoute(route string) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.route = route
+	if !x.ended {
+		x.route = route
+	}
 }
 
 // Header says that a response begins with the status and the headers. Only the first final status counts.
@@ -124,7 +126,7 @@ func (x *Exchange) Header(status int, header http.Header) {
 }
 
 func (x *Exchange) begun(status int, header http.Header) {
-	if x.status != 0 || status < 100 || status > 999 || (status < 200 && status != http.StatusSwitchingProtocols) {
+	if x.ended || x.status != 0 || status < 100 || status > 999 || (status < 200 && status != http.StatusSwitchingProtocols) {
 		return
 	}
 	x.status = status
@@ -177,17 +179,18 @@ func (x *Exchange) End(panicked bool) {
 	x.ended = true
 	s := x.scratch
 	x.scratch = nil
+	status, route := x.status, x.route
 	x.restore()
 	x.mu.Unlock()
 	if s == nil {
 		x.rec.count(func(s *Stats) { s.Skipped++ })
 		return
 	}
-	x.finish(s, panicked)
+	x.finish(s, status, route, panicked)
 }
 
-// finish hands the exchange over. Nothing else has s by now.
-func (x *Exchange) finish(s *scratch, panicked bool) {
+// finish hands the exchange over. Nothing else has s by now. The status is 0 if the response did not begin.
+func (x *Exchange) finish(s *scratch, status int, route string, panicked bool) {
 	r := x.rec
 	held := s.held()
 	defer func() {
@@ -203,7 +206,7 @@ func (x *Exchange) finish(s *scratch, panicked bool) {
 	if !x.readWhole {
 		s.in.partOf(x.original.ContentLength)
 	}
-	status := x.status
+	began := status != 0
 	switch {
 	case status == 0 && panicked:
 		status = http.StatusInternalServerError
@@ -213,12 +216,11 @@ func (x *Exchange) finish(s *scratch, panicked bool) {
 			s.answer = appendHeaders(s.answer, x.writer.Header())
 		}
 	}
-	if x.isUpgrade(status) || x.rec.skipper.statuses[status] || !tracked(x.original.Method) {
+	if x.isUpgrade(status, began) || x.rec.skipper.statuses[status] || !tracked(x.original.Method) {
 		r.count(func(s *Stats) { s.Skipped++ })
 		counted = true
 		return
 	}
-	route := x.route
 	if route == "" {
 		route = x.request.Pattern
 	}
@@ -234,11 +236,11 @@ func (x *Exchange) finish(s *scratch, panicked bool) {
 
 // isUpgrade reports whether the connection went over to another protocol, or was a tunnel. Of a writer that is reached
 // only through Unwrap, a hijacking shows in that an upgrade was asked for and nothing was written.
-func (x *Exchange) isUpgrade(status int) bool {
+func (x *Exchange) isUpgrade(status int, began bool) bool {
 	if status == http.StatusSwitchingProtocols || x.original.Method == http.MethodConnect {
 		return true
 	}
-	return x.foreign && x.status == 0 && len(x.original.Header["Upgrade"]) > 0
+	return x.foreign && !began && len(x.original.Header["Upgrade"]) > 0
 }
 
 // sampled reports whether a trace of this kind is kept, and counts it if not.

@@ -172,13 +172,16 @@ func TestTheOriginalRequestIsNotWrittenWhereItIsAsItWas(t *testing.T) {
 		looking.Go(func() {
 			_, _, _, _ = req.Context(), req.URL.Path, req.Header.Get("A"), req.RemoteAddr
 			_, _ = req.Body, req.Method
+			_, _ = req.Form.Get("a"), req.PostForm.Get("a")
 		})
 		handler.ServeHTTP(w, req)
 		assert.Equal(t, "7", req.PathValue("id"))
 		assert.Equal(t, "a/b", req.PathValue("rest"))
 	})
 	for range 50 {
-		outer.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/users/7/a/b", http.NoBody))
+		req := httptest.NewRequest(http.MethodGet, "/users/7/a/b?a=b", http.NoBody)
+		require.NoError(t, req.ParseForm()) // as outer middleware does
+		outer.ServeHTTP(httptest.NewRecorder(), req)
 	}
 	looking.Wait()
 }
@@ -191,12 +194,14 @@ func TestWhatAHandlerSetsOfItsRequestIsSeenOutside(t *testing.T) {
 		assert.NoError(t, req.ParseForm())
 		req.RemoteAddr, req.Method = "192.0.2.7:1", http.MethodPut
 		req.URL = &url.URL{Path: "/other"}
+		req.Header = http.Header{"Replaced": {"yes"}}
 	})).ServeHTTP(httptest.NewRecorder(), req)
 	assert.Equal(t, url.Values{"b": {"c"}, "d": {"e"}}, req.Form)
 	assert.Equal(t, url.Values{"d": {"e"}}, req.PostForm)
 	assert.Equal(t, "192.0.2.7:1", req.RemoteAddr)
 	assert.Equal(t, http.MethodPut, req.Method)
 	assert.Equal(t, "/other", req.URL.Path)
+	assert.Equal(t, http.Header{"Replaced": {"yes"}}, req.Header)
 }
 
 func TestAHandlerThatEndsItsGoroutine(t *testing.T) {
@@ -341,6 +346,58 @@ func TestTunnelsAreNotRecorded(t *testing.T) {
 	assert.EqualValues(t, 1, r.Stats().Skipped)
 }
 
+// nestedMultipart is a multipart body with another in its only part, and so on.
+func nestedMultipart(levels int) string {
+	var b strings.Builder
+	for i := range levels {
+		fmt.Fprintf(&b, "--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n", i, i+1)
+	}
+	return b.String()
+}
+
+func TestMultipartWithinMultipartCostsLittle(t *testing.T) {
+	m := newMasker(maskSettings{})
+	body := []byte(nestedMultipart(3000))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, _ = m.content(body, "multipart/mixed; boundary=b0", defaultBodyLimit)
+	runtime.ReadMemStats(&after)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8<<20), "of a body of %d bytes", len(body))
+
+	part := func(boundary, contentType, content string) string {
+		return "--" + boundary + "\r\nContent-Type: " + contentType + "\r\n\r\n" + content + "\r\n--" + boundary + "--\r\n"
+	}
+	second := part("c", "text/plain", "kept") + part("c", "multipart/mixed; boundary=d", part("d", "text/plain", "emptied"))
+	second = strings.Replace(second, "--c--\r\n", "", 1)
+	text, ok := m.content([]byte(part("b", "multipart/mixed; boundary=c", second)), "multipart/mixed; boundary=b", 0)
+	require.True(t, ok)
+	assert.Contains(t, text, "kept")
+	assert.NotContains(t, text, "emptied")
+}
+
+// No text makes masking slow: of each beginning there are as many as fit.
+func TestMaskingHostileTextsEnds(t *testing.T) {
+	m := newMasker(maskSettings{})
+	for _, part := range []string{
+		"<password>", "<password", "<password></password>", "<session><", "<password><![CDATA[", "password:\n", "password:\n\n ", "session:\n", "-password:|\n",
+		"password: [", "password: \"", "password=\"\"\"", `{"password":`, `\"password\":[`, "eyJ.", "-----BEGIN PRIVATE KEY-----", "://@", "- - - password:", "Bearer ",
+		`{"value":[`, `{"value":{"name":"password","a":`,
+	} {
+		text := strings.Repeat(part, 256<<10/len(part))
+		begun := time.Now()
+		for _, contentType := range []string{"text/plain", "application/json", "application/x-www-form-urlencoded"} {
+			_, _ = m.content([]byte(text), contentType, 0)
+			_, _ = m.content([]byte(text), contentType, defaultBodyLimit)
+		}
+		assert.Less(t, time.Since(begun), 5*time.Second, part)
+	}
+	deep := []byte(strings.Repeat(`{"value":`, 150) + `"` + strings.Repeat("x", 200<<10) + `"` + strings.Repeat(`,"name":"password"}`, 150))
+	begun := time.Now()
+	_, ok := m.content(deep, "application/json", 0)
+	assert.True(t, ok)
+	assert.Less(t, time.Since(begun), 5*time.Second)
+}
+
 func TestHostileRequests(t *testing.T) {
 	deep := strings.Repeat(`{"a":[`, 60_000)
 	for name, row := range map[string]func(*http.Request){
@@ -360,6 +417,10 @@ func TestHostileRequests(t *testing.T) {
 		"a lone boundary": func(r *http.Request) {
 			r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
 			r.Body = io.NopCloser(strings.NewReader("--x\r\n\r\n--x"))
+		},
+		"multipart within multipart": func(r *http.Request) {
+			r.Header.Set("Content-Type", "multipart/mixed; boundary=b0")
+			r.Body = io.NopCloser(strings.NewReader(nestedMultipart(3000)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

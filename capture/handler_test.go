@@ -627,6 +627,37 @@ func TestAHandlerThatKeepsItsWriterTouchesNothing(t *testing.T) {
 	}
 }
 
+// A goroutine of the handler's may go on calling after the end.
+func TestCallsAfterTheEndChangeNothing(t *testing.T) {
+	var c collector
+	r := recorderFor(t, &c, WithoutSampling())
+	for range 50 {
+		x := r.Begin(nil, httptest.NewRequest(http.MethodGet, "/a", http.NoBody))
+		require.NotNil(t, x)
+		stop, calling := make(chan struct{}), sync.WaitGroup{}
+		calling.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					x.SetRoute("/{a}")
+					x.Header(http.StatusAccepted, http.Header{"A": {"b"}})
+					x.Wrote([]byte("c"))
+				}
+			}
+		})
+		x.End(false)
+		x.SetRoute("/late")
+		x.Header(http.StatusTeapot, http.Header{})
+		close(stop)
+		calling.Wait()
+		assert.NotEqual(t, "/late", x.route)
+		assert.NotEqual(t, http.StatusTeapot, x.status)
+	}
+	assert.Len(t, finish(t, r, &c), 50)
+}
+
 func TestNewRefusesFaults(t *testing.T) {
 	client := clientFor(t, &collector{})
 	withoutCollector, err := metlo.NewClient("https://metlo.example.com", "metlo.made-up-key")

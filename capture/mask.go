@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
@@ -14,13 +15,13 @@ import (
 //
 //   - values of Authorization and of cookies, whose names stay;
 //   - values of headers, parameters of the query and members of JSON, forms and multipart bodies whose names are those of
-//     secrets, at any depth, also in JSON within a text, and in {"name": …, "value": …};
-//   - in XML and other text, what stands behind such a name;
+//     secrets, at any depth, also in JSON within a text, and in {"name": …, "value": …}, in any order;
+//   - in XML, YAML and other text, what stands behind such a name, and below it;
 //   - what is known by its form: credentials within URLs and behind Bearer and Basic, JWTs, and private keys of PEM.
 //
 // Names are compared without case, hyphens, underscores and other signs: api_key, apiKey and X-API-Key are one. A text
 // becomes [Redacted], a number 0, true false, so that fields keep their types. A body in which secrets cannot be told from
-// the rest becomes empty. Mask is for traces from elsewhere, such as HAR files; call it before
+// the rest becomes empty, such as JSON that does not parse and names a secret. Mask is for traces from elsewhere, such as HAR files; call it before
 // [metlo.CollectorService.Log]. A nil trace, and an option at fault, are [metlo.ErrInvalidArgument].
 func Mask(trace *metlo.Trace, opts ...MaskOption) error {
 	var s maskSettings
@@ -78,7 +79,7 @@ const keyLength = 16 // a parameter key, or code, of this length or more is an A
 func (m *masker) pair(pair metlo.NameValue) metlo.NameValue {
 	switch {
 	case pair.Value == "":
-		pair.Name = m.text(pair.Name)
+		pair.Name = m.value(pair.Name)
 	case m.secret(pair.Name), len(pair.Value) >= keyLength && (strings.EqualFold(pair.Name, "key") || strings.EqualFold(pair.Name, "code")):
 		pair.Value = Redacted
 	default:
@@ -93,6 +94,9 @@ func (m *masker) value(value string) string {
 		if text, ok := m.json([]byte(value), 0); ok {
 			return text
 		}
+	}
+	if m.hides(value) {
+		return Redacted
 	}
 	return m.text(value)
 }
@@ -183,22 +187,24 @@ func isJSONPart(part string) bool {
 	return err == nil && json.Unmarshal(data, &object) == nil
 }
 
-// path masks elements that the route names like secrets, such as /reset/{token}, and matrix parameters.
+// path masks elements that the route names like secrets, such as /reset/{token}, matrix parameters, and what any text
+// shows.
 func (m *masker) path(path, route string) string {
-	if strings.Contains(path, ";") {
-		elements := strings.Split(path, "/")
-		for i, element := range elements {
-			elements[i] = m.matrix(element)
+	elements := strings.Split(path, "/")
+	for i, element := range elements {
+		parts := strings.Split(m.matrix(element), ";")
+		for n, part := range parts {
+			parts[n] = m.element(part)
 		}
-		path = strings.Join(elements, "/")
+		elements[i] = strings.Join(parts, ";")
 	}
+	path = strings.Join(elements, "/")
 	if !strings.ContainsAny(route, "{:*") {
 		return path
 	}
 	if i := strings.IndexByte(route, '/'); i > 0 {
 		route = route[i:] // without method and host
 	}
-	elements := strings.Split(path, "/")
 	for i, element := range strings.Split(route, "/") {
 		if i >= len(elements) {
 			break
@@ -213,6 +219,19 @@ func (m *masker) path(path, route string) string {
 		elements[i] = maskedText(elements[i])
 	}
 	return strings.Join(elements, "/")
+}
+
+// element masks what the text of a path's element, or of a part of it, shows, such as a JWT.
+func (m *masker) element(element string) string {
+	plain, err := url.PathUnescape(element)
+	if err != nil {
+		return m.text(element)
+	}
+	masked := m.text(plain)
+	if masked == plain {
+		return element
+	}
+	return strings.ReplaceAll(url.PathEscape(masked), url.PathEscape(Redacted), Redacted)
 }
 
 // parameterName is the name in {name}, {name...}, :name or *name.
@@ -265,14 +284,23 @@ func (m *masker) body(body *string, contentType string) {
 
 // content masks a body by what it is. With a limit over 0 it is shortened to that, or not ok if it cannot be.
 func (m *masker) content(data []byte, contentType string, limit int) (string, bool) {
+	return m.contentAt(data, contentType, limit, 1)
+}
+
+// contentAt is content at a level of bodies within multipart bodies.
+func (m *masker) contentAt(data []byte, contentType string, limit, level int) (string, bool) {
 	kind := kindOf(contentType)
-	if kind == kindJSON || (kind != kindMultipart && kind != kindForm && looksLikeJSON(data)) {
+	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
+	if kind == kindJSON || (kind != kindMultipart && looksLikeJSON(data)) { // some clients call JSON a form
 		if text, ok := m.json(data, limit); ok {
 			return text, true
 		}
+		if (kind == kindJSON && m.namesSecret(string(data))) || m.hides(string(data)) {
+			return "", false
+		}
 	}
 	if kind == kindMultipart {
-		return m.multipart(data, contentType, limit)
+		return m.multipart(data, contentType, limit, level)
 	}
 	if limit > 0 {
 		return "", false
@@ -283,19 +311,28 @@ func (m *masker) content(data []byte, contentType string, limit int) (string, bo
 	return m.text(string(data)), true
 }
 
-// form masks name=value&name=value.
+// form masks name=value&name=value, and what a text without a name shows.
 func (m *masker) form(text string) string {
 	changed := false
 	pairs := strings.Split(text, "&")
 	for i, pair := range pairs {
 		name, value, found := strings.Cut(pair, "=")
-		if !found {
+		before := metlo.NameValue{Name: unescaped(name), Value: unescaped(value)}
+		after := m.pair(before)
+		if after == before {
 			continue
 		}
-		masked := m.pair(metlo.NameValue{Name: unescaped(name), Value: unescaped(value)}).Value
-		if masked != unescaped(value) {
-			pairs[i], changed = name+"="+url.QueryEscape(masked), true
+		changed = true
+		if after.Name != before.Name {
+			name = url.QueryEscape(after.Name)
 		}
+		if found {
+			name += "="
+		}
+		if after.Value != before.Value {
+			value = url.QueryEscape(after.Value)
+		}
+		pairs[i] = name + value
 	}
 	if !changed {
 		return text

@@ -76,20 +76,25 @@ func TestMaskKeepsTypesOfJSON(t *testing.T) {
 
 func TestMaskOfOtherBodies(t *testing.T) {
 	for name, row := range map[string]struct{ contentType, body, want string }{
-		"a form":                     {"application/x-www-form-urlencoded", "user=a&password=x+y&b", "user=a&password=%5Bredacted%5D&b"},
-		"a form with escaped names":  {"application/x-www-form-urlencoded", "pass%77ord=x&user%5Bpassword%5D=y", "pass%77ord=%5Bredacted%5D&user%5Bpassword%5D=%5Bredacted%5D"},
-		"a form that hides nothing":  {"application/x-www-form-urlencoded", "a=%zz&b=c+d", "a=%zz&b=c+d"},
-		"a form without a type":      {"", "user=a&password=x", "user=a&password=%5Bredacted%5D"},
-		"JSON without a type":        {"", `{"password":"x"}`, `{"password":"[redacted]"}`},
-		"JSON called text":           {"text/plain", `{"password":"x"}`, `{"password":"[redacted]"}`},
-		"JSON that is broken":        {"application/json", `{"password":"x y",`, `{"password":"[redacted]",`},
-		"JSON that is broken within": {"application/json", `{"a":1,"token":"x"`, `{"a":1,"token":"[redacted]"`},
-		"XML":                        {"application/xml", `<u><name>n</name><password>x</password></u>`, `<u><name>n</name><password>[redacted]</password></u>`},
-		"XML with attributes":        {"text/xml", `<u password="x"><s:token type="t">y</s:token></u>`, `<u password="[redacted]"><s:token type="t">[redacted]</s:token></u>`},
-		"YAML":                       {"application/yaml", "user: a\npassword: x, y z\nhost: h\n", "user: a\npassword: [redacted]\nhost: h\n"},
-		"an INI file":                {"text/plain", "user=a\napi_key = x\n", "user=a\napi_key = [redacted]\n"},
-		"prose":                      {"text/plain", "the passenger is here: row 7", "the passenger is here: row 7"},
-		"a command":                  {"text/plain", "curl -H 'Authorization: Bearer abcdefghijk' https://u:p@h/", "curl -H 'Authorization: [redacted]"},
+		"a form":                                {"application/x-www-form-urlencoded", "user=a&password=x+y&b", "user=a&password=%5Bredacted%5D&b"},
+		"a form with escaped names":             {"application/x-www-form-urlencoded", "pass%77ord=x&user%5Bpassword%5D=y", "pass%77ord=%5Bredacted%5D&user%5Bpassword%5D=%5Bredacted%5D"},
+		"a form that hides nothing":             {"application/x-www-form-urlencoded", "a=%zz&b=c+d", "a=%zz&b=c+d"},
+		"a form without a type":                 {"", "user=a&password=x", "user=a&password=%5Bredacted%5D"},
+		"JSON without a type":                   {"", `{"password":"x"}`, `{"password":"[redacted]"}`},
+		"JSON called text":                      {"text/plain", `{"password":"x"}`, `{"password":"[redacted]"}`},
+		"JSON that is broken":                   {"application/json", `{"password":"x y",`, ""},
+		"JSON that is broken within":            {"application/json", `{"a":1,"token":"x"`, ""},
+		"JSON that is broken and hides nothing": {"application/json", `{"a":1,}`, `{"a":1,}`},
+		"text in brackets":                      {"text/plain", "[info] token=x\n", "[info] token=[redacted]\n"},
+		"text that was masked":                  {"text/plain", "api_key = [redacted]\n", "api_key = [redacted]\n"},
+		"a session in XML":                      {"application/xml", `<session><id>7</id><token>x</token></session>`, `<session><id>7</id><token>[redacted]</token></session>`},
+		"a session in YAML":                     {"application/yaml", "session:\n  id: 7\n  token: x\n", "session:\n  id: 7\n  token: [redacted]\n"},
+		"XML":                                   {"application/xml", `<u><name>n</name><password>x</password></u>`, `<u><name>n</name><password>[redacted]</password></u>`},
+		"XML with attributes":                   {"text/xml", `<u password="x"><s:token type="t">y</s:token></u>`, `<u password="[redacted]"><s:token type="t">[redacted]</s:token></u>`},
+		"YAML":                                  {"application/yaml", "user: a\npassword: x, y z\nhost: h\n", "user: a\npassword: [redacted]\nhost: h\n"},
+		"an INI file":                           {"text/plain", "user=a\napi_key = x\n", "user=a\napi_key = [redacted]\n"},
+		"prose":                                 {"text/plain", "the passenger is here: row 7", "the passenger is here: row 7"},
+		"a command":                             {"text/plain", "curl -H 'Authorization: Bearer abcdefghijk' https://u:p@h/", "curl -H 'Authorization: [redacted]"},
 	} {
 		t.Run(name, func(t *testing.T) { assert.Equal(t, row.want, maskedBody(t, row.contentType, row.body)) })
 	}
@@ -322,6 +327,29 @@ func TestShorteningKeepsThePathsOfFields(t *testing.T) {
 	for name, value := range got {
 		assert.NotEmpty(t, value.Text, name)
 		assert.NotEmpty(t, value.List, name)
+	}
+}
+
+// Where a pair is cut, the name of its value may be in what is left out.
+func TestACutPairShowsNoValue(t *testing.T) {
+	m := newMasker(maskSettings{})
+	for body, want := range map[string]string{
+		`{"value":"hunter2","na`:                        `{"value":"[redacted]"}`,
+		`{"value":["hunter2","hun`:                      `{"value":["[redacted]"]}`,
+		`{"name":"home","value":"/x","more`:             `{"name":"home","value":"/x"}`,
+		`[{"value":"hunter2","name":"password"},{"a":`:  `[{"value":"[redacted]","name":"password"},{}]`,
+		`{"value":"x","name":"password","more":"abcdef`: `{"value":"[redacted]","name":"password"}`,
+	} {
+		text, ok := m.json([]byte(body), 1000)
+		require.True(t, ok)
+		assert.Equal(t, want, text)
+	}
+	for limit := 2; limit < 60; limit++ {
+		text, ok := m.json([]byte(`{"value":"hunter2","name":"password"}`), limit)
+		require.True(t, ok)
+		assert.NotContains(t, text, "hunter2")
+		assert.LessOrEqual(t, len(text), limit)
+		assert.True(t, json.Valid([]byte(text)), text)
 	}
 }
 

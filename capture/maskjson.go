@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -187,9 +188,9 @@ func (w *jsonWriter) text(raw []byte, secret bool) {
 	w.out = append(w.out, `""`...)
 }
 
-// suspicious reports whether a text may hold a name with a value, or a JWT.
+// suspicious reports whether a text may hold a name with a value, or a JWT. An escape may stand for any sign.
 func suspicious(raw []byte) bool {
-	return bytes.ContainsAny(raw, ":=> ") || bytes.HasPrefix(raw[1:], []byte(jwtBegin))
+	return bytes.ContainsAny(raw, ":=> \\") || bytes.Contains(raw, []byte(jwtBegin))
 }
 
 // inner masks what is in a text: JSON again, or names with values.
@@ -202,6 +203,9 @@ func (w *jsonWriter) inner(text string) string {
 			}
 			return string(inside.out)
 		}
+	}
+	if w.hides(text) {
+		return Redacted
 	}
 	return w.masker.text(text)
 }
@@ -220,12 +224,12 @@ func (w *jsonWriter) object(secret bool, path uint64, depth int) error {
 	}
 	w.see(path, '{')
 	w.out = append(w.out, '{')
-	named := false // the object is a pair, and its name that of a secret
+	pair := pair{begin: len(w.out)}
 	for n := 0; w.in.PeekKind() != '}'; n++ {
 		before := len(w.out)
 		raw, err := w.in.ReadValue()
 		if err != nil || len(raw) < 2 || raw[0] != '"' {
-			return w.close(before, '}')
+			return w.cutPair(&pair, before)
 		}
 		if n > 0 {
 			w.out = append(w.out, ',')
@@ -234,27 +238,78 @@ func (w *jsonWriter) object(secret bool, path uint64, depth int) error {
 		name := raw[1 : len(raw)-1]
 		if bytes.IndexByte(name, '\\') >= 0 {
 			if w.name, err = jsontext.AppendUnquote(w.name[:0], raw); err != nil {
-				return w.close(before, '}')
+				return w.cutPair(&pair, before)
 			}
 			name = w.name
 		}
-		below := secret || (named && isPairValue(name)) || w.secretMember(name)
-		child, isName := w.child(path, name), isPairName(name)
+		isName, isValue := isPairName(name), isPairValue(name)
+		below := secret || (pair.secret && isValue) || w.secretMember(name)
+		child, begun := w.child(path, name), len(w.out)
 		w.said = nil
 		err = w.value(below, child, depth+1)
-		named = named || (isName && w.saysSecret())
+		if isName {
+			pair.named = true
+			pair.secret = pair.secret || w.saysSecret()
+		}
+		if isValue && !below {
+			pair.values = append(pair.values, span{begun, len(w.out)})
+		}
 		if err != nil || w.full() {
 			if err != nil && w.out[len(w.out)-1] != ':' && !w.full() {
-				return w.close(len(w.out), '}') // the value was cut and closed
+				return w.cutPair(&pair, len(w.out)) // the value was cut and closed
 			}
-			return w.close(before, '}')
+			return w.cutPair(&pair, before)
 		}
 	}
 	if _, err := w.in.ReadToken(); err != nil {
-		return w.close(len(w.out), '}')
+		return w.cutPair(&pair, len(w.out))
+	}
+	if pair.secret && len(pair.values) > 0 {
+		if w.maskValues(&pair); w.full() {
+			return w.close(pair.begin, '}')
+		}
 	}
 	w.out = append(w.out, '}')
 	return nil
+}
+
+// pair is what is known of an object that may be {"name": …, "value": …}.
+type pair struct {
+	begin  int    // of what it holds in the output
+	named  bool   // its name was read
+	secret bool   // and is that of a secret
+	values []span // that were written before the name was known
+}
+
+// span is a part of the output.
+type span struct{ from, to int }
+
+// cutPair ends an object whose rest is left out, which may be the name of a value.
+func (w *jsonWriter) cutPair(p *pair, end int) error {
+	w.out = w.out[:end]
+	if p.secret || !p.named {
+		w.maskValues(p)
+	}
+	if w.full() {
+		w.out = w.out[:p.begin]
+	}
+	return w.close(len(w.out), '}')
+}
+
+// maskValues masks the values that were written before the name, as far as they were kept.
+func (w *jsonWriter) maskValues(p *pair) {
+	for _, value := range slices.Backward(p.values) {
+		if value.from >= value.to || value.to > len(w.out) {
+			continue
+		}
+		inside := jsonWriter{masker: w.masker, keep: -1, longest: -1}
+		inside.in = jsontext.NewDecoder(bytes.NewReader(w.out[value.from:value.to]), jsontext.AllowDuplicateNames(true))
+		if inside.value(true, 0, 0) != nil {
+			inside.out = []byte("null")
+		}
+		w.out, w.changed = slices.Replace(w.out, value.from, value.to, inside.out...), true
+	}
+	p.values = nil
 }
 
 // isPairName reports whether a member is the name in {"name": …, "value": …}, as HAR files and settings have it.
@@ -348,4 +403,34 @@ func (w *jsonWriter) see(path uint64, kind byte) {
 func looksLikeJSON(data []byte) bool {
 	trimmed := bytes.TrimLeft(data, " \t\r\n")
 	return len(trimmed) > 1 && (trimmed[0] == '{' || trimmed[0] == '[')
+}
+
+// hides reports whether a text that is meant as JSON, and is none, names a secret: where its value ends cannot be told.
+func (m *masker) hides(text string) bool { return meantAsJSON(text) && m.namesSecret(text) }
+
+// meantAsJSON reports whether a text begins as an object does, or as an array of texts or of containers.
+func meantAsJSON(text string) bool {
+	text = strings.TrimLeft(text, " \t\r\n")
+	if rest, ok := strings.CutPrefix(text, "["); ok {
+		rest = strings.TrimLeft(rest, " \t\r\n")
+		return rest != "" && strings.IndexByte("[{\"'", rest[0]) >= 0
+	}
+	return strings.HasPrefix(text, "{")
+}
+
+// namesSecret reports whether the name of a secret, or an escape that may stand for a part of one, is in a text.
+func (m *masker) namesSecret(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if strings.HasPrefix(text[i:], `\u`) {
+			return true
+		}
+		begin := i
+		for i < len(text) && isNameByte(text[i]) {
+			i++
+		}
+		if begin < i && m.secret(text[begin:i]) {
+			return true
+		}
+	}
+	return false
 }

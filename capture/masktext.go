@@ -115,10 +115,10 @@ func (m *masker) behind(text string, begin, end int) (from, to int) {
 		if !m.secret(name) {
 			return 0, 0
 		}
-		return content(text, i+1)
+		return m.elementContent(text, name, i+1)
 	case text[i] != ':' && text[i] != '=':
-		if element && m.secret(name) {
-			return elementContent(text, i)
+		if tag := until(text[i:], ">"); element && m.secret(name) && i+tag < len(text) && text[i+tag-1] != '/' {
+			return m.elementContent(text, name, i+tag+1)
 		}
 		return 0, 0
 	case strings.HasPrefix(text[i:], "://") || !m.secret(name):
@@ -126,8 +126,14 @@ func (m *masker) behind(text string, begin, end int) (from, to int) {
 	}
 	quotedName := i > end && strings.IndexByte(text[end:i], '"') >= 0
 	colon := text[i] == ':'
+	if from, to = m.block(text, begin, i, quotedName); to > 0 {
+		return from, to
+	}
 	for i < len(text) && strings.IndexByte(":=> \t", text[i]) >= 0 {
 		i++
+	}
+	if next := i + len(text[i:]) - len(strings.TrimLeft(text[i:], " \t\r\n")); colon && next < len(text) && strings.IndexByte("\"'[{", text[next]) >= 0 {
+		i = next // in the next line
 	}
 	return valueAt(text, i, colon && !quotedName)
 }
@@ -154,31 +160,153 @@ func beginsElement(text string, begin int) bool {
 	return begin > 0 && text[begin-1] == '<'
 }
 
-// elementContent is the content of an element with attributes, the rest of whose tag begins at i.
-func elementContent(text string, i int) (from, to int) {
-	tag := until(text[i:], ">")
-	if i+tag >= len(text) || text[i+tag-1] == '/' {
-		return 0, 0
-	}
-	return content(text, i+tag+1)
-}
-
-// content is the text of an element that begins at from.
-func content(text string, from int) (int, int) {
-	const cdata = "<![CDATA["
-	if !strings.HasPrefix(text[from:], cdata) {
+// elementContent is what lies between from and the tag that ends the element. Of an element that often holds more than
+// secrets, and has elements within, it is the text alone.
+func (m *masker) elementContent(text, name string, from int) (int, int) {
+	inner := strings.TrimLeft(text[from:], " \t\r\n")
+	if m.weak(name) && len(inner) > 1 && inner[0] == '<' && inner[1] != '!' {
 		return from, from + until(text[from:], "<")
 	}
-	from += len(cdata)
-	if n := strings.Index(text[from:], "]]>"); n >= 0 {
-		return from, from + n
+	return from, from + elementEnd(text[from:], name)
+}
+
+// elementEnd is where the tag begins that ends an element of this name; without one all is within.
+func elementEnd(text, name string) int {
+	depth := 1
+	for i := 0; ; {
+		next := strings.IndexByte(text[i:], '<')
+		if next < 0 {
+			return len(text)
+		}
+		i += next
+		switch rest := text[i:]; {
+		case strings.HasPrefix(rest, "<![CDATA["):
+			i += behindSign(rest, "]]>")
+			continue
+		case strings.HasPrefix(rest, "<!--"):
+			i += behindSign(rest, "-->")
+			continue
+		}
+		tag, closes := strings.CutPrefix(text[i+1:], "/")
+		switch length := until(tag, ">"); {
+		case !sameElement(tag, name):
+		case closes && depth == 1:
+			return i
+		case closes:
+			depth--
+		case length == 0 || tag[length-1] != '/':
+			depth++
+		}
+		i++
 	}
-	return from, len(text)
+}
+
+// behindSign is where the text behind a sign begins.
+func behindSign(text, sign string) int {
+	if n := strings.Index(text, sign); n >= 0 {
+		return n + len(sign)
+	}
+	return len(text)
+}
+
+// sameElement reports whether a tag is one of elements of this name, in any namespace.
+func sameElement(tag, name string) bool {
+	tag = tag[:until(tag[:min(len(tag), 2*longestName)], " \t\r\n/>")]
+	return strings.EqualFold(tag[strings.LastIndexByte(tag, ':')+1:], name)
+}
+
+// block is where the value of a name of YAML lies that has lines below it: those that are indented more, and the list
+// that is indented like the name. The end is 0 if it has none.
+func (m *masker) block(text string, begin, colon int, quoted bool) (from, to int) {
+	indent, ok := indentOf(text, begin)
+	if !ok || text[colon] != ':' {
+		return 0, 0
+	}
+	end := colon + until(text[colon:], "\r\n")
+	rest := strings.TrimSpace(text[colon+1 : end])
+	switch {
+	case rest == "" && m.weak(strings.Trim(text[begin:colon], " \t\"'")), rest != "" && strings.IndexByte("\"'[{", rest[0]) >= 0:
+		return 0, 0 // it holds more than secrets, or shows its end by itself
+	case quoted && rest != "" && strings.IndexByte("|>&!#", rest[0]) < 0:
+		return 0, 0
+	}
+	for i := end; i < len(text); {
+		line := len(text) - len(strings.TrimLeft(text[i:], "\r\n \t"))
+		if line == len(text) {
+			break
+		}
+		column := line - 1 - strings.LastIndexAny(text[:line], "\r\n")
+		listed := rest == "" && column == indent && (strings.HasPrefix(text[line:], "- ") || strings.HasPrefix(text[line:], "-\n") || strings.HasPrefix(text[line:], "-\r"))
+		if column <= indent && !listed {
+			break
+		}
+		if from == 0 {
+			from = line
+		}
+		i = line + until(text[line:], "\r\n")
+		to = i
+	}
+	if rest != "" {
+		from = colon + 1 + strings.Index(text[colon+1:], rest)
+	}
+	return from, to
+}
+
+// indentOf is the column of a name that is the first in its line, or in an element of a list.
+func indentOf(text string, begin int) (column int, ok bool) {
+	i := begin
+	for i > 0 && strings.IndexByte(" \t-?\"'", text[i-1]) >= 0 {
+		i--
+	}
+	column = begin - i
+	if begin > 0 && (text[begin-1] == '"' || text[begin-1] == '\'') {
+		column--
+	}
+	return column, i == 0 || text[i-1] == '\n' || text[i-1] == '\r'
+}
+
+// container is how long a list or an object is that a text begins with; without its end all is within.
+func container(text string) int {
+	depth, quote := 0, byte(0)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\':
+			i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(text)
 }
 
 // valueAt is where a value that begins at i ends: at its closing quote, at the end of the line behind a colon, or at the
 // next sign that separates.
 func valueAt(text string, i int, line bool) (from, to int) {
+	ends := separators
+	if line {
+		ends = "\r\n<"
+	}
+	switch rest := text[i:]; {
+	case strings.HasPrefix(rest, "[") || strings.HasPrefix(rest, "{"): // it may be the beginning of a text as well
+		to = i + container(rest)
+		return i, to + until(text[to:], ends)
+	case strings.HasPrefix(rest, `"""`), strings.HasPrefix(rest, "'''"):
+		i += 3
+		if n := strings.Index(text[i:], rest[:3]); n >= 0 {
+			return i, i + n
+		}
+		return i, len(text)
+	}
 	escaped := strings.HasPrefix(text[i:], `\"`)
 	if escaped {
 		i++
@@ -200,11 +328,10 @@ func valueAt(text string, i int, line bool) (from, to int) {
 		}
 		return i + 1, to
 	}
-	if line {
-		return i, i + until(text[i:], "\r\n<")
-	}
-	return i, i + until(text[i:], " \t\r\n&;,<>\"'\\}])")
+	return i, i + until(text[i:], ends)
 }
+
+const separators = " \t\r\n&;,<>\"'\\}])"
 
 func until(text, signs string) int {
 	if n := strings.IndexAny(text, signs); n >= 0 {

@@ -11,11 +11,14 @@ import (
 	"unicode/utf8"
 )
 
-const maxPart = 256 << 10 // of a text field
+const (
+	maxPart       = 256 << 10 // of a text field
+	deepestBodies = 2         // levels of multipart; what lies deeper is emptied
+)
 
 // multipart keeps text fields, masked, and the heads of files without their content. What is cut is left out. It is not
-// ok if the body cannot be taken apart.
-func (m *masker) multipart(data []byte, contentType string, limit int) (string, bool) {
+// ok if the body cannot be taken apart. The level is 1 for a body, and 2 for a part of it.
+func (m *masker) multipart(data []byte, contentType string, limit, level int) (string, bool) {
 	_, params, err := mime.ParseMediaType(contentType)
 	if err != nil || params["boundary"] == "" {
 		return "", false
@@ -29,7 +32,7 @@ func (m *masker) multipart(data []byte, contentType string, limit int) (string, 
 		if err != nil {
 			break
 		}
-		head, content, ok := m.part(part)
+		head, content, ok := m.part(part, level)
 		if !ok || (limit > 0 && b.Len()+len(head)+len(content)+2*len(boundary)+16 > limit) {
 			break
 		}
@@ -44,7 +47,7 @@ func (m *masker) multipart(data []byte, contentType string, limit int) (string, 
 }
 
 // part is the head and the content of a part as they are sent; not ok if it is cut.
-func (m *masker) part(part *multipart.Part) (head, content string, ok bool) {
+func (m *masker) part(part *multipart.Part, level int) (head, content string, ok bool) {
 	var b strings.Builder
 	for _, name := range sortedKeys(part.Header) {
 		for _, value := range part.Header[name] {
@@ -57,7 +60,9 @@ func (m *masker) part(part *multipart.Part) (head, content string, ok bool) {
 	disposition, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
 	_, isFile := params["filename"]
 	mediaType := part.Header.Get("Content-Type")
-	if isFile || disposition == "attachment" || kindOf(mediaType) == kindBinary || part.Header.Get("Content-Transfer-Encoding") == "base64" {
+	kind := kindOf(mediaType)
+	tooDeep := kind == kindMultipart && level >= deepestBodies
+	if isFile || tooDeep || disposition == "attachment" || kind == kindBinary || part.Header.Get("Content-Transfer-Encoding") == "base64" {
 		_, err := io.Copy(io.Discard, part)
 		return b.String(), "", err == nil || isFile
 	}
@@ -72,7 +77,7 @@ func (m *masker) part(part *multipart.Part) (head, content string, ok bool) {
 	case m.secret(name):
 		return b.String(), maskedText(string(raw)), true
 	}
-	text, ok := m.content(raw, mediaType, 0)
+	text, ok := m.contentAt(raw, mediaType, 0, level+1)
 	if !ok {
 		text = ""
 	}

@@ -2,12 +2,14 @@ package capture
 
 import (
 	"net/http"
+	"reflect"
 	"strings"
 )
 
-// restore gives the original request what servers and outer middleware look for there: multipart files, the pattern and
-// the path's values, and what else a handler may have set. It writes no field that is as it was, since outer middleware
-// may be reading it in another goroutine, as it could without the recorder.
+// restore gives the original request what servers and outer middleware look for there: forms and multipart files, the
+// pattern and its values, and what a handler set of the line, the headers and the trailers. The body, the protocol, the
+// transfer encoding and path values of no pattern stay as they were. It writes no field that is as it was, since outer
+// middleware may be reading it in another goroutine, as it could without the recorder.
 func (x *Exchange) restore() {
 	from, to := &x.request, x.original
 	restoreForms(from, to)
@@ -28,15 +30,23 @@ func restoreForms(from, to *http.Request) {
 	if from.MultipartForm != to.MultipartForm {
 		to.MultipartForm = from.MultipartForm
 	}
-	if from.Form != nil {
+	if !sameMap(from.Form, to.Form) {
 		to.Form = from.Form
 	}
-	if from.PostForm != nil {
+	if !sameMap(from.PostForm, to.PostForm) {
 		to.PostForm = from.PostForm
+	}
+	if !sameMap(from.Header, to.Header) {
+		to.Header = from.Header
 	}
 	if from.Trailer != nil && to.Trailer == nil {
 		to.Trailer = from.Trailer
 	}
+}
+
+// sameMap reports whether two are one map, whatever is in it.
+func sameMap[M ~map[string][]string](a, b M) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
 }
 
 func restoreLine(from, to *http.Request) {

@@ -9,9 +9,9 @@ import (
 )
 
 // Transport records what the service asks others, through next; nil is [http.DefaultTransport], which stays as it is.
-// The trace is recorded when the response's body has been read to its end or closed, or is garbage. The recorder's own requests pass
-// unrecorded, and so do those that failed without a response. A Transport within a Transport of the same recorder records
-// nothing more.
+// The trace is recorded when the response's body is read to its end or closed. A body that the caller drops is recorded
+// when it is garbage collected. The recorder's own requests pass unrecorded, and so do those that failed without a
+// response. A Transport within a Transport of the same recorder records nothing more.
 func (r *Recorder) Transport(next http.RoundTripper) http.RoundTripper { return &transport{r, next} }
 
 type transport struct {

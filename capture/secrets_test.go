@@ -3,6 +3,7 @@ package capture
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -55,6 +56,38 @@ func TestSecretsAreToldInEachPlace(t *testing.T) {
 		"a connection string":           {"application/json", `{"dsn":"postgres://u:` + planted + `@db/x","ado":"Server=h;Password=` + planted + `;"}`, "Server=h"},
 		"a header in a log line":        {"text/plain", "> X-Api-Key: " + planted + "\n> Accept: */*\n", "Accept: */*"},
 		"a cookie in a log line":        {"text/plain", "Cookie: a=" + planted + "; b=" + planted + "\nAccept: */*\n", "Accept: */*"},
+		"XML with escapes in JSON":      {"application/json", `{"xml":"\u003cpassword\u003e` + planted + `\u003c/password\u003e","a":1}`, `"a":1`},
+		"a JWT behind a comma in JSON":  {"application/json", `{"a":"x,` + plantedJWT() + `"}`, "x,"},
+		"a value before its name":       {"application/json", `{"env":[{"value":"` + planted + `","name":"password"},{"value":"/","name":"home"}]}`, `"/"`},
+		"an object before its name":     {"application/json", `{"value":{"a":["` + planted + `",7]},"b":"c","Key":"token"}`, `"b":"c"`},
+		"two values before their name":  {"application/json", `{"value":"` + planted + `","value":["` + planted + `"],"name":"token"}`, ""},
+		"a list in broken JSON":         {"application/json", `{"passwords":["a","` + planted + `"],}`, ""},
+		"an object in broken JSON":      {"application/json", `{"credentials":{"id":"` + planted + `"},}`, ""},
+		"a line break in broken JSON":   {"text/plain", "{\"password\":\n\"" + planted + "\",}", ""},
+		"a list of broken JSON":         {"", `[{"passwords":["a","` + planted + `"]},]`, ""},
+		"an escape in broken JSON":      {"application/json", `{"\u0070asswords":["a","` + planted + `"],}`, ""},
+		"broken JSON in JSON":           {"application/json", `{"text":"{\"passwords\":[\"a\",\"` + planted + `\"],}","a":1}`, `"a":1`},
+		"broken JSON in a form":         {"application/x-www-form-urlencoded", `a=b&data=%7B%22tokens%22%3A%5B%22a%22%2C%22` + planted + `%22%5D%2C%7D`, "a=b"},
+		"broken JSON called a form":     {"application/x-www-form-urlencoded", `{"tokens":["` + planted + `"],}`, ""},
+		"JSON called a form":            {"application/x-www-form-urlencoded", `{"tokens":["` + planted + `"],"a":"b&c=d"}`, `"a":"b&c=d"`},
+		"a JWT that is a form":          {"application/x-www-form-urlencoded", plantedJWT(), ""},
+		"a JWT that is a form's name":   {"application/x-www-form-urlencoded", "a=b&" + plantedJWT() + "=", "a=b&"},
+		"an element within a secret":    {"application/xml", `<r><secret><v>a</v><v>` + planted + `</v></secret><a>kept</a></r>`, "</secret><a>kept</a>"},
+		"a secret within its like":      {"application/xml", `<s:secret><s:secret/><s:secret a="b">x</s:secret>` + planted + `</s:secret><a>kept</a>`, "<a>kept</a>"},
+		"text behind CDATA":             {"application/xml", `<password><![CDATA[</password>]]>` + planted + `</password ><a>kept</a>`, "<a>kept</a>"},
+		"an element that does not end":  {"application/xml", `<a>kept</a><password><b>` + planted, "<a>kept</a>"},
+		"a block of YAML":               {"application/yaml", "user: a\npassword: |\n  x\n\n  " + planted + "\nhost: h\n", "host: h"},
+		"a block in a list of YAML":     {"application/yaml", "- password: >-\n    " + planted + "\n  host: h\n", "host: h"},
+		"a map of YAML":                 {"application/yaml", "a:\n  credentials:\n    id: x\n    more:\n      v: " + planted + "\n  host: h\n", "host: h"},
+		"a list of YAML":                {"application/yaml", "passwords:\n- x\n- " + planted + "\nhost: h\n", "host: h"},
+		"a long value of YAML":          {"application/yaml", "password: x\n  " + planted + "\nhost: h\n", "host: h"},
+		"a quoted name of YAML":         {"application/yaml", "\"password\": |\n  " + planted + "\nhost: h\n", "host: h"},
+		"a list of YAML in a line":      {"application/yaml", "passwords: [x, \"]\", " + planted + "]\nhost: h\n", "host: h"},
+		"a hash with its kind":          {"application/yaml", "userPassword: {SSHA}" + planted + "\nhost: h\n", "host: h"},
+		"text behind a bracket":         {"application/yaml", "password: [a] " + planted + "\nhost: h\n", "host: h"},
+		"a list in JavaScript":          {"text/javascript", `cb({"passwords":["x",{"a":"` + planted + `"}],"a":1})`, `"a":1`},
+		"a line break in JavaScript":    {"text/javascript", "cb({\"password\":\n\"" + planted + "\",\"a\":1})", `"a":1`},
+		"lines of TOML":                 {"text/plain", "password = \"\"\"\nx\"" + planted + "\n\"\"\"\nhost = 1\n", "host = 1"},
 		"JSON with a secret of numbers": {"application/json", `{"pin":1234,"otp":567890,"amount":12}`, `{"pin":0,"otp":0,"amount":12}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +118,9 @@ func TestSecretsInHeadersAndURLs(t *testing.T) {
 		}}},
 		Response: metlo.TraceResponse{Headers: headers},
 	}
+	trace.Request.URL.Path = "/verify/" + plantedJWT() + "/a%2Fb;c=" + strings.ReplaceAll(plantedJWT(), ".", "%2E") + "/x:y%20z"
 	require.NoError(t, Mask(trace))
+	assert.Equal(t, "/verify/[redacted]/a%2Fb;c=[redacted]/x:y%20z", trace.Request.URL.Path)
 	text, err := json.Marshal(trace)
 	require.NoError(t, err)
 	assert.NotContains(t, string(text), planted)
@@ -126,18 +161,49 @@ func TestMaskingTwiceChangesNothingMore(t *testing.T) {
 }
 
 func TestTheMaskFunctionIsAskedForNamesOfEveryPlace(t *testing.T) {
-	var c collector
-	asked := map[string]bool{}
-	r := recorderFor(t, &c, WithoutSampling(), WithMaskFunc(func(name string) bool { asked[name] = true; return name == "X-Customer" }))
-	req, err := http.NewRequest(http.MethodPost, "/a?query=1", strings.NewReader(`{"member":1}`))
-	require.NoError(t, err)
-	req.Header = http.Header{"Content-Type": {"application/json"}, "X-Customer": {"7"}}
-	r.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = r.Body.Read(make([]byte, 100)) })).
-		ServeHTTP(discardWriter{http.Header{}}, req)
-	traces := finish(t, r, &c)
-	require.Len(t, traces, 1)
-	for _, name := range []string{"query", "member"} {
-		assert.True(t, asked[name], name)
+	const form = "application/x-www-form-urlencoded"
+	contentType := "multipart/form-data; boundary=b"
+	part := "--b\r\nContent-Disposition: form-data; name=\"customer\"\r\n\r\n" + planted + "\r\n--b--\r\n"
+	for name, row := range map[string]struct{ contentType, body, target, header string }{
+		"a query":          {target: "/a?customer=" + planted},
+		"a header":         {target: "/a", header: planted},
+		"the route":        {target: "/of/" + planted},
+		"a matrix":         {target: "/a;customer=" + planted},
+		"JSON":             {"application/json", `{"a":[{"customer":"` + planted + `"}]}`, "/a", ""},
+		"JSON in JSON":     {"application/json", `{"a":"{\"customer\":\"` + planted + `\"}"}`, "/a", ""},
+		"a pair in JSON":   {"application/json", `{"value":"` + planted + `","name":"customer"}`, "/a", ""},
+		"broken JSON":      {"application/json", `{"customer":["` + planted + `"],}`, "/a", ""},
+		"a form":           {form, "a=b&customer=" + planted, "/a", ""},
+		"JSON in a form":   {form, "a=%7B%22customer%22%3A%22" + planted + "%22%7D", "/a", ""},
+		"multipart":        {contentType, part, "/a", ""},
+		"an element":       {"application/xml", "<a><customer><id>" + planted + "</id></customer></a>", "/a", ""},
+		"an attribute":     {"application/xml", `<a customer="` + planted + `"/>`, "/a", ""},
+		"YAML":             {"application/yaml", "customer: " + planted + "\n", "/a", ""},
+		"a block of YAML":  {"application/yaml", "customer: |\n  " + planted + "\n", "/a", ""},
+		"a line of a text": {"text/plain", "customer=" + planted, "/a", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var c collector
+			asked := false
+			r := recorderFor(t, &c, WithoutSampling(), WithMaskFunc(func(name string) bool {
+				is := strings.EqualFold(name, "customer")
+				asked = asked || is
+				return is
+			}))
+			req, err := http.NewRequest(http.MethodPost, row.target, strings.NewReader(row.body))
+			require.NoError(t, err)
+			req.Header.Set("Content-Type", row.contentType)
+			if row.header != "" {
+				req.Header.Set("Customer", row.header)
+			}
+			mux := http.NewServeMux()
+			read := func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
+			mux.HandleFunc("/of/{customer}", read)
+			mux.HandleFunc("/", read)
+			r.Handler(mux).ServeHTTP(discardWriter{http.Header{}}, req)
+			require.Len(t, finish(t, r, &c), 1)
+			assert.True(t, asked)
+			assert.NotContains(t, c.sent(), planted)
+		})
 	}
-	assert.Equal(t, Redacted, headersOf(traces[0].Request.Headers)["X-Customer"])
 }
