@@ -227,11 +227,19 @@ func (m *masker) element(element string) string {
 	if err != nil {
 		return m.text(element)
 	}
+	if _, verb, found := strings.Cut(plain, ":"); found && isVerb(verb) {
+		return element
+	}
 	masked := m.text(plain)
 	if masked == plain {
 		return element
 	}
 	return strings.ReplaceAll(url.PathEscape(masked), url.PathEscape(Redacted), Redacted)
+}
+
+// isVerb reports whether this is the verb of an element such as tokens:revoke, and no secret behind a name.
+func isVerb(text string) bool {
+	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // parameterName is the name in {name}, {name...}, :name or *name.

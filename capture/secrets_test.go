@@ -118,9 +118,9 @@ func TestSecretsInHeadersAndURLs(t *testing.T) {
 		}}},
 		Response: metlo.TraceResponse{Headers: headers},
 	}
-	trace.Request.URL.Path = "/verify/" + plantedJWT() + "/a%2Fb;c=" + strings.ReplaceAll(plantedJWT(), ".", "%2E") + "/x:y%20z"
+	trace.Request.URL.Path = "/verify/" + plantedJWT() + "/a%2Fb;c=" + strings.ReplaceAll(plantedJWT(), ".", "%2E") + "/x:y%20z/tokens:revoke/token:hunter2"
 	require.NoError(t, Mask(trace))
-	assert.Equal(t, "/verify/[redacted]/a%2Fb;c=[redacted]/x:y%20z", trace.Request.URL.Path)
+	assert.Equal(t, "/verify/[redacted]/a%2Fb;c=[redacted]/x:y%20z/tokens:revoke/token:[redacted]", trace.Request.URL.Path)
 	text, err := json.Marshal(trace)
 	require.NoError(t, err)
 	assert.NotContains(t, string(text), planted)
