@@ -20,14 +20,15 @@ var scriptConditions = setOf(strings.Fields("if while for switch with"))
 var (
 	// scriptTexts matches what holds no names: comments, strings, regular expressions, templates, names behind typeof.
 	scriptTexts = regexp.MustCompile(`(?s)//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\{\{.*?\}\}|\btypeof\s+[\w$]+|` +
-		`([=(,:;!&|?{}\[+\n]|\breturn|^)\s*/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n*\[])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])*/[a-z]*`)
+		`([=>(,:;!&|?{}\[+\n]|\breturn|^)\s*/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n*\[])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])*/[a-z]*`)
 	scriptName = regexp.MustCompile(`[\p{L}_$][\p{L}\p{N}_$]*`)
 	// scriptKeyword begins a declaration, and scriptDeclaration is what follows it. A line that goes on does not end it.
 	scriptKeyword     = regexp.MustCompile(`\b(?:const|let|var|class)\b`)
-	scriptDeclaration = regexp.MustCompile(`^\s*(?:[,{\[(=](?:\s|0)*\n|\n(?:\s|0)*[,}\])=]|[^;\n])*`)
+	scriptDeclaration = regexp.MustCompile(`^\s*(?:[,{\[(=]\s*\n|\n\s*[,}\])=]|[^;\n])*`)
 	scriptLoop        = regexp.MustCompile(`\s(?:of|in)\s`)
-	// scriptTarget matches a name before =, => or ==, and the variable of a loop.
-	scriptTarget = regexp.MustCompile(`[\p{L}_$][\p{L}\p{N}_$]*\s*=+|\bfor\s*\(\s*[\p{L}_$][\p{L}\p{N}_$]*\s+(?:of|in)\b`)
+	// scriptTarget matches a name before =, => or ==, the variable of a loop, and a label.
+	scriptTarget = regexp.MustCompile(`[\p{L}_$][\p{L}\p{N}_$]*\s*=+|\bfor\s*\(\s*[\p{L}_$][\p{L}\p{N}_$]*\s+(?:of|in)\b|` +
+		`\b(?:break|continue)[ \t]+[\p{L}_$][\p{L}\p{N}_$]*`)
 )
 
 func setOf(names []string) map[string]bool {
@@ -45,7 +46,7 @@ func unknownNames(source string, known func(string) bool) []string {
 	if strings.Contains(source, "`") {
 		return nil
 	}
-	code := strings.TrimSpace(scriptTexts.ReplaceAllString(source, "$1 0 "))
+	code := strings.TrimSpace(scriptTexts.ReplaceAllStringFunc(source, withoutNames))
 	seen := declaredNames(code)
 	var out []string
 	for _, at := range scriptName.FindAllStringIndex(code, -1) {
@@ -55,6 +56,21 @@ func unknownNames(source string, known func(string) bool) []string {
 		}
 	}
 	return out
+}
+
+// withoutNames makes a comment a blank, and another text a number. What stands before a regular expression stays.
+func withoutNames(text string) string {
+	switch {
+	case strings.HasPrefix(text, "//"), strings.HasPrefix(text, "/*"):
+		return " "
+	case strings.HasPrefix(text, "{{"):
+		return " 0 "
+	case strings.HasPrefix(text, "return"):
+		return "return 0 "
+	case strings.ContainsAny(text[:1], "=>(,:;!&|?{}[+\n"):
+		return text[:1] + " 0 "
+	}
+	return " 0 "
 }
 
 // declaredNames gives the names that a script declares, and some that it does not.
@@ -149,8 +165,8 @@ func isReference(code string, at []int) bool {
 	last := before[max(len(before)-1, 0):]
 	switch {
 	case strings.HasSuffix(before, ".") && !strings.HasSuffix(before, "..."), last == "#",
-		strings.HasPrefix(after, ":") && strings.Contains("{,;", last),
-		at[0] > 0 && strings.Contains("0123456789", code[at[0]-1:at[0]]):
+		strings.HasPrefix(after, ":") && (last == "" || strings.ContainsAny(last, "{,;")),
+		at[0] > 0 && strings.ContainsAny(code[at[0]-1:at[0]], "0123456789"):
 		return false
 	}
 	return true
