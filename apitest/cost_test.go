@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,6 +18,38 @@ func allocated(f func()) uint64 {
 	f()
 	runtime.ReadMemStats(&after)
 	return after.TotalAlloc - before.TotalAlloc
+}
+
+// TestPlaceholdersCostInProportion looks for n and 8n names in a script, and for brackets inside each other.
+func TestPlaceholdersCostInProportion(t *testing.T) {
+	for name, script := range map[string]func(n int) string{
+		"names": func(n int) string {
+			var b strings.Builder
+			for i := range n {
+				fmt.Fprintf(&b, "NAME%d + ", i)
+			}
+			return b.String() + "1"
+		},
+		"parameters": func(n int) string { return strings.Repeat("(a", n) + strings.Repeat(") => ", n) + "1" },
+		"variables":  func(n int) string { return strings.Repeat("let ", n) + strings.Repeat(" ", n) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cost := func(n int) (least time.Duration) {
+				cfg := &Config{ID: "t", Test: []Step{{Request: Request{Method: "GET", URL: "http://x/"}, Assert: []Assertion{Expr(script(n))}}}}
+				for i := range 5 {
+					start := time.Now()
+					cfg.Placeholders()
+					if took := time.Since(start); i == 0 || took < least {
+						least = took
+					}
+				}
+				return least
+			}
+			once, more := cost(3000), cost(24_000)
+			t.Logf("%v and %v", once, more)
+			assert.Less(t, more, 30*once+10*time.Millisecond)
+		})
+	}
 }
 
 // TestLoadingCostsInProportion reads texts of n and 2n parts. Twice the text takes about twice the memory, and never

@@ -58,7 +58,8 @@ func (c *Config) variables() []string {
 
 // Placeholders gives what a run with opts still needs, sorted: variables that hold an unfilled <<placeholder>>,
 // variables that nothing sets, globals as global.NAME, and payload lists as "payload NAME". What has a default is
-// not needed. Names that a script reads are found as far as that is possible without running it. Nothing is sent. An option that is wrong supplies nothing here; Run reports it.
+// not needed. A script is read as words: a name that it declares in an unusual way may be left to the run. Nothing is
+// sent. An option that is wrong supplies nothing here; Run reports it.
 func (c *Config) Placeholders(opts ...Option) []string {
 	s, _ := applyOptions(opts)
 	st, _ := s.initialState(c)

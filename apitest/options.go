@@ -215,7 +215,7 @@ func WithSecretsShown() Option {
 }
 
 // WithParallel lets up to n tests, and payloads of a test, run at a time. Default 1. The steps of a test run one after the
-// other, and so do the payloads of a test that stops on failure.
+// other, and so do the payloads of a test that stops on failure, and those of a test in apitestt.RunT.
 func WithParallel(n int) Option {
 	return func(s *settings) error {
 		s.parallel = n

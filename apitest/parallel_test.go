@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -105,4 +106,28 @@ func TestStopOnFailureKeepsTheOrder(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Failed, res.Outcome)
 	assert.Equal(t, int64(2), all.Load())
+}
+
+// TestForbiddenHostEndsAllBranches has one branch that goes to a forbidden host while another waits for its first answer.
+func TestForbiddenHostEndsAllBranches(t *testing.T) {
+	held := make(chan struct{})
+	var late atomic.Int64
+	base, opts := strict(t, func(_ http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/held":
+			<-held
+		case "/late":
+			late.Add(1)
+		}
+	})
+	cfg := &Config{ID: "t", Test: []Step{
+		{Request: Request{Method: "GET", URL: "{{U}}"}, Payload: []Payload{{"U", "URLS"}}},
+		{Request: Request{Method: "GET", URL: base + "/late?n={{N}}"}, Payload: []Payload{{"N", "NUMBERS"}}},
+	}}
+	opts = append(opts, WithPayloads("URLS", base+"/held", "http://evil.test/"), WithPayloads("NUMBERS", "1", "2"), WithParallel(2))
+	time.AfterFunc(300*time.Millisecond, func() { close(held) })
+	res, err := Run(t.Context(), cfg, opts...)
+	require.ErrorIs(t, err, ErrHostNotAllowed)
+	assert.Zero(t, late.Load(), "nothing is sent behind it")
+	assert.NotEqual(t, Passed, res.Outcome)
 }

@@ -71,7 +71,7 @@ func (s *settings) run(ctx context.Context, cfg *Config) (*Result, error) {
 		defer cancel()
 	}
 	r := &runner{
-		settings: s, cfg: cfg, hook: hook.From(ctx), secrets: newSecrets(s.env, cfg),
+		settings: s, cfg: cfg, hook: hook.From(ctx), secrets: newSecrets(s.env, cfg), ended: new(atomic.Bool),
 		result: &Result{Results: make([][]StepResult, len(cfg.Test))},
 	}
 	started := time.Now()
@@ -88,6 +88,7 @@ type runner struct {
 	result  *Result
 	hook    hook.Step
 	secrets *secrets
+	ended   *atomic.Bool // no branch of the run sends anything more
 	// reached is set by the first response below 400: the service is there and takes requests.
 	reached bool
 	// unproven are steps that pass if the service was reached.
@@ -114,7 +115,8 @@ func (r *runner) runFrom(ctx context.Context, i int, st *state) (stop bool, err 
 	return false, nil
 }
 
-// runBranch runs step i and all later ones with one choice of payloads, of which other choices see nothing.
+// runBranch runs step i and all later ones with one choice of payloads, of which other choices see nothing. It sends
+// nothing when another branch has ended the run.
 func (r *runner) runBranch(ctx context.Context, i int, st *state, combo map[string]string) (stop bool, err error) {
 	if len(combo) > 0 {
 		st = st.clone()
@@ -124,7 +126,11 @@ func (r *runner) runBranch(ctx context.Context, i int, st *state, combo map[stri
 			delete(st.unset, key)
 		}
 	}
+	if r.ended.Load() {
+		return true, nil
+	}
 	if stop, err := r.runStep(ctx, i, &r.cfg.Test[i], st); stop || err != nil {
+		r.ended.Store(true)
 		return stop, err
 	}
 	return r.runFrom(ctx, i+1, st)
@@ -135,19 +141,15 @@ func (r *runner) runBranch(ctx context.Context, i int, st *state, combo map[stri
 func (r *runner) runSideBySide(ctx context.Context, i int, st *state, combos []map[string]string) (stop bool, err error) {
 	branches := make([]*runner, 0, len(combos))
 	stops, errs := make([]bool, len(combos)), make([]error, len(combos))
-	var ended atomic.Bool
 	var wg sync.WaitGroup
 	for n, combo := range combos {
-		if ended.Load() {
+		if r.ended.Load() {
 			break
 		}
 		branch := r.fork()
 		branches = append(branches, branch)
 		run := func() {
 			stops[n], errs[n] = branch.runBranch(ctx, i, st, combo)
-			if stops[n] || errs[n] != nil {
-				ended.Store(true)
-			}
 		}
 		select {
 		case r.slots <- struct{}{}:
@@ -169,7 +171,7 @@ func (r *runner) runSideBySide(ctx context.Context, i int, st *state, combos []m
 // fork gives a runner with results of its own.
 func (r *runner) fork() *runner {
 	return &runner{
-		settings: r.settings, cfg: r.cfg, secrets: r.secrets, result: &Result{Results: make([][]StepResult, len(r.cfg.Test))},
+		settings: r.settings, cfg: r.cfg, secrets: r.secrets, ended: r.ended, result: &Result{Results: make([][]StepResult, len(r.cfg.Test))},
 	}
 }
 

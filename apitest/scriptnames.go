@@ -2,58 +2,171 @@ package apitest
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 )
 
 // scriptWords are JavaScript's own words and the names that every script has.
-const scriptWords = `await async break case catch class const continue debugger default delete do else enum export
-	extends false finally for function get if implements import in instanceof interface let new null of package private
-	protected public return set static super switch this throw true try typeof var void while with yield
+var scriptWords = setOf(strings.Fields(`await async break case catch class const continue debugger default delete do else enum
+	export extends false finally for function get if implements import in instanceof interface let new null of package
+	private protected public return set static super switch this throw true try typeof var void while with yield
 	Array BigInt Boolean Date Error EvalError Function Infinity Intl JSON Map Math NaN Number Object Promise Proxy
 	RangeError ReferenceError Reflect RegExp Set String Symbol SyntaxError TypeError URIError WeakMap WeakSet arguments
 	decodeURI decodeURIComponent encodeURI encodeURIComponent escape eval globalThis isFinite isNaN parseFloat parseInt
-	undefined unescape resp`
+	undefined unescape resp`))
+
+// scriptConditions are the words whose brackets hold no parameters, though a block follows.
+var scriptConditions = setOf(strings.Fields("if while for switch with"))
 
 var (
 	// scriptTexts matches what holds no names: comments, strings, regular expressions, templates, names behind typeof.
 	scriptTexts = regexp.MustCompile(`(?s)//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\{\{.*?\}\}|\btypeof\s+[\w$]+|` +
-		`([=(,:;!&|?{}\[+\n]|\breturn|^)\s*/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n*\[])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])*/[a-z]*`)
-	// scriptDeclares matches where names are declared, with the names.
-	scriptDeclares = regexp.MustCompile(`\b(?:const|let|var|class)\s+([^=;]+)|\bfunction\b([^{]*)|\bcatch\s*\(([^)]*)\)|\(([^()]*)\)\s*=>|([\w$]+)\s*=>`)
-	scriptName     = regexp.MustCompile(`[\p{L}_$][\p{L}\p{N}_$]*`)
+		`([=>(,:;!&|?{}\[+\n]|\breturn|^)\s*/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n*\[])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])*/[a-z]*`)
+	scriptName = regexp.MustCompile(`[\p{L}_$][\p{L}\p{N}_$]*`)
+	// scriptKeyword begins a declaration, and scriptDeclaration is what follows it. A line that goes on does not end it.
+	scriptKeyword     = regexp.MustCompile(`\b(?:const|let|var|class)\b`)
+	scriptDeclaration = regexp.MustCompile(`^\s*(?:[,{\[(=]\s*\n|\n\s*[,}\])=]|[^;\n])*`)
+	scriptLoop        = regexp.MustCompile(`\s(?:of|in)\s`)
+	// scriptTarget matches a name before =, => or ==, the variable of a loop, and a label.
+	scriptTarget = regexp.MustCompile(`[\p{L}_$][\p{L}\p{N}_$]*\s*=+|\bfor\s*\(\s*[\p{L}_$][\p{L}\p{N}_$]*\s+(?:of|in)\b|` +
+		`\b(?:break|continue)[ \t]+[\p{L}_$][\p{L}\p{N}_$]*`)
 )
 
-// unknownNames gives the names that a script reads and nothing declares. It sees a script as words: a name that is
-// declared anywhere counts as declared, and a script with a template literal is left to the run, which misses nothing.
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
+
+// unknownNames gives the names that a script reads and nothing declares. It sees a script as words, and says nothing when
+// in doubt: a name that is declared anywhere counts as declared, and a script with a template literal is left to the run,
+// which misses nothing.
 func unknownNames(source string, known func(string) bool) []string {
 	if strings.Contains(source, "`") {
 		return nil
 	}
-	code := scriptTexts.ReplaceAllString(source, "$1 0 ")
-	words, seen := strings.Fields(scriptWords), []string{}
-	for _, declaration := range scriptDeclares.FindAllString(code, -1) {
-		seen = append(seen, scriptName.FindAllString(declaration, -1)...)
-	}
+	code := strings.TrimSpace(scriptTexts.ReplaceAllStringFunc(source, withoutNames))
+	seen := declaredNames(code)
 	var out []string
 	for _, at := range scriptName.FindAllStringIndex(code, -1) {
 		name := code[at[0]:at[1]]
-		if isReference(code, at) && !slices.Contains(words, name) && !known(name) && !slices.Contains(seen, name) {
-			seen, out = append(seen, name), append(out, name)
+		if !scriptWords[name] && !seen[name] && isReference(code, at) && !known(name) {
+			seen[name], out = true, append(out, name)
 		}
 	}
 	return out
 }
 
-// isReference says whether the word at a place is a name that is read: no property, key, label, number or target of =.
+// withoutNames makes a comment a blank, and another text a number. What stands before a regular expression stays.
+func withoutNames(text string) string {
+	switch {
+	case strings.HasPrefix(text, "//"), strings.HasPrefix(text, "/*"):
+		return " "
+	case strings.HasPrefix(text, "{{"):
+		return " 0 "
+	case strings.HasPrefix(text, "return"):
+		return "return 0 "
+	case strings.ContainsAny(text[:1], "=>(,:;!&|?{}[+\n"):
+		return text[:1] + " 0 "
+	}
+	return " 0 "
+}
+
+// declaredNames gives the names that a script declares, and some that it does not.
+func declaredNames(code string) map[string]bool {
+	declared := map[string]bool{}
+	add := func(text string) {
+		for _, name := range scriptName.FindAllString(text, -1) {
+			declared[name] = true
+		}
+	}
+	for i, part := range scriptKeyword.Split(code, -1) {
+		if i > 0 {
+			addDeclaration(part, add)
+		}
+	}
+	for _, target := range scriptTarget.FindAllString(code, -1) {
+		if !strings.HasSuffix(target, "==") {
+			add(target)
+		}
+	}
+	for _, at := range bracketsOfNames(code) {
+		add(code[at[0]:at[1]])
+	}
+	return declared
+}
+
+// addDeclaration adds what stands before the equals signs of a declaration.
+func addDeclaration(text string, add func(string)) {
+	text = scriptDeclaration.FindString(text)
+	if loop := scriptLoop.FindStringIndex(text); loop != nil {
+		text = text[:loop[0]]
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		names, _, _ := strings.Cut(part, "=")
+		add(names)
+	}
+}
+
+// bracketsOfNames gives the places of parameters, with the name of their function, and of patterns that are assigned to.
+// None is inside another.
+func bracketsOfNames(code string) (places [][2]int) {
+	var open []int
+	for i := range len(code) {
+		switch code[i] {
+		case '(', '[', '{':
+			open = append(open, i)
+		case ')', ']', '}':
+			if len(open) == 0 {
+				continue
+			}
+			start := open[len(open)-1]
+			open = open[:len(open)-1]
+			if start, holds := holdsNames(code, start, i); holds {
+				for len(places) > 0 && places[len(places)-1][0] >= start {
+					places = places[:len(places)-1]
+				}
+				places = append(places, [2]int{start, i})
+			}
+		}
+	}
+	return places
+}
+
+// holdsNames says whether brackets hold names that are declared, and where the text with these begins.
+func holdsNames(code string, start, end int) (begin int, holds bool) {
+	after := strings.TrimLeft(code[end+1:], " \t\r\n")
+	if code[end] != ')' {
+		return start, strings.HasPrefix(after, "=") && !strings.HasPrefix(after, "==") && !strings.HasPrefix(after, "=>")
+	}
+	word := wordBefore(code, start)
+	return start - len(word), strings.HasPrefix(after, "=>") ||
+		strings.HasPrefix(after, "{") && !scriptConditions[strings.TrimSpace(word)]
+}
+
+// wordBefore gives the word before a place, with the blanks behind it.
+func wordBefore(code string, at int) string {
+	trimmed := strings.TrimRight(code[:at], " \t\r\n")
+	begin := len(trimmed)
+	for begin > 0 && isWordByte(trimmed[begin-1]) {
+		begin--
+	}
+	return code[begin:at]
+}
+
+func isWordByte(b byte) bool {
+	return b == '_' || b == '$' || b >= 0x80 || '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'z'
+}
+
+// isReference says whether the word at a place is a name that is read: no property, key, label or part of a number.
 func isReference(code string, at []int) bool {
 	before, after := strings.TrimSpace(code[:at[0]]), strings.TrimSpace(code[at[1]:])
 	last := before[max(len(before)-1, 0):]
 	switch {
-	case strings.HasSuffix(before, ".") && !strings.HasSuffix(before, "..."),
-		strings.HasPrefix(after, ":") && strings.Contains("{,;", last),
-		strings.HasPrefix(after, "=") && !strings.HasPrefix(after, "=="),
-		at[0] > 0 && strings.Contains("0123456789", code[at[0]-1:at[0]]):
+	case strings.HasSuffix(before, ".") && !strings.HasSuffix(before, "..."), last == "#",
+		strings.HasPrefix(after, ":") && (last == "" || strings.ContainsAny(last, "{,;")),
+		at[0] > 0 && strings.ContainsAny(code[at[0]-1:at[0]], "0123456789"):
 		return false
 	}
 	return true

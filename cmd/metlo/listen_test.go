@@ -119,6 +119,21 @@ func TestListenWantsTheToken(t *testing.T) {
 	assert.NotContains(t, l.interrupt(t), "s3cret")
 }
 
+// TestListenCountsManyRefusals is about a log that anybody on the network could fill.
+func TestListenCountsManyRefusals(t *testing.T) {
+	l := listen(t, shop(t), "s3cret")
+	for range 13 {
+		req, err := http.NewRequestWithContext(t.Context(), strings.Repeat("X", 1000), l.url, http.NoBody)
+		require.NoError(t, err)
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+	}
+	told := l.interrupt(t)
+	assert.Equal(t, 10, strings.Count(told, "refused a "+strings.Repeat("X", 20)+" from"), told)
+	assert.Contains(t, told, "3 more refused\n")
+}
+
 func TestListenEndsAfterItsLimit(t *testing.T) {
 	l := listen(t, shop(t), "", "--limit", "1", "--jq", ".alert.riskScore")
 	assert.Equal(t, 202, l.deliver(t, "/", nil))

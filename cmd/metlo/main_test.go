@@ -125,18 +125,31 @@ func command(t *testing.T, srv *metlotest.Server, args ...string) *exec.Cmd {
 // waitFor returns when the server has received a request.
 func waitFor(t *testing.T, srv *metlotest.Server, path string) {
 	t.Helper()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for {
+	eventually(t, "the request never came", func() bool {
 		for _, r := range srv.Requests() {
 			if strings.HasSuffix(r.Path, path) {
-				return
+				return true
 			}
 		}
+		return false
+	})
+}
+
+// patience is how long a test waits for what comes at once.
+const patience = 30 * time.Second
+
+// eventually returns when something holds.
+func eventually(t *testing.T, otherwise string, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for !holds() {
 		select {
 		case <-ticker.C:
-		case <-t.Context().Done():
-			t.Fatal("the request never came")
+		case <-ctx.Done():
+			t.Fatal(otherwise)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -82,12 +83,14 @@ func (term *terminal) text() string {
 // expect waits until the command has written a text.
 func (term *terminal) expect(t *testing.T, want string) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	for !strings.Contains(term.text(), want) {
 		select {
 		case <-term.news:
 		case <-term.closed:
 			require.Contains(t, term.text(), want)
-		case <-t.Context().Done():
+		case <-ctx.Done():
 			t.Fatalf("%q never came: %q", want, term.text())
 		}
 	}
@@ -130,11 +133,14 @@ func onTerminal(t *testing.T, srv *metlotest.Server, columns uint16, env []strin
 
 var colorCode = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
+// idLine is a field that is shown in full, however narrow the terminal is.
+var idLine = regexp.MustCompile(`^UUID +[0-9a-f-]{36}$`)
+
 // TestTablesFitTheTerminal looks at each line of what people list, on wide and on narrow terminals.
 func TestTablesFitTheTerminal(t *testing.T) {
 	const alert, endpoint = "00000000-0000-4000-b000-000000000004", "00000000-0000-4000-8000-000000000001"
 	srv := shop(t)
-	for _, columns := range []uint16{120, 80, 40} {
+	for _, columns := range []uint16{120, 80, 40, 30} {
 		for _, args := range []string{
 			"alert list", "endpoint list", "host list", "detection list", "detection list --type data-field", "data-class list", "summary", "status",
 			"auth status", "spec list", "key list", "webhook list", "endpoint usage " + endpoint, "endpoint get " + endpoint, "alert get " + alert,
@@ -145,9 +151,11 @@ func TestTablesFitTheTerminal(t *testing.T) {
 				for line := range strings.SplitSeq(written, "\r\n") {
 					plain := colorCode.ReplaceAllString(line, "")
 					assert.NotContains(t, plain, "\x1b", "what a server sends does nothing")
-					assert.LessOrEqual(t, text.StringWidthWithoutEscSequences(plain), int(columns), line)
+					if !idLine.MatchString(plain) {
+						assert.LessOrEqual(t, text.StringWidthWithoutEscSequences(plain), int(columns), line)
+					}
 				}
-				if columns > 40 && strings.HasPrefix(args, "alert") {
+				if strings.HasPrefix(args, "alert") {
 					assert.Contains(t, written, alert, "an id can be copied")
 				}
 			})
@@ -209,9 +217,7 @@ func login(t *testing.T) (*terminal, *exec.Cmd, *metlotest.Server) {
 	term.typed(t, srv.URL+"\n")
 	term.expect(t, "API key")
 	// The prompt is written first, and the echo is off a moment later.
-	for term.echoes(t) {
-		require.NoError(t, t.Context().Err())
-	}
+	eventually(t, "the key would be shown", func() bool { return !term.echoes(t) })
 	return term, cmd, srv
 }
 

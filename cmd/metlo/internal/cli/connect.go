@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/metlo-go/metlo"
@@ -147,13 +148,27 @@ func checkPasted(source string, entry *account.Account) error {
 	case strings.ContainsAny(host, marks):
 		return fmt.Errorf("the address of %s holds quotation marks: write https://metlo.example.com alone", source)
 	case host != "" && !strings.Contains(host, "://"):
-		return fmt.Errorf("the address %s of %s has no scheme: write https://%s", host, source, host)
+		return noScheme(source, host)
 	case strings.ContainsAny(key, marks):
 		return fmt.Errorf("the key that goes with %s holds quotation marks: give the key alone", source)
 	case strings.ContainsAny(strings.TrimSpace(key), " \t\r\n"):
 		return fmt.Errorf("the key that goes with %s holds blanks: give the key alone", source)
 	}
 	return nil
+}
+
+var (
+	plainHost = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$`)
+	keyLike   = regexp.MustCompile(`(?i)metlo\..{20}`)
+)
+
+// noScheme shows the address only if it is a plain host. Anything else may hold a key or a password, and a log of CI
+// keeps what it is told.
+func noScheme(source, host string) error {
+	if !plainHost.MatchString(host) || keyLike.MatchString(host) {
+		return fmt.Errorf("the address of %s has no scheme: write https://…", source)
+	}
+	return fmt.Errorf("the address %s of %s has no scheme: write https://%s", host, source, host)
 }
 
 func (a *app) clientOptions() []metlo.Option {

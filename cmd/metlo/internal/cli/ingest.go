@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -86,9 +87,6 @@ type ingest struct {
 func (run *ingest) files(ctx context.Context, names []string) error {
 	for _, name := range names {
 		if err := run.file(ctx, name); err != nil {
-			if !strings.Contains(err.Error(), name) {
-				err = fmt.Errorf("%s: %w", name, err)
-			}
 			return &partialError{run.progress(), err}
 		}
 	}
@@ -117,12 +115,22 @@ func (run *ingest) progress() string {
 	return text
 }
 
+// file sends what a file holds. Its errors name the file once.
 func (run *ingest) file(ctx context.Context, name string) error {
 	r, err := run.app.open(name)
 	if err != nil {
-		return err
+		return err // which names the file
 	}
 	defer r.Close()
+	err = run.read(ctx, name, r)
+	var of *fs.PathError
+	if err == nil || errors.As(err, &of) && of.Path == name {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+func (run *ingest) read(ctx context.Context, name string, r io.Reader) error {
 	for trace, err := range har.Read(r) {
 		var skip *har.SkipError
 		switch {

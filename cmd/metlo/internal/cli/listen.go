@@ -114,7 +114,9 @@ func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Print
 		}
 		return nil // an alert that cannot be printed now cannot be printed later
 	}, opts...)
-	server := &http.Server{Handler: a.tellRefusals(handler), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+	refused := &refusals{note: a.note}
+	defer refused.endMinute()
+	server := &http.Server{Handler: refused.watch(handler), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 	go func() { end(server.Serve(listener)) }()
 	var err error
 	select {
@@ -128,16 +130,58 @@ func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Print
 	return errors.Join(err, server.Shutdown(grace), handler.Shutdown(grace))
 }
 
-// tellRefusals tells the user of requests that are no deliveries, such as those with a wrong token, which would
-// otherwise look like none at all.
-func (a *app) tellRefusals(handler http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// What is told of refused requests: anybody may send them.
+const (
+	maxRefusals     = 10 // lines in a minute
+	maxRefusalWidth = 20 // of a method
+)
+
+// refusals tells the user of requests that are no deliveries, such as those with a wrong token, which would otherwise
+// look like none at all. Those beyond some in a minute are counted.
+type refusals struct {
+	note func(format string, args ...any)
+
+	mu         sync.Mutex
+	minute     *time.Timer // runs from the first refusal on
+	told, more int
+}
+
+func (r *refusals) watch(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		answer := &statusWriter{ResponseWriter: w}
-		handler.ServeHTTP(answer, r)
+		handler.ServeHTTP(answer, req)
 		if answer.status >= http.StatusBadRequest {
-			a.note("refused a %s from %s with %d %s", r.Method, r.RemoteAddr, answer.status, http.StatusText(answer.status))
+			r.tell(req, answer.status)
 		}
 	})
+}
+
+func (r *refusals) tell(req *http.Request, status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.minute == nil {
+		r.minute = time.AfterFunc(time.Minute, r.endMinute)
+	}
+	if r.told == maxRefusals {
+		r.more++
+		return
+	}
+	r.told++
+	method := req.Method[:min(len(req.Method), maxRefusalWidth)] // a method is ASCII
+	r.note("refused a %s from %s with %d %s", method, req.RemoteAddr, status, http.StatusText(status))
+}
+
+// endMinute tells of what was only counted.
+func (r *refusals) endMinute() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.minute != nil {
+		r.minute.Stop()
+	}
+	if r.more > 0 {
+		r.note("%d more refused", r.more)
+	}
+	r.minute, r.told, r.more = nil, 0, 0
 }
 
 type statusWriter struct {

@@ -44,7 +44,7 @@ func (a *app) testRun() *cobra.Command {
 	cmd.Flags().StringArrayVar(&f.envFiles, "env-file", nil, "`file` with NAME=VALUE lines; may be repeated")
 	cmd.Flags().BoolVar(&f.globals, "globals", false, "take global variables from the instance's configuration")
 	cmd.Flags().StringVar(&f.payloads, "payload-dir", "", "`folder` of payload lists: NAME.txt is the list NAME")
-	cmd.Flags().IntVar(&f.parallel, "parallel", 1, "how many tests run at a time")
+	cmd.Flags().IntVar(&f.parallel, "parallel", 1, "how many tests, or payloads of a test, run at a time")
 	cmd.Flags().Float64Var(&f.rate, "rate", 10, "most requests a second to one host")
 	cmd.Flags().BoolVar(&f.lenient, "lenient", false, "let a test pass though a variable was empty, as the old command did")
 	f.reports.flags(cmd)

@@ -248,6 +248,12 @@ func TestSARIFIsBounded(t *testing.T) {
 	assert.NotContains(t, string(data), `"severity":"low"`, "the least severe are left out")
 	assert.Contains(t, string(data), "2 findings left out")
 	assert.NoError(t, schema(t, "sarif-2.1.0.json").Validate(decode(t, data)))
+
+	report.Outcome, report.Why = findings.Unknown, "the list ended early"
+	data = write(t, "sarif", report)
+	assert.Contains(t, string(data), "could not tell: the list ended early", "both are said")
+	assert.Contains(t, string(data), "2 findings left out")
+	assert.NoError(t, schema(t, "sarif-2.1.0.json").Validate(decode(t, data)))
 }
 
 // TestJUnitNamesDiffer is about GitLab, which shows one test case of those that have the same class and name.

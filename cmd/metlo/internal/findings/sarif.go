@@ -90,12 +90,8 @@ func sarif(w io.Writer, report *Report) error {
 		"executionSuccessful": report.Outcome != Unknown, "endTimeUtc": report.Time.UTC().Format("2006-01-02T15:04:05Z"),
 		"properties": map[string]any{"summary": report.Summary, "instance": report.Instance, "notes": append([]string{}, report.Notes...)},
 	}
-	if report.Outcome == Unknown {
-		invocation["toolExecutionNotifications"] = []any{map[string]any{"level": "error", "message": sarifText{sarifMessage("could not tell: " + report.Why)}}}
-	}
-	if more := report.Findings.Len() - maxSARIFResults; more > 0 {
-		text := fmt.Sprintf("%s left out, the least severe: GitHub refuses a report of more than %d", plural(more, "finding"), maxSARIFResults)
-		invocation["toolExecutionNotifications"] = []any{map[string]any{"level": "warning", "message": sarifText{text}}}
+	if notifications := sarifNotifications(report); len(notifications) > 0 {
+		invocation["toolExecutionNotifications"] = notifications
 	}
 	invocations, err := encode([]any{invocation})
 	if err != nil {
@@ -121,6 +117,23 @@ func sarif(w io.Writer, report *Report) error {
 		results.add(sarifResultOf(f, index[RuleID(f.Rule)]))
 	}
 	return results.end("\n}]}\n")
+}
+
+type sarifNotification struct {
+	Level   string    `json:"level"`
+	Message sarifText `json:"message"`
+}
+
+// sarifNotifications say why a check could not tell, and what is left out.
+func sarifNotifications(report *Report) (list []sarifNotification) {
+	if report.Outcome == Unknown {
+		list = append(list, sarifNotification{"error", sarifText{sarifMessage("could not tell: " + report.Why)}})
+	}
+	if more := report.Findings.Len() - maxSARIFResults; more > 0 {
+		text := fmt.Sprintf("%s left out, the least severe: GitHub refuses a report of more than %d", plural(more, "finding"), maxSARIFResults)
+		list = append(list, sarifNotification{"warning", sarifText{text}})
+	}
+	return list
 }
 
 func sarifRules(report *Report) (rules []sarifRule, index map[string]int) {

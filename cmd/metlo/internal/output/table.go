@@ -39,18 +39,18 @@ func writeTable[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T
 	}
 	widths, fits := fit(rows, keys, p.Width)
 	if !fits {
-		return p.blocks(rows)
+		return p.blocks(rows, keys)
 	}
 	return p.lines(rows, widths)
 }
 
 // writeFields writes a line for each field of one item.
 func writeFields[T any](p *Printer, item *T, columns []Column[T]) error {
-	header, row := make([]string, len(columns)), make([]string, len(columns))
+	header, row, keys := make([]string, len(columns)), make([]string, len(columns)), make([]bool, len(columns))
 	for i, c := range columns {
-		header[i], row[i] = title(c.Name), safetext.Line(c.Value(item))
+		header[i], row[i], keys[i] = title(c.Name), safetext.Line(c.Value(item)), c.Key
 	}
-	return p.blocks([][]string{header, row})
+	return p.blocks([][]string{header, row}, keys)
 }
 
 func (p *Printer) lines(rows [][]string, widths []int) error {
@@ -75,8 +75,8 @@ func (p *Printer) lines(rows [][]string, widths []int) error {
 }
 
 // blocks writes a line for each field of each item, and an empty one between items. On a terminal a field that is too
-// long goes on below itself.
-func (p *Printer) blocks(rows [][]string) error {
+// long goes on below itself, except a key, which can be copied only from one line.
+func (p *Printer) blocks(rows [][]string, keys []bool) error {
 	names := 0
 	for _, name := range rows[0] {
 		names = max(names, text.StringWidth(name))
@@ -89,7 +89,7 @@ func (p *Printer) blocks(rows [][]string) error {
 		}
 		for i, name := range rows[0] {
 			parts := []string{row[i]}
-			if p.Width > margin {
+			if p.Width > margin && !keys[i] {
 				parts = strings.Split(text.WrapHard(row[i], p.Width-margin), "\n")
 			}
 			line := p.paint(name, true) + strings.Repeat(" ", margin-text.StringWidth(name))
