@@ -63,16 +63,14 @@ func (s *sender) wait() bool {
 	defer ripe.Stop()
 	waited := false
 	for {
+		closing := s.isClosing() // before the look at the queue, which gets nothing more from then on
 		n, enough := s.waiting()
-		if s.ctx.Err() != nil {
+		switch {
+		case s.ctx.Err() != nil:
 			return false
-		}
-		select {
-		case <-s.closing:
+		case closing:
 			return n > 0
-		default:
-		}
-		if enough {
+		case enough:
 			return true
 		}
 		var timer <-chan time.Time
@@ -91,6 +89,15 @@ func (s *sender) wait() bool {
 			s.report(false)
 		case <-s.closing:
 		}
+	}
+}
+
+func (s *sender) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
 	}
 }
 

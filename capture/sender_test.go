@@ -361,3 +361,15 @@ func TestEachKindOfTroubleIsLoggedOnceAMinute(t *testing.T) {
 		end(t, r)
 	})
 }
+
+// TestWhatIsRecordedRightBeforeAShutdownIsSent has the sender look at the queue while both happen.
+func TestWhatIsRecordedRightBeforeAShutdownIsSent(t *testing.T) {
+	for range 2000 {
+		var c collector
+		r, err := New(clientFor(t, &c), WithHost(testHost), WithSendRate(1e6))
+		require.NoError(t, err)
+		r.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).
+			ServeHTTP(discardWriter{http.Header{}}, httptest.NewRequest(http.MethodGet, "/a", http.NoBody))
+		require.Len(t, finish(t, r, &c), 1)
+	}
+}
