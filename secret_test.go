@@ -8,7 +8,7 @@ import (
 )
 
 func TestASecretThatWasWrittenReadsAsEmpty(t *testing.T) {
-	for text, want := range map[string]string{"metlo.key": "metlo.key", "[redacted]": "", "": "", "[redacted] ": "[redacted] "} {
+	for text, want := range map[string]string{"metlo.key": "metlo.key", "[redacted]": "", "": "", "[redacted].": "[redacted]."} {
 		s := NewSecret("the one before")
 		if err := s.UnmarshalText([]byte(text)); err != nil || s.Reveal() != want {
 			t.Errorf("%q reads as %q, want %q: %v", text, s.Reveal(), want, err)

@@ -226,39 +226,8 @@ func (w *jsonWriter) object(secret bool, path uint64, depth int) error {
 	w.out = append(w.out, '{')
 	pair := pair{begin: len(w.out)}
 	for n := 0; w.in.PeekKind() != '}'; n++ {
-		before := len(w.out)
-		raw, err := w.in.ReadValue()
-		if err != nil || len(raw) < 2 || raw[0] != '"' {
-			return w.cutPair(&pair, before)
-		}
-		if n > 0 {
-			w.out = append(w.out, ',')
-		}
-		w.out = append(append(w.out, raw...), ':')
-		name := raw[1 : len(raw)-1]
-		if bytes.IndexByte(name, '\\') >= 0 {
-			if w.name, err = jsontext.AppendUnquote(w.name[:0], raw); err != nil {
-				return w.cutPair(&pair, before)
-			}
-			name = w.name
-		}
-		isName, isValue := isPairName(name), isPairValue(name)
-		below := secret || (pair.secret && isValue) || w.secretMember(name)
-		child, begun := w.child(path, name), len(w.out)
-		w.said = nil
-		err = w.value(below, child, depth+1)
-		if isName {
-			pair.named = true
-			pair.secret = pair.secret || w.saysSecret()
-		}
-		if isValue && !below {
-			pair.values = append(pair.values, span{begun, len(w.out)})
-		}
-		if err != nil || w.full() {
-			if err != nil && w.out[len(w.out)-1] != ':' && !w.full() {
-				return w.cutPair(&pair, len(w.out)) // the value was cut and closed
-			}
-			return w.cutPair(&pair, before)
+		if cut, err := w.member(&pair, n == 0, secret, path, depth); cut {
+			return err
 		}
 	}
 	if _, err := w.in.ReadToken(); err != nil {
@@ -271,6 +240,45 @@ func (w *jsonWriter) object(secret bool, path uint64, depth int) error {
 	}
 	w.out = append(w.out, '}')
 	return nil
+}
+
+// member masks a name and its value, and reports whether the object ended there because the rest was cut off.
+func (w *jsonWriter) member(p *pair, first, secret bool, path uint64, depth int) (cut bool, err error) {
+	before := len(w.out)
+	raw, err := w.in.ReadValue()
+	if err != nil || len(raw) < 2 || raw[0] != '"' {
+		return true, w.cutPair(p, before)
+	}
+	if !first {
+		w.out = append(w.out, ',')
+	}
+	w.out = append(append(w.out, raw...), ':')
+	name := raw[1 : len(raw)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		if w.name, err = jsontext.AppendUnquote(w.name[:0], raw); err != nil {
+			return true, w.cutPair(p, before)
+		}
+		name = w.name
+	}
+	isName, isValue := isPairName(name), isPairValue(name)
+	below := secret || (p.secret && isValue) || w.secretMember(name)
+	child, begun := w.child(path, name), len(w.out)
+	w.said = nil
+	err = w.value(below, child, depth+1)
+	if isName {
+		p.named = true
+		p.secret = p.secret || w.saysSecret()
+	}
+	if isValue && !below {
+		p.values = append(p.values, span{begun, len(w.out)})
+	}
+	if err != nil || w.full() {
+		if err != nil && w.out[len(w.out)-1] != ':' && !w.full() {
+			return true, w.cutPair(p, len(w.out)) // the value was cut and closed
+		}
+		return true, w.cutPair(p, before)
+	}
+	return false, nil
 }
 
 // pair is what is known of an object that may be {"name": …, "value": …}.

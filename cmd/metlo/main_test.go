@@ -25,9 +25,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden output of the scripts anew")
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"metlo": main, "peak": peak})
-}
+// commands are what the scripts and tests can start; some exist on one system only.
+var commands = map[string]func(){"metlo": main}
+
+func TestMain(m *testing.M) { testscript.Main(m, commands) }
 
 // shop starts a server with the data of testdata/shop.json.
 func shop(t interface{ Cleanup(func()) }) *metlotest.Server {
