@@ -259,7 +259,8 @@ func TestEchoOnceAndHijackedNever(t *testing.T) {
 	var hijacking capture.Stats
 	traces, stats := through(t, func(rec *capture.Recorder) http.Handler {
 		e := echo.New()
-		e.Use(captureecho.Middleware(rec), captureecho.Middleware(rec))
+		e.Use(captureecho.Middleware(rec))
+		e.Use(captureecho.Middleware(rec))
 		e.GET("/a", func(c *echo.Context) error { return c.String(http.StatusOK, "once") })
 		e.GET("/ws", func(c *echo.Context) error { echoLine(t, c.Response()); return nil })
 		front := httptest.NewServer(e)

@@ -253,7 +253,8 @@ func TestGinOnceAndHijackedNever(t *testing.T) {
 	traces, stats := through(t, func(rec *capture.Recorder) http.Handler {
 		gin.SetMode(gin.ReleaseMode)
 		e := gin.New()
-		e.Use(capturegin.Middleware(rec), capturegin.Middleware(rec))
+		e.Use(capturegin.Middleware(rec))
+		e.Use(capturegin.Middleware(rec))
 		e.GET("/a", func(c *gin.Context) { c.String(http.StatusOK, strings.Repeat("x", 100)) })
 		e.GET("/ws", func(c *gin.Context) { echoLine(t, c.Writer) })
 		front := httptest.NewServer(e)
