@@ -21,8 +21,8 @@ import (
 //
 // Names are compared without case, hyphens, underscores and other signs: api_key, apiKey and X-API-Key are one. A text
 // becomes [Redacted], a number 0, true false, so that fields keep their types. A body in which secrets cannot be told from
-// the rest becomes empty, such as JSON that does not parse and names a secret. Mask is for traces from elsewhere, such as HAR files; call it before
-// [metlo.CollectorService.Log]. A nil trace, and an option at fault, are [metlo.ErrInvalidArgument].
+// the rest becomes empty, such as JSON that does not parse and names a secret. Mask is for traces from elsewhere, such as
+// HAR files; call it before [metlo.CollectorService.Log]. A nil trace, and an option at fault, are [metlo.ErrInvalidArgument].
 func Mask(trace *metlo.Trace, opts ...MaskOption) error {
 	var s maskSettings
 	for _, opt := range opts {
@@ -190,18 +190,13 @@ func isJSONPart(part string) bool {
 // path masks elements that the route names like secrets, such as /reset/{token}, matrix parameters, and what any text
 // shows.
 func (m *masker) path(path, route string) string {
-	elements := strings.Split(path, "/")
-	for i, element := range elements {
-		parts := strings.Split(m.matrix(element), ";")
-		for n, part := range parts {
-			parts[n] = m.element(part)
-		}
-		elements[i] = strings.Join(parts, ";")
+	if strings.ContainsAny(path, "%;") || suspicious([]byte(path)) {
+		path = m.pathElements(path)
 	}
-	path = strings.Join(elements, "/")
 	if !strings.ContainsAny(route, "{:*") {
 		return path
 	}
+	elements := strings.Split(path, "/")
 	if i := strings.IndexByte(route, '/'); i > 0 {
 		route = route[i:] // without method and host
 	}
@@ -217,6 +212,19 @@ func (m *masker) path(path, route string) string {
 			return strings.Join(append(elements[:i], Redacted), "/")
 		}
 		elements[i] = maskedText(elements[i])
+	}
+	return strings.Join(elements, "/")
+}
+
+// pathElements masks matrix parameters, and what the text of each element shows.
+func (m *masker) pathElements(path string) string {
+	elements := strings.Split(path, "/")
+	for i, element := range elements {
+		parts := strings.Split(m.matrix(element), ";")
+		for n, part := range parts {
+			parts[n] = m.element(part)
+		}
+		elements[i] = strings.Join(parts, ";")
 	}
 	return strings.Join(elements, "/")
 }

@@ -124,11 +124,11 @@ func (m *masker) behind(text string, begin, end int) (from, to int) {
 	case strings.HasPrefix(text[i:], "://") || !m.secret(name):
 		return 0, 0
 	}
-	return m.behindSign(text, begin, end, i)
+	return m.signedValue(text, begin, end, i)
 }
 
-// behindSign is where the value behind a name at text[begin:end] and a colon or an equals sign at i lies.
-func (m *masker) behindSign(text string, begin, end, i int) (from, to int) {
+// signedValue is where the value behind a name at text[begin:end] and a colon or an equals sign at i lies.
+func (m *masker) signedValue(text string, begin, end, i int) (from, to int) {
 	quotedName := i > end && strings.IndexByte(text[end:i], '"') >= 0
 	colon := text[i] == ':'
 	if from, to = m.block(text, begin, i, quotedName); to > 0 {

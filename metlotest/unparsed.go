@@ -55,10 +55,7 @@ func (c *nodeConn) Read(p []byte) (int, error) {
 
 func (c *nodeConn) Write(p []byte) (int, error) {
 	status, refused := goRefusal(p)
-	c.mu.Lock()
-	head := string(c.head)
-	c.head = c.head[:0]
-	c.mu.Unlock()
+	head := c.endHead(refused)
 	if !refused {
 		return c.Conn.Write(p)
 	}
@@ -72,6 +69,17 @@ func (c *nodeConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// endHead begins the next head, and returns the last if it is wanted.
+func (c *nodeConn) endHead(wanted bool) (last string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if wanted {
+		last = string(c.head)
+	}
+	c.head = c.head[:0]
+	return last
+}
+
 // CloseWrite lets the client read an answer before the connection ends.
 func (c *nodeConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
@@ -82,9 +90,12 @@ func (c *nodeConn) CloseWrite() error {
 
 // goRefusal reports whether p is an answer of Go's server itself, and its status.
 func goRefusal(p []byte) (status string, refused bool) {
-	line, rest, _ := bytes.Cut(p, []byte("\r\n"))
-	status, versioned := strings.CutPrefix(string(line), "HTTP/1.1 ")
-	return status[:min(3, len(status))], versioned && bytes.HasPrefix(rest, []byte(goHead))
+	text, answers := bytes.CutPrefix(p, []byte("HTTP/1.1 "))
+	if !answers {
+		return "", false // a part of a body
+	}
+	line, rest, _ := bytes.Cut(text, []byte("\r\n"))
+	return string(line[:min(3, len(line))]), bytes.HasPrefix(rest, []byte(goHead))
 }
 
 // answer is what Node says to a request that Go refused. Escapes that are broken are none of its parser's business.

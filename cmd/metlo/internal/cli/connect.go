@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/account"
@@ -158,14 +159,14 @@ func checkPasted(source string, entry *account.Account) error {
 }
 
 var (
-	plainHost = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$`)
-	keyLike   = regexp.MustCompile(`(?i)metlo\..{20}`)
+	plainHost = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$`) })
+	keyLike   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)metlo\..{20}`) })
 )
 
 // noScheme shows the address only if it is a plain host. Anything else may hold a key or a password, and a log of CI
 // keeps what it is told.
 func noScheme(source, host string) error {
-	if !plainHost.MatchString(host) || keyLike.MatchString(host) {
+	if !plainHost().MatchString(host) || keyLike().MatchString(host) {
 		return fmt.Errorf("the address of %s has no scheme: write https://…", source)
 	}
 	return fmt.Errorf("the address %s of %s has no scheme: write https://%s", host, source, host)
