@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -140,7 +139,7 @@ func (r *runner) runBranch(ctx context.Context, i int, st *state, combo map[stri
 // while it holds one. The results stand in the order of the payloads.
 func (r *runner) runSideBySide(ctx context.Context, i int, st *state, combos []map[string]string) (stop bool, err error) {
 	branches := make([]*runner, 0, len(combos))
-	stops, errs := make([]bool, len(combos)), make([]error, len(combos))
+	errs := make([]error, len(combos))
 	var wg sync.WaitGroup
 	for n, combo := range combos {
 		if r.ended.Load() {
@@ -149,7 +148,7 @@ func (r *runner) runSideBySide(ctx context.Context, i int, st *state, combos []m
 		branch := r.fork()
 		branches = append(branches, branch)
 		run := func() {
-			stops[n], errs[n] = branch.runBranch(ctx, i, st, combo)
+			_, errs[n] = branch.runBranch(ctx, i, st, combo) // a stop shows in ended
 		}
 		select {
 		case r.slots <- struct{}{}:
@@ -165,7 +164,7 @@ func (r *runner) runSideBySide(ctx context.Context, i int, st *state, combos []m
 	for _, branch := range branches {
 		r.join(branch)
 	}
-	return slices.Contains(stops, true), cmp.Or(errs...)
+	return r.ended.Load(), cmp.Or(errs...)
 }
 
 // fork gives a runner with results of its own.

@@ -3,33 +3,42 @@ package apitest
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
-// scriptWords are JavaScript's own words and the names that every script has.
-var scriptWords = setOf(strings.Fields(`await async break case catch class const continue debugger default delete do else enum
+// scriptSyntax is what the scan of scripts knows. It is made at the first script, since most programs never scan one.
+type scriptSyntax struct {
+	words      map[string]bool // JavaScript's own words and the names that every script has
+	conditions map[string]bool // words whose brackets hold no parameters, though a block follows
+
+	texts       *regexp.Regexp // what holds no names: comments, strings, regular expressions, templates, names behind typeof
+	name        *regexp.Regexp
+	keyword     *regexp.Regexp // begins a declaration
+	declaration *regexp.Regexp // what follows a keyword; a line that goes on does not end it
+	loop        *regexp.Regexp
+	target      *regexp.Regexp // a name before =, => or ==, the variable of a loop, and a label
+}
+
+var javaScript = sync.OnceValue(func() *scriptSyntax {
+	return &scriptSyntax{
+		words: setOf(strings.Fields(`await async break case catch class const continue debugger default delete do else enum
 	export extends false finally for function get if implements import in instanceof interface let new null of package
 	private protected public return set static super switch this throw true try typeof var void while with yield
 	Array BigInt Boolean Date Error EvalError Function Infinity Intl JSON Map Math NaN Number Object Promise Proxy
 	RangeError ReferenceError Reflect RegExp Set String Symbol SyntaxError TypeError URIError WeakMap WeakSet arguments
 	decodeURI decodeURIComponent encodeURI encodeURIComponent escape eval globalThis isFinite isNaN parseFloat parseInt
-	undefined unescape resp`))
-
-// scriptConditions are the words whose brackets hold no parameters, though a block follows.
-var scriptConditions = setOf(strings.Fields("if while for switch with"))
-
-var (
-	// scriptTexts matches what holds no names: comments, strings, regular expressions, templates, names behind typeof.
-	scriptTexts = regexp.MustCompile(`(?s)//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\{\{.*?\}\}|\btypeof\s+[\w$]+|` +
-		`([=>(,:;!&|?{}\[+\n]|\breturn|^)\s*/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n*\[])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])*/[a-z]*`)
-	scriptName = regexp.MustCompile(`[\p{L}_$][\p{L}\p{N}_$]*`)
-	// scriptKeyword begins a declaration, and scriptDeclaration is what follows it. A line that goes on does not end it.
-	scriptKeyword     = regexp.MustCompile(`\b(?:const|let|var|class)\b`)
-	scriptDeclaration = regexp.MustCompile(`^\s*(?:[,{\[(=]\s*\n|\n\s*[,}\])=]|[^;\n])*`)
-	scriptLoop        = regexp.MustCompile(`\s(?:of|in)\s`)
-	// scriptTarget matches a name before =, => or ==, the variable of a loop, and a label.
-	scriptTarget = regexp.MustCompile(`[\p{L}_$][\p{L}\p{N}_$]*\s*=+|\bfor\s*\(\s*[\p{L}_$][\p{L}\p{N}_$]*\s+(?:of|in)\b|` +
-		`\b(?:break|continue)[ \t]+[\p{L}_$][\p{L}\p{N}_$]*`)
-)
+	undefined unescape resp`)),
+		conditions: setOf(strings.Fields("if while for switch with")),
+		texts: regexp.MustCompile(`(?s)//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\{\{.*?\}\}|\btypeof\s+[\w$]+|` +
+			`([=>(,:;!&|?{}\[+\n]|\breturn|^)\s*/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n*\[])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])*/[a-z]*`),
+		name:        regexp.MustCompile(`[\p{L}_$][\p{L}\p{N}_$]*`),
+		keyword:     regexp.MustCompile(`\b(?:const|let|var|class)\b`),
+		declaration: regexp.MustCompile(`^\s*(?:[,{\[(=]\s*\n|\n\s*[,}\])=]|[^;\n])*`),
+		loop:        regexp.MustCompile(`\s(?:of|in)\s`),
+		target: regexp.MustCompile(`[\p{L}_$][\p{L}\p{N}_$]*\s*=+|\bfor\s*\(\s*[\p{L}_$][\p{L}\p{N}_$]*\s+(?:of|in)\b|` +
+			`\b(?:break|continue)[ \t]+[\p{L}_$][\p{L}\p{N}_$]*`),
+	}
+})
 
 func setOf(names []string) map[string]bool {
 	set := make(map[string]bool, len(names))
@@ -46,12 +55,12 @@ func unknownNames(source string, known func(string) bool) []string {
 	if strings.Contains(source, "`") {
 		return nil
 	}
-	code := strings.TrimSpace(scriptTexts.ReplaceAllStringFunc(source, withoutNames))
+	code := strings.TrimSpace(javaScript().texts.ReplaceAllStringFunc(source, withoutNames))
 	seen := declaredNames(code)
 	var out []string
-	for _, at := range scriptName.FindAllStringIndex(code, -1) {
+	for _, at := range javaScript().name.FindAllStringIndex(code, -1) {
 		name := code[at[0]:at[1]]
-		if !scriptWords[name] && !seen[name] && isReference(code, at) && !known(name) {
+		if !javaScript().words[name] && !seen[name] && isReference(code, at) && !known(name) {
 			seen[name], out = true, append(out, name)
 		}
 	}
@@ -77,16 +86,16 @@ func withoutNames(text string) string {
 func declaredNames(code string) map[string]bool {
 	declared := map[string]bool{}
 	add := func(text string) {
-		for _, name := range scriptName.FindAllString(text, -1) {
+		for _, name := range javaScript().name.FindAllString(text, -1) {
 			declared[name] = true
 		}
 	}
-	for i, part := range scriptKeyword.Split(code, -1) {
+	for i, part := range javaScript().keyword.Split(code, -1) {
 		if i > 0 {
 			addDeclaration(part, add)
 		}
 	}
-	for _, target := range scriptTarget.FindAllString(code, -1) {
+	for _, target := range javaScript().target.FindAllString(code, -1) {
 		if !strings.HasSuffix(target, "==") {
 			add(target)
 		}
@@ -99,8 +108,8 @@ func declaredNames(code string) map[string]bool {
 
 // addDeclaration adds what stands before the equals signs of a declaration.
 func addDeclaration(text string, add func(string)) {
-	text = scriptDeclaration.FindString(text)
-	if loop := scriptLoop.FindStringIndex(text); loop != nil {
+	text = javaScript().declaration.FindString(text)
+	if loop := javaScript().loop.FindStringIndex(text); loop != nil {
 		text = text[:loop[0]]
 	}
 	for part := range strings.SplitSeq(text, ",") {
@@ -142,7 +151,7 @@ func holdsNames(code string, start, end int) (begin int, holds bool) {
 	}
 	word := wordBefore(code, start)
 	return start - len(word), strings.HasPrefix(after, "=>") ||
-		strings.HasPrefix(after, "{") && !scriptConditions[strings.TrimSpace(word)]
+		strings.HasPrefix(after, "{") && !javaScript().conditions[strings.TrimSpace(word)]
 }
 
 // wordBefore gives the word before a place, with the blanks behind it.

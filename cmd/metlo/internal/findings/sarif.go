@@ -166,10 +166,11 @@ func sarifResultOf(f *Finding, ruleIndex int) sarifResult {
 	if !f.Created.IsZero() {
 		properties["created"] = f.Created.UTC().Format(time.RFC3339)
 	}
+	fingerprint := f.numbered()
 	return sarifResult{
 		RuleID: RuleID(f.Rule), RuleIndex: ruleIndex, Level: sarifLevelOf(f.Severity), Message: sarifText{sarifMessage(f.Text())},
 		Locations:    []sarifLocation{location},
-		Fingerprints: sarifPrints{f.numbered(), f.numbered()}, Properties: properties,
+		Fingerprints: sarifPrints{fingerprint, fingerprint}, Properties: properties,
 	}
 }
 
