@@ -20,7 +20,7 @@ type lines struct {
 
 type field struct {
 	index int
-	name  string // with quotes, colon, and the comma before
+	name  string // with quotes and colon
 	empty string // a zero value; empty if it is left out
 }
 
@@ -41,7 +41,7 @@ func newLines() (*lines, error) {
 		if name == "-" || !known && !strings.Contains(options, "omitzero") {
 			return nil, fmt.Errorf("the endpoint's field %s cannot be exported", kind.Field(i).Name)
 		}
-		l.fields = append(l.fields, field{i, fmt.Sprintf(",%q:", name), string(empty)})
+		l.fields = append(l.fields, field{i, fmt.Sprintf("%q:", name), string(empty)})
 	}
 	return l, nil
 }
@@ -56,7 +56,10 @@ func (l *lines) write(w io.Writer, e *metlo.Endpoint) error {
 		if v.IsZero() && text == "" {
 			continue
 		}
-		out = append(out, f.name[btoi(len(out) == 1):]...)
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(out, f.name...)
 		if v.IsZero() {
 			out = append(out, text...)
 			continue
@@ -70,14 +73,6 @@ func (l *lines) write(w io.Writer, e *metlo.Endpoint) error {
 	l.buffer = out
 	_, err := w.Write(out)
 	return err
-}
-
-// btoi is how many characters of a name are left out.
-func btoi(first bool) int {
-	if first {
-		return 1
-	}
-	return 0
 }
 
 func appendJSON(out []byte, v reflect.Value) ([]byte, error) {
