@@ -3,7 +3,6 @@ package metlotest
 import (
 	"bufio"
 	"bytes"
-	"encoding/hex"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 	"sync"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/metlo-go/metlo/metlotest/internal/backend"
 )
 
 const (
@@ -106,7 +107,7 @@ func (c *nodeConn) answer(head string) []byte {
 		return []byte(nodeRefusal)
 	}
 	target := parts[1]
-	parts[1] = escapeBroken(target)
+	parts[1] = backend.EscapeBroken(target)
 	if parts[1] == target {
 		return []byte(nodeRefusal)
 	}
@@ -129,21 +130,6 @@ func validHeader(header http.Header) bool {
 		}
 	}
 	return true
-}
-
-// escapeBroken escapes each percent sign that two hexadecimal digits do not follow.
-func escapeBroken(target string) string {
-	var b strings.Builder
-	for i := range len(target) {
-		b.WriteByte(target[i])
-		if target[i] != '%' {
-			continue
-		}
-		if _, err := hex.DecodeString(target[i+1 : min(i+3, len(target))]); err != nil || i+3 > len(target) {
-			b.WriteString("25")
-		}
-	}
-	return b.String()
 }
 
 // recordedAnswer keeps what a handler writes.

@@ -201,14 +201,24 @@ func sentPath(r *http.Request) string {
 // encodePath escapes as Express' encodeurl does what a path may not have.
 func encodePath(path string) string {
 	var b strings.Builder
-	for i := range len(path) {
-		switch c := path[i]; {
-		case c == '%' && !(i+2 < len(path) && isHex(path[i+1]) && isHex(path[i+2])):
-			b.WriteString("%25")
+	for _, c := range []byte(EscapeBroken(path)) {
+		switch {
 		case c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0:
 			fmt.Fprintf(&b, "%%%02X", c)
 		default:
 			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// EscapeBroken escapes each percent sign that two hexadecimal digits do not follow.
+func EscapeBroken(target string) string {
+	var b strings.Builder
+	for i := range len(target) {
+		b.WriteByte(target[i])
+		if target[i] == '%' && !(i+2 < len(target) && isHex(target[i+1]) && isHex(target[i+2])) {
+			b.WriteString("25")
 		}
 	}
 	return b.String()
