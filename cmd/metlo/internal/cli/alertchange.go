@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
 // alertChange is one way to change alerts.
@@ -89,7 +90,7 @@ func (a *app) alertChangeCommand(change *alertChange, short string) *cobra.Comma
 				return err
 			}
 		}
-		if ok, err := a.confirm(ctx, yes, fmt.Sprintf("%s %s", change.verb, count(len(alerts), "alert"))); !ok || err != nil {
+		if ok, err := a.confirm(ctx, yes, fmt.Sprintf("%s %s", change.verb, output.Count(len(alerts), "alert"))); !ok || err != nil {
 			return err
 		}
 		return a.changeAlerts(ctx, client, change, alerts)
@@ -154,9 +155,9 @@ func (a *app) changeAlerts(ctx context.Context, client *metlo.Client, change *al
 			return &partialError{fmt.Sprintf("%d of %d alerts %s", changed, len(alerts), change.past), err}
 		}
 	}
-	a.note("%d of %s %s", changed, count(len(alerts), "alert"), change.past)
+	a.note("%d of %s %s", changed, output.Count(len(alerts), "alert"), change.past)
 	if left > 0 {
-		return fmt.Errorf("%s left alone", count(left, "alert"))
+		return fmt.Errorf("%s left alone", output.Count(left, "alert"))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/manpage"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
@@ -58,7 +59,7 @@ func (a *app) manCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		a.note("%s in %s", count(pages, "page"), args[0])
+		a.note("%s in %s", output.Count(pages, "page"), args[0])
 		return nil
 	}
 	return cmd

@@ -189,13 +189,13 @@ func (a *app) endpointDelete() *cobra.Command {
 			a.note("%s  %s", id, endpointName(endpoint.Method, endpoint.Host, endpoint.Path))
 		}
 		a.note(lostCounts)
-		if ok, err := a.confirm(ctx, yes, "Delete "+count(len(ids), "endpoint")); !ok || err != nil {
+		if ok, err := a.confirm(ctx, yes, "Delete "+output.Count(len(ids), "endpoint")); !ok || err != nil {
 			return err
 		}
 		if err := client.Endpoints.DeleteMany(ctx, ids...); err != nil {
 			return err
 		}
-		a.note("%s deleted", count(len(ids), "endpoint"))
+		a.note("%s deleted", output.Count(len(ids), "endpoint"))
 		return nil
 	})
 	return cmd

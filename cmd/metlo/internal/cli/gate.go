@@ -16,6 +16,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/atomicfile"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/gate"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
 const gateHelp = `Fail a build while open alerts exist: exit code 0 if there is none, 1 if there is one, 2 if it could not tell.
@@ -91,7 +92,7 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 		if err := atomicfile.Write(f.saveBaseline, 0o644, write); err != nil {
 			return err
 		}
-		a.note("%s accepted in %s", count(result.Findings.Len(), "alert"), f.saveBaseline)
+		a.note("%s accepted in %s", output.Count(result.Findings.Len(), "alert"), f.saveBaseline)
 		return nil
 	}
 	if err != nil {
@@ -103,7 +104,7 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	if result.Failing > 0 {
 		report.Outcome = findings.Found
 	}
-	report.Summary = fmt.Sprintf("%s of severity %s or above", count(result.Failing, "open alert"), f.rules.Severity)
+	report.Summary = fmt.Sprintf("%s of severity %s or above", output.Count(result.Failing, "open alert"), f.rules.Severity)
 	if shown := result.Findings.Len(); shown != result.Failing {
 		report.Summary += fmt.Sprintf(", %d shown", shown)
 	}

@@ -105,16 +105,16 @@ func (a *app) hostDelete() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.note("%s has %s", host, count(page.Total, "endpoint"))
+			a.note("%s has %s", host, output.Count(page.Total, "endpoint"))
 		}
 		a.note(lostCounts)
-		if ok, err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s", count(len(hosts), "host"))); !ok || err != nil {
+		if ok, err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s", output.Count(len(hosts), "host"))); !ok || err != nil {
 			return err
 		}
 		if err := client.Hosts.Delete(ctx, hosts...); err != nil {
 			return err
 		}
-		a.note("%s deleted", count(len(hosts), "host"))
+		a.note("%s deleted", output.Count(len(hosts), "host"))
 		return nil
 	})
 	return cmd

@@ -14,6 +14,7 @@ import (
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/capture"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/har"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/internal/safetext"
 )
 
@@ -105,7 +106,7 @@ func (run *ingest) progress() string {
 	if run.client == nil {
 		verb = "would be sent"
 	}
-	text := fmt.Sprintf("%s %s", count(run.sent, "trace"), verb)
+	text := fmt.Sprintf("%s %s", output.Count(run.sent, "trace"), verb)
 	if run.otherHosts > 0 {
 		text += fmt.Sprintf(", %d of other hosts left out", run.otherHosts)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/inventory"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
 func (a *app) inventoryCommand() *cobra.Command {
@@ -45,14 +46,14 @@ func (a *app) inventoryCommand() *cobra.Command {
 		if file == "" {
 			written, err = inventory.Write(a.out, format, endpoints, nil, true, bar.step)
 		} else {
-			resumed := func(n int) { a.note("resuming after %s", count(n, "endpoint")) }
+			resumed := func(n int) { a.note("resuming after %s", output.Count(n, "endpoint")) }
 			written, err = inventory.File(file, format, resume, endpoints, resumed, bar.step)
 		}
 		bar.end()
 		if err != nil {
-			return &partialError{count(written, "endpoint") + " written", err}
+			return &partialError{output.Count(written, "endpoint") + " written", err}
 		}
-		a.note("%s", count(written, "endpoint"))
+		a.note("%s", output.Count(written, "endpoint"))
 		return nil
 	})
 	return cmd

@@ -71,7 +71,7 @@ func (a *app) keyDelete() *cobra.Command {
 		if err := allKnown("key", names, known); err != nil {
 			return err
 		}
-		if ok, err := a.confirm(ctx, yes, "Delete "+count(len(names), "key")+", and lock out who uses them"); !ok || err != nil {
+		if ok, err := a.confirm(ctx, yes, "Delete "+output.Count(len(names), "key")+", and lock out who uses them"); !ok || err != nil {
 			return err
 		}
 		for i, name := range names {

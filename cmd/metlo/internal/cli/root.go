@@ -96,7 +96,7 @@ func wrongArguments(c *cobra.Command, given []string) error {
 	case len(given) > 0 && !some:
 		return fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), given[0])
 	case len(given) > 0:
-		got = count(len(given), "argument")
+		got = output.Count(len(given), "argument")
 	}
 	return fmt.Errorf("%s takes %s, and got %s", c.CommandPath(), takes, got)
 }

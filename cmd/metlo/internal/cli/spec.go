@@ -159,7 +159,7 @@ func (a *app) specDelete() *cobra.Command {
 		if err := allKnown("document", names, known); err != nil {
 			return err
 		}
-		if ok, err := a.confirm(ctx, yes, "Delete "+count(len(names), "document")+" and their alerts"); !ok || err != nil {
+		if ok, err := a.confirm(ctx, yes, "Delete "+output.Count(len(names), "document")+" and their alerts"); !ok || err != nil {
 			return err
 		}
 		for i, name := range names {

@@ -78,11 +78,11 @@ func (a *app) generate(ctx context.Context, client *metlo.Client, f *generateFla
 	written, leftOut, missing := 0, map[string]int{}, map[string]bool{}
 	for id, err := range f.ids(ctx, client) {
 		if err != nil {
-			return &partialError{count(written, "test") + " written", err}
+			return &partialError{output.Count(written, "test") + " written", err}
 		}
 		endpoint, err := client.Testing.GenTestEndpoint(ctx, &metlo.GenTestEndpointOptions{Endpoint: id})
 		if err != nil {
-			return &partialError{count(written, "test") + " written", err}
+			return &partialError{output.Count(written, "test") + " written", err}
 		}
 		for _, template := range templates {
 			test, err := apitest.Generate(template, endpoint, config)
@@ -95,7 +95,7 @@ func (a *app) generate(ctx context.Context, client *metlo.Client, f *generateFla
 				continue
 			}
 			if err := writeTest(filepath.Join(f.folder, apitest.FileName(template, endpoint)), test); err != nil {
-				return &partialError{count(written, "test") + " written", err}
+				return &partialError{output.Count(written, "test") + " written", err}
 			}
 			written++
 			for _, name := range test.Placeholders() {
@@ -103,7 +103,7 @@ func (a *app) generate(ctx context.Context, client *metlo.Client, f *generateFla
 			}
 		}
 	}
-	a.note("%s in %s", count(written, "test"), f.folder)
+	a.note("%s in %s", output.Count(written, "test"), f.folder)
 	for reason, n := range leftOut {
 		a.note("  %d left out: %s", n, reason)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/internal/jsyaml"
 )
 
@@ -237,7 +238,7 @@ func testSummary(tests []testFile, results []*apitest.Result) string {
 			counts[result.Outcome]++
 		}
 	}
-	return fmt.Sprintf("%s: %d passed, %d failed, %d inconclusive", count(len(tests), "test"),
+	return fmt.Sprintf("%s: %d passed, %d failed, %d inconclusive", output.Count(len(tests), "test"),
 		counts[apitest.Passed], counts[apitest.Failed], counts[apitest.Inconclusive])
 }
 

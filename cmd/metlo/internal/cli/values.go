@@ -45,13 +45,6 @@ func authenticated(e *metlo.Endpoint) string {
 	return "NO"
 }
 
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // parseTime reads a point in time: RFC 3339, a date, or an age such as 24h or 7d.
 func parseTime(text string) (time.Time, error) {
 	if days, found := strings.CutSuffix(text, "d"); found {

@@ -157,7 +157,7 @@ func (a *app) webhookDelete() *cobra.Command {
 		if err := allKnown("webhook", ids, known); err != nil {
 			return err
 		}
-		if ok, err := a.confirm(ctx, yes, "Delete "+count(len(ids), "webhook")); !ok || err != nil {
+		if ok, err := a.confirm(ctx, yes, "Delete "+output.Count(len(ids), "webhook")); !ok || err != nil {
 			return err
 		}
 		for i, id := range ids {
@@ -165,7 +165,7 @@ func (a *app) webhookDelete() *cobra.Command {
 				return &partialError{fmt.Sprintf("%d of %d webhooks deleted; %s", i, len(ids), id), err}
 			}
 		}
-		a.note("%s deleted", count(len(ids), "webhook"))
+		a.note("%s deleted", output.Count(len(ids), "webhook"))
 		return nil
 	})
 	return cmd

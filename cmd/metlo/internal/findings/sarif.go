@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/internal/safetext"
 )
 
@@ -130,7 +131,7 @@ func sarifNotifications(report *Report) (list []sarifNotification) {
 		list = append(list, sarifNotification{"error", sarifText{sarifMessage("could not tell: " + report.Why)}})
 	}
 	if more := report.Findings.Len() - maxSARIFResults; more > 0 {
-		text := fmt.Sprintf("%s left out, the least severe: GitHub refuses a report of more than %d", plural(more, "finding"), maxSARIFResults)
+		text := fmt.Sprintf("%s left out, the least severe: GitHub refuses a report of more than %d", output.Count(more, "finding"), maxSARIFResults)
 		list = append(list, sarifNotification{"warning", sarifText{text}})
 	}
 	return list

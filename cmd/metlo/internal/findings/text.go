@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/internal/safetext"
 )
 
@@ -67,7 +68,7 @@ const maxMarkdownRows = 500
 // markdown writes what GitHub shows as the summary of a job, and GitLab as a comment.
 func markdown(w io.Writer, report *Report) error {
 	var out strings.Builder
-	heading := map[Outcome]string{Unknown: "⚠️ Could not tell", Clean: "✅ Clean", Found: "❌ " + plural(report.Findings.Len(), "finding")}[report.Outcome]
+	heading := map[Outcome]string{Unknown: "⚠️ Could not tell", Clean: "✅ Clean", Found: "❌ " + output.Count(report.Findings.Len(), "finding")}[report.Outcome]
 	fmt.Fprintf(&out, "## %s: %s\n\n", safetext.Markdown(report.Title), heading)
 	if report.Why != "" {
 		fmt.Fprintf(&out, "%s\n\n", safetext.Markdown(report.Why))
@@ -87,7 +88,7 @@ func markdown(w io.Writer, report *Report) error {
 			safetext.Markdown(f.Name()), safetext.Markdown(f.Message))
 	}
 	if more := report.Findings.Len() - maxMarkdownRows; more > 0 {
-		fmt.Fprintf(&out, "\n%s more are in the other reports.\n", plural(more, "finding"))
+		fmt.Fprintf(&out, "\n%s more are in the other reports.\n", output.Count(more, "finding"))
 	}
 	for i, note := range report.Notes {
 		if i == 0 {
@@ -99,11 +100,4 @@ func markdown(w io.Writer, report *Report) error {
 		safetext.Markdown(report.Instance), report.Time.UTC().Format("2006-01-02 15:04 UTC"))
 	_, err := io.WriteString(w, out.String())
 	return err
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/internal/safetext"
 )
 
@@ -155,7 +156,7 @@ func (d *Data) viewAlerts(v *view) {
 	for _, n := range d.alerts {
 		raised += n
 	}
-	v.HasAlerts, v.Raised = raised > 0, counted(raised-earlier, "alert")
+	v.HasAlerts, v.Raised = raised > 0, output.Count(raised-earlier, "alert")
 	names := slices.SortedFunc(maps.Keys(d.types), func(x, y metlo.AlertType) int {
 		return cmp.Or(total(d.types[y])-total(d.types[x]), strings.Compare(string(x), string(y)))
 	})
@@ -186,13 +187,6 @@ func (d *Data) viewSensitive(v *view) {
 		})
 	}
 	v.MoreSensitive = len(list) - len(v.Sensitive)
-}
-
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // pathParts cuts a path before each slash.

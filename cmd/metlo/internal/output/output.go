@@ -314,3 +314,11 @@ func Line[T any](p *Printer, item *T, columns []Column[T]) error {
 	_, err := io.WriteString(p.w, safetext.Line(strings.Join(cells, gap))+"\n")
 	return err
 }
+
+// Count is a number with its noun, such as 1 alert or 3 alerts.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
