@@ -77,16 +77,7 @@ func TestAProxyBehindTheRecorder(t *testing.T) {
 
 func TestAProxyOfAWebSocketBehindTheRecorder(t *testing.T) {
 	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		conn, rw, err := http.NewResponseController(w).Hijack()
-		if !assert.NoError(t, err) {
-			return
-		}
-		defer conn.Close()
-		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-		_ = rw.Flush()
-		line, _ := rw.ReadString('\n')
-		_, _ = rw.WriteString(line)
-		_ = rw.Flush()
+		echoAfterUpgrade(t, http.NewResponseController(w).Hijack)
 	}))
 	defer origin.Close()
 	target, err := url.Parse(origin.URL)

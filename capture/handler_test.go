@@ -331,28 +331,16 @@ func upgraded(t *testing.T, url string) {
 }
 
 func TestHijackedConnectionsWorkAndAreNotRecorded(t *testing.T) {
-	hijack := func(t *testing.T, hijacked func() (net.Conn, *bufio.ReadWriter, error)) {
-		conn, rw, err := hijacked()
-		if !assert.NoError(t, err) {
-			return
-		}
-		defer conn.Close()
-		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-		_ = rw.Flush()
-		line, _ := rw.ReadString('\n')
-		_, _ = rw.WriteString(line)
-		_ = rw.Flush()
-	}
 	for name, row := range map[string]struct {
 		handler http.HandlerFunc
 		outer   func(http.Handler) http.Handler
 	}{
-		"by the writer": {handler: func(w http.ResponseWriter, _ *http.Request) { hijack(t, w.(http.Hijacker).Hijack) }},
+		"by the writer": {handler: func(w http.ResponseWriter, _ *http.Request) { echoAfterUpgrade(t, w.(http.Hijacker).Hijack) }},
 		"by a controller": {handler: func(w http.ResponseWriter, _ *http.Request) {
-			hijack(t, http.NewResponseController(w).Hijack)
+			echoAfterUpgrade(t, http.NewResponseController(w).Hijack)
 		}},
 		"through another's writer": {
-			handler: func(w http.ResponseWriter, _ *http.Request) { hijack(t, http.NewResponseController(w).Hijack) },
+			handler: func(w http.ResponseWriter, _ *http.Request) { echoAfterUpgrade(t, http.NewResponseController(w).Hijack) },
 			outer: func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					next.ServeHTTP(unwrappingWriter{bareWriter{w}}, r)

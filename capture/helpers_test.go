@@ -1,11 +1,13 @@
 package capture
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -167,4 +169,19 @@ func headersOf(pairs []metlo.NameValue) map[string]string {
 
 func loggerTo(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// echoAfterUpgrade takes a connection over, as a WebSocket does, and sends the first line back.
+func echoAfterUpgrade(t *testing.T, hijack func() (net.Conn, *bufio.ReadWriter, error)) {
+	t.Helper()
+	conn, rw, err := hijack()
+	if !assert.NoError(t, err) {
+		return
+	}
+	defer conn.Close()
+	_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	_ = rw.Flush()
+	line, _ := rw.ReadString('\n')
+	_, _ = rw.WriteString(line)
+	_ = rw.Flush()
 }

@@ -85,16 +85,7 @@ func TestTransportLeavesStreamsAndUpgradesAlone(t *testing.T) {
 	goOn := make(chan struct{})
 	traces, s := asked(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/ws" {
-			conn, rw, err := http.NewResponseController(w).Hijack()
-			if !assert.NoError(t, err) {
-				return
-			}
-			defer conn.Close()
-			_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-			_ = rw.Flush()
-			line, _ := rw.ReadString('\n')
-			_, _ = rw.WriteString(line)
-			_ = rw.Flush()
+			echoAfterUpgrade(t, http.NewResponseController(w).Hijack)
 			return
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
