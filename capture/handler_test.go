@@ -340,7 +340,9 @@ func TestHijackedConnectionsWorkAndAreNotRecorded(t *testing.T) {
 			echoAfterUpgrade(t, http.NewResponseController(w).Hijack)
 		}},
 		"through another's writer": {
-			handler: func(w http.ResponseWriter, _ *http.Request) { echoAfterUpgrade(t, http.NewResponseController(w).Hijack) },
+			handler: func(w http.ResponseWriter, _ *http.Request) {
+				echoAfterUpgrade(t, http.NewResponseController(w).Hijack)
+			},
 			outer: func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					next.ServeHTTP(unwrappingWriter{bareWriter{w}}, r)
