@@ -2,18 +2,13 @@ package captureecho_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"mime/multipart"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,60 +19,22 @@ import (
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/capture"
 	"github.com/metlo-go/metlo/capture/captureecho"
+	"github.com/metlo-go/metlo/capture/internal/adaptertest"
 )
-
-// collector takes traces within the process.
-type collector struct {
-	mu     sync.Mutex
-	traces []metlo.Trace
-}
-
-func (c *collector) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if r.Body != nil {
-		var batch []metlo.Trace
-		if err := json.NewDecoder(r.Body).Decode(&batch); err != nil {
-			return nil, err
-		}
-		c.traces = append(c.traces, batch...)
-	}
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("OK")), Request: r}, nil
-}
 
 // record serves requests behind a recorder and returns their traces.
 func record(t *testing.T, routes func(*echo.Echo), requests ...*http.Request) ([]metlo.Trace, capture.Stats) {
 	t.Helper()
-	var c collector
-	client, err := metlo.NewClient("https://metlo.example.com", "metlo.made-up-key",
-		metlo.WithCollectorURL("https://collector.example.com"), metlo.WithHTTPClient(&http.Client{Transport: &c}))
-	require.NoError(t, err)
-	rec, err := capture.New(client, capture.WithHost("shop.example.com"), capture.WithSampling(capture.Sampling{First: 2}))
-	require.NoError(t, err)
+	rec, finish := adaptertest.New(t, capture.WithSampling(capture.Sampling{First: 2}))
 	e := echo.New()
 	e.Use(captureecho.Middleware(rec))
 	routes(e)
 	server := httptest.NewServer(e)
 	defer server.Close()
 	for _, req := range requests {
-		out, err := http.NewRequestWithContext(t.Context(), req.Method, server.URL+req.URL.String(), req.Body)
-		require.NoError(t, err)
-		out.Header = req.Header
-		resp, err := server.Client().Do(out)
-		require.NoError(t, err)
-		_, err = io.Copy(io.Discard, resp.Body)
-		require.NoError(t, errors.Join(err, resp.Body.Close()))
+		require.NoError(t, adaptertest.Do(t, server, req))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	require.NoError(t, rec.Shutdown(ctx))
-	return c.traces, rec.Stats()
-}
-
-func request(method, target, body string) *http.Request {
-	req := httptest.NewRequest(method, target, strings.NewReader(body))
-	req.Header.Set("Content-Type", "application/json")
-	return req
+	return finish()
 }
 
 func TestEchoIsRecorded(t *testing.T) {
@@ -95,9 +52,9 @@ func TestEchoIsRecorded(t *testing.T) {
 		e.PATCH("/orders/:id", func(*echo.Context) error { return echo.NewHTTPError(http.StatusConflict, "no") })
 		e.PUT("/orders/:id", func(*echo.Context) error { return errors.New("out of luck") })
 	},
-		request("POST", "/orders/a", `{"sku":"A1","password":"x"}`), request("POST", "/orders/b", `{}`), request("POST", "/orders/c", `{}`),
-		request("GET", "/reset/abc", ""), request("DELETE", "/orders/7", ""), request("PATCH", "/orders/7", ""), request("PUT", "/orders/7", ""),
-		request("GET", "/none", ""))
+		adaptertest.Request("POST", "/orders/a", `{"sku":"A1","password":"x"}`), adaptertest.Request("POST", "/orders/b", `{}`), adaptertest.Request("POST", "/orders/c", `{}`),
+		adaptertest.Request("GET", "/reset/abc", ""), adaptertest.Request("DELETE", "/orders/7", ""), adaptertest.Request("PATCH", "/orders/7", ""), adaptertest.Request("PUT", "/orders/7", ""),
+		adaptertest.Request("GET", "/none", ""))
 	var seen []string
 	for _, trace := range traces {
 		seen = append(seen, string(trace.Request.Method)+" "+trace.Request.URL.Path+" "+http.StatusText(trace.Response.Status)+" "+strings.TrimSpace(trace.Response.Body))
@@ -112,12 +69,7 @@ func TestEchoIsRecorded(t *testing.T) {
 
 func TestEchoStreamsAtOnce(t *testing.T) {
 	goOn := make(chan struct{})
-	var c collector
-	client, err := metlo.NewClient("https://metlo.example.com", "metlo.made-up-key",
-		metlo.WithCollectorURL("https://collector.example.com"), metlo.WithHTTPClient(&http.Client{Transport: &c}))
-	require.NoError(t, err)
-	rec, err := capture.New(client)
-	require.NoError(t, err)
+	rec, finish := adaptertest.New(t)
 	e := echo.New()
 	e.Use(captureecho.Middleware(rec))
 	e.GET("/events", func(c *echo.Context) error {
@@ -137,75 +89,7 @@ func TestEchoStreamsAtOnce(t *testing.T) {
 	assert.Equal(t, "data: one\n", line)
 	close(goOn)
 	require.NoError(t, resp.Body.Close())
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	require.NoError(t, rec.Shutdown(ctx))
-}
-
-// through serves requests with what is set up behind a recorder.
-func through(t *testing.T, setUp func(*capture.Recorder) http.Handler, requests ...*http.Request) ([]metlo.Trace, capture.Stats) {
-	t.Helper()
-	var c collector
-	client, err := metlo.NewClient("https://metlo.example.com", "metlo.made-up-key",
-		metlo.WithCollectorURL("https://collector.example.com"), metlo.WithHTTPClient(&http.Client{Transport: &c}))
-	require.NoError(t, err)
-	rec, err := capture.New(client, capture.WithHost("shop.example.com"), capture.WithoutSampling())
-	require.NoError(t, err)
-	server := httptest.NewServer(setUp(rec))
-	for _, req := range requests {
-		out, err := http.NewRequestWithContext(t.Context(), req.Method, server.URL+req.URL.String(), req.Body)
-		require.NoError(t, err)
-		out.Header = req.Header
-		resp, err := server.Client().Do(out)
-		if err == nil {
-			_, _ = io.Copy(io.Discard, resp.Body)
-			_ = resp.Body.Close()
-		}
-	}
-	server.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	require.NoError(t, rec.Shutdown(ctx))
-	return c.traces, rec.Stats()
-}
-
-// upgraded speaks with a connection that left HTTP behind.
-func upgraded(t *testing.T, url string) {
-	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
-	require.NoError(t, err)
-	defer conn.Close()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
-	_, err = io.WriteString(conn, "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nping\n")
-	require.NoError(t, err)
-	line, err := bufio.NewReader(conn).ReadString('\n')
-	require.NoError(t, err)
-	assert.Equal(t, "ping\n", line)
-}
-
-func echoLine(t *testing.T, w http.ResponseWriter) {
-	conn, rw, err := http.NewResponseController(w).Hijack()
-	if !assert.NoError(t, err) {
-		return
-	}
-	defer conn.Close()
-	line, _ := rw.ReadString('\n')
-	_, _ = rw.WriteString(line)
-	_ = rw.Flush()
-}
-
-// upload is a request with a file too large to stay in memory.
-func upload(t *testing.T) *http.Request {
-	t.Helper()
-	var form bytes.Buffer
-	w := multipart.NewWriter(&form)
-	part, err := w.CreateFormFile("f", "f.txt")
-	require.NoError(t, err)
-	_, err = part.Write(make([]byte, 11<<20))
-	require.NoError(t, errors.Join(err, w.Close()))
-	req := httptest.NewRequest(http.MethodPost, "/upload", &form)
-	req.Header.Set("Content-Type", w.FormDataContentType())
-	return req
+	finish()
 }
 
 type key struct{}
@@ -213,7 +97,7 @@ type key struct{}
 // What middleware between the recorder and the handler sets is seen by what stands outside, as it is without the recorder.
 func TestEchoMiddlewareSeesWhatOthersSet(t *testing.T) {
 	var outside any
-	through(t, func(rec *capture.Recorder) http.Handler {
+	adaptertest.Through(t, func(rec *capture.Recorder) http.Handler {
 		e := echo.New()
 		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(c *echo.Context) error {
@@ -229,13 +113,13 @@ func TestEchoMiddlewareSeesWhatOthersSet(t *testing.T) {
 		})
 		e.GET("/a", func(c *echo.Context) error { return c.String(http.StatusOK, "ok") })
 		return e
-	}, request("GET", "/a", ""))
+	}, adaptertest.Request("GET", "/a", ""))
 	assert.Equal(t, "jane", outside)
 }
 
 func TestEchoRemovesTheFilesOfForms(t *testing.T) {
 	var name string
-	through(t, func(rec *capture.Recorder) http.Handler {
+	adaptertest.Through(t, func(rec *capture.Recorder) http.Handler {
 		e := echo.New()
 		e.Use(captureecho.Middleware(rec))
 		e.POST("/upload", func(c *echo.Context) error {
@@ -250,25 +134,25 @@ func TestEchoRemovesTheFilesOfForms(t *testing.T) {
 			return err
 		})
 		return e
-	}, upload(t))
+	}, adaptertest.Upload(t))
 	require.NotEmpty(t, name)
 	assert.NoFileExists(t, name)
 }
 
 func TestEchoOnceAndHijackedNever(t *testing.T) {
 	var hijacking capture.Stats
-	traces, stats := through(t, func(rec *capture.Recorder) http.Handler {
+	traces, stats := adaptertest.Through(t, func(rec *capture.Recorder) http.Handler {
 		e := echo.New()
 		e.Use(captureecho.Middleware(rec))
 		e.Use(captureecho.Middleware(rec))
 		e.GET("/a", func(c *echo.Context) error { return c.String(http.StatusOK, "once") })
-		e.GET("/ws", func(c *echo.Context) error { echoLine(t, c.Response()); return nil })
+		e.GET("/ws", func(c *echo.Context) error { adaptertest.EchoLine(t, c.Response()); return nil })
 		front := httptest.NewServer(e)
-		upgraded(t, front.URL)
+		adaptertest.Upgraded(t, front.URL)
 		front.Close()
 		require.Eventually(t, func() bool { hijacking = rec.Stats(); return hijacking.Seen == 1 }, 10*time.Second, time.Millisecond)
 		return rec.Handler(e)
-	}, request("GET", "/a", ""))
+	}, adaptertest.Request("GET", "/a", ""))
 	assert.EqualValues(t, 1, hijacking.Skipped)
 	require.Len(t, traces, 1)
 	assert.Equal(t, "once", traces[0].Response.Body)
@@ -277,7 +161,7 @@ func TestEchoOnceAndHijackedNever(t *testing.T) {
 
 func TestEchoPanicsGoOn(t *testing.T) {
 	var caught []any
-	traces, _ := through(t, func(rec *capture.Recorder) http.Handler {
+	traces, _ := adaptertest.Through(t, func(rec *capture.Recorder) http.Handler {
 		e := echo.New()
 		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(c *echo.Context) error {
@@ -293,7 +177,7 @@ func TestEchoPanicsGoOn(t *testing.T) {
 		e.GET("/abort", func(*echo.Context) error { panic(http.ErrAbortHandler) })
 		e.GET("/written", func(c *echo.Context) error { _ = c.String(http.StatusAccepted, "part"); panic("late") })
 		return e
-	}, request("GET", "/abort", ""), request("GET", "/written", ""))
+	}, adaptertest.Request("GET", "/abort", ""), adaptertest.Request("GET", "/written", ""))
 	assert.Equal(t, []any{http.ErrAbortHandler, "late"}, caught)
 	require.Len(t, traces, 2)
 	assert.Equal(t, http.StatusInternalServerError, traces[0].Response.Status)
@@ -303,11 +187,11 @@ func TestEchoPanicsGoOn(t *testing.T) {
 
 // In front of all of Echo the recorder sees the bodies of errors, and the template of the route nevertheless.
 func TestEchoBehindTheHandler(t *testing.T) {
-	traces, _ := through(t, func(rec *capture.Recorder) http.Handler {
+	traces, _ := adaptertest.Through(t, func(rec *capture.Recorder) http.Handler {
 		e := echo.New()
 		e.GET("/reset/:token", func(*echo.Context) error { return echo.NewHTTPError(http.StatusConflict, "used already") })
 		return rec.Handler(e)
-	}, request("GET", "/reset/abc", ""))
+	}, adaptertest.Request("GET", "/reset/abc", ""))
 	require.Len(t, traces, 1)
 	assert.Equal(t, http.StatusConflict, traces[0].Response.Status)
 	assert.Equal(t, "/reset/[redacted]", traces[0].Request.URL.Path)
