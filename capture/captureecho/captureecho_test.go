@@ -19,7 +19,7 @@ import (
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/capture"
 	"github.com/metlo-go/metlo/capture/captureecho"
-	"github.com/metlo-go/metlo/capture/internal/adaptertest"
+	"github.com/metlo-go/metlo/internal/suites/adaptertest"
 )
 
 // record serves requests behind a recorder and returns their traces.

@@ -18,7 +18,7 @@ import (
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/capture"
 	"github.com/metlo-go/metlo/capture/capturegin"
-	"github.com/metlo-go/metlo/capture/internal/adaptertest"
+	"github.com/metlo-go/metlo/internal/suites/adaptertest"
 )
 
 // record serves requests with an engine behind a recorder and returns their traces.

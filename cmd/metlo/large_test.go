@@ -23,7 +23,8 @@ import (
 
 const many = 100_000
 
-func init() { commands["peak"] = peak }
+// platformCommands are the commands of the tests that exist on this system alone.
+func platformCommands() map[string]func() { return map[string]func(){"peak": peak} }
 
 // peak is a command of the tests: it runs the rest of its arguments and writes to the file named first how much memory
 // that took at most, in KiB. A process starts with the peak of the one that starts it, and the tests' own is high.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,10 +26,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden output of the scripts anew")
 
-// commands are what the scripts and tests can start; some exist on one system only.
-var commands = map[string]func(){"metlo": main}
-
-func TestMain(m *testing.M) { testscript.Main(m, commands) }
+// TestMain is also the main function of what the scripts and tests start.
+func TestMain(m *testing.M) {
+	commands := map[string]func(){"metlo": main}
+	maps.Copy(commands, platformCommands())
+	testscript.Main(m, commands)
+}
 
 // shop starts a server with the data of testdata/shop.json.
 func shop(t interface{ Cleanup(func()) }) *metlotest.Server {

@@ -127,7 +127,8 @@ func inventoryCheck(ctx context.Context, client *metlo.Client) check {
 		return check{Name: "inventory", OK: true, Result: "empty", Advice: "send traffic to the collector, such as with metlo ingest har"}
 	}
 	return check{Name: "inventory", OK: true, Result: fmt.Sprintf("%s on %s, %s open, %d of them of high risk",
-		output.Count(summary.EndpointsTracked, "endpoint"), output.Count(summary.HostCount, "host"), output.Count(summary.OpenAlerts, "alert"), summary.HighRiskAlerts)}
+		output.Count(summary.EndpointsTracked, "endpoint"), output.Count(summary.HostCount, "host"),
+		output.Count(summary.OpenAlerts, "alert"), summary.HighRiskAlerts)}
 }
 
 func collectorCheck(ctx context.Context, client *metlo.Client, known bool) check {

@@ -76,7 +76,7 @@ func Through(t *testing.T, setUp func(*capture.Recorder) http.Handler, requests 
 
 // Request is a request with a body of JSON.
 func Request(method, target, body string) *http.Request {
-	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	req := httptest.NewRequestWithContext(context.Background(), method, target, strings.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
 	return req
 }
@@ -90,7 +90,7 @@ func Upload(t *testing.T) *http.Request {
 	require.NoError(t, err)
 	_, err = part.Write(make([]byte, 11<<20))
 	require.NoError(t, errors.Join(err, w.Close()))
-	req := httptest.NewRequest(http.MethodPost, "/upload", &form)
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/upload", &form)
 	req.Header.Set("Content-Type", w.FormDataContentType())
 	return req
 }
