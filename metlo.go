@@ -61,9 +61,9 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/metlo-go/metlo/internal/credentials"
-
 	"github.com/metlo-go/metlo/internal/transport"
 	"github.com/metlo-go/metlo/internal/wire"
 )
@@ -89,9 +89,9 @@ type Client struct {
 
 	base      *url.URL
 	collector *url.URL
-	header    func() http.Header // shared by all requests, never written to; a function, since nothing prints what it returns
+	header    http.Header // shared by all requests, never written to
 	pipeline  *transport.Pipeline
-	noProxy   bool // secrets must not travel through a proxy in plain http
+	answered  *atomic.Bool // a Metlo server has answered
 	maxBytes  int64
 	maxPage   int
 	redact    redactor
@@ -135,6 +135,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	if faults != nil {
 		return nil, errors.Join(faults...)
 	}
+	s.noProxy = s.noProxy && (base.Scheme == "http" || s.collectorURL != nil && s.collectorURL.Scheme == "http")
 	return newClient(base, apiKey, &s), nil
 }
 
@@ -143,14 +144,15 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 	c := &Client{
 		base:      base,
 		collector: s.collectorURL,
-		header:    func() http.Header { return header },
-		noProxy:   s.noProxy,
+		header:    header,
+		answered:  new(atomic.Bool),
 		maxBytes:  s.maxBytes,
 		maxPage:   s.maxPage,
 	}
-	secrets := []string{apiKey}
+	var secrets []string
 	if apiKey != "" {
 		header["Authorization"] = []string{apiKey}
+		secrets = append(secrets, apiKey)
 	}
 	for _, h := range s.headers {
 		header[h.name] = append(header[h.name], h.value.Reveal())
@@ -159,7 +161,7 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 		}
 	}
 	c.redact = newRedactor(secrets...)
-	c.pipeline = s.pipeline(c.redact)
+	c.pipeline = s.pipeline(c.redact, secrets)
 	c.Endpoints = &EndpointsService{c}
 	c.Hosts = &HostsService{c}
 	c.DataFields = &DataFieldsService{c}
@@ -236,7 +238,7 @@ func (c *Client) Ping(ctx context.Context) error {
 	if err := exec(ctx, c, health); err != nil {
 		return err
 	}
-	_, err := fetch[trackedAnswer](ctx, c, newRequest("Ping", http.MethodGet, "/summary/endpoint-tracked"))
+	_, err := fetch(ctx, c, newRequest("Ping", http.MethodGet, "/summary/endpoint-tracked"), (*trackedAnswer).check)
 	var e *Error
 	if errors.As(err, &e) && errors.Is(e, ErrInvalidResponse) {
 		e.Message = "a server answers, but not as Metlo's backend: is the base URL that of the collector, or of another server?"
@@ -271,10 +273,25 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		r.fail("out is no pointer to a value that could receive the answer, but %T", out)
 	}
-	return c.send(ctx, r, handler{whole: func(body []byte) error { return decodeAny(body, out) }})
+	return c.do(ctx, r, func(resp *http.Response) error {
+		if err := c.checkResponse(r, resp); err != nil {
+			return err
+		}
+		body, err := transport.ReadAll(resp, nil, c.maxBytes)
+		if err != nil {
+			return err
+		}
+		if err := c.correctedError(r, resp, body); err != nil {
+			return err
+		}
+		if err := decodeAny(body, out, c.maxBytes); err != nil {
+			return c.rejected(r, resp, body, err)
+		}
+		return nil
+	})
 }
 
-func decodeAny(body []byte, out any) error {
+func decodeAny(body []byte, out any, limit int64) error {
 	switch out := out.(type) {
 	case nil:
 		if wire.IsPage(body) {
@@ -288,7 +305,7 @@ func decodeAny(body []byte, out any) error {
 		*out = string(body)
 		return nil
 	}
-	return wire.AnyObject(body, out)
+	return wire.AnyObject(body, out, limit)
 }
 
 // CloseIdleConnections closes the connections that no call is using.

@@ -165,8 +165,15 @@ func TestCall(t *testing.T) {
 	assert.Equal(t, someKey, got.Header.Get("Authorization"))
 	assert.Equal(t, "application/json", got.Header.Get("Content-Type"))
 
-	require.NoError(t, call(`{"ok":true,"data":{"N":9}}`, nil, &object))
-	assert.Equal(t, 9, object.N)
+	var envelope struct {
+		OK   bool
+		Data struct{ N int }
+	}
+	require.NoError(t, call(`{"ok":true,"data":{"N":9}}`, nil, &envelope))
+	assert.Equal(t, 9, envelope.Data.N, "as package encoding/json decodes it")
+	pointer := &object
+	require.NoError(t, call(`null`, nil, &pointer))
+	assert.Nil(t, pointer)
 	assert.Empty(t, got.Header.Get("Content-Type"))
 
 	var text string

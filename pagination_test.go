@@ -451,9 +451,41 @@ func TestTotalsThatLie(t *testing.T) {
 func TestItemsWithoutAnIDAreYieldedAsTheyCome(t *testing.T) {
 	for _, n := range []int{3, 150} {
 		m := &model{rows: ids(n), item: func(string) string { return `{"description":"x"}` }}
-		items, err := metlo.Collect(inProcess(t, m).Alerts.All(t.Context(), nil))
+		items, err := metlo.Collect(metlo.Walk(t.Context(), inProcess(t, m), "/alerts", nil, func(map[string]any) string { return "" }))
 		require.NoError(t, err)
 		assert.Len(t, items, n)
+	}
+}
+
+// TestListsOfAnotherServerAreRefused has a server answer with objects that Metlo does not know.
+func TestListsOfAnotherServerAreRefused(t *testing.T) {
+	collect := func(_ any, err error) error { return err }
+	for name, call := range map[string]func(*metlo.Client) error{
+		"Endpoints.List": func(c *metlo.Client) error { return collect(c.Endpoints.List(t.Context(), nil)) },
+		"Endpoints.All":  func(c *metlo.Client) error { return collect(metlo.Collect(c.Endpoints.All(t.Context(), nil))) },
+		"Hosts.List":     func(c *metlo.Client) error { return collect(c.Hosts.List(t.Context(), nil)) },
+		"Hosts.All":      func(c *metlo.Client) error { return collect(metlo.Collect(c.Hosts.All(t.Context(), nil))) },
+		"Alerts.List":    func(c *metlo.Client) error { return collect(c.Alerts.List(t.Context(), nil)) },
+		"Alerts.All":     func(c *metlo.Client) error { return collect(metlo.Collect(c.Alerts.All(t.Context(), nil))) },
+		"Alerts.Get":     func(c *metlo.Client) error { return collect(c.Alerts.Get(t.Context(), alertID(1))) },
+		"Detections.ListEndpoints": func(c *metlo.Client) error {
+			return collect(c.Detections.ListEndpoints(t.Context(), nil))
+		},
+		"Detections.AllDataFields": func(c *metlo.Client) error {
+			return collect(metlo.Collect(c.Detections.AllDataFields(t.Context(), nil)))
+		},
+		"DataClasses.List": func(c *metlo.Client) error { return collect(c.DataClasses.List(t.Context())) },
+		"Webhooks.List":    func(c *metlo.Client) error { return collect(c.Webhooks.List(t.Context())) },
+		"Keys.List":        func(c *metlo.Client) error { return collect(c.Keys.List(t.Context())) },
+		"Specs.List":       func(c *metlo.Client) error { return collect(c.Specs.List(t.Context())) },
+		"DataFields.UpdatePath": func(c *metlo.Client) error {
+			return collect(c.DataFields.UpdatePath(t.Context(), endpointID(1), "a"))
+		},
+	} {
+		for _, body := range []string{`[{"foo":"bar"}]`, `[[{"foo":"bar"}],1]`, `{"items":[{"foo":"bar"}],"updated":{"a":{"foo":"bar"}}}`} {
+			err := call(inProcess(t, kit.JSON(http.StatusOK, body)))
+			require.ErrorIs(t, err, metlo.ErrInvalidResponse, "%s: %s", name, body)
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"mime/multipart"
-	"net/http"
 	"net/textproto"
 	"net/url"
 	"reflect"
@@ -39,6 +38,7 @@ type request struct {
 	content     *transport.Upload // a body that is read while it is sent
 	collector   bool
 	private     bool // a success holds a secret, of which errors keep nothing
+	long        bool // the response may be longer than a first page
 	fault       error
 }
 
@@ -214,26 +214,6 @@ func (r *request) setBody(json []byte) *request {
 	return r
 }
 
-// base is where the server's paths begin.
-func (r *request) base(c *Client) *url.URL {
-	if r.collector {
-		return c.collector
-	}
-	return c.base
-}
-
-// url is where the request goes.
-func (r *request) url(c *Client) url.URL {
-	u := *r.base(c)
-	u.RawQuery = r.query
-	if u.RawPath == "" && !strings.Contains(r.path, "%") {
-		u.Path += r.path
-	} else {
-		setEscapedPath(&u, u.EscapedPath()+r.path)
-	}
-	return u
-}
-
 func setEscapedPath(u *url.URL, escaped string) {
 	plain, err := url.PathUnescape(escaped)
 	if err != nil {
@@ -243,19 +223,6 @@ func setEscapedPath(u *url.URL, escaped string) {
 	if u.RawPath == u.Path {
 		u.RawPath = ""
 	}
-}
-
-// repeat is what must be known of a failed attempt before the request may be sent again.
-func (r *request) repeat() transport.Repeat {
-	switch {
-	case r.content != nil:
-		return transport.RepeatUnprocessed
-	case r.method == http.MethodGet || r.method == http.MethodHead:
-		return transport.RepeatSafe
-	case r.method == http.MethodPut || r.method == http.MethodDelete:
-		return transport.RepeatIdempotent
-	}
-	return transport.RepeatUnprocessed
 }
 
 func isNil(v any) bool {

@@ -52,7 +52,10 @@ func (s *server) fetch(r Request, visit func(*row) error) (Response, error) {
 		s.churn(s)
 	}
 	if s.refuse > 0 && (r.Limit == Everything || r.Limit > s.refuse) {
-		return Response{}, errRefused
+		return Response{}, &Failure{Err: errRefused, Next: Shorten}
+	}
+	if len(r.Values[0])+len(r.Values[1]) > 900 {
+		return Response{}, &Failure{Err: errRefused, Next: Split}
 	}
 	var rows []row
 	for _, row := range s.rows {
@@ -160,20 +163,22 @@ func (s *server) hosts() ([]string, error) {
 
 func (s *server) list() List[row] {
 	return List[row]{
-		Fetch:   s.fetch,
-		Again:   func(error, int) bool { return false },
-		Refused: func(err error) bool { return errors.Is(err, errRefused) },
-		Key: func(r *row) (Key, bool) {
+		Fetch: s.fetch,
+		Describe: func(r *row) (Item, error) {
+			i := Item{Key: TextKey(fmt.Sprint(r.id)), Created: r.created, Values: [2]string{r.host, r.method}}
 			if r.id == 0 {
-				return KeyOf("content " + r.text), false
+				i.Key, i.Unnamed = ContentKey([]byte(r.text)), true
 			}
-			return KeyOf(fmt.Sprint(r.id)), true
+			return i, nil
 		},
-		Fits: func(p Part) bool { return len(p.Values[0])+len(p.Values[1]) <= 900 },
-		Dimensions: []Dimension[row]{
-			{Values: s.hosts, Of: func(r *row) string { return r.host }},
-			{Values: func() ([]string, error) { return []string{"GET", "PUT", "POST"}, nil }, Of: func(r *row) string { return r.method }},
+		Values: func(dimension int) ([]string, error) {
+			if dimension == 0 {
+				return s.hosts()
+			}
+			return []string{"GET", "PUT", "POST"}, nil
 		},
+		Pause:      func(int) error { return errors.New("no retry is left") },
+		Dimensions: 2,
 	}
 }
 
@@ -184,20 +189,20 @@ type walked struct {
 	incomplete *IncompleteError
 }
 
-func (s *server) walk(t testing.TB, list List[row]) walked {
+func (s *server) walk(t *testing.T, list List[row]) walked {
 	t.Helper()
 	w := walked{times: map[int]int{}, nameless: map[string]int{}}
-	list.Yield = func(r *row) bool {
-		if r.id == 0 {
+	list.All(t.Context(), func(r row, err error) bool {
+		switch {
+		case err != nil:
+			require.ErrorAs(t, err, &w.incomplete)
+		case r.id == 0:
 			w.nameless[r.text]++
-		} else {
+		default:
 			w.times[r.id]++
 		}
 		return true
-	}
-	if err := list.Walk(); err != nil {
-		require.ErrorAs(t, err, &w.incomplete)
-	}
+	})
 	return w
 }
 
@@ -233,7 +238,7 @@ func TestNothingThatLastsIsLostInSilence(t *testing.T) {
 		list.First = rng.IntN(3) * rng.IntN(40)
 		s.ties, s.random = rng.IntN(2) == 0, rng.IntN(5) == 0
 		if rng.IntN(3) == 0 {
-			list.Dimensions = nil
+			list.Dimensions = 0
 		}
 		s.unfiltered = rng.IntN(8) == 0
 		if rng.IntN(5) == 0 {
@@ -358,7 +363,7 @@ func TestWalksThatWereLost(t *testing.T) {
 			s := ordered(400)
 			s.cap, s.churn = 100, between(8, swap(5))
 			return s
-		}, list: func(l *List[row]) { l.Dimensions = nil }, requests: budget(400, 100)},
+		}, list: func(l *List[row]) { l.Dimensions = 0 }, requests: budget(400, 100)},
 		{name: "the same before any page", server: func() *server {
 			s := ordered(400)
 			s.cap, s.churn = 100, func(s *server) {
