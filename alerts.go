@@ -194,21 +194,24 @@ func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 	r := newRequest("Alerts.Get", http.MethodGet, "/alerts")
 	r.uuid(id)
 	r.query = "uuid=" + id
-	alerts, err := fetchAll(ctx, s.client, r, func(a *Alert) error {
-		if !strings.EqualFold(a.UUID, id) {
+	var alert *Alert
+	err := s.client.send(ctx, r, func(body []byte) error {
+		alerts, _, err := wire.Items[Alert](body, wire.ListOptions{Lenient: true, MaxItem: s.client.maxBytes, MaxRows: 1})
+		switch {
+		case err != nil:
+			return err
+		case len(alerts) == 0:
+			return s.client.missing(r, "no alert has this id")
+		case !strings.EqualFold(alerts[0].UUID, id):
 			return errShape
 		}
-		return a.accept()
-	}, func(alerts []Alert) error {
-		if len(alerts) == 0 {
-			return s.client.missing(r, "no alert has this id")
-		}
-		return nil
+		alert = &alerts[0]
+		return alert.accept()
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &alerts[0], nil
+	return alert, nil
 }
 
 // Update changes the status of an alert and returns the alert as it is then, with its whole endpoint. An alert that is

@@ -88,7 +88,7 @@ func correct(r *request, resp *http.Response, body []byte) (correction, bool) {
 		return correction{}, false
 	}
 	for _, t := range corrections() {
-		if t.status != resp.StatusCode || (t.method != "" && t.method != r.method) || (t.route != "" && !matchRoute(t.route, r.path)) {
+		if t.status != resp.StatusCode || (t.method != "" && t.method != r.Method) || (t.route != "" && !matchRoute(t.route, r.path)) {
 			continue
 		}
 		if ok, err := regexp.Match(t.body, body); ok && err == nil {

@@ -104,7 +104,7 @@ func (c *Client) newError(r *request, status int, body []byte) *Error {
 	base := c.serverOf(r)
 	return &Error{
 		StatusCode: status,
-		Method:     r.method,
+		Method:     r.Method,
 		Host:       base.Host,
 		Path:       wire.OneLine(c.redact.text(base.EscapedPath() + r.path)),
 		Body:       c.redact.head(body),

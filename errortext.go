@@ -63,7 +63,7 @@ func (c *Client) misdirected(r *request, resp *http.Response, body []byte) strin
 // foreignNotFound returns what may be wrong with the address, for a 404 that is not Metlo's.
 func foreignNotFound(r *request, page string) string {
 	page = cmp.Or(page, "an empty body")
-	noRoute := strings.HasPrefix(page, "Cannot "+r.method+" ")
+	noRoute := strings.HasPrefix(page, "Cannot "+r.Method+" ")
 	switch {
 	case noRoute && r.collector:
 		return "a server without this route answers (" + page + "): is the collector's URL that of Metlo's backend?"

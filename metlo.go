@@ -89,7 +89,6 @@ type Client struct {
 
 	base      *url.URL
 	collector *url.URL
-	header    http.Header // shared by all requests, never written to
 	pipeline  *transport.Pipeline
 	answered  *atomic.Bool // a Metlo server has answered
 	maxBytes  int64
@@ -144,7 +143,6 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 	c := &Client{
 		base:      base,
 		collector: s.collectorURL,
-		header:    header,
 		answered:  new(atomic.Bool),
 		maxBytes:  s.maxBytes,
 		maxPage:   s.maxPage,
@@ -161,7 +159,7 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 		}
 	}
 	c.redact = newRedactor(secrets...)
-	c.pipeline = s.pipeline(c.redact, secrets)
+	c.pipeline = s.pipeline(c.redact, header, secrets)
 	c.Endpoints = &EndpointsService{c}
 	c.Hosts = &HostsService{c}
 	c.DataFields = &DataFieldsService{c}

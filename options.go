@@ -391,7 +391,7 @@ func validHeaderValue(value string) bool {
 	return true
 }
 
-func (s *settings) pipeline(r redactor, secrets []string) *transport.Pipeline {
+func (s *settings) pipeline(r redactor, header http.Header, secrets []string) *transport.Pipeline {
 	return transport.New(transport.Config{
 		HTTP:    s.http,
 		Limiter: s.limiter,
@@ -399,6 +399,7 @@ func (s *settings) pipeline(r redactor, secrets []string) *transport.Pipeline {
 			MaxRetries: s.retry.MaxRetries, BaseWait: s.retry.BaseWait, MaxWait: s.retry.MaxWait,
 			MaxRetryAfter: s.retry.MaxRetryAfter, Patience: s.patience,
 		},
+		Header:        header,
 		Secrets:       secrets,
 		KeepFromProxy: s.noProxy,
 		HeaderTimeout: s.timeout,

@@ -213,7 +213,7 @@ func (l *listing[T]) all(ctx context.Context) iter.Seq2[T, error] {
 		own := *l // each walk may find that the server sends integers as strings
 		own.walk(ctx).All(ctx, func(item T, err error) bool {
 			if incomplete := (*walk.IncompleteError)(nil); errors.As(err, &incomplete) {
-				err = &IncompleteError{incomplete.Seen, incomplete.Total, incomplete.Missing, l.base.route}
+				err = &IncompleteError{incomplete.Seen, incomplete.Total, incomplete.Missing, l.base.Route}
 			}
 			return yield(item, err)
 		})

@@ -49,20 +49,21 @@ func (c *Client) do(ctx context.Context, r *request, read func(*http.Response) e
 	if r.fault != nil {
 		return c.redact.cause(r.fault)
 	}
-	sent := transport.Request{
-		Method: r.method, URL: *base, Route: r.route, Header: c.header, ContentType: r.contentType,
-		Body: r.body, Upload: r.content, Repeat: transport.RepeatUnprocessed, Patient: !r.long && c.answered.Load(),
-	}
-	sent.URL.RawQuery = r.query
-	setEscapedPath(&sent.URL, base.EscapedPath()+r.path)
+	r.Repeat = transport.RepeatUnprocessed
 	switch {
-	case r.content != nil: // only proof that the server did not see it allows another attempt
-	case r.method == http.MethodGet || r.method == http.MethodHead:
-		sent.Repeat = transport.RepeatSafe
-	case r.method == http.MethodPut || r.method == http.MethodDelete:
-		sent.Repeat = transport.RepeatIdempotent
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		r.Repeat, r.Patient = transport.RepeatSafe, !r.long && c.answered.Load()
+	case (r.Method == http.MethodPut || r.Method == http.MethodDelete) && r.Upload == nil:
+		r.Repeat = transport.RepeatIdempotent
 	}
-	result := c.pipeline.Do(ctx, &sent, read)
+	r.URL = *base
+	r.URL.RawQuery = r.query
+	if r.URL.RawPath == "" && !strings.Contains(r.path, "%") {
+		r.URL.Path += r.path
+	} else {
+		setEscapedPath(&r.URL, base.EscapedPath()+r.path)
+	}
+	result := c.pipeline.Do(ctx, &r.Request, read)
 	if result.Err == nil {
 		c.answered.Store(true)
 		return nil

@@ -177,8 +177,8 @@ func (s *SettingsService) UpdateConfig(ctx context.Context, configString string)
 	r := newRequest("Settings.UpdateConfig", http.MethodPut, "/metlo-config").encode(struct {
 		ConfigString string `json:"configString"`
 	}{configString})
-	if len(r.body) > maxConfigBody {
-		r.fail("the body of %d bytes is over %d, which the server refuses: shorten the configuration", len(r.body), maxConfigBody)
+	if len(r.Body) > maxConfigBody {
+		r.fail("the body of %d bytes is over %d, which the server refuses: shorten the configuration", len(r.Body), maxConfigBody)
 	}
 	return exec(ctx, s.client, r)
 }

@@ -18,15 +18,18 @@ import (
 // not be read.
 const maxAttempts = 1 << 30
 
-// call is the state of one call.
+// call is the state of one call. Its loop, its request and the URL of its first attempt are no values of their own, which
+// saves a GET 3 of 30 allocations.
 type call struct {
 	pipeline *Pipeline
 	ctx      context.Context // the caller's
 	request  *Request
-	upload   *uploadBody   // of the attempt under way
-	started  time.Time     // of the attempt under way
-	failing  time.Time     // when the first attempt failed
-	wait     time.Duration // before the next attempt
+	loop     retryablehttp.Client
+	sent     retryablehttp.Request
+	url      url.URL
+	upload   *uploadBody // of the attempt under way
+	started  time.Time   // of the attempt under way
+	failing  time.Time   // when the first attempt failed
 	last     outcome
 	handled  bool // the response of the last attempt was read
 	result   Result
@@ -41,8 +44,11 @@ func (c *call) prepare(req *http.Request) error {
 	if err != nil {
 		return err
 	}
-	u := r.URL
-	req.URL, req.Host, req.Header, req.Close = &u, u.Host, r.Header.Clone(), suspect
+	req.URL, req.Host, req.Header, req.Close = &c.url, r.URL.Host, http.Header{}, suspect
+	if len(c.result.Attempts) > 0 {
+		req.URL = new(url.URL)
+	}
+	*req.URL = r.URL
 	if r.ContentType != "" {
 		req.Header["Content-Type"] = []string{r.ContentType}
 	}
@@ -50,9 +56,9 @@ func (c *call) prepare(req *http.Request) error {
 	return nil
 }
 
-// setUpload sets the body of every attempt to r's upload, which only go-retryablehttp opens again.
-func (c *call) setUpload(req *retryablehttp.Request) {
-	err := req.SetBody(retryablehttp.ReaderFunc(func() (io.Reader, error) {
+// setUpload sets the body of every attempt to the upload, which only go-retryablehttp opens again.
+func (c *call) setUpload() {
+	err := c.sent.SetBody(retryablehttp.ReaderFunc(func() (io.Reader, error) {
 		body, err := c.request.Upload.open(c.ctx, c.upload)
 		c.upload = body
 		return body, err
@@ -60,7 +66,7 @@ func (c *call) setUpload(req *retryablehttp.Request) {
 	if err != nil {
 		panic(err) // a first open cannot fail
 	}
-	req.GetBody, req.ContentLength = nil, c.request.Upload.length()
+	c.sent.GetBody, c.sent.ContentLength = nil, c.request.Upload.length()
 }
 
 // checkRetry records an attempt, and reports whether there is another one. For a response that was read it is called a
@@ -96,15 +102,24 @@ func (c *call) checkRetry(_ context.Context, resp *http.Response, err error) (bo
 func (c *call) checkRead(err error) (again bool) {
 	o := c.last
 	c.result.Err = err
-	if truncated := (*TruncatedError)(nil); errors.As(err, &truncated) {
-		c.result.Attempts[len(c.result.Attempts)-1].Err = truncated.Err
-		o.repeatable = RepeatSafe
-		again = !truncated.timedOut() && c.mayRepeat(o.repeatable) && c.schedule(c.waitAfter(o), o)
+	if err != nil {
+		again = c.repeatTruncated(err, &o)
 	}
 	if c.pipeline.logger != nil {
 		c.log(o)
 	}
 	return again
+}
+
+// repeatTruncated reports whether there is another attempt because the body of the last one was cut short.
+func (c *call) repeatTruncated(err error, o *outcome) bool {
+	var truncated *TruncatedError
+	if !errors.As(err, &truncated) {
+		return false
+	}
+	c.result.Attempts[len(c.result.Attempts)-1].Err = truncated.Err
+	o.repeatable = RepeatSafe
+	return !truncated.timedOut() && c.mayRepeat(o.repeatable) && c.schedule(c.waitAfter(*o), *o)
 }
 
 // mayRepeat reports whether the request belongs to a class that may be sent again, and can be.
@@ -140,12 +155,9 @@ func (c *call) schedule(wait time.Duration, o outcome) bool {
 		c.result.TooLate = o.cooldown
 		return false
 	}
-	c.wait, c.result.Attempts[n-1].Wait = wait, wait
+	c.loop.RetryWaitMin, c.result.Attempts[n-1].Wait = wait, wait
 	return true
 }
-
-// backoff returns the wait that schedule has set.
-func (c *call) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return c.wait }
 
 // backoff returns a random time under a ceiling that doubles with each failure.
 func (p *Policy) backoff(failures int) time.Duration {

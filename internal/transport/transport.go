@@ -5,8 +5,8 @@
 //	Pipeline.Do          transport.go   one call, from its first attempt to the error of its reader
 //	rateLimit.wait       ratelimit.go   waits for the cool-down of the server, then for the rate limit
 //	deadlines.RoundTrip  deadlines.go   bounds the wait for response headers, and for each KiB of the body
-//	guard.RoundTrip      guard.go       keeps secrets from other servers and from proxies
-//	redirect             guard.go       follows a GET within its server
+//	signer.RoundTrip     signer.go      adds the key, which no other server and no proxy may see
+//	redirect             signer.go      follows a GET within its server
 //	call.checkRetry      call.go        records an attempt, and decides whether there is another one
 //	classify             classify.go    turns a response or an error into an outcome
 //
@@ -31,7 +31,8 @@ type Config struct {
 	Retry         Policy
 	HeaderTimeout time.Duration // from the start of an attempt to its response headers
 	IdleTimeout   time.Duration // longest wait for the next KiB of a body
-	Secrets       []string      // header values that no other server may receive
+	Header        http.Header   // of every request; never written to
+	Secrets       []string      // values of Header that no other server may receive
 	KeepFromProxy bool          // no proxy may forward a request for the call's server over plain http
 	Logger        *slog.Logger  // nil logs nothing
 	Redact        func(error) string
@@ -56,13 +57,12 @@ type Pipeline struct {
 	redact func(error) string
 }
 
-// Request describes one call. Nothing writes to it, so that calls may share the header and the body.
+// Request describes one call. Nothing writes to it.
 type Request struct {
 	Method      string
-	URL         url.URL     // copied for each attempt
-	Route       string      // the path's template, for the log and for RouteOf
-	Header      http.Header // cloned for each attempt
-	ContentType string      // empty for none
+	URL         url.URL // copied for each attempt
+	Route       string  // the path's template, for the log and for RouteOf
+	ContentType string  // empty for none
 	Body        []byte
 	Upload      *Upload // a body that is read while it is sent; nil for none
 	Repeat      Repeat
@@ -104,8 +104,8 @@ func New(cfg Config) *Pipeline {
 	}
 	// What a request passes on its way to the connection, outermost first.
 	p.http.CheckRedirect = redirect(cfg.HTTP.CheckRedirect)
-	p.http.Transport = &deadlines{header: cfg.HeaderTimeout, idle: cfg.IdleTimeout, next: &guard{
-		secrets: cfg.Secrets, next: p.base,
+	p.http.Transport = &deadlines{header: cfg.HeaderTimeout, idle: cfg.IdleTimeout, next: &signer{
+		header: cfg.Header, secrets: cfg.Secrets, next: p.base,
 	}}
 	return p
 }
@@ -133,18 +133,17 @@ func RouteOf(ctx context.Context) string {
 func (p *Pipeline) Do(ctx context.Context, r *Request, read func(*http.Response) error) Result {
 	c := &call{pipeline: p, ctx: ctx, request: r}
 	c.result.Attempts = c.first[:0]
-	req := (&http.Request{Method: r.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(context.WithValue(ctx, requestKey{}, r))
-	if err := c.prepare(req); err != nil {
+	c.sent.Request = (&http.Request{Method: r.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(context.WithValue(ctx, requestKey{}, r))
+	if err := c.prepare(c.sent.Request); err != nil {
 		c.result.Err = c.cause(err)
 		return c.result
 	}
-	sent := retryablehttp.Request{Request: req}
 	if r.Body != nil {
-		_ = sent.SetBody(r.Body) // it takes all bytes
+		_ = c.sent.SetBody(r.Body) // it takes all bytes
 	} else if r.Upload != nil {
-		c.setUpload(&sent)
+		c.setUpload()
 	}
-	sent.SetResponseHandler(func(resp *http.Response) (err error) {
+	c.sent.SetResponseHandler(func(resp *http.Response) (err error) {
 		c.handled, c.result.Handled = true, true
 		done := false
 		defer func() {
@@ -156,16 +155,14 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, read func(*http.Response)
 		done = err == nil
 		return err
 	})
-	loop := retryablehttp.Client{
-		HTTPClient:   &p.http,
-		RetryMax:     maxAttempts,
-		CheckRetry:   c.checkRetry,
-		Backoff:      c.backoff,
-		PrepareRetry: c.prepare,
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-	}
+	c.loop.HTTPClient = &p.http
+	c.loop.RetryMax = maxAttempts
+	c.loop.CheckRetry = c.checkRetry
+	c.loop.Backoff = leastWait
+	c.loop.PrepareRetry = c.prepare
+	c.loop.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	//nolint:bodyclose // read closes the body, or keeps it open for its caller
-	if _, err := loop.Do(&sent); err != nil && c.result.Err == nil { // a wait before an attempt failed
+	if _, err := c.loop.Do(&c.sent); err != nil && c.result.Err == nil { // a wait before an attempt failed
 		c.result.Handled, c.result.Err = false, c.cause(err)
 	}
 	if c.upload != nil {
@@ -173,3 +170,6 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, read func(*http.Response)
 	}
 	return c.result
 }
+
+// leastWait is a backoff of the length that checkRetry has set as the least wait of the call's loop.
+func leastWait(least, _ time.Duration, _ int, _ *http.Response) time.Duration { return least }

@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -11,25 +12,29 @@ import (
 	"time"
 )
 
-// guard keeps secrets from every server but the one that the call is for.
-type guard struct {
-	secrets []string
+// signer adds the headers of all calls, the key among them, to the requests for the server of their call. It removes secrets
+// from a request for another server, to which only a caller's CheckRedirect can have led.
+type signer struct {
+	header  http.Header
+	secrets []string // values of header
 	next    http.RoundTripper
 }
 
-// RoundTrip removes secrets from a request for another server, to which only a caller's CheckRedirect can have led. It
-// removes an invalid Location header, which would make http.Client discard the response.
-func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !isForCallsServer(r) {
-		if g.isSecret(r.URL.String()) {
-			return nil, errors.New("the redirect leads to another server with a secret in its address: check CheckRedirect")
+// RoundTrip sends r, which is the copy that deadlines made. It removes an invalid Location header from the response, which
+// would make http.Client discard it.
+func (s *signer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if own := r.Header; isForCallsServer(r) {
+		r.Header = maps.Clone(s.header)
+		maps.Copy(r.Header, own)
+		if own["Cookie"] != nil && s.header["Cookie"] != nil {
+			r.Header["Cookie"] = []string{joinCookies(s.header["Cookie"], own["Cookie"])}
 		}
-		r = r.WithContext(r.Context())
-		r.Header = g.withoutSecrets(r.Header)
+	} else {
+		r.Header = s.withoutSecrets(own)
 	}
-	resp, err := g.next.RoundTrip(r)
+	resp, err := s.next.RoundTrip(r)
 	if err != nil {
-		return resp, proxyError(g.next, r, err)
+		return resp, proxyError(s.next, r, err)
 	}
 	if resp != nil && resp.StatusCode/100 == 3 {
 		if _, bad := r.URL.Parse(resp.Header.Get("Location")); bad != nil {
@@ -39,31 +44,40 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// isForCallsServer reports whether a request of a call goes to the server of the call.
-func isForCallsServer(r *http.Request) bool {
-	call, ok := r.Context().Value(requestKey{}).(*Request)
-	return ok && r.URL.Scheme == call.URL.Scheme && strings.EqualFold(r.URL.Hostname(), call.URL.Hostname()) &&
-		port(r.URL) == port(&call.URL) && r.URL.User == nil
+// joinCookies joins cookies of all calls with those of the request, which replace those of the same name.
+func joinCookies(all, own []string) string {
+	replaced := func(cookie string) bool {
+		name, _, _ := strings.Cut(strings.TrimSpace(cookie), "=")
+		return strings.Contains("; "+strings.Join(own, "; "), "; "+name+"=")
+	}
+	cookies := slices.DeleteFunc(strings.Split(strings.Join(all, ";"), ";"), replaced)
+	return strings.Join(append(cookies, own...), "; ")
 }
 
 // withoutSecrets returns h without the values that hold a secret, under whatever name.
-func (g *guard) withoutSecrets(h http.Header) http.Header {
+func (s *signer) withoutSecrets(h http.Header) http.Header {
 	clean := make(http.Header, len(h))
 	for name, values := range h {
-		if values = slices.DeleteFunc(slices.Clone(values), g.isSecret); len(values) > 0 {
+		if values = slices.DeleteFunc(slices.Clone(values), s.isSecret); len(values) > 0 {
 			clean[name] = values
 		}
 	}
 	return clean
 }
 
-// shortSecret is the length in bytes under which a secret is part of ordinary text.
-const shortSecret = 8
+const shortSecret = 8 // bytes below which a secret is part of ordinary text
 
-func (g *guard) isSecret(text string) bool {
-	return slices.ContainsFunc(g.secrets, func(secret string) bool {
-		return text == secret || len(secret) >= shortSecret && (strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)))
+func (s *signer) isSecret(value string) bool {
+	return slices.ContainsFunc(s.secrets, func(secret string) bool {
+		return value == secret || len(secret) >= shortSecret && strings.Contains(value, secret)
 	})
+}
+
+// isForCallsServer reports whether a request of a call goes to the server of the call.
+func isForCallsServer(r *http.Request) bool {
+	call, ok := r.Context().Value(requestKey{}).(*Request)
+	return ok && r.URL.Scheme == call.URL.Scheme && r.URL.User == nil && (r.URL.Host == call.URL.Host ||
+		strings.EqualFold(r.URL.Hostname(), call.URL.Hostname()) && port(r.URL) == port(&call.URL))
 }
 
 const maxRedirects = 3
