@@ -196,7 +196,7 @@ func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 	r.query = "uuid=" + id
 	var alert *Alert
 	err := s.client.send(ctx, r, func(body []byte) error {
-		alerts, _, err := wire.Items[Alert](body, wire.ListOptions{Lenient: true, MaxItem: s.client.maxBytes, MaxRows: 1})
+		alerts, _, err := wire.Items[Alert](body, wire.ListOptions{MaxItem: s.client.maxBytes, MaxRows: pageRows})
 		switch {
 		case err != nil:
 			return err

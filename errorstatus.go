@@ -143,8 +143,10 @@ func (c *Client) statusError(r *request, resp *http.Response, encoding string, b
 	e := c.newError(r, resp.StatusCode, body)
 	failure := wire.ParseFailure(c.redact.body(body))
 	e.Kind, e.Message = kindOf(resp.StatusCode), failure.Message
-	_, isText := wire.Text(resp.Header.Get("Content-Type"), body)
-	e.fromMetlo = failure.Type != "" || isText && !errors.Is(e, ErrNotFound)
+	e.fromMetlo = failure.Type != ""
+	if !e.fromMetlo && resp.StatusCode != http.StatusNotFound {
+		_, e.fromMetlo = wire.Text(resp.Header.Get("Content-Type"), body)
+	}
 	switch hint := c.misdirected(r, resp, body); {
 	case encoding != "":
 		e.Message, e.Body = encodingError(encoding).Error(), nil

@@ -211,12 +211,13 @@ func (l *listing[T]) all(ctx context.Context) iter.Seq2[T, error] {
 	}
 	return func(yield func(T, error) bool) {
 		own := *l // each walk may find that the server sends integers as strings
-		own.walk(ctx).All(ctx, func(item T, err error) bool {
+		if err := own.walk(ctx).All(ctx, func(item T) bool { return yield(item, nil) }); err != nil {
 			if incomplete := (*walk.IncompleteError)(nil); errors.As(err, &incomplete) {
 				err = &IncompleteError{incomplete.Seen, incomplete.Total, incomplete.Missing, l.base.Route}
 			}
-			return yield(item, err)
-		})
+			var zero T
+			yield(zero, err)
+		}
 	}
 }
 

@@ -160,7 +160,7 @@ func (w *walker[T]) visit(item *T, p Part, a *answer, pr *proof) error {
 	}
 	w.came++
 	wanted := w.ByTime || i.Created.IsZero() || !i.Created.Before(w.Since) && (w.Until.IsZero() || !i.Created.After(w.Until))
-	if wanted && !w.yield(*item, nil) {
+	if wanted && !w.yield(*item) {
 		return ErrStop
 	}
 	return nil

@@ -122,9 +122,9 @@ type List[T any] struct {
 	Since, Until time.Time // items created outside are not yielded; zero for no bound
 }
 
-// All yields every item once. An error is that of the first request that failed for good, or an *IncompleteError, and ends the
-// walk.
-func (l List[T]) All(ctx context.Context, yield func(T, error) bool) {
+// All yields every item once, until yield returns false. Its error is that of the first request that failed for good, or an
+// *IncompleteError.
+func (l List[T]) All(ctx context.Context, yield func(T) bool) error {
 	w := newWalker(ctx, l, yield)
 	var err error
 	if l.ByTime {
@@ -132,10 +132,7 @@ func (l List[T]) All(ctx context.Context, yield func(T, error) bool) {
 	} else {
 		err = w.anyOrder()
 	}
-	if err = w.end(err); err != nil {
-		var zero T
-		yield(zero, err)
-	}
+	return w.end(err)
 }
 
 // anyOrder walks a list that is in any order.
@@ -155,7 +152,7 @@ func (w *walker[T]) anyOrder() error {
 type walker[T any] struct {
 	List[T]
 	ctx       context.Context
-	yield     func(T, error) bool
+	yield     func(T) bool
 	timed     bool // the times of items matter
 	seen      map[Key]int32
 	came      int  // items that were new
@@ -173,7 +170,7 @@ type walker[T any] struct {
 	onFresh   func(Item)
 }
 
-func newWalker[T any](ctx context.Context, l List[T], yield func(T, error) bool) *walker[T] {
+func newWalker[T any](ctx context.Context, l List[T], yield func(T) bool) *walker[T] {
 	if l.Most > 0 && l.Unlimited > 0 {
 		l.Most = min(l.Most, l.Unlimited)
 	}

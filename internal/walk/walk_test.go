@@ -192,17 +192,17 @@ type walked struct {
 func (s *server) walk(t *testing.T, list List[row]) walked {
 	t.Helper()
 	w := walked{times: map[int]int{}, nameless: map[string]int{}}
-	list.All(t.Context(), func(r row, err error) bool {
-		switch {
-		case err != nil:
-			require.ErrorAs(t, err, &w.incomplete)
-		case r.id == 0:
+	err := list.All(t.Context(), func(r row) bool {
+		if r.id == 0 {
 			w.nameless[r.text]++
-		default:
+		} else {
 			w.times[r.id]++
 		}
 		return true
 	})
+	if err != nil {
+		require.ErrorAs(t, err, &w.incomplete)
+	}
 	return w
 }
 
