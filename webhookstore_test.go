@@ -255,7 +255,7 @@ func TestWebhookFolderSurvivesACrash(t *testing.T) {
 	folder := openFolder(t, dir)
 	h := metlo.NewWebhookHandler(log.handle, metlo.WithWebhookStore(folder), metlo.WithWebhookWorkers(1), metlo.WithWebhookReport(log.report))
 	assert.Contains(t, []int{200, 202}, serve(h, post("/", alertNumber(3))).Code, "the sender's retry")
-	require.Eventually(t, func() bool { return len(pendingIn(t, folder)) == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(pendingIn(t, folder)) == 0 }, time.Minute, time.Millisecond)
 	require.NoError(t, h.Shutdown(t.Context()))
 	var want []string
 	for n := range 20 {

@@ -43,7 +43,7 @@ func buildAndRun(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	binaries = dir
-	if out, err := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./...").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags=-w", "-o", dir+string(filepath.Separator), "./...").CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return m.Run(), nil
@@ -413,9 +413,9 @@ func TestIngestMakesEndpointsAppear(t *testing.T) {
 }
 
 func TestIngestCountsWhatItDrops(t *testing.T) {
-	srv, env := instance(t)
-	srv.Inject(metlotest.Fault{Path: "/log-request/batch", Times: 1, Delay: 300 * time.Millisecond})
-	slow := run(t, env, "ingest", "-requests", "90", "-queue", "1")
+	srv, env := instance(t, metlotest.InstantAnalysis())
+	srv.Inject(metlotest.Fault{Path: "/log-request/batch", Times: 1, Delay: 5 * time.Second})
+	slow := run(t, env, "ingest", "-requests", "90", "-queue", "2")
 	var sent, dropped, failed int
 	_, err := fmt.Sscanf(slow.stdout, "%d traces sent, %d dropped, %d failed", &sent, &dropped, &failed)
 	require.NoError(t, err, slow.stdout)
