@@ -558,6 +558,7 @@ func ExampleWalk() {
 }
 
 func TestListsThatAreTooLongForOneResponse(t *testing.T) {
+	decodesMillions(t)
 	t.Run("over the limit of one request", func(t *testing.T) {
 		m := &model{rows: ids(60_000)}
 		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), &metlo.AlertListOptions{Offset: 500}), uuidOfAlert)
@@ -724,6 +725,7 @@ func TestTheWaitAfterACutListEndsWithTheContextsCause(t *testing.T) {
 
 // TestLargeListsTakeTwoRequests walks lists that one response holds, and one of which it holds only pages.
 func TestLargeListsTakeTwoRequests(t *testing.T) {
+	decodesMillions(t)
 	some, many := cases.Of(20_000), cases.Of(100_000)
 	for name, tt := range map[string]struct {
 		rows, churn, pageCap int

@@ -156,6 +156,7 @@ func TestWebhookHandlerBoundsBytes(t *testing.T) {
 
 // TestWebhooksOfEmptyValuesAreRefused measures that bodies of the allowed size cannot fill the memory as values.
 func TestWebhooksOfEmptyValuesAreRefused(t *testing.T) {
+	decodesMillions(t)
 	sizes, deliveries := []int{900 << 10, 4<<20 - 100}, 30
 	for _, size := range sizes {
 		for _, value := range []string{"{}", "null", `{"a":0}`} {
