@@ -25,10 +25,13 @@ step() {
 settle() { wait; }
 
 run_step() {
-	local name=$1 begin=$SECONDS log outcome
+	local name=$1 begin=$SECONDS log outcome=failed
 	shift
 	log=$(mktemp -p "$scratch")
-	if (set -e; "$@") >"$log" 2>&1; then outcome=passed; else outcome=failed; fi
+	set +e # and no "if", within which a shell goes on after a command that failed
+	(set -e; "$@") >"$log" 2>&1
+	[[ $? -ne 0 ]] || outcome=passed
+	set -e
 	{
 		flock 9
 		printf '\n=== %s\n' "$name"
@@ -107,7 +110,7 @@ fuzz_package() {
 			fuzz "$binary" "$target" 1000x
 		fi
 		echo "$target: $execs executions"
-		[[ $execs -ge 1000 ]]
+		[[ $execs -ge 1000 ]] || { echo "$target: reaches no 1,000 executions"; return 1; }
 	done
 }
 
