@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/suites/cases"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -41,7 +43,7 @@ func (s *server) listByTime() List[row] {
 func TestNothingThatLastsIsLostFromAListByTime(t *testing.T) {
 	incomplete, whole := 0, 0
 	most := 0.0
-	for seed := range schedules(5000) {
+	for seed := range uint64(cases.Of(5000)) {
 		rng := rand.New(rand.NewPCG(seed, 29))
 		n := rng.IntN(160)
 		s := newTimedServer(rng, n)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/suites/cases"
 )
 
 // row is an item of the tables below. Its rank, host and method never change unless a server says so.
@@ -216,18 +218,11 @@ func (s *server) lost(w walked) (n int) {
 	return n
 }
 
-func schedules(full int) uint64 {
-	if testing.Short() || raceDetector {
-		full /= 10
-	}
-	return uint64(full)
-}
-
 // TestNothingThatLastsIsLostInSilence walks servers of every kind under random changes.
 func TestNothingThatLastsIsLostInSilence(t *testing.T) {
 	incomplete, whole := 0, 0
 	most := 0.0
-	for seed := range schedules(10_000) {
+	for seed := range uint64(cases.Of(10_000)) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		n := rng.IntN(110)
 		s := newServer(rng, n, 1+rng.IntN(12), 1+rng.IntN(40))
