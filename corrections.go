@@ -63,7 +63,7 @@ func (c *Client) correctedError(r *request, resp *http.Response, body []byte) er
 	if !ok {
 		return nil
 	}
-	e := c.newError(r, resp.StatusCode, body)
+	e := c.newError(r, resp.StatusCode, c.redact.head(body))
 	e.Kind, e.Message, e.fromMetlo = found.kind, found.message, true
 	if e.Message == "" {
 		e.Message = wire.Message(c.redact.body(body))
@@ -78,7 +78,7 @@ func correct(r *request, resp *http.Response, body []byte) (correction, bool) {
 	switch resp.StatusCode {
 	case http.StatusNotFound:
 		text, ok := wire.Text(resp.Header.Get("Content-Type"), body)
-		if !ok {
+		if !ok || text == "Not Found" && len(body) > len(text) { // as JSON many servers send it, and Metlo's does not
 			return correction{}, false
 		}
 		body = []byte(text)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,11 +53,11 @@ var (
 	ErrNoMatch = errors.New("no alert matched")
 )
 
-func isSentinel(err error) bool {
-	return slices.Contains([]error{
-		ErrInvalidArgument, ErrBadRequest, ErrUnauthorized, ErrForbidden, ErrNotFound, ErrConflict, ErrTooLarge, ErrUnprocessable,
-		ErrRateLimited, ErrServer, ErrInvalidResponse, ErrRedirected, ErrNoResponse, ErrProxy, ErrNoMatch,
-	}, err)
+func sentinels() []error {
+	return []error{
+		ErrInvalidArgument, ErrBadRequest, ErrUnauthorized, ErrForbidden, ErrNotFound, ErrConflict, ErrNameTaken, ErrTooLarge,
+		ErrUnprocessable, ErrRateLimited, ErrServer, ErrInvalidResponse, ErrRedirected, ErrNoResponse, ErrProxy, ErrNoMatch,
+	}
 }
 
 const (

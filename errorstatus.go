@@ -51,14 +51,15 @@ func kindOf(status int) error {
 // failed returns the error of a call that did not succeed.
 func (c *Client) failed(r *request, result *transport.Result) error {
 	err := result.Err
-	var plain *transport.PlainProxyError
-	var source *transport.SourceError
-	switch {
-	case errors.As(err, &plain):
-		return c.redact.cause(invalid("%s: %v: use https, or WithInsecureHTTP if the network is trusted", r.name, plain))
-	case errors.As(err, &source) && source.Unread:
-		return c.redact.cause(invalid("%s: %v", r.name, source))
-	case !result.Handled || !isOwnError(err):
+	if !result.Handled || !isOwnError(err) {
+		var plain *transport.PlainProxyError
+		var source *transport.SourceError
+		switch {
+		case errors.As(err, &plain):
+			return c.redact.fault(invalid("%s: %v: use https, or WithInsecureHTTP if the network is trusted", r.name, plain))
+		case errors.As(err, &source) && source.Unread:
+			return c.redact.fault(invalid("%s: %v", r.name, wire.OneLine(source.Error())))
+		}
 		status := 0
 		if n := len(result.Attempts); n > 0 {
 			status = result.Attempts[n-1].StatusCode
@@ -99,15 +100,15 @@ func inner(err error) *Error {
 	return nil
 }
 
-// newError returns an error with the parts that all failures of r share.
+// newError returns an error with the parts that all failures of r share. The body is free of secrets.
 func (c *Client) newError(r *request, status int, body []byte) *Error {
 	base := c.serverOf(r)
 	return &Error{
 		StatusCode: status,
 		Method:     r.Method,
 		Host:       base.Host,
-		Path:       wire.OneLine(c.redact.text(base.EscapedPath() + r.path)),
-		Body:       c.redact.head(body),
+		Path:       c.redact.text(base.EscapedPath() + r.path),
+		Body:       body,
 	}
 }
 
@@ -121,13 +122,12 @@ func (c *Client) checkResponse(r *request, resp *http.Response) error {
 		return nil
 	}
 	body, err := transport.ReadAll(resp, nil, maxErrorRead)
-	var cut *transport.TruncatedError
 	if isContextError(err) {
 		return c.callError(r, resp.StatusCode, nil, err)
 	}
 	failure := c.statusError(r, resp, encoding, body)
-	if errors.As(err, &cut) { // the status is known all the same
-		inner(failure).cause = c.redact.cause(cut)
+	if isCut(err) { // the status is known all the same
+		inner(failure).cause = c.redact.cause(err)
 	}
 	return failure
 }
@@ -140,8 +140,9 @@ func (c *Client) statusError(r *request, resp *http.Response, encoding string, b
 	if encoding == "" && isGzip(body) {
 		encoding = "gzip"
 	}
-	e := c.newError(r, resp.StatusCode, body)
-	failure := wire.ParseFailure(c.redact.body(body))
+	clean := c.redact.body(body)
+	e := c.newError(r, resp.StatusCode, clean[:min(len(clean), maxErrorBody)])
+	failure := wire.ParseFailure(clean)
 	e.Kind, e.Message = kindOf(resp.StatusCode), failure.Message
 	e.fromMetlo = failure.Type != ""
 	if !e.fromMetlo && resp.StatusCode != http.StatusNotFound {
@@ -197,7 +198,7 @@ func (c *Client) callError(r *request, status int, body []byte, err error) *Erro
 			err = errPrivate
 		}
 	}
-	e := c.newError(r, status, body)
+	e := c.newError(r, status, c.redact.head(body))
 	e.cause = c.redact.cause(err)
 	e.Message = wire.OneLine(e.cause.Error())
 	switch {

@@ -362,6 +362,9 @@ func isRefusedForLength(err error) bool {
 }
 
 func isCut(err error) bool {
+	if err == nil {
+		return false
+	}
 	var cut *transport.TruncatedError
 	return errors.As(err, &cut)
 }

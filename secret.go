@@ -216,13 +216,18 @@ func (r redactor) head(body []byte) []byte {
 	return []byte(text[:min(len(text), maxErrorBody)])
 }
 
-// cause hides an error whose text or structure could show a secret, and one that would pass as an error of this client;
-// errors.Is still sees what it wraps.
+// cause returns an error without secrets in its text or structure, and that matches none of the sentinels of this package:
+// an error of a transport could pass as one of this client. errors.Is still finds what it wraps.
 func (r redactor) cause(err error) error {
-	var foreign *Error
-	if errors.As(err, &foreign) {
+	foreign := (*Error)(nil)
+	if errors.As(err, &foreign) || slices.ContainsFunc(sentinels(), func(s error) bool { return errors.Is(err, s) }) {
 		return &hiddenError{text: r.text(err.Error()), err: func() error { return err }}
 	}
+	return r.fault(err)
+}
+
+// fault returns an error without secrets in its text or structure.
+func (r redactor) fault(err error) error {
 	if r.longest == 0 {
 		return err
 	}
@@ -230,20 +235,24 @@ func (r redactor) cause(err error) error {
 	if r.text(shown) == shown {
 		return err
 	}
-	return &hiddenError{text: r.text(err.Error()), err: func() error { return err }}
+	return &hiddenError{text: r.text(err.Error()), err: func() error { return err }, own: errors.Is(err, ErrInvalidArgument)}
 }
 
 // hiddenError keeps the original behind a function, which no verb of fmt calls.
 type hiddenError struct {
 	text string
 	err  func() error
+	own  bool // the original is an ErrInvalidArgument of this package
 }
 
 func (e *hiddenError) Error() string { return e.text }
 
-// Is looks through the original, except for what another client's error is about.
+// Is reports whether the original matches target, which is no sentinel of this package but for its own.
 func (e *hiddenError) Is(target error) bool {
-	return errors.Is(e.err(), target) && (target == ErrInvalidArgument || !isSentinel(target))
+	if slices.Contains(sentinels(), target) {
+		return e.own && target == ErrInvalidArgument
+	}
+	return errors.Is(e.err(), target)
 }
 
 // Timeout reports whether the original is a timeout, as net.Error has it.

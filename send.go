@@ -47,7 +47,7 @@ func (c *Client) do(ctx context.Context, r *request, read func(*http.Response) e
 		r.fail("the address of the collector is not known: use WithCollectorURL, or METLO_COLLECTOR_HOST with NewClientFromEnv")
 	}
 	if r.fault != nil {
-		return c.redact.cause(r.fault)
+		return c.redact.fault(r.fault)
 	}
 	r.Repeat = transport.RepeatUnprocessed
 	switch {

@@ -31,7 +31,7 @@ type call struct {
 	started  time.Time   // of the attempt under way
 	failing  time.Time   // when the first attempt failed
 	last     outcome
-	handled  bool // the response of the last attempt was read
+	read     *http.Response // the last one, while its reader reads it
 	result   Result
 	first    [1]Attempt // room for the usual history
 }
@@ -72,9 +72,9 @@ func (c *call) setUpload() {
 // checkRetry records an attempt, and reports whether there is another one. For a response that was read it is called a
 // second time, with the error of the reader.
 func (c *call) checkRetry(_ context.Context, resp *http.Response, err error) (bool, error) {
-	if c.handled {
-		c.handled = false
-		return c.checkRead(err), nil
+	if c.read != nil {
+		c.read = nil
+		return c.checkRead(resp, err), nil
 	}
 	if err != nil {
 		c.result.Err = c.cause(err)
@@ -83,6 +83,7 @@ func (c *call) checkRetry(_ context.Context, resp *http.Response, err error) (bo
 	c.last, c.result.RetryAfter = o, o.retryAfter
 	c.result.Attempts = append(c.result.Attempts, o.Attempt)
 	if o.repeatable == noRepeat && o.Err == nil {
+		c.read = resp
 		return false, nil
 	}
 	wait := c.waitAfter(o)
@@ -94,15 +95,18 @@ func (c *call) checkRetry(_ context.Context, resp *http.Response, err error) (bo
 	}
 	if again || err != nil {
 		c.log(o)
+	} else {
+		c.read = resp
 	}
 	return again, nil
 }
 
 // checkRead ends a call whose response was read, unless the body was cut short and the request may be sent again.
-func (c *call) checkRead(err error) (again bool) {
+func (c *call) checkRead(resp *http.Response, err error) (again bool) {
 	o := c.last
-	c.result.Err = err
+	c.result.Handled, c.result.Err = true, err
 	if err != nil {
+		_ = resp.Body.Close()
 		again = c.repeatTruncated(err, &o)
 	}
 	if c.pipeline.logger != nil {
@@ -155,7 +159,7 @@ func (c *call) schedule(wait time.Duration, o outcome) bool {
 		c.result.TooLate = o.cooldown
 		return false
 	}
-	c.loop.RetryWaitMin, c.result.Attempts[n-1].Wait = wait, wait
+	c.loop.RetryWaitMin, c.loop.PrepareRetry, c.result.Attempts[n-1].Wait = wait, c.prepare, wait
 	return true
 }
 

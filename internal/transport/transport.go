@@ -143,27 +143,20 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, read func(*http.Response)
 	} else if r.Upload != nil {
 		c.setUpload()
 	}
-	c.sent.SetResponseHandler(func(resp *http.Response) (err error) {
-		c.handled, c.result.Handled = true, true
-		done := false
-		defer func() {
-			if !done { // also if read panics
-				_ = resp.Body.Close()
-			}
-		}()
-		err = read(resp)
-		done = err == nil
-		return err
-	})
+	c.sent.SetResponseHandler(read)
+	defer func() {
+		if c.read != nil { // which panicked
+			_ = c.read.Body.Close()
+		}
+	}()
 	c.loop.HTTPClient = &p.http
 	c.loop.RetryMax = maxAttempts
 	c.loop.CheckRetry = c.checkRetry
 	c.loop.Backoff = leastWait
-	c.loop.PrepareRetry = c.prepare
 	c.loop.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	//nolint:bodyclose // read closes the body, or keeps it open for its caller
 	if _, err := c.loop.Do(&c.sent); err != nil && c.result.Err == nil { // a wait before an attempt failed
-		c.result.Handled, c.result.Err = false, c.cause(err)
+		c.result.Err = c.cause(err)
 	}
 	if c.upload != nil {
 		c.upload.finish()
