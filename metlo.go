@@ -176,16 +176,16 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 	return c
 }
 
-// NewClientFromEnv is [NewClient] with METLO_HOST, METLO_API_KEY and METLO_COLLECTOR_HOST from the environment, each
-// over the same name in ~/.metlo/credentials, which is read as the Metlo CLI reads it. METLO_INSECURE_HTTP=true, or any
-// other form that [strconv.ParseBool] takes, stands for [WithInsecureHTTP]. Options given come after those from the
-// environment.
+// NewClientFromEnv returns a client with METLO_HOST, METLO_API_KEY and METLO_COLLECTOR_HOST from the environment, each over
+// the same name in ~/.metlo/credentials, which is read as the Metlo CLI reads it. METLO_INSECURE_HTTP=true, or any other
+// form that [strconv.ParseBool] takes, stands for [WithInsecureHTTP]. Options given come after those from the environment.
 //
-// METLO_API_KEY= set and empty means no key. The rest of a file that names a host is used for that host only, however it
-// is spelled: a key of the file that would be left out for that reason is [ErrInvalidArgument], as are a file that
-// cannot be read and a missing host. Errors name the line of a file's fault, and none of its text.
+// A key goes only to hosts that its own source names: a key of the file to the hosts of the file, a key of the environment to
+// the hosts of the environment. METLO_API_KEY= set and empty means no key. Apart from its host, a file counts only for that
+// host. Every conflict is [ErrInvalidArgument], as are a file that cannot be read and a missing host. Errors name the line of
+// a file's fault, and none of its text.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
-	host := os.Getenv("METLO_HOST")
+	host, collector := os.Getenv("METLO_HOST"), os.Getenv("METLO_COLLECTOR_HOST")
 	key, keySet := os.LookupEnv("METLO_API_KEY")
 	file, err := ReadCredentials()
 	if err != nil {
@@ -194,31 +194,38 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 		}
 		file = &Credentials{}
 	}
-	if host == "" {
-		host = file.Host
-	}
-	if host == "" {
+	insecure := os.Getenv("METLO_INSECURE_HTTP")
+	switch {
+	case host == "" && file.Host == "":
 		return nil, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
-	}
-	if file.Host != "" && !sameServer(host, file.Host) {
-		if file.APIKey.Reveal() != "" && !keySet {
-			return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file.Host), shownHost(host))
-		}
+	case host == "" && key != "":
+		return nil, invalid("METLO_API_KEY is set and METLO_HOST is not, and a key goes only to hosts that its own source names: set METLO_HOST too, or unset METLO_API_KEY to use the key in ~/.metlo/credentials")
+	case host == "" || sameServer(host, file.Host):
+		host, insecure = cmp.Or(host, file.Host), cmp.Or(insecure, file.InsecureHTTP)
+	case file.APIKey.Reveal() != "" && !keySet:
+		return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file.Host), shownHost(host))
+	default:
 		file = &Credentials{}
 	}
 	if !keySet {
 		key = file.APIKey.Reveal()
 	}
+	switch {
+	case collector != "" && !keySet && key != "" && !sameServer(collector, file.CollectorHost):
+		return nil, invalid("the key in ~/.metlo/credentials is not for METLO_COLLECTOR_HOST %s: write that address to the file as well, or set METLO_API_KEY and METLO_HOST", shownHost(collector))
+	case collector == "" && (!keySet || key == ""):
+		collector = file.CollectorHost
+	}
 	var env []Option
-	if collector := cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), file.CollectorHost); collector != "" {
+	if collector != "" {
 		env = append(env, WithCollectorURL(collector))
 	}
-	if text := cmp.Or(os.Getenv("METLO_INSECURE_HTTP"), file.InsecureHTTP); text != "" {
-		insecure, err := strconv.ParseBool(text)
+	if insecure != "" {
+		allowed, err := strconv.ParseBool(insecure)
 		if err != nil {
 			return nil, invalid("METLO_INSECURE_HTTP is neither true nor false: use 1 or 0, or leave it out")
 		}
-		if insecure {
+		if allowed {
 			env = append(env, WithInsecureHTTP())
 		}
 	}
@@ -389,7 +396,7 @@ func sameServer(a, b string) bool {
 func shownHost(base string) string {
 	u, err := parseBaseURL(base)
 	if err != nil {
-		return "not a base URL"
+		return "no host"
 	}
 	return u.Scheme + "://" + u.Host
 }

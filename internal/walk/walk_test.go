@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -504,4 +505,63 @@ func TestAWalkWithAnOffsetLeavesOutAsMany(t *testing.T) {
 		assert.Zero(t, w.times[250])
 		assert.Equal(t, 1, w.times[251])
 	}
+}
+
+// TestACapBehindIgnoredOffsetsIsNoWholeList walks lists of servers that ignore offsets and give no total.
+func TestACapBehindIgnoredOffsetsIsNoWholeList(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rows, cap    int
+		ignoresLimit bool
+		incomplete   bool
+	}{
+		"a cap on pages":              {225, 50, false, true},
+		"no cap":                      {50, 0, false, true}, // which nothing tells from a cap of 50
+		"limits are ignored too":      {50, 0, true, false},
+		"limits are ignored, one row": {1, 0, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ordered(tt.rows)
+			s.cap, s.total = tt.cap, func(int, int) int { return -1 }
+			list := s.list()
+			list.Fetch = func(r Request, visit func(*row) error) (Response, error) {
+				r.Offset = 0
+				if tt.ignoresLimit {
+					r.Limit = Everything
+				}
+				return s.fetch(r, visit)
+			}
+			w := s.walk(t, list)
+			require.Equal(t, tt.incomplete, w.incomplete != nil)
+			if tt.incomplete {
+				assert.Equal(t, -1, w.incomplete.Missing)
+			}
+			assert.LessOrEqual(t, s.requests, 5)
+		})
+	}
+}
+
+func TestTotalsOverEveryListEndNoWalk(t *testing.T) {
+	for _, total := range []int{1 << 29, 1<<30 + 1, math.MaxInt} {
+		s := ordered(25)
+		s.cap, s.total = 10, func(int, int) int { return total }
+		w := s.walk(t, s.list())
+		require.NotNil(t, w.incomplete, "the total cannot be true")
+		assert.Len(t, w.times, 25)
+	}
+}
+
+func TestATotalIsTakenForTrue(t *testing.T) {
+	s := ordered(120)
+	s.cap, s.total = 50, func(int, int) int { return 50 }
+	w := s.walk(t, s.list())
+	require.Nil(t, w.incomplete)
+	assert.Len(t, w.times, 50, "the assumption on which completeness rests")
+	assert.Equal(t, 1, s.requests, "and the cheap case stays one request")
+}
+
+func TestKeysOfIDs(t *testing.T) {
+	const upper, lower = "0A51340A-FCE6-4EE7-AFDF-C5FF387FA6DE", "0a51340a-fce6-4ee7-afdf-c5ff387fa6de"
+	assert.Equal(t, UUIDKey(upper), UUIDKey(lower))
+	assert.NotEqual(t, TextKey(upper), TextKey(lower), "ids are compared as text, unless they are UUIDs")
+	assert.NotEqual(t, UUIDKey("a"), UUIDKey("A"))
 }
