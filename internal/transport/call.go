@@ -18,14 +18,15 @@ import (
 // not be read.
 const maxAttempts = 1 << 30
 
-// call is the state of one call. Its loop, its request and the URL of its first attempt are no values of their own, which
-// saves a GET 3 of 30 allocations.
+// call is the state of one call. It holds its loop, its request and the URL of its first attempt by value, which saves a GET 4
+// of 33 allocations.
 type call struct {
 	pipeline *Pipeline
 	ctx      context.Context // the caller's
 	request  *Request
 	loop     retryablehttp.Client
 	sent     retryablehttp.Request
+	req      http.Request
 	url      url.URL
 	upload   *uploadBody // of the attempt under way
 	started  time.Time   // of the attempt under way
@@ -44,11 +45,14 @@ func (c *call) prepare(req *http.Request) error {
 	if err != nil {
 		return err
 	}
-	req.URL, req.Host, req.Header, req.Close = &c.url, r.URL.Host, http.Header{}, suspect
+	req.URL, req.Host, req.Header, req.Close = &c.url, r.URL.Host, c.pipeline.noHeader, suspect
 	if len(c.result.Attempts) > 0 {
 		req.URL = new(url.URL)
 	}
 	*req.URL = r.URL
+	if r.ContentType != "" || c.pipeline.http.Jar != nil {
+		req.Header = http.Header{}
+	}
 	if r.ContentType != "" {
 		req.Header["Content-Type"] = []string{r.ContentType}
 	}

@@ -49,12 +49,13 @@ type Policy struct {
 
 // Pipeline sends requests. It is safe for concurrent use and holds no goroutine.
 type Pipeline struct {
-	base   http.RoundTripper // the caller's
-	http   http.Client
-	limit  rateLimit
-	policy Policy
-	logger *slog.Logger
-	redact func(error) string
+	base     http.RoundTripper // the caller's
+	http     http.Client
+	noHeader http.Header // empty, of requests to which http.Client adds no header
+	limit    rateLimit
+	policy   Policy
+	logger   *slog.Logger
+	redact   func(error) string
 }
 
 // Request describes one call. Nothing writes to it.
@@ -89,12 +90,13 @@ type Result struct {
 // New returns a pipeline.
 func New(cfg Config) *Pipeline {
 	p := &Pipeline{
-		base:   cfg.HTTP.Transport,
-		http:   *cfg.HTTP,
-		limit:  rateLimit{limiter: cfg.Limiter},
-		policy: cfg.Retry,
-		logger: cfg.Logger,
-		redact: cfg.Redact,
+		base:     cfg.HTTP.Transport,
+		http:     *cfg.HTTP,
+		noHeader: http.Header{},
+		limit:    rateLimit{limiter: cfg.Limiter},
+		policy:   cfg.Retry,
+		logger:   cfg.Logger,
+		redact:   cfg.Redact,
 	}
 	if p.base == nil {
 		p.base = http.DefaultTransport
@@ -133,8 +135,9 @@ func RouteOf(ctx context.Context) string {
 func (p *Pipeline) Do(ctx context.Context, r *Request, read func(*http.Response) error) Result {
 	c := &call{pipeline: p, ctx: ctx, request: r}
 	c.result.Attempts = c.first[:0]
-	c.sent.Request = (&http.Request{Method: r.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(context.WithValue(ctx, requestKey{}, r))
-	if err := c.prepare(c.sent.Request); err != nil {
+	c.req = *(&http.Request{Method: r.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(context.WithValue(ctx, requestKey{}, r))
+	c.sent.Request = &c.req
+	if err := c.prepare(&c.req); err != nil {
 		c.result.Err = c.cause(err)
 		return c.result
 	}
