@@ -39,7 +39,8 @@
 //
 // # Limits, retries and timeouts
 //
-// By default the client starts at most 10 attempts a second, repeats what is certain to be harmless up to 3 times, and
+// By default the client starts 10 attempts a second after a burst of 10, repeats what is certain to be harmless up to 3
+// times, or for up to 30 s once the server has answered, and
 // gives up after 60 s without response headers or 30 s without progress of a body. Options change each of these. A
 // change is never sent twice unless the server cannot have acted on it before.
 //

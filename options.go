@@ -174,7 +174,7 @@ func WithLogger(logger *slog.Logger) Option {
 }
 
 // WithRateLimit limits attempts, retries included, to perSecond on average and to burst at once. Without it the limit
-// is the one that the API's documentation recommends: 10 a second, 10 at once.
+// is the one that the API's documentation recommends: 10 a second after a burst of 10.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(s *settings) error {
 		if !(perSecond > 0) || perSecond > 1e9 {
@@ -207,8 +207,9 @@ func WithLimiter(limiter Limiter) Option {
 	}
 }
 
-// WithRetry sets how often and how soon requests are repeated; see [RetryPolicy] for what a zero field means. What may be
-// repeated at all depends on the request: a GET after a broken connection, a cut body, 408, 425, 429, 502, 503, 504, 520 to
+// WithRetry sets how often and how soon requests are repeated; see [RetryPolicy] for what a zero field means. Without it, a
+// client that a Metlo server has answered before repeats a GET of one object or of a first page for up to 30 s, which a
+// restart of the backend takes 5 s of; WithRetry and [WithoutRetry] end that patience. What may be repeated at all depends on the request: a GET after a broken connection, a cut body, 408, 425, 429, 502, 503, 504, 520 to
 // 527 and 530; anything else only after proof that the server did not act on it, which is a connection that was never made,
 // a proxy that refused for now, a 429, and for idempotent changes a 503 with Retry-After.
 func WithRetry(policy RetryPolicy) Option {
