@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/metlo-go/metlo/internal/jsyaml"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
@@ -70,15 +69,15 @@ func putMetloConfig(c *call) Response {
 	case !isText:
 		return databaseError("configString.trim is not a function")
 	}
-	root, lines, err := jsyaml.LoadLines(js.Trim(configString))
+	doc, err := js.ReadYAML(js.Trim(configString))
 	if err != nil {
 		return Text(http.StatusBadRequest, "Config is not a valid yaml file")
 	}
-	checked := js.FromYAML(root)
-	if checked == nil {
+	checked := doc.Value
+	if checked == nil || js.IsUndefined(checked) {
 		checked = js.New()
 	}
-	if problem := configProblem(checked, lines); problem != "" {
+	if problem := configProblem(checked, doc); problem != "" {
 		return Text(http.StatusBadRequest, problem)
 	}
 	config = checked.(*js.Object)
