@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/metlo-go/metlo/internal/resourcelang"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/qs"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 func TestParseQuery(t *testing.T) {
@@ -77,18 +77,18 @@ func TestResourceLanguage(t *testing.T) {
 	require.NotEmpty(t, cases)
 	for _, tt := range cases {
 		t.Run(tt.Name, func(t *testing.T) {
-			statements, err := resourcelang.Parse(tt.Text)
+			statements, err := testingconfig.ParseExact(tt.Text)
 			if want := tt.SyntaxError; want != nil {
-				var fault *resourcelang.SyntaxError
+				var fault *testingconfig.SyntaxError
 				require.ErrorAs(t, err, &fault)
-				assert.Equal(t, resourcelang.SyntaxError{
+				assert.Equal(t, testingconfig.SyntaxError{
 					Message: want.Message, Line: want.StartLine, Column: want.StartColumn, EndLine: want.EndLine, EndColumn: want.EndColumn,
 				}, *fault)
 				return
 			}
 			require.NoError(t, err)
 			if tt.SchemaIssues != nil {
-				assert.JSONEq(t, string(tt.SchemaIssues), string(js.Encode(resourceIssues(resourcelang.Check(statements)))))
+				assert.JSONEq(t, string(tt.SchemaIssues), string(js.Encode(resourceIssues(testingconfig.Validate(statements)))))
 				return
 			}
 			assert.Nil(t, resourceProblem(statements))

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/metlo-go/metlo/internal/resourcelang"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/pg"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 func testingRoutes() []route {
@@ -41,8 +41,8 @@ func putTestingConfig(c *call) Response {
 		return *bad
 	}
 	configString := params.Text("configString")
-	parsed, err := resourcelang.Parse(configString)
-	var fault *resourcelang.SyntaxError
+	parsed, err := testingconfig.ParseExact(configString)
+	var fault *testingconfig.SyntaxError
 	if errors.As(err, &fault) {
 		return resourceSyntax(fault)
 	}

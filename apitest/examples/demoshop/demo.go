@@ -1,5 +1,5 @@
-// Package demo is a small web shop with the flaws that the test templates look for, and without them.
-package demo
+// Package demoshop is a small web shop with the flaws that the test templates look for, and without them.
+package demoshop
 
 import (
 	"encoding/json"

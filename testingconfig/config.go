@@ -1,16 +1,16 @@
-package resourcelang
+package testingconfig
 
-// Config is the content of statements in which Check finds no issue. If a name is declared twice, the last
+// Config is the content of statements in which Validate finds no issue. If a name is declared twice, the last
 // declaration counts, at the place of the first, as on Metlo's server.
 type Config struct {
-	Hosts       []HostConfig
-	Actors      []ActorConfig
-	Resources   []ResourceConfig
-	Permissions []PermissionConfig
+	Hosts       []Host
+	Actors      []Actor
+	Resources   []Resource
+	Permissions []Permission
 }
 
-// HostConfig says how a host is tested. A text that the configuration does not set is empty.
-type HostConfig struct {
+// Host says how a host is tested. A text that the configuration does not set is empty.
+type Host struct {
 	Name               string
 	TestingHost        string
 	AuthType           string
@@ -23,14 +23,14 @@ type HostConfig struct {
 // ResponseAssertion says by what a successful and a refused response differ, for some paths of a host.
 type ResponseAssertion struct{ Path, Success, Unauthenticated string }
 
-// ActorConfig is a kind of user with its instances.
-type ActorConfig struct {
+// Actor is a kind of user with its instances.
+type Actor struct {
 	Name  string
 	Items []Object
 }
 
-// ResourceConfig is a kind of object with its instances and the endpoints that touch it.
-type ResourceConfig struct {
+// Resource is a kind of object with its instances and the endpoints that touch it.
+type Resource struct {
 	Name        string
 	Permissions []string
 	Items       []Object
@@ -51,15 +51,15 @@ type EndpointRule struct {
 // ContainsResource demands a data field that holds a resource.
 type ContainsResource struct{ Path, Type string }
 
-// PermissionConfig grants permissions on resources to actors.
-type PermissionConfig struct {
-	Actor       PermissionSide
+// Permission grants permissions on resources to actors.
+type Permission struct {
+	Actor       Selection
 	Permissions []string
-	Resource    PermissionSide
+	Resource    Selection
 }
 
-// PermissionSide names an actor or a resource, and the values that an instance must have.
-type PermissionSide struct {
+// Selection names an actor or a resource, and the values that an instance must have.
+type Selection struct {
 	Name    string
 	Filters Object
 }
@@ -73,23 +73,23 @@ type Property struct {
 	Value any
 }
 
-// NewConfig returns the content of statements. It leaves out what Check refuses.
+// NewConfig returns the content of statements. It leaves out what Validate refuses.
 func NewConfig(statements []Statement) *Config {
 	c := &Config{}
 	for _, s := range statements {
 		m := Value{V: s.Members}
 		switch s.Kind {
-		case Host:
-			put(&c.Hosts, m.host(s.Name), func(h HostConfig) string { return h.Name })
-		case Actor:
-			put(&c.Actors, ActorConfig{s.Name, m.get("items").objects()}, func(a ActorConfig) string { return a.Name })
-		case Resource:
-			put(&c.Resources, m.resource(s.Name), func(r ResourceConfig) string { return r.Name })
-		case Permission:
-			c.Permissions = append(c.Permissions, PermissionConfig{
+		case KindHost:
+			put(&c.Hosts, m.host(s.Name), func(h Host) string { return h.Name })
+		case KindActor:
+			put(&c.Actors, Actor{s.Name, m.get("items").objects()}, func(a Actor) string { return a.Name })
+		case KindResource:
+			put(&c.Resources, m.resource(s.Name), func(r Resource) string { return r.Name })
+		case KindPermission:
+			c.Permissions = append(c.Permissions, Permission{
 				Actor: s.Subject.side(), Permissions: Value{V: s.Permissions}.texts(), Resource: s.Object.side(),
 			})
-		case Comment:
+		case KindComment:
 		}
 	}
 	return c
@@ -105,12 +105,12 @@ func put[T any](list *[]T, item T, name func(T) string) {
 	*list = append(*list, item)
 }
 
-func (s Selector) side() PermissionSide {
-	return PermissionSide{Name: s.Name, Filters: objectOf(s.Filters)}
+func (s Selector) side() Selection {
+	return Selection{Name: s.Name, Filters: objectOf(s.Filters)}
 }
 
-func (v Value) host(name string) HostConfig {
-	h := HostConfig{
+func (v Value) host(name string) Host {
+	h := Host{
 		Name: name, TestingHost: v.get("testingHost").text(), AuthType: v.get("authType").text(), HeaderKey: v.get("headerKey").text(),
 		JWTUserPath: v.get("jwtUserPath").text(), CookieName: v.get("cookieName").text(),
 	}
@@ -122,8 +122,8 @@ func (v Value) host(name string) HostConfig {
 	return h
 }
 
-func (v Value) resource(name string) ResourceConfig {
-	r := ResourceConfig{Name: name, Permissions: v.get("permissions").texts(), Items: v.get("items").objects()}
+func (v Value) resource(name string) Resource {
+	r := Resource{Name: name, Permissions: v.get("permissions").texts(), Items: v.get("items").objects()}
 	for _, e := range v.get("endpoints").list() {
 		rule := EndpointRule{Permissions: e.get("permissions").texts(), Host: e.get("host").text(), Path: e.get("path").text()}
 		switch method := e.get("method"); method.V.(type) {

@@ -1,4 +1,4 @@
-package resourcelang
+package testingconfig
 
 import (
 	"cmp"

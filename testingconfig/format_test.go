@@ -1,4 +1,4 @@
-package resourcelang_test
+package testingconfig_test
 
 import (
 	"testing"
@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/metlo-go/metlo/internal/resourcelang"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 func TestFormat(t *testing.T) {
@@ -46,11 +46,11 @@ resource R {
 }
 
 # end`
-	statements, err := resourcelang.Parse(messy)
+	statements, err := testingconfig.ParseExact(messy)
 	require.NoError(t, err)
-	assert.Equal(t, want, resourcelang.Format(statements))
-	assert.Empty(t, resourcelang.Format(nil))
-	escaped, err := resourcelang.Parse(`host a { headerKey = "\"\\\b\f\n\r\t\u0001é" }`)
+	assert.Equal(t, want, testingconfig.Format(statements))
+	assert.Empty(t, testingconfig.Format(nil))
+	escaped, err := testingconfig.ParseExact(`host a { headerKey = "\"\\\b\f\n\r\t\u0001é" }`)
 	require.NoError(t, err)
-	assert.Equal(t, "host a {\n  headerKey = \"\\\"\\\\\\b\\f\\n\\r\\t\\u0001é\"\n}\n", resourcelang.Format(escaped))
+	assert.Equal(t, "host a {\n  headerKey = \"\\\"\\\\\\b\\f\\n\\r\\t\\u0001é\"\n}\n", testingconfig.Format(escaped))
 }

@@ -1,18 +1,17 @@
-package resourcelang
+package testingconfig
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/metlo-go/metlo/internal/jsyaml"
 )
 
 // formatWidth is how wide a line may be before its list or object is spread over lines.
 const formatWidth = 80
 
-// Format lays statements out: a member on each line, an element on each line if a list does not fit on one, a blank
+// Format writes statements in the standard layout: a member on each line, an element on each line if a list does not fit on one, a blank
 // line between declarations. A text that ends in a comment gets no line break there, because the server refuses it.
 // Without statements the text is empty.
 func Format(statements []Statement) string {
@@ -27,25 +26,25 @@ func Format(statements []Statement) string {
 		}
 		s.format(&b)
 	}
-	if n := len(statements); n > 0 && statements[n-1].Kind != Comment {
+	if n := len(statements); n > 0 && statements[n-1].Kind != KindComment {
 		b.WriteByte('\n')
 	}
 	return b.String()
 }
 
 func blankBetween(before, after Kind) bool {
-	return before != Comment && (before != Permission || after != Permission)
+	return before != KindComment && (before != KindPermission || after != KindPermission)
 }
 
 func (s *Statement) format(b *strings.Builder) {
 	switch s.Kind {
-	case Comment:
+	case KindComment:
 		b.WriteString("#" + strings.TrimRight(s.Text, " \t"))
 		return
-	case Permission:
+	case KindPermission:
 		b.WriteString("has_permission(" + s.Subject.format() + ", " + inline(Value{V: s.Permissions}) + ", " + s.Object.format() + ")")
 		return
-	case Host, Actor, Resource:
+	case KindHost, KindActor, KindResource:
 	}
 	b.WriteString(string(s.Kind) + " " + formatName(s.Name) + " {")
 	for i, m := range s.Members {
@@ -136,7 +135,7 @@ func inline(v Value) string {
 		case x == 0 && math.Signbit(x):
 			return "-0"
 		}
-		return jsyaml.FormatNumber(x)
+		return formatNumber(x)
 	case bool:
 		return fmt.Sprint(x)
 	}
@@ -156,4 +155,13 @@ func jsonText(s string) string {
 		}
 		return string(r)
 	})
+}
+
+// formatNumber writes a finite number as JavaScript does.
+func formatNumber(f float64) string {
+	if f == 0 {
+		return "0"
+	}
+	text, _ := json.Marshal(f)
+	return string(text)
 }

@@ -1,4 +1,4 @@
-package resourcelang
+package testingconfig
 
 import "strings"
 
@@ -7,11 +7,11 @@ type Kind string
 
 // The kinds of statements, as the server names them.
 const (
-	Comment    Kind = "comment"
-	Host       Kind = "host"
-	Actor      Kind = "actor"
-	Resource   Kind = "resource"
-	Permission Kind = "permission_def"
+	KindComment    Kind = "comment"
+	KindHost       Kind = "host"
+	KindActor      Kind = "actor"
+	KindResource   Kind = "resource"
+	KindPermission Kind = "permission_def"
 )
 
 // Statement is a statement as written.
@@ -65,7 +65,7 @@ func (p *parser) statement(s *Statement) bool {
 }
 
 func (p *parser) permission(s *Statement) bool {
-	s.Kind = Permission
+	s.Kind = KindPermission
 	s.Line, s.Column = p.place(p.at)
 	return p.literal("has_permission") && p.punctuation("(") && p.selector(&s.Subject) && p.punctuation(",") &&
 		p.named("permissions list", func() bool { return p.permissions(s) }) && p.punctuation(",") &&
@@ -126,7 +126,7 @@ func (p *parser) members(list *[]Member, name func(*string) bool, separator stri
 func (p *parser) declaration(s *Statement) bool {
 	p.space()
 	s.Line, s.Column = p.place(p.at)
-	for _, kind := range []Kind{Host, Actor, Resource} {
+	for _, kind := range []Kind{KindHost, KindActor, KindResource} {
 		if !p.literal(string(kind)) {
 			continue
 		}
@@ -150,7 +150,7 @@ func (p *parser) declaration(s *Statement) bool {
 
 func (p *parser) comment(s *Statement) bool {
 	p.space()
-	s.Kind = Comment
+	s.Kind = KindComment
 	s.Line, s.Column = p.place(p.at)
 	if !p.literal("#") {
 		return false

@@ -1,4 +1,4 @@
-package resourcelang_test
+package testingconfig_test
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/metlo-go/metlo/internal/resourcelang"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 // goldenCase is a text with what the server makes of it.
@@ -41,15 +41,15 @@ func TestAsTheServer(t *testing.T) {
 			equal++
 		}
 	}
-	fmt.Printf("resourcelang: %d of %d texts as the server: statements, schema issues and syntax errors\n", equal, len(cases))
+	fmt.Printf("testingconfig: %d of %d texts as the server: statements, schema issues and syntax errors\n", equal, len(cases))
 }
 
 func checkGolden(t *testing.T, c goldenCase) {
-	statements, err := resourcelang.Parse(c.Text)
+	statements, err := testingconfig.ParseExact(c.Text)
 	if want := c.SyntaxError; want != nil {
-		var failure *resourcelang.SyntaxError
+		var failure *testingconfig.SyntaxError
 		require.ErrorAs(t, err, &failure)
-		assert.Equal(t, resourcelang.SyntaxError{
+		assert.Equal(t, testingconfig.SyntaxError{
 			Message: want.Message, Line: want.StartLine, Column: want.StartColumn, EndLine: want.EndLine, EndColumn: want.EndColumn,
 		}, *failure)
 		assert.Equal(t, fmt.Sprintf("%d:%d: %s", want.StartLine, want.StartColumn, want.Message), err.Error())
@@ -57,50 +57,37 @@ func checkGolden(t *testing.T, c goldenCase) {
 	}
 	require.NoError(t, err)
 	assert.Equal(t, c.Statements, statementsJSON(statements))
-	issues := resourcelang.Check(statements)
+	issues := testingconfig.Validate(statements)
 	if c.Issues == "" {
 		assert.Empty(t, issues)
 		return
 	}
-	assert.JSONEq(t, c.Issues, marshal(t, issues))
-	assert.Equal(t, unescaped(c.Issues), unescaped(marshal(t, issues)), "the properties are in the server's order")
+	assert.JSONEq(t, c.Issues, zodJSON(issues))
 }
 
-// unescaped undoes the escapes for HTML, which encoding/json writes and JavaScript does not.
-func unescaped(s string) string {
-	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(s)
-}
-
-func marshal(t *testing.T, v any) string {
-	t.Helper()
-	raw, err := json.Marshal(v)
-	require.NoError(t, err)
-	return string(raw)
-}
-
-func TestParseRelaxed(t *testing.T) {
+func TestParse(t *testing.T) {
 	for _, tt := range []struct {
 		name, text string
-		kinds      []resourcelang.Kind
+		kinds      []testingconfig.Kind
 	}{
 		{"empty", "", nil},
 		{"white space", " \n\t\r\n", nil},
-		{"a comment and a line break", "host a {}\n# end\n", []resourcelang.Kind{resourcelang.Host, resourcelang.Comment}},
-		{"a statement", "host a {}\n", []resourcelang.Kind{resourcelang.Host}},
+		{"a comment and a line break", "host a {}\n# end\n", []testingconfig.Kind{testingconfig.KindHost, testingconfig.KindComment}},
+		{"a statement", "host a {}\n", []testingconfig.Kind{testingconfig.KindHost}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			statements, err := resourcelang.ParseRelaxed(tt.text)
+			statements, err := testingconfig.Parse(tt.text)
 			require.NoError(t, err)
-			var kinds []resourcelang.Kind
+			var kinds []testingconfig.Kind
 			for _, s := range statements {
 				kinds = append(kinds, s.Kind)
 			}
 			assert.Equal(t, tt.kinds, kinds)
 		})
 	}
-	_, err := resourcelang.Parse("")
+	_, err := testingconfig.ParseExact("")
 	require.EqualError(t, err, `1:1: Expected "#", "actor", "has_permission", "host", or "resource" but end of input found.`)
-	_, err = resourcelang.ParseRelaxed("host a\n")
+	_, err = testingconfig.Parse("host a\n")
 	require.EqualError(t, err, `2:1: Expected "{" but end of input found.`, "the place is that in the text as it is")
 }
 
@@ -112,11 +99,11 @@ func TestParseLimits(t *testing.T) {
 		{"bytes that are no text", "# \xff", "1:3: The text is not valid UTF-8."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := resourcelang.Parse(tt.text)
+			_, err := testingconfig.ParseExact(tt.text)
 			require.EqualError(t, err, tt.want)
 		})
 	}
-	_, err := resourcelang.Parse("host a { x = " + strings.Repeat("[", 500) + strings.Repeat("]", 500) + "}")
+	_, err := testingconfig.ParseExact("host a { x = " + strings.Repeat("[", 500) + strings.Repeat("]", 500) + "}")
 	require.NoError(t, err)
 }
 
@@ -135,9 +122,9 @@ func TestForms(t *testing.T) {
 		{"a comment", "#  two  ", `[{"type":"comment","val":"  two  "}]`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			statements, err := resourcelang.Parse(tt.text)
+			statements, err := testingconfig.ParseExact(tt.text)
 			require.NoError(t, err)
-			assert.Empty(t, resourcelang.Check(statements))
+			assert.Empty(t, testingconfig.Validate(statements))
 			assert.Equal(t, tt.want, statementsJSON(statements))
 		})
 	}
@@ -165,14 +152,14 @@ func TestSyntaxErrors(t *testing.T) {
 		{"a later line", "host a {}\r\n\r\nhost b {]", `3:9: Expected "}", Identifier, or string but "]" found.`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := resourcelang.Parse(tt.text)
+			_, err := testingconfig.ParseExact(tt.text)
 			require.ErrorContains(t, err, tt.want)
 		})
 	}
 }
 
 func TestPlaces(t *testing.T) {
-	statements, err := resourcelang.Parse("\n host \"é😀\" { a = 1,\n  \"b\" = [\"😀\", {\"c\": 2}] }\n# c\nhas_permission(A(x=1), [\"p\"], B)")
+	statements, err := testingconfig.ParseExact("\n host \"é😀\" { a = 1,\n  \"b\" = [\"😀\", {\"c\": 2}] }\n# c\nhas_permission(A(x=1), [\"p\"], B)")
 	require.NoError(t, err)
 	require.Len(t, statements, 3)
 	host, comment, permission := statements[0], statements[1], statements[2]
@@ -181,7 +168,7 @@ func TestPlaces(t *testing.T) {
 	b := host.Members[1]
 	assert.Equal(t, [2]int{3, 3}, [2]int{b.Line, b.Column})
 	assert.Equal(t, [2]int{3, 9}, [2]int{b.Value.Line, b.Value.Column})
-	object := b.Value.V.([]resourcelang.Value)[1]
+	object := b.Value.V.([]testingconfig.Value)[1]
 	assert.Equal(t, [2]int{3, 16}, [2]int{object.Line, object.Column}, "a character beyond the first plane is two columns")
 	assert.Equal(t, [2]int{4, 1}, [2]int{comment.Line, comment.Column})
 	assert.Equal(t, [2]int{5, 1}, [2]int{permission.Line, permission.Column})
@@ -189,11 +176,11 @@ func TestPlaces(t *testing.T) {
 }
 
 func TestIssues(t *testing.T) {
-	statements, err := resourcelang.Parse("host a {\n  headerKey = 1,\n  color = 2 }\nresource b { endpoints = [{\"method\": \"get\"}] }")
+	statements, err := testingconfig.ParseExact("host a {\n  headerKey = 1,\n  color = 2 }\nresource b { endpoints = [{\"method\": \"get\"}] }")
 	require.NoError(t, err)
 	var got []string
-	for _, issue := range resourcelang.Check(statements) {
-		got = append(got, issue.String())
+	for _, issue := range testingconfig.Validate(statements) {
+		got = append(got, issue.Error())
 	}
 	assert.Equal(t, []string{
 		"2:15: 0.members.headerKey: Expected string, received number",
@@ -221,13 +208,13 @@ func TestSchemaIssues(t *testing.T) {
 		{"a rule without a path", `resource a { endpoints = [{"permissions": [], "contains_resource": {}}] }`, []string{"path: Required"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			statements, err := resourcelang.Parse(tt.text)
+			statements, err := testingconfig.ParseExact(tt.text)
 			require.NoError(t, err)
-			issues := resourcelang.Check(statements)
+			issues := testingconfig.Validate(statements)
 			require.NotEmpty(t, issues)
-			text := marshal(t, issues)
+			text := zodJSON(issues)
 			for _, issue := range issues {
-				text += "\n" + issue.String()
+				text += "\n" + issue.Error()
 			}
 			for _, want := range tt.want {
 				assert.Contains(t, text, want)
@@ -241,27 +228,24 @@ func FuzzParse(f *testing.F) {
 		f.Add(c.Text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		statements, err := resourcelang.Parse(text)
+		statements, err := testingconfig.ParseExact(text)
 		if err != nil {
-			var failure *resourcelang.SyntaxError
+			var failure *testingconfig.SyntaxError
 			if !errors.As(err, &failure) || failure.Line < 1 || failure.Column < 1 || failure.Message == "" {
 				t.Fatalf("an error without a place: %+v", err)
 			}
 			return
 		}
-		issues := resourcelang.Check(statements)
-		if _, err := json.Marshal(issues); err != nil {
-			t.Fatal(err)
-		}
-		pretty := resourcelang.Format(statements)
-		again, err := resourcelang.Parse(pretty)
+		issues := testingconfig.Validate(statements)
+		pretty := testingconfig.Format(statements)
+		again, err := testingconfig.ParseExact(pretty)
 		if err != nil {
 			t.Fatalf("the formatted text does not parse: %v\n%s", err, pretty)
 		}
-		if got := resourcelang.Format(again); got != pretty {
+		if got := testingconfig.Format(again); got != pretty {
 			t.Fatalf("formatting is not stable:\n%q\n%q", pretty, got)
 		}
-		assert.Equal(t, resourcelang.NewConfig(statements), resourcelang.NewConfig(again))
-		assert.Len(t, resourcelang.Check(again), len(issues))
+		assert.Equal(t, testingconfig.NewConfig(statements), testingconfig.NewConfig(again))
+		assert.Len(t, testingconfig.Validate(again), len(issues))
 	})
 }

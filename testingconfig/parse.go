@@ -1,12 +1,10 @@
-package resourcelang
+package testingconfig
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/metlo-go/metlo/internal/jsyaml"
 )
 
 // MaxDepth is how deep values may be nested.
@@ -23,9 +21,9 @@ type SyntaxError struct {
 // Error returns "line:column: message".
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message) }
 
-// Parse reads a text as Metlo's server does. The server refuses an empty text, and a line break after
+// ParseExact parses a text as Metlo's server does. The server refuses an empty text, and a line break after
 // a comment at the end. Errors are *SyntaxError.
-func Parse(text string) ([]Statement, error) {
+func ParseExact(text string) ([]Statement, error) {
 	p := &parser{text: text}
 	if at := invalidUTF8(text); at >= 0 {
 		return nil, p.errorAt(at, 1, "The text is not valid UTF-8.")
@@ -43,16 +41,16 @@ func Parse(text string) ([]Statement, error) {
 	return statements, nil
 }
 
-// ParseRelaxed reads a text that a person wrote. It differs from Parse in two points: a text without a statement
-// is valid, and white space may follow a comment at the end.
-func ParseRelaxed(text string) ([]Statement, error) {
+// Parse parses the statements of a text. It accepts what ParseExact accepts, a text without a statement, and white space
+// after a comment at the end. [Format] writes statements so that the server accepts them. Errors are *SyntaxError.
+func Parse(text string) ([]Statement, error) {
 	content := strings.TrimRight(text, whiteSpace)
 	if content == "" {
 		return nil, nil
 	}
-	statements, err := Parse(text)
+	statements, err := ParseExact(text)
 	if err != nil && len(content) < len(text) {
-		if relaxed, relaxedErr := Parse(content); relaxedErr == nil {
+		if relaxed, relaxedErr := ParseExact(content); relaxedErr == nil {
 			return relaxed, nil
 		}
 	}
@@ -149,9 +147,19 @@ func (p *parser) place(at int) (line, column int) {
 	if c.start != start || c.at > at || c.at < start {
 		c.start, c.at, c.units = start, start, 0
 	}
-	c.units += jsyaml.UTF16Len(p.text[c.at:at])
+	c.units += utf16Len(p.text[c.at:at])
 	c.at = at
 	return line, 1 + c.units
+}
+
+func utf16Len(s string) (units int) {
+	for _, r := range s {
+		units++
+		if r > 0xffff {
+			units++
+		}
+	}
+	return units
 }
 
 // quote writes a text as the server's messages do.

@@ -1,23 +1,22 @@
-package resourcelang
+package testingconfig
 
 import (
 	"math"
 	"slices"
 	"strings"
-
-	"github.com/metlo-go/metlo/internal/jsyaml"
 )
 
-// AuthTypes are the values of a host's authType.
+// AuthTypes returns the values of a host's authType.
 func AuthTypes() []string { return []string{"basic", "header", "jwt", "session_cookie"} }
 
-// Methods are the values of a rule's method.
+// Methods returns the values of a rule's method.
 func Methods() []string {
 	return []string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 }
 
-// Check returns the issues that the server's schema finds in statements, in its order.
-func Check(statements []Statement) []*Issue {
+// Validate returns the issues that the server's schema finds in statements, in its order. Without issues the server
+// accepts the statements.
+func Validate(statements []Statement) []*Issue {
 	c := &checker{}
 	for i := range statements {
 		c.statement(i, &statements[i])
@@ -41,15 +40,15 @@ func (c *checker) statement(i int, s *Statement) {
 	members := Value{Line: s.Line, Column: s.Column, V: s.Members}
 	path := []any{i, "members"}
 	switch s.Kind {
-	case Host:
+	case KindHost:
 		strict(hostFields()...)(c, members, path)
-	case Actor:
+	case KindActor:
 		strict(field{name: "items", check: arrayOf(object())})(c, members, path)
-	case Resource:
+	case KindResource:
 		strict(resourceFields()...)(c, members, path)
-	case Permission:
+	case KindPermission:
 		arrayOf(text)(c, Value{Line: s.Line, Column: s.Column, V: s.Permissions}, []any{i, "permissions"})
-	case Comment:
+	case KindComment:
 	}
 }
 
@@ -82,25 +81,16 @@ func resourceFields() []field {
 	}
 }
 
-func (c *checker) add(v Value, path []any, code, message string, properties ...property) {
-	path = slices.Clone(path)
-	for i := range properties {
-		switch properties[i].name {
-		case "code":
-			properties[i].value = code
-		case "message":
-			properties[i].value = message
-		case "path":
-			properties[i].value = path
-		}
-	}
-	c.issues = append(c.issues, &Issue{Line: v.Line, Column: v.Column, Code: code, Message: message, Path: path, properties: properties})
+func (c *checker) add(v Value, path []any, issue *Issue) {
+	issue.Line, issue.Column, issue.Path = v.Line, v.Column, slices.Clone(path)
+	c.issues = append(c.issues, issue)
 }
 
-func (c *checker) wrongType(v Value, path []any, want string) {
+func (c *checker) wrongType(v Value, path []any, want string, options ...string) {
 	got := v.typeName()
-	c.add(v, path, "invalid_type", "Expected "+want+", received "+got,
-		property{name: "code"}, property{"expected", want}, property{"received", got}, property{name: "path"}, property{name: "message"})
+	c.add(v, path, &Issue{
+		Code: "invalid_type", Message: "Expected " + want + ", received " + got, Expected: want, Received: got, Options: options,
+	})
 }
 
 func text(c *checker, v Value, path []any) {
@@ -120,24 +110,18 @@ func enum(allowed ...string) schema {
 			}
 			received = x
 		case float64:
-			received = jsyaml.FormatNumber(x)
+			received = inline(v)
+			if math.IsInf(x, 0) {
+				received = map[bool]string{true: "Infinity", false: "-Infinity"}[x > 0]
+			}
 		default:
-			got := v.typeName()
-			c.add(v, path, "invalid_type", "Expected "+list+", received "+got,
-				property{"expected", list}, property{"received", got}, property{name: "code"}, property{name: "path"}, property{name: "message"})
+			c.wrongType(v, path, list, allowed...)
 			return
 		}
-		c.add(v, path, "invalid_enum_value", "Invalid enum value. Expected "+list+", received '"+received+"'",
-			property{"received", jsonValue(v.V)}, property{name: "code"}, property{"options", allowed}, property{name: "path"}, property{name: "message"})
+		c.add(v, path, &Issue{
+			Code: "invalid_enum_value", Message: "Invalid enum value. Expected " + list + ", received '" + received + "'", Value: v.V, Options: allowed,
+		})
 	}
-}
-
-// jsonValue returns a scalar as JSON has it, where an infinite number is null.
-func jsonValue(v any) any {
-	if f, isNumber := v.(float64); isNumber && math.IsInf(f, 0) {
-		return nil
-	}
-	return v
 }
 
 func arrayOf(element schema) schema {
@@ -156,16 +140,15 @@ func arrayOf(element schema) schema {
 // union accepts a value that one of the schemas accepts.
 func union(schemas ...schema) schema {
 	return func(c *checker, v Value, path []any) {
-		var all []failures
+		var all [][]*Issue
 		for _, s := range schemas {
 			own := &checker{}
 			if s(own, v, path); len(own.issues) == 0 {
 				return
 			}
-			all = append(all, failures{own.issues, "ZodError"})
+			all = append(all, own.issues)
 		}
-		c.add(v, path, "invalid_union", "Invalid input",
-			property{name: "code"}, property{"unionErrors", all}, property{name: "path"}, property{name: "message"})
+		c.add(v, path, &Issue{Code: "invalid_union", Message: "Invalid input", Unions: all})
 	}
 }
 
@@ -203,9 +186,7 @@ func objectSchema(strict bool, fields []field) schema {
 func (c *checker) missing(v Value, path []any, f field) {
 	probe := &checker{}
 	f.check(probe, Value{}, path)
-	want := probe.issues[0].properties[1].value
-	c.add(v, path, "invalid_type", "Required",
-		property{name: "code"}, property{"expected", want}, property{"received", "undefined"}, property{name: "path"}, property{name: "message"})
+	c.add(v, path, &Issue{Code: "invalid_type", Message: "Required", Expected: probe.issues[0].Expected, Received: "undefined"})
 }
 
 func (c *checker) unknown(v Value, path []any, members []Member, fields []field) {
@@ -219,8 +200,9 @@ func (c *checker) unknown(v Value, path []any, members []Member, fields []field)
 		}
 	}
 	if names != nil {
-		c.add(v, path, "unrecognized_keys", "Unrecognized key(s) in object: '"+strings.Join(names, "', '")+"'",
-			property{name: "code"}, property{"keys", names}, property{name: "path"}, property{name: "message"})
+		c.add(v, path, &Issue{
+			Code: "unrecognized_keys", Message: "Unrecognized key(s) in object: '" + strings.Join(names, "', '") + "'", Keys: names,
+		})
 	}
 }
 
