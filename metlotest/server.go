@@ -147,7 +147,7 @@ func (s *Server) serve(backend, collector net.Listener) {
 		}
 		s.servers = append(s.servers, server)
 		s.work.Go(func() {
-			if err := server.Serve(nodeListener{listener, handler}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 				panic("metlotest: " + err.Error())
 			}
 		})

@@ -118,7 +118,7 @@ func (st *Store) pausedFields(e *endpoint, o *observation) bool {
 
 func matches(pattern, s string) bool {
 	re, err := js.CompileRegexp(pattern)
-	return err == nil && re.Test(s)
+	return err == nil && re.MatchString(s)
 }
 
 // mapHost gives a call the host of the first pattern that covers the whole of its own.
@@ -129,7 +129,7 @@ func (st *Store) mapHost(o *observation) {
 		if err != nil {
 			continue
 		}
-		if found, ok := re.Find(o.host); ok && found == o.host {
+		if re.FindString(o.host) == o.host && o.host != "" {
 			o.host = m.Text("host")
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -128,17 +129,13 @@ func (c *call) readJSON(text string) *Response {
 	if text == "" {
 		return nil
 	}
-	message := js.StrictSyntaxError(text)
-	if message == "" {
-		message = js.SyntaxError(text)
+	v, err := js.Decode([]byte(text))
+	if first := strings.TrimLeft(text, " \t\r\n"); first != "" && first[0] != '{' && first[0] != '[' {
+		err = fmt.Errorf("unexpected token %q", first[:1]) // body-parser is strict
 	}
-	if message == "" {
-		v, err := js.Decode([]byte(text))
-		if err == nil {
-			c.body = v
-			return nil
-		}
-		message = err.Error()
+	if err != nil {
+		return page(http.StatusBadRequest, "SyntaxError: "+err.Error(), "JSON.parse (<anonymous>)")
 	}
-	return page(http.StatusBadRequest, "SyntaxError: "+message, "JSON.parse (<anonymous>)")
+	c.body = v
+	return nil
 }

@@ -60,7 +60,7 @@ func listEndpoints(c *call) Response {
 	}
 	var rows []*endpoint
 	for _, e := range c.endpoints {
-		if c.endpointMatches(e, params) && search.Match(e.path) {
+		if c.endpointMatches(e, params) && search.MatchString(e.path) {
 			rows = append(rows, e)
 		}
 	}

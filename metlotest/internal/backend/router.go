@@ -201,7 +201,7 @@ func sentPath(r *http.Request) string {
 // encodePath escapes as Express' encodeurl does what a path may not have.
 func encodePath(path string) string {
 	var b strings.Builder
-	for _, c := range []byte(EscapeBroken(path)) {
+	for _, c := range []byte(escapeBroken(path)) {
 		switch {
 		case c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0:
 			fmt.Fprintf(&b, "%%%02X", c)
@@ -212,8 +212,8 @@ func encodePath(path string) string {
 	return b.String()
 }
 
-// EscapeBroken escapes each percent sign that two hexadecimal digits do not follow.
-func EscapeBroken(target string) string {
+// escapeBroken escapes each percent sign that two hexadecimal digits do not follow.
+func escapeBroken(target string) string {
 	var b strings.Builder
 	for i := range len(target) {
 		b.WriteByte(target[i])
