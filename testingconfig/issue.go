@@ -25,8 +25,8 @@ type Issue struct {
 	Unions [][]*Issue
 }
 
-// Error returns "line:column: path: message", with the elements of the path joined by dots.
-func (i *Issue) Error() string {
+// String returns "line:column: path: message", with the elements of the path joined by dots.
+func (i *Issue) String() string {
 	return fmt.Sprintf("%d:%d: %s: %s", i.Line, i.Column, i.PathText(), i.Message)
 }
 

@@ -180,7 +180,7 @@ func TestIssues(t *testing.T) {
 	require.NoError(t, err)
 	var got []string
 	for _, issue := range testingconfig.Validate(statements) {
-		got = append(got, issue.Error())
+		got = append(got, issue.String())
 	}
 	assert.Equal(t, []string{
 		"2:15: 0.members.headerKey: Expected string, received number",
@@ -214,7 +214,7 @@ func TestSchemaIssues(t *testing.T) {
 			require.NotEmpty(t, issues)
 			text := zodJSON(issues)
 			for _, issue := range issues {
-				text += "\n" + issue.Error()
+				text += "\n" + issue.String()
 			}
 			for _, want := range tt.want {
 				assert.Contains(t, text, want)

@@ -102,7 +102,7 @@ func text(c *checker, v Value, path []any) {
 func enum(allowed ...string) schema {
 	list := "'" + strings.Join(allowed, "' | '") + "'"
 	return func(c *checker, v Value, path []any) {
-		received := ""
+		var received string
 		switch x := v.V.(type) {
 		case string:
 			if slices.Contains(allowed, x) {

@@ -205,7 +205,7 @@ func number(text string) float64 {
 	switch {
 	case digits == ".inf":
 		f = math.Inf(1)
-	case len(digits) > 1 && strings.Contains("xob", digits[1:2]):
+	case len(digits) > 1 && strings.ContainsAny(digits[1:2], "xob"):
 		n, _ := strconv.ParseUint(digits, 0, 64)
 		f = float64(n)
 	case errors.Is(err, strconv.ErrSyntax):

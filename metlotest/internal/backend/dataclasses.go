@@ -86,8 +86,10 @@ func (d *dataClass) accepts(re *regexp.Regexp, text string) bool {
 	if re == nil {
 		return false
 	}
-	at := re.FindStringIndex(text)
-	return at != nil && (d.valid == nil || d.valid(text[at[0]:at[1]]))
+	if d.valid == nil {
+		return re.MatchString(text)
+	}
+	return re.MatchString(text) && d.valid(re.FindString(text))
 }
 
 func (d *dataClass) matchesValue(value any) bool {

@@ -209,7 +209,9 @@ func yamlScalar(n *yaml.Node) any {
 	case "!!int", "!!float":
 		return yamlNumber(text)
 	case "!!timestamp":
-		for _, layout := range []string{time.DateOnly, "2006-1-2", "2006-1-2T15:4:5.999999999Z07:00", "2006-1-2t15:4:5.999999999Z07:00", "2006-1-2 15:4:5.999999999"} {
+		for _, layout := range []string{
+			"2006-1-2", "2006-1-2T15:4:5.999999999Z07:00", "2006-1-2t15:4:5.999999999Z07:00", "2006-1-2 15:4:5.999999999",
+		} {
 			if t, err := time.Parse(layout, n.Value); err == nil {
 				return t.UTC()
 			}
@@ -228,7 +230,7 @@ func yamlNumber(text string) float64 {
 	switch {
 	case digits == ".inf":
 		f = math.Inf(1)
-	case len(digits) > 1 && strings.Contains("xob", digits[1:2]):
+	case len(digits) > 1 && strings.ContainsAny(digits[1:2], "xob"):
 		n, _ := strconv.ParseUint(digits, 0, 64)
 		f = float64(n)
 	case errors.Is(err, strconv.ErrSyntax):
