@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/qs"
@@ -30,7 +28,7 @@ func (c *call) readBody(service string, r *http.Request, body []byte) *Response 
 		return nil
 	}
 	charset := strings.ToLower(params["charset"])
-	if charset != "" && (isForm && charset != "utf-8" || !strings.HasPrefix(charset, "utf-")) {
+	if charset != "" && charset != "utf-8" {
 		return page(http.StatusUnsupportedMediaType, `UnsupportedMediaTypeError: unsupported charset "`+strings.ToUpper(charset)+`"`, "jsonParser (body-parser/lib/types/json.js:127:12)")
 	}
 	limit := backendBodyLimit
@@ -44,48 +42,11 @@ func (c *call) readBody(service string, r *http.Request, body []byte) *Response 
 	if len(body) > limit {
 		return page(http.StatusRequestEntityTooLarge, "PayloadTooLargeError: request entity too large", "readStream (raw-body/index.js:163:17)")
 	}
-	text := strings.TrimPrefix(decodeCharset(charset, body), byteOrderMark)
+	text := strings.TrimPrefix(string(body), byteOrderMark)
 	if isForm {
 		return c.readURLEncoded(text)
 	}
 	return c.readJSON(text)
-}
-
-// decodeCharset reads UTF-16 as iconv-lite does: without a mark, the byte order that makes more of it ASCII.
-func decodeCharset(charset string, body []byte) string {
-	var order binary.ByteOrder = binary.LittleEndian
-	switch charset {
-	case "utf-16":
-		if isBigEndian(body) {
-			order = binary.BigEndian
-		}
-	case "utf-16be":
-		order = binary.BigEndian
-	case "utf-16le":
-	default:
-		return string(body)
-	}
-	units := make([]uint16, len(body)/2)
-	for i := range units {
-		units[i] = order.Uint16(body[2*i:])
-	}
-	return string(utf16.Decode(units))
-}
-
-func isBigEndian(body []byte) bool {
-	if bytes.HasPrefix(body, []byte{0xfe, 0xff}) {
-		return true
-	}
-	big, little := 0, 0
-	for i := 0; i+1 < len(body); i += 2 {
-		if body[i] == 0 && body[i+1] != 0 {
-			big++
-		}
-		if body[i] != 0 && body[i+1] == 0 {
-			little++
-		}
-	}
-	return big > little && !bytes.HasPrefix(body, []byte{0xff, 0xfe})
 }
 
 func page(status int, message string, frames ...string) *Response {

@@ -43,14 +43,14 @@ type dataset struct {
 }
 
 type loadedEndpoint struct {
-	endpointSQL
+	endpointRow
 	IsAuthenticatedDetected *bool    `json:"isAuthenticatedDetected"` // true when it is absent
 	DataClasses             []string `json:"dataClasses"`
 	IsPublic                bool     `json:"isPublic"`
 }
 
 type loadedField struct {
-	fieldSQL
+	fieldRow
 	APIEndpoint *loadedEndpoint `json:"apiEndpoint"`
 }
 

@@ -102,7 +102,7 @@ func (st *Store) counts() summaryCounts {
 }
 
 type topEndpoint struct {
-	endpointSQL
+	endpointRow
 	Traces        []*trace   `json:"traces,omitzero"`
 	CallsPerHour  *int       `json:"callsPerHour,omitzero"`
 	Tests         []struct{} `json:"tests"`
@@ -122,7 +122,7 @@ func (st *Store) topEndpoints() []topEndpoint {
 		return cmp.Or(compareRisk(b.riskScore, a.riskScore), cmp.Compare(b.calls[hour], a.calls[hour]))
 	})
 	return convert(window(busy, topCount, 0), func(e *endpoint) topEndpoint {
-		top := topEndpoint{endpointSQL: e.sql(), Traces: window(e.traces, topTraces, 0), Tests: []struct{}{}}
+		top := topEndpoint{endpointRow: e.row(), Traces: window(e.traces, topTraces, 0), Tests: []struct{}{}}
 		if n := e.calls[hour.Add(-time.Hour)]; n > 0 {
 			top.CallsPerHour = &n
 		}
