@@ -147,8 +147,8 @@ func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled 
 	}
 	if service == collector && !c.v2 && underV1(path) && (found == nil || !strings.HasSuffix(found.pattern, "/verify")) {
 		// The parser of logged bodies stands before the routes.
-		if problem := c.parseLoggedBodies(); problem != "" {
-			return databaseError(problem)
+		if !c.parseLoggedBodies() {
+			return databaseError(typeError)
 		}
 	}
 	switch {
