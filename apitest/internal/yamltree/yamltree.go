@@ -3,9 +3,11 @@
 package yamltree
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -63,7 +65,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Colum
 
 // Parse reads a text that holds one document. A text without any document returns nil. Errors are *Error.
 func Parse(text string) (*Node, error) {
-	text = strings.ToValidUTF8(text, "\ufffd")
+	text = joinPairs(strings.ToValidUTF8(text, "\ufffd"))
 	var documents []yaml.Node
 	if err := yaml.Load([]byte(text), &documents, yaml.WithAllDocuments()); err != nil {
 		return nil, syntaxError(text, err)
@@ -76,6 +78,22 @@ func Parse(text string) (*Node, error) {
 	}
 	r := reader{nodes: max(maxNodes, len(text)+1), open: map[*yaml.Node]bool{}}
 	return r.node(documents[0].Content[0], 0)
+}
+
+// joinPairs writes the escapes of surrogate pairs, which JSON has and the library does not know, as the characters.
+func joinPairs(text string) string {
+	if !strings.Contains(text, `\u`) || !json.Valid([]byte(text)) {
+		return text
+	}
+	pairs := regexp.MustCompile(`\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}`)
+	return pairs.ReplaceAllStringFunc(text, func(escape string) string {
+		if escape == `\\` {
+			return escape
+		}
+		var character string
+		_ = json.Unmarshal([]byte(`"`+escape+`"`), &character) // the expression lets only valid escapes pass
+		return character
+	})
 }
 
 func syntaxError(text string, err error) *Error {

@@ -55,6 +55,13 @@ func TestAliasesAreBounded(t *testing.T) {
 	assert.ErrorContains(t, err, "too many aliases of aliases")
 }
 
+func TestJSON(t *testing.T) {
+	root, err := Parse("{\n\t\"a\": \"\\ud83d\\ude00 \\/ \\u00e9\",\n\t\"b\": \"\\\\ud83d\\\\ude00\"\n}")
+	require.NoError(t, err)
+	assert.Equal(t, "😀 / é", root.Get("a").Text)
+	assert.Equal(t, `\ud83d\ude00`, root.Get("b").Text)
+}
+
 func TestMergeKeys(t *testing.T) {
 	root, err := Parse("a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc:\n  <<: [*a, *b]\n  x: 5\n")
 	require.NoError(t, err)
