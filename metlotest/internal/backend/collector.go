@@ -28,8 +28,9 @@ func logBatch(c *call) Response {
 	return c.log(list)
 }
 
-// typeError is what JavaScript says of a call whose parts are not what they should be; the real server names the property.
-const typeError = "TypeError: Cannot read properties of a value of another type"
+// typeError is what JavaScript says of a call without a request. By it the SDK tells that a backend's request came to a
+// collector. Of other parts that are not what they should be the real server names another property.
+const typeError = "TypeError: Cannot set properties of undefined (setting 'body')"
 
 // parseLoggedBodies is the middleware of the first version: it reads the bodies of the calls by their
 // content types, before anything else is looked at. It reports whether every call has its parts.
