@@ -204,7 +204,7 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	case host == "" || sameServer(host, file.Host):
 		host, insecure = cmp.Or(host, file.Host), cmp.Or(insecure, file.InsecureHTTP)
 	case file.APIKey.Reveal() != "" && !keySet:
-		return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file.Host), shownHost(host))
+		return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: another spelling is another host: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file.Host), shownHost(host))
 	default:
 		file = &Credentials{}
 	}

@@ -11,7 +11,7 @@ import (
 
 	metlo "github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest/internal/authrules"
-	"github.com/metlo-go/metlo/internal/resourcelang"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 // Generate makes a test for endpoint from a template, whose name is matched in any case: GENERIC,
@@ -78,33 +78,33 @@ type TestingConfig struct {
 // ParseTestingConfig reads a text of the language that says who may do what, as Testing.Config of the client gives it.
 // An empty text is an empty configuration. Faults are *ConfigError, all of them joined, with line and column.
 func ParseTestingConfig(text string) (*TestingConfig, error) {
-	statements, err := resourcelang.ParseRelaxed(text)
+	statements, err := testingconfig.Parse(text)
 	if err != nil {
 		return nil, ruleFault(err)
 	}
 	var faults []error
-	for _, issue := range resourcelang.Check(statements) {
+	for _, issue := range testingconfig.Validate(statements) {
 		faults = append(faults, &ConfigError{Line: issue.Line, Column: issue.Column, Path: issue.PathText(), Message: "testing config: " + issue.Message})
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	rules := TestingConfig(*authrules.New(resourcelang.NewConfig(statements)))
+	rules := TestingConfig(*authrules.New(testingconfig.NewConfig(statements)))
 	return &rules, nil
 }
 
 // Format lays out a testing configuration in the standard way. A fault of the syntax is a *ConfigError; members are not
 // checked. A text that ends in a comment gets no line break at its end, because Metlo's server refuses one there.
 func Format(text string) (string, error) {
-	statements, err := resourcelang.ParseRelaxed(text)
+	statements, err := testingconfig.Parse(text)
 	if err != nil {
 		return "", ruleFault(err)
 	}
-	return resourcelang.Format(statements), nil
+	return testingconfig.Format(statements), nil
 }
 
 func ruleFault(err error) error {
-	var syntax *resourcelang.SyntaxError
+	var syntax *testingconfig.SyntaxError
 	if errors.As(err, &syntax) {
 		return &ConfigError{Line: syntax.Line, Column: syntax.Column, Message: "testing config: " + syntax.Message}
 	}

@@ -10,7 +10,7 @@ import (
 
 	metlo "github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
-	"github.com/metlo-go/metlo/internal/jsyaml"
+	"github.com/metlo-go/metlo/apitest/internal/yamltree"
 )
 
 // Load reads a test file. Faults are *ConfigError, all of them joined, with the file's name.
@@ -35,7 +35,7 @@ func parse(file string, text []byte) (*Config, error) {
 }
 
 func parseWith(check *checker, file string, text []byte) (*Config, error) {
-	d := &decoder{file: file, lines: strings.Split(string(text), "\n"), at: map[string]*jsyaml.Node{}}
+	d := &decoder{file: file, lines: strings.Split(string(text), "\n"), at: map[string]*yamltree.Node{}}
 	root, err := d.parseYAML(string(text))
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ type decoder struct {
 	file  string
 	lines []string
 	// at knows where each text of the test stands.
-	at   map[string]*jsyaml.Node
+	at   map[string]*yamltree.Node
 	errs []error
 }
 
@@ -70,11 +70,11 @@ func (d *decoder) joined() error {
 }
 
 // parseYAML gives the root node of the only document in text.
-func (d *decoder) parseYAML(text string) (*jsyaml.Node, error) {
-	root, err := jsyaml.Load(text)
-	var broken *jsyaml.Error
+func (d *decoder) parseYAML(text string) (*yamltree.Node, error) {
+	root, err := yamltree.Parse(text)
+	var broken *yamltree.Error
 	if errors.As(err, &broken) {
-		fault := &ConfigError{File: d.file, Line: max(broken.Line, 1), Column: max(broken.Column, 1), Message: "not valid YAML: " + broken.Reason}
+		fault := &ConfigError{File: d.file, Line: broken.Line, Column: broken.Column, Message: "not valid YAML: " + broken.Reason}
 		for line := fault.Line; line >= max(fault.Line-1, 1); line-- { // the fault of an open template is often told a line later
 			if hint := d.quoteHint(line); hint != "" {
 				fault.Line, fault.Message = line, fault.Message+"; "+hint
@@ -92,12 +92,8 @@ func (d *decoder) parseYAML(text string) (*jsyaml.Node, error) {
 	if err != nil {
 		return nil, &ConfigError{File: d.file, Line: 1, Column: 1, Message: err.Error()}
 	}
-	if root == nil || root.Kind == jsyaml.Null {
+	if root == nil || root.Kind == yamltree.Null {
 		return nil, &ConfigError{File: d.file, Line: 1, Column: 1, Message: "the file is empty: a test needs id and test"}
-	}
-	// Without aliases a text has no more nodes than bytes.
-	if limit := max(200_000, len(text)+1); root.Size(limit) > limit {
-		return nil, &ConfigError{File: d.file, Line: 1, Column: 1, Message: "too many aliases of aliases"}
 	}
 	return root, nil
 }
@@ -119,7 +115,7 @@ func (d *decoder) quoteHint(line int) string {
 	return ""
 }
 
-func (d *decoder) fail(n *jsyaml.Node, path, format string, args ...any) {
+func (d *decoder) fail(n *yamltree.Node, path, format string, args ...any) {
 	e := &ConfigError{File: d.file, Path: path, Message: fmt.Sprintf(format, args...)}
 	if n != nil {
 		e.Line, e.Column = n.Line, n.Column
@@ -150,7 +146,7 @@ func (d *decoder) placed(err error) error {
 }
 
 // fields says how each key of a mapping is read.
-type fields map[string]func(n *jsyaml.Node)
+type fields map[string]func(n *yamltree.Node)
 
 // commonMistakes are keys that people write for other ones.
 var commonMistakes = map[string]string{
@@ -161,9 +157,9 @@ var commonMistakes = map[string]string{
 }
 
 // mapping reads the keys of n. required lists, space between, those that must be there.
-func (d *decoder) mapping(n *jsyaml.Node, path, required string, known fields) {
+func (d *decoder) mapping(n *yamltree.Node, path, required string, known fields) {
 	d.at[path] = n
-	if n.Kind != jsyaml.Mapping {
+	if n.Kind != yamltree.Mapping {
 		d.fail(n, path, "must be a mapping, not a %s", kindOf(n))
 		return
 	}
@@ -190,11 +186,11 @@ func (d *decoder) mapping(n *jsyaml.Node, path, required string, known fields) {
 	}
 }
 
-func list[T any](d *decoder, n *jsyaml.Node, path string, read func(n *jsyaml.Node, path string) T) []T {
+func list[T any](d *decoder, n *yamltree.Node, path string, read func(n *yamltree.Node, path string) T) []T {
 	d.at[path] = n
-	if n.Kind != jsyaml.Sequence {
+	if n.Kind != yamltree.Sequence {
 		hint := ""
-		if n.Kind == jsyaml.Mapping || n.Kind == jsyaml.String {
+		if n.Kind == yamltree.Mapping || n.Kind == yamltree.String {
 			hint = ": write a dash before it"
 		}
 		d.fail(n, path, "must be a list, not a %s%s", kindOf(n), hint)
@@ -207,41 +203,41 @@ func list[T any](d *decoder, n *jsyaml.Node, path string, read func(n *jsyaml.No
 	return out
 }
 
-func kindOf(n *jsyaml.Node) string {
+func kindOf(n *yamltree.Node) string {
 	switch n.Kind {
-	case jsyaml.Mapping:
+	case yamltree.Mapping:
 		return "mapping"
-	case jsyaml.Sequence:
+	case yamltree.Sequence:
 		return "list"
 	}
 	return "scalar"
 }
 
 // scalar gives a string, bool, int, float64 or nil; false for anything else. Dates stay text.
-func (d *decoder) scalar(n *jsyaml.Node) (any, bool) {
+func (d *decoder) scalar(n *yamltree.Node) (any, bool) {
 	switch n.Kind {
-	case jsyaml.Null:
+	case yamltree.Null:
 		return nil, true
-	case jsyaml.Bool:
+	case yamltree.Bool:
 		return n.Bool, true
-	case jsyaml.Number:
+	case yamltree.Number:
 		return jsvalue.Shrink(n.Number), true
-	case jsyaml.String, jsyaml.Timestamp, jsyaml.Binary:
+	case yamltree.String:
 		return n.Text, true
 	}
 	return nil, false
 }
 
-func (d *decoder) config(n *jsyaml.Node) *Config {
+func (d *decoder) config(n *yamltree.Node) *Config {
 	c := &Config{}
 	d.mapping(n, "", "id test", fields{
-		"id":      func(n *jsyaml.Node) { c.ID = d.id(n) },
-		"meta":    func(n *jsyaml.Node) { c.Meta = d.meta(n) },
-		"options": func(n *jsyaml.Node) { d.options(n, c) },
-		"env":     func(n *jsyaml.Node) { c.Env = d.keyValues(n, "env") },
-		"test": func(n *jsyaml.Node) {
+		"id":      func(n *yamltree.Node) { c.ID = d.id(n) },
+		"meta":    func(n *yamltree.Node) { c.Meta = d.meta(n) },
+		"options": func(n *yamltree.Node) { d.options(n, c) },
+		"env":     func(n *yamltree.Node) { c.Env = d.keyValues(n, "env") },
+		"test": func(n *yamltree.Node) {
 			c.Test = list(d, n, "test", d.step)
-			if n.Kind == jsyaml.Sequence && len(n.Items) == 0 {
+			if n.Kind == yamltree.Sequence && len(n.Items) == 0 {
 				d.fail(n, "test", noSteps)
 			}
 		},
@@ -249,7 +245,7 @@ func (d *decoder) config(n *jsyaml.Node) *Config {
 	return c
 }
 
-func (d *decoder) id(n *jsyaml.Node) string {
+func (d *decoder) id(n *yamltree.Node) string {
 	before := len(d.errs)
 	id := d.text(n, "id")
 	if msg := checkID(id); msg != "" && len(d.errs) == before {
@@ -258,73 +254,72 @@ func (d *decoder) id(n *jsyaml.Node) string {
 	return id
 }
 
-func (d *decoder) meta(n *jsyaml.Node) *Meta {
+func (d *decoder) meta(n *yamltree.Node) *Meta {
 	m := &Meta{}
 	d.mapping(n, "meta", "", fields{
-		"name":     func(n *jsyaml.Node) { m.Name = d.text(n, "meta.name") },
-		"severity": func(n *jsyaml.Node) { m.Severity = Severity(d.oneOf(n, "meta.severity", severities)) },
-		"tags":     func(n *jsyaml.Node) { m.Tags = list(d, n, "meta.tags", d.text) },
+		"name":     func(n *yamltree.Node) { m.Name = d.text(n, "meta.name") },
+		"severity": func(n *yamltree.Node) { m.Severity = Severity(d.oneOf(n, "meta.severity", severities)) },
+		"tags":     func(n *yamltree.Node) { m.Tags = list(d, n, "meta.tags", d.text) },
 	})
 	return m
 }
 
-func (d *decoder) options(n *jsyaml.Node, c *Config) {
+func (d *decoder) options(n *yamltree.Node, c *Config) {
 	d.mapping(n, "options", "", fields{
-		"stopOnFailure": func(n *jsyaml.Node) { c.StopOnFailure = d.boolean(n, "options.stopOnFailure") },
-		"cookies":       func(n *jsyaml.Node) { c.Cookies = CookieMode(d.oneOf(n, "options.cookies", cookieModes)) },
+		"stopOnFailure": func(n *yamltree.Node) { c.StopOnFailure = d.boolean(n, "options.stopOnFailure") },
+		"cookies":       func(n *yamltree.Node) { c.Cookies = CookieMode(d.oneOf(n, "options.cookies", cookieModes)) },
 	})
 }
 
-func (d *decoder) boolean(n *jsyaml.Node, path string) bool {
-	if n.Kind != jsyaml.Bool {
+func (d *decoder) boolean(n *yamltree.Node, path string) bool {
+	if n.Kind != yamltree.Bool {
 		d.fail(n, path, "must be true or false")
 	}
 	return n.Bool
 }
 
-func (d *decoder) keyValues(n *jsyaml.Node, path string) []KeyValue {
-	return list(d, n, path, func(n *jsyaml.Node, path string) KeyValue {
+func (d *decoder) keyValues(n *yamltree.Node, path string) []KeyValue {
+	return list(d, n, path, func(n *yamltree.Node, path string) KeyValue {
 		var kv KeyValue
 		d.mapping(n, path, "name value", fields{
-			"name": func(n *jsyaml.Node) { kv.Name = d.name(n, path+".name") },
-			"value": func(n *jsyaml.Node) {
-				v, ok := d.scalar(n)
-				if !ok || v == nil {
+			"name": func(n *yamltree.Node) { kv.Name = d.name(n, path+".name") },
+			"value": func(n *yamltree.Node) {
+				if n.Kind == yamltree.Null || n.Kind == yamltree.Sequence || n.Kind == yamltree.Mapping {
 					d.failKind(n, path+".value", "must be a string, a number or a bool")
 					return
 				}
 				d.at[path+".value"] = n
-				kv.Value = jsvalue.String(v)
+				kv.Value = n.Text
 			},
 		})
 		return kv
 	})
 }
 
-func (d *decoder) step(n *jsyaml.Node, path string) Step {
+func (d *decoder) step(n *yamltree.Node, path string) Step {
 	var s Step
 	d.mapping(n, path, "request", fields{
-		"request": func(n *jsyaml.Node) { s.Request = d.request(n, path+".request") },
-		"payload": func(n *jsyaml.Node) { s.Payload = d.payloads(n, path+".payload") },
-		"extract": func(n *jsyaml.Node) { s.Extract = list(d, n, path+".extract", d.extractor) },
-		"assert":  func(n *jsyaml.Node) { s.Assert = list(d, n, path+".assert", d.assertion) },
-		"retry":   func(n *jsyaml.Node) { s.Retry = d.count(n, path+".retry") },
-		"timeout": func(n *jsyaml.Node) { s.Timeout = d.duration(n, path+".timeout") },
+		"request": func(n *yamltree.Node) { s.Request = d.request(n, path+".request") },
+		"payload": func(n *yamltree.Node) { s.Payload = d.payloads(n, path+".payload") },
+		"extract": func(n *yamltree.Node) { s.Extract = list(d, n, path+".extract", d.extractor) },
+		"assert":  func(n *yamltree.Node) { s.Assert = list(d, n, path+".assert", d.assertion) },
+		"retry":   func(n *yamltree.Node) { s.Retry = d.count(n, path+".retry") },
+		"timeout": func(n *yamltree.Node) { s.Timeout = d.duration(n, path+".timeout") },
 	})
 	return s
 }
 
-func (d *decoder) request(n *jsyaml.Node, path string) Request {
+func (d *decoder) request(n *yamltree.Node, path string) Request {
 	var r Request
 	d.mapping(n, path, "method url", fields{
-		"method":  func(n *jsyaml.Node) { r.Method = metlo.RestMethod(d.oneOf(n, path+".method", restMethods)) },
-		"url":     func(n *jsyaml.Node) { r.URL = d.name(n, path+".url") },
-		"query":   func(n *jsyaml.Node) { r.Query = d.keyValues(n, path+".query") },
-		"headers": func(n *jsyaml.Node) { r.Headers = d.keyValues(n, path+".headers") },
-		"form":    func(n *jsyaml.Node) { r.Form = d.keyValues(n, path+".form") },
-		"data":    func(n *jsyaml.Node) { r.Data = d.text(n, path+".data") },
-		"graphql": func(n *jsyaml.Node) { r.GraphQL = d.text(n, path+".graphql") },
-		"followRedirects": func(n *jsyaml.Node) {
+		"method":  func(n *yamltree.Node) { r.Method = metlo.RestMethod(d.oneOf(n, path+".method", restMethods)) },
+		"url":     func(n *yamltree.Node) { r.URL = d.name(n, path+".url") },
+		"query":   func(n *yamltree.Node) { r.Query = d.keyValues(n, path+".query") },
+		"headers": func(n *yamltree.Node) { r.Headers = d.keyValues(n, path+".headers") },
+		"form":    func(n *yamltree.Node) { r.Form = d.keyValues(n, path+".form") },
+		"data":    func(n *yamltree.Node) { r.Data = d.text(n, path+".data") },
+		"graphql": func(n *yamltree.Node) { r.GraphQL = d.text(n, path+".graphql") },
+		"followRedirects": func(n *yamltree.Node) {
 			follow := d.boolean(n, path+".followRedirects")
 			r.FollowRedirects = &follow
 		},
@@ -332,7 +327,7 @@ func (d *decoder) request(n *jsyaml.Node, path string) Request {
 	return r
 }
 
-func (d *decoder) count(n *jsyaml.Node, path string) int {
+func (d *decoder) count(n *yamltree.Node, path string) int {
 	v, _ := d.scalar(n)
 	count, ok := v.(int)
 	if !ok || count < 0 {
@@ -342,7 +337,7 @@ func (d *decoder) count(n *jsyaml.Node, path string) int {
 }
 
 // duration reads seconds as a number, or a duration such as 1m30s.
-func (d *decoder) duration(n *jsyaml.Node, path string) time.Duration {
+func (d *decoder) duration(n *yamltree.Node, path string) time.Duration {
 	v, _ := d.scalar(n)
 	var out time.Duration
 	switch v := v.(type) {
@@ -359,45 +354,45 @@ func (d *decoder) duration(n *jsyaml.Node, path string) time.Duration {
 	return out
 }
 
-func (d *decoder) extractor(n *jsyaml.Node, path string) Extractor {
+func (d *decoder) extractor(n *yamltree.Node, path string) Extractor {
 	e := Extractor{Type: ExtractValue}
 	d.mapping(n, path, "name value", fields{
-		"name":  func(n *jsyaml.Node) { e.Name = d.name(n, path+".name") },
-		"type":  func(n *jsyaml.Node) { e.Type = ExtractorType(d.oneOf(n, path+".type", extractorTypes)) },
-		"value": func(n *jsyaml.Node) { e.Value = d.text(n, path+".value") },
+		"name":  func(n *yamltree.Node) { e.Name = d.name(n, path+".name") },
+		"type":  func(n *yamltree.Node) { e.Type = ExtractorType(d.oneOf(n, path+".type", extractorTypes)) },
+		"value": func(n *yamltree.Node) { e.Value = d.text(n, path+".value") },
 	})
 	return e
 }
 
-func (d *decoder) payloads(n *jsyaml.Node, path string) []Payload {
+func (d *decoder) payloads(n *yamltree.Node, path string) []Payload {
 	used := map[string]bool{}
-	return list(d, n, path, func(n *jsyaml.Node, path string) Payload {
+	return list(d, n, path, func(n *yamltree.Node, path string) Payload {
 		var p Payload
 		d.mapping(n, path, "key value", fields{
-			"key": func(n *jsyaml.Node) {
+			"key": func(n *yamltree.Node) {
 				p.Key = d.name(n, path+".key")
 				if used[p.Key] {
 					d.fail(n, path+".key", "%q is used twice in this step", p.Key)
 				}
 				used[p.Key] = true
 			},
-			"value": func(n *jsyaml.Node) { p.Value = d.name(n, path+".value") },
+			"value": func(n *yamltree.Node) { p.Value = d.name(n, path+".value") },
 		})
 		return p
 	})
 }
 
-func (d *decoder) assertion(n *jsyaml.Node, path string) Assertion {
-	if n.Kind != jsyaml.Mapping {
+func (d *decoder) assertion(n *yamltree.Node, path string) Assertion {
+	if n.Kind != yamltree.Mapping {
 		return Expr(d.text(n, path))
 	}
 	a := Assertion{Type: AssertEqual}
 	before := len(d.errs)
 	d.mapping(n, path, "value", fields{
-		"description": func(n *jsyaml.Node) { a.Description = d.text(n, path+".description") },
-		"type":        func(n *jsyaml.Node) { a.Type = AssertionType(d.oneOf(n, path+".type", assertionTypes)) },
-		"key":         func(n *jsyaml.Node) { a.Key = d.text(n, path+".key") },
-		"value":       func(n *jsyaml.Node) { a.Value = d.assertionValue(n, path+".value") },
+		"description": func(n *yamltree.Node) { a.Description = d.text(n, path+".description") },
+		"type":        func(n *yamltree.Node) { a.Type = AssertionType(d.oneOf(n, path+".type", assertionTypes)) },
+		"key":         func(n *yamltree.Node) { a.Key = d.text(n, path+".key") },
+		"value":       func(n *yamltree.Node) { a.Value = d.assertionValue(n, path+".value") },
 	})
 	if len(d.errs) == before {
 		if field, msg := a.fault(); msg != "" {
@@ -407,15 +402,15 @@ func (d *decoder) assertion(n *jsyaml.Node, path string) Assertion {
 	return a
 }
 
-func (d *decoder) assertionValue(n *jsyaml.Node, path string) any {
-	if n.Kind == jsyaml.Sequence {
+func (d *decoder) assertionValue(n *yamltree.Node, path string) any {
+	if n.Kind == yamltree.Sequence {
 		return list(d, n, path, d.primitive)
 	}
 	d.at[path] = n
 	return d.primitive(n, path)
 }
 
-func (d *decoder) primitive(n *jsyaml.Node, path string) any {
+func (d *decoder) primitive(n *yamltree.Node, path string) any {
 	v, ok := d.scalar(n)
 	if ok {
 		v, err := primitive(v, false)
@@ -428,7 +423,7 @@ func (d *decoder) primitive(n *jsyaml.Node, path string) any {
 }
 
 // name decodes a string that may not be empty.
-func (d *decoder) name(n *jsyaml.Node, path string) string {
+func (d *decoder) name(n *yamltree.Node, path string) string {
 	s := d.text(n, path)
 	if v, ok := d.scalar(n); ok && v == "" {
 		d.fail(n, path, "is empty")
@@ -437,7 +432,7 @@ func (d *decoder) name(n *jsyaml.Node, path string) string {
 }
 
 // text decodes a string.
-func (d *decoder) text(n *jsyaml.Node, path string) string {
+func (d *decoder) text(n *yamltree.Node, path string) string {
 	d.at[path] = n
 	v, ok := d.scalar(n)
 	s, isString := v.(string)
@@ -454,11 +449,11 @@ func (d *decoder) text(n *jsyaml.Node, path string) string {
 }
 
 // failKind reports a mapping, a list or nothing where a value belongs.
-func (d *decoder) failKind(n *jsyaml.Node, path, want string) {
+func (d *decoder) failKind(n *yamltree.Node, path, want string) {
 	switch hint := d.quoteHint(n.Line); {
-	case n.Kind == jsyaml.Mapping && hint != "":
+	case n.Kind == yamltree.Mapping && hint != "":
 		d.fail(n, path, "%s: %s", want, hint)
-	case n.Kind == jsyaml.Mapping || n.Kind == jsyaml.Sequence:
+	case n.Kind == yamltree.Mapping || n.Kind == yamltree.Sequence:
 		d.fail(n, path, "%s, not a %s", want, kindOf(n))
 	default:
 		d.fail(n, path, "%s", want)
@@ -466,7 +461,7 @@ func (d *decoder) failKind(n *jsyaml.Node, path, want string) {
 }
 
 // oneOf decodes a string out of a closed set.
-func (d *decoder) oneOf(n *jsyaml.Node, path string, allowed []string) string {
+func (d *decoder) oneOf(n *yamltree.Node, path string, allowed []string) string {
 	v, _ := d.scalar(n)
 	s, isString := v.(string)
 	d.at[path] = n

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
-	"github.com/metlo-go/metlo/internal/jsyaml"
+	"github.com/metlo-go/metlo/apitest/internal/yamltree"
 )
 
 // Marshal writes c as a test file: id, meta, options, env and test in this order, empty parts left out,
@@ -233,9 +233,5 @@ func (w *yamlWriter) scalar(v any, level int) string {
 	if !utf8.ValidString(s) && w.err == nil {
 		w.err = fmt.Errorf("apitest: marshal: %q is not valid UTF-8", s)
 	}
-	text := jsyaml.DumpString(s, level, jsyaml.DumpOptions{})
-	if head, _, _ := strings.Cut(text, "\n"); strings.HasSuffix(head, "+") && (head[0] == '|' || head[0] == '>') {
-		return jsvalue.JSON(s) // the blank line before the next section would belong to the text
-	}
-	return text
+	return yamltree.Text(s, level)
 }

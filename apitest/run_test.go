@@ -261,7 +261,7 @@ func TestEnvIsResolvedInOrder(t *testing.T) {
 	vars := res.Results[0][0].Variables
 	assert.Equal(t, "mine&'g'", vars["A"])
 	assert.Equal(t, "mine&'g'", vars["B"])
-	assert.Equal(t, "1.5", vars["LATER"])
+	assert.Equal(t, "1.50", vars["LATER"])
 	assert.Equal(t, "test", vars["OVER"])
 
 	_, err := Parse([]byte("id: t\nenv: [{name: A, value: '{{'}]\n" + strings.TrimPrefix(step("GET", base, ""), "id: t\n")))

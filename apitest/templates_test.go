@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	metlo "github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/demo"
+	"github.com/metlo-go/metlo/apitest/examples/demoshop"
 )
 
 // demoEndpoint is an endpoint of the demo shop as Metlo describes it.
 func demoEndpoint(path string, auth *metlo.TestAuthConfig, fields ...metlo.TestDataField) *metlo.TestEndpoint {
-	return &metlo.TestEndpoint{Host: demo.Host, Path: path, Method: metlo.MethodGet, AuthConfig: auth, DataFields: fields}
+	return &metlo.TestEndpoint{Host: demoshop.Host, Path: path, Method: metlo.MethodGet, AuthConfig: auth, DataFields: fields}
 }
 
 var (
@@ -50,17 +50,17 @@ func TestEachTemplateFindsItsFlaw(t *testing.T) {
 		global   map[string]string
 		failing  []bool // by request, on the vulnerable shop
 	}{
-		{"GENERIC", demoEndpoint("/status", nil), nil, map[string]string{"CREDENTIALS": demo.AnnToken}, []bool{true}},
+		{"GENERIC", demoEndpoint("/status", nil), nil, map[string]string{"CREDENTIALS": demoshop.AnnToken}, []bool{true}},
 		{"HSTS", demoEndpoint("/status", nil), nil, nil, []bool{true}},
 		{"CSP", demoEndpoint("/status", nil), nil, nil, []bool{true}},
-		{"BROKEN_AUTHENTICATION", demoEndpoint("/profile", byKey), nil, map[string]string{"CREDENTIALS": demo.AnnToken}, []bool{false, true}},
-		{"broken_authentication", demoEndpoint("/session/profile", byCookie), nil, map[string]string{"COOKIE": "sid=" + demo.AnnToken}, []bool{false, true}},
+		{"BROKEN_AUTHENTICATION", demoEndpoint("/profile", byKey), nil, map[string]string{"CREDENTIALS": demoshop.AnnToken}, []bool{false, true}},
+		{"broken_authentication", demoEndpoint("/session/profile", byCookie), nil, map[string]string{"COOKIE": "sid=" + demoshop.AnnToken}, []bool{false, true}},
 		{"BOLA", demoEndpoint("/orders/{orderId}", byKey, orderID), map[string]string{"USER_A_orderId": "o1", "USER_B_orderId": "o2"},
-			map[string]string{"USER_A_CREDENTIALS": demo.AnnToken, "USER_B_CREDENTIALS": demo.BobToken}, []bool{false, true, true}},
+			map[string]string{"USER_A_CREDENTIALS": demoshop.AnnToken, "USER_B_CREDENTIALS": demoshop.BobToken}, []bool{false, true, true}},
 		{"BOLA_MULTI_TENANT", demoEndpoint("/orders/{orderId}", byKey, orderID), map[string]string{"TENANT_A_orderId": "o1", "TENANT_B_orderId": "o3"},
-			map[string]string{"TENANT_A_CREDENTIALS": demo.AnnToken, "TENANT_B_CREDENTIALS": demo.CidToken}, []bool{false, true, true}},
+			map[string]string{"TENANT_A_CREDENTIALS": demoshop.AnnToken, "TENANT_B_CREDENTIALS": demoshop.CidToken}, []bool{false, true, true}},
 		{"BOLA_ADMIN", demoEndpoint("/admin/users", byKey), nil,
-			map[string]string{"ADMIN_USER_CREDENTIALS": demo.RootToken, "NON_ADMIN_USER_CREDENTIALS": demo.AnnToken}, []bool{false, true}},
+			map[string]string{"ADMIN_USER_CREDENTIALS": demoshop.RootToken, "NON_ADMIN_USER_CREDENTIALS": demoshop.AnnToken}, []bool{false, true}},
 		{"VALIDATE_AUTH_RULES", demoEndpoint("/orders/{orderId}", nil, orderRef), nil, nil, []bool{false, true, false, true, false}},
 	} {
 		t.Run(tc.template+tc.endpoint.Path, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestEachTemplateFindsItsFlaw(t *testing.T) {
 			require.NoError(t, err)
 			cfg.Fill(tc.env)
 			for _, fixed := range []bool{false, true} {
-				shop := httptest.NewServer(demo.Handler(fixed))
+				shop := httptest.NewServer(demoshop.Handler(fixed))
 				res, err := Run(t.Context(), cfg, AllowHosts(shop.URL), patient,
 					WithEnv(map[string]string{"BASE_URL": shop.URL}), WithGlobalEnv(tc.global))
 				shop.Close()
@@ -86,12 +86,12 @@ func TestEachTemplateFindsItsFlaw(t *testing.T) {
 func TestSQLITimeBasedFindsItsFlaw(t *testing.T) {
 	cfg, err := Generate("SQLI_TIME_BASED", demoEndpoint("/search", nil, searched), nil)
 	require.NoError(t, err)
-	_, err = Run(t.Context(), cfg, AllowHosts(demo.Host))
+	_, err = Run(t.Context(), cfg, AllowHosts(demoshop.Host))
 	require.ErrorIs(t, err, ErrUnknownPayload)
 	for _, fixed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			res, err := Run(t.Context(), cfg, AllowHosts(demo.Host), WithPayloads("SQLI_TIME", "' & #", "1 OR SLEEP(2)", "never sent"),
-				patient, WithHTTPClient(&http.Client{Transport: handlerTransport{demo.Handler(fixed)}}))
+			res, err := Run(t.Context(), cfg, AllowHosts(demoshop.Host), WithPayloads("SQLI_TIME", "' & #", "1 OR SLEEP(2)", "never sent"),
+				patient, WithHTTPClient(&http.Client{Transport: handlerTransport{demoshop.Handler(fixed)}}))
 			require.NoError(t, err)
 			assert.Equal(t, fixed, res.Success, res)
 			if fixed {

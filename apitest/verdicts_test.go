@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	metlo "github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/demo"
+	"github.com/metlo-go/metlo/apitest/examples/demoshop"
 )
 
 // verdictCase is a test with a service that is sound or has the flaw it looks for.
@@ -138,8 +138,8 @@ func waysOfTestingNothing(c *verdictCase) map[string]func(t *testing.T, cfg *Con
 
 func templateCases(t *testing.T) []verdictCase {
 	t.Helper()
-	shop := func(flawed bool) http.Handler { return demo.Handler(!flawed) }
-	own := map[string]string{"CREDENTIALS": demo.AnnToken}
+	shop := func(flawed bool) http.Handler { return demoshop.Handler(!flawed) }
+	own := map[string]string{"CREDENTIALS": demoshop.AnnToken}
 	var out []verdictCase
 	for _, tc := range []struct {
 		template string
@@ -152,13 +152,13 @@ func templateCases(t *testing.T) []verdictCase {
 		{"HSTS", demoEndpoint("/profile", byKey), nil, own, nil},
 		{"CSP", demoEndpoint("/profile", byKey), nil, own, nil},
 		{"BROKEN_AUTHENTICATION", demoEndpoint("/profile", byKey), nil, own, nil},
-		{"BROKEN_AUTHENTICATION", demoEndpoint("/session/profile", byCookie), nil, map[string]string{"COOKIE": "sid=" + demo.AnnToken}, nil},
+		{"BROKEN_AUTHENTICATION", demoEndpoint("/session/profile", byCookie), nil, map[string]string{"COOKIE": "sid=" + demoshop.AnnToken}, nil},
 		{"BOLA", demoEndpoint("/orders/{orderId}", byKey, orderID), map[string]string{"USER_A_orderId": "o1", "USER_B_orderId": "o2"},
-			map[string]string{"USER_A_CREDENTIALS": demo.AnnToken, "USER_B_CREDENTIALS": demo.BobToken}, nil},
+			map[string]string{"USER_A_CREDENTIALS": demoshop.AnnToken, "USER_B_CREDENTIALS": demoshop.BobToken}, nil},
 		{"BOLA_MULTI_TENANT", demoEndpoint("/orders/{orderId}", byKey, orderID), map[string]string{"TENANT_A_orderId": "o1", "TENANT_B_orderId": "o3"},
-			map[string]string{"TENANT_A_CREDENTIALS": demo.AnnToken, "TENANT_B_CREDENTIALS": demo.CidToken}, nil},
+			map[string]string{"TENANT_A_CREDENTIALS": demoshop.AnnToken, "TENANT_B_CREDENTIALS": demoshop.CidToken}, nil},
 		{"BOLA_ADMIN", demoEndpoint("/admin/users", byKey), nil,
-			map[string]string{"ADMIN_USER_CREDENTIALS": demo.RootToken, "NON_ADMIN_USER_CREDENTIALS": demo.AnnToken}, nil},
+			map[string]string{"ADMIN_USER_CREDENTIALS": demoshop.RootToken, "NON_ADMIN_USER_CREDENTIALS": demoshop.AnnToken}, nil},
 		{"VALIDATE_AUTH_RULES", demoEndpoint("/orders/{orderId}", nil, orderRef), nil, nil, nil},
 		{"SQLI_TIME_BASED", demoEndpoint("/search", byKey, searched), nil, own, map[string][]string{"SQLI_TIME": {"' & #", "1 OR SLEEP(2) --"}}},
 	} {

@@ -26,13 +26,20 @@
 // fresh answers waits in a testing/synctest bubble, or starts with [InstantAnalysis].
 //
 // Known differences: calls are not compared with OpenAPI specs, so no "Open API Spec Diff" alert arises by
-// itself, and no spec is generated. Which hosts are public goes by their names. References of a spec to
-// other documents are refused unread. Requests that kill the real server, such as a key name with a NUL
-// byte or an upload that is cut off, are answered with 500. Webhooks are called when their address is on
-// loopback. The list of English words that tells path parameters is another one than an instance may have.
-// OpenAPI errors name the server's folder /srv/metlo/backend, which is another one on your instance.
-// Requests that are no HTTP get Node's bare 400, but some that Go's parser takes and Node's does not (a
-// length and chunks at once, the same length twice) are answered, and some that only Node's takes (two Host
-// headers, a second space in the request line) are refused. A row that changes always moves behind all
-// others; PostgreSQL may find room for it further ahead.
+// itself, and no spec is generated. A Swagger 2 document stays as it was uploaded, where the server stores
+// the OpenAPI 3 that it converts it to, and its endpoints have no fields. Which hosts are public goes by
+// their names. References of a spec to other documents are refused unread. Requests that kill the real server,
+// such as a key name with a NUL byte or an upload that is cut off, are answered with 500. Webhooks are called
+// when their address is on loopback. The list of English words that tells path parameters is another one than
+// an instance may have. OpenAPI errors name the server's folder /srv/metlo/backend, which is another one on
+// your instance. A row that changes always moves behind all others; PostgreSQL may find room for it further
+// ahead. Errors of the libraries behind the server (JSON, YAML, GraphQL, JavaScript's TypeErrors) have the status,
+// the kind and the frame of the server's, and other words. There are no entity tags, and what is not HTTP is answered
+// by net/http.
+//
+// Patterns of searches and configurations run in package regexp: lookaround and back references are an error
+// that says so, and \d, \w and \s are those of ASCII. YAML is read by go.yaml.in/yaml: it refuses some texts that
+// js-yaml takes, such as a tab that indents or a \u escape of half a pair outside of JSON, and takes 1:30 and
+// 2001-12-14 21:59:43 -5 for texts. What the server would write as an anchor or fold to 80 columns may stand in another
+// layout with the same values.
 package metlotest

@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
@@ -270,4 +272,66 @@ func TestQueryValidation(t *testing.T) {
 	invalid := w.get("/endpoints?searchQuery=(")
 	assert.Equal(t, answer{500, "QueryFailedError: invalid regular expression: parentheses () not balanced", nil}, bare(invalid))
 	assert.Equal(t, 500, w.get("/new-detections?start=yesterday").status)
+}
+
+// TestOfSeveralEndpointsThatMatchTheFirstRowIsTaken has the order of the server's table: a row that is written anew, because
+// its risk changed or its last activity moved by more than 30 s, stands behind the others.
+func TestOfSeveralEndpointsThatMatchTheFirstRowIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := metlotest.NewServer(metlotest.InMemory(), metlotest.With(
+			metlo.Endpoint{Host: "a.example.com", Method: metlo.MethodGet, Path: "/{x}/17"},
+			metlo.Endpoint{Host: "a.example.com", Method: metlo.MethodGet, Path: "/17/{y}"},
+		))
+		defer srv.Close()
+		client := srv.Client()
+		calls := func(path string) int {
+			for e, err := range client.Endpoints.All(t.Context(), nil) {
+				require.NoError(t, err)
+				if e.Path == path {
+					detail, err := client.Endpoints.Get(t.Context(), e.UUID)
+					require.NoError(t, err)
+					return len(detail.Traces)
+				}
+			}
+			return -1
+		}
+		send := func() {
+			require.NoError(t, client.Collector.Log(t.Context(), &metlo.Trace{
+				Request:  metlo.TraceRequest{Method: metlo.MethodGet, URL: metlo.TraceURL{Host: "a.example.com", Path: "/17/17"}},
+				Response: metlo.TraceResponse{Status: 200},
+			}))
+		}
+		send() // the first call writes the time of the first row, which then is the last
+		assert.Equal(t, []int{1, 0}, []int{calls("/{x}/17"), calls("/17/{y}")})
+		send()
+		assert.Equal(t, []int{1, 1}, []int{calls("/{x}/17"), calls("/17/{y}")})
+		send() // moments later no row is written, so the order stays
+		send()
+		assert.Equal(t, []int{3, 1}, []int{calls("/{x}/17"), calls("/17/{y}")})
+		assert.Equal(t, 2, len(must(metlo.Collect(client.Endpoints.All(t.Context(), nil)))))
+	})
+}
+
+// TestSummaryKeepsItsCounts has the caches of GET /summary: alerts for 5 s, counts for a minute.
+func TestSummaryKeepsItsCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := metlotest.NewServer(metlotest.InMemory(), metlotest.Demo())
+		defer srv.Close()
+		client := srv.Client()
+		before := must(client.Summary.Get(t.Context()))
+		alerts := must(metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}})))
+		_, err := client.Alerts.Resolve(t.Context(), alerts[0].UUID, "done")
+		require.NoError(t, err)
+		<-time.After(59 * time.Second)
+		assert.Equal(t, before.OpenAlerts, must(client.Summary.Get(t.Context())).OpenAlerts, "for a minute")
+		<-time.After(2 * time.Second)
+		assert.Equal(t, before.OpenAlerts-1, must(client.Summary.Get(t.Context())).OpenAlerts)
+	})
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

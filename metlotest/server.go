@@ -147,7 +147,7 @@ func (s *Server) serve(backend, collector net.Listener) {
 		}
 		s.servers = append(s.servers, server)
 		s.work.Go(func() {
-			if err := server.Serve(nodeListener{listener, handler}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 				panic("metlotest: " + err.Error())
 			}
 		})
@@ -237,17 +237,17 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 	res := fault.replacement()
 	switch {
 	case fault.Status != 0:
-	case err != nil || refusedByParser(r):
+	case err != nil:
 		res = backend.Response{Status: http.StatusBadRequest, Header: http.Header{"Connection": {"close"}}}
 	case headerSize(r) > headerCap:
 		res = backend.Response{Status: http.StatusRequestHeaderFieldsTooLarge, Header: http.Header{"Connection": {"close"}}}
 	default:
-		res = tag(r, s.backend.Answer(service, r, body, fault.spoil()))
+		res = s.backend.Answer(service, r, body, fault.spoil())
 	}
 	write(w, r, res, fault)
 }
 
-// isCut tells a connection that ended within a body from chunks that are none, which Node's parser refuses.
+// isCut reports whether a connection ended within a body, rather than that the body is malformed.
 func isCut(err error) bool {
 	var network net.Error
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.As(err, &network)

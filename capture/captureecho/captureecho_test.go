@@ -1,16 +1,15 @@
 package captureecho_test
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
-	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/labstack/echo/v5"
 	"github.com/stretchr/testify/assert"
@@ -19,22 +18,52 @@ import (
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/capture"
 	"github.com/metlo-go/metlo/capture/captureecho"
-	"github.com/metlo-go/metlo/internal/suites/adaptertest"
+	"github.com/metlo-go/metlo/capture/capturetest"
 )
 
 // record serves requests behind a recorder and returns their traces.
 func record(t *testing.T, routes func(*echo.Echo), requests ...*http.Request) ([]metlo.Trace, capture.Stats) {
 	t.Helper()
-	rec, finish := adaptertest.New(t, capture.WithSampling(capture.Sampling{First: 2}))
+	rec, finish := capturetest.New(t, capture.WithSampling(capture.Sampling{First: 2}))
 	e := echo.New()
 	e.Use(captureecho.Middleware(rec))
 	routes(e)
-	server := httptest.NewServer(e)
-	defer server.Close()
-	for _, req := range requests {
-		require.NoError(t, adaptertest.Do(t, server, req))
-	}
+	require.NoError(t, capturetest.Send(t, e, requests...))
 	return finish()
+}
+
+// through serves requests with what is set up behind a recorder.
+func through(t *testing.T, setUp func(*capture.Recorder) http.Handler, requests ...*http.Request) []metlo.Trace {
+	t.Helper()
+	rec, finish := capturetest.New(t, capture.WithoutSampling())
+	require.NoError(t, capturetest.Send(t, setUp(rec), requests...))
+	traces, _ := finish()
+	return traces
+}
+
+// upload is a request with a file too large to stay in memory.
+func upload(t *testing.T) *http.Request {
+	t.Helper()
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	part, err := w.CreateFormFile("f", "f.txt")
+	require.NoError(t, err)
+	_, err = part.Write(make([]byte, 11<<20))
+	require.NoError(t, errors.Join(err, w.Close()))
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/upload", &form)
+	req.Header.Set("Content-Type", w.FormDataContentType())
+	return req
+}
+
+func TestAdapter(t *testing.T) {
+	capturetest.Run(t, func(rec *capture.Recorder, routes ...capturetest.Route) http.Handler {
+		e := echo.New()
+		e.Use(captureecho.Middleware(rec))
+		for _, r := range routes {
+			e.Add(r.Method, strings.NewReplacer("{", ":", "}", "").Replace(r.Path), echo.WrapHandler(r.Handler))
+		}
+		return e
+	})
 }
 
 func TestEchoIsRecorded(t *testing.T) {
@@ -52,9 +81,9 @@ func TestEchoIsRecorded(t *testing.T) {
 		e.PATCH("/orders/:id", func(*echo.Context) error { return echo.NewHTTPError(http.StatusConflict, "no") })
 		e.PUT("/orders/:id", func(*echo.Context) error { return errors.New("out of luck") })
 	},
-		adaptertest.Request("POST", "/orders/a", `{"sku":"A1","password":"x"}`), adaptertest.Request("POST", "/orders/b", `{}`), adaptertest.Request("POST", "/orders/c", `{}`),
-		adaptertest.Request("GET", "/reset/abc", ""), adaptertest.Request("DELETE", "/orders/7", ""), adaptertest.Request("PATCH", "/orders/7", ""), adaptertest.Request("PUT", "/orders/7", ""),
-		adaptertest.Request("GET", "/none", ""))
+		capturetest.Request("POST", "/orders/a", `{"sku":"A1","password":"x"}`), capturetest.Request("POST", "/orders/b", `{}`), capturetest.Request("POST", "/orders/c", `{}`),
+		capturetest.Request("GET", "/reset/abc", ""), capturetest.Request("DELETE", "/orders/7", ""), capturetest.Request("PATCH", "/orders/7", ""), capturetest.Request("PUT", "/orders/7", ""),
+		capturetest.Request("GET", "/none", ""))
 	var seen []string
 	for _, trace := range traces {
 		seen = append(seen, string(trace.Request.Method)+" "+trace.Request.URL.Path+" "+http.StatusText(trace.Response.Status)+" "+strings.TrimSpace(trace.Response.Body))
@@ -67,37 +96,12 @@ func TestEchoIsRecorded(t *testing.T) {
 	assert.EqualValues(t, 1, stats.Skipped, "the 404")
 }
 
-func TestEchoStreamsAtOnce(t *testing.T) {
-	goOn := make(chan struct{})
-	rec, finish := adaptertest.New(t)
-	e := echo.New()
-	e.Use(captureecho.Middleware(rec))
-	e.GET("/events", func(c *echo.Context) error {
-		assert.NoError(t, http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(time.Minute)))
-		c.Response().Header().Set("Content-Type", "text/event-stream")
-		_, err := io.WriteString(c.Response(), "data: one\n")
-		c.Response().(http.Flusher).Flush()
-		<-goOn
-		return err
-	})
-	server := httptest.NewServer(e)
-	defer server.Close()
-	resp, err := server.Client().Get(server.URL + "/events")
-	require.NoError(t, err)
-	line, err := bufio.NewReader(resp.Body).ReadString('\n')
-	require.NoError(t, err)
-	assert.Equal(t, "data: one\n", line)
-	close(goOn)
-	require.NoError(t, resp.Body.Close())
-	finish()
-}
-
 type key struct{}
 
 // What middleware between the recorder and the handler sets is seen by what stands outside, as it is without the recorder.
 func TestEchoMiddlewareSeesWhatOthersSet(t *testing.T) {
 	var outside any
-	adaptertest.Through(t, func(rec *capture.Recorder) http.Handler {
+	through(t, func(rec *capture.Recorder) http.Handler {
 		e := echo.New()
 		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(c *echo.Context) error {
@@ -113,13 +117,13 @@ func TestEchoMiddlewareSeesWhatOthersSet(t *testing.T) {
 		})
 		e.GET("/a", func(c *echo.Context) error { return c.String(http.StatusOK, "ok") })
 		return e
-	}, adaptertest.Request("GET", "/a", ""))
+	}, capturetest.Request("GET", "/a", ""))
 	assert.Equal(t, "jane", outside)
 }
 
 func TestEchoRemovesTheFilesOfForms(t *testing.T) {
 	var name string
-	adaptertest.Through(t, func(rec *capture.Recorder) http.Handler {
+	through(t, func(rec *capture.Recorder) http.Handler {
 		e := echo.New()
 		e.Use(captureecho.Middleware(rec))
 		e.POST("/upload", func(c *echo.Context) error {
@@ -134,64 +138,18 @@ func TestEchoRemovesTheFilesOfForms(t *testing.T) {
 			return err
 		})
 		return e
-	}, adaptertest.Upload(t))
+	}, upload(t))
 	require.NotEmpty(t, name)
 	assert.NoFileExists(t, name)
 }
 
-func TestEchoOnceAndHijackedNever(t *testing.T) {
-	var hijacking capture.Stats
-	traces, stats := adaptertest.Through(t, func(rec *capture.Recorder) http.Handler {
-		e := echo.New()
-		e.Use(captureecho.Middleware(rec))
-		e.Use(captureecho.Middleware(rec))
-		e.GET("/a", func(c *echo.Context) error { return c.String(http.StatusOK, "once") })
-		e.GET("/ws", func(c *echo.Context) error { adaptertest.EchoLine(t, c.Response()); return nil })
-		front := httptest.NewServer(e)
-		adaptertest.Upgraded(t, front.URL)
-		front.Close()
-		require.Eventually(t, func() bool { hijacking = rec.Stats(); return hijacking.Seen == 1 }, 10*time.Second, time.Millisecond)
-		return rec.Handler(e)
-	}, adaptertest.Request("GET", "/a", ""))
-	assert.EqualValues(t, 1, hijacking.Skipped)
-	require.Len(t, traces, 1)
-	assert.Equal(t, "once", traces[0].Response.Body)
-	assert.EqualValues(t, 2, stats.Seen)
-}
-
-func TestEchoPanicsGoOn(t *testing.T) {
-	var caught []any
-	traces, _ := adaptertest.Through(t, func(rec *capture.Recorder) http.Handler {
-		e := echo.New()
-		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
-			return func(c *echo.Context) error {
-				defer func() {
-					if v := recover(); v != nil {
-						caught = append(caught, v)
-						panic(http.ErrAbortHandler)
-					}
-				}()
-				return next(c)
-			}
-		}, captureecho.Middleware(rec))
-		e.GET("/abort", func(*echo.Context) error { panic(http.ErrAbortHandler) })
-		e.GET("/written", func(c *echo.Context) error { _ = c.String(http.StatusAccepted, "part"); panic("late") })
-		return e
-	}, adaptertest.Request("GET", "/abort", ""), adaptertest.Request("GET", "/written", ""))
-	assert.Equal(t, []any{http.ErrAbortHandler, "late"}, caught)
-	require.Len(t, traces, 2)
-	assert.Equal(t, http.StatusInternalServerError, traces[0].Response.Status)
-	assert.Equal(t, http.StatusAccepted, traces[1].Response.Status)
-	assert.Equal(t, "part", traces[1].Response.Body)
-}
-
 // In front of all of Echo the recorder sees the bodies of errors, and the template of the route nevertheless.
 func TestEchoBehindTheHandler(t *testing.T) {
-	traces, _ := adaptertest.Through(t, func(rec *capture.Recorder) http.Handler {
+	traces := through(t, func(rec *capture.Recorder) http.Handler {
 		e := echo.New()
 		e.GET("/reset/:token", func(*echo.Context) error { return echo.NewHTTPError(http.StatusConflict, "used already") })
 		return rec.Handler(e)
-	}, adaptertest.Request("GET", "/reset/abc", ""))
+	}, capturetest.Request("GET", "/reset/abc", ""))
 	require.Len(t, traces, 1)
 	assert.Equal(t, http.StatusConflict, traces[0].Response.Status)
 	assert.Equal(t, "/reset/[redacted]", traces[0].Request.URL.Path)

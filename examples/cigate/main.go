@@ -7,78 +7,92 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
+	"os/signal"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/examples/internal/example"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 const usage = `cigate fails a build while open alerts at or above a severity exist.
 
   cigate                                 any open alert of severity high
   cigate -severity medium -since 24h     raised in the last day
-  cigate -format github                  as annotations of a GitHub Actions run
+  cigate -github                         as annotations of a GitHub Actions run
 
 It talks to METLO_HOST with METLO_API_KEY, or to a demo server when METLO_HOST is not set.
 Exit codes: 0 clean, 1 findings, 2 could not tell, 130 interrupted.
 
 `
 
+// errFindings ends the program with exit code 1.
+var errFindings = errors.New("findings")
+
 type settings struct {
 	severity metlo.RiskScore
-	hosts    []string
+	host     string
 	since    time.Duration
-	format   string
+	github   bool
 }
 
 func main() {
 	s := &settings{severity: metlo.RiskHigh}
-	flags := flag.NewFlagSet("cigate", flag.ContinueOnError)
-	flags.Func("severity", "lowest `severity` that counts: high, medium, low or none (default high)", func(text string) (err error) {
+	flag.Func("severity", "lowest `severity` that counts: high, medium, low or none (default high)", func(text string) (err error) {
 		s.severity, err = metlo.ParseRiskScore(text)
 		return err
 	})
-	example.List(flags, &s.hosts, "host", "only alerts of this `host`; may be repeated", example.Text)
-	flags.DurationVar(&s.since, "since", 0, "only alerts raised within this `time`, such as 24h")
-	flags.StringVar(&s.format, "format", "plain", "`form` of the findings: plain or github")
-	example.Main(flags, usage, func(ctx context.Context, out io.Writer) error {
-		if s.format != "plain" && s.format != "github" {
-			return &example.UsageError{Err: fmt.Errorf("-format %q: use plain or github", s.format)}
-		}
-		return run(ctx, s, out)
-	})
+	flag.StringVar(&s.host, "host", "", "only alerts of this `host`")
+	flag.DurationVar(&s.since, "since", 0, "only alerts raised within this `time`, such as 24h")
+	flag.BoolVar(&s.github, "github", false, "print findings as annotations of a GitHub Actions run")
+	flag.Usage = func() { fmt.Fprint(os.Stderr, usage); flag.PrintDefaults() }
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	switch err := run(ctx, s); {
+	case err == nil:
+	case errors.Is(err, errFindings):
+		os.Exit(1)
+	case ctx.Err() != nil:
+		os.Exit(130)
+	default:
+		fmt.Fprintln(os.Stderr, "cigate: could not tell:", safe(err.Error()))
+		os.Exit(2)
+	}
 }
 
-func run(ctx context.Context, s *settings, out io.Writer) error {
-	client, done, err := example.Connect()
+func run(ctx context.Context, s *settings) error {
+	client, err := metlo.NewClientFromEnv()
+	if os.Getenv("METLO_HOST") == "" {
+		fmt.Fprintln(os.Stderr, "METLO_HOST is not set: this is a demo server.")
+		server := metlotest.NewServer(metlotest.Demo())
+		defer server.Close()
+		client, err = server.Client(), nil
+	}
 	if err != nil {
 		return err
 	}
-	defer done()
 	found, left, err := find(ctx, client, s)
 	if err != nil {
-		return fmt.Errorf("could not tell: %w", err)
+		return err
 	}
 	for _, a := range found {
-		text := fmt.Sprintf("%s: %s: %s", a.Type, example.Name(&a), a.Description)
-		if s.format == "github" {
-			// Only a percent sign means anything within the message: safetext has taken the line breaks.
-			fmt.Fprintf(out, "::error title=Metlo (%s)::%s\n", safetext.Line(a.RiskScore.String()), strings.ReplaceAll(safetext.Line(text), "%", "%25"))
+		text := safe(fmt.Sprintf("%s: %s %s%s: %s", a.Type, a.APIEndpoint.Method, a.APIEndpoint.Host, a.APIEndpoint.Path, a.Description))
+		if s.github { // only a percent sign means anything within the message
+			_, err = fmt.Printf("::error title=Metlo (%s)::%s\n", safe(a.RiskScore.String()), strings.ReplaceAll(text, "%", "%25"))
 		} else {
-			fmt.Fprintf(out, "%s\t%s\t%s\n", safetext.Line(a.RiskScore.String()), safetext.Line(text), a.UUID)
+			_, err = fmt.Printf("%s\t%s\t%s\n", safe(a.RiskScore.String()), text, a.UUID)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	fmt.Fprintf(os.Stderr, "%d open alerts of severity %s or above; left out: %d of lower severity, %d raised before", len(found), s.severity, left.low, left.old)
-	if s.hosts != nil {
-		fmt.Fprint(os.Stderr, "; only hosts ", safetext.Line(strings.Join(s.hosts, ", ")))
-	}
-	fmt.Fprintln(os.Stderr)
+	fmt.Fprintf(os.Stderr, "%d open alerts of severity %s or above; left out: %d of lower severity, %d raised before\n", len(found), s.severity, left.low, left.old)
 	if len(found) > 0 {
-		return example.ErrFindings
+		return errFindings
 	}
 	return nil
 }
@@ -87,10 +101,13 @@ type leftOut struct{ low, old int }
 
 // find judges the severity itself, so that one which the SDK does not know is not filtered away.
 func find(ctx context.Context, client *metlo.Client, s *settings) (found []metlo.Alert, left leftOut, err error) {
-	if err := example.KnownHosts(ctx, client, s.hosts); err != nil {
-		return nil, left, err
+	filter := &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
+	if s.host != "" {
+		filter.Hosts = []string{s.host}
+		if known, err := client.Hosts.Names(ctx); err != nil || !slices.Contains(known, s.host) {
+			return nil, left, errors.Join(err, fmt.Errorf("no such host: %s", s.host)) // every list of it is empty
+		}
 	}
-	filter := &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}, Hosts: s.hosts}
 	for alert, err := range client.Alerts.All(ctx, filter) {
 		switch {
 		case err != nil:
@@ -111,4 +128,10 @@ func find(ctx context.Context, client *metlo.Client, s *settings) (found []metlo
 		return nil, left, errors.Join(err, errors.New("the instance knows no endpoint"))
 	}
 	return nil, left, nil
+}
+
+// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+func safe(text string) string {
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)
 }

@@ -5,26 +5,27 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/examples/internal/example"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 const usage = `inventory exports every endpoint with its data classes.
 
   inventory > endpoints.csv
-  inventory -format jsonl -o endpoints.jsonl
-  inventory -host shop.example.com -severity high
+  inventory -jsonl -o endpoints.jsonl
+  inventory -host shop.example.com
 
 With -o it writes to the file's name with .partial, and renames that when it is complete.
 It talks to METLO_HOST with METLO_API_KEY, or to a demo server when METLO_HOST is not set.
@@ -32,78 +33,101 @@ Exit codes: 0 complete, 2 failed or wrong flags, 130 interrupted.
 
 `
 
-type settings struct {
-	filter metlo.EndpointListOptions
-	format string
-	output string
-}
-
 func main() {
-	s := &settings{}
-	flags := flag.NewFlagSet("inventory", flag.ContinueOnError)
-	flags.StringVar(&s.format, "format", "csv", "`form` of the export: csv or jsonl")
-	flags.StringVar(&s.output, "o", "", "write to this `file` instead of the standard output")
-	example.List(flags, &s.filter.Hosts, "host", "only endpoints of this `host`; may be repeated", example.Text)
-	example.List(flags, &s.filter.RiskScores, "severity", "only endpoints of this `risk`: high, medium, low or none; may be repeated", metlo.ParseRiskScore)
-	example.Main(flags, usage, func(ctx context.Context, out io.Writer) error {
-		if s.format != "csv" && s.format != "jsonl" {
-			return &example.UsageError{Err: fmt.Errorf("-format %q: use csv or jsonl", s.format)}
-		}
-		client, done, err := example.Connect()
-		if err != nil {
-			return err
-		}
-		defer done()
-		if err := example.KnownHosts(ctx, client, s.filter.Hosts); err != nil {
-			return err
-		}
-		if s.output == "" {
-			return write(ctx, client, s, out)
-		}
-		return writeFile(ctx, client, s)
+	var filter metlo.EndpointListOptions
+	flag.Func("host", "only endpoints of this `host`; may be repeated", func(host string) error {
+		filter.Hosts = append(filter.Hosts, host)
+		return nil
 	})
+	jsonl := flag.Bool("jsonl", false, "write JSON Lines instead of CSV")
+	output := flag.String("o", "", "write to this `file` instead of the standard output")
+	flag.Usage = func() { fmt.Fprint(os.Stderr, usage); flag.PrintDefaults() }
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	switch err := run(ctx, &filter, *jsonl, *output); {
+	case err == nil:
+	case ctx.Err() != nil:
+		os.Exit(130)
+	default:
+		fmt.Fprintln(os.Stderr, "inventory:", safe(err.Error()))
+		os.Exit(2)
+	}
 }
 
-// writeFile leaves the file alone unless the export is complete.
-func writeFile(ctx context.Context, client *metlo.Client, s *settings) error {
-	file, err := os.OpenFile(s.output+".partial", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+func run(ctx context.Context, filter *metlo.EndpointListOptions, jsonl bool, output string) error {
+	client, err := metlo.NewClientFromEnv()
+	if os.Getenv("METLO_HOST") == "" {
+		fmt.Fprintln(os.Stderr, "METLO_HOST is not set: this is a demo server.")
+		server := metlotest.NewServer(metlotest.Demo())
+		defer server.Close()
+		client, err = server.Client(), nil
+	}
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(write(ctx, client, s, file), file.Close()); err != nil {
+	write := writeCSV
+	if jsonl {
+		write = writeJSON
+	}
+	if output == "" {
+		return write(ctx, client, filter, os.Stdout)
+	}
+	// The file stays as it is unless the export is complete.
+	file, err := os.OpenFile(output+".partial", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(ctx, client, filter, file), file.Close()); err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
 	}
-	return os.Rename(file.Name(), s.output)
+	return os.Rename(file.Name(), output)
 }
 
-func write(ctx context.Context, client *metlo.Client, s *settings, w io.Writer) error {
+func writeJSON(ctx context.Context, client *metlo.Client, filter *metlo.EndpointListOptions, w io.Writer) error {
 	out := bufio.NewWriter(w)
-	if s.format == "csv" {
-		fmt.Fprint(out, safetext.CSV("uuid", "host", "method", "path", "riskScore", "dataClasses", "authenticated", "public", "lastActive"))
-	}
 	lines := json.NewEncoder(out)
-	for e, err := range client.Endpoints.All(ctx, &s.filter) {
+	for e, err := range client.Endpoints.All(ctx, filter) {
 		if err != nil {
 			return err
 		}
-		if s.format == "csv" {
-			_, err = out.WriteString(row(&e))
-		} else {
-			err = lines.Encode(e)
-		}
-		if err != nil {
+		if err := lines.Encode(e); err != nil {
 			return err
 		}
 	}
 	return out.Flush()
 }
 
-// row is safe in a spreadsheet: hosts and paths are what clients sent, and could be formulas.
-func row(e *metlo.Endpoint) string {
-	lastActive := ""
-	if !e.LastActive.IsZero() {
-		lastActive = e.LastActive.Format(time.RFC3339)
+func writeCSV(ctx context.Context, client *metlo.Client, filter *metlo.EndpointListOptions, w io.Writer) error {
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"uuid", "host", "method", "path", "riskScore", "dataClasses", "authenticated", "public", "lastActive"})
+	for e, err := range client.Endpoints.All(ctx, filter) {
+		if err != nil {
+			return err
+		}
+		lastActive := ""
+		if !e.LastActive.IsZero() {
+			lastActive = e.LastActive.Format(time.RFC3339)
+		}
+		_ = out.Write([]string{
+			e.UUID, cell(e.Host), e.Method.String(), cell(e.Path), e.RiskScore.String(), cell(strings.Join(e.DataClasses, "; ")),
+			strconv.FormatBool(e.Authenticated()), strconv.FormatBool(e.IsPublic), lastActive,
+		})
 	}
-	return safetext.CSV(e.UUID, e.Host, e.Method.String(), e.Path, e.RiskScore.String(), strings.Join(e.DataClasses, "; "),
-		strconv.FormatBool(e.Authenticated()), strconv.FormatBool(e.IsPublic), lastActive)
+	out.Flush()
+	return out.Error()
+}
+
+// cell is safe in a spreadsheet, where a text that begins with one of =+-@ is a formula.
+func cell(text string) string {
+	if text = safe(text); text != "" && strings.ContainsAny(text[:1], "=+-@") {
+		return "'" + text
+	}
+	return text
+}
+
+// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+func safe(text string) string {
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)
 }

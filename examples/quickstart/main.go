@@ -6,15 +6,16 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
+	"os"
+	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/examples/internal/example"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 const usage = `quickstart prints how risky the inventory is, the riskiest endpoints, and the open alerts.
@@ -33,21 +34,39 @@ const top = 5
 var scores = []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium, metlo.RiskLow, metlo.RiskNone}
 
 func main() {
-	example.Main(flag.NewFlagSet("quickstart", flag.ContinueOnError), usage, func(ctx context.Context, w io.Writer) error {
-		client, done, err := example.Connect()
-		if err != nil {
-			return err
-		}
-		defer done()
-		out := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-		if err := endpoints(ctx, client, out); err != nil {
-			return err
-		}
-		if err := alerts(ctx, client, out); err != nil {
-			return err
-		}
-		return out.Flush()
-	})
+	flag.Usage = func() { fmt.Fprint(os.Stderr, usage); flag.PrintDefaults() }
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	switch err := run(ctx); {
+	case err == nil:
+	case ctx.Err() != nil:
+		os.Exit(130)
+	default:
+		fmt.Fprintln(os.Stderr, "quickstart:", safe(err.Error()))
+		os.Exit(2)
+	}
+}
+
+func run(ctx context.Context) error {
+	client, err := metlo.NewClientFromEnv()
+	if os.Getenv("METLO_HOST") == "" {
+		fmt.Fprintln(os.Stderr, "METLO_HOST is not set: this is a demo server.")
+		server := metlotest.NewServer(metlotest.Demo())
+		defer server.Close()
+		client, err = server.Client(), nil
+	}
+	if err != nil {
+		return err
+	}
+	out := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	if err := endpoints(ctx, client, out); err != nil {
+		return err
+	}
+	if err := alerts(ctx, client, out); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // endpoints counts the inventory by risk and lists the riskiest part of it.
@@ -71,8 +90,8 @@ func endpoints(ctx context.Context, client *metlo.Client, out *tabwriter.Writer)
 	fmt.Fprint(out, "\nRiskiest endpoints\n  RISK\tENDPOINT\tAUTHENTICATED\tDATA CLASSES\n")
 	for _, e := range riskiest {
 		authenticated := map[bool]string{true: "yes", false: "NO"}[e.Authenticated()]
-		fmt.Fprintf(out, "  %s\t%s\t%s\t%s\n", safetext.Line(e.RiskScore.String()), safetext.Linef("%s %s%s", e.Method, e.Host, e.Path),
-			authenticated, safetext.Line(strings.Join(e.DataClasses, ", ")))
+		fmt.Fprintf(out, "  %s\t%s\t%s\t%s\n", safe(e.RiskScore.String()), safe(fmt.Sprint(e.Method, " ", e.Host, e.Path)),
+			authenticated, safe(strings.Join(e.DataClasses, ", ")))
 	}
 	return nil
 }
@@ -93,7 +112,7 @@ func alerts(ctx context.Context, client *metlo.Client, out *tabwriter.Writer) er
 		if err != nil {
 			return err
 		}
-		count[safetext.Line(a.RiskScore.String())+"\t"+safetext.Line(a.Type.String())]++
+		count[safe(a.RiskScore.String())+"\t"+safe(a.Type.String())]++
 	}
 	fmt.Fprint(out, "\nOpen alerts\n  SEVERITY\tTYPE\tCOUNT\n")
 	for _, name := range slices.Sorted(maps.Keys(count)) {
@@ -103,4 +122,10 @@ func alerts(ctx context.Context, client *metlo.Client, out *tabwriter.Writer) er
 		fmt.Fprintln(out, "  none")
 	}
 	return nil
+}
+
+// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+func safe(text string) string {
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)
 }

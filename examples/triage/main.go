@@ -7,12 +7,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/examples/internal/example"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 const usage = `triage shows the open alerts, and resolves those that pass the filters.
@@ -26,84 +28,96 @@ Exit codes: 0 done, 2 failed, done in part or wrong flags, 130 interrupted.
 
 `
 
-type settings struct {
-	filter  metlo.AlertListOptions
-	resolve string
-	yes     bool
-}
-
 func main() {
-	s := &settings{filter: metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}}
-	flags := flag.NewFlagSet("triage", flag.ContinueOnError)
-	example.List(flags, &s.filter.RiskScores, "severity", "only alerts of this `severity`: high, medium, low or none; may be repeated", metlo.ParseRiskScore)
-	example.List(flags, &s.filter.AlertTypes, "type", "only alerts of this `type`, such as PII_DATA_DETECTED; may be repeated", metlo.ParseAlertType)
-	example.List(flags, &s.filter.Hosts, "host", "only alerts of this `host`; may be repeated", example.Text)
-	flags.StringVar(&s.filter.APIEndpointUUID, "endpoint", "", "only alerts of the endpoint with this `UUID`")
-	flags.StringVar(&s.resolve, "resolve", "", "resolve the alerts, with this `message`")
-	flags.BoolVar(&s.yes, "yes", false, "change the alerts instead of only listing them")
-	example.Main(flags, usage, func(ctx context.Context, out io.Writer) error {
-		filtered := s.filter.APIEndpointUUID != "" || s.filter.RiskScores != nil || s.filter.AlertTypes != nil || s.filter.Hosts != nil
-		switch {
-		case s.yes && s.resolve == "":
-			return &example.UsageError{Err: errors.New("-yes needs -resolve")}
-		case s.resolve != "" && !filtered:
-			return &example.UsageError{Err: errors.New("-resolve needs a filter: -severity, -type, -host or -endpoint")}
-		}
-		return run(ctx, s, out)
+	filter := metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
+	flag.Func("severity", "only alerts of this `severity`: high, medium, low or none; may be repeated", func(text string) error {
+		score, err := metlo.ParseRiskScore(text)
+		filter.RiskScores = append(filter.RiskScores, score)
+		return err
 	})
+	flag.Func("host", "only alerts of this `host`; may be repeated", func(host string) error {
+		filter.Hosts = append(filter.Hosts, host)
+		return nil
+	})
+	resolve := flag.String("resolve", "", "resolve the alerts, with this `message`")
+	yes := flag.Bool("yes", false, "change the alerts instead of only listing them")
+	flag.Usage = func() { fmt.Fprint(os.Stderr, usage); flag.PrintDefaults() }
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	switch err := run(ctx, &filter, *resolve, *yes); {
+	case err == nil:
+	case ctx.Err() != nil:
+		os.Exit(130)
+	default:
+		fmt.Fprintln(os.Stderr, "triage:", safe(err.Error()))
+		os.Exit(2)
+	}
 }
 
-func run(ctx context.Context, s *settings, out io.Writer) error {
-	client, done, err := example.Connect()
+func run(ctx context.Context, filter *metlo.AlertListOptions, resolve string, yes bool) error {
+	switch {
+	case flag.NArg() > 0:
+		return fmt.Errorf("%s is not a flag: quote values that hold spaces", flag.Arg(0))
+	case yes && resolve == "":
+		return errors.New("-yes needs -resolve")
+	case resolve != "" && filter.RiskScores == nil && filter.Hosts == nil:
+		return errors.New("-resolve needs a filter: -severity or -host")
+	}
+	client, err := metlo.NewClientFromEnv()
+	if os.Getenv("METLO_HOST") == "" {
+		fmt.Fprintln(os.Stderr, "METLO_HOST is not set: this is a demo server.")
+		server := metlotest.NewServer(metlotest.Demo())
+		defer server.Close()
+		client, err = server.Client(), nil
+	}
 	if err != nil {
 		return err
 	}
-	defer done()
-	if err := example.KnownHosts(ctx, client, s.filter.Hosts); err != nil {
+	alerts, err := metlo.Collect(client.Alerts.All(ctx, filter))
+	switch {
+	case err != nil:
 		return err
+	case yes:
+		return resolveEach(ctx, client, alerts, resolve)
 	}
-	if id := s.filter.APIEndpointUUID; id != "" {
-		if _, err := client.Endpoints.Get(ctx, id); err != nil {
-			return err
-		}
+	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "SEVERITY\tTYPE\tENDPOINT\tUUID")
+	for _, a := range alerts {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", safe(a.RiskScore.String()), safe(a.Type.String()), endpoint(&a), a.UUID)
 	}
-	alerts, err := metlo.Collect(client.Alerts.All(ctx, &s.filter))
-	if err != nil {
-		return err
+	if resolve == "" {
+		fmt.Fprintf(table, "%d open alerts\n", len(alerts))
+	} else {
+		fmt.Fprintf(table, "%d open alerts, nothing changed: add -yes to resolve them\n", len(alerts))
 	}
-	if !s.yes {
-		return show(alerts, s, out)
-	}
-	// One by one, so that exactly what the filter found is changed, and not what was raised a moment later.
+	return table.Flush()
+}
+
+// resolveEach changes exactly what the filter found, and not what was raised a moment later.
+func resolveEach(ctx context.Context, client *metlo.Client, alerts []metlo.Alert, message string) error {
 	changed := 0
 	for _, a := range alerts {
-		switch _, err := client.Alerts.Resolve(ctx, a.UUID, s.resolve); {
+		switch _, err := client.Alerts.Resolve(ctx, a.UUID, message); {
 		case errors.Is(err, metlo.ErrConflict), errors.Is(err, metlo.ErrNotFound):
-			fmt.Fprintln(out, safetext.Linef("left alone, since somebody was faster: %s  %s", a.UUID, example.Name(&a)))
+			fmt.Println("left alone, since somebody was faster:", a.UUID, "", endpoint(&a))
 		case err != nil:
 			return fmt.Errorf("%d of %d alerts resolved: %w", changed, len(alerts), err)
 		default:
 			changed++
-			fmt.Fprintln(out, safetext.Linef("resolved  %s  %s", a.UUID, example.Name(&a)))
+			fmt.Println("resolved ", a.UUID, "", endpoint(&a))
 		}
 	}
-	_, err = fmt.Fprintf(out, "%d of %d alerts resolved\n", changed, len(alerts))
+	_, err := fmt.Printf("%d of %d alerts resolved\n", changed, len(alerts))
 	return err
 }
 
-func show(alerts []metlo.Alert, s *settings, out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "SEVERITY\tTYPE\tENDPOINT\tUUID")
-	for _, a := range alerts {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", safetext.Line(a.RiskScore.String()), safetext.Line(a.Type.String()), safetext.Line(example.Name(&a)), a.UUID)
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	hint := ""
-	if s.resolve != "" {
-		hint = ", nothing changed: add -yes to resolve them"
-	}
-	_, err := fmt.Fprintf(out, "%d open alerts%s\n", len(alerts), hint)
-	return err
+func endpoint(a *metlo.Alert) string {
+	return safe(fmt.Sprint(a.APIEndpoint.Method, " ", a.APIEndpoint.Host, a.APIEndpoint.Path))
+}
+
+// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+func safe(text string) string {
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)
 }

@@ -7,17 +7,18 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/examples/internal/example"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 const usage = `webhook receives Metlo's webhooks and prints each alert once, until Ctrl-C.
@@ -31,18 +32,29 @@ Exit codes: 0 shut down with every alert handled, 2 failed or wrong flags.
 `
 
 func main() {
-	flags := flag.NewFlagSet("webhook", flag.ContinueOnError)
-	listen := flags.String("listen", "127.0.0.1:8090", "`address` to listen on; the demo takes a free port of loopback")
-	dir := flags.String("dir", "metlo-alerts", "`folder` that keeps what is not handled, and the ids of what is")
-	example.Main(flags, usage, func(ctx context.Context, _ io.Writer) error { return run(ctx, *listen, *dir) })
+	listen := flag.String("listen", "127.0.0.1:8090", "`address` to listen on; the demo takes a free port of loopback")
+	dir := flag.String("dir", "metlo-alerts", "`folder` that keeps what is not handled, and the ids of what is")
+	flag.Usage = func() { fmt.Fprint(os.Stderr, usage); flag.PrintDefaults() }
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	if err := run(ctx, *listen, *dir); err != nil {
+		fmt.Fprintln(os.Stderr, "webhook:", safe(err.Error()))
+		os.Exit(2)
+	}
 }
 
 func run(ctx context.Context, listen, dir string) error {
-	client, done, err := example.Connect()
+	client, err := metlo.NewClientFromEnv()
+	if os.Getenv("METLO_HOST") == "" {
+		fmt.Fprintln(os.Stderr, "METLO_HOST is not set: this is a demo server.")
+		server := metlotest.NewServer(metlotest.Demo())
+		defer server.Close()
+		client, err = server.Client(), nil
+	}
 	if err != nil {
 		return err
 	}
-	defer done()
 	token, demo := os.Getenv("METLO_WEBHOOK_TOKEN"), os.Getenv("METLO_HOST") == ""
 	if demo {
 		listen, token, dir = "127.0.0.1:0", "demo", filepath.Join(os.TempDir(), "metlo-alerts-demo")
@@ -73,9 +85,9 @@ func run(ctx context.Context, listen, dir string) error {
 	fmt.Fprintf(os.Stderr, "listening on http://%s/metlo\n", listener.Addr())
 	go func() { ended <- server.Serve(listener) }()
 	if demo {
-		err = example.RaiseAlert(ctx, client, fmt.Sprintf("http://%s/metlo?token=%s", listener.Addr(), token))
+		err = raiseAlert(ctx, client, fmt.Sprintf("http://%s/metlo?token=%s", listener.Addr(), token))
 	} else if err := p.reconcile(ctx, client); err != nil && ctx.Err() == nil { // the next start tries again
-		fmt.Fprintln(os.Stderr, "could not look for alerts that were missed:", safetext.Line(err.Error()))
+		fmt.Fprintln(os.Stderr, "could not look for alerts that were missed:", safe(err.Error()))
 	}
 	if err == nil {
 		select {
@@ -103,7 +115,7 @@ func (p *printer) once(a metlo.Alert) error {
 	if _, err := p.handled.Stat("handled-" + a.UUID); err == nil {
 		return nil
 	}
-	if _, err := fmt.Println(safetext.Linef("%s (%s) on %s: %s", a.Type, a.RiskScore, example.Name(&a), a.Description)); err != nil {
+	if _, err := fmt.Println(safe(fmt.Sprintf("%s (%s) on %s %s%s: %s", a.Type, a.RiskScore, a.APIEndpoint.Method, a.APIEndpoint.Host, a.APIEndpoint.Path, a.Description))); err != nil {
 		return err
 	}
 	return p.handled.WriteFile("handled-"+a.UUID, nil, 0o600)
@@ -116,4 +128,21 @@ func (p *printer) reconcile(ctx context.Context, client *metlo.Client) error {
 		err = errors.Join(err, p.once(alert))
 	}
 	return err
+}
+
+// raiseAlert lets the demo server see a request to an unknown endpoint, which raises an alert, and post it to url.
+func raiseAlert(ctx context.Context, client *metlo.Client, url string) error {
+	if _, err := client.Webhooks.Create(ctx, &metlo.WebhookSettings{URL: url, Hosts: []string{"shop.example.com"}}); err != nil {
+		return err
+	}
+	return client.Collector.Log(ctx, &metlo.Trace{
+		Request:  metlo.TraceRequest{Method: metlo.MethodGet, URL: metlo.TraceURL{Host: "shop.example.com", Path: "/v2/vouchers"}},
+		Response: metlo.TraceResponse{Status: 200},
+	})
+}
+
+// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+func safe(text string) string {
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)
 }

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
-
-	"golang.org/x/net/idna"
 )
 
 // MaxBytes is how long a credentials file may be.
@@ -134,7 +132,7 @@ func meant(line string) string {
 }
 
 // SameServer reports whether two base URLs are of one server and one path, however each is spelled: in either case,
-// with the port or the dot that may be left out, with an international name or its ASCII form.
+// with the port or the dot that may be left out. An international name and its ASCII form are two servers.
 func SameServer(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && host(a) == host(b) && port(a) == port(b) && a.EscapedPath() == b.EscapedPath()
 }
@@ -144,11 +142,17 @@ func host(u *url.URL) string {
 	if addr, err := netip.ParseAddr(name); err == nil {
 		return addr.String()
 	}
-	name = strings.TrimSuffix(name, ".")
-	if ascii, err := idna.Lookup.ToASCII(name); err == nil {
-		return ascii
-	}
-	return strings.ToLower(name)
+	return asciiLower(strings.TrimSuffix(name, "."))
+}
+
+// asciiLower lowers the letters of ASCII, as servers compare names.
+func asciiLower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 func port(u *url.URL) string {

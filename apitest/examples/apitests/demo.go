@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/demo"
+	"github.com/metlo-go/metlo/apitest/examples/demoshop"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
@@ -43,11 +43,11 @@ has_permission(Admin, ["list"], Customers)
 
 // startDemo starts the shop, and a Metlo that has seen its traffic.
 func startDemo(ctx context.Context, s *settings) (*metlo.Client, func(), error) {
-	shop := httptest.NewServer(demo.Handler(s.fixed))
+	shop := httptest.NewServer(demoshop.Handler(s.fixed))
 	server := metlotest.NewServer()
 	closeAll := func() { server.Close(); shop.Close() }
 	client := server.Client()
-	s.host, s.baseURL = demo.Host, shop.URL
+	s.host, s.baseURL = demoshop.Host, shop.URL
 	if err := setUp(ctx, client); err != nil {
 		closeAll()
 		return nil, nil, fmt.Errorf("demo: %w", err)
@@ -59,7 +59,7 @@ func setUp(ctx context.Context, client *metlo.Client) error {
 	for _, path := range []string{"/orders/1001", "/orders/1002", "/profile", "/admin/users"} {
 		trace := &metlo.Trace{
 			Request: metlo.TraceRequest{
-				Method: metlo.MethodGet, URL: metlo.TraceURL{Host: demo.Host, Path: path},
+				Method: metlo.MethodGet, URL: metlo.TraceURL{Host: demoshop.Host, Path: path},
 				Headers: []metlo.NameValue{{Name: "X-Api-Key", Value: "demo-ann"}},
 			},
 			Response: metlo.TraceResponse{

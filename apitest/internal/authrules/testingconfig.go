@@ -4,7 +4,7 @@ package authrules
 import (
 	metlo "github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
-	"github.com/metlo-go/metlo/internal/resourcelang"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 // Host says how a host is tested.
@@ -86,7 +86,7 @@ type Selector struct {
 }
 
 // New takes over the content of a configuration that was parsed and checked.
-func New(c *resourcelang.Config) *TemplateConfig {
+func New(c *testingconfig.Config) *TemplateConfig {
 	out := &TemplateConfig{}
 	for _, h := range c.Hosts {
 		host := Host{
@@ -122,11 +122,11 @@ func New(c *resourcelang.Config) *TemplateConfig {
 	return out
 }
 
-func selector(s resourcelang.PermissionSide) Selector {
+func selector(s testingconfig.Selection) Selector {
 	return Selector{Name: s.Name, Filters: item(s.Filters)}
 }
 
-func items(list []resourcelang.Object) []Item {
+func items(list []testingconfig.Object) []Item {
 	var out []Item
 	for _, o := range list {
 		out = append(out, item(o))
@@ -134,7 +134,7 @@ func items(list []resourcelang.Object) []Item {
 	return out
 }
 
-func item(o resourcelang.Object) Item {
+func item(o testingconfig.Object) Item {
 	out := Item{}
 	for _, p := range o {
 		out = append(out, Field{Name: p.Name, Value: value(p.Value)})
@@ -147,7 +147,7 @@ func value(v any) any {
 	switch v := v.(type) {
 	case float64:
 		return jsvalue.Shrink(v)
-	case resourcelang.Object:
+	case testingconfig.Object:
 		return item(v)
 	case []any:
 		out := make([]any, len(v))

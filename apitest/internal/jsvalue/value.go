@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
-
-	"github.com/metlo-go/metlo/internal/jsyaml"
 )
 
 // String turns a value into text as JavaScript does, except that lists and objects become JSON.
@@ -25,7 +23,14 @@ func String(v any) string {
 	case int:
 		return strconv.Itoa(v)
 	case float64:
-		return jsyaml.FormatNumber(v)
+		switch {
+		case v == 0:
+			return "0"
+		case math.IsNaN(v):
+			return "NaN"
+		case math.IsInf(v, 0):
+			return strings.TrimPrefix(strconv.FormatFloat(v, 'g', -1, 64), "+") + "inity"
+		}
 	}
 	return JSON(v)
 }

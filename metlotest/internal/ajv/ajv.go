@@ -3,6 +3,7 @@
 package ajv
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -74,17 +75,21 @@ func Length(least, most int) Rule {
 func Pattern(pattern string) Rule {
 	return func(pointer string, v any) *Error {
 		s, _ := v.(string)
-		if re, err := js.CompileRegexp(pattern); err != nil || !re.Test(s) {
+		if re, err := js.CompileRegexp(pattern); err != nil || !re.MatchString(s) {
 			return fail(pointer, `match pattern "%s"`, pattern)
 		}
 		return nil
 	}
 }
 
-// RegexFormat wants a string that is a regular expression of JavaScript with the flag u.
+// RegexFormat wants a string that is a regular expression.
 func RegexFormat(pointer string, v any) *Error {
 	s, _ := v.(string)
-	if strings.Contains(s, `\Z`) || !js.ValidUnicodeRegexp(s) {
+	_, err := js.CompileRegexp(s)
+	switch {
+	case errors.Is(err, js.ErrUnsupported):
+		return fail(pointer, `match format "regex": %v`, err)
+	case err != nil:
 		return fail(pointer, `match format "regex"`)
 	}
 	return nil

@@ -67,15 +67,18 @@ func (st *Store) analyze(o *observation, partial bool) {
 		if o.status == 404 || o.status == 405 || !slices.Contains(methods(), o.method) {
 			return
 		}
-		e = st.discover(o)
+		if e = st.discover(o); e == nil {
+			return
+		}
 		description := "A new endpoint has been detected for " + e.host + ": " + e.path + "."
 		alerts = append(alerts, st.raise(e, o.at, alertNewEndpoint, description, emptyObject()))
 	}
-	st.touch(e, o.at)
+	risk := e.riskScore
 	if !o.badStatus && (fresh || !st.pausedFields(e, o)) {
 		st.recordFields(o, e)
-		e.riskScore = st.riskOf(e)
+		risk = st.riskOf(e)
 	}
+	st.touch(e, o.at, risk)
 	redact := !e.fullTrace && !st.configFlag("globalFullTraceCapture")
 	e.traces = append([]*trace{o.trace(e, redact, st.sensitiveMap(o, e))}, e.traces[:min(len(e.traces), traceCap-1)]...)
 	if !e.userSet && !(o.v2 && e.isGraphQL) {
@@ -89,16 +92,19 @@ func (st *Store) analyze(o *observation, partial bool) {
 	st.notify(slices.DeleteFunc(alerts, func(a *alert) bool { return a == nil }))
 }
 
-// touch notes activity. The row is written only when it moves by much.
-func (st *Store) touch(e *endpoint, at time.Time) {
+// touch notes activity and risk. The row is written only when the risk changes or the time moves by much.
+func (st *Store) touch(e *endpoint, at time.Time, risk string) {
+	if risk == e.riskScore && !e.lastActive.IsZero() && at.Sub(e.lastActive) <= activityStep {
+		return
+	}
+	e.riskScore = risk
 	if e.firstDetected.IsZero() || at.Before(e.firstDetected) {
 		e.firstDetected = at
-		st.rewrite(e)
 	}
-	if e.lastActive.IsZero() || at.Sub(e.lastActive) > activityStep {
+	if at.After(e.lastActive) {
 		st.active(e, at)
-		st.rewrite(e)
 	}
+	st.rewrite(e)
 }
 
 // pausedFields tells whether the fields of an endpoint were looked at moments ago for this status.
@@ -118,7 +124,7 @@ func (st *Store) pausedFields(e *endpoint, o *observation) bool {
 
 func matches(pattern, s string) bool {
 	re, err := js.CompileRegexp(pattern)
-	return err == nil && re.Test(s)
+	return err == nil && re.MatchString(s)
 }
 
 // mapHost gives a call the host of the first pattern that covers the whole of its own.
@@ -129,7 +135,7 @@ func (st *Store) mapHost(o *observation) {
 		if err != nil {
 			continue
 		}
-		if found, ok := re.Find(o.host); ok && found == o.host {
+		if re.FindString(o.host) == o.host && o.host != "" {
 			o.host = m.Text("host")
 			return
 		}
@@ -195,7 +201,7 @@ func (st *Store) looksNew(e *endpoint, path string) bool {
 
 func isGraphQLPath(path string) bool { return strings.HasSuffix(path, "/graphql") }
 
-// discover makes the endpoint of a call.
+// discover makes the endpoint of a call, or returns nil if another endpoint has its path.
 func (st *Store) discover(o *observation) *endpoint {
 	path := st.parameterize(o.path)
 	graphQL := isGraphQLPath(strings.SplitN(o.path, ".", 2)[0])
@@ -204,6 +210,9 @@ func (st *Store) discover(o *observation) *endpoint {
 		path = o.path
 	case o.endpointPath != "":
 		path = o.endpointPath
+	}
+	if st.endpointAt(o.host, o.method, path) != nil { // the insert fails, and the call is lost
+		return nil
 	}
 	e := st.newEndpoint(o.host, o.method, path)
 	e.isGraphQL, e.userSet = graphQL, graphQL

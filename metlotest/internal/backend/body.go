@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
-	"encoding/binary"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/qs"
@@ -29,7 +28,7 @@ func (c *call) readBody(service string, r *http.Request, body []byte) *Response 
 		return nil
 	}
 	charset := strings.ToLower(params["charset"])
-	if charset != "" && (isForm && charset != "utf-8" || !strings.HasPrefix(charset, "utf-")) {
+	if charset != "" && charset != "utf-8" {
 		return page(http.StatusUnsupportedMediaType, `UnsupportedMediaTypeError: unsupported charset "`+strings.ToUpper(charset)+`"`, "jsonParser (body-parser/lib/types/json.js:127:12)")
 	}
 	limit := backendBodyLimit
@@ -43,48 +42,11 @@ func (c *call) readBody(service string, r *http.Request, body []byte) *Response 
 	if len(body) > limit {
 		return page(http.StatusRequestEntityTooLarge, "PayloadTooLargeError: request entity too large", "readStream (raw-body/index.js:163:17)")
 	}
-	text := strings.TrimPrefix(decodeCharset(charset, body), byteOrderMark)
+	text := strings.TrimPrefix(string(body), byteOrderMark)
 	if isForm {
 		return c.readURLEncoded(text)
 	}
 	return c.readJSON(text)
-}
-
-// decodeCharset reads UTF-16 as iconv-lite does: without a mark, the byte order that makes more of it ASCII.
-func decodeCharset(charset string, body []byte) string {
-	var order binary.ByteOrder = binary.LittleEndian
-	switch charset {
-	case "utf-16":
-		if isBigEndian(body) {
-			order = binary.BigEndian
-		}
-	case "utf-16be":
-		order = binary.BigEndian
-	case "utf-16le":
-	default:
-		return string(body)
-	}
-	units := make([]uint16, len(body)/2)
-	for i := range units {
-		units[i] = order.Uint16(body[2*i:])
-	}
-	return string(utf16.Decode(units))
-}
-
-func isBigEndian(body []byte) bool {
-	if bytes.HasPrefix(body, []byte{0xfe, 0xff}) {
-		return true
-	}
-	big, little := 0, 0
-	for i := 0; i+1 < len(body); i += 2 {
-		if body[i] == 0 && body[i+1] != 0 {
-			big++
-		}
-		if body[i] != 0 && body[i+1] == 0 {
-			little++
-		}
-	}
-	return big > little && !bytes.HasPrefix(body, []byte{0xff, 0xfe})
 }
 
 func page(status int, message string, frames ...string) *Response {
@@ -128,17 +90,13 @@ func (c *call) readJSON(text string) *Response {
 	if text == "" {
 		return nil
 	}
-	message := js.StrictSyntaxError(text)
-	if message == "" {
-		message = js.SyntaxError(text)
+	v, err := js.Decode([]byte(text))
+	if first := strings.TrimLeft(text, " \t\r\n"); first != "" && first[0] != '{' && first[0] != '[' {
+		err = fmt.Errorf("unexpected token %q", first[:1]) // body-parser is strict
 	}
-	if message == "" {
-		v, err := js.Decode([]byte(text))
-		if err == nil {
-			c.body = v
-			return nil
-		}
-		message = err.Error()
+	if err != nil {
+		return page(http.StatusBadRequest, "SyntaxError: "+err.Error(), "JSON.parse (<anonymous>)")
 	}
-	return page(http.StatusBadRequest, "SyntaxError: "+message, "JSON.parse (<anonymous>)")
+	c.body = v
+	return nil
 }

@@ -28,104 +28,58 @@ func logBatch(c *call) Response {
 	return c.log(list)
 }
 
+// typeError is what JavaScript says of a call without a request. By it the SDK tells that a backend's request came to a
+// collector. Of other parts that are not what they should be the real server names another property.
+const typeError = "TypeError: Cannot set properties of undefined (setting 'body')"
+
 // parseLoggedBodies is the middleware of the first version: it reads the bodies of the calls by their
-// content types, before anything else is looked at. The problem is the TypeError of a call without parts.
-func (c *call) parseLoggedBodies() string {
+// content types, before anything else is looked at. It reports whether every call has its parts.
+func (c *call) parseLoggedBodies() bool {
 	calls, isList := c.body.([]any)
 	if !isList {
 		calls = []any{c.body}
 	}
 	for _, one := range calls {
-		if problem := parseLoggedBody(one); problem != "" {
-			return "TypeError: " + problem
-		}
-	}
-	return ""
-}
-
-func parseLoggedBody(one any) string {
-	if one == nil {
-		return "Cannot read properties of null (reading 'request')"
-	}
-	o, _ := one.(*js.Object)
-	sides := [2]string{"request", "response"}
-	var types [2]string
-	for i, side := range sides {
-		value, problem := contentTypeOf(side, o.Object(side).Get("headers"))
-		if problem != "" {
-			return problem
-		}
-		types[i] = value
-	}
-	for i, side := range sides {
-		switch part := o.Get(side).(type) {
-		case js.Undefined:
-			return "Cannot set properties of undefined (setting 'body')"
-		case nil:
-			return "Cannot set properties of null (setting 'body')"
-		case *js.Object:
-			part.Set("body", parsedByType(part.Get("body"), types[i]))
-		case []any:
-		default:
-			return "Cannot create property 'body' on " + js.TypeName(part) + " '" + js.String(part) + "'"
-		}
-	}
-	return ""
-}
-
-// contentTypeOf is the last content type among headers; problem is the TypeError when they are no list.
-func contentTypeOf(side string, headers any) (value, problem string) {
-	if headers == nil || js.IsUndefined(headers) {
-		return "", ""
-	}
-	list, isList := headers.([]any)
-	if !isList {
-		return "", side + "Headers.forEach is not a function"
-	}
-	for _, h := range list {
-		if h == nil {
-			return "", "Cannot read properties of null (reading 'name')"
-		}
-		header, _ := h.(*js.Object)
-		switch name := header.Get("name").(type) {
-		case string:
-			if strings.EqualFold(name, "content-type") {
-				value = js.String(header.Get("value"))
+		o, _ := one.(*js.Object)
+		for _, side := range []string{"request", "response"} {
+			if _, isList := o.Get(side).([]any); isList {
+				continue
 			}
-		case js.Undefined:
-			return "", "Cannot read properties of undefined (reading 'toLowerCase')"
-		case nil:
-			return "", "Cannot read properties of null (reading 'toLowerCase')"
-		default:
-			return "", "header.name.toLowerCase is not a function"
+			part := o.Object(side)
+			if part == nil || !arePairs(part.Get("headers"), true) {
+				return false
+			}
+			contentType := ""
+			for _, h := range part.List("headers") {
+				if header := h.(*js.Object); strings.EqualFold(header.Text("name"), "content-type") {
+					contentType = js.String(header.Get("value"))
+				}
+			}
+			part.Set("body", parsedByType(part.Get("body"), contentType))
 		}
 	}
-	return value, ""
+	return true
 }
 
-// pairsProblem is the TypeError of parameters and headers that are no lists of pairs.
-func pairsProblem(o *js.Object) string {
+// arePairs reports whether v is nothing, or a list of objects with a name; named wants a name that is a string.
+func arePairs(v any, named bool) bool {
+	list, isList := v.([]any)
+	if !isList {
+		return v == nil || js.IsUndefined(v) || !named && !js.Truthy(v)
+	}
+	return !slices.ContainsFunc(list, func(pair any) bool {
+		o, isObject := pair.(*js.Object)
+		name := o.Get("name")
+		_, isText := name.(string)
+		return pair == nil || named && !isObject || !isText && (named || name != nil && !js.IsUndefined(name))
+	})
+}
+
+// havePairs reports whether the parameters and headers of a call are lists of pairs.
+func havePairs(o *js.Object) bool {
 	request := o.Object("request")
-	for _, v := range []any{request.Object("url").Get("parameters"), request.Get("headers"), o.Object("response").Get("headers")} {
-		list, isList := v.([]any)
-		switch {
-		case !isList && js.Truthy(v):
-			return "data.map is not a function"
-		case slices.Contains(list, nil):
-			return "Cannot read properties of null (reading 'name')"
-		case slices.ContainsFunc(list, hasOddName):
-			return "key.toLowerCase is not a function"
-		}
-	}
-	return ""
-}
-
-// hasOddName tells whether a pair has a name that is there, but no string.
-func hasOddName(pair any) bool {
-	o, _ := pair.(*js.Object)
-	name := o.Get("name")
-	_, isText := name.(string)
-	return !isText && name != nil && !js.IsUndefined(name)
+	return arePairs(request.Object("url").Get("parameters"), false) && arePairs(request.Get("headers"), false) &&
+		arePairs(o.Object("response").Get("headers"), false)
 }
 
 // log queues traces. The first version refuses a bad one, by then those before it are queued; the
@@ -140,7 +94,7 @@ func (c *call) log(traces []any) Response {
 			if c.v2 {
 				continue
 			}
-			return databaseError("TypeError: path.startsWith is not a function")
+			return databaseError(typeError)
 		}
 		valid, problem := validPath(text, 0)
 		if problem != "" {
@@ -152,11 +106,11 @@ func (c *call) log(traces []any) Response {
 		if !c.v2 && (!js.Truthy(request.Get("method")) || !js.Truthy(o.Object("response").Get("status"))) {
 			continue
 		}
-		if problem := pairsProblem(o); problem != "" && (!c.v2 || o.Get("analysisType") != "partial") {
+		if !havePairs(o) && (!c.v2 || o.Get("analysisType") != "partial") {
 			if c.v2 {
 				continue
 			}
-			return databaseError("TypeError: " + problem)
+			return databaseError(typeError)
 		}
 		c.ingest(newObservation(o, valid, c.v2))
 	}

@@ -4,26 +4,25 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/metlo-go/metlo/internal/jsyaml"
 	"github.com/metlo-go/metlo/metlotest/internal/ajv"
+	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
 // configProblem checks a metlo-config and describes the first fault, with its line where that is known.
-func configProblem(config any, lines *jsyaml.Lines) string {
+func configProblem(config any, doc *js.YAML) string {
 	fault := configSchema()("", config)
 	if fault == nil {
 		return ""
 	}
-	message := fault.Pointer + " " + fault.Message
-	place := strings.ReplaceAll(strings.ReplaceAll(fault.Pointer, "/", "."), "~1", "/")
+	message, place := fault.Pointer+" "+fault.Message, fault.Pointer
 	switch {
 	case fault.Unexpected != "":
 		message = "property '" + fault.Unexpected + "' is not expected to be here"
-		place += "." + fault.Unexpected
+		place = ajv.Below(place, fault.Unexpected)
 	case fault.Allowed != nil:
 		message = "must be equal to one of the allowed values: " + strings.Join(fault.Allowed, ", ")
 	}
-	if line, known := lines.Line(strings.TrimPrefix(place, ".")); known {
+	if line, known := doc.Line(place); known {
 		return fmt.Sprintf("%s on line %d", message, line)
 	}
 	return message

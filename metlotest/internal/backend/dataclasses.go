@@ -16,11 +16,8 @@ type dataClass struct {
 	regex, keyRegex                           *string
 	textOnly, custom                          bool
 	valid                                     func(string) bool
-	valuePattern, keyPattern                  pattern
+	valuePattern, keyPattern                  *regexp.Regexp
 }
-
-// pattern finds the first match in a text.
-type pattern func(s string) (match string, found bool)
 
 func ptr(s string) *string { return &s }
 
@@ -75,24 +72,24 @@ func builtinClasses() []dataClass {
 	}
 }
 
-// compile reads an expression of JavaScript: by Go's engine, which is faster, where the two agree.
-func compile(source *string) pattern {
+// compile compiles an expression of JavaScript; nil for none, and for one that package regexp does not run.
+func compile(source *string) *regexp.Regexp {
 	if source == nil {
-		return func(string) (string, bool) { return "", false }
+		return nil
 	}
-	if re, err := regexp.Compile(*source); err == nil {
-		return func(s string) (string, bool) {
-			at := re.FindStringIndex(s)
-			if at == nil {
-				return "", false
-			}
-			return s[at[0]:at[1]], true
-		}
+	re, _ := js.CompileRegexp(*source)
+	return re
+}
+
+// accepts reports whether a pattern matches, and what it matched is valid.
+func (d *dataClass) accepts(re *regexp.Regexp, text string) bool {
+	if re == nil {
+		return false
 	}
-	if re, err := js.CompileRegexp(*source); err == nil {
-		return re.Find
+	if d.valid == nil {
+		return re.MatchString(text)
 	}
-	return func(string) (string, bool) { return "", false }
+	return re.MatchString(text) && d.valid(re.FindString(text))
 }
 
 func (d *dataClass) matchesValue(value any) bool {
@@ -103,16 +100,11 @@ func (d *dataClass) matchesValue(value any) bool {
 	if !isText {
 		text = js.String(value)
 	}
-	match, found := d.valuePattern(text)
-	return found && (d.valid == nil || d.valid(match))
+	return d.accepts(d.valuePattern, text)
 }
 
 func (d *dataClass) matchesName(name string) bool {
-	if d.keyRegex == nil {
-		return false
-	}
-	match, found := d.keyPattern(name)
-	return found && (d.valid == nil || d.valid(match))
+	return d.accepts(d.keyPattern, name)
 }
 
 // classes are the built-in ones that are not disabled, then those of the metlo-config.

@@ -51,7 +51,7 @@ func updateClasses(c *call) Response {
 	f.setTag()
 	f.updatedAt = c.tick()
 	c.rescore(f.endpoint)
-	return Ok(f.orm())
+	return Ok(f.row())
 }
 
 // rescore writes an endpoint's risk, changed or not.
@@ -99,7 +99,7 @@ func updateEntity(c *call) Response {
 	if f == nil {
 		return sendStatus()
 	}
-	return Ok(f.orm())
+	return Ok(f.row())
 }
 
 func deleteDataField(c *call) Response {
@@ -113,7 +113,7 @@ func deleteDataField(c *call) Response {
 	}
 	c.removeField(f)
 	c.rescore(f.endpoint)
-	return Ok(f.orm())
+	return Ok(f.row())
 }
 
 func (f *dataField) sameColumns(g *dataField) bool {
@@ -151,7 +151,7 @@ func (c *call) renameParam(f *dataField, name string) Response {
 	e := f.endpoint
 	e.path = strings.Replace(e.path, "{"+f.dataPath+"}", "{"+name+"}", 1)
 	f.dataPath = name
-	shown := f.orm()
+	shown := f.row()
 	f.updatedAt, e.updatedAt = c.tick(), c.tick()
 	return Ok(js.New("updated", js.New(f.uuid, shown)))
 }
@@ -162,7 +162,7 @@ func (c *call) renameField(f *dataField, path string) Response {
 	pattern := strings.Split(path, ".")
 	updated, deleted, renamed := js.New(), []string{}, []any{}
 	var doomed []*dataField
-	shown := f.orm()
+	shown := f.row()
 	shown.DataPath = path
 	updated.Set(f.uuid, shown)
 	for _, g := range f.endpoint.fields {

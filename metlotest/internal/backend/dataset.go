@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,59 +32,32 @@ func datasetError(data []byte, err error) error {
 	switch {
 	case errors.As(err, &syntactic):
 		line := 1 + strings.Count(string(data[:min(int(syntactic.ByteOffset), len(data))]), "\n")
-		return fmt.Errorf("line %d%s: %w (%s)", line, inPlace(data, syntactic.JSONPointer), syntactic.Err, datasetForm)
+		return fmt.Errorf("line %d%s: %w (%s)", line, inPlace(syntactic.JSONPointer), syntactic.Err, datasetForm)
 	case !errors.As(err, &semantic):
 		return fmt.Errorf("%w (%s)", err, datasetForm)
 	case errors.Is(err, json.ErrUnknownName):
-		return fmt.Errorf("%s: there is no such key (%s)", place(data, semantic.JSONPointer), datasetForm)
+		return fmt.Errorf("%s: there is no such key (%s)", place(semantic.JSONPointer), datasetForm)
 	case semantic.Err != nil:
-		return fmt.Errorf("%s: %w", place(data, semantic.JSONPointer), semantic.Err)
+		return fmt.Errorf("%s: %w", place(semantic.JSONPointer), semantic.Err)
 	}
-	return fmt.Errorf("%s: a JSON %s does not fit here (%s)", place(data, semantic.JSONPointer), semantic.JSONKind, datasetForm)
+	return fmt.Errorf("%s: a JSON %s does not fit here (%s)", place(semantic.JSONPointer), semantic.JSONKind, datasetForm)
 }
 
-func inPlace(data []byte, at jsontext.Pointer) string {
+func inPlace(at jsontext.Pointer) string {
 	if at == "" {
 		return ""
 	}
-	return ", " + place(data, at)
+	return ", " + place(at)
 }
 
 // place writes a pointer as people do: alerts[3].riskScore.
-func place(data []byte, at jsontext.Pointer) string {
-	var b strings.Builder
-	within := jsontext.Pointer("")
-	for token := range at.Tokens() {
-		switch {
-		case isList(data, within):
-			b.WriteString("[" + token + "]")
-		case b.Len() > 0:
-			b.WriteString("." + token)
-		default:
-			b.WriteString(token)
-		}
-		within = within.AppendToken(token)
-	}
-	if b.Len() == 0 {
+func place(at jsontext.Pointer) string {
+	if at == "" {
 		return "the data set"
 	}
-	return b.String()
+	text := regexp.MustCompile(`/(\d+)`).ReplaceAllString(string(at), "[$1]")
+	return strings.ReplaceAll(strings.TrimPrefix(text, "/"), "/", ".")
 }
-
-// isList says whether a pointer names a list.
-func isList(data []byte, at jsontext.Pointer) bool {
-	dec := jsontext.NewDecoder(strings.NewReader(string(data)))
-	for {
-		if dec.StackPointer() == at && dec.PeekKind() == '[' && dec.StackDepth() == depth(at) {
-			return true
-		}
-		if _, err := dec.ReadToken(); err != nil {
-			return false
-		}
-	}
-}
-
-func depth(at jsontext.Pointer) int { return strings.Count(string(at), "/") }
 
 // oneOfEnum refuses a value that the wire does not know, and sets one that is absent.
 func oneOfEnum(list string, i int, key string, value *string, byDefault string, allowed []string) error {

@@ -3,6 +3,7 @@ package backend
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -75,7 +76,7 @@ func (b *Server) postOnce(target string, payload []byte) (msg jsontext.Value, ag
 		return nil, false
 	}
 	msg = body
-	if js.SyntaxError(string(body)) != "" {
+	if !json.Valid(body) {
 		msg = js.Encode(string(body))
 	}
 	return msg, res.StatusCode >= http.StatusInternalServerError

@@ -64,7 +64,7 @@ func newDetections(c *call) Response {
 		}
 	}
 	page := pg.Page(rows, func(a, b *endpoint) int { return b.createdAt.Compare(a.createdAt) }, limit, offset)
-	return c.list(convert(page, (*endpoint).orm), len(rows))
+	return c.list(convert(page, (*endpoint).row), len(rows))
 }
 
 func (c *call) newFields(params *js.Object, within func(time.Time) bool, limit, offset int) Response {
@@ -80,8 +80,8 @@ func (c *call) newFields(params *js.Object, within func(time.Time) bool, limit, 
 		}
 	}
 	page := pg.Page(rows, func(a, b *dataField) int { return b.createdAt.Compare(a.createdAt) }, limit, offset)
-	return c.list(convert(page, func(f *dataField) fieldORM {
-		item, e := f.orm(), f.endpoint.orm()
+	return c.list(convert(page, func(f *dataField) fieldRow {
+		item, e := f.row(), f.endpoint.row()
 		item.APIEndpoint = &e
 		return item
 	}), len(rows))

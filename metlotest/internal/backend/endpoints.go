@@ -60,7 +60,7 @@ func listEndpoints(c *call) Response {
 	}
 	var rows []*endpoint
 	for _, e := range c.endpoints {
-		if c.endpointMatches(e, params) && search.Match(e.path) {
+		if c.endpointMatches(e, params) && search.MatchString(e.path) {
 			rows = append(rows, e)
 		}
 	}
@@ -69,7 +69,7 @@ func listEndpoints(c *call) Response {
 		return queryFailed(problem)
 	}
 	items := convert(pg.Page(rows, compareEndpoints, most, offset), func(e *endpoint) endpointListItem {
-		item := endpointListItem{endpointSQL: e.sql(), IsPublic: c.hosts[e.host]}
+		item := endpointListItem{endpointRow: e.row(), IsPublic: c.hosts[e.host]}
 		if classes := e.dataClasses(); len(classes) > 0 {
 			item.DataClasses = &classes
 		}
@@ -114,8 +114,8 @@ func noEndpoint() Response { return Text(http.StatusNotFound, "Endpoint does not
 
 // endpointDetail is what GET /endpoint/:id shows.
 type endpointDetail struct {
-	endpointSQL
-	DataFields             []fieldSQL    `json:"dataFields"`
+	endpointRow
+	DataFields             []fieldRow    `json:"dataFields"`
 	Alerts                 []alertStatus `json:"alerts"`
 	OpenapiSpec            *specColumns  `json:"openapiSpec,omitzero"`
 	Traces                 []*trace      `json:"traces"`
@@ -138,7 +138,7 @@ func getEndpoint(c *call) Response {
 		return Text(http.StatusInternalServerError, "Error: Endpoint does not exist.")
 	}
 	detail := endpointDetail{
-		endpointSQL: e.sql(), Traces: e.traces, Tests: []struct{}{}, Alerts: []alertStatus{},
+		endpointRow: e.row(), Traces: e.traces, Tests: []struct{}{}, Alerts: []alertStatus{},
 		GlobalFullTraceCapture: c.configFlag("globalFullTraceCapture"), GraphQlSchema: c.graphQL[e.host+e.path],
 	}
 	detail.ResourcePermissions = cached(c.Store, "permissions "+e.uuid, permissionCache, func() []string {
@@ -148,7 +148,7 @@ func getEndpoint(c *call) Response {
 	})
 	fields := slices.Clone(e.fields)
 	slices.SortStableFunc(fields, compareFields)
-	detail.DataFields = convert(fields, (*dataField).sql)
+	detail.DataFields = convert(fields, (*dataField).row)
 	for _, a := range c.alerts {
 		if a.endpoint == e {
 			detail.Alerts = append(detail.Alerts, alertStatus{a.uuid, a.status})

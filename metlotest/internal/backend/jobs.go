@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -52,7 +53,9 @@ func (st *Store) countCall(e *endpoint, at time.Time) {
 	if st.pendingCalls == nil {
 		st.pendingCalls = map[string]int{}
 	}
-	st.perMinute[at.Truncate(time.Minute)]++
+	minute := at.UTC().Truncate(time.Minute)
+	maps.DeleteFunc(st.perMinute, func(t time.Time, _ int) bool { return minute.Sub(t) > 2*time.Minute })
+	st.perMinute[minute]++
 	st.pendingCalls[e.uuid]++
 	if st.instant {
 		st.updateUsage(at)

@@ -43,14 +43,14 @@ type dataset struct {
 }
 
 type loadedEndpoint struct {
-	endpointSQL
+	endpointRow
 	IsAuthenticatedDetected *bool    `json:"isAuthenticatedDetected"` // true when it is absent
 	DataClasses             []string `json:"dataClasses"`
 	IsPublic                bool     `json:"isPublic"`
 }
 
 type loadedField struct {
-	fieldSQL
+	fieldRow
 	APIEndpoint *loadedEndpoint `json:"apiEndpoint"`
 }
 
@@ -143,7 +143,9 @@ func (st *Store) loadEndpoint(row *loadedEndpoint) *endpoint {
 	e.oldEndpointUuids, e.resourcePermissions = row.OldEndpointUuids, row.ResourcePermissions
 	e.authUserSet, e.isGraphQL, e.userSet, e.fullTrace = row.IsAuthenticatedUserSet, row.IsGraphQl, row.UserSet, row.FullTraceCaptureEnabled
 	e.hostIPs, e.srcIPs, e.graphQLMetadata = orObject(row.HostIPs), orObject(row.SrcIPs), orObject(row.GraphQlMetadata)
-	e.tokens = [6]*string{row.Token0, row.Token1, row.Token2, row.Token3, row.Token4, row.Token5}
+	if !st.fixtures { // else they are those of the path
+		e.tokens = [6]*string{row.Token0, row.Token1, row.Token2, row.Token3, row.Token4, row.Token5}
+	}
 	if row.IsAuthenticatedDetected != nil {
 		e.authDetected = *row.IsAuthenticatedDetected
 	}
@@ -306,6 +308,8 @@ type Fixtures map[string][]jsontext.Value
 
 // LoadFixtures fills the store from rows that the caller named.
 func (st *Store) LoadFixtures(rows Fixtures) error {
+	st.fixtures = true
+	defer func() { st.fixtures = false }()
 	data, err := json.Marshal(rows)
 	if err != nil {
 		return err

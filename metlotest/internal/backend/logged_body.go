@@ -67,7 +67,8 @@ func parsedMultipart(text, boundary string) *js.Object {
 		for line := range strings.SplitSeq(head, "\r\n") {
 			name, value, _ := strings.Cut(line, ":")
 			if strings.EqualFold(name, "content-disposition") {
-				o.Set(parseDisposition(value)["name"], jsonOrText(strings.TrimSuffix(data, "\r\n")))
+				_, disposition, _ := mime.ParseMediaType(value)
+				o.Set(disposition["name"], jsonOrText(strings.TrimSuffix(data, "\r\n")))
 			}
 		}
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/metlo-go/metlo/internal/resourcelang"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/qs"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 func TestParseQuery(t *testing.T) {
@@ -41,26 +41,6 @@ func TestParseQuery(t *testing.T) {
 	}
 }
 
-func TestJSONFault(t *testing.T) {
-	tests := []struct{ text, want string }{
-		{`{"a":[1,2.5e3,"x\n",true,null]}`, ""},
-		{`{bad`, `Expected property name or '}' in JSON at position 1`},
-		{`{"a" 1}`, `Expected ':' after property name in JSON at position 5`},
-		{`{"a":1 "b"`, `Expected ',' or '}' after property value in JSON at position 7`},
-		{`{"a":1,}`, `Expected double-quoted property name in JSON at position 7`},
-		{`[1 2]`, `Expected ',' or ']' after array element in JSON at position 3`},
-		{`{"a":`, `Unexpected end of JSON input`},
-		{`{"a":x}`, `Unexpected token 'x', "{"a":x}" is not valid JSON`},
-		{`{"a":"x`, `Unterminated string in JSON at position 7`},
-		{"[\"a\nb\"]", `Bad control character in string literal in JSON at position 3`},
-		{`["\q"]`, `Bad escaped character in JSON at position 3`},
-		{`{} x`, `Unexpected non-whitespace character after JSON at position 3`},
-	}
-	for _, tt := range tests {
-		t.Run(tt.text, func(t *testing.T) { assert.Equal(t, tt.want, js.SyntaxError(tt.text)) })
-	}
-}
-
 func TestResourceLanguage(t *testing.T) {
 	data, err := os.ReadFile("testdata/resource-language.json")
 	require.NoError(t, err)
@@ -77,18 +57,18 @@ func TestResourceLanguage(t *testing.T) {
 	require.NotEmpty(t, cases)
 	for _, tt := range cases {
 		t.Run(tt.Name, func(t *testing.T) {
-			statements, err := resourcelang.Parse(tt.Text)
+			statements, err := testingconfig.ParseExact(tt.Text)
 			if want := tt.SyntaxError; want != nil {
-				var fault *resourcelang.SyntaxError
+				var fault *testingconfig.SyntaxError
 				require.ErrorAs(t, err, &fault)
-				assert.Equal(t, resourcelang.SyntaxError{
+				assert.Equal(t, testingconfig.SyntaxError{
 					Message: want.Message, Line: want.StartLine, Column: want.StartColumn, EndLine: want.EndLine, EndColumn: want.EndColumn,
 				}, *fault)
 				return
 			}
 			require.NoError(t, err)
 			if tt.SchemaIssues != nil {
-				assert.JSONEq(t, string(tt.SchemaIssues), string(js.Encode(resourceIssues(resourcelang.Check(statements)))))
+				assert.JSONEq(t, string(tt.SchemaIssues), string(js.Encode(resourceIssues(testingconfig.Validate(statements)))))
 				return
 			}
 			assert.Nil(t, resourceProblem(statements))
@@ -153,15 +133,4 @@ func FuzzParseQuery(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) { js.Encode(qs.Parse(raw)) })
-}
-
-func FuzzJSONFault(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,2]}`, `{bad`, `[1e]`, `"\u12"`, `[-]`, ""} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, source string) {
-		if js.SyntaxError(source) == "" != (json.Valid([]byte(source))) {
-			t.Fatalf("%q: fault %q, valid %v", source, js.SyntaxError(source), json.Valid([]byte(source)))
-		}
-	})
 }

@@ -1,23 +1,22 @@
 package backend
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 
-	"github.com/metlo-go/metlo/internal/resourcelang"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 // resourceSyntax is the answer to a text that is not in the resource language.
-func resourceSyntax(fault *resourcelang.SyntaxError) Response {
+func resourceSyntax(fault *testingconfig.SyntaxError) Response {
 	return JSONResponse(http.StatusBadRequest, js.New("type", "RAW", "err", fault.Message, "message", fault.Message,
 		"startColumn", fault.Column, "startLine", fault.Line, "endColumn", fault.EndColumn, "endLine", fault.EndLine))
 }
 
 // resourceProblem is the answer to statements that the schema of the resource language refuses, or nil.
-func resourceProblem(statements []resourcelang.Statement) *Response {
-	found := resourcelang.Check(statements)
+func resourceProblem(statements []testingconfig.Statement) *Response {
+	found := testingconfig.Validate(statements)
 	if len(found) == 0 {
 		return nil
 	}
@@ -31,30 +30,90 @@ func resourceProblem(statements []resourcelang.Statement) *Response {
 	return &answer
 }
 
-// resourceIssues gives issues as the values of zod's.
-func resourceIssues(found []*resourcelang.Issue) any {
-	raw, err := json.Marshal(found)
-	if err != nil {
-		return err.Error()
-	}
-	issues, err := js.Decode(raw)
-	if err != nil {
-		return err.Error()
-	}
-	return issues
-}
-
-// resourceObjects gives statements as the server has them.
-func resourceObjects(statements []resourcelang.Statement) []*js.Object {
-	list := make([]*js.Object, len(statements))
-	for i := range statements {
-		list[i], _ = statements[i].Values(func(keys []string, values []any) any {
-			o := js.New()
-			for n, key := range keys {
-				o.Set(key, values[n])
+// resourceIssues returns issues as the values of zod's.
+func resourceIssues(found []*testingconfig.Issue) []any {
+	list := make([]any, len(found))
+	for i, issue := range found {
+		own := js.New("code", issue.Code)
+		switch issue.Code {
+		case "invalid_type":
+			own.Set("expected", issue.Expected)
+			own.Set("received", issue.Received)
+			if issue.Options != nil { // of an enum, which has the code behind them
+				own = js.New("expected", issue.Expected, "received", issue.Received, "code", issue.Code)
 			}
-			return o
-		}).(*js.Object)
+		case "invalid_enum_value":
+			own = js.New("received", issue.Value, "code", issue.Code, "options", anyList(issue.Options))
+		case "unrecognized_keys":
+			own.Set("keys", anyList(issue.Keys))
+		case "invalid_union":
+			var unions []any
+			for _, union := range issue.Unions {
+				unions = append(unions, js.New("issues", resourceIssues(union), "name", "ZodError"))
+			}
+			own.Set("unionErrors", unions)
+		}
+		path := make([]any, len(issue.Path))
+		for n, e := range issue.Path {
+			if index, isIndex := e.(int); isIndex {
+				e = float64(index)
+			}
+			path[n] = e
+		}
+		own.Set("path", path)
+		own.Set("message", issue.Message)
+		list[i] = own
 	}
 	return list
+}
+
+func anyList(texts []string) []any {
+	list := make([]any, len(texts))
+	for i, s := range texts {
+		list[i] = s
+	}
+	return list
+}
+
+// resourceObjects returns statements as the server has them.
+func resourceObjects(statements []testingconfig.Statement) []*js.Object {
+	list := make([]*js.Object, len(statements))
+	for i := range statements {
+		s := &statements[i]
+		switch s.Kind {
+		case testingconfig.KindComment:
+			list[i] = js.New("type", string(s.Kind), "val", s.Text)
+		case testingconfig.KindPermission:
+			list[i] = js.New("type", string(s.Kind), "actor", resourceSelector(s.Subject),
+				"permissions", resourceValue(testingconfig.Value{V: s.Permissions}), "resource", resourceSelector(s.Object))
+		case testingconfig.KindHost, testingconfig.KindActor, testingconfig.KindResource:
+			list[i] = js.New("type", string(s.Kind), "name", s.Name, "members", resourceValue(testingconfig.Value{V: s.Members}))
+		}
+	}
+	return list
+}
+
+func resourceSelector(s testingconfig.Selector) any {
+	if s.Bare {
+		return s.Name
+	}
+	return js.New("name", s.Name, "filters", resourceValue(testingconfig.Value{V: s.Filters}))
+}
+
+func resourceValue(v testingconfig.Value) any {
+	switch x := v.V.(type) {
+	case []testingconfig.Value:
+		list := make([]any, len(x))
+		for i, e := range x {
+			list[i] = resourceValue(e)
+		}
+		return list
+	case []testingconfig.Member:
+		o := js.New()
+		for _, m := range testingconfig.Properties(x) {
+			o.Set(m.Name, resourceValue(m.Value))
+		}
+		return o
+	}
+	return v.V
 }

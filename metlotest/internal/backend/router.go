@@ -2,12 +2,10 @@ package backend
 
 import (
 	"crypto/subtle"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/qs"
@@ -79,48 +77,35 @@ func allRoutes() []route {
 
 func health(*call) Response { return Text(http.StatusOK, "OK") }
 
-// pathMatch is what a pattern makes of a path.
-type pathMatch struct {
-	params map[string]string
-	// undecodable is a parameter whose escapes are broken.
-	undecodable string
-}
-
 // match compares the segments of a path as Express does: literal ones in any case and as they were sent,
 // parameters decoded.
-func (r *route) match(path []string) (pathMatch, bool) {
+func (r *route) match(path []string) (params map[string]string, ok bool) {
 	if len(r.segments) != len(path) {
-		return pathMatch{}, false
+		return nil, false
 	}
 	for i, segment := range r.segments {
 		if (!strings.HasPrefix(segment, ":") || path[i] == "") && !strings.EqualFold(segment, path[i]) {
-			return pathMatch{}, false
+			return nil, false
 		}
 	}
-	m := pathMatch{params: map[string]string{}}
+	params = map[string]string{}
 	for i, segment := range r.segments {
-		name, isParam := strings.CutPrefix(segment, ":")
-		if !isParam {
-			continue
+		if name, isParam := strings.CutPrefix(segment, ":"); isParam {
+			params[name], _ = url.PathUnescape(path[i])
 		}
-		value, err := url.PathUnescape(path[i])
-		if err != nil || !utf8.ValidString(value) {
-			m.undecodable = path[i]
-		}
-		m.params[name] = value
 	}
-	return m, true
+	return params, true
 }
 
 // find gives the route of a request; allowed are the methods of all routes of its path.
-func (b *Server) find(service, method, path string) (found *route, match pathMatch, allowed []string) {
+func (b *Server) find(service, method, path string) (found *route, params map[string]string, allowed []string) {
 	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	for i := range b.routes {
 		r := &b.routes[i]
 		if r.service != service {
 			continue
 		}
-		m, ok := r.match(segments)
+		values, ok := r.match(segments)
 		if !ok {
 			continue
 		}
@@ -129,15 +114,11 @@ func (b *Server) find(service, method, path string) (found *route, match pathMat
 				allowed = append(allowed, name)
 			}
 		}
-		switch {
-		case found != nil:
-		case slices.Contains(r.methods(), method):
-			found, match = r, m
-		case match.undecodable == "": // Express decodes the parameters of a path before it looks at the method
-			match.undecodable = m.undecodable
+		if found == nil && slices.Contains(r.methods(), method) {
+			found, params = r, values
 		}
 	}
-	return found, match, allowed
+	return found, params, allowed
 }
 
 // methods are the one of the route and, beside GET, HEAD.
@@ -150,8 +131,8 @@ func (r *route) methods() []string {
 
 func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled Spoil) Response { //nolint:gocyclo // one case for each route
 	c := &call{Store: b.store, query: qs.Parse(r.URL.RawQuery), key: r.Header.Get("Authorization"), spoil: spoiled}
-	path := sentPath(r)
-	found, match, allowed := b.find(service, r.Method, path)
+	path := r.URL.EscapedPath()
+	found, params, allowed := b.find(service, r.Method, path)
 	// The health routes stand before all that reads a body or a key.
 	if found != nil && found.open && service == collector {
 		return found.handle(c)
@@ -166,22 +147,20 @@ func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled 
 	}
 	if service == collector && !c.v2 && underV1(path) && (found == nil || !strings.HasSuffix(found.pattern, "/verify")) {
 		// The parser of logged bodies stands before the routes.
-		if problem := c.parseLoggedBodies(); problem != "" {
-			return databaseError(problem)
+		if !c.parseLoggedBodies() {
+			return databaseError(typeError)
 		}
 	}
 	switch {
-	case match.undecodable != "":
-		return HTMLPage(http.StatusBadRequest, "URIError: Failed to decode param '"+match.undecodable+"'", "decodeURIComponent (<anonymous>)")
 	case found == nil && r.Method == http.MethodOptions && len(allowed) > 0:
 		list := strings.Join(allowed, ",")
 		res := Text(http.StatusOK, list)
 		res.Header = http.Header{"Allow": {list}}
 		return res
 	case found == nil:
-		return HTMLPage(http.StatusNotFound, "Cannot "+r.Method+" "+encodePath(path))
+		return HTMLPage(http.StatusNotFound, "Cannot "+r.Method+" "+path)
 	}
-	c.params = match.params
+	c.params = params
 	if found.multipart {
 		if res := c.readForm(r, body); res != nil {
 			return *res
@@ -189,42 +168,6 @@ func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled 
 	}
 	return found.handle(c)
 }
-
-// sentPath is the path as it was sent, broken escapes included.
-func sentPath(r *http.Request) string {
-	if path, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(path, "/") {
-		return path
-	}
-	return r.URL.EscapedPath()
-}
-
-// encodePath escapes as Express' encodeurl does what a path may not have.
-func encodePath(path string) string {
-	var b strings.Builder
-	for _, c := range []byte(EscapeBroken(path)) {
-		switch {
-		case c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0:
-			fmt.Fprintf(&b, "%%%02X", c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
-
-// EscapeBroken escapes each percent sign that two hexadecimal digits do not follow.
-func EscapeBroken(target string) string {
-	var b strings.Builder
-	for i := range len(target) {
-		b.WriteByte(target[i])
-		if target[i] == '%' && !(i+2 < len(target) && isHex(target[i+1]) && isHex(target[i+2])) {
-			b.WriteString("25")
-		}
-	}
-	return b.String()
-}
-
-func isHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }
 
 func underV1(path string) bool {
 	rest, ok := strings.CutPrefix(strings.ToLower(path), "/api/v1")

@@ -2,9 +2,6 @@ package backend
 
 import "github.com/go-json-experiment/json/jsontext"
 
-// The same row has two orders of properties on the wire: that of SQL queries, and that of the
-// object-relational mapper.
-
 type endpointStart struct {
 	UUID             string   `json:"uuid"`
 	Path             string   `json:"path"`
@@ -30,8 +27,8 @@ type endpointTokens struct {
 	Token5 *string `json:"token_5"`
 }
 
-// endpointSQL is an endpoint in the order of SQL queries.
-type endpointSQL struct {
+// endpointRow is the columns of an endpoint.
+type endpointRow struct {
 	endpointStart
 	IsAuthenticatedDetected bool           `json:"isAuthenticatedDetected"`
 	IsAuthenticatedUserSet  *bool          `json:"isAuthenticatedUserSet"`
@@ -43,27 +40,11 @@ type endpointSQL struct {
 	FullTraceCaptureEnabled bool           `json:"fullTraceCaptureEnabled"`
 	GraphQlMetadata         jsontext.Value `json:"graphQlMetadata"`
 	ResourcePermissions     []string       `json:"resourcePermissions"`
-	endpointTokens
-}
-
-// endpointORM is an endpoint in the mapper's order.
-type endpointORM struct {
-	endpointStart
-	ResourcePermissions     []string       `json:"resourcePermissions"`
-	IsAuthenticatedDetected bool           `json:"isAuthenticatedDetected"`
-	IsAuthenticatedUserSet  *bool          `json:"isAuthenticatedUserSet"`
-	IsGraphQl               bool           `json:"isGraphQl"`
-	HostIPs                 jsontext.Value `json:"hostIps"`
-	SrcIPs                  jsontext.Value `json:"srcIps"`
-	UserSet                 bool           `json:"userSet"`
-	OpenapiSpecName         *string        `json:"openapiSpecName"`
-	FullTraceCaptureEnabled bool           `json:"fullTraceCaptureEnabled"`
-	GraphQlMetadata         jsontext.Value `json:"graphQlMetadata"`
 	endpointTokens
 }
 
 type endpointListItem struct {
-	endpointSQL
+	endpointRow
 	DataClasses *[]string `json:"dataClasses"`
 	IsPublic    bool      `json:"isPublic"`
 }
@@ -80,17 +61,10 @@ func (e *endpoint) tokenColumns() endpointTokens {
 	return endpointTokens{t[0], t[1], t[2], t[3], t[4], t[5]}
 }
 
-func (e *endpoint) sql() endpointSQL {
-	return endpointSQL{
+func (e *endpoint) row() endpointRow {
+	return endpointRow{
 		e.start(), e.authDetected, e.authUserSet, e.specName, e.isGraphQL, e.hostIPs, e.srcIPs, e.userSet,
 		e.fullTrace, e.graphQLMetadata, e.resourcePermissions, e.tokenColumns(),
-	}
-}
-
-func (e *endpoint) orm() endpointORM {
-	return endpointORM{
-		e.start(), e.resourcePermissions, e.authDetected, e.authUserSet, e.isGraphQL, e.hostIPs, e.srcIPs,
-		e.userSet, e.specName, e.fullTrace, e.graphQLMetadata, e.tokenColumns(),
 	}
 }
 
@@ -107,7 +81,7 @@ type fieldStart struct {
 	DataPath          string   `json:"dataPath"`
 }
 
-type fieldSQL struct {
+type fieldRow struct {
 	fieldStart
 	Matches         jsontext.Value `json:"matches"`
 	APIEndpointUUID string         `json:"apiEndpointUuid"`
@@ -116,18 +90,7 @@ type fieldSQL struct {
 	IsNullable      *bool          `json:"isNullable"`
 	Entity          *string        `json:"entity"`
 	LastSeen        stamp          `json:"lastSeen"`
-}
-
-type fieldORM struct {
-	fieldStart
-	StatusCode      *int           `json:"statusCode"`
-	ContentType     *string        `json:"contentType"`
-	IsNullable      *bool          `json:"isNullable"`
-	LastSeen        stamp          `json:"lastSeen"`
-	Matches         jsontext.Value `json:"matches"`
-	Entity          *string        `json:"entity"`
-	APIEndpointUUID string         `json:"apiEndpointUuid"`
-	APIEndpoint     *endpointORM   `json:"apiEndpoint,omitzero"`
+	APIEndpoint     *endpointRow   `json:"apiEndpoint,omitzero"`
 }
 
 func (f *dataField) start() fieldStart {
@@ -137,15 +100,9 @@ func (f *dataField) start() fieldStart {
 	}
 }
 
-func (f *dataField) sql() fieldSQL {
-	return fieldSQL{
-		f.start(), f.matches, f.endpoint.uuid, f.statusCode, f.contentType, f.isNullable, f.entity, stamp{f.lastSeen},
-	}
-}
-
-func (f *dataField) orm() fieldORM {
-	return fieldORM{
-		f.start(), f.statusCode, f.contentType, f.isNullable, stamp{f.lastSeen}, f.matches, f.entity, f.endpoint.uuid, nil,
+func (f *dataField) row() fieldRow {
+	return fieldRow{
+		f.start(), f.matches, f.endpoint.uuid, f.statusCode, f.contentType, f.isNullable, f.entity, stamp{f.lastSeen}, nil,
 	}
 }
 
@@ -188,7 +145,7 @@ type alertSpec struct {
 type alertWithEndpoint struct {
 	alertStart
 	alertMiddle
-	APIEndpoint endpointORM `json:"apiEndpoint"`
+	APIEndpoint endpointRow `json:"apiEndpoint"`
 }
 
 type topAlert struct {
@@ -223,7 +180,7 @@ func (st *Store) alertItem(a *alert) alertListItem {
 }
 
 func (a *alert) withEndpoint() alertWithEndpoint {
-	return alertWithEndpoint{a.start(), a.middle(), a.endpoint.orm()}
+	return alertWithEndpoint{a.start(), a.middle(), a.endpoint.row()}
 }
 
 func (a *alert) top() topAlert {

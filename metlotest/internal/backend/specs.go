@@ -162,7 +162,7 @@ func (c *call) storeSpec(name, extension string, old *spec) Response {
 	if pg.HasNul(name) {
 		return databaseError(pg.NulByte)
 	}
-	doc, problem := openapi.Read(c.file.data, extension == "yaml", methods(), func(path string) (string, string) { return validPath(path, 0) })
+	doc, problem := openapi.Read(c.file.data, methods(), func(path string) (string, string) { return validPath(path, 0) })
 	if problem != nil {
 		return Text(problem.Status, problem.Message)
 	}
@@ -183,7 +183,7 @@ func (c *call) storeSpec(name, extension string, old *spec) Response {
 	}
 	now := c.tick()
 	c.specs = append(c.specs, &spec{
-		name: name, text: doc.Text, extension: extension, hosts: doc.Hosts, createdAt: now, updatedAt: now,
+		name: name, text: string(c.file.data), extension: extension, hosts: doc.Hosts, createdAt: now, updatedAt: now,
 		specUpdatedAt: now, context: emptyObject(),
 	})
 	created := map[*endpoint]bool{}

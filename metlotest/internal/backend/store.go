@@ -37,6 +37,7 @@ type Store struct {
 	jobsRunUntil time.Time
 	pendingCalls map[string]int
 	perMinute    map[time.Time]int
+	fixtures     bool // what a test adds is being loaded
 	hostsJudged  map[string]bool
 
 	lastTick   time.Time

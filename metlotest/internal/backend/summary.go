@@ -102,7 +102,7 @@ func (st *Store) counts() summaryCounts {
 }
 
 type topEndpoint struct {
-	endpointSQL
+	endpointRow
 	Traces        []*trace   `json:"traces,omitzero"`
 	CallsPerHour  *int       `json:"callsPerHour,omitzero"`
 	Tests         []struct{} `json:"tests"`
@@ -122,7 +122,7 @@ func (st *Store) topEndpoints() []topEndpoint {
 		return cmp.Or(compareRisk(b.riskScore, a.riskScore), cmp.Compare(b.calls[hour], a.calls[hour]))
 	})
 	return convert(window(busy, topCount, 0), func(e *endpoint) topEndpoint {
-		top := topEndpoint{endpointSQL: e.sql(), Traces: window(e.traces, topTraces, 0), Tests: []struct{}{}}
+		top := topEndpoint{endpointRow: e.row(), Traces: window(e.traces, topTraces, 0), Tests: []struct{}{}}
 		if n := e.calls[hour.Add(-time.Hour)]; n > 0 {
 			top.CallsPerHour = &n
 		}
@@ -133,16 +133,11 @@ func (st *Store) topEndpoints() []topEndpoint {
 func (st *Store) usageStats() *js.Object {
 	now := time.Now().UTC()
 	since := now.Truncate(24*time.Hour).AddDate(0, 0, -usageDays)
-	perDay, lastMinute := map[time.Time]int{}, 0
+	perDay := map[time.Time]int{}
 	for _, e := range st.endpoints {
 		for hour, n := range e.calls {
 			if hour.After(since) && !hour.After(now) {
 				perDay[hour.Truncate(24*time.Hour)] += n
-			}
-		}
-		for _, t := range e.traces {
-			if now.Sub(t.created) < time.Minute {
-				lastMinute++
 			}
 		}
 	}
@@ -155,7 +150,9 @@ func (st *Store) usageStats() *js.Object {
 		days = append(days, day{stamp{date}, strconv.Itoa(n)})
 	}
 	slices.SortFunc(days, func(a, b day) int { return a.Day.Compare(b.Day.Time) })
-	return js.New("dailyUsage", days, "last1MinCnt", lastMinute)
+	// The calls of the last full minute, or of this one if it had none.
+	minute := now.Truncate(time.Minute)
+	return js.New("dailyUsage", days, "last1MinCnt", cmp.Or(st.perMinute[minute.Add(-time.Minute)], st.perMinute[minute]))
 }
 
 func endpointTracked(c *call) Response { return Ok(js.New("exists", len(c.endpoints) > 0)) }

@@ -4,14 +4,15 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/metlo-go/metlo/internal/resourcelang"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/pg"
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 func testingRoutes() []route {
@@ -41,8 +42,8 @@ func putTestingConfig(c *call) Response {
 		return *bad
 	}
 	configString := params.Text("configString")
-	parsed, err := resourcelang.Parse(configString)
-	var fault *resourcelang.SyntaxError
+	parsed, err := testingconfig.ParseExact(configString)
+	var fault *testingconfig.SyntaxError
 	if errors.As(err, &fault) {
 		return resourceSyntax(fault)
 	}
@@ -123,7 +124,7 @@ func (st *Store) cachedTesting() testingConfig {
 // rule is a condition on endpoints, with the permissions that it gives.
 type rule struct {
 	resource          string
-	host, path        *pg.Regexp
+	host, path        *regexp.Regexp
 	method, section   string
 	contains, invalid bool
 	permissions       []string
@@ -156,7 +157,7 @@ func newRule(resource string, o *js.Object) (r rule, problem string) {
 	isSet := false
 	for _, part := range []struct {
 		name string
-		into **pg.Regexp
+		into **regexp.Regexp
 	}{{"host", &r.host}, {"path", &r.path}} {
 		source := o.Text(part.name)
 		if source == "" {
@@ -187,7 +188,7 @@ func newRule(resource string, o *js.Object) (r rule, problem string) {
 
 func (r *rule) matches(e *endpoint) bool {
 	switch {
-	case r.invalid, r.host != nil && !r.host.Match(e.host), r.path != nil && !r.path.Match(e.path), r.method != "" && r.method != e.method:
+	case r.invalid, r.host != nil && !r.host.MatchString(e.host), r.path != nil && !r.path.MatchString(e.path), r.method != "" && r.method != e.method:
 		return false
 	case !r.contains:
 		return true

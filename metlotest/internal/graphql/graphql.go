@@ -1,210 +1,168 @@
-// Package graphql says what buildSchema of graphql-js 16 says about a schema.
+// Package graphql reports why buildSchema of graphql-js 16 refuses a schema: its verdict, and the place by name. It parses
+// with gqlparser, whose words follow "Syntax Error: ".
 package graphql
 
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// Problem is why a schema cannot be built, "" when it can.
+// Problem returns why a schema cannot be built, "" when it can.
 func Problem(source string) string {
-	if strings.Trim(source, " \t\r\n,\ufeff") == "" {
-		return "Syntax Error: Unexpected <EOF>."
-	}
 	document, err := parser.ParseSchema(&ast.Source{Input: source})
 	if err != nil {
-		return "Syntax Error: " + syntaxError(source, err)
+		var found *gqlerror.Error
+		if errors.As(err, &found) {
+			return "Syntax Error: " + strings.TrimSuffix(found.Message, ".") + "."
+		}
+		return "Syntax Error: " + err.Error()
 	}
 	if len(document.Definitions)+len(document.Extensions)+len(document.Directives)+len(document.Schema)+len(document.SchemaExtension) == 0 {
 		return "Syntax Error: Unexpected <EOF>."
 	}
-	v := newValidator(document)
-	v.validate()
+	v := &validator{types: map[string]ast.DefinitionKind{}, directives: map[string]*ast.DirectiveDefinition{}, seen: map[string]bool{}}
+	v.declare(document)
+	v.validate(document)
 	return strings.Join(v.problems, "\n\n")
 }
 
-var (
-	expectedFound = regexp.MustCompile(`^Expected (.+), found (.+)$`)
-	atLeastOne    = regexp.MustCompile(`^expected at least one definition, found (.+)$`)
-	unexpected    = regexp.MustCompile(`^Unexpected (.+)$`)
-	strangeChar   = regexp.MustCompile(`^Cannot parse the unexpected character "(.*)"\.$`)
-)
-
-// syntaxError puts the parser's error into the words of graphql-js, which quote punctuation and show names.
-func syntaxError(source string, err error) string {
-	var found *gqlerror.Error
-	if !errors.As(err, &found) {
-		return err.Error()
-	}
-	message := found.Message
-	token := tokenAt(source, found.Locations)
-	if r, size := utf8.DecodeRuneInString(token); strangeChar.MatchString(message) || size > 0 && r >= utf8.RuneSelf {
-		return "Unexpected character: " + character(token) + "."
-	}
-	if m := expectedFound.FindStringSubmatch(message); m != nil {
-		return "Expected " + kindName(m[1]) + ", found " + describe(token) + "."
-	}
-	if atLeastOne.MatchString(message) {
-		return "Expected Name, found " + describe(token) + "."
-	}
-	if unexpected.MatchString(message) && !strings.HasSuffix(message, ".") {
-		if next, ok := afterBrace(source, token); ok {
-			return "Expected Name, found " + describe(next) + "."
-		}
-		return "Unexpected " + describe(token) + "."
-	}
-	if !strings.HasSuffix(message, ".") {
-		message += "."
-	}
-	return message
+// validator has graphql-js's rules for type systems: names that are there, and each once.
+type validator struct {
+	types      map[string]ast.DefinitionKind
+	directives map[string]*ast.DirectiveDefinition
+	seen       map[string]bool
+	problems   []string
 }
 
-// afterBrace is the token behind a brace that begins a query, if it is none that may follow there.
-func afterBrace(source, token string) (string, bool) {
-	if token != "{" || strings.Count(source, "{") > 1 {
-		return "", false
-	}
-	_, rest, _ := strings.Cut(source, "{")
-	next := tokenForm.FindString(strings.TrimLeft(rest, " \t\r\n,"))
-	return next, next != "..." && !regexp.MustCompile(`^[_A-Za-z]`).MatchString(next)
+func (v *validator) report(format string, args ...any) {
+	v.problems = append(v.problems, fmt.Sprintf(format, args...))
 }
 
-func kindName(kind string) string {
-	if strings.HasPrefix(kind, `"`) || kind == "Name" || kind == "<EOF>" {
-		return kind
+// once reports a second use of a place.
+func (v *validator) once(place, format string, args ...any) {
+	if v.seen[place] {
+		v.report(format, args...)
 	}
-	if kind != "" && kind[0] >= 'A' && kind[0] <= 'Z' {
-		return kind
-	}
-	return `"` + kind + `"`
+	v.seen[place] = true
 }
 
-var tokenForm = regexp.MustCompile(`^(?:"""|"(?:[^"\\\n]|\\.)*"|[_A-Za-z][_0-9A-Za-z]*|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.\.\.|.)`)
+// prelude has what every schema has.
+const prelude = `scalar String scalar Int scalar Float scalar Boolean scalar ID
+type __Schema type __Directive type __Type type __Field type __InputValue type __EnumValue enum __TypeKind { A } enum __DirectiveLocation { A }
+directive @skip(if: Boolean!) on FIELD | FRAGMENT_SPREAD | INLINE_FRAGMENT
+directive @include(if: Boolean!) on FIELD | FRAGMENT_SPREAD | INLINE_FRAGMENT
+directive @deprecated(reason: String) on FIELD_DEFINITION | ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION | ENUM_VALUE
+directive @specifiedBy(url: String!) on SCALAR`
 
-// tokenAt is the text of the token at a place, "" at the end.
-func tokenAt(source string, places []gqlerror.Location) string {
-	if len(places) == 0 {
-		return ""
+func (v *validator) declare(document *ast.SchemaDocument) {
+	builtin, err := parser.ParseSchema(&ast.Source{Input: prelude})
+	if err != nil {
+		panic("metlotest: " + err.Error())
 	}
-	lines := strings.SplitAfter(source, "\n")
-	if places[0].Line > len(lines) {
-		return ""
-	}
-	line := []rune(lines[places[0].Line-1])
-	start := min(max(places[0].Column-1, 0), len(line))
-	if start > 0 && line[start-1] == '"' { // the parser points behind the quotation mark
-		start--
-	}
-	rest := string(line[start:])
-	return tokenForm.FindString(strings.TrimRight(rest, "\r\n"))
-}
-
-func describe(token string) string {
-	switch {
-	case token == "":
-		return "<EOF>"
-	case strings.HasPrefix(token, `"`) && len(token) > 1:
-		return "String " + token
-	case regexp.MustCompile(`^[_A-Za-z]`).MatchString(token):
-		return `Name "` + token + `"`
-	case regexp.MustCompile(`^-?[0-9]+$`).MatchString(token):
-		return `Int "` + token + `"`
-	case regexp.MustCompile(`^-?[0-9]`).MatchString(token):
-		return `Float "` + token + `"`
-	}
-	return `"` + token + `"`
-}
-
-func character(token string) string {
-	r, _ := utf8.DecodeRuneInString(token)
-	if r == '"' {
-		return `'"'`
-	}
-	if r > 0x20 && r < 0x7f {
-		return `"` + string(r) + `"`
-	}
-	return fmt.Sprintf("U+%04X", r)
-}
-
-func builtinScalars() []string { return []string{"String", "Int", "Float", "Boolean", "ID"} }
-
-func standardTypes() []string {
-	return append(builtinScalars(), "__Schema", "__Directive", "__DirectiveLocation", "__Type", "__Field", "__InputValue",
-		"__EnumValue", "__TypeKind")
-}
-
-// didYouMean suggests names that are near.
-func didYouMean(input string, options []string) string {
-	type near struct {
-		name     string
-		distance int
-	}
-	threshold := len(input)*4/10 + 1
-	var found []near
-	for _, option := range options {
-		if d := distance(input, option); d <= threshold && !slices.ContainsFunc(found, func(n near) bool { return n.name == option }) {
-			found = append(found, near{option, d})
+	for _, d := range slices.Concat(builtin.Definitions, document.Definitions) {
+		if _, known := v.types[d.Name]; !known {
+			v.types[d.Name] = d.Kind
 		}
 	}
-	slices.SortStableFunc(found, func(a, b near) int {
-		if a.distance != b.distance {
-			return a.distance - b.distance
-		}
-		return strings.Compare(a.name, b.name)
-	})
-	const most = 5
-	var names []string
-	for _, n := range found[:min(len(found), most)] {
-		names = append(names, `"`+n.name+`"`)
+	for _, d := range slices.Concat(builtin.Directives, document.Directives) {
+		v.directives[d.Name] = d
 	}
-	switch len(names) {
-	case 0:
-		return ""
-	case 1:
-		return " Did you mean " + names[0] + "?"
-	case 2:
-		return " Did you mean " + names[0] + " or " + names[1] + "?"
-	}
-	return " Did you mean " + strings.Join(names[:len(names)-1], ", ") + ", or " + names[len(names)-1] + "?"
 }
 
-// distance counts edits: letters put in, taken out, replaced or swapped with the next. Another case of
-// all letters is one edit.
-func distance(a, b string) int {
-	if a == b {
-		return 0
+func (v *validator) validate(document *ast.SchemaDocument) {
+	if len(document.Schema) > 1 {
+		v.report("Must provide only one schema definition.")
 	}
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	if a == b {
-		return 1
+	for _, s := range slices.Concat(document.Schema, document.SchemaExtension) {
+		v.applied(s.Directives, ast.LocationSchema)
+		for _, operation := range s.OperationTypes {
+			v.once("schema "+string(operation.Operation), "There can be only one %s type in schema.", operation.Operation)
+			v.typeName(operation.Type)
+		}
 	}
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
+	for _, d := range document.Directives {
+		v.once("@"+d.Name, "There can be only one directive named %q.", "@"+d.Name)
+		v.arguments("@"+d.Name, d.Arguments)
 	}
-	for j := range rows[0] {
-		rows[0][j] = j
+	for _, d := range document.Definitions {
+		v.once(d.Name, "There can be only one type named %q.", d.Name)
+		v.definition(d)
 	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
+	for _, d := range document.Extensions {
+		switch kind, known := v.types[d.Name]; {
+		case !known:
+			v.report("Cannot extend type %q because it is not defined.", d.Name)
+		case kind != d.Kind:
+			v.report("Cannot extend non-%s type %q.", strings.ToLower(strings.ReplaceAll(string(d.Kind), "_", " ")), d.Name)
+		}
+		v.definition(d)
+	}
+}
+
+func (v *validator) definition(d *ast.Definition) {
+	v.applied(d.Directives, ast.DirectiveLocation(d.Kind))
+	for _, name := range slices.Concat(d.Interfaces, d.Types) {
+		v.typeName(name)
+	}
+	for _, value := range d.EnumValues {
+		v.once(d.Name+"."+value.Name, "Enum value %q can only be defined once.", d.Name+"."+value.Name)
+		v.applied(value.Directives, ast.LocationEnumValue)
+	}
+	location := ast.LocationFieldDefinition
+	if d.Kind == ast.InputObject {
+		location = ast.LocationInputFieldDefinition
+	}
+	for _, f := range d.Fields {
+		place := d.Name + "." + f.Name
+		v.once(place, "Field %q can only be defined once.", place)
+		v.arguments(place, f.Arguments)
+		v.typeName(f.Type.Name())
+		v.applied(f.Directives, location)
+	}
+}
+
+func (v *validator) arguments(owner string, arguments ast.ArgumentDefinitionList) {
+	for _, a := range arguments {
+		place := owner + "(" + a.Name + ":)"
+		v.once(place, "Argument %q can only be defined once.", place)
+		v.typeName(a.Type.Name())
+		v.applied(a.Directives, ast.LocationArgumentDefinition)
+	}
+}
+
+func (v *validator) typeName(name string) {
+	if _, known := v.types[name]; !known {
+		v.report("Unknown type %q.", name)
+	}
+}
+
+func (v *validator) applied(list ast.DirectiveList, location ast.DirectiveLocation) {
+	for i, d := range list {
+		known := v.directives[d.Name]
+		switch {
+		case known == nil:
+			v.report("Unknown directive %q.", "@"+d.Name)
+			continue
+		case !slices.Contains(known.Locations, location):
+			v.report("Directive %q may not be used on %s.", "@"+d.Name, location)
+		case !known.IsRepeatable && slices.ContainsFunc(list[:i], func(other *ast.Directive) bool { return other.Name == d.Name }):
+			v.report("The directive %q can only be used once at this location.", "@"+d.Name)
+		}
+		for _, a := range d.Arguments {
+			if known.Arguments.ForName(a.Name) == nil {
+				v.report("Unknown argument %q on directive %q.", a.Name, "@"+d.Name)
 			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+		}
+		for _, a := range known.Arguments {
+			if a.Type.NonNull && a.DefaultValue == nil && d.Arguments.ForName(a.Name) == nil {
+				v.report("Directive %q argument %q of type %q is required, but it was not provided.", "@"+d.Name, a.Name, a.Type)
 			}
 		}
 	}
-	return rows[len(a)][len(b)]
 }

@@ -1,5 +1,5 @@
-// Package openapi reads API descriptions as the server does with js-yaml, swagger2openapi and
-// swagger-parser: what it accepts, what it says about the rest, and what it stores.
+// Package openapi reads API descriptions as the server does with js-yaml and swagger-parser: what it accepts, and what it
+// says about the rest.
 package openapi
 
 import (
@@ -18,10 +18,9 @@ type Operation struct {
 
 // Document is what the server takes out of a description.
 type Document struct {
-	// Text is what is stored: the text as it was sent, or the OpenAPI 3 that a Swagger 2 became.
-	Text       string
 	Hosts      []string
 	Operations []Operation
+	converted  bool // by the real server
 }
 
 // Problem is why a description is refused.
@@ -35,8 +34,8 @@ func refuse(status int, message string) *Problem { return &Problem{status, messa
 // PathRule gives a path without empty tokens, or why it cannot be one.
 type PathRule func(path string) (valid, problem string)
 
-// Read reads a description. Methods are those of an endpoint; asYAML tells how a converted one is stored.
-func Read(data []byte, asYAML bool, methods []string, rule PathRule) (*Document, *Problem) {
+// Read reads a description. Methods are those of an endpoint.
+func Read(data []byte, methods []string, rule PathRule) (*Document, *Problem) {
 	v, err := js.LoadYAML(string(data))
 	if err != nil {
 		return nil, refuse(http.StatusInternalServerError, err.Error())
@@ -45,32 +44,40 @@ func Read(data []byte, asYAML bool, methods []string, rule PathRule) (*Document,
 		return nil, refuse(http.StatusInternalServerError, "Cannot read properties of "+js.String(v)+" (reading 'swagger')")
 	}
 	root, _ := v.(*js.Object)
-	doc := &Document{Text: string(data), Hosts: []string{}}
+	doc, resolver := &Document{Hosts: []string{}}, &resolver{root: root}
+	version, message := js.String(root.Get("openapi")), ""
 	switch {
 	case js.Truthy(root.Get("swagger")):
-		root, err = convertSwagger(root)
-		if err != nil {
-			return nil, refuse(http.StatusInternalServerError, err.Error())
-		}
-		doc.Text = prettyJSON(root)
-		if asYAML {
-			doc.Text = stringifyYAML(root)
-		}
+		version, doc.converted = "3.0.0", true
+		root.Set("servers", swaggerServers(root))
 	case !js.Truthy(root.Get("openapi")):
 		return nil, refuse(http.StatusUnprocessableEntity, "Invalid OpenAPI Spec: No 'swagger' or 'openapi' field defined.")
+	default:
+		message = versionProblem(root)
 	}
-	resolver := &resolver{root: root}
-	message := versionProblem(root)
 	if message == "" {
 		message = resolver.check()
 	}
 	if message != "" {
-		return nil, refuse(http.StatusUnprocessableEntity, "Invalid OpenAPI Spec v"+js.String(root.Get("openapi"))+": "+message)
+		return nil, refuse(http.StatusUnprocessableEntity, "Invalid OpenAPI Spec v"+version+": "+message)
 	}
 	if problem := doc.collect(resolver, methods, rule); problem != nil {
 		return nil, problem
 	}
 	return doc, nil
+}
+
+// swaggerServers returns the servers of a Swagger 2 document. The real server converts it to OpenAPI 3 and stores that; here
+// the document stays as it was uploaded, and its endpoints have no fields.
+func swaggerServers(root *js.Object) []any {
+	host, base := root.Text("host"), root.Text("basePath")
+	switch {
+	case host != "":
+		return []any{js.New("url", "https://"+host+base)}
+	case base != "":
+		return []any{js.New("url", base)}
+	}
+	return nil
 }
 
 const (
@@ -121,9 +128,12 @@ func (d *Document) collect(r *resolver, methods []string, rule PathRule) *Proble
 			if problem != nil {
 				return problem
 			}
-			fields, err := r.fields(members, key)
-			if err != nil {
-				return refuse(http.StatusInternalServerError, err.Error())
+			var fields []Field
+			if !d.converted {
+				var err error
+				if fields, err = r.fields(members, key); err != nil {
+					return refuse(http.StatusInternalServerError, err.Error())
+				}
 			}
 			for _, s := range servers {
 				if !slices.Contains(d.Hosts, s.host) {
@@ -137,6 +147,3 @@ func (d *Document) collect(r *resolver, methods []string, rule PathRule) *Proble
 	}
 	return nil
 }
-
-// prettyJSON is JSON.stringify(v, null, 2).
-func prettyJSON(v any) string { return string(js.EncodeIndent(v, "  ")) }

@@ -59,7 +59,7 @@ func TestRead(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			doc, problem := Read([]byte(test.text), true, []string{"GET", "POST", "PUT"}, plainRule)
+			doc, problem := Read([]byte(test.text), []string{"GET", "POST", "PUT"}, plainRule)
 			if problem != nil {
 				if problem.Status != test.status || problem.Message != test.message {
 					t.Errorf("%d %q; want %d %q", problem.Status, problem.Message, test.status, test.message)
@@ -89,7 +89,7 @@ func TestFields(t *testing.T) {
 				{"type":"object","properties":{"n":{"type":"number"}}},{"type":"object","properties":{"s":{"type":"string"}}}]}}}}},
 				"default":{"content":{"text/plain":{"schema":{"type":"string"}}}}}}}},
 		"components":{"schemas":{"Node":{"type":"object","properties":{"name":{"type":"string"},"next":{"$ref":"#/components/schemas/Node"}}}}}}`
-	doc, problem := Read([]byte(text), false, []string{"POST"}, plainRule)
+	doc, problem := Read([]byte(text), []string{"POST"}, plainRule)
 	if problem != nil {
 		t.Fatal(problem)
 	}

@@ -58,21 +58,21 @@ func serverHosts(o *js.Object, rule PathRule) ([]server, *Problem) {
 	var hosts []server
 	for _, text := range serverURLs(o) {
 		invalid := refuse(http.StatusInternalServerError, "Provided server url in OpenAPI Spec is not a valid url: "+text)
-		u, ok := js.ParseURL(text)
+		host, written, ok := js.ParseURL(text)
 		if !ok {
 			return nil, invalid
 		}
-		path, problem := rule(u.Pathname)
+		path, problem := rule(written)
 		if problem != "" {
 			return nil, invalid
 		}
-		at := slices.IndexFunc(hosts, func(s server) bool { return s.host == u.Host })
+		at := slices.IndexFunc(hosts, func(s server) bool { return s.host == host })
 		switch {
 		case at < 0:
-			hosts = append(hosts, server{host: u.Host})
+			hosts = append(hosts, server{host: host})
 			if len(path) > 1 {
 				// The first path of a host stays as it was written.
-				hosts[len(hosts)-1].basePaths = []string{u.Pathname}
+				hosts[len(hosts)-1].basePaths = []string{written}
 			}
 		case len(path) > 1 && !slices.Contains(hosts[at].basePaths, path):
 			hosts[at].basePaths = append(hosts[at].basePaths, path)

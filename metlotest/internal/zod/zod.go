@@ -74,7 +74,7 @@ func UUID() Schema { return Format("uuid", "Invalid uuid", IsUUID) }
 // URL is a string that new URL takes.
 func URL() Schema {
 	return Format("url", "Invalid url", func(s string) bool {
-		_, ok := js.ParseURL(s)
+		_, _, ok := js.ParseURL(s)
 		return ok
 	})
 }

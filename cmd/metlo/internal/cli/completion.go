@@ -8,7 +8,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/account"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 // completionTimeout bounds how long a completion may ask the instance: a shell waits for it.

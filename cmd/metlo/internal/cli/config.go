@@ -12,7 +12,7 @@ import (
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/instanceconfig"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 // text is a text that an instance keeps and a file holds.

@@ -3,15 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/cmd/metlo/internal/manpage"
-	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
@@ -36,30 +30,6 @@ func (a *app) demoCommand() *cobra.Command {
 		if cmd.Context().Err() != nil {
 			return context.Cause(cmd.Context())
 		}
-		return nil
-	}
-	return cmd
-}
-
-func (a *app) manCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "man FOLDER", Short: "Write manual pages to a folder", Args: cobra.ExactArgs(1),
-		Example: "  metlo man ~/.local/share/man/man1",
-	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // manual pages are for everybody
-			return err
-		}
-		pages := 0
-		err := manpage.Pages(cmd.Root(), func(c *cobra.Command) error {
-			pages++
-			write := func(w io.Writer) error { return manpage.Write(w, c, metlo.Version) }
-			return writeFile(filepath.Join(args[0], manpage.Name(c)+".1"), write)
-		})
-		if err != nil {
-			return err
-		}
-		a.note("%s in %s", output.Count(pages, "page"), args[0])
 		return nil
 	}
 	return cmd

@@ -9,7 +9,7 @@ import (
 	"syscall"
 
 	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 // The exit codes.

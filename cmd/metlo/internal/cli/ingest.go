@@ -15,7 +15,7 @@ import (
 	"github.com/metlo-go/metlo/capture"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/har"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 // ingestBatch keeps the memory of an archive small, and what is lost by an interruption.

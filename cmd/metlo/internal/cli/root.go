@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -23,6 +25,9 @@ It talks to --instance, to METLO_HOST with METLO_API_KEY, or to the instance of 
 With --demo it talks to a server of its own, on which everything can be tried.
 
 Exit codes: 0 done, nothing found; 1 findings; 2 failed, or could not tell; 130 interrupted.`
+
+// Root returns the command, for the generator of its manual pages.
+func Root() *cobra.Command { return (&app{out: bufio.NewWriter(io.Discard), err: io.Discard}).root() }
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -61,7 +66,7 @@ func (a *app) root() *cobra.Command {
 	add("read", a.alertCommand(), a.endpointCommand(), a.hostCommand(), a.dataClassCommand(), a.detectionCommand(), a.summaryCommand(),
 		a.specCommand(), a.webhookCommand(), a.keyCommand())
 	add("setup", a.authCommand(), a.contextCommand(), a.statusCommand(), a.configCommand(), a.testingConfigCommand(), a.ingestCommand(),
-		a.demoCommand(), a.manCommand())
+		a.demoCommand())
 	prepare(root)
 	return root
 }

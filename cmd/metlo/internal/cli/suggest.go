@@ -6,7 +6,7 @@ import (
 
 	"github.com/agnivade/levenshtein"
 
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 // didYouMean returns ", did you mean X?" if a known name is close to what was typed, and else nothing.

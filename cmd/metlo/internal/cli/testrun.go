@@ -18,7 +18,7 @@ import (
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
-	"github.com/metlo-go/metlo/internal/jsyaml"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
 type runFlags struct {
@@ -218,12 +218,12 @@ func stepLines(name string) []int {
 	if err != nil {
 		return nil // the finding then points to the first line
 	}
-	root, err := jsyaml.Load(string(data))
-	if err != nil || root.Get("test") == nil {
+	root, err := yamlfile.Load(string(data))
+	if err != nil {
 		return nil
 	}
 	var lines []int
-	for _, step := range root.Get("test").Items {
+	for _, step := range yamlfile.Items(yamlfile.Get(root, "test")) {
 		lines = append(lines, step.Line)
 	}
 	return lines

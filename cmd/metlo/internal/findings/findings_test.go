@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
-	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 const hostile = "\x1b[2K\r\n::error::x ##vso[task.complete result=Succeeded;]<b>\"|`\u202e\xff]]>&"
@@ -268,7 +268,7 @@ func TestJUnitNamesDiffer(t *testing.T) {
 
 // TestListTakesLittle counts what 100,000 findings hold on to, each with a path and a text of its own.
 func TestListTakesLittle(t *testing.T) {
-	if kit.Race {
+	if raceDetector() {
 		t.Skip("the race detector has a heap of its own")
 	}
 	const many = 100_000
@@ -313,4 +313,10 @@ func TestMarkdownIsBounded(t *testing.T) {
 	text := write(t, "markdown", report)
 	assert.Less(t, len(text), 1<<20, "GitHub shows no summary over 1 MiB")
 	assert.Contains(t, string(text), "19500 findings more")
+}
+
+// raceDetector reports whether the race detector runs, which needs memory.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 type junitProblem struct {

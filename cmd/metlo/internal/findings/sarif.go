@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 // The parts of SARIF 2.1.0 that are used. They are written one by one: a library that builds the whole report first

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 // plain writes a line for each finding, its parts separated by tabs.

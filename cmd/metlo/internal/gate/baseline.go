@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 // Baseline holds the ids of alerts that were accepted.

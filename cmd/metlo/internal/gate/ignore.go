@@ -8,8 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/internal/jsyaml"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
 // Ignores are alerts that are known and accepted, each for a reason and until a day.
@@ -40,20 +42,16 @@ func ReadIgnores(name string) (*Ignores, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the ignore file: %w", err)
 	}
-	root, err := jsyaml.Load(string(data))
-	var syntax *jsyaml.Error
-	if errors.As(err, &syntax) {
-		return nil, fmt.Errorf("%s:%d:%d: %s", name, syntax.Line, syntax.Column, syntax.Reason)
-	}
+	root, err := yamlfile.Load(string(data))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s:%w", name, err)
 	}
-	if root == nil || root.Kind != jsyaml.Mapping || len(root.Pairs) != 1 || root.Pairs[0].Key != "ignore" ||
-		root.Pairs[0].Value.Kind != jsyaml.Sequence || len(root.Pairs[0].Value.Items) == 0 {
+	entries := yamlfile.Items(yamlfile.Get(root, "ignore"))
+	if len(entries) == 0 || len(root.Content) != 2 {
 		return nil, fmt.Errorf("%s: write a list of entries under ignore: and nothing else, or leave the file out", name)
 	}
 	list := &Ignores{name: name}
-	for _, node := range root.Pairs[0].Value.Items {
+	for _, node := range entries {
 		entry, err := readIgnore(node)
 		if err == nil {
 			err = entry.check()
@@ -66,24 +64,23 @@ func ReadIgnores(name string) (*Ignores, error) {
 	return list, nil
 }
 
-func readIgnore(node *jsyaml.Node) (*ignore, error) {
-	if node.Kind != jsyaml.Mapping {
-		return nil, fmt.Errorf("an entry is a mapping with a reason, and this is a %s", node.Kind)
+func readIgnore(node *yaml.Node) (*ignore, error) {
+	if kind := yamlfile.Kind(node); kind != "mapping" {
+		return nil, fmt.Errorf("an entry is a mapping with a reason, and this is a %s", kind)
 	}
 	entry := &ignore{line: node.Line}
 	fields := map[string]*string{
 		"alert": &entry.Alert, "type": &entry.Type, "method": &entry.Method, "host": &entry.Host, "path": &entry.Path,
 		"reason": &entry.Reason, "until": &entry.Until,
 	}
-	for _, pair := range node.Pairs {
-		field, known := fields[pair.Key]
+	for key, value := range yamlfile.Pairs(node) {
+		field, known := fields[key.Value]
 		if !known {
-			return nil, fmt.Errorf("%q is no part of an entry: use alert, type, method, host, path, reason and until", pair.Key)
+			return nil, fmt.Errorf("%q is not a part of an entry: use alert, type, method, host, path, reason and until", key.Value)
 		}
-		if pair.Value.Kind == jsyaml.Sequence || pair.Value.Kind == jsyaml.Mapping || pair.Value.Text == "" {
-			return nil, fmt.Errorf("%s must be a text", pair.Key)
+		if *field = yamlfile.Text(value); *field == "" || yamlfile.Kind(value) == "null" { // lists and mappings have no text
+			return nil, fmt.Errorf("%s must be a text", key.Value)
 		}
-		*field = pair.Value.Text
 	}
 	return entry, nil
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 // Colors come from classes, so that one chart serves light, dark and paper.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 //go:embed page.html

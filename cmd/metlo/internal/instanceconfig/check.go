@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/metlo-go/metlo/internal/jsyaml"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
 // FaultError is something that the instance would refuse.
@@ -21,11 +23,11 @@ func (f *FaultError) Error() string { return fmt.Sprintf("%d:%d: %s", f.Line, f.
 
 // Check returns every fault of a text.
 func Check(text string) []*FaultError {
-	root, err := jsyaml.Load(text)
-	var syntax *jsyaml.Error
+	root, err := yamlfile.Load(text)
+	var syntax *yamlfile.Error
 	switch {
 	case errors.As(err, &syntax):
-		return []*FaultError{{max(1, syntax.Line), max(1, syntax.Column), syntax.Reason}}
+		return []*FaultError{{syntax.Line, syntax.Column, syntax.Reason}}
 	case err != nil:
 		return []*FaultError{{1, 1, err.Error()}}
 	case root == nil:
@@ -43,46 +45,46 @@ func (c *checker) fault(line, column int, format string, args ...any) {
 }
 
 // rule checks one place; name says in words which.
-type rule func(c *checker, n *jsyaml.Node, name string)
+type rule func(c *checker, n *yaml.Node, name string)
 
-func kind(want jsyaml.Kind) rule {
-	return func(c *checker, n *jsyaml.Node, name string) {
-		if n.Kind != want {
-			c.fault(n.Line, n.Column, "%s must be a %s, and is a %s", name, want, n.Kind)
+func kind(want string) rule {
+	return func(c *checker, n *yaml.Node, name string) {
+		if yamlfile.Kind(n) != want {
+			c.fault(n.Line, n.Column, "%s must be a %s, and is a %s", name, want, yamlfile.Kind(n))
 		}
 	}
 }
 
 // text is a string that matches a pattern; hint says so in words.
 func text(pattern *regexp.Regexp, hint string) rule {
-	return func(c *checker, n *jsyaml.Node, name string) {
+	return func(c *checker, n *yaml.Node, name string) {
 		switch {
-		case n.Kind != jsyaml.String:
-			c.fault(n.Line, n.Column, "%s must be a string, and is a %s: quote it", name, n.Kind)
-		case pattern != nil && !pattern.MatchString(n.Text):
+		case yamlfile.Kind(n) != "string":
+			c.fault(n.Line, n.Column, "%s must be a string, and is a %s: quote it", name, yamlfile.Kind(n))
+		case pattern != nil && !pattern.MatchString(yamlfile.Text(n)):
 			c.fault(n.Line, n.Column, "%s must %s", name, hint)
 		}
 	}
 }
 
 func word(values ...string) rule {
-	return func(c *checker, n *jsyaml.Node, name string) {
-		if n.Kind != jsyaml.String || !slices.Contains(values, n.Text) {
+	return func(c *checker, n *yaml.Node, name string) {
+		if yamlfile.Kind(n) != "string" || !slices.Contains(values, yamlfile.Text(n)) {
 			c.fault(n.Line, n.Column, "%s must be one of %s", name, strings.Join(values, ", "))
 		}
 	}
 }
 
 func list(least int, element rule) rule {
-	return func(c *checker, n *jsyaml.Node, name string) {
-		if n.Kind != jsyaml.Sequence {
-			c.fault(n.Line, n.Column, "%s must be a list, and is a %s", name, n.Kind)
+	return func(c *checker, n *yaml.Node, name string) {
+		if yamlfile.Kind(n) != "list" {
+			c.fault(n.Line, n.Column, "%s must be a list, and is a %s", name, yamlfile.Kind(n))
 			return
 		}
-		if len(n.Items) < least {
+		if len(yamlfile.Items(n)) < least {
 			c.fault(n.Line, n.Column, "%s must have at least %d elements", name, least)
 		}
-		for i, item := range n.Items {
+		for i, item := range yamlfile.Items(n) {
 			element(c, item, fmt.Sprintf("%s[%d]", name, i))
 		}
 	}
@@ -90,43 +92,43 @@ func list(least int, element rule) rule {
 
 // table is a mapping with names of the user's.
 func table(names *regexp.Regexp, member rule) rule {
-	return func(c *checker, n *jsyaml.Node, name string) {
-		if n.Kind != jsyaml.Mapping {
-			c.fault(n.Line, n.Column, "%s must be a mapping, and is a %s", name, n.Kind)
+	return func(c *checker, n *yaml.Node, name string) {
+		if yamlfile.Kind(n) != "mapping" {
+			c.fault(n.Line, n.Column, "%s must be a mapping, and is a %s", name, yamlfile.Kind(n))
 			return
 		}
-		if len(n.Pairs) == 0 {
+		if len(n.Content) == 0 {
 			c.fault(n.Line, n.Column, "%s is empty: leave it out", name)
 		}
-		for _, p := range n.Pairs {
-			if names != nil && !names.MatchString(p.Key) {
-				c.fault(p.Line, p.Column, "%q is no name in %s: use letters, digits, blanks, dashes and underscores", p.Key, name)
+		for key, value := range yamlfile.Pairs(n) {
+			if names != nil && !names.MatchString(key.Value) {
+				c.fault(key.Line, key.Column, "%q is not a name in %s: use letters, digits, blanks, dashes and underscores", key.Value, name)
 				continue
 			}
-			member(c, p.Value, name+"."+p.Key)
+			member(c, value, name+"."+key.Value)
 		}
 	}
 }
 
 // fields is a mapping with names of the configuration's.
 func fields(required []string, members map[string]rule) rule {
-	return func(c *checker, n *jsyaml.Node, name string) {
-		if n.Kind != jsyaml.Mapping {
-			c.fault(n.Line, n.Column, "%s must be a mapping, and is a %s", name, n.Kind)
+	return func(c *checker, n *yaml.Node, name string) {
+		if yamlfile.Kind(n) != "mapping" {
+			c.fault(n.Line, n.Column, "%s must be a mapping, and is a %s", name, yamlfile.Kind(n))
 			return
 		}
 		for _, want := range required {
-			if n.Get(want) == nil {
+			if yamlfile.Get(n, want) == nil {
 				c.fault(n.Line, n.Column, "%s needs %s", name, want)
 			}
 		}
-		for _, p := range n.Pairs {
-			member, known := members[p.Key]
+		for key, value := range yamlfile.Pairs(n) {
+			member, known := members[key.Value]
 			if !known {
-				c.fault(p.Line, p.Column, "%s has no member %q (use %s)", name, p.Key, strings.Join(sortedKeys(members), ", "))
+				c.fault(key.Line, key.Column, "%s has no member %q (use %s)", name, key.Value, strings.Join(sortedKeys(members), ", "))
 				continue
 			}
-			member(c, p.Value, p.Key)
+			member(c, value, key.Value)
 		}
 	}
 }

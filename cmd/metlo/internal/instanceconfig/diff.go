@@ -7,8 +7,9 @@ import (
 	"fmt"
 
 	"github.com/rogpeppe/go-internal/diff"
+	"go.yaml.in/yaml/v4"
 
-	"github.com/metlo-go/metlo/internal/jsyaml"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
 // Diff compares two configurations by what they mean: the instance keeps neither comments nor layout. Values of
@@ -36,16 +37,21 @@ func Diff(oldName, oldText, newName, newText string, secrets bool) ([]byte, erro
 }
 
 func canonical(text string, hide func(string) string) (string, error) {
-	root, err := jsyaml.Load(text)
+	root, err := yamlfile.Load(text)
 	if err != nil || root == nil {
 		return "", err
 	}
-	if env := root.Get("globalTestEnv"); env != nil && hide != nil {
-		for _, item := range env.Items {
-			if value := item.Get("value"); value != nil {
-				value.Kind, value.Text = jsyaml.String, hide(value.Text)
+	if env := yamlfile.Get(root, "globalTestEnv"); hide != nil {
+		for _, item := range yamlfile.Items(env) {
+			if value := yamlfile.Get(item, "value"); value != nil {
+				*value = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: hide(yamlfile.Text(value))}
 			}
 		}
 	}
-	return jsyaml.Dump(root, jsyaml.DumpOptions{SortKeys: true, NoRefs: true, LineWidth: -1})
+	var values any // without comments, anchors and the order of keys
+	if err := root.Load(&values); err != nil {
+		return "", err
+	}
+	canonical, err := yaml.Dump(values, yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(-1))
+	return string(canonical), err
 }

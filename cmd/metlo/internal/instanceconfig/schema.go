@@ -4,7 +4,9 @@ import (
 	"regexp"
 	"sync"
 
-	"github.com/metlo-go/metlo/internal/jsyaml"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
 var (
@@ -19,13 +21,13 @@ var (
 
 // config is what the configuration of an instance may hold.
 func config() rule {
-	pattern := func(c *checker, n *jsyaml.Node, name string) {
-		if n.Kind != jsyaml.String {
-			c.fault(n.Line, n.Column, "%s must be a regular expression, and is a %s: quote it", name, n.Kind)
+	pattern := func(c *checker, n *yaml.Node, name string) {
+		if yamlfile.Kind(n) != "string" {
+			c.fault(n.Line, n.Column, "%s must be a regular expression, and is a %s: quote it", name, yamlfile.Kind(n))
 			return
 		}
 		// The instance runs JavaScript: what Go does not know, such as a lookahead, is left for it to judge.
-		if _, err := regexp.Compile(n.Text); err != nil && !javaScriptOnly().MatchString(n.Text) {
+		if _, err := regexp.Compile(yamlfile.Text(n)); err != nil && !javaScriptOnly().MatchString(yamlfile.Text(n)) {
 			c.fault(n.Line, n.Column, "%s is no regular expression: %v", name, err)
 		}
 	}
@@ -36,30 +38,30 @@ func config() rule {
 	for _, method := range methodList {
 		byMethod[method] = disablePaths
 	}
-	blockedPaths := func(c *checker, n *jsyaml.Node, name string) {
-		if n.Kind != jsyaml.Mapping {
-			c.fault(n.Line, n.Column, "%s must be a mapping, and is a %s", name, n.Kind)
+	blockedPaths := func(c *checker, n *yaml.Node, name string) {
+		if yamlfile.Kind(n) != "mapping" {
+			c.fault(n.Line, n.Column, "%s must be a mapping, and is a %s", name, yamlfile.Kind(n))
 			return
 		}
-		for _, p := range n.Pairs {
-			if p.Key == "ALL" {
-				disablePaths(c, p.Value, "ALL")
+		for key, value := range yamlfile.Pairs(n) {
+			if key.Value == "ALL" {
+				disablePaths(c, value, "ALL")
 			} else {
-				fields(nil, byMethod)(c, p.Value, p.Key)
+				fields(nil, byMethod)(c, value, key.Value)
 			}
 		}
 	}
 	return fields(nil, map[string]rule{
 		"authentication":    list(0, authentication),
-		"ignoredDetections": kind(jsyaml.Mapping),
+		"ignoredDetections": kind("mapping"),
 		"blockFields":       table(nil, blockedPaths),
 		"sensitiveData": table(className(), fields([]string{"severity", "patterns"}, map[string]rule{
 			"severity": word("NONE", "LOW", "MEDIUM", "HIGH"), "patterns": list(1, pattern),
 		})),
 		"disabledDataClass": list(0, word("EMAIL", "CREDIT_CARD", "SSN", "PHONE_NUMBER", "IP_ADDRESS", "COORDINATE", "VIN", "ADDRESS",
 			"DOB", "DL_NUMBER", "AADHAR_NUMBER", "BRAZIL_CPF")),
-		"globalFullTraceCapture": kind(jsyaml.Bool),
-		"minAnalyzeTraces":       kind(jsyaml.Number),
+		"globalFullTraceCapture": kind("boolean"),
+		"minAnalyzeTraces":       kind("number"),
 		"hostMap": list(0, fields([]string{"host", "pattern"}, map[string]rule{
 			"host": text(hostWord(), "be letters, digits, dots, dashes and underscores"), "pattern": pattern,
 		})),
@@ -75,17 +77,18 @@ func config() rule {
 // javaScriptOnly are forms that JavaScript has and Go does not.
 var javaScriptOnly = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\(\?<?[=!]|\\[1-9]|\\u|\\c|\(\?<`) })
 
-func authentication(c *checker, n *jsyaml.Node, name string) {
+func authentication(c *checker, n *yaml.Node, name string) {
 	filled := text(notEmpty(), "not be empty")
 	fields([]string{"host", "authType"}, map[string]rule{
 		"host": filled, "authType": word("basic", "header", "jwt", "session_cookie"),
 		"headerKey": filled, "jwtUserPath": filled, "cookieName": filled,
 	})(c, n, name)
-	if n.Kind != jsyaml.Mapping || n.Get("authType") == nil {
+	authType := yamlfile.Get(n, "authType")
+	if authType == nil {
 		return
 	}
 	needs := map[string]string{"header": "headerKey", "jwt": "headerKey", "session_cookie": "cookieName"}
-	if want := needs[n.Get("authType").Text]; want != "" && n.Get(want) == nil {
-		c.fault(n.Line, n.Column, "%s of type %s needs %s", name, n.Get("authType").Text, want)
+	if want := needs[yamlfile.Text(authType)]; want != "" && yamlfile.Get(n, want) == nil {
+		c.fault(n.Line, n.Column, "%s of type %s needs %s", name, yamlfile.Text(authType), want)
 	}
 }

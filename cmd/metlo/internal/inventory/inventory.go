@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 // Formats are the forms of an export.

@@ -4,7 +4,7 @@ import (
 	"io"
 	"iter"
 
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 func writeCSV[T any](w io.Writer, items iter.Seq2[T, error], columns []Column[T]) error {

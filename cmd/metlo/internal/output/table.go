@@ -9,7 +9,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 const (

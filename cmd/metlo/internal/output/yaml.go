@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
 // plain are texts that every version of YAML reads as a string without quotes, but for those in reserved.

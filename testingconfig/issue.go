@@ -1,0 +1,40 @@
+package testingconfig
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Issue is a fault in the members of a statement, as the server's schema (zod) has it.
+type Issue struct {
+	// Line and Column are its place, from 1.
+	Line, Column int
+	// Path leads to it: the number of the statement from 0, then names (string) and indices (int).
+	Path []any
+	// Code is invalid_type, invalid_enum_value, unrecognized_keys or invalid_union.
+	Code    string
+	Message string
+	// Expected is the type that was expected, and Received the one that was found; "undefined" if a member is missing.
+	Expected, Received string
+	// Value is the value that is not one of Options: a string, or a float64.
+	Value   any
+	Options []string
+	// Keys are the members that the object may not have.
+	Keys []string
+	// Unions are the issues of each alternative of a value that matches none.
+	Unions [][]*Issue
+}
+
+// String returns "line:column: path: message", with the elements of the path joined by dots.
+func (i *Issue) String() string {
+	return fmt.Sprintf("%d:%d: %s: %s", i.Line, i.Column, i.PathText(), i.Message)
+}
+
+// PathText returns the elements of the path joined by dots.
+func (i *Issue) PathText() string {
+	parts := make([]string, len(i.Path))
+	for n, e := range i.Path {
+		parts[n] = fmt.Sprint(e)
+	}
+	return strings.Join(parts, ".")
+}

@@ -1,0 +1,57 @@
+// Package doors tests modules beside a newer root, as users have them who update only the root.
+package doors
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestModulesOfTheirLastCommitPassWithTheRootAtHEAD takes apitest and cmd/metlo as they were at the last commit that touched
+// them, and compiles and tests them with the root module as it is. With -short it compiles them, tests included.
+func TestModulesOfTheirLastCommitPassWithTheRootAtHEAD(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
+		t.Skip("this is not a clone")
+	}
+	for _, module := range []string{"apitest", "cmd/metlo"} {
+		t.Run(module, func(t *testing.T) {
+			commit := strings.TrimSpace(run(t, root, "git", "log", "-1", "--format=%H", "--", module))
+			if commit == "" {
+				t.Fatalf("no commit touches %s", module)
+			}
+			dir := t.TempDir()
+			archive := filepath.Join(dir, "archive.tar")
+			// cmd/metlo requires apitest, and tests of both read the root's test data and documents.
+			run(t, root, "git", "archive", "-o", archive, commit, "--", "apitest", "cmd/metlo", "testdata", "docs", "README.md")
+			run(t, dir, "tar", "-xf", archive)
+			dir = filepath.Join(dir, filepath.FromSlash(module))
+			run(t, dir, "go", "mod", "edit", "-replace=github.com/metlo-go/metlo="+root)
+			if testing.Short() {
+				run(t, dir, "go", "test", "-mod=mod", "-run=^$", "./...")
+				return
+			}
+			run(t, dir, "go", "test", "-mod=mod", "./...")
+		})
+	}
+}
+
+func run(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
