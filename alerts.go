@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/metlo-go/metlo/internal/walk"
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
@@ -39,12 +40,13 @@ type Alert struct {
 // MarshalJSON encodes the alert as the server does.
 func (a Alert) MarshalJSON() ([]byte, error) { return wire.MarshalFields(a, "resolutionMessage") }
 
-func (a *Alert) id() string { return a.UUID }
+func (a *Alert) accept() error {
+	dropNull(&a.Context)
+	return hasID(a.UUID)
+}
 
-func (a *Alert) clean() {
-	if string(a.Context) == "null" {
-		a.Context = nil
-	}
+func describeAlert(a *Alert) (walk.Item, error) {
+	return walk.Item{Key: walk.UUIDKey(a.UUID), Created: a.CreatedAt, Values: [2]string{a.APIEndpoint.Host, string(a.Type)}}, a.accept()
 }
 
 // AlertEndpoint is the endpoint that an alert is about.
@@ -110,26 +112,28 @@ type AlertBulkUpdate struct {
 	AllAlerts       bool // every alert in the status; excludes every filter
 }
 
-func (s *AlertsService) listing(name string, opts *AlertListOptions) listing[Alert] {
+func (s *AlertsService) listing(name string, opts *AlertListOptions) *listing[Alert] {
 	o := valueOf(opts)
-	l := listing[Alert]{
+	l := &listing[Alert]{
 		client: s.client,
 		base:   newRequest(name, http.MethodGet, "/alerts").filter(&o).window(o.Limit, o.Offset),
 		window: window{
 			limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal,
 			since: o.CreatedAfter.Truncate(time.Millisecond), until: o.CreatedBefore.Truncate(time.Millisecond),
 		},
-		id:        (*Alert).id,
+		describe:  describeAlert,
 		unlimited: maxAlertLimit,
-		created:   func(a *Alert) time.Time { return a.CreatedAt },
-		sorted:    len(o.Statuses) == 1 && len(o.RiskScores) == 1,
-		filters: func() []filter[Alert] {
-			types := filter[Alert]{"alertTypes[]", always(alertTypes.values), func(a *Alert) string { return string(a.Type) }}
-			if o.APIEndpointUUID != "" {
-				return []filter[Alert]{types}
-			}
-			return []filter[Alert]{{"hosts[]", s.client.Hosts.Names, func(a *Alert) string { return a.APIEndpoint.Host }}, types}
-		},
+		newest:    len(o.Statuses) == 1 && len(o.RiskScores) == 1,
+		filters:   []string{"hosts[]", "alertTypes[]"},
+		values:    s.client.hostsOr(texts(alertTypes.values)),
+	}
+	if o.APIEndpointUUID != "" { // which has one host
+		l.describe = func(a *Alert) (walk.Item, error) {
+			item, err := describeAlert(a)
+			item.Values = [2]string{item.Values[1]}
+			return item, err
+		}
+		l.filters, l.values = l.filters[1:], always(texts(alertTypes.values))
 	}
 	if o.UUID == "" && o.APIEndpointUUID == "" {
 		l.few = defaultRows
@@ -190,19 +194,24 @@ func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 	r := newRequest("Alerts.Get", http.MethodGet, "/alerts")
 	r.uuid(id)
 	r.query = "uuid=" + id
-	alerts, err := fetchList(ctx, s.client, r, 1, func(alerts []Alert) error {
+	var alert *Alert
+	err := s.client.send(ctx, r, func(body []byte) error {
+		alerts, _, err := wire.Items[Alert](body, wire.ListOptions{MaxItem: s.client.maxBytes, MaxRows: pageRows})
 		switch {
+		case err != nil:
+			return err
 		case len(alerts) == 0:
 			return s.client.missing(r, "no alert has this id")
 		case !strings.EqualFold(alerts[0].UUID, id):
 			return errShape
 		}
-		return nil
+		alert = &alerts[0]
+		return alert.accept()
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &alerts.Items[0], nil
+	return alert, nil
 }
 
 // Update changes the status of an alert and returns the alert as it is then, with its whole endpoint. An alert that is
@@ -214,7 +223,7 @@ func (s *AlertsService) Update(ctx context.Context, id string, update *AlertUpda
 	if update == nil || update.UpdateType == "" {
 		r.fail(noUpdateType)
 	}
-	answer, err := fetch[updatedAlert](ctx, s.client, r.encode(update))
+	answer, err := fetch(ctx, s.client, r.encode(update), (*updatedAlert).accept)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +243,7 @@ type updatedAlert struct {
 	APIEndpoint Endpoint `json:"apiEndpoint"`
 }
 
-func (a *updatedAlert) id() string { return a.UUID }
+func (a *updatedAlert) accept() error { return (*Alert)(&a.alertParts).accept() }
 
 // Resolve closes an open alert with a message, which may be empty and is trimmed. An alert that is not open is
 // [ErrConflict]; without such an alert it returns [ErrNotFound].

@@ -417,23 +417,30 @@ func TestAlertsCalls(t *testing.T) {
 }
 
 // The text of this 404 is that of any server: the list says whether it is Metlo's.
+// TestAlertsUpdateOfNothing has servers send a text that many send. To the byte it is Metlo's, so the error hints at the address.
 func TestAlertsUpdateOfNothing(t *testing.T) {
 	for name, row := range map[string]struct {
-		list string
-		want error
+		contentType, body string
+		want              error
 	}{
-		"Metlo's backend": {"[[],0]", metlo.ErrNotFound},
-		"another server":  {"Not Found", metlo.ErrInvalidResponse},
+		"Metlo's backend":         {"text/html; charset=utf-8", "Not Found", metlo.ErrNotFound},
+		"a text with a line feed": {"text/html; charset=utf-8", "Not Found\n", metlo.ErrInvalidResponse},
+		"plain text":              {"text/plain", "Not Found", metlo.ErrInvalidResponse},
+		"another text":            {"text/html; charset=utf-8", "not found", metlo.ErrInvalidResponse},
+		"a page":                  {"text/html; charset=utf-8", "<h1>Not Found</h1>", metlo.ErrInvalidResponse},
+		"JSON":                    {"application/json", `{"message":"Not Found"}`, metlo.ErrInvalidResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, _ := scriptedClient(t, func(r sentRequest) (int, string, error) {
-				if r.Method == http.MethodGet {
-					return http.StatusOK, row.list, nil
-				}
-				return http.StatusNotFound, "Not Found", nil
-			})
+			sent := 0
+			client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+				sent++
+				return failing(http.StatusNotFound, row.body, http.Header{"Content-Type": {row.contentType}}).RoundTrip(r)
+			}))
 			_, err := client.Alerts.Resolve(t.Context(), kit.Nowhere, "")
 			require.ErrorIs(t, err, row.want)
+			assert.Equal(t, 1, kit.CountSentinels(err))
+			assert.Equal(t, 1, sent, "an error causes no request")
+			assert.ErrorContains(t, err, "base URL")
 		})
 	}
 }

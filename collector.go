@@ -47,7 +47,7 @@ func (s *CollectorService) LogBatch(ctx context.Context, traces []*Trace) error 
 	r := collectorRequest("Collector.LogBatch", http.MethodPost, "/log-request/batch")
 	batches := encodeTraces(traces, r.fail)
 	if r.fault != nil {
-		return s.client.redact.cause(r.fault)
+		return s.client.redact.fault(r.fault)
 	}
 	sent := 0
 	for _, batch := range batches {

@@ -22,14 +22,14 @@ type DataClass struct {
 // MarshalJSON encodes the data class as the server does.
 func (d DataClass) MarshalJSON() ([]byte, error) { return wire.MarshalFields(d, "regex", "keyRegex") }
 
-func (d *DataClass) id() string { return d.ClassName }
+func (d *DataClass) accept() error { return hasID(d.ClassName) }
 
 // List returns all data classes: the built-in ones that are not disabled, then those of the configuration. The server
 // remembers its answer for 30 s.
 //
 // GET /data-class
 func (s *DataClassesService) List(ctx context.Context) ([]DataClass, error) {
-	return fetchAll[DataClass](ctx, s.client, newRequest("DataClasses.List", http.MethodGet, "/data-class"))
+	return fetchAll(ctx, s.client, newRequest("DataClasses.List", http.MethodGet, "/data-class"), (*DataClass).accept)
 }
 
 // Names of the data classes that are built into Metlo. An instance's configuration adds classes with names of its own

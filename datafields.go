@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/metlo-go/metlo/internal/walk"
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
@@ -37,15 +38,16 @@ type DataField struct {
 // MarshalJSON encodes the data field as the server does.
 func (f DataField) MarshalJSON() ([]byte, error) { return wire.MarshalFields(f, "dataTag", "entity") }
 
-func (f *DataField) id() string { return f.UUID }
-
-func (f *DataField) clean() {
-	if string(f.Matches) == "null" {
-		f.Matches = nil
-	}
+func (f *DataField) accept() error {
+	dropNull(&f.Matches)
 	if f.APIEndpoint != nil {
-		f.APIEndpoint.clean()
+		dropNull(&f.APIEndpoint.GraphQLMetadata)
 	}
+	return hasID(f.UUID)
+}
+
+func describeDataField(f *DataField) (walk.Item, error) {
+	return walk.Item{Key: walk.UUIDKey(f.UUID), Created: f.CreatedAt}, f.accept()
 }
 
 // DataPathUpdate is what the change of a path did to the data fields of an endpoint.
@@ -58,6 +60,11 @@ type DataPathUpdate struct {
 func (u *DataPathUpdate) check() error {
 	if u.Updated == nil {
 		return errShape
+	}
+	for _, field := range u.Updated {
+		if err := field.accept(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -90,7 +97,7 @@ func (s *DataFieldsService) UpdateClasses(ctx context.Context, id string, update
 	if body.DataClasses == nil {
 		body.DataClasses = []string{}
 	}
-	return fetch[DataField](ctx, s.client, r.encode(body))
+	return fetch(ctx, s.client, r.encode(body), (*DataField).accept)
 }
 
 // SetEntity says which entity of the testing configuration a data field holds, such as User.id, and returns the field;
@@ -100,9 +107,9 @@ func (s *DataFieldsService) UpdateClasses(ctx context.Context, id string, update
 // PUT /data-field/:uuid/update-entity
 func (s *DataFieldsService) SetEntity(ctx context.Context, id string, entity *string) (*DataField, error) {
 	r := newRequest("DataFields.SetEntity", http.MethodPut, "/data-field/{uuid}/update-entity", id)
-	return fetch[DataField](ctx, s.client, r.encode(struct {
+	return fetch(ctx, s.client, r.encode(struct {
 		Entity *string `json:"entity"`
-	}{entity}))
+	}{entity}), (*DataField).accept)
 }
 
 // UpdatePath changes the path of a data field and returns what that did: fields below the path move or are merged, and
@@ -112,9 +119,9 @@ func (s *DataFieldsService) SetEntity(ctx context.Context, id string, entity *st
 // PUT /data-field/:uuid/update-data-path
 func (s *DataFieldsService) UpdatePath(ctx context.Context, id, dataPath string) (*DataPathUpdate, error) {
 	r := newRequest("DataFields.UpdatePath", http.MethodPut, "/data-field/{uuid}/update-data-path", id)
-	return fetch[DataPathUpdate](ctx, s.client, r.encode(struct {
+	return fetch(ctx, s.client, r.encode(struct {
 		DataPath string `json:"dataPath"`
-	}{dataPath}))
+	}{dataPath}), (*DataPathUpdate).check)
 }
 
 // Delete deletes a data field and returns it; the risk score of its endpoint follows. Traffic that holds it brings it
@@ -122,7 +129,7 @@ func (s *DataFieldsService) UpdatePath(ctx context.Context, id, dataPath string)
 //
 // DELETE /data-field/:uuid
 func (s *DataFieldsService) Delete(ctx context.Context, id string) (*DataField, error) {
-	return fetch[DataField](ctx, s.client, newRequest("DataFields.Delete", http.MethodDelete, "/data-field/{uuid}", id))
+	return fetch(ctx, s.client, newRequest("DataFields.Delete", http.MethodDelete, "/data-field/{uuid}", id), (*DataField).accept)
 }
 
 // ClearAllSensitiveData wipes the data classes, false positives and tags of all data fields, sets every risk score to

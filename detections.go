@@ -1,7 +1,6 @@
 package metlo
 
 import (
-	"cmp"
 	"context"
 	"iter"
 	"net/http"
@@ -86,31 +85,30 @@ func (s *DetectionsService) AllDataFields(ctx context.Context, opts *DetectionLi
 //
 // GET /new-detections-agg
 func (s *DetectionsService) Daily(ctx context.Context) ([]DetectionDay, error) {
-	return fetchAll[DetectionDay](ctx, s.client, newRequest("Detections.Daily", http.MethodGet, "/new-detections-agg"))
+	return fetchAll[DetectionDay](ctx, s.client, newRequest("Detections.Daily", http.MethodGet, "/new-detections-agg"), anything)
 }
 
-func (s *DetectionsService) endpoints(name string, opts *DetectionListOptions) listing[Endpoint] {
-	return detections(s.client, name, "endpoint", opts, (*Endpoint).id, func(e *Endpoint) time.Time { return e.CreatedAt })
+func (s *DetectionsService) endpoints(name string, opts *DetectionListOptions) *listing[Endpoint] {
+	return detections(s.client, name, "endpoint", opts, describeEndpoint)
 }
 
-func (s *DetectionsService) dataFields(name string, opts *DetectionListOptions) listing[DataField] {
-	return detections(s.client, name, "data_field", opts, (*DataField).id, func(f *DataField) time.Time { return f.CreatedAt })
+func (s *DetectionsService) dataFields(name string, opts *DetectionListOptions) *listing[DataField] {
+	return detections(s.client, name, "data_field", opts, describeDataField)
 }
 
-// detections is a list that the server sends newest first.
-func detections[T any](c *Client, name, kind string, opts *DetectionListOptions, id func(*T) string, created func(*T) time.Time) listing[T] {
+// detections returns a list that the server sends newest first.
+func detections[T any](c *Client, name, kind string, opts *DetectionListOptions, describe func(*T) (walk.Item, error)) *listing[T] {
 	o := valueOf(opts)
-	l := listing[T]{
+	l := &listing[T]{
 		client: c,
 		base:   newRequest(name, http.MethodGet, "/new-detections").filter(&o).window(o.Limit, o.Offset),
 		window: window{
 			limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal,
 			since: o.Start.Truncate(time.Millisecond), until: o.End.Truncate(time.Millisecond),
 		},
-		id:      id,
-		created: created,
-		byTime:  true,
-		few:     defaultRows,
+		describe:  describe,
+		detection: true,
+		few:       defaultRows,
 	}
 	if o.Limit > maxDetectionLimit {
 		l.base.fail("Limit %d is over %d, which the server refuses: use AllEndpoints or AllDataFields", o.Limit, maxDetectionLimit)
@@ -122,13 +120,6 @@ func detections[T any](c *Client, name, kind string, opts *DetectionListOptions,
 		l.base.fail("Start is after End: swap them")
 	}
 	l.base.param("detectionType", kind)
-	bounds := walk.Part{Start: l.window.since, End: l.window.until}
-	l.between = func(r *request, part walk.Request) {
-		r.instant("start", cmp.Or(part.Start, bounds.Start))
-		r.instant("end", cmp.Or(part.End, bounds.End))
-		r.number("detectionLimit", part.Limit)
-		r.number("detectionOffset", part.Offset)
-	}
 	return l
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/metlo-go/metlo/internal/walk"
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
@@ -64,12 +65,13 @@ func (e *Endpoint) Authenticated() bool {
 	return e.IsAuthenticatedDetected
 }
 
-func (e *Endpoint) id() string { return e.UUID }
+func (e *Endpoint) accept() error {
+	dropNull(&e.GraphQLMetadata)
+	return hasID(e.UUID)
+}
 
-func (e *Endpoint) clean() {
-	if string(e.GraphQLMetadata) == "null" {
-		e.GraphQLMetadata = nil
-	}
+func describeEndpoint(e *Endpoint) (walk.Item, error) {
+	return walk.Item{Key: walk.UUIDKey(e.UUID), Created: e.CreatedAt, Values: [2]string{e.Host, string(e.Method)}}, e.accept()
 }
 
 // EndpointDetail is an endpoint with what is known of it.
@@ -189,20 +191,16 @@ type EndpointListOptions struct {
 	OnTotal             func(int)    `url:"-"` // All: gets the number of items to come once the server says it, and when it changes
 }
 
-func (s *EndpointsService) listing(name string, opts *EndpointListOptions) listing[Endpoint] {
+func (s *EndpointsService) listing(name string, opts *EndpointListOptions) *listing[Endpoint] {
 	o := valueOf(opts)
-	return listing[Endpoint]{
-		client: s.client,
-		base:   newRequest(name, http.MethodGet, "/endpoints").filter(&o).window(o.Limit, o.Offset),
-		window: window{limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal},
-		id:     (*Endpoint).id,
-		few:    defaultRows,
-		filters: func() []filter[Endpoint] {
-			return []filter[Endpoint]{
-				{"hosts[]", s.client.Hosts.Names, func(e *Endpoint) string { return e.Host }},
-				{"methods[]", always(restMethods.values), func(e *Endpoint) string { return string(e.Method) }},
-			}
-		},
+	return &listing[Endpoint]{
+		client:   s.client,
+		base:     newRequest(name, http.MethodGet, "/endpoints").filter(&o).window(o.Limit, o.Offset),
+		window:   window{limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal},
+		describe: describeEndpoint,
+		few:      defaultRows,
+		filters:  []string{"hosts[]", "methods[]"},
+		values:   s.client.hostsOr(texts(restMethods.values)),
 	}
 }
 
@@ -233,7 +231,7 @@ func (s *EndpointsService) All(ctx context.Context, opts *EndpointListOptions) i
 //
 // GET /endpoint/:uuid
 func (s *EndpointsService) Get(ctx context.Context, id string) (*EndpointDetail, error) {
-	e, err := fetch[EndpointDetail](ctx, s.client, newRequest("Endpoints.Get", http.MethodGet, "/endpoint/{uuid}", id))
+	e, err := fetch(ctx, s.client, newRequest("Endpoints.Get", http.MethodGet, "/endpoint/{uuid}", id), func(e *EndpointDetail) error { return e.accept() })
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +255,7 @@ func (s *EndpointsService) Get(ctx context.Context, id string) (*EndpointDetail,
 //
 // GET /endpoint/:uuid/usage
 func (s *EndpointsService) Usage(ctx context.Context, id string) ([]EndpointUsage, error) {
-	return fetchAll[EndpointUsage](ctx, s.client, newRequest("Endpoints.Usage", http.MethodGet, "/endpoint/{uuid}/usage", id))
+	return fetchAll[EndpointUsage](ctx, s.client, newRequest("Endpoints.Usage", http.MethodGet, "/endpoint/{uuid}/usage", id), anything)
 }
 
 // SuggestedPaths returns paths that Metlo suggests for the endpoint from its traffic, best first, at most 100; none
@@ -265,7 +263,7 @@ func (s *EndpointsService) Usage(ctx context.Context, id string) ([]EndpointUsag
 //
 // GET /endpoint/:uuid/suggested-paths
 func (s *EndpointsService) SuggestedPaths(ctx context.Context, id string) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest("Endpoints.SuggestedPaths", http.MethodGet, "/endpoint/{uuid}/suggested-paths", id))
+	return fetchAll[string](ctx, s.client, newRequest("Endpoints.SuggestedPaths", http.MethodGet, "/endpoint/{uuid}/suggested-paths", id), anything)
 }
 
 // SetAuthenticated overrides whether the endpoint requires authentication; nil ends the override, so that what was

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,16 +53,16 @@ var (
 	ErrNoMatch = errors.New("no alert matched")
 )
 
-func isSentinel(err error) bool {
-	return slices.Contains([]error{
-		ErrInvalidArgument, ErrBadRequest, ErrUnauthorized, ErrForbidden, ErrNotFound, ErrConflict, ErrTooLarge, ErrUnprocessable,
-		ErrRateLimited, ErrServer, ErrInvalidResponse, ErrRedirected, ErrNoResponse, ErrProxy, ErrNoMatch,
-	}, err)
+func sentinels() []error {
+	return []error{
+		ErrInvalidArgument, ErrBadRequest, ErrUnauthorized, ErrForbidden, ErrNotFound, ErrConflict, ErrNameTaken, ErrTooLarge,
+		ErrUnprocessable, ErrRateLimited, ErrServer, ErrInvalidResponse, ErrRedirected, ErrNoResponse, ErrProxy, ErrNoMatch,
+	}
 }
 
 const (
-	maxErrorBody = 16 << 10 // bytes of a body that an Error keeps
-	maxErrorRead = 1 << 20  // bytes of a body that are searched for what it says
+	maxErrorBody = 16 << 10  // bytes of a body that an Error keeps
+	maxErrorRead = 256 << 10 // bytes of a body that are searched for what it says
 )
 
 // Error is a request that failed after it was found valid. The client's key and the values of [WithHeader] were
@@ -80,9 +79,9 @@ type Error struct {
 	Attempts   []Attempt     // in order; empty if none started
 	RetryAfter time.Duration // what the last response asked to wait; 0 if it did not
 
-	cause   error
-	lasting bool         // the cause would be the same again
-	confirm confirmation // asks whether ErrNotFound is true; nil if that is known
+	cause     error
+	lasting   bool // the cause would be the same again
+	fromMetlo bool // the response has Metlo's own form
 }
 
 // Attempt is what came of sending a request once.

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"iter"
 	"net/http"
+
+	"github.com/metlo-go/metlo/internal/walk"
+	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // HostsService reads the hosts of the inventory, and deletes them.
@@ -17,7 +20,9 @@ type Host struct {
 	IsPublic     bool   `json:"isPublic"` // the internet reaches it
 }
 
-func (h *Host) id() string { return h.Host }
+func describeHost(h *Host) (walk.Item, error) {
+	return walk.Item{Key: walk.TextKey(h.Host)}, hasID(h.Host)
+}
 
 // HostGraph says which hosts call which. The open-source server sends an empty one.
 type HostGraph struct {
@@ -44,14 +49,14 @@ type HostListOptions struct {
 	OnTotal     func(int) `url:"-"`                   // All: gets the number of items to come once the server says it, and when it changes
 }
 
-func (s *HostsService) listing(name string, o HostListOptions) listing[Host] {
-	return listing[Host]{
-		client:  s.client,
-		base:    newRequest(name, http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset),
-		window:  window{limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal},
-		id:      (*Host).id,
-		few:     defaultRows,
-		lenient: true, // the server sends numEndpoints as a string
+func (s *HostsService) listing(name string, o HostListOptions) *listing[Host] {
+	return &listing[Host]{
+		client:   s.client,
+		base:     newRequest(name, http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset),
+		window:   window{limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal},
+		describe: describeHost,
+		few:      defaultRows,
+		options:  wire.ListOptions{Lenient: true}, // the server sends numEndpoints as a string
 	}
 }
 
@@ -85,14 +90,14 @@ func (s *HostsService) All(ctx context.Context, opts *HostListOptions) iter.Seq2
 //
 // GET /endpoints/hosts
 func (s *HostsService) Names(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest("Hosts.Names", http.MethodGet, "/endpoints/hosts"))
+	return fetchAll[string](ctx, s.client, newRequest("Hosts.Names", http.MethodGet, "/endpoints/hosts"), anything)
 }
 
 // Graph returns which hosts call which. The open-source server always sends an empty graph.
 //
 // GET /hosts-graph
 func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
-	return fetch[HostGraph](ctx, s.client, newRequest("Hosts.Graph", http.MethodGet, "/hosts-graph"))
+	return fetch(ctx, s.client, newRequest("Hosts.Graph", http.MethodGet, "/hosts-graph"), (*HostGraph).check)
 }
 
 // Delete deletes hosts with all their endpoints, the alerts, data fields and traces of these, their GraphQL schemas and

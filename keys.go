@@ -17,7 +17,7 @@ type Key struct {
 	For        APIKeyType `json:"for"`
 }
 
-func (k *Key) id() string { return k.Name }
+func (k *Key) accept() error { return hasID(k.Name) }
 
 // CreatedKey is a new API key with its value.
 type CreatedKey struct {
@@ -37,14 +37,14 @@ func (k *CreatedKey) check() error {
 //
 // GET /keys/list
 func (s *KeysService) List(ctx context.Context) ([]Key, error) {
-	return fetchAll[Key](ctx, s.client, newRequest("Keys.List", http.MethodGet, "/keys/list"))
+	return fetchAll(ctx, s.client, newRequest("Keys.List", http.MethodGet, "/keys/list"), (*Key).accept)
 }
 
 // Onboarding returns the keys that were made for onboarding, newest first.
 //
 // GET /keys/onboarding
 func (s *KeysService) Onboarding(ctx context.Context) ([]Key, error) {
-	return fetchAll[Key](ctx, s.client, newRequest("Keys.Onboarding", http.MethodGet, "/keys/onboarding"))
+	return fetchAll(ctx, s.client, newRequest("Keys.Onboarding", http.MethodGet, "/keys/onboarding"), (*Key).accept)
 }
 
 // Create makes a key and returns it with its value, which cannot be read again. An empty keyFor stands for
@@ -61,10 +61,10 @@ func (s *KeysService) Create(ctx context.Context, name string, keyFor APIKeyType
 	case keyFor != "" && !keyFor.Known():
 		r.fail("%q is no key type: use KeyGeneric, KeyOnboarding, KeyGCP or KeyAWS", string(keyFor))
 	}
-	return fetch[CreatedKey](ctx, s.client, r.encode(struct {
+	return fetch(ctx, s.client, r.encode(struct {
 		Name   string     `json:"name"`
 		KeyFor APIKeyType `json:"keyFor,omitzero"`
-	}{name, keyFor}))
+	}{name, keyFor}), (*CreatedKey).check)
 }
 
 // Delete deletes a key by its name. The collector may accept it for 5 s more. Without such a key it returns

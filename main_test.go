@@ -25,12 +25,12 @@ import (
 // TestMain fails the run if a test leaves a goroutine behind.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// takesSeconds leaves a test out of -short and of the race detector's run, which makes it ten times as long. CI runs it
-// without both.
-func takesSeconds(t *testing.T) {
+// decodesMillions leaves a test of sizes, which runs one thing at a time, out of -short and of the race detector's run,
+// which would take minutes over it. CI runs it without both.
+func decodesMillions(t *testing.T) {
 	t.Helper()
 	if testing.Short() || kit.Race {
-		t.Skip("takes seconds, and ten times that under the race detector")
+		t.Skip("decodes millions of values, ten times as slow under the race detector")
 	}
 }
 

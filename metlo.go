@@ -61,9 +61,9 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/metlo-go/metlo/internal/credentials"
-
 	"github.com/metlo-go/metlo/internal/transport"
 	"github.com/metlo-go/metlo/internal/wire"
 )
@@ -89,9 +89,8 @@ type Client struct {
 
 	base      *url.URL
 	collector *url.URL
-	header    func() http.Header // shared by all requests, never written to; a function, since nothing prints what it returns
 	pipeline  *transport.Pipeline
-	noProxy   bool // secrets must not travel through a proxy in plain http
+	answered  *atomic.Bool // a Metlo server has answered
 	maxBytes  int64
 	maxPage   int
 	redact    redactor
@@ -135,6 +134,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	if faults != nil {
 		return nil, errors.Join(faults...)
 	}
+	s.noProxy = s.noProxy && (base.Scheme == "http" || s.collectorURL != nil && s.collectorURL.Scheme == "http")
 	return newClient(base, apiKey, &s), nil
 }
 
@@ -143,14 +143,14 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 	c := &Client{
 		base:      base,
 		collector: s.collectorURL,
-		header:    func() http.Header { return header },
-		noProxy:   s.noProxy,
+		answered:  new(atomic.Bool),
 		maxBytes:  s.maxBytes,
 		maxPage:   s.maxPage,
 	}
-	secrets := []string{apiKey}
+	var secrets []string
 	if apiKey != "" {
 		header["Authorization"] = []string{apiKey}
+		secrets = append(secrets, apiKey)
 	}
 	for _, h := range s.headers {
 		header[h.name] = append(header[h.name], h.value.Reveal())
@@ -159,7 +159,7 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 		}
 	}
 	c.redact = newRedactor(secrets...)
-	c.pipeline = s.pipeline(c.redact)
+	c.pipeline = s.pipeline(c.redact, header, secrets)
 	c.Endpoints = &EndpointsService{c}
 	c.Hosts = &HostsService{c}
 	c.DataFields = &DataFieldsService{c}
@@ -176,16 +176,16 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 	return c
 }
 
-// NewClientFromEnv is [NewClient] with METLO_HOST, METLO_API_KEY and METLO_COLLECTOR_HOST from the environment, each
-// over the same name in ~/.metlo/credentials, which is read as the Metlo CLI reads it. METLO_INSECURE_HTTP=true, or any
-// other form that [strconv.ParseBool] takes, stands for [WithInsecureHTTP]. Options given come after those from the
-// environment.
+// NewClientFromEnv returns a client with METLO_HOST, METLO_API_KEY and METLO_COLLECTOR_HOST from the environment, each over
+// the same name in ~/.metlo/credentials, which is read as the Metlo CLI reads it. METLO_INSECURE_HTTP=true, or any other
+// form that [strconv.ParseBool] takes, stands for [WithInsecureHTTP]. Options given come after those from the environment.
 //
-// METLO_API_KEY= set and empty means no key. The rest of a file that names a host is used for that host only, however it
-// is spelled: a key of the file that would be left out for that reason is [ErrInvalidArgument], as are a file that
-// cannot be read and a missing host. Errors name the line of a file's fault, and none of its text.
+// A key goes only to hosts that its own source names: a key of the file to the hosts of the file, a key of the environment to
+// the hosts of the environment. METLO_API_KEY= set and empty means no key. Apart from its host, a file counts only for that
+// host. Every conflict is [ErrInvalidArgument], as are a file that cannot be read and a missing host. Errors name the line of
+// a file's fault, and none of its text.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
-	host := os.Getenv("METLO_HOST")
+	host, collector := os.Getenv("METLO_HOST"), os.Getenv("METLO_COLLECTOR_HOST")
 	key, keySet := os.LookupEnv("METLO_API_KEY")
 	file, err := ReadCredentials()
 	if err != nil {
@@ -194,31 +194,38 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 		}
 		file = &Credentials{}
 	}
-	if host == "" {
-		host = file.Host
-	}
-	if host == "" {
+	insecure := os.Getenv("METLO_INSECURE_HTTP")
+	switch {
+	case host == "" && file.Host == "":
 		return nil, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
-	}
-	if file.Host != "" && !sameServer(host, file.Host) {
-		if file.APIKey.Reveal() != "" && !keySet {
-			return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: another spelling is another host: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file.Host), shownHost(host))
-		}
+	case host == "" && key != "":
+		return nil, invalid("METLO_API_KEY is set and METLO_HOST is not, and a key goes only to hosts that its own source names: set METLO_HOST too, or unset METLO_API_KEY to use the key in ~/.metlo/credentials")
+	case host == "" || sameServer(host, file.Host):
+		host, insecure = cmp.Or(host, file.Host), cmp.Or(insecure, file.InsecureHTTP)
+	case file.APIKey.Reveal() != "" && !keySet:
+		return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: another spelling is another host: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file.Host), shownHost(host))
+	default:
 		file = &Credentials{}
 	}
 	if !keySet {
 		key = file.APIKey.Reveal()
 	}
+	switch {
+	case collector != "" && !keySet && key != "" && !sameServer(collector, file.CollectorHost):
+		return nil, invalid("the key in ~/.metlo/credentials is not for METLO_COLLECTOR_HOST %s: write that address to the file as well, or set METLO_API_KEY and METLO_HOST", shownHost(collector))
+	case collector == "" && (!keySet || key == ""):
+		collector = file.CollectorHost
+	}
 	var env []Option
-	if collector := cmp.Or(os.Getenv("METLO_COLLECTOR_HOST"), file.CollectorHost); collector != "" {
+	if collector != "" {
 		env = append(env, WithCollectorURL(collector))
 	}
-	if text := cmp.Or(os.Getenv("METLO_INSECURE_HTTP"), file.InsecureHTTP); text != "" {
-		insecure, err := strconv.ParseBool(text)
+	if insecure != "" {
+		allowed, err := strconv.ParseBool(insecure)
 		if err != nil {
 			return nil, invalid("METLO_INSECURE_HTTP is neither true nor false: use 1 or 0, or leave it out")
 		}
-		if insecure {
+		if allowed {
 			env = append(env, WithInsecureHTTP())
 		}
 	}
@@ -236,7 +243,7 @@ func (c *Client) Ping(ctx context.Context) error {
 	if err := exec(ctx, c, health); err != nil {
 		return err
 	}
-	_, err := fetch[trackedAnswer](ctx, c, newRequest("Ping", http.MethodGet, "/summary/endpoint-tracked"))
+	_, err := fetch(ctx, c, newRequest("Ping", http.MethodGet, "/summary/endpoint-tracked"), (*trackedAnswer).check)
 	var e *Error
 	if errors.As(err, &e) && errors.Is(e, ErrInvalidResponse) {
 		e.Message = "a server answers, but not as Metlo's backend: is the base URL that of the collector, or of another server?"
@@ -271,10 +278,25 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		r.fail("out is no pointer to a value that could receive the answer, but %T", out)
 	}
-	return c.send(ctx, r, handler{whole: func(body []byte) error { return decodeAny(body, out) }})
+	return c.do(ctx, r, func(resp *http.Response) error {
+		if err := c.checkResponse(r, resp); err != nil {
+			return err
+		}
+		body, err := transport.ReadAll(resp, nil, c.maxBytes)
+		if err != nil {
+			return err
+		}
+		if err := c.correctedError(r, resp, body); err != nil {
+			return err
+		}
+		if err := decodeAny(body, out, c.maxBytes); err != nil {
+			return c.rejected(r, resp, body, err)
+		}
+		return nil
+	})
 }
 
-func decodeAny(body []byte, out any) error {
+func decodeAny(body []byte, out any, limit int64) error {
 	switch out := out.(type) {
 	case nil:
 		if wire.IsPage(body) {
@@ -288,7 +310,7 @@ func decodeAny(body []byte, out any) error {
 		*out = string(body)
 		return nil
 	}
-	return wire.AnyObject(body, out)
+	return wire.AnyObject(body, out, limit)
 }
 
 // CloseIdleConnections closes the connections that no call is using.
@@ -374,7 +396,7 @@ func sameServer(a, b string) bool {
 func shownHost(base string) string {
 	u, err := parseBaseURL(base)
 	if err != nil {
-		return "not a base URL"
+		return "no host"
 	}
 	return u.Scheme + "://" + u.Host
 }

@@ -48,7 +48,8 @@ func TestNewClientFromEnv(t *testing.T) {
 		{name: "file with other lines", file: "[default]\nhello\n" + file, host: "file.example.com", key: "metlo.file"},
 		{name: "a key is literal", file: "METLO_HOST=https://file.example.com\nMETLO_API_KEY=metlo.$HOME\n", host: "file.example.com", key: "metlo.$HOME"},
 		{name: "environment over file", env: env{"METLO_HOST": "https://env.example.com", "METLO_API_KEY": "metlo.env"}, file: file, host: "env.example.com", key: "metlo.env"},
-		{name: "another key for the file's host", env: env{"METLO_API_KEY": "metlo.env"}, file: file, host: "file.example.com", key: "metlo.env"},
+		{name: "a key of the environment for the file's host", env: env{"METLO_API_KEY": "metlo.env"}, file: file, invalid: "set METLO_HOST too"},
+		{name: "another key for the file's host, by name", env: env{"METLO_API_KEY": "metlo.env", "METLO_HOST": "https://file.example.com"}, file: file, host: "file.example.com", key: "metlo.env"},
 		{name: "no key for the file's host", env: env{"METLO_API_KEY": ""}, file: file, host: "file.example.com", key: ""},
 		{name: "the file's key for the file's host", env: env{"METLO_HOST": "https://file.example.com/api/v1/"}, file: file, host: "file.example.com", key: "metlo.file"},
 		{name: "the file's host with its port", env: env{"METLO_HOST": "https://file.example.com:443"}, file: file, host: "file.example.com:443", key: "metlo.file"},
@@ -59,8 +60,12 @@ func TestNewClientFromEnv(t *testing.T) {
 		{name: "the file's key for no other port", env: env{"METLO_HOST": "https://file.example.com:8443"}, file: file, invalid: "set METLO_API_KEY"},
 		{name: "the file's key for no other scheme", env: env{"METLO_HOST": "http://file.example.com"}, file: file, invalid: "set METLO_API_KEY"},
 		{name: "no key for another host", env: env{"METLO_HOST": "https://env.example.com", "METLO_API_KEY": ""}, file: file, host: "env.example.com", key: ""},
-		{name: "a key that is bound to no host", env: env{"METLO_HOST": "https://env.example.com"}, file: "METLO_API_KEY=metlo.file\n", host: "env.example.com", key: "metlo.file"},
-		{name: "a key beside a blank host", env: env{"METLO_HOST": "https://env.example.com"}, file: "METLO_HOST=\nMETLO_API_KEY=metlo.file\n", host: "env.example.com", key: "metlo.file"},
+		{name: "a key that is bound to no host", env: env{"METLO_HOST": "https://env.example.com"}, file: "METLO_API_KEY=metlo.file\n", invalid: "set METLO_API_KEY for that host"},
+		{name: "a key beside a blank host", env: env{"METLO_HOST": "https://env.example.com"}, file: "METLO_HOST=\nMETLO_API_KEY=metlo.file\n", invalid: "set METLO_API_KEY for that host"},
+		{name: "the file's key for another collector", env: env{"METLO_COLLECTOR_HOST": "https://elsewhere.example.com"}, file: file, invalid: "not for METLO_COLLECTOR_HOST https://elsewhere.example.com"},
+		{name: "the file's key for another port of the collector", env: env{"METLO_COLLECTOR_HOST": "https://file.example.com:8081"}, file: file + "METLO_COLLECTOR_HOST=https://file.example.com:8082\n", invalid: "not for METLO_COLLECTOR_HOST"},
+		{name: "the file's key for the file's collector", env: env{"METLO_COLLECTOR_HOST": "https://file.example.com:8081/"}, file: file + "METLO_COLLECTOR_HOST=https://file.example.com:8081\n", host: "file.example.com", key: "metlo.file"},
+		{name: "no key for another collector", env: env{"METLO_COLLECTOR_HOST": "https://elsewhere.example.com", "METLO_API_KEY": ""}, file: file, host: "file.example.com", key: ""},
 		{name: "plain http that is allowed", env: env{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env", "METLO_INSECURE_HTTP": "true"}, host: "env.example.com", key: "metlo.env"},
 		{name: "plain http", env: env{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env"}, invalid: "WithInsecureHTTP"},
 		{name: "plain http that is not allowed", env: env{"METLO_HOST": "http://env.example.com", "METLO_API_KEY": "metlo.env", "METLO_INSECURE_HTTP": "F"}, invalid: "WithInsecureHTTP"},
@@ -165,8 +170,15 @@ func TestCall(t *testing.T) {
 	assert.Equal(t, someKey, got.Header.Get("Authorization"))
 	assert.Equal(t, "application/json", got.Header.Get("Content-Type"))
 
-	require.NoError(t, call(`{"ok":true,"data":{"N":9}}`, nil, &object))
-	assert.Equal(t, 9, object.N)
+	var envelope struct {
+		OK   bool
+		Data struct{ N int }
+	}
+	require.NoError(t, call(`{"ok":true,"data":{"N":9}}`, nil, &envelope))
+	assert.Equal(t, 9, envelope.Data.N, "as package encoding/json decodes it")
+	pointer := &object
+	require.NoError(t, call(`null`, nil, &pointer))
+	assert.Nil(t, pointer)
 	assert.Empty(t, got.Header.Get("Content-Type"))
 
 	var text string

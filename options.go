@@ -21,6 +21,7 @@ const (
 	defaultTimeout     = 60 * time.Second
 	defaultIdleTimeout = 30 * time.Second
 	defaultMaxBytes    = 64 << 20
+	defaultPatience    = 30 * time.Second
 	defaultRate        = 10 // requests per second that the API's documentation recommends as the client's limit
 	defaultBurst       = 10
 )
@@ -51,6 +52,7 @@ type settings struct {
 	logger       *slog.Logger
 	limiter      Limiter
 	retry        RetryPolicy
+	patience     time.Duration // how long reads are repeated once the server has answered
 	timeout      time.Duration
 	idleTimeout  time.Duration
 	maxBytes     int64
@@ -70,6 +72,7 @@ func defaultSettings() settings {
 		userAgent:   "metlo-go/" + Version,
 		limiter:     rate.NewLimiter(defaultRate, defaultBurst),
 		retry:       RetryPolicy{MaxRetries: 3, BaseWait: 250 * time.Millisecond, MaxWait: 5 * time.Second, MaxRetryAfter: time.Minute},
+		patience:    defaultPatience,
 		timeout:     defaultTimeout,
 		idleTimeout: defaultIdleTimeout,
 		maxBytes:    defaultMaxBytes,
@@ -226,7 +229,7 @@ func WithRetry(policy RetryPolicy) Option {
 		setIfPositive(&p.BaseWait, policy.BaseWait)
 		setIfPositive(&p.MaxWait, policy.MaxWait)
 		setIfPositive(&p.MaxRetryAfter, policy.MaxRetryAfter)
-		s.retry = p
+		s.retry, s.patience = p, 0
 		return nil
 	}
 }
@@ -240,7 +243,7 @@ func setIfPositive(field *time.Duration, value time.Duration) {
 // WithoutRetry sends every request once.
 func WithoutRetry() Option {
 	return func(s *settings) error {
-		s.retry.MaxRetries = 0
+		s.retry.MaxRetries, s.patience = 0, 0
 		return nil
 	}
 }
@@ -345,8 +348,16 @@ func staysPrivate(u *url.URL, rt http.RoundTripper) error {
 	if !isLoopback(u.Hostname()) {
 		return invalid("the key or a value of WithHeader would travel over plain http to %s: use https, or WithInsecureHTTP if the network is trusted", u.Host)
 	}
-	proxy := transport.ProxyFor(rt, &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}})
-	if proxy != nil {
+	if rt == nil {
+		rt = http.DefaultTransport
+	}
+	t, ok := rt.(*http.Transport)
+	if !ok || t.Proxy == nil {
+		return nil
+	}
+	// The transport refuses a proxy by itself. This tells the caller before the first call.
+	proxy, err := t.Proxy(&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}})
+	if err == nil && proxy != nil {
 		return invalid("the key or a value of WithHeader would travel over plain http through the proxy %s: use https, except %s from the proxy, or use WithInsecureHTTP if the network is trusted", proxy.Host, u.Host)
 	}
 	return nil
@@ -380,11 +391,17 @@ func validHeaderValue(value string) bool {
 	return true
 }
 
-func (s *settings) pipeline(r redactor) *transport.Pipeline {
+func (s *settings) pipeline(r redactor, header http.Header, secrets []string) *transport.Pipeline {
 	return transport.New(transport.Config{
-		HTTP:          s.http,
-		Limiter:       s.limiter,
-		Retry:         transport.Policy(s.retry),
+		HTTP:    s.http,
+		Limiter: s.limiter,
+		Retry: transport.Policy{
+			MaxRetries: s.retry.MaxRetries, BaseWait: s.retry.BaseWait, MaxWait: s.retry.MaxWait,
+			MaxRetryAfter: s.retry.MaxRetryAfter, Patience: s.patience,
+		},
+		Header:        header,
+		Secrets:       secrets,
+		KeepFromProxy: s.noProxy,
 		HeaderTimeout: s.timeout,
 		IdleTimeout:   s.idleTimeout,
 		Logger:        s.logger,

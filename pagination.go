@@ -3,6 +3,7 @@ package metlo
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,31 +79,37 @@ func Walk[T any](ctx context.Context, c *Client, path string, query url.Values, 
 		}
 	}
 	if id == nil {
-		base.fail("the function that returns an item's id is nil: tell how items differ")
+		base.fail("the function that returns an item's id is nil: pass one that returns how items differ")
 	}
-	l := listing[T]{client: c, base: base, lenient: true, foreign: true, id: func(item *T) string { return id(*item) }}
+	l := &listing[T]{client: c, base: base, options: wire.ListOptions{Lenient: true, Foreign: true}, describe: func(item *T) (walk.Item, error) {
+		if id := id(*item); id != "" {
+			return walk.Item{Key: walk.TextKey(id)}, nil
+		}
+		var content bytes.Buffer
+		if err := wire.Write(&content, item); err != nil { // T does not encode what it decodes
+			content.Reset()
+			fmt.Fprintf(&content, "%+v", *item)
+		}
+		return walk.Item{Key: walk.ContentKey(content.Bytes()), Unnamed: true}, nil
+	}}
 	return l.all(ctx)
 }
 
 const defaultRows = 10 // of a page without a limit
 
-// listing is a list of the server: how to ask for a part of it, and how to tell its items apart.
+// listing describes a list of the server.
 type listing[T any] struct {
-	client *Client
-	base   *request // what all requests have in common
-	window window
-	id     func(*T) string // empty if the item has none
-
-	filters   func() []filter[T]           // by which the list can be split; nil for none
-	split     []filter[T]                  // what filters returns, once the list is walked
-	created   func(*T) time.Time           // set if the caller may ask for a time
-	sorted    bool                         // newest first
-	byTime    bool                         // newest first, in pages of at most maxDetectionLimit, and the server filters by time
-	between   func(*request, walk.Request) // adds limit, offset and times to the query; nil for the usual names
-	few       int                          // rows of a page without a limit, if the server sends few; 0 for all
-	unlimited int                          // a longer list is asked for without a limit; 0 for never
-	lenient   bool                         // integers are strings
-	foreign   bool                         // T is the caller's
+	client    *Client
+	base      *request // without what asks for a part of the list
+	window    window
+	describe  func(*T) (walk.Item, error) // reports why an item is not what the route returns
+	filters   []string                    // parameters whose values never change, by which the list can be split
+	values    func(ctx context.Context, dimension int) ([]string, error)
+	newest    bool // sorted by time of creation, newest first
+	detection bool // the same, with parameters by other names, bounds of time, and pages of at most maxDetectionLimit
+	few       int  // rows of a page without a limit, if the server sends few; 0 for all
+	unlimited int  // a longer list is asked for without a limit; 0 for never
+	options   wire.ListOptions
 }
 
 // window is the part of a list that the caller asks for.
@@ -112,23 +119,7 @@ type window struct {
 	since, until            time.Time // of creation; zero for no bound
 }
 
-// filter is a filter by values of a property that never changes.
-type filter[T any] struct {
-	name string // of the query parameter
-	all  func(context.Context) ([]string, error)
-	of   func(*T) string
-}
-
-// always is the values of a filter that never change.
-func always[E ~string](values []E) func(context.Context) ([]string, error) {
-	texts := make([]string, len(values))
-	for i, value := range values {
-		texts[i] = string(value)
-	}
-	return func(context.Context) ([]string, error) { return texts, nil }
-}
-
-// valueOf is the options that a caller passes, or those of nil.
+// valueOf returns the options that a caller passes, or those of nil.
 func valueOf[O any](opts *O) (o O) {
 	if opts != nil {
 		o = *opts
@@ -136,10 +127,34 @@ func valueOf[O any](opts *O) (o O) {
 	return o
 }
 
+// texts returns values as strings.
+func texts[E ~string](values []E) []string {
+	s := make([]string, len(values))
+	for i, value := range values {
+		s[i] = string(value)
+	}
+	return s
+}
+
+// always returns the values of a filter that never change.
+func always(values []string) func(context.Context, int) ([]string, error) {
+	return func(context.Context, int) ([]string, error) { return values, nil }
+}
+
+// hostsOr returns the values of two filters: the hosts of the instance, and others.
+func (c *Client) hostsOr(others []string) func(context.Context, int) ([]string, error) {
+	return func(ctx context.Context, dimension int) ([]string, error) {
+		if dimension == 0 {
+			return c.Hosts.Names(ctx)
+		}
+		return others, nil
+	}
+}
+
 // page returns one page.
-func (l listing[T]) page(ctx context.Context) (*Page[T], error) {
+func (l *listing[T]) page(ctx context.Context) (*Page[T], error) {
 	r, w := l.base.copy(), l.window
-	if w.pageSize != 0 || w.onTotal != nil || (!l.byTime && !(w.since.IsZero() && w.until.IsZero())) {
+	if w.pageSize != 0 || w.onTotal != nil || (!l.detection && !(w.since.IsZero() && w.until.IsZero())) {
 		r.fail("PageSize, OnTotal, CreatedAfter and CreatedBefore are for All: leave them unset, or use All")
 	}
 	limit, most := w.limit, l.client.maxPage
@@ -150,7 +165,9 @@ func (l listing[T]) page(ctx context.Context) (*Page[T], error) {
 	case limit == 0 && (l.few == 0 || l.few > most):
 		limit = most
 	}
-	page, err := fetchList[T](ctx, l.client, l.ask(r, walk.Request{Limit: limit, Offset: w.offset}), limit, nil)
+	l.narrow(r, walk.Request{Limit: limit, Offset: w.offset})
+	opts := wire.ListOptions{MaxItem: l.client.maxBytes, MaxRows: max(limit, pageRows)}
+	page, err := fetchPage(ctx, l.client, r, opts, func(item *T) error { _, err := l.describe(item); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -158,24 +175,31 @@ func (l listing[T]) page(ctx context.Context) (*Page[T], error) {
 	return &page, nil
 }
 
-// ask adds to a request what part of the list it is for.
-func (l listing[T]) ask(r *request, part walk.Request) *request {
+// narrow makes r ask for a part of the list.
+func (l *listing[T]) narrow(r *request, part walk.Request) {
 	for i, values := range part.Values {
-		if values != nil {
-			r.query = narrow(r.query, l.split[i].name, values)
+		if values == nil {
+			continue
+		}
+		if query, err := url.ParseQuery(r.query); err == nil {
+			query[l.filters[i]] = values
+			r.query = query.Encode()
 		}
 	}
-	if l.between != nil {
-		l.between(r, part)
+	r.long = part.Limit == walk.Everything || part.Limit > firstPage
+	if l.detection {
+		r.instant("start", cmp.Or(part.Start, l.window.since))
+		r.instant("end", cmp.Or(part.End, l.window.until))
+		r.number("detectionLimit", part.Limit)
+		r.number("detectionOffset", part.Offset)
 	} else if part.Limit != walk.Everything {
 		r.number("limit", part.Limit)
 		r.number("offset", part.Offset)
 	}
-	return r
 }
 
-// all walks the whole list.
-func (l listing[T]) all(ctx context.Context) iter.Seq2[T, error] {
+// all returns an iterator over the whole list.
+func (l *listing[T]) all(ctx context.Context) iter.Seq2[T, error] {
 	w := l.window
 	switch {
 	case w.limit != 0:
@@ -186,157 +210,86 @@ func (l listing[T]) all(ctx context.Context) iter.Seq2[T, error] {
 		l.base.fail("PageSize %d is over %d, which WithMaxPageSize allows", w.pageSize, l.client.maxPage)
 	}
 	return func(yield func(T, error) bool) {
-		var incomplete *walk.IncompleteError
-		switch err := l.list(ctx, yield).Walk(); {
-		case err == nil, errors.Is(err, walk.ErrStop):
-		case errors.As(err, &incomplete):
-			var zero T
-			yield(zero, &IncompleteError{incomplete.Seen, incomplete.Total, incomplete.Missing, l.base.route})
-		default:
+		own := *l // each walk may find that the server sends integers as strings
+		if err := own.walk(ctx).All(ctx, func(item T) bool { return yield(item, nil) }); err != nil {
+			if incomplete := (*walk.IncompleteError)(nil); errors.As(err, &incomplete) {
+				err = &IncompleteError{incomplete.Seen, incomplete.Total, incomplete.Missing, l.base.Route}
+			}
 			var zero T
 			yield(zero, err)
 		}
 	}
 }
 
-// list says how the list is walked.
-func (l listing[T]) list(ctx context.Context, yield func(T, error) bool) walk.List[T] {
-	if l.filters != nil {
-		l.split = l.filters()
-	}
+// walk returns the list in the form in which package walk walks it.
+func (l *listing[T]) walk(ctx context.Context) walk.List[T] {
 	list := walk.List[T]{
-		Fetch: func(r walk.Request, visit func(*T) error) (walk.Response, error) { return l.fetch(ctx, r, visit) },
-		Again: func(err error, failures int) bool {
-			if wire.IsMismatch(err) && !l.lenient {
-				l.lenient = true
-				return true
-			}
-			// A request under a context that has ended says why.
-			return wasCut(err) && (l.client.pipeline.Pause(ctx, failures) == nil || ctx.Err() != nil)
-		},
-		Refused:   func(err error) bool { return ctx.Err() == nil && isRefusedForLength(err) },
-		Key:       l.key,
-		Yield:     func(item *T) bool { return !l.wanted(item) || yield(*item, nil) },
-		OnTotal:   l.window.onTotal,
-		First:     l.window.pageSize,
-		Offset:    l.window.offset,
-		Most:      l.client.maxPage,
-		Unlimited: l.unlimited,
+		Describe:   l.describe,
+		Pause:      func(failures int) error { return l.client.pipeline.Pause(ctx, failures) },
+		Dimensions: len(l.filters),
+		First:      l.window.pageSize,
+		Offset:     l.window.offset,
+		Most:       l.client.maxPage,
+		Unlimited:  l.unlimited,
+		Newest:     l.newest,
+		ByTime:     l.detection,
+		Until:      l.window.until,
 	}
-	switch {
-	case l.byTime:
-		list.ByTime, list.Created, list.End = true, l.created, l.window.until
+	if l.detection {
 		if list.Most == 0 || list.Most > maxDetectionLimit {
 			list.Most = maxDetectionLimit
 		}
-	case l.sorted && !l.window.since.IsZero():
-		list.Created, list.Since = l.created, l.window.since
+	} else {
+		list.Since = l.window.since
 	}
-	list.Fits = func(p walk.Part) bool {
-		return fits(l.ask(l.base.copy(), walk.Request{Part: p, Limit: maxRows, Offset: maxRows}))
+	list.Values = func(dimension int) ([]string, error) {
+		if query, err := url.ParseQuery(l.base.query); err == nil && len(query[l.filters[dimension]]) > 0 {
+			return query[l.filters[dimension]], nil
+		}
+		return l.values(ctx, dimension)
 	}
-	for _, f := range l.split {
-		list.Dimensions = append(list.Dimensions, walk.Dimension[T]{Of: f.of, Values: func() ([]string, error) {
-			if own := valuesOf(l.base.query, f.name); len(own) > 0 {
-				return own, nil
-			}
-			return f.all(ctx)
-		}})
+	total := -1
+	list.Fetch = func(part walk.Request, visit func(*T) error) (walk.Response, error) {
+		tail, err := l.fetch(ctx, part, visit)
+		whole := part.Values[0] == nil && part.Values[1] == nil && part.Start.IsZero() && (part.End.IsZero() || part.End.Equal(l.window.until))
+		if l.window.onTotal != nil && whole && err == nil && tail.Total >= part.Offset+tail.Rows && tail.Total != total {
+			total = tail.Total
+			l.window.onTotal(max(total-l.window.offset, 0))
+		}
+		return walk.Response(tail), err
 	}
 	return list
 }
 
-// fetch asks for a part of the list and visits its items.
-func (l listing[T]) fetch(ctx context.Context, r walk.Request, visit func(*T) error) (walk.Response, error) {
-	skip := 0
-	if r.Limit == walk.Everything {
-		skip = r.Offset
+// fetch asks for a part of the list and visits its items. Its error is a *walk.Failure if the walk can go on.
+func (l *listing[T]) fetch(ctx context.Context, part walk.Request, visit func(*T) error) (wire.Tail, error) {
+	r := l.base.copy()
+	l.narrow(r, part)
+	if r.fault == nil && (strings.Count(r.query, "&") >= maxFilterValues || len(r.path)+len(r.query) > maxTarget) {
+		return wire.Tail{}, &walk.Failure{Err: invalid("%s: the filter is too long", r.name), Next: walk.Split}
 	}
-	unwanted := skip
-	tail, err := stream(ctx, l.client, l.ask(l.base.copy(), r), wire.ListOptions{
-		Lenient: l.lenient, Foreign: l.foreign, MaxItem: l.client.maxBytes, MaxRows: r.MaxRows,
-	}, func(item *T) error {
-		if unwanted > 0 {
-			unwanted--
-			return nil
-		}
-		cleanItem(item)
-		return visit(item)
-	})
-	return walk.Response{Rows: max(tail.Rows-skip, 0), Total: tail.Total}, err
-}
-
-func (l listing[T]) key(item *T) (key walk.Key, named bool) {
-	if id := l.id(item); id != "" {
-		return walk.KeyOf(id), true
+	l.options.MaxItem, l.options.MaxRows = l.client.maxBytes, part.MaxRows
+	tail, err := stream(ctx, l.client, r, l.options, visit)
+	switch {
+	case err == nil || errors.Is(err, walk.ErrStop) || ctx != nil && ctx.Err() != nil:
+	case wire.IsMismatch(err) && !l.options.Lenient:
+		l.options.Lenient = true // integers are strings
+		err = &walk.Failure{Err: err, Next: walk.Repeat}
+	case wasCut(err):
+		err = &walk.Failure{Err: err, Next: walk.Wait}
+	case isRefusedForLength(err):
+		err = &walk.Failure{Err: err, Next: walk.Shorten}
 	}
-	key, err := walk.KeyOfContent(func(w io.Writer) error { return wire.Write(w, item) })
-	if err != nil { // T does not encode what it decodes
-		key = walk.KeyOf(fmt.Sprintf("%+v", *item))
-	}
-	return key, false
-}
-
-// wanted reports whether an item was created in the time that the caller asks for. One without a time may have been.
-func (l listing[T]) wanted(item *T) bool {
-	if l.created == nil || l.byTime {
-		return true
-	}
-	created := l.created(item)
-	if created.IsZero() {
-		return true
-	}
-	return !created.Before(l.window.since) && (l.window.until.IsZero() || !created.After(l.window.until))
-}
-
-// valuesOf is which values a query asks for under a name.
-func valuesOf(query, name string) []string {
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return nil
-	}
-	return values[name]
-}
-
-// narrow has a query ask for these values under a name.
-func narrow(query, name string, to []string) string {
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return query
-	}
-	values[name] = to
-	return values.Encode()
-}
-
-// fits reports whether the server reads the whole query of a request.
-func fits(r *request) bool {
-	return strings.Count(r.query, "&") < maxFilterValues && len(r.path)+len(r.query) <= maxTarget
+	return tail, err
 }
 
 const (
+	firstPage  = 100      // rows up to which a request for a list is repeated as patiently as one for an object
 	maxRows    = 200_000  // of an array without pages
 	pageRows   = 50_000   // of a page for which no limit was asked
 	wholeBytes = 4 << 20  // a page up to this size is read before it is decoded, which frees its connection
 	readBytes  = 64 << 10 // of a longer page at once: the decoder alone would read 4 KiB
 )
-
-// fetchList returns the list with which the server answers; what check, unless it is nil, says of its items is the
-// error. Rows are counted besides bytes, since an empty one takes 200 times as much memory as space in the body.
-func fetchList[T any](ctx context.Context, c *Client, r *request, limit int, check func([]T) error) (page Page[T], err error) {
-	err = c.send(ctx, r, handler{whole: func(body []byte) error {
-		items, tail, err := wire.Items[T](body, wire.ListOptions{MaxItem: c.maxBytes, MaxRows: max(limit, pageRows)})
-		page = Page[T]{Items: items, Total: tail.Total}
-		if err == nil && check != nil {
-			err = check(items)
-		}
-		return err
-	}})
-	if err != nil {
-		return Page[T]{}, err
-	}
-	cleanAll(page.Items)
-	return page, nil
-}
 
 // stream reads a list item by item. A response of up to 4 MiB is read before the first item is visited, so that its
 // connection is free for the calls that the visitor makes.
@@ -345,7 +298,10 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	defer recycle(pooled)
 	var rest *http.Response
 	status := 0
-	err := c.send(ctx, r, handler{stream: func(resp *http.Response) error {
+	err := c.do(ctx, r, func(resp *http.Response) error {
+		if err := c.checkResponse(r, resp); err != nil {
+			return err
+		}
 		status = resp.StatusCode
 		limit := int64(wholeBytes)
 		if resp.ContentLength > limit {
@@ -359,15 +315,15 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 		}
 		_ = resp.Body.Close()
 		return err
-	}})
+	})
 	if err != nil {
 		return wire.Tail{Total: -1}, err
 	}
-	start := head(*pooled)
+	start := (*pooled)[:min(len(*pooled), maxErrorBody)]
 	var src io.Reader = bytes.NewBuffer(*pooled)
 	if rest != nil {
 		defer rest.Body.Close()
-		src = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(*pooled), rest.Body), readBytes)
+		src = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(*pooled), transport.Body(rest)), readBytes)
 		start, *pooled = slices.Clone(start), nil // the reader alone keeps it, until it is read
 	}
 	tail, err := wire.List(src, opts, visit)
@@ -406,27 +362,9 @@ func isRefusedForLength(err error) bool {
 }
 
 func isCut(err error) bool {
+	if err == nil {
+		return false
+	}
 	var cut *transport.TruncatedError
 	return errors.As(err, &cut)
-}
-
-// head is the part of a body that an error keeps.
-func head(body []byte) []byte { return body[:min(len(body), maxErrorBody)] }
-
-// cleaner is an item whose free-form JSON is nil where the server says null.
-type cleaner interface{ clean() }
-
-func cleanItem[T any](item *T) {
-	if c, ok := any(item).(cleaner); ok {
-		c.clean()
-	}
-}
-
-func cleanAll[T any](items []T) {
-	if _, ok := any((*T)(nil)).(cleaner); !ok {
-		return
-	}
-	for i := range items {
-		cleanItem(&items[i])
-	}
 }

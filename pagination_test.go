@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/suites/cases"
 	"github.com/metlo-go/metlo/internal/suites/kit"
 	"github.com/metlo-go/metlo/metlotest"
 )
@@ -189,11 +190,7 @@ func exported(e *metlo.IncompleteError) metlo.IncompleteError {
 }
 
 func TestTriageInsideTheLoopReachesEveryAlert(t *testing.T) {
-	takesSeconds(t)
-	n := 12_000
-	if kit.Race {
-		n = 3000
-	}
+	n := cases.Of(12_000)
 	srv := metlotest.NewServer(backlog(n), metlotest.InMemory())
 	defer srv.Close()
 	client := srv.Client(unlimited())
@@ -451,9 +448,41 @@ func TestTotalsThatLie(t *testing.T) {
 func TestItemsWithoutAnIDAreYieldedAsTheyCome(t *testing.T) {
 	for _, n := range []int{3, 150} {
 		m := &model{rows: ids(n), item: func(string) string { return `{"description":"x"}` }}
-		items, err := metlo.Collect(inProcess(t, m).Alerts.All(t.Context(), nil))
+		items, err := metlo.Collect(metlo.Walk(t.Context(), inProcess(t, m), "/alerts", nil, func(map[string]any) string { return "" }))
 		require.NoError(t, err)
 		assert.Len(t, items, n)
+	}
+}
+
+// TestListsOfAnotherServerAreRefused has a server answer with objects that Metlo does not know.
+func TestListsOfAnotherServerAreRefused(t *testing.T) {
+	collect := func(_ any, err error) error { return err }
+	for name, call := range map[string]func(*metlo.Client) error{
+		"Endpoints.List": func(c *metlo.Client) error { return collect(c.Endpoints.List(t.Context(), nil)) },
+		"Endpoints.All":  func(c *metlo.Client) error { return collect(metlo.Collect(c.Endpoints.All(t.Context(), nil))) },
+		"Hosts.List":     func(c *metlo.Client) error { return collect(c.Hosts.List(t.Context(), nil)) },
+		"Hosts.All":      func(c *metlo.Client) error { return collect(metlo.Collect(c.Hosts.All(t.Context(), nil))) },
+		"Alerts.List":    func(c *metlo.Client) error { return collect(c.Alerts.List(t.Context(), nil)) },
+		"Alerts.All":     func(c *metlo.Client) error { return collect(metlo.Collect(c.Alerts.All(t.Context(), nil))) },
+		"Alerts.Get":     func(c *metlo.Client) error { return collect(c.Alerts.Get(t.Context(), alertID(1))) },
+		"Detections.ListEndpoints": func(c *metlo.Client) error {
+			return collect(c.Detections.ListEndpoints(t.Context(), nil))
+		},
+		"Detections.AllDataFields": func(c *metlo.Client) error {
+			return collect(metlo.Collect(c.Detections.AllDataFields(t.Context(), nil)))
+		},
+		"DataClasses.List": func(c *metlo.Client) error { return collect(c.DataClasses.List(t.Context())) },
+		"Webhooks.List":    func(c *metlo.Client) error { return collect(c.Webhooks.List(t.Context())) },
+		"Keys.List":        func(c *metlo.Client) error { return collect(c.Keys.List(t.Context())) },
+		"Specs.List":       func(c *metlo.Client) error { return collect(c.Specs.List(t.Context())) },
+		"DataFields.UpdatePath": func(c *metlo.Client) error {
+			return collect(c.DataFields.UpdatePath(t.Context(), endpointID(1), "a"))
+		},
+	} {
+		for _, body := range []string{`[{"foo":"bar"}]`, `[[{"foo":"bar"}],1]`, `{"items":[{"foo":"bar"}],"updated":{"a":{"foo":"bar"}}}`} {
+			err := call(inProcess(t, kit.JSON(http.StatusOK, body)))
+			require.ErrorIs(t, err, metlo.ErrInvalidResponse, "%s: %s", name, body)
+		}
 	}
 }
 
@@ -561,7 +590,7 @@ func ExampleWalk() {
 }
 
 func TestListsThatAreTooLongForOneResponse(t *testing.T) {
-	takesSeconds(t)
+	decodesMillions(t)
 	t.Run("over the limit of one request", func(t *testing.T) {
 		m := &model{rows: ids(60_000)}
 		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), &metlo.AlertListOptions{Offset: 500}), uuidOfAlert)
@@ -728,15 +757,16 @@ func TestTheWaitAfterACutListEndsWithTheContextsCause(t *testing.T) {
 
 // TestLargeListsTakeTwoRequests walks lists that one response holds, and one of which it holds only pages.
 func TestLargeListsTakeTwoRequests(t *testing.T) {
-	takesSeconds(t)
+	decodesMillions(t)
+	some, many := cases.Of(20_000), cases.Of(100_000)
 	for name, tt := range map[string]struct {
 		rows, churn, pageCap int
 		most                 int // requests
 	}{
-		"20,000 endpoints":                       {rows: 20_000, most: 2},
-		"20,000 under changes":                   {rows: 20_000, churn: 20, most: 2},
-		"100,000 under changes":                  {rows: 100_000, churn: 20, most: 2},
-		"20,000 in pages of 2,000 under changes": {rows: 20_000, churn: 20, pageCap: 2000, most: 12*20_000/2000 + 20},
+		"endpoints":                   {rows: some, most: 2},
+		"under changes":               {rows: some, churn: 20, most: 2},
+		"many under changes":          {rows: many, churn: 20, most: 2},
+		"in ten pages, under changes": {rows: some, churn: 20, pageCap: some / 10, most: 12*10 + 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := metlotest.NewServer(inventory(tt.rows), metlotest.InMemory())

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"mime/multipart"
-	"net/http"
 	"net/textproto"
 	"net/url"
 	"reflect"
@@ -26,25 +25,23 @@ const (
 	maxTarget       = 15_000 // bytes of path and query; the server answers 431 without a word to longer ones
 )
 
-// request describes one call of a service method. Its first fault is kept, so that a method reads as one statement. Once
-// it is sent nothing changes it.
+// request describes one call of a service method. Its first fault is kept, so that a method reads as one statement. Nothing
+// changes it once it is sent.
 type request struct {
-	name        string // of the method, such as Alerts.List
-	method      string
-	route       string // template of the path below /api/v1, for the log
-	path        string // escaped
-	query       string
-	body        []byte
-	contentType string
-	content     *transport.Upload // a body that is read while it is sent
-	collector   bool
-	private     bool // a success holds a secret, of which errors keep nothing
-	fault       error
+	transport.Request // without the URL, which the client adds
+
+	name      string // of the method, such as Alerts.List
+	path      string // below /api/v1, escaped
+	query     string
+	collector bool
+	private   bool // a success holds a secret, of which errors keep nothing
+	long      bool // the response may be longer than a first page
+	fault     error
 }
 
 // newRequest fills the elements of route: {uuid} takes only a UUID, any other {name} any one path element.
 func newRequest(name, method, route string, elements ...string) *request {
-	r := &request{name: name, method: method, route: route, path: route}
+	r := &request{Request: transport.Request{Method: method, Route: route}, name: name, path: route}
 	for _, element := range elements {
 		before, rest, _ := strings.Cut(r.path, "{")
 		kind, after, _ := strings.Cut(rest, "}")
@@ -67,7 +64,7 @@ const routeOfCall = "Call"
 
 // newCallRequest takes a path that the caller has escaped.
 func newCallRequest(method, path string, q url.Values) *request {
-	r := &request{name: "Call", method: method, route: routeOfCall, path: path, query: q.Encode()}
+	r := &request{Request: transport.Request{Method: method, Route: routeOfCall}, name: "Call", path: path, query: q.Encode()}
 	if method == "" || !validHeaderName(method) {
 		r.fail("%q is no HTTP method", method)
 	}
@@ -210,28 +207,8 @@ func (r *request) encode(in any) *request {
 }
 
 func (r *request) setBody(json []byte) *request {
-	r.body, r.contentType = json, "application/json"
+	r.Body, r.ContentType = json, "application/json"
 	return r
-}
-
-// base is where the server's paths begin.
-func (r *request) base(c *Client) *url.URL {
-	if r.collector {
-		return c.collector
-	}
-	return c.base
-}
-
-// url is where the request goes.
-func (r *request) url(c *Client) url.URL {
-	u := *r.base(c)
-	u.RawQuery = r.query
-	if u.RawPath == "" && !strings.Contains(r.path, "%") {
-		u.Path += r.path
-	} else {
-		setEscapedPath(&u, u.EscapedPath()+r.path)
-	}
-	return u
 }
 
 func setEscapedPath(u *url.URL, escaped string) {
@@ -243,19 +220,6 @@ func setEscapedPath(u *url.URL, escaped string) {
 	if u.RawPath == u.Path {
 		u.RawPath = ""
 	}
-}
-
-// repeat is what must be known of a failed attempt before the request may be sent again.
-func (r *request) repeat() transport.Repeat {
-	switch {
-	case r.content != nil:
-		return transport.RepeatUnprocessed
-	case r.method == http.MethodGet || r.method == http.MethodHead:
-		return transport.RepeatSafe
-	case r.method == http.MethodPut || r.method == http.MethodDelete:
-		return transport.RepeatIdempotent
-	}
-	return transport.RepeatUnprocessed
 }
 
 func isNil(v any) bool {
@@ -297,8 +261,8 @@ func (r *request) upload(filename, contentType string, content io.Reader) *reque
 		r.fail("%v", err)
 		return r
 	}
-	r.contentType = form.FormDataContentType()
-	if r.content, err = transport.NewUpload(prefix, frame.String(), content); err != nil {
+	r.ContentType = form.FormDataContentType()
+	if r.Upload, err = transport.NewUpload(prefix, frame.String(), content); err != nil {
 		r.fail("%v", err)
 	}
 	return r

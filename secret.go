@@ -1,6 +1,9 @@
 package metlo
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,15 +66,16 @@ type redactor struct {
 	longest int // bytes of the longest form of a secret
 }
 
-// newRedactor knows each secret as it is and in the spellings that a page, a URL or JSON gives it.
+// newRedactor returns a redactor for secrets, as they are, encoded, and escaped in any way that pages, URLs and JSON do.
 func newRedactor(secrets ...string) redactor {
 	r := redactor{text: func(s string) string { return s }}
-	var pairs []string
+	var pairs, long []string
 	fragments := map[string]struct{}{}
 	for _, s := range secrets {
 		if len(s) < shortestSecret {
 			continue
 		}
+		long = append(long, s)
 		for _, form := range spellings(s) {
 			pairs = append(pairs, form, redacted)
 			r.longest = max(r.longest, len(form))
@@ -82,24 +86,94 @@ func newRedactor(secrets ...string) redactor {
 	}
 	if pairs != nil {
 		whole := strings.NewReplacer(pairs...)
-		r.text = func(s string) string { return withoutFragments(whole.Replace(s), fragments) }
+		r.text = func(s string) string { return withoutFragments(withoutEscaped(whole.Replace(s), long), fragments) }
 	}
 	return r
 }
 
-// spellings are the forms that a secret takes in pages, URLs and JSON.
+// spellings returns the forms of a secret in which all of it is encoded alike.
 func spellings(s string) []string {
 	quoted := strconv.Quote(s)
 	plainJSON, _ := json.Marshal(s)
 	forms := []string{
-		s, html.EscapeString(s), url.QueryEscape(s), url.PathEscape(s), quoted[1 : len(quoted)-1],
-		string(plainJSON[1 : len(plainJSON)-1]),
-		strings.ReplaceAll(s, "/", `\/`),
-		strings.NewReplacer("/", "&#x2F;", "+", "&#43;", "=", "&#x3D;").Replace(s),
-		strings.NewReplacer("/", "&#47;", "+", "&#x2B;", "=", "&#61;").Replace(s),
+		s, html.EscapeString(s), url.QueryEscape(s), url.PathEscape(s), quoted[1 : len(quoted)-1], string(plainJSON[1 : len(plainJSON)-1]),
+		hex.EncodeToString([]byte(s)), strings.ToUpper(hex.EncodeToString([]byte(s))),
+	}
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+		for before := range 3 { // within a longer text, such as a pair of user and key, the secret begins at any bit
+			encoded := encoding.EncodeToString([]byte(strings.Repeat("x", before) + s + "xx"))
+			forms = append(forms, encoded[(before*8+5)/6:(before+len(s))*8/6])
+		}
 	}
 	slices.Sort(forms)
 	return slices.Compact(forms)
+}
+
+// withoutEscaped replaces secrets of which some bytes are escaped, up to three times over.
+func withoutEscaped(s string, secrets []string) string {
+	for level := 1; level <= 3 && strings.ContainsAny(s, `%\&`); level++ {
+		for _, secret := range secrets {
+			plain, starts := []byte(s), make([]int, len(s)+1)
+			for i := range starts {
+				starts[i] = i
+			}
+			for range level {
+				plain, starts = unescape(plain, starts)
+			}
+			var b strings.Builder
+			kept := 0 // b has s up to here
+			for from := 0; ; from += len(secret) {
+				i := bytes.Index(plain[from:], []byte(secret))
+				if i < 0 {
+					break
+				}
+				from += i
+				b.WriteString(s[kept:starts[from]] + redacted)
+				kept = starts[from+len(secret)]
+			}
+			s = b.String() + s[kept:]
+		}
+	}
+	return s
+}
+
+// unescape decodes every escape of text once. It returns where each byte of the result began, and the end, by starts of text.
+func unescape(text []byte, starts []int) (plain []byte, at []int) {
+	for i := 0; i < len(text); {
+		b, n := unescapeByte(text[i:])
+		plain, at = append(plain, b), append(at, starts[i])
+		i += n
+	}
+	return plain, append(at, starts[len(text)])
+}
+
+// unescapeByte decodes the first byte of text, which a URL, JSON, Go or HTML may have escaped, and returns its length there.
+func unescapeByte(text []byte) (b byte, n int) {
+	escapedBy := func(prefix string) bool {
+		if n = len(prefix) + 2; !bytes.HasPrefix(text, []byte(prefix)) || len(text) < n {
+			return false
+		}
+		code, err := strconv.ParseUint(string(text[n-2:n]), 16, 8)
+		b = byte(code)
+		return err == nil
+	}
+	const longestEntity = 12
+	switch text[0] {
+	case '%', '\\':
+		if escapedBy("%") || escapedBy(`\u00`) || escapedBy(`\x`) {
+			return b, n
+		}
+		if text[0] == '\\' && len(text) > 1 && strings.IndexByte(`/"'\`, text[1]) >= 0 {
+			return text[1], 2
+		}
+	case '&':
+		if end := bytes.IndexByte(text[:min(len(text), longestEntity)], ';'); end > 0 {
+			if plain := html.UnescapeString(string(text[:end+1])); len(plain) == 1 {
+				return plain[0], end + 1
+			}
+		}
+	}
+	return text[0], 1
 }
 
 // withoutFragments replaces every stretch of s that consists of fragments.
@@ -128,19 +202,32 @@ func withoutFragments(s string, fragments map[string]struct{}) string {
 	return b.String()
 }
 
-// head is the part of a body that an error keeps.
+// body returns a body without secrets.
+func (r redactor) body(body []byte) []byte {
+	if r.longest == 0 {
+		return body
+	}
+	return []byte(r.text(string(body)))
+}
+
+// head returns the part of a body that an error keeps.
 func (r redactor) head(body []byte) []byte {
 	text := r.text(string(body[:min(len(body), maxErrorBody+r.longest)]))
 	return []byte(text[:min(len(text), maxErrorBody)])
 }
 
-// cause hides an error whose text or structure could show a secret, and one that would pass as an error of this client;
-// errors.Is still sees what it wraps.
+// cause returns an error without secrets in its text or structure, and that matches none of the sentinels of this package:
+// an error of a transport could pass as one of this client. errors.Is still finds what it wraps.
 func (r redactor) cause(err error) error {
-	var foreign *Error
-	if errors.As(err, &foreign) {
+	foreign := (*Error)(nil)
+	if errors.As(err, &foreign) || slices.ContainsFunc(sentinels(), func(s error) bool { return errors.Is(err, s) }) {
 		return &hiddenError{text: r.text(err.Error()), err: func() error { return err }}
 	}
+	return r.fault(err)
+}
+
+// fault returns an error without secrets in its text or structure.
+func (r redactor) fault(err error) error {
 	if r.longest == 0 {
 		return err
 	}
@@ -148,20 +235,24 @@ func (r redactor) cause(err error) error {
 	if r.text(shown) == shown {
 		return err
 	}
-	return &hiddenError{text: r.text(err.Error()), err: func() error { return err }}
+	return &hiddenError{text: r.text(err.Error()), err: func() error { return err }, own: errors.Is(err, ErrInvalidArgument)}
 }
 
 // hiddenError keeps the original behind a function, which no verb of fmt calls.
 type hiddenError struct {
 	text string
 	err  func() error
+	own  bool // the original is an ErrInvalidArgument of this package
 }
 
 func (e *hiddenError) Error() string { return e.text }
 
-// Is looks through the original, except for what another client's error is about.
+// Is reports whether the original matches target, which is no sentinel of this package but for its own.
 func (e *hiddenError) Is(target error) bool {
-	return errors.Is(e.err(), target) && (target == ErrInvalidArgument || !isSentinel(target))
+	if slices.Contains(sentinels(), target) {
+		return e.own && target == ErrInvalidArgument
+	}
+	return errors.Is(e.err(), target)
 }
 
 // Timeout reports whether the original is a timeout, as net.Error has it.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -14,66 +15,71 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// handler takes a successful response: whole gets its body read, and must not keep it; stream owns the response.
-type handler struct {
-	whole  func(body []byte) error
-	stream func(*http.Response) error
+// send makes the call that r describes, and passes the body of a successful response to decode, which must not keep it. An
+// error of decode means that the body is not what the route returns.
+func (c *Client) send(ctx context.Context, r *request, decode func(body []byte) error) error {
+	return c.do(ctx, r, func(resp *http.Response) error {
+		if err := c.checkResponse(r, resp); err != nil {
+			return err
+		}
+		pooled := buffers.Get().(*[]byte)
+		defer recycle(pooled)
+		body, err := transport.ReadAll(resp, (*pooled)[:0], c.maxBytes)
+		*pooled = body
+		if err != nil {
+			return err
+		}
+		if err = decode(body); err == nil {
+			return nil
+		}
+		return c.rejected(r, resp, body, err)
+	})
 }
 
-// send sends r and passes a successful response to handle. Everything else is an error.
-func (c *Client) send(ctx context.Context, r *request, handle handler) error {
+// do makes the call that r describes, and passes the response of its last attempt to read. A failure is the error that read
+// returned, if it is one of this package, or the reason why there was no response.
+func (c *Client) do(ctx context.Context, r *request, read func(*http.Response) error) error {
 	if ctx == nil {
 		r.fail("the context is nil: use context.Background()")
 	}
-	if r.collector && c.collector == nil {
-		r.fail("the collector's address is not known: use WithCollectorURL, or METLO_COLLECTOR_HOST with NewClientFromEnv")
+	base := c.serverOf(r)
+	if base == nil {
+		r.fail("the address of the collector is not known: use WithCollectorURL, or METLO_COLLECTOR_HOST with NewClientFromEnv")
 	}
 	if r.fault != nil {
-		return c.redact.cause(r.fault)
+		return c.redact.fault(r.fault)
 	}
-	result := c.pipeline.Do(ctx, transport.Request{
-		Method: r.method, URL: r.url(c), Route: r.route,
-		Header: c.header(), ContentType: r.contentType, NoProxy: c.noProxy,
-		Body: r.body, Upload: r.content, Repeat: r.repeat(),
-	}, func(resp *http.Response) error { return c.receive(r, handle, resp) })
+	r.Repeat = transport.RepeatUnprocessed
+	switch {
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		r.Repeat, r.Patient = transport.RepeatSafe, !r.long && c.answered.Load()
+	case (r.Method == http.MethodPut || r.Method == http.MethodDelete) && r.Upload == nil:
+		r.Repeat = transport.RepeatIdempotent
+	}
+	r.URL = *base
+	r.URL.RawQuery = r.query
+	if r.URL.RawPath == "" && !strings.Contains(r.path, "%") {
+		r.URL.Path += r.path
+	} else {
+		setEscapedPath(&r.URL, base.EscapedPath()+r.path)
+	}
+	result := c.pipeline.Do(ctx, &r.Request, read)
 	if result.Err == nil {
+		c.answered.Store(true)
 		return nil
 	}
-	return c.failed(ctx, r, &result)
+	return c.failed(r, &result)
 }
 
-// receive passes a successful response on, and makes an error of any other.
-func (c *Client) receive(r *request, handle handler, resp *http.Response) error {
-	encoding := strings.Join(resp.Header["Content-Encoding"], ", ")
-	switch {
-	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		// A body that cannot be read whole still has its status.
-		body, _ := transport.ReadAll(resp, nil, maxErrorRead)
-		return c.statusError(r, resp, encoding, body)
-	case encoding != "" && !strings.EqualFold(encoding, "identity"):
-		return c.callError(r, resp.StatusCode, nil, encodingError(encoding))
-	case handle.stream != nil:
-		return handle.stream(resp)
+// serverOf returns the base URL of the server that r is for, nil for a collector whose address is not known.
+func (c *Client) serverOf(r *request) *url.URL {
+	if r.collector {
+		return c.collector
 	}
-	pooled := buffers.Get().(*[]byte)
-	defer recycle(pooled)
-	body, err := transport.ReadAll(resp, (*pooled)[:0], c.maxBytes)
-	*pooled = body
-	if err != nil {
-		return err
-	}
-	if r.route == routeOfCall {
-		if err := c.correctedError(r, resp, body); err != nil {
-			return err
-		}
-	}
-	if err := handle.whole(body); err != nil {
-		return c.rejected(r, resp, body, err)
-	}
-	return nil
+	return c.base
 }
 
-// rejected says what it means that a body could not be accepted.
+// rejected returns the error for a body that decode did not accept.
 func (c *Client) rejected(r *request, resp *http.Response, body []byte, err error) error {
 	if isOwnError(err) {
 		return err
@@ -85,15 +91,14 @@ func (c *Client) rejected(r *request, resp *http.Response, body []byte, err erro
 		err = encodingError("gzip")
 	}
 	if wire.IsTruncated(err) {
-		// The caller is inside an attempt: this error has the request repeated if that is harmless.
-		return &transport.TruncatedError{Err: err}
+		return &transport.TruncatedError{Err: err} // a read is sent again
 	}
 	return c.callError(r, resp.StatusCode, body, err)
 }
 
-// encodingError says that a body is compressed in a way that was not asked for.
+// encodingError returns the fault of a body that is compressed in a way that was not asked for.
 func encodingError(encoding string) error {
-	return fmt.Errorf("the answer is encoded with %s, which was not asked for: have the server or the proxy send it plain or with gzip", wire.OneLine(encoding))
+	return fmt.Errorf("the response is encoded with %s, which was not asked for: have the server or the proxy send it plain or with gzip", wire.OneLine(encoding))
 }
 
 func isGzip(body []byte) bool { return bytes.HasPrefix(body, []byte("\x1f\x8b")) }
@@ -108,83 +113,98 @@ func recycle(pooled *[]byte) {
 	}
 }
 
-// missing is the error that what was asked for is not in a successful answer.
+// missing returns the error for a successful response without what was asked for.
 func (c *Client) missing(r *request, message string) error {
 	e := c.newError(r, http.StatusOK, nil)
 	e.Kind, e.Message = ErrNotFound, message
 	return e
 }
 
-// fetch returns the object with which the server answers.
-func fetch[T any](ctx context.Context, c *Client, r *request) (*T, error) {
+// fetch returns the object of a response. accept reports why it is not what the route returns.
+func fetch[T any](ctx context.Context, c *Client, r *request, accept func(*T) error) (*T, error) {
 	v := new(T)
-	err := c.send(ctx, r, handler{whole: func(body []byte) error {
-		var zero T
-		*v = zero
-		if err := wire.Object(body, v); err != nil {
+	err := c.send(ctx, r, func(body []byte) error {
+		*v = *new(T)
+		if err := wire.Object(body, v, c.maxBytes); err != nil {
 			return err
 		}
-		return inspect(v)
-	}})
+		return accept(v)
+	})
 	if err != nil {
 		return nil, err
 	}
 	return v, nil
 }
 
-// fetchAll returns the array with which the server answers; null is an empty one. What a check says of it is the error.
-func fetchAll[T any](ctx context.Context, c *Client, r *request, checks ...func([]T) error) ([]T, error) {
-	var items []T
-	err := c.send(ctx, r, handler{whole: func(body []byte) error {
-		rows := wire.Rows[T]{Values: []T{}, Most: maxRows}
-		err := wire.Object(body, &rows)
-		if errors.Is(err, wire.ErrEmpty) && len(bytes.TrimSpace(body)) > 0 {
-			err = nil
+// fetchAll returns the array of a response, which is empty for null. accept reports why an item is not what the route returns.
+// Each of checks does so for all of them.
+func fetchAll[T any](ctx context.Context, c *Client, r *request, accept func(*T) error, checks ...func([]T) error) ([]T, error) {
+	page, err := fetchPage(ctx, c, r, wire.ListOptions{Lenient: true, MaxItem: c.maxBytes, MaxRows: maxRows}, accept, checks...)
+	return page.Items, err
+}
+
+// fetchPage returns the list of a response, and its total.
+func fetchPage[T any](ctx context.Context, c *Client, r *request, opts wire.ListOptions, accept func(*T) error, checks ...func([]T) error) (page Page[T], err error) {
+	err = c.send(ctx, r, func(body []byte) error {
+		items, tail, err := wire.Items[T](body, opts)
+		for i := range items {
+			if err == nil {
+				err = accept(&items[i])
+			}
 		}
-		items = rows.Values
-		for i := 0; err == nil && i < len(items); i++ {
-			err = inspect(&items[i])
+		for i := range checks {
+			if err == nil {
+				err = checks[i](items)
+			}
 		}
-		for i := 0; err == nil && i < len(checks); i++ {
-			err = checks[i](items)
-		}
+		page = Page[T]{Items: items, Total: tail.Total}
 		return err
-	}})
+	})
 	if err != nil {
-		return nil, err
+		return Page[T]{}, err
 	}
-	return items, nil
+	return page, nil
 }
 
-// inspect tells an object that the route returns from any other.
-func inspect(v any) error {
-	if item, ok := v.(identified); ok && item.id() == "" {
-		return errors.New("the object has no id")
-	}
-	if object, ok := v.(checked); ok {
-		return object.check()
-	}
-	return nil
-}
-
-// exec sends a change to which the server answers that it is done.
+// exec makes a change to which the server answers only that it is done.
 func exec(ctx context.Context, c *Client, r *request) error {
-	return c.send(ctx, r, handler{whole: func(body []byte) error {
+	return c.send(ctx, r, func(body []byte) error {
 		if wire.IsDone(body) {
 			return nil
 		}
 		var refused *wire.RefusedError
-		if err := wire.Object(body, new(json.RawMessage)); errors.As(err, &refused) {
+		if err := wire.Object(body, new(json.RawMessage), c.maxBytes); errors.As(err, &refused) {
 			return err
 		}
 		return fmt.Errorf("want OK, have %q", wire.Message(c.redact.head(body)))
-	}})
+	})
 }
 
-// identified is an object with an id.
-type identified interface{ id() string }
+// anything accepts every value, for routes whose values cannot be told from others.
+func anything[T any](*T) error { return nil }
 
-// checked is an object whose parts tell whether it is what the route returns.
-type checked interface{ check() error }
+// hasID returns an error if an object has no id.
+func hasID(id string) error {
+	if id == "" {
+		return errors.New("the object has no id: is the base URL right, and is the server Metlo's?")
+	}
+	return nil
+}
 
-var errShape = errors.New("the answer is not what the route returns: is the base URL right, and is the server Metlo's?")
+// dropNull makes free-form JSON nil where the server sent null.
+func dropNull(raw *json.RawMessage) {
+	if string(*raw) == "null" {
+		*raw = nil
+	}
+}
+
+var errShape = errors.New("the response is not what the route returns: is the base URL right, and is the server Metlo's?")
+
+// contentEncoding returns the encoding of a response that net/http did not decode, and "" for a plain one.
+func contentEncoding(resp *http.Response) string {
+	encoding := strings.Join(resp.Header["Content-Encoding"], ", ")
+	if strings.EqualFold(encoding, "identity") {
+		return ""
+	}
+	return encoding
+}

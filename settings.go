@@ -23,7 +23,7 @@ type InstanceSettings struct {
 // MarshalJSON encodes the settings as the server does.
 func (s InstanceSettings) MarshalJSON() ([]byte, error) { return wire.MarshalFields(s, "updateEmail") }
 
-func (s *InstanceSettings) id() string { return s.UUID }
+func (s *InstanceSettings) accept() error { return hasID(s.UUID) }
 
 // InstanceSettingsUpdate changes the settings of the instance. A nil field stays as it is.
 type InstanceSettingsUpdate struct {
@@ -114,7 +114,7 @@ type PathBlock struct {
 //
 // GET /instance-settings
 func (s *SettingsService) Get(ctx context.Context) (*InstanceSettings, error) {
-	return fetch[InstanceSettings](ctx, s.client, newRequest("Settings.Get", http.MethodGet, "/instance-settings"))
+	return fetch(ctx, s.client, newRequest("Settings.Get", http.MethodGet, "/instance-settings"), (*InstanceSettings).accept)
 }
 
 // Update changes the settings of the instance and returns what was changed: in the result, a field that the update
@@ -136,7 +136,7 @@ func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUp
 	if len(body) == 0 {
 		r.fail("the update sets nothing: set UpdateEmail or SkippedUpdateEmail")
 	}
-	return fetch[InstanceSettings](ctx, s.client, r.encode(body))
+	return fetch(ctx, s.client, r.encode(body), (*InstanceSettings).accept)
 }
 
 // Config returns the configuration of the instance. All fields are empty if none was ever set.
@@ -146,7 +146,7 @@ func (s *SettingsService) Config(ctx context.Context) (*MetloConfig, error) {
 	r := newRequest("Settings.Config", http.MethodGet, "/metlo-config")
 	r.private = true
 	r.private = true
-	answer, err := fetch[configAnswer](ctx, s.client, r)
+	answer, err := fetch(ctx, s.client, r, (*configAnswer).check)
 	if err != nil {
 		return nil, err
 	}
@@ -177,8 +177,8 @@ func (s *SettingsService) UpdateConfig(ctx context.Context, configString string)
 	r := newRequest("Settings.UpdateConfig", http.MethodPut, "/metlo-config").encode(struct {
 		ConfigString string `json:"configString"`
 	}{configString})
-	if len(r.body) > maxConfigBody {
-		r.fail("the body of %d bytes is over %d, which the server refuses: shorten the configuration", len(r.body), maxConfigBody)
+	if len(r.Body) > maxConfigBody {
+		r.fail("the body of %d bytes is over %d, which the server refuses: shorten the configuration", len(r.Body), maxConfigBody)
 	}
 	return exec(ctx, s.client, r)
 }
@@ -187,5 +187,5 @@ func (s *SettingsService) UpdateConfig(ctx context.Context, configString string)
 //
 // GET /agent-config
 func (s *SettingsService) AgentConfig(ctx context.Context) (*AgentConfig, error) {
-	return fetch[AgentConfig](ctx, s.client, newRequest("Settings.AgentConfig", http.MethodGet, "/agent-config"))
+	return fetch(ctx, s.client, newRequest("Settings.AgentConfig", http.MethodGet, "/agent-config"), (*AgentConfig).check)
 }

@@ -35,20 +35,20 @@ type Spec struct {
 // MarshalJSON encodes the spec as the server does.
 func (s Spec) MarshalJSON() ([]byte, error) { return wire.MarshalFields(s) }
 
-func (s *Spec) id() string { return s.Name }
+func (s *Spec) accept() error { return hasID(s.Name) }
 
 // List returns all specs without their documents, those of users before those that Metlo generated.
 //
 // GET /specs
 func (s *SpecsService) List(ctx context.Context) ([]Spec, error) {
-	return fetchAll[Spec](ctx, s.client, newRequest("Specs.List", http.MethodGet, "/specs"))
+	return fetchAll(ctx, s.client, newRequest("Specs.List", http.MethodGet, "/specs"), (*Spec).accept)
 }
 
 // Get returns a spec with its document. Without such a spec it returns [ErrNotFound].
 //
 // GET /spec/:name
 func (s *SpecsService) Get(ctx context.Context, name string) (*Spec, error) {
-	return fetch[Spec](ctx, s.client, specRequest("Specs.Get", http.MethodGet, name))
+	return fetch(ctx, s.client, specRequest("Specs.Get", http.MethodGet, name), (*Spec).accept)
 }
 
 // Upload adds an OpenAPI document of at most 500 MiB, creates an endpoint for each of its paths, methods and servers, and
@@ -130,11 +130,11 @@ func (s *SpecsService) Delete(ctx context.Context, name string) error {
 // GET /specs/zip
 func (s *SpecsService) Zip(ctx context.Context) ([]byte, error) {
 	var archive []byte
-	err := s.client.send(ctx, newRequest("Specs.Zip", http.MethodGet, "/specs/zip"), handler{whole: func(body []byte) error {
+	err := s.client.send(ctx, newRequest("Specs.Zip", http.MethodGet, "/specs/zip"), func(body []byte) error {
 		var err error
 		archive, err = decodeZip(body)
 		return err
-	}})
+	})
 	return archive, err
 }
 

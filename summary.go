@@ -133,7 +133,7 @@ func (i PIIItem) MarshalJSON() ([]byte, error) { return wire.MarshalFields(i, "r
 //
 // GET /summary
 func (s *SummaryService) Get(ctx context.Context) (*Summary, error) {
-	answer, err := fetch[summaryAnswer](ctx, s.client, newRequest("Summary.Get", http.MethodGet, "/summary"))
+	answer, err := fetch(ctx, s.client, newRequest("Summary.Get", http.MethodGet, "/summary"), (*summaryAnswer).check)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (a *summaryAnswer) check() error {
 //
 // GET /summary/endpoint-tracked
 func (s *SummaryService) HasEndpoints(ctx context.Context) (bool, error) {
-	answer, err := fetch[trackedAnswer](ctx, s.client, newRequest("Summary.HasEndpoints", http.MethodGet, "/summary/endpoint-tracked"))
+	answer, err := fetch(ctx, s.client, newRequest("Summary.HasEndpoints", http.MethodGet, "/summary/endpoint-tracked"), (*trackedAnswer).check)
 	if err != nil {
 		return false, err
 	}
@@ -186,5 +186,5 @@ func (a *trackedAnswer) check() error {
 //
 // GET /sensitive-data-summary
 func (s *SummaryService) SensitiveData(ctx context.Context, opts *SensitiveDataOptions) (*SensitiveDataSummary, error) {
-	return fetch[SensitiveDataSummary](ctx, s.client, newRequest("Summary.SensitiveData", http.MethodGet, "/sensitive-data-summary").filter(opts))
+	return fetch(ctx, s.client, newRequest("Summary.SensitiveData", http.MethodGet, "/sensitive-data-summary").filter(opts), (*SensitiveDataSummary).check)
 }

@@ -90,7 +90,7 @@ func (s *TestingService) GenTestEndpoint(ctx context.Context, opts *GenTestEndpo
 	if opts == nil || opts.Endpoint == "" {
 		r.fail("Endpoint is empty: use an endpoint's UUID, or its path as listed")
 	}
-	answer, err := fetch[testEndpointAnswer](ctx, s.client, r)
+	answer, err := fetch(ctx, s.client, r, (*testEndpointAnswer).check)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]T
 	if host == "" {
 		r.fail("the host is empty: use one of Hosts.Names")
 	}
-	answers, err := fetchAll[testEndpointAnswer](ctx, s.client, r)
+	answers, err := fetchAll(ctx, s.client, r, (*testEndpointAnswer).check)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (s *TestingService) AllGenTestEndpoints(ctx context.Context, host string) i
 func (s *TestingService) GlobalEnv(ctx context.Context) ([]EnvVariable, error) {
 	r := newRequest("Testing.GlobalEnv", http.MethodGet, "/testing/global-env")
 	r.private = true
-	pairs, err := fetchAll[NameValue](ctx, s.client, r)
+	pairs, err := fetchAll(ctx, s.client, r, anything[NameValue])
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (s *TestingService) GlobalEnv(ctx context.Context) ([]EnvVariable, error) {
 func (s *TestingService) Config(ctx context.Context) (*TestingConfig, error) {
 	r := newRequest("Testing.Config", http.MethodGet, "/testing-config")
 	r.private = true
-	answer, err := fetch[testingConfigAnswer](ctx, s.client, r)
+	answer, err := fetch(ctx, s.client, r, (*testingConfigAnswer).check)
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +246,7 @@ func (s *TestingService) UpdateConfig(ctx context.Context, configString string) 
 //
 // GET /testing-config/entity-tags
 func (s *TestingService) EntityTags(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest("Testing.EntityTags", http.MethodGet, "/testing-config/entity-tags"))
+	return fetchAll[string](ctx, s.client, newRequest("Testing.EntityTags", http.MethodGet, "/testing-config/entity-tags"), anything)
 }
 
 // ResourcePermissions returns the permissions by which endpoints can be filtered, such as Order.read. The server
@@ -254,5 +254,5 @@ func (s *TestingService) EntityTags(ctx context.Context) ([]string, error) {
 //
 // GET /testing-config/resource-permissions
 func (s *TestingService) ResourcePermissions(ctx context.Context) ([]string, error) {
-	return fetchAll[string](ctx, s.client, newRequest("Testing.ResourcePermissions", http.MethodGet, "/testing-config/resource-permissions"))
+	return fetchAll[string](ctx, s.client, newRequest("Testing.ResourcePermissions", http.MethodGet, "/testing-config/resource-permissions"), anything)
 }

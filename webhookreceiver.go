@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"time"
@@ -169,8 +168,7 @@ func readWebhook(r *http.Request, maxBytes int64) ([]byte, error) {
 
 // webhookAlertID checks the shape of a delivery, without building it, and returns the id of its alert.
 func webhookAlertID(body []byte, maxBytes int64) (string, error) {
-	limit := decodedWebhookBytes(maxBytes)
-	if wire.DecodedSize(body, limit, "context", "matches", "graphQlMetadata") > limit {
+	if wire.Check(body, new(WebhookEvent), maxBytes) != nil {
 		return "", &WebhookError{http.StatusRequestEntityTooLarge, "want an alert with fewer values: they would take more memory than an alert of the allowed size"}
 	}
 	var event struct {
@@ -178,7 +176,7 @@ func webhookAlertID(body []byte, maxBytes int64) (string, error) {
 			UUID string `json:"uuid"`
 		} `json:"alert"`
 	}
-	if err := wire.Object(body, &event); err != nil {
+	if err := wire.Object(body, &event, maxBytes); err != nil {
 		return "", badWebhook(noWebhookObject)
 	}
 	if event.Alert.UUID == "" {
@@ -187,15 +185,9 @@ func webhookAlertID(body []byte, maxBytes int64) (string, error) {
 	return event.Alert.UUID, nil
 }
 
-// decodedWebhookBytes bounds the memory of a delivery as values: a few small ones always fit.
-func decodedWebhookBytes(maxBytes int64) int64 {
-	const times = 8
-	return 1<<20 + times*min(maxBytes, math.MaxInt64/(2*times))
-}
-
 func decodeWebhook(body []byte) (*WebhookEvent, error) {
 	event := new(WebhookEvent)
-	if err := wire.Object(body, event); err != nil {
+	if err := wire.Object(body, event, int64(len(body))); err != nil {
 		return nil, badWebhook(noWebhookObject)
 	}
 	return event, nil

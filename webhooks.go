@@ -26,7 +26,7 @@ type Webhook struct {
 	Runs       []WebhookRun `json:"runs"`       // the last 10
 }
 
-func (w *Webhook) id() string { return w.UUID }
+func (w *Webhook) accept() error { return hasID(w.UUID) }
 
 // WebhookRun is one delivery of an alert.
 type WebhookRun struct {
@@ -94,7 +94,7 @@ type WebhookSettings struct {
 //
 // GET /webhooks
 func (s *WebhooksService) List(ctx context.Context) ([]Webhook, error) {
-	return fetchAll[Webhook](ctx, s.client, newRequest("Webhooks.List", http.MethodGet, "/webhooks"))
+	return fetchAll(ctx, s.client, newRequest("Webhooks.List", http.MethodGet, "/webhooks"), (*Webhook).accept)
 }
 
 // Create adds a webhook and returns it. Metlo posts each new alert that passes, waits 250 ms for an answer, and retries
@@ -104,7 +104,7 @@ func (s *WebhooksService) List(ctx context.Context) ([]Webhook, error) {
 func (s *WebhooksService) Create(ctx context.Context, settings *WebhookSettings) (*Webhook, error) {
 	r := newRequest("Webhooks.Create", http.MethodPost, "/webhook").webhook(settings)
 	var created *Webhook
-	_, err := fetchAll(ctx, s.client, r, func(webhooks []Webhook) error {
+	_, err := fetchAll(ctx, s.client, r, (*Webhook).accept, func(webhooks []Webhook) error {
 		for i := range webhooks {
 			w := &webhooks[i]
 			if settings.match(w) && (created == nil || w.CreatedAt.After(created.CreatedAt)) {
@@ -116,10 +116,7 @@ func (s *WebhooksService) Create(ctx context.Context, settings *WebhookSettings)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return created, nil
+	return created, err
 }
 
 // Update replaces everything that a webhook's settings say, and returns the webhook. The server is stricter with the
@@ -130,19 +127,15 @@ func (s *WebhooksService) Create(ctx context.Context, settings *WebhookSettings)
 func (s *WebhooksService) Update(ctx context.Context, id string, settings *WebhookSettings) (*Webhook, error) {
 	r := newRequest("Webhooks.Update", http.MethodPut, "/webhook/{uuid}", id).webhook(settings)
 	var updated *Webhook
-	_, err := fetchAll(ctx, s.client, r, func(webhooks []Webhook) error {
-		for i := range webhooks {
-			if strings.EqualFold(webhooks[i].UUID, id) {
-				updated = &webhooks[i]
-				return nil
-			}
+	_, err := fetchAll(ctx, s.client, r, (*Webhook).accept, func(webhooks []Webhook) error {
+		i := slices.IndexFunc(webhooks, func(w Webhook) bool { return strings.EqualFold(w.UUID, id) })
+		if i < 0 {
+			return s.client.missing(r, "no webhook has this id")
 		}
-		return s.client.missing(r, "no webhook has this id")
+		updated = &webhooks[i]
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return updated, nil
+	return updated, err
 }
 
 // Delete deletes a webhook with the record of its deliveries. The server reports success for a webhook that does not
@@ -150,7 +143,7 @@ func (s *WebhooksService) Update(ctx context.Context, id string, settings *Webho
 //
 // DELETE /webhook/:uuid
 func (s *WebhooksService) Delete(ctx context.Context, id string) error {
-	_, err := fetchAll[Webhook](ctx, s.client, newRequest("Webhooks.Delete", http.MethodDelete, "/webhook/{uuid}", id))
+	_, err := fetchAll(ctx, s.client, newRequest("Webhooks.Delete", http.MethodDelete, "/webhook/{uuid}", id), (*Webhook).accept)
 	return err
 }
 

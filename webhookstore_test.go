@@ -22,7 +22,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 // webhookLog notes what became of each event, by number.
@@ -157,11 +156,8 @@ func TestWebhookHandlerBoundsBytes(t *testing.T) {
 
 // TestWebhooksOfEmptyValuesAreRefused measures that bodies of the allowed size cannot fill the memory as values.
 func TestWebhooksOfEmptyValuesAreRefused(t *testing.T) {
-	takesSeconds(t)
-	sizes, deliveries := []int{900 << 10, 4<<20 - 100}, 100
-	if kit.Race {
-		sizes, deliveries = sizes[:1], 10
-	}
+	decodesMillions(t)
+	sizes, deliveries := []int{900 << 10, 4<<20 - 100}, 30
 	for _, size := range sizes {
 		for _, value := range []string{"{}", "null", `{"a":0}`} {
 			body := `{"alert":{"uuid":"1","apiEndpoint":{"dataFields":[` + strings.Repeat(value+",", size/(len(value)+1)) + "{}]}}}"
@@ -184,7 +180,7 @@ func TestWebhooksOfEmptyValuesAreRefused(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	grown := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) >> 20
 	t.Logf("%d deliveries of 25,001 empty data fields: the heap grew by %d MiB", deliveries, grown)
-	assert.Less(t, grown, int64(128))
+	assert.Less(t, grown, int64(128), "a decoded one takes 12 MiB, and eight are handled at once")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, h.Shutdown(ctx), context.Canceled)
@@ -260,7 +256,7 @@ func TestWebhookFolderSurvivesACrash(t *testing.T) {
 	folder := openFolder(t, dir)
 	h := metlo.NewWebhookHandler(log.handle, metlo.WithWebhookStore(folder), metlo.WithWebhookWorkers(1), metlo.WithWebhookReport(log.report))
 	assert.Contains(t, []int{200, 202}, serve(h, post("/", alertNumber(3))).Code, "the sender's retry")
-	require.Eventually(t, func() bool { return len(pendingIn(t, folder)) == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(pendingIn(t, folder)) == 0 }, time.Minute, time.Millisecond)
 	require.NoError(t, h.Shutdown(t.Context()))
 	var want []string
 	for n := range 20 {

@@ -29,6 +29,12 @@ func Parse(text []byte) (*Config, error) {
 }
 
 func parse(file string, text []byte) (*Config, error) {
+	var check checker
+	defer check.close()
+	return parseWith(&check, file, text)
+}
+
+func parseWith(check *checker, file string, text []byte) (*Config, error) {
 	d := &decoder{file: file, lines: strings.Split(string(text), "\n"), at: map[string]*yamltree.Node{}}
 	root, err := d.parseYAML(string(text))
 	if err != nil {
@@ -38,7 +44,7 @@ func parse(file string, text []byte) (*Config, error) {
 	if len(d.errs) > 0 {
 		return nil, d.joined()
 	}
-	if err := c.Validate(); err != nil {
+	if err := c.validate(check); err != nil {
 		return nil, d.placed(err)
 	}
 	return c, nil

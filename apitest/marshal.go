@@ -18,7 +18,13 @@ func (c *Config) Marshal() ([]byte, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	var w yamlWriter
+	w := c.write()
+	return w.buf.Bytes(), w.check(c)
+}
+
+// write writes a test that is valid.
+func (c *Config) write() *yamlWriter {
+	w := new(yamlWriter)
 	w.pair(0, "id", c.ID)
 	if m := c.Meta; m != nil && !reflect.DeepEqual(*m, Meta{}) {
 		w.section("meta")
@@ -41,7 +47,7 @@ func (c *Config) Marshal() ([]byte, error) {
 	for i := range c.Test {
 		w.step(&c.Test[i])
 	}
-	return w.buf.Bytes(), w.check(c)
+	return w
 }
 
 // check reads the text back, because the text is the user's test from now on.

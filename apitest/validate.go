@@ -16,6 +16,12 @@ import (
 // Validate reports every fault of c at once, nil when c can run.
 // Load, Parse, Marshal and Run call it.
 func (c *Config) Validate() error {
+	var check checker
+	defer check.close()
+	return c.validate(&check)
+}
+
+func (c *Config) validate(check *checker) error {
 	if c == nil {
 		return errors.New("apitest: the config is nil")
 	}
@@ -39,8 +45,6 @@ func (c *Config) Validate() error {
 	for i := range c.Test {
 		c.Test[i].validate(fmt.Sprintf("test[%d]", i), fail)
 	}
-	var check checker
-	defer check.close()
 	for place, fault := range check.faults(c) {
 		fail(place, "%s", fault.Error())
 	}

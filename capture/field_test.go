@@ -366,7 +366,7 @@ func TestMultipartWithinMultipartCostsLittle(t *testing.T) {
 	assert.NotContains(t, text, "emptied")
 }
 
-// No text makes masking slow: of each beginning there are as many as fit.
+// No text makes masking slow: of each beginning there are as many as fit, and the cost grows with their number.
 func TestMaskingHostileTextsEnds(t *testing.T) {
 	m := newMasker(maskSettings{})
 	for _, part := range []string{
@@ -374,19 +374,51 @@ func TestMaskingHostileTextsEnds(t *testing.T) {
 		"password: [", "password: \"", "password=\"\"\"", `{"password":`, `\"password\":[`, "eyJ.", "-----BEGIN PRIVATE KEY-----", "://@", "- - - password:", "Bearer ",
 		`{"value":[`, `{"value":{"name":"password","a":`,
 	} {
-		text := strings.Repeat(part, 256<<10/len(part))
-		begun := time.Now()
-		for _, contentType := range []string{"text/plain", "application/json", "application/x-www-form-urlencoded"} {
-			_, _ = m.content([]byte(text), contentType, 0)
-			_, _ = m.content([]byte(text), contentType, defaultBodyLimit)
+		mask := func(size int) {
+			text := []byte(strings.Repeat(part, size/len(part)))
+			for _, contentType := range []string{"text/plain", "application/json", "application/x-www-form-urlencoded"} {
+				_, _ = m.content(text, contentType, 0)
+				_, _ = m.content(text, contentType, defaultBodyLimit)
+			}
 		}
-		assert.Less(t, time.Since(begun), 5*time.Second, part)
+		assertCostsNoMore(t, func() { mask(256 << 10) }, func() {
+			for range parts {
+				mask(256 << 10 / parts)
+			}
+		}, part)
 	}
-	deep := []byte(strings.Repeat(`{"value":`, 150) + `"` + strings.Repeat("x", 200<<10) + `"` + strings.Repeat(`,"name":"password"}`, 150))
-	begun := time.Now()
-	_, ok := m.content(deep, "application/json", 0)
-	assert.True(t, ok)
-	assert.Less(t, time.Since(begun), 5*time.Second)
+	nested := func(levels int) {
+		text := strings.Repeat(`{"value":`, levels) + `"` + strings.Repeat("x", 200<<10) + `"` + strings.Repeat(`,"name":"password"}`, levels)
+		_, ok := m.content([]byte(text), "application/json", 0)
+		assert.True(t, ok)
+	}
+	assertCostsNoMore(t, func() { nested(150) }, func() {
+		for range parts {
+			nested(1)
+		}
+	}, "nested")
+}
+
+// parts is into how many parts assertCostsNoMore's callers cut their work.
+const parts = 16
+
+// assertCostsNoMore fails if a whole takes more than a quarter of parts as long as its parts one after the other: it
+// would take parts times as long if its cost grew with the square of its size. A busy machine delays both alike, and
+// only what is too slow in each of several rounds fails.
+func assertCostsNoMore(t *testing.T, whole, inParts func(), what string) {
+	t.Helper()
+	took := func(f func()) time.Duration {
+		begun := time.Now()
+		f()
+		return time.Since(begun)
+	}
+	var one, other time.Duration
+	for range 5 {
+		if one, other = took(whole), took(inParts); one <= parts/4*other {
+			return
+		}
+	}
+	t.Errorf("%s: %v, and %v in parts", what, one, other)
 }
 
 func TestHostileRequests(t *testing.T) {

@@ -88,15 +88,13 @@ func clientFor(t testing.TB, transport http.RoundTripper, opts ...metlo.Option) 
 	return client
 }
 
-// recorderFor is a recorder that is shut down at the end, if the test has not done it.
+// recorderFor is a recorder that is shut down at the end, if the test has not done it. What it then has is not sent.
 func recorderFor(t testing.TB, c http.RoundTripper, opts ...Option) *Recorder {
 	t.Helper()
 	r, err := New(clientFor(t, c), append([]Option{WithHost(testHost), WithSendRate(1e6)}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = r.Shutdown(ctx)
+		shutDown(r)
 		<-r.done
 		assertCountsAddUp(t, r.Stats())
 	})
@@ -106,7 +104,7 @@ func recorderFor(t testing.TB, c http.RoundTripper, opts ...Option) *Recorder {
 // finish shuts the recorder down and returns what was sent.
 func finish(t testing.TB, r *Recorder, c *collector) []metlo.Trace {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	require.NoError(t, r.Shutdown(ctx))
 	s := r.Stats()

@@ -9,7 +9,7 @@ import (
 // is known by its form: credentials in URLs and behind Bearer and Basic, JWTs, and private keys of PEM.
 func (m *masker) text(text string) string {
 	var b strings.Builder
-	done := 0
+	done, lastTag := 0, strings.LastIndexByte(text, '>')
 	replace := func(from, to int, by string) {
 		if to > from && text[from:to] != by {
 			b.WriteString(text[done:from])
@@ -38,7 +38,7 @@ func (m *masker) text(text string) string {
 			replace(begin, i, token)
 			continue
 		}
-		from, to := m.behind(text, begin, i)
+		from, to := m.behind(text, begin, i, lastTag)
 		if from < to {
 			replace(from, to, Redacted)
 			i = max(i, to)
@@ -92,8 +92,9 @@ func privateKey(text string) (from, to int) {
 	return from, len(text)
 }
 
-// behind is where the value of the name at text[begin:end] lies, if the name is that of a secret and has a value.
-func (m *masker) behind(text string, begin, end int) (from, to int) {
+// behind is where the value of the name at text[begin:end] lies, if the name is that of a secret and has a value. The
+// text's last > is at lastTag.
+func (m *masker) behind(text string, begin, end, lastTag int) (from, to int) {
 	name := text[begin:end]
 	if strings.HasSuffix(name, "-----BEGIN") {
 		from, to = privateKey(text[end:])
@@ -117,7 +118,10 @@ func (m *masker) behind(text string, begin, end int) (from, to int) {
 		}
 		return m.elementContent(text, name, i+1)
 	case text[i] != ':' && text[i] != '=':
-		if tag := until(text[i:], ">"); element && m.secret(name) && i+tag < len(text) && text[i+tag-1] != '/' {
+		if !element || i > lastTag || !m.secret(name) {
+			return 0, 0
+		}
+		if tag := until(text[i:], ">"); text[i+tag-1] != '/' {
 			return m.elementContent(text, name, i+tag+1)
 		}
 		return 0, 0

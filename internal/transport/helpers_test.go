@@ -130,7 +130,7 @@ func testPolicy() Policy {
 
 // pipeline sends through client without a rate limit; edits change the rest.
 func pipeline(client *http.Client, edits ...func(*Config)) *Pipeline {
-	cfg := Config{HTTP: client, Retry: testPolicy(), HeaderTimeout: time.Minute, IdleTimeout: 30 * time.Second, Redact: error.Error}
+	cfg := Config{HTTP: client, Retry: testPolicy(), HeaderTimeout: time.Minute, IdleTimeout: 30 * time.Second, Header: http.Header{"Authorization": {"metlo.key"}}, Secrets: []string{"metlo.key"}, Redact: error.Error}
 	for _, edit := range edits {
 		edit(&cfg)
 	}
@@ -142,12 +142,12 @@ func request(method, address string, repeat Repeat) *Request {
 	if err != nil {
 		panic(err)
 	}
-	return &Request{Method: method, URL: *u, Route: "/route", Header: http.Header{"Authorization": {"metlo.key"}}, Repeat: repeat}
+	return &Request{Method: method, URL: *u, Route: "/route", Repeat: repeat}
 }
 
 // do sends r, and returns the parts of the result that most tests look at.
 func (p *Pipeline) do(ctx context.Context, r *Request, handle func(*http.Response) error) ([]Attempt, error) {
-	result := p.Do(ctx, *r, handle)
+	result := p.Do(ctx, r, handle)
 	return result.Attempts, result.Err
 }
 

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// log records the last attempt: at level Warn if it failed in a way that another may not, and at Debug otherwise. It
-// holds nothing else of what was sent and came back: no header, no body, no query.
+// log records the last attempt: at level Warn if it failed in a way that another may not, and at Debug otherwise. A record
+// holds no header, no body and no query.
 func (c *call) log(o outcome) {
 	logger := c.pipeline.logger
 	if logger == nil {
@@ -19,7 +19,7 @@ func (c *call) log(o outcome) {
 	if (a.Err != nil && !errors.Is(a.Err, context.Canceled)) || o.repeatable != noRepeat {
 		level = slog.LevelWarn
 	}
-	if !logger.Enabled(c, level) {
+	if !logger.Enabled(c.ctx, level) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 8)
@@ -34,5 +34,5 @@ func (c *call) log(o outcome) {
 	if a.Err != nil {
 		attrs = append(attrs, slog.String("cause", c.pipeline.redact(a.Err)))
 	}
-	logger.LogAttrs(c, level, "metlo request", attrs...)
+	logger.LogAttrs(c.ctx, level, "metlo request", attrs...)
 }

@@ -37,11 +37,11 @@ func TestLog(t *testing.T) {
 		})
 		var out bytes.Buffer
 		p := pipeline(n.client(), func(c *Config) {
+			c.Header.Set("X-Secret", "secret value")
 			c.Logger = slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		})
 		r := get("http://metlo/secret/path?key=secret")
 		r.Route = "/secret/{id}"
-		r.Header.Set("X-Secret", "secret value")
 		r.Body = []byte("secret body")
 		attempts, err := p.do(t.Context(), r, discard)
 		require.NoError(t, err)
@@ -80,6 +80,7 @@ func TestLogOfFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			p := pipeline(&http.Client{Transport: rt}, func(c *Config) {
+				c.Header.Set("X-Secret", "secret value")
 				c.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			})
 			_, _ = p.do(t.Context(), request("POST", "https://metlo/?secret", RepeatNever), discard)

@@ -13,96 +13,70 @@ type Limiter interface {
 	Wait(context.Context) error
 }
 
-// rateLimit is what every attempt waits for: the cool-down of its server, then the rate limit of all.
+// rateLimit delays every attempt by the cool-down of its server, then by the rate limit of all.
 type rateLimit struct {
 	limiter Limiter
 
 	mu    sync.Mutex
-	hosts map[string]*host
+	hosts map[string]host // by host and port
 }
 
-// host is what the attempts to one host and port told.
+// host is what the attempts at one server have shown.
 type host struct {
 	coolUntil time.Time
-	suspect   bool // an attempt timed out, perhaps since its connection is dead
+	suspect   bool // the last attempt timed out, perhaps because its connection is dead
 }
 
-// of returns what is known of a host, with the lock held.
-func (l *rateLimit) of(name string) *host {
-	name = strings.ToLower(name)
-	h := l.hosts[name]
-	if h == nil {
-		h = new(host)
-		if l.hosts == nil {
-			l.hosts = map[string]*host{}
-		}
-		l.hosts[name] = h
-	}
-	return h
-}
-
-// wait returns when an attempt may start.
-func (l *rateLimit) wait(ctx context.Context, host string) error {
+// wait returns when an attempt may start. It reports whether the attempt before timed out: HTTP/2 would send the next one on
+// the same connection even if that is dead, so the next one must have it closed.
+func (l *rateLimit) wait(ctx context.Context, name string) (suspect bool, err error) {
 	for {
-		until := l.cooling(host)
-		if err := sleepUntil(ctx, until); err != nil {
-			return err
+		l.mu.Lock()
+		until := l.hosts[name].coolUntil
+		l.mu.Unlock()
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		if !until.IsZero() {
+			if err := sleepUntil(ctx, until); err != nil {
+				return false, err
+			}
 		}
 		if l.limiter != nil {
 			if err := l.limiter.Wait(ctx); err != nil {
-				return limitError(ctx, err)
+				return false, limitError(ctx, err)
 			}
 		}
-		if l.cooling(host).Equal(until) {
-			return nil
+		l.mu.Lock()
+		h := l.hosts[name]
+		if h.suspect {
+			l.hosts[name] = host{coolUntil: h.coolUntil}
 		}
-		// A cool-down began meanwhile: the token is spent, or all the waiting calls would start at once after it.
+		l.mu.Unlock()
+		if h.coolUntil.Equal(until) {
+			return h.suspect, nil
+		}
+		// A cool-down began meanwhile. The token is spent, or all the waiting calls would start at once after it.
 	}
 }
 
-func (l *rateLimit) cooling(host string) time.Time {
+// learn records the outcome of an attempt that did not succeed. A cool-down never becomes shorter.
+func (l *rateLimit) learn(name string, o outcome, cool time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.of(host).coolUntil
-}
-
-// cool makes every attempt at a host wait for d from now.
-func (l *rateLimit) cool(host string, d time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	h := l.of(host)
-	if until := time.Now().Add(d); until.After(h.coolUntil) {
+	h := l.hosts[name]
+	if until := time.Now().Add(cool); o.cooldown && until.After(h.coolUntil) {
 		h.coolUntil = until
 	}
-}
-
-// learn keeps what an attempt at a host came to.
-func (l *rateLimit) learn(host string, o outcome, wait time.Duration) {
-	if o.cooldown {
-		l.cool(host, wait)
+	h.suspect = o.Err != nil && isTimeout(o.Err)
+	if l.hosts == nil {
+		l.hosts = map[string]host{}
 	}
-	timedOut := o.Err != nil && isTimeout(o.Err)
-	if o.Err != nil && !timedOut {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.of(host).suspect = timedOut
-}
-
-// suspect reports whether the last attempt at a host timed out. HTTP/2 would send the next one on the same connection,
-// also if it is dead: then the attempt had better have it closed.
-func (l *rateLimit) suspect(host string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.of(host).suspect
+	l.hosts[name] = h
 }
 
 // sleepUntil waits until t, and fails at once if the context would end first.
 func sleepUntil(ctx context.Context, t time.Time) error {
-	if t.IsZero() {
-		return ctx.Err()
-	}
 	wait := time.Until(t)
 	if wait <= 0 {
 		return ctx.Err()
@@ -120,14 +94,14 @@ func sleepUntil(ctx context.Context, t time.Time) error {
 	}
 }
 
-// LimitError says that an attempt did not start because the rate limit could not let it.
+// LimitError reports that an attempt did not start because of the rate limit.
 type LimitError struct{ Err error }
 
 func (e *LimitError) Error() string { return "rate limit: " + e.Err.Error() }
 func (e *LimitError) Unwrap() error { return e.Err }
 
-// limitError names the context's deadline as the reason where it is: rate.Limiter refuses in advance, with an error
-// that does not wrap context.DeadlineExceeded.
+// limitError wraps context.DeadlineExceeded if the deadline is why: rate.Limiter refuses in advance, with an error that does
+// not wrap it.
 func limitError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

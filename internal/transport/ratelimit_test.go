@@ -22,6 +22,9 @@ func (f limiterFunc) Wait(ctx context.Context) error { return f(ctx) }
 
 var errLimiter = errors.New("the limiter's store is down")
 
+// cool begins a cool-down.
+func cool(l *rateLimit, d time.Duration) { l.learn("metlo", outcome{cooldown: true}, d) }
+
 func TestRateLimitWaits(t *testing.T) {
 	everySecond := func() Limiter { return rate.NewLimiter(1, 1) }
 	none := func() Limiter { return nil }
@@ -49,13 +52,14 @@ func TestRateLimitWaits(t *testing.T) {
 				g := &rateLimit{limiter: tt.limiter()}
 				start := time.Now()
 				if tt.cool > 0 {
-					g.cool("metlo", tt.cool)
+					cool(g, tt.cool)
 				}
 				if tt.cool2 > 0 {
-					time.AfterFunc(tt.later, func() { g.cool("metlo", tt.cool2) })
+					time.AfterFunc(tt.later, func() { cool(g, tt.cool2) })
 				}
 				for range tt.passes {
-					require.NoError(t, g.wait(t.Context(), "metlo"))
+					_, err := g.wait(t.Context(), "metlo")
+					require.NoError(t, err)
 				}
 				assert.Equal(t, tt.want, time.Since(start))
 			})
@@ -69,12 +73,13 @@ func TestTokenTakenBeforeACoolDownIsNotUsed(t *testing.T) {
 		g := &rateLimit{}
 		g.limiter = limiterFunc(func(context.Context) error {
 			if tokens++; tokens == 1 {
-				g.cool("metlo", 3*time.Second)
+				cool(g, 3*time.Second)
 			}
 			return nil
 		})
 		start := time.Now()
-		require.NoError(t, g.wait(t.Context(), "metlo"))
+		_, err := g.wait(t.Context(), "metlo")
+		require.NoError(t, err)
 		assert.Equal(t, 3*time.Second, time.Since(start))
 		assert.Equal(t, 2, tokens)
 	})
@@ -117,10 +122,10 @@ func TestRateLimitFails(t *testing.T) {
 					g.limiter = tt.limiter()
 				}
 				if tt.cool > 0 {
-					g.cool("metlo", tt.cool)
+					cool(g, tt.cool)
 				}
 				start := time.Now()
-				err := g.wait(ctx, "metlo")
+				_, err := g.wait(ctx, "metlo")
 				require.ErrorIs(t, err, tt.is)
 				if tt.isNot != nil {
 					require.NotErrorIs(t, err, tt.isNot)

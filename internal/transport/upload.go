@@ -66,18 +66,17 @@ func (u *Upload) length() int64 {
 	return int64(len(u.prefix)) + u.size + int64(len(u.suffix))
 }
 
-// open returns the body of one attempt.
-func (u *Upload) open(c *call) (*uploadBody, error) {
-	content := u.content
-	if c.upload != nil {
+// open returns the body of one attempt, which ends with ctx. The body of the attempt before, if any, is finished.
+func (u *Upload) open(ctx context.Context, before *uploadBody) (*uploadBody, error) {
+	b := &uploadBody{ctx: ctx, upload: u, content: u.content, ended: make(chan struct{})}
+	if u.size >= 0 {
+		b.content = io.LimitReader(u.content, u.size) // a file may grow meanwhile
+	}
+	if before != nil && before.started {
 		if _, err := u.seeker.Seek(u.start, io.SeekStart); err != nil {
-			return nil, fmt.Errorf("the file cannot be read again: %w", err)
+			return b, &SourceError{Err: fmt.Errorf("the file cannot be read again: %w", err)}
 		}
 	}
-	if u.size >= 0 {
-		content = io.LimitReader(content, u.size) // a file may grow meanwhile
-	}
-	b := &uploadBody{call: c, content: content, ended: make(chan struct{})}
 	b.parts = io.MultiReader(strings.NewReader(u.prefix), readerFunc(b.readContent), strings.NewReader(u.suffix))
 	return b, nil
 }
@@ -95,13 +94,15 @@ type SourceError struct {
 func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// uploadBody is the body of one attempt. net/http waits for a read of it, also when the context ends, and a reader may
-// block for ever, as a file on a network does: so the content is read beside, and what waits for it ends with the attempt.
-// What is in memory is read without a goroutine.
+// uploadBody is the body of one attempt. net/http waits for a read of it even when the context ends, and a reader may block
+// for ever, as a file on a network does. So a goroutine reads the content, and the wait for it ends with the attempt. The
+// goroutine stays until its read returns. Content in memory is read without one.
 type uploadBody struct {
-	call    *call
+	ctx     context.Context // of the call
+	upload  *Upload
 	content io.Reader
 	parts   io.Reader
+	started bool   // the content was read
 	some    bool   // there is content
 	buf     []byte // that content is read into
 	rest    []byte // of buf, read and not yet passed on
@@ -117,17 +118,9 @@ type read struct {
 	err error
 }
 
-// Read reads on unless the attempt has ended. The wait for response headers begins anew whenever the server takes more,
-// so that a long upload is no late answer.
-func (b *uploadBody) Read(p []byte) (int, error) {
-	n, err := b.parts.Read(p)
-	if n > 0 {
-		b.call.timer.extend(time.Now(), b.call.pipeline.headerTimeout)
-	}
-	return n, err
-}
+func (b *uploadBody) Read(p []byte) (int, error) { return b.parts.Read(p) }
 
-// readContent has the next part of the content, and errors that say that they are the content's.
+// readContent reads the next part of the content. Its errors are *SourceErrors.
 func (b *uploadBody) readContent(p []byte) (int, error) {
 	if len(b.rest) > 0 {
 		n := copy(p, b.rest)
@@ -157,14 +150,15 @@ func (b *uploadBody) readContent(p []byte) (int, error) {
 
 var errUploadEnded = errors.New("the attempt has ended")
 
-// next reads content, and waits for it no longer than the attempt lasts.
+// next reads content, and waits for it until the attempt ends.
 func (b *uploadBody) next() (read, error) {
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
 		return read{}, errUploadEnded
 	}
-	if b.call.request.Upload.inMemory {
+	b.started = true
+	if b.upload.inMemory {
 		defer b.mu.Unlock()
 		n, err := b.content.Read(b.buf)
 		return read{n, err}, nil
@@ -184,8 +178,8 @@ func (b *uploadBody) next() (read, error) {
 		return got, nil
 	case <-b.ended:
 		return read{}, errUploadEnded
-	case <-b.call.Done():
-		return read{}, context.Cause(b.call)
+	case <-b.ctx.Done():
+		return read{}, context.Cause(b.ctx)
 	}
 }
 
@@ -222,4 +216,4 @@ func (b *uploadBody) finish() bool {
 }
 
 // rewindable closes the body and reports whether the content can be sent again.
-func (b *uploadBody) rewindable() bool { return b.call.request.Upload.seeker != nil && b.finish() }
+func (b *uploadBody) rewindable() bool { return b.upload.seeker != nil && b.finish() }

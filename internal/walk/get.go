@@ -8,7 +8,7 @@ import (
 // errBudget ends a walk that would cost too many requests.
 var errBudget = errors.New("the walk has used up its requests")
 
-// answer is what one response came to.
+// answer describes one response.
 type answer struct {
 	Response
 	asked int  // the limit
@@ -29,47 +29,49 @@ func (a answer) holds(start int) bool { return a.Total >= 0 && start+a.Rows >= a
 // allow bounds what a walk through so many items may cost; -1 for an unknown number.
 func (w *walker[T]) allow(items int) { w.limited, w.items = true, items }
 
-// budget is how many requests the walk may have sent.
+// budget returns how many requests the walk may send.
 func (w *walker[T]) budget() int {
 	items := w.items
 	if items < 0 {
-		items = w.seen.len()
+		items = len(w.seen)
 	}
 	return int(12*int64(items)/int64(max(w.longest, 1))) + 20
 }
 
-// get asks for rows and yields those that are new. Where a response is refused because it would be too long it steps
-// down to shorter ones, from the same place, and remembers what worked.
+// get asks for rows and yields those that are new. Where a response is refused because it would be too long it asks for
+// fewer rows, from the same place, and remembers what worked.
 func (w *walker[T]) get(p Part, limit, offset int, pr *proof) (answer, error) {
 	fresh := 0
 	for failures := 1; ; failures++ {
 		a, err := w.once(p, limit, offset, pr)
 		fresh += a.fresh
+		var f *Failure
 		switch {
 		case err == nil:
 			a.fresh = fresh
 			w.note(p, a)
 			return a, nil
-		case errors.Is(err, ErrStop), errors.Is(err, errBudget):
+		case !errors.As(err, &f):
 			return a, err
 		}
 		if a.fresh > 0 {
 			failures = 1
 		}
 		switch {
-		case w.Again(err, failures):
-		case w.canStepDown(limit) && w.Refused(err):
+		case f.Next == Repeat:
+		case f.Next == Wait && (w.Pause(failures) == nil || w.ctx.Err() != nil): // under a context that has ended the request says why
+		case (f.Next == Shorten || f.Next == Wait) && (limit == Everything || limit > firstRows):
 			limit = stepDown(limit)
 			w.Most, failures = limit, 0
+		case f.Next == Split:
+			return a, f
 		default:
-			return a, err
+			return a, f.Err
 		}
 	}
 }
 
-func (w *walker[T]) canStepDown(limit int) bool { return limit == Everything || limit > firstRows }
-
-// stepDown is the limit to try when one was refused.
+// stepDown returns the limit to try when one was refused.
 func stepDown(limit int) int {
 	if limit == Everything || limit > stepRows {
 		return stepRows
@@ -77,6 +79,7 @@ func stepDown(limit int) int {
 	return max(limit/2, firstRows)
 }
 
+// once sends one request, and visits the items of the response.
 func (w *walker[T]) once(p Part, limit, offset int, pr *proof) (answer, error) {
 	if w.limited && w.requests >= w.budget() {
 		return answer{}, errBudget
@@ -84,12 +87,24 @@ func (w *walker[T]) once(p Part, limit, offset int, pr *proof) (answer, error) {
 	w.requests++
 	w.asked = max(w.asked, limit)
 	a := answer{asked: limit}
-	var err error
 	r := Request{Part: p, Limit: limit, Offset: offset, MaxRows: max(limit, 0) + wholeRows}
 	if w.total >= 0 {
-		r.MaxRows = max(limit, 0) + 2*w.total + firstRows
+		r.MaxRows = max(limit, 0) + 2*min(w.total, wholeRows) + firstRows
 	}
-	a.Response, err = w.Fetch(r, func(item *T) error { return w.visit(item, p, &a, pr) })
+	skip := 0
+	if limit == Everything {
+		r.Offset, skip = 0, offset
+	}
+	unwanted := skip
+	var err error
+	a.Response, err = w.Fetch(r, func(item *T) error {
+		if unwanted > 0 {
+			unwanted--
+			return nil
+		}
+		return w.visit(item, p, &a, pr)
+	})
+	a.Rows, a.Total = max(a.Rows-skip, 0), min(a.Total, maxTotal)
 	if a.Rows > 0 && offset+a.Rows > a.Total {
 		a.Total = -1 // it cannot be true
 	}
@@ -104,37 +119,48 @@ func (w *walker[T]) once(p Part, limit, offset int, pr *proof) (answer, error) {
 	return a, err
 }
 
+// visit yields an item if it is new and within the bounds of time.
 func (w *walker[T]) visit(item *T, p Part, a *answer, pr *proof) error {
-	if w.Created != nil {
-		created := w.Created(item)
-		a.look(created, w.Since)
-		w.unbounded = w.unbounded || !p.contains(created)
+	if err := w.ctx.Err(); err != nil {
+		return err
 	}
-	key, named := w.Key(item)
-	if !named {
+	i, err := w.Describe(item)
+	if err != nil {
+		return err
+	}
+	if w.timed {
+		a.look(i.Created, w.Since)
+		w.unbounded = w.unbounded || !p.contains(i.Created)
+	}
+	if i.Unnamed {
 		if a.copies == nil {
 			a.copies = map[Key]int{}
 		}
-		a.copies[key]++
-		key = key.copy(a.copies[key])
+		a.copies[i.Key]++
+		i.Key = i.Key.copy(a.copies[i.Key])
 	}
-	n, fresh := w.seen.add(key)
-	if pr != nil && pr.saw(n) {
+	n, known := w.seen[i.Key]
+	if !known {
+		n = int32(len(w.seen))
+		w.seen[i.Key] = n
+	}
+	if pr != nil && pr.saw(int(n)) {
 		a.again++
 	}
-	if !fresh {
+	if known {
 		return nil
 	}
 	a.fresh++
-	if w.fresh != nil {
-		w.fresh(item)
+	if w.onFresh != nil {
+		w.onFresh(i)
 	}
 	if w.skip > 0 {
 		w.skip--
 		return nil
 	}
 	w.came++
-	if !w.Yield(item) {
+	wanted := w.ByTime || i.Created.IsZero() || !i.Created.Before(w.Since) && (w.Until.IsZero() || !i.Created.After(w.Until))
+	if wanted && !w.yield(*item) {
 		return ErrStop
 	}
 	return nil
@@ -156,15 +182,11 @@ func (a *answer) look(created, since time.Time) {
 	a.past = a.past || created.Before(since)
 }
 
-// note keeps what a response says of the list.
+// note keeps what a response shows of the list.
 func (w *walker[T]) note(p Part, a answer) {
 	w.longest = max(w.longest, a.Rows)
-	if !p.isAll(w.End) || a.Total < 0 || a.Total == w.total {
+	if !p.isAll(w.windowEnd()) || a.Total < 0 {
 		return
 	}
 	w.total = a.Total
-	w.seen.grow(min(a.Total, wholeRows))
-	if w.OnTotal != nil {
-		w.OnTotal(max(a.Total-w.Offset, 0))
-	}
 }

@@ -4,33 +4,31 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"io"
 )
 
 // Key tells an item from all others of its list, in little memory.
 type Key [16]byte
 
-// KeyOf is the key of an id: a UUID in its 16 bytes, any other by its hash.
-func KeyOf(id string) Key {
+// UUIDKey returns the key of a UUID, in letters of any case. Any other id has the key of its text.
+func UUIDKey(id string) Key {
 	if key, ok := ParseUUID(id); ok {
 		return key
 	}
-	return hash([]byte(id))
+	return TextKey(id)
 }
 
-// KeyOfContent is the key of an item that has no id, of which write writes the content.
-func KeyOfContent(write func(io.Writer) error) (Key, error) {
-	content := sha256.New()
-	err := write(content)
-	return Key(content.Sum(nil)[:16]), err
-}
+// TextKey returns the key of an id that is compared as text.
+func TextKey(id string) Key { return hash([]byte(id)) }
+
+// ContentKey returns the key of an item without an id, from its content.
+func ContentKey(content []byte) Key { return hash(content) }
 
 func hash(data []byte) Key {
 	sum := sha256.Sum256(data)
 	return Key(sum[:16])
 }
 
-// copy is the key of the nth item of the same content in one response; the first one has the content's own.
+// copy returns the key of the nth item of the same content in one response; the first one has the content's own.
 func (k Key) copy(n int) Key {
 	if n == 1 {
 		return k
@@ -38,7 +36,7 @@ func (k Key) copy(n int) Key {
 	return hash(binary.AppendUvarint(k[:], uint64(n)))
 }
 
-// ParseUUID reads 8-4-4-4-12 hexadecimal digits.
+// ParseUUID parses 8-4-4-4-12 hexadecimal digits.
 func ParseUUID(s string) (key Key, ok bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return key, false

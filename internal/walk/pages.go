@@ -11,7 +11,7 @@ const idlePasses = 4 // passes in a row that bring the proof no nearer, after wh
 func (w *walker[T]) inParts(total int) error {
 	w.allow(total)
 	w.skip = w.Offset
-	if total >= 0 && w.Offset == 0 && len(w.Dimensions) > 0 {
+	if total >= 0 && w.Offset == 0 && w.Dimensions > 0 {
 		held, err := w.split(total)
 		if err != nil || held {
 			return err
@@ -26,13 +26,13 @@ func (w *walker[T]) pages(p Part, total int) error {
 	pr := newProof()
 	missing, idle := total, 0
 	for n := 0; idle < idlePasses; n++ {
-		before := w.seen.len()
+		before := len(w.seen)
 		held, err := w.pass(p, n, pr)
 		if held || (err != nil && !errors.Is(err, errBudget)) {
 			return err
 		}
 		if w.items < 0 {
-			w.items = w.seen.len() // a list that grows must not raise its own budget
+			w.items = len(w.seen) // a list that grows must not raise its own budget
 		}
 		was := missing
 		if len(pr.totals) > 0 {
@@ -44,7 +44,7 @@ func (w *walker[T]) pages(p Part, total int) error {
 			return nil
 		case err != nil:
 			idle = idlePasses
-		case missing < 0 && w.seen.len() > before, missing >= 0 && (was < 0 || missing < was):
+		case missing < 0 && len(w.seen) > before, missing >= 0 && (was < 0 || missing < was):
 			idle = 0
 		}
 	}

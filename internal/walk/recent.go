@@ -9,7 +9,7 @@ const tick = time.Millisecond // what a bound of time is exact to
 // response the walk goes by offset.
 func (w *walker[T]) byTime() error {
 	w.skip = w.Offset
-	end, n := w.End, w.First
+	end, n := w.Until, w.First
 	if n == 0 {
 		n = w.Most
 	}
@@ -26,7 +26,7 @@ func (w *walker[T]) byTime() error {
 		case a.Rows == 0, a.Rows < a.asked && a.holds(0):
 			return w.checkCount(newest)
 		case a.untimed || a.unordered || w.unbounded:
-			return w.pages(Part{End: w.End}, w.total)
+			return w.pages(Part{End: w.Until}, w.total)
 		}
 		if newest.IsZero() {
 			newest = a.newest
@@ -92,17 +92,17 @@ func (w *walker[T]) behind(last time.Time) (time.Time, error) {
 
 // checkCount compares what came with what the server counts, since rows without a time are in no window.
 func (w *walker[T]) checkCount(newest time.Time) error {
-	if w.seen.len() >= w.total {
+	if len(w.seen) >= w.total {
 		return nil
 	}
-	all := Part{End: w.End}
+	all := Part{End: w.Until}
 	a, err := w.get(all, w.Most, max(w.total-w.Most, 0), nil)
 	if err == nil && !a.untimed && !a.unordered {
-		if w.seen.len() >= a.Total {
+		if len(w.seen) >= a.Total {
 			return nil
 		}
 		a, err = w.get(Part{End: newest}, w.Most, 0, nil) // without what came meanwhile
-		if err == nil && w.seen.len() >= a.Total {
+		if err == nil && len(w.seen) >= a.Total {
 			return nil
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/suites/cases"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -33,8 +35,7 @@ func newTimedServer(rng *rand.Rand, n int) *server {
 
 func (s *server) listByTime() List[row] {
 	list := s.list()
-	list.Dimensions, list.Fits = nil, nil
-	list.ByTime, list.Created = true, func(r *row) time.Time { return r.created }
+	list.Dimensions, list.ByTime = 0, true
 	return list
 }
 
@@ -42,7 +43,7 @@ func (s *server) listByTime() List[row] {
 func TestNothingThatLastsIsLostFromAListByTime(t *testing.T) {
 	incomplete, whole := 0, 0
 	most := 0.0
-	for seed := range schedules(5000) {
+	for seed := range uint64(cases.Of(5000)) {
 		rng := rand.New(rand.NewPCG(seed, 29))
 		n := rng.IntN(160)
 		s := newTimedServer(rng, n)
@@ -57,9 +58,9 @@ func TestNothingThatLastsIsLostFromAListByTime(t *testing.T) {
 		s.ties, s.random = rng.IntN(3) > 0, rng.IntN(10) == 0
 		s.unfiltered = rng.IntN(12) == 0
 		if rng.IntN(4) == 0 && n > 0 && !s.unfiltered {
-			list.End = s.rows[rng.IntN(n)].created.Truncate(tick)
+			list.Until = s.rows[rng.IntN(n)].created.Truncate(tick)
 			for _, r := range s.rows {
-				if !r.within(time.Time{}, list.End) {
+				if !r.within(time.Time{}, list.Until) {
 					delete(s.lasting, r.id)
 				}
 			}
@@ -148,41 +149,6 @@ func TestALongListWithoutTotalsPassesACrowdedMillisecond(t *testing.T) {
 			require.Len(t, w.times, 5000)
 			require.Equal(t, -1, w.incomplete.Missing, "without a total it cannot be proven")
 			require.LessOrEqual(t, s.requests, 12*5000/50+20)
-		})
-	}
-}
-
-func TestSetNumbersKeysInTheOrderInWhichTheyCome(t *testing.T) {
-	for _, room := range []int{-1, 0, 1, 31, 64, 1000, 100_000} {
-		t.Run(fmt.Sprintf("room for %d", room), func(t *testing.T) {
-			var s set
-			s.grow(room)
-			rng := rand.New(rand.NewPCG(1, uint64(room+1)))
-			known := map[Key]int{}
-			for i := range 10_000 {
-				key := Key{15: 1}
-				switch i % 10 {
-				case 1:
-					key = Key{}
-				case 2:
-					key = hash([]byte{byte(rng.IntN(256))})
-				default:
-					n := rng.IntN(4000)
-					key[i%2*14], key[i%2*14+1] = byte(n), byte(n>>8)
-				}
-				want, old := known[key]
-				if !old {
-					want = len(known)
-					known[key] = want
-				}
-				n, fresh := s.add(key)
-				if n != want || fresh == old || s.len() != len(known) {
-					t.Fatalf("key %d is %d, want %d; new %v; %d keys, want %d", i, n, want, fresh, s.len(), len(known))
-				}
-				if i == 2000 {
-					s.grow(20_000)
-				}
-			}
 		})
 	}
 }

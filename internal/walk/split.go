@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// errNoSplit says that the list cannot be had in parts.
+// errNoSplit reports that the list cannot be had in parts.
 var errNoSplit = errors.New("the list cannot be split")
 
 // splitter walks a list in parts that one response each can hold.
@@ -41,7 +41,7 @@ func (w *walker[T]) split(total int) (bool, error) {
 func (s *splitter[T]) halve(p Part, total int) error {
 	dimension := s.dimension(p)
 	switch {
-	case dimension < 0 && p.isAll(s.End), s.requests >= s.budget()/2:
+	case dimension < 0 && p.isAll(s.windowEnd()), s.requests >= s.budget()/2:
 		return errNoSplit
 	case dimension < 0:
 		s.sum += total
@@ -72,22 +72,20 @@ func (s *splitter[T]) halve(p Part, total int) error {
 }
 
 // ask asks for a piece, unless a request cannot name all its values.
-func (s *splitter[T]) ask(p *piece, dimension int) (err error) {
-	if !s.Fits(p.Part) {
-		if len(p.Values[dimension]) == 1 {
-			return errNoSplit
-		}
+func (s *splitter[T]) ask(p *piece, dimension int) error {
+	held, total, err := s.whole(p.Part, s.atMost(max(s.longest, firstRows)), 0)
+	var f *Failure
+	switch {
+	case errors.As(err, &f) && f.Next == Split && len(p.Values[dimension]) > 1:
 		return nil
-	}
-	p.asked = true
-	p.held, p.total, err = s.whole(p.Part, s.atMost(max(s.longest, firstRows)), 0)
-	if err == nil && p.total < 0 {
+	case errors.As(err, &f) && f.Next == Split, err == nil && total < 0:
 		return errNoSplit
 	}
+	p.asked, p.held, p.total = true, held, total
 	return err
 }
 
-// dimension is the first one in which a part can be cut; -1 if there is none.
+// dimension returns the first one in which a part can be cut; -1 if there is none.
 func (s *splitter[T]) dimension(p Part) int {
 	for i := range s.Dimensions {
 		if len(s.valuesOf(p, i)) > 1 {
@@ -97,14 +95,14 @@ func (s *splitter[T]) dimension(p Part) int {
 	return -1
 }
 
-// valuesOf is which values a part can have in a dimension; none if that cannot be known.
+// valuesOf returns the values that a part can have in a dimension; none if that cannot be known.
 func (s *splitter[T]) valuesOf(p Part, dimension int) []string {
 	if p.Values[dimension] != nil {
 		return p.Values[dimension]
 	}
 	if s.values[dimension] == nil {
 		s.requests++
-		values, err := s.Dimensions[dimension].Values()
+		values, err := s.Values(dimension)
 		if err != nil {
 			values = nil // an error that ends the walk comes again with its next request
 		}
@@ -135,21 +133,21 @@ func (s *splitter[T]) complete(before int) (bool, error) {
 	if s.sum >= before {
 		return true, nil
 	}
-	foreign := false
-	s.fresh = func(item *T) { foreign = foreign || s.isForeign(item) }
-	defer func() { s.fresh = nil }()
+	outside := false
+	s.onFresh = func(item Item) { outside = outside || s.isOutside(item) }
+	defer func() { s.onFresh = nil }()
 	_, err = s.pass(Part{}, 0, newProof())
 	if errors.Is(err, errBudget) {
 		s.miss(before - s.sum)
 		err = nil
 	}
-	return !foreign, err
+	return !outside, err
 }
 
-// isForeign reports whether an item belongs to none of the parts.
-func (s *splitter[T]) isForeign(item *T) bool {
-	for i, d := range s.Dimensions {
-		same := func(value string) bool { return strings.EqualFold(value, d.Of(item)) }
+// isOutside reports whether an item belongs to none of the parts.
+func (s *splitter[T]) isOutside(item Item) bool {
+	for i := range s.Dimensions {
+		same := func(value string) bool { return strings.EqualFold(value, item.Values[i]) }
 		if len(s.values[i]) > 1 && !slices.ContainsFunc(s.values[i], same) {
 			return true
 		}

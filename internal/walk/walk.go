@@ -9,10 +9,11 @@
 //
 // A list by time, newest first, is walked in windows of time, and by offset only within one millisecond.
 //
-// The package knows neither HTTP nor Metlo: a [List] says how to ask.
+// The package knows neither HTTP nor Metlo. The Fetch function of a [List] sends the requests.
 package walk
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -28,12 +29,13 @@ const (
 	stepRows  = 1000    // what it asks for after a longer response was refused
 	idlePages = 3       // pages in a row without a new row that end a pass, if the server gives no total
 	farBehind = 1 << 30 // an offset behind the end of every list
+	maxTotal  = 1 << 30 // what a larger total counts as
 )
 
-// ErrStop ends a walk: Yield wants no more items.
-var ErrStop = errors.New("stop")
+// ErrStop is what a Fetch returns after its visitor has returned it: the loop over the walk was left.
+var ErrStop = errors.New("the loop was left")
 
-// IncompleteError says that items may be missing.
+// IncompleteError reports that items may be missing.
 type IncompleteError struct {
 	Seen    int // items that came
 	Total   int // items that the server counts; -1 if it does not
@@ -64,68 +66,96 @@ func (p Part) contains(created time.Time) bool {
 type Request struct {
 	Part
 	Limit   int
-	Offset  int
-	MaxRows int // more than this is no list that ends
+	Offset  int // 0 if Limit is Everything
+	MaxRows int // a response with more rows does not end
 }
 
-// Response is what came.
+// Response describes what came.
 type Response struct {
 	Rows  int
 	Total int // items of the part; -1 if the server does not count
 }
 
-// Dimension is a property of items that never changes, by which a list can be filtered.
-type Dimension[T any] struct {
-	Values func() ([]string, error) // all that occur
-	Of     func(*T) string
+// Item is what a walk must know of an item.
+type Item struct {
+	Key     Key
+	Unnamed bool      // only its content tells the item from others
+	Created time.Time // zero if that is not known
+	Values  [2]string // its value in each dimension
 }
+
+// Failure is an error of Fetch after which the walk can go on.
+type Failure struct {
+	Err  error
+	Next Next
+}
+
+func (f *Failure) Error() string { return f.Err.Error() }
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Next is what a walk can do after a Failure.
+type Next int
+
+// What a walk can do.
+const (
+	Repeat  Next = iota // send the same request again
+	Wait                // send it again after a pause, since the response broke off
+	Shorten             // ask for fewer rows
+	Split               // ask for fewer values, since one request cannot name them all
+)
 
 // List is a list on a server.
 type List[T any] struct {
-	Fetch   func(r Request, visit func(*T) error) (Response, error) // visits the items in order
-	Again   func(err error, failures int) bool                      // whether to send the same request again
-	Refused func(error) bool                                        // whether a shorter response might come
-	Key     func(*T) (key Key, named bool)                          // not named: only its content tells it from others
-	Yield   func(*T) bool                                           // false ends the walk
-	OnTotal func(int)                                               // may be nil
+	Fetch    func(r Request, visit func(*T) error) (Response, error) // visits the items in order
+	Describe func(*T) (Item, error)                                  // an error ends the walk
+	Values   func(dimension int) ([]string, error)                   // all values that occur in a dimension
+	Pause    func(failures int) error                                // waits before a request is sent again
 
-	First     int // rows of the first request; 0 for the default
-	Offset    int // items to leave out
-	Most      int // limit at most; 0 for any
-	Unlimited int // a longer list is asked for without a limit; 0 for never
+	Dimensions int // properties that never change, by which the list can be filtered: 0, 1 or 2
+	First      int // rows of the first request; 0 for the default
+	Offset     int // items to leave out
+	Most       int // limit at most; 0 for any
+	Unlimited  int // a longer list is asked for without a limit; 0 for never
 
-	Fits       func(Part) bool // whether a request can name the values of a part
-	Dimensions []Dimension[T]
-
-	Created func(*T) time.Time // set if the list is sorted by it, newest first
-	Since   time.Time          // older items are of no interest; zero for none
-	ByTime  bool               // it is walked in windows of time
-	End     time.Time          // of the first window; zero for no bound
+	Newest       bool      // sorted by time of creation, newest first
+	ByTime       bool      // the same, and walked in windows of time up to Until
+	Since, Until time.Time // items created outside are not yielded; zero for no bound
 }
 
-// Walk yields every item once. Its error is that of the first request that failed for good, ErrStop, or an
+// All yields every item once, until yield returns false. Its error is that of the first request that failed for good, or an
 // *IncompleteError.
-func (l List[T]) Walk() error {
-	w := newWalker(l)
+func (l List[T]) All(ctx context.Context, yield func(T) bool) error {
+	w := newWalker(ctx, l, yield)
+	var err error
 	if l.ByTime {
-		return w.end(w.byTime())
+		err = w.byTime()
+	} else {
+		err = w.anyOrder()
 	}
-	first := l.First
+	return w.end(err)
+}
+
+// anyOrder walks a list that is in any order.
+func (w *walker[T]) anyOrder() error {
+	first := w.First
 	if first == 0 {
 		first = firstRows
 	}
-	held, total, err := w.whole(Part{}, w.atMost(min(first, wholeRows)), l.Offset)
-	if err == nil && !held {
-		err = w.inParts(total)
+	held, total, err := w.whole(Part{}, w.atMost(min(first, wholeRows)), w.Offset)
+	if err != nil || held {
+		return err
 	}
-	return w.end(err)
+	return w.inParts(total)
 }
 
 // walker is the state of one walk.
 type walker[T any] struct {
 	List[T]
-	seen      set
-	came      int  // items passed to Yield
+	ctx       context.Context
+	yield     func(T) bool
+	timed     bool // the times of items matter
+	seen      map[Key]int32
+	came      int  // items that were new
 	skip      int  // new items that are still to be left out
 	requests  int  // sent so far
 	limited   bool // by a budget
@@ -137,22 +167,30 @@ type walker[T any] struct {
 	missing   int  // items that may not have been seen
 	unknown   bool // how many may not have been seen
 	unbounded bool // the server ignores bounds of time
-	fresh     func(*T)
+	onFresh   func(Item)
 }
 
-func newWalker[T any](l List[T]) *walker[T] {
+func newWalker[T any](ctx context.Context, l List[T], yield func(T) bool) *walker[T] {
 	if l.Most > 0 && l.Unlimited > 0 {
 		l.Most = min(l.Most, l.Unlimited)
 	}
-	return &walker[T]{List: l, total: -1}
+	return &walker[T]{
+		List: l, ctx: ctx, yield: yield, total: -1, seen: map[Key]int32{},
+		timed: l.ByTime || l.Newest && !l.Since.IsZero(),
+	}
 }
 
-// end is the error with which the walk ends.
+// end returns the error that the caller of the walk gets.
 func (w *walker[T]) end(err error) error {
 	switch {
 	case errors.Is(err, errBudget):
 		w.miss(w.total)
+	case errors.Is(err, ErrStop):
+		return nil
 	case err != nil:
+		if f := (*Failure)(nil); errors.As(err, &f) {
+			return f.Err
+		}
 		return err
 	}
 	total := -1
@@ -166,6 +204,14 @@ func (w *walker[T]) end(err error) error {
 		return &IncompleteError{Seen: w.came, Total: total, Missing: w.missing}
 	}
 	return nil
+}
+
+// windowEnd returns the end of the part that is the whole list.
+func (w *walker[T]) windowEnd() time.Time {
+	if w.ByTime {
+		return w.Until
+	}
+	return time.Time{}
 }
 
 // miss counts items that may not have been seen; -1 for an unknown number.
@@ -198,11 +244,11 @@ func (w *walker[T]) canAskMore(a answer) bool {
 	return a.asked < w.atMost(wholeRows) && a.Total <= wholeRows && (w.capped == 0 || a.asked < w.capped)
 }
 
-// more is how many rows to ask for when a was full.
+// more returns how many rows to ask for when a was full.
 func (w *walker[T]) more(a answer) int {
 	rows := max(a.asked, a.Rows)
 	n := 4 * rows
-	if a.Total > rows && w.Since.IsZero() {
+	if a.Total > rows && (w.ByTime || !w.timed) {
 		n = roomFor(a.Total)
 	}
 	n = w.atMost(min(n, wholeRows))
@@ -212,7 +258,7 @@ func (w *walker[T]) more(a answer) int {
 	return n
 }
 
-// roomFor is a limit for a list of total items that may grow before it is asked for.
+// roomFor returns a limit for a list of total items that may grow before it is asked for.
 func roomFor(total int) int { return min(total, wholeRows)*9/8 + firstRows }
 
 func (w *walker[T]) atMost(n int) int {
@@ -248,8 +294,11 @@ func (w *walker[T]) short(p Part, start int, a answer) (held bool, total int, er
 		}
 	case total < 0 && behind.fresh == 0:
 		far, err := w.get(p, n, farBehind, nil)
-		if err != nil || far.Rows > 0 {
-			return err == nil, -1, err // the offset is ignored, so the rows that are behind are those in front
+		if err != nil {
+			return false, -1, err
+		}
+		if far.Rows > 0 {
+			return w.withoutOffsets(p, a)
 		}
 	case behind.Rows == 0 || start+a.Rows+behind.Rows >= behind.Total:
 		again, err := w.get(p, a.asked, start, nil)
@@ -277,4 +326,19 @@ func (w *walker[T]) confirm(p Part, a answer, start int) (bool, error) {
 		a = again
 	}
 	return false, nil
+}
+
+// withoutOffsets finds out whether a was all there is, on a server that ignores offsets and gives no total. If it ignores
+// limits too, every response is the whole list. If not, more rows may lie behind a cap that nothing shows.
+func (w *walker[T]) withoutOffsets(p Part, a answer) (held bool, total int, err error) {
+	if a.Rows > 1 {
+		fewer, err := w.get(p, a.Rows/2, 0, nil)
+		if err != nil {
+			return false, -1, err
+		}
+		if fewer.Rows <= a.Rows/2 {
+			w.miss(-1)
+		}
+	}
+	return true, -1, nil
 }

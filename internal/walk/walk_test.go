@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/suites/cases"
 )
 
 // row is an item of the tables below. Its rank, host and method never change unless a server says so.
@@ -52,7 +55,10 @@ func (s *server) fetch(r Request, visit func(*row) error) (Response, error) {
 		s.churn(s)
 	}
 	if s.refuse > 0 && (r.Limit == Everything || r.Limit > s.refuse) {
-		return Response{}, errRefused
+		return Response{}, &Failure{Err: errRefused, Next: Shorten}
+	}
+	if len(r.Values[0])+len(r.Values[1]) > 900 {
+		return Response{}, &Failure{Err: errRefused, Next: Split}
 	}
 	var rows []row
 	for _, row := range s.rows {
@@ -160,20 +166,22 @@ func (s *server) hosts() ([]string, error) {
 
 func (s *server) list() List[row] {
 	return List[row]{
-		Fetch:   s.fetch,
-		Again:   func(error, int) bool { return false },
-		Refused: func(err error) bool { return errors.Is(err, errRefused) },
-		Key: func(r *row) (Key, bool) {
+		Fetch: s.fetch,
+		Describe: func(r *row) (Item, error) {
+			i := Item{Key: TextKey(fmt.Sprint(r.id)), Created: r.created, Values: [2]string{r.host, r.method}}
 			if r.id == 0 {
-				return KeyOf("content " + r.text), false
+				i.Key, i.Unnamed = ContentKey([]byte(r.text)), true
 			}
-			return KeyOf(fmt.Sprint(r.id)), true
+			return i, nil
 		},
-		Fits: func(p Part) bool { return len(p.Values[0])+len(p.Values[1]) <= 900 },
-		Dimensions: []Dimension[row]{
-			{Values: s.hosts, Of: func(r *row) string { return r.host }},
-			{Values: func() ([]string, error) { return []string{"GET", "PUT", "POST"}, nil }, Of: func(r *row) string { return r.method }},
+		Values: func(dimension int) ([]string, error) {
+			if dimension == 0 {
+				return s.hosts()
+			}
+			return []string{"GET", "PUT", "POST"}, nil
 		},
+		Pause:      func(int) error { return errors.New("no retry is left") },
+		Dimensions: 2,
 	}
 }
 
@@ -184,18 +192,18 @@ type walked struct {
 	incomplete *IncompleteError
 }
 
-func (s *server) walk(t testing.TB, list List[row]) walked {
+func (s *server) walk(t *testing.T, list List[row]) walked {
 	t.Helper()
 	w := walked{times: map[int]int{}, nameless: map[string]int{}}
-	list.Yield = func(r *row) bool {
+	err := list.All(t.Context(), func(r row) bool {
 		if r.id == 0 {
 			w.nameless[r.text]++
 		} else {
 			w.times[r.id]++
 		}
 		return true
-	}
-	if err := list.Walk(); err != nil {
+	})
+	if err != nil {
 		require.ErrorAs(t, err, &w.incomplete)
 	}
 	return w
@@ -211,18 +219,11 @@ func (s *server) lost(w walked) (n int) {
 	return n
 }
 
-func schedules(full int) uint64 {
-	if testing.Short() || raceDetector {
-		full /= 10
-	}
-	return uint64(full)
-}
-
 // TestNothingThatLastsIsLostInSilence walks servers of every kind under random changes.
 func TestNothingThatLastsIsLostInSilence(t *testing.T) {
 	incomplete, whole := 0, 0
 	most := 0.0
-	for seed := range schedules(10_000) {
+	for seed := range uint64(cases.Of(10_000)) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		n := rng.IntN(110)
 		s := newServer(rng, n, 1+rng.IntN(12), 1+rng.IntN(40))
@@ -233,7 +234,7 @@ func TestNothingThatLastsIsLostInSilence(t *testing.T) {
 		list.First = rng.IntN(3) * rng.IntN(40)
 		s.ties, s.random = rng.IntN(2) == 0, rng.IntN(5) == 0
 		if rng.IntN(3) == 0 {
-			list.Dimensions = nil
+			list.Dimensions = 0
 		}
 		s.unfiltered = rng.IntN(8) == 0
 		if rng.IntN(5) == 0 {
@@ -358,7 +359,7 @@ func TestWalksThatWereLost(t *testing.T) {
 			s := ordered(400)
 			s.cap, s.churn = 100, between(8, swap(5))
 			return s
-		}, list: func(l *List[row]) { l.Dimensions = nil }, requests: budget(400, 100)},
+		}, list: func(l *List[row]) { l.Dimensions = 0 }, requests: budget(400, 100)},
 		{name: "the same before any page", server: func() *server {
 			s := ordered(400)
 			s.cap, s.churn = 100, func(s *server) {
@@ -504,4 +505,63 @@ func TestAWalkWithAnOffsetLeavesOutAsMany(t *testing.T) {
 		assert.Zero(t, w.times[250])
 		assert.Equal(t, 1, w.times[251])
 	}
+}
+
+// TestACapBehindIgnoredOffsetsIsNoWholeList walks lists of servers that ignore offsets and give no total.
+func TestACapBehindIgnoredOffsetsIsNoWholeList(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rows, cap    int
+		ignoresLimit bool
+		incomplete   bool
+	}{
+		"a cap on pages":              {225, 50, false, true},
+		"no cap":                      {50, 0, false, true}, // which nothing tells from a cap of 50
+		"limits are ignored too":      {50, 0, true, false},
+		"limits are ignored, one row": {1, 0, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ordered(tt.rows)
+			s.cap, s.total = tt.cap, func(int, int) int { return -1 }
+			list := s.list()
+			list.Fetch = func(r Request, visit func(*row) error) (Response, error) {
+				r.Offset = 0
+				if tt.ignoresLimit {
+					r.Limit = Everything
+				}
+				return s.fetch(r, visit)
+			}
+			w := s.walk(t, list)
+			require.Equal(t, tt.incomplete, w.incomplete != nil)
+			if tt.incomplete {
+				assert.Equal(t, -1, w.incomplete.Missing)
+			}
+			assert.LessOrEqual(t, s.requests, 5)
+		})
+	}
+}
+
+func TestTotalsOverEveryListEndNoWalk(t *testing.T) {
+	for _, total := range []int{1 << 29, 1<<30 + 1, math.MaxInt} {
+		s := ordered(25)
+		s.cap, s.total = 10, func(int, int) int { return total }
+		w := s.walk(t, s.list())
+		require.NotNil(t, w.incomplete, "the total cannot be true")
+		assert.Len(t, w.times, 25)
+	}
+}
+
+func TestATotalIsTakenForTrue(t *testing.T) {
+	s := ordered(120)
+	s.cap, s.total = 50, func(int, int) int { return 50 }
+	w := s.walk(t, s.list())
+	require.Nil(t, w.incomplete)
+	assert.Len(t, w.times, 50, "the assumption on which completeness rests")
+	assert.Equal(t, 1, s.requests, "and the cheap case stays one request")
+}
+
+func TestKeysOfIDs(t *testing.T) {
+	const upper, lower = "0A51340A-FCE6-4EE7-AFDF-C5FF387FA6DE", "0a51340a-fce6-4ee7-afdf-c5ff387fa6de"
+	assert.Equal(t, UUIDKey(upper), UUIDKey(lower))
+	assert.NotEqual(t, TextKey(upper), TextKey(lower), "ids are compared as text, unless they are UUIDs")
+	assert.NotEqual(t, UUIDKey("a"), UUIDKey("A"))
 }

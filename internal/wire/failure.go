@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Failure is what an error body says.
+// Failure describes an error body.
 type Failure struct {
 	Type    string // "ZOD", "RAW" or empty
 	Message string
@@ -17,13 +17,13 @@ type Failure struct {
 	StartLine, StartColumn, EndLine, EndColumn int // of RAW
 }
 
-// Issue is one fault that the server's validator found.
+// Issue describes one fault that the server's validator found.
 type Issue struct {
 	Path, Code, Message, Expected, Received string
 	Options                                 []string
 }
 
-// ParseFailure reads an error body of any form.
+// ParseFailure parses an error body of any form. The work and the result are bounded.
 func ParseFailure(body []byte) Failure {
 	f := Failure{Message: Message(body)}
 	if body = bytes.TrimSpace(body); len(body) == 0 || body[0] != '{' {
@@ -48,8 +48,8 @@ func ParseFailure(body []byte) Failure {
 			return f
 		}
 		f.Type = answer.Type
-		for _, issue := range err.Issues {
-			f.Issues = append(f.Issues, issue.flat())
+		for i := range err.Issues {
+			f.Issues = append(f.Issues, err.Issues[i].flat())
 		}
 	case "RAW":
 		f.Type = answer.Type
@@ -58,22 +58,68 @@ func ParseFailure(body []byte) Failure {
 	return f
 }
 
+// What is kept of a ZOD error. A server, or a proxy before it, may send any number.
+const (
+	maxIssues   = 1000 // a filter has up to 900 values, of which each may be at fault
+	maxBranches = 16
+	maxInner    = 8 // issues of a branch
+	maxOptions  = 64
+	maxDepth    = 24 // levels of JSON, of which each union takes four
+)
+
 type zodError struct {
-	Issues []zodIssue `json:"issues"`
+	Issues list[zodIssue] `json:"issues"`
 }
 
 type zodIssue struct {
-	Code        string           `json:"code"`
-	Path        []jsontext.Value `json:"path"`
-	Message     string           `json:"message"`
-	Expected    jsontext.Value   `json:"expected"`
-	Received    jsontext.Value   `json:"received"`
-	Options     []jsontext.Value `json:"options"`
-	UnionErrors []zodError       `json:"unionErrors"`
+	Code        string               `json:"code"`
+	Path        list[jsontext.Value] `json:"path"`
+	Message     string               `json:"message"`
+	Expected    jsontext.Value       `json:"expected"`
+	Received    jsontext.Value       `json:"received"`
+	Options     list[jsontext.Value] `json:"options"`
+	UnionErrors list[zodError]       `json:"unionErrors"`
 }
 
-// flat makes one issue of a union: the message of its last branch, and the expectations of all.
-func (z zodIssue) flat() Issue {
+// list keeps the first elements of an array, and skips the others.
+type list[T any] []T
+
+// UnmarshalJSONFrom reads an array of any length and depth.
+func (l *list[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	most := maxIssues
+	switch {
+	case dec.PeekKind() != '[' || dec.StackDepth() > maxDepth:
+		return dec.SkipValue()
+	case dec.StackDepth() > 3: // of a branch
+		most = maxInner
+	}
+	var some *T
+	switch any(some).(type) {
+	case *jsontext.Value:
+		most = maxOptions
+	case *zodError:
+		most = maxBranches
+	}
+	*l = nil
+	_, err := dec.ReadToken()
+	for err == nil && dec.PeekKind() != ']' {
+		if len(*l) == most {
+			err = dec.SkipValue()
+			continue
+		}
+		var element T
+		err = json.UnmarshalDecode(dec, &element)
+		*l = append(*l, element)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = dec.ReadToken()
+	return err
+}
+
+// flat returns one issue for a union: with the message of its last branch, and the expectations of all branches.
+func (z *zodIssue) flat() Issue {
 	issue := Issue{
 		Code:     OneLine(z.Code),
 		Message:  OneLine(z.Message),
@@ -84,14 +130,14 @@ func (z zodIssue) flat() Issue {
 	for i, element := range z.Path {
 		path[i] = plain(element)
 	}
-	issue.Path = strings.Join(path, ".")
+	issue.Path = OneLine(strings.Join(path, "."))
 	for _, option := range z.Options {
 		issue.Options = append(issue.Options, plain(option))
 	}
 	var expected []string
 	for _, branch := range z.UnionErrors {
-		for _, inner := range branch.Issues {
-			flat := inner.flat()
+		for i := range branch.Issues {
+			flat := branch.Issues[i].flat()
 			if flat.Message != "" {
 				issue.Message = flat.Message
 			}
@@ -104,13 +150,14 @@ func (z zodIssue) flat() Issue {
 			issue.Options = append(issue.Options, flat.Options...)
 		}
 	}
+	issue.Options = issue.Options[:min(len(issue.Options), maxOptions)]
 	if issue.Expected == "" {
-		issue.Expected = strings.Join(expected, " | ")
+		issue.Expected = OneLine(strings.Join(expected, " | "))
 	}
 	return issue
 }
 
-// plain is a JSON string without its quotes, or any other value as it stands.
+// plain returns a JSON string without its quotes, and the text of any other value.
 func plain(v jsontext.Value) string {
 	if v.Kind() == '"' {
 		var s string

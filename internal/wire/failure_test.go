@@ -107,3 +107,34 @@ func FuzzParseFailure(f *testing.F) {
 		}
 	})
 }
+
+// TestWorkOfAFailureIsBounded parses 1 MB of what a server could send to keep its caller busy.
+func TestWorkOfAFailureIsBounded(t *testing.T) {
+	const size = 1 << 20
+	zod := func(issues string) string { return `{"type":"ZOD","err":{"issues":` + issues + `}}` }
+	deep := func(levels int) string {
+		return `[` + strings.Repeat(`{"options":["a"],"unionErrors":[{"issues":[`, levels) + strings.Repeat(`]}]}`, levels) + `]`
+	}
+	for name, text := range map[string]string{
+		"issues":             zod(`[` + many(`{}`, size) + `]`),
+		"branches":           zod(`[{"unionErrors":[` + many(`{"issues":[{"message":"m"}]}`, size) + `]}]`),
+		"issues of a branch": zod(`[{"unionErrors":[{"issues":[` + many(`{"expected":"e"}`, size) + `]}]}]`),
+		"options":            zod(`[{"options":[` + many(`"o"`, size) + `]}]`),
+		"elements of a path": zod(`[{"path":[` + many(`"p"`, size) + `]}]`),
+		"a long message":     zod(`[{"message":"` + strings.Repeat("m", size) + `"}]`),
+		"unions in unions":   zod(deep(2000)),
+		"unions in all":      zod(`[` + many(deep(20)[1:len(deep(20))-1], size) + `]`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			allocated := testing.AllocsPerRun(1, func() { ParseFailure([]byte(text)) })
+			assert.Less(t, allocated, 100_000.0)
+			f := ParseFailure([]byte(text))
+			require.Equal(t, "ZOD", f.Type)
+			assert.LessOrEqual(t, len(f.Issues), 1000)
+			for _, issue := range f.Issues {
+				assert.LessOrEqual(t, len(issue.Options), 64)
+				assert.LessOrEqual(t, len(issue.Path)+len(issue.Expected)+len(issue.Message), 3*520)
+			}
+		})
+	}
+}

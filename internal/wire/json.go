@@ -11,6 +11,7 @@ import (
 	"io"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -38,21 +39,9 @@ var (
 var ErrEmpty = errors.New("no value")
 
 // Object decodes one JSON value into v, through the documented envelope {"ok":true,"data":value} if it comes in one.
-// Integers may be strings, and null leaves the zero value in v's fields.
-func Object(data []byte, v any) error { return object(data, v, lenient) }
-
-// Value is Object for a value that comes in no envelope.
-func Value(data []byte, v any) error {
-	if data = bytes.TrimSpace(data); len(data) == 0 || string(data) == "null" {
-		return ErrEmpty
-	}
-	return json.Unmarshal(data, v, lenient)
-}
-
-// AnyObject is Object for a value of the caller's, which is decoded as encoding/json does.
-func AnyObject(data []byte, v any) error { return object(data, v, foreign) }
-
-func object(data []byte, v any, options json.Options) error {
+// Integers may be strings, and null leaves the zero value in v's fields. A value that would take more memory than a small
+// multiple of limit is a *TooHeavyError.
+func Object(data []byte, v any, limit int64) error {
 	data = bytes.TrimSpace(data)
 	if inner, ok, err := envelope(data); err != nil {
 		return err
@@ -62,76 +51,26 @@ func object(data []byte, v any, options json.Options) error {
 	if len(data) == 0 || string(data) == "null" {
 		return ErrEmpty
 	}
-	if len(data) > weighed && tooEmpty(data) {
-		return errEmpties
-	}
-	err := json.Unmarshal(data, v, options)
-	if errors.Is(err, ErrRows) {
-		return ErrRows // without the name of a Go type
-	}
-	return err
-}
-
-// Rows receives an array of at most Most values.
-type Rows[T any] struct {
-	Values []T
-	Most   int
-}
-
-// UnmarshalJSONFrom reads the array, or fails with [ErrRows].
-func (r *Rows[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	r.Values = []T{}
-	if dec.PeekKind() != '[' {
-		return json.UnmarshalDecode(dec, &r.Values)
-	}
-	if _, err := dec.ReadToken(); err != nil {
+	if err := Check(data, v, limit); err != nil {
 		return err
 	}
-	for dec.PeekKind() != ']' {
-		if len(r.Values) == r.Most {
-			return ErrRows
-		}
-		r.Values = append(r.Values, *new(T))
-		if err := json.UnmarshalDecode(dec, &r.Values[len(r.Values)-1]); err != nil {
-			return err
-		}
-	}
-	_, err := dec.ReadToken()
-	return err
+	return json.Unmarshal(data, v, lenient)
 }
 
-const (
-	weighed = 1 << 20 // bytes, from which on a value is worth being read twice
-	empties = 200_000
-)
-
-var errEmpties = fmt.Errorf("its arrays hold over %d empty values", empties)
-
-// tooEmpty reports whether more than 200,000 values of arrays are null, {} or []. Decoded into structs they take some
-// hundred times as much memory as space in the text.
-func tooEmpty(data []byte) bool {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(data), fast)
-	for n := 0; n <= empties; {
-		token, err := dec.ReadToken()
-		if err != nil {
-			return false // the end, or a fault that the decoder of the value reports better
-		}
-		depth := dec.StackDepth()
-		switch token.Kind() {
-		case 'n':
-		case '{', '[':
-			if next := dec.PeekKind(); next != '}' && next != ']' {
-				continue
-			}
-			depth--
-		default:
-			continue
-		}
-		if parent, _ := dec.StackIndex(depth); parent == '[' {
-			n++
-		}
+// Value decodes a value that comes in no envelope, and that is short.
+func Value(data []byte, v any) error {
+	if data = bytes.TrimSpace(data); len(data) == 0 || string(data) == "null" {
+		return ErrEmpty
 	}
-	return true
+	return json.Unmarshal(data, v, lenient)
+}
+
+// AnyObject decodes a value of the caller's type as package encoding/json does, and integers of any type also from strings.
+func AnyObject(data []byte, v any, limit int64) error {
+	if err := Check(data, v, limit); err != nil {
+		return err
+	}
+	return json.Unmarshal(data, v, foreign)
 }
 
 // Marshal encodes a request body.
@@ -237,12 +176,12 @@ func unmarshalInt(dec *jsontext.Decoder, v *int) error {
 	case '0', '"':
 		n, err := strconv.Atoi(t.String())
 		if err != nil {
-			return fmt.Errorf("%q is no integer", t.String())
+			return fmt.Errorf("%q is not an integer", t.String())
 		}
 		*v = n
 		return nil
 	}
-	return fmt.Errorf("%v is no integer", t.Kind())
+	return fmt.Errorf("a JSON %v is not an integer", t.Kind())
 }
 
 // unmarshalInteger takes "8" for an integer of any type, unless the type reads itself.
@@ -266,14 +205,14 @@ func unmarshalInteger(dec *jsontext.Decoder, v any) error {
 	if integer.CanInt() {
 		n, err := strconv.ParseInt(text, 10, integer.Type().Bits())
 		if err != nil {
-			return fmt.Errorf("%q is no integer for %v", text, integer.Type())
+			return fmt.Errorf("%q is not an integer of type %v", text, integer.Type())
 		}
 		integer.SetInt(n)
 		return nil
 	}
 	n, err := strconv.ParseUint(text, 10, integer.Type().Bits())
 	if err != nil {
-		return fmt.Errorf("%q is no integer for %v", text, integer.Type())
+		return fmt.Errorf("%q is not an integer of type %v", text, integer.Type())
 	}
 	integer.SetUint(n)
 	return nil
@@ -290,13 +229,13 @@ func unmarshalNumber(dec *jsontext.Decoder, v *stdjson.Number) error {
 		return nil
 	case '0', '"':
 		text := t.String()
-		if _, err := strconv.ParseFloat(text, 64); err != nil && !errors.Is(err, strconv.ErrRange) {
-			return fmt.Errorf("%q is no number", text)
+		if value := jsontext.Value(text); value.Kind() != '0' || !value.IsValid() || strings.TrimSpace(text) != text {
+			return fmt.Errorf("%q is not a number", text)
 		}
 		*v = stdjson.Number(text)
 		return nil
 	}
-	return fmt.Errorf("%v is no number", t.Kind())
+	return fmt.Errorf("a JSON %v is not a number", t.Kind())
 }
 
 // unmarshalRaw keeps a value as it is, and null as nil.

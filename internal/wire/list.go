@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -16,8 +17,8 @@ import (
 // ListOptions says how a list is read.
 type ListOptions struct {
 	Lenient bool  // integers may be strings; slower
-	Foreign bool  // lenient, and the items' fields match names in any case
-	MaxItem int64 // bytes
+	Foreign bool  // lenient, and decoded as package encoding/json does
+	MaxItem int64 // bytes of an item, and of a whole list in memory
 	MaxRows int
 }
 
@@ -30,8 +31,10 @@ type Tail struct {
 // ErrRows says that a list holds more rows than it can have.
 var ErrRows = errors.New("the list does not end: it holds more rows than there can be")
 
-// itemSlack is how far the decoder may read ahead of the item it decodes.
-const itemSlack = 1 << 20
+const (
+	itemSlack = 1 << 20  // bytes that the decoder may read ahead of the item it decodes
+	longItem  = 16 << 20 // bytes of the longest item of a stream: the longest trace, with every byte of it escaped, takes 12 MiB
+)
 
 // List reads a list in any of its forms and calls visit with each item, which is overwritten by the next, until visit
 // returns an error, which List then returns:
@@ -42,6 +45,11 @@ func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, e
 	if body, inMemory := src.(*bytes.Buffer); inMemory {
 		return r.readMemory(body.Bytes(), opts)
 	}
+	opts.MaxItem = min(opts.MaxItem, longItem)
+	if opts.Foreign {
+		s := newScale(opts.MaxItem)
+		r.scale = &s
+	}
 	r.capped = &limitedReader{src: src, limit: opts.MaxItem}
 	r.dec = jsontext.NewDecoder(r.capped, opts.json())
 	return r.read(opts)
@@ -50,10 +58,17 @@ func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, e
 // Items returns all items of a list in memory.
 func Items[T any](body []byte, opts ListOptions) ([]T, Tail, error) {
 	r := listReader[T]{list: []T{}}
+	if len(body) > light {
+		s := newScale(max(opts.MaxItem, int64(len(body))))
+		r.scale = &s
+	}
 	tail, err := r.readMemory(body, opts)
 	if err != nil && !opts.Lenient && IsMismatch(err) {
 		opts.Lenient = true
 		r.list = []T{} // next takes memory that is all zero
+		if r.scale != nil {
+			r.scale.left = r.scale.limit
+		}
 		tail, err = r.readMemory(body, opts)
 	}
 	return r.list, tail, err
@@ -74,6 +89,8 @@ type listReader[T any] struct {
 	visit  func(*T) error
 	item   *T  // of visit
 	list   []T // if there is no visit
+
+	scale *scale // on which items are weighed before they are decoded; nil for none
 }
 
 func (o ListOptions) json() json.Options {
@@ -186,7 +203,7 @@ func (r *listReader[T]) items(tail *Tail) error {
 		}
 		start := r.dec.InputOffset()
 		item := r.next()
-		if err := json.UnmarshalDecode(r.dec, item); err != nil {
+		if err := r.decode(item); err != nil {
 			return err
 		}
 		if size := r.dec.InputOffset() - start; size > r.opts.MaxItem {
@@ -201,7 +218,25 @@ func (r *listReader[T]) items(tail *Tail) error {
 	}
 }
 
-// next is where the next item goes.
+// decode decodes an item. One that is weighed is read twice.
+func (r *listReader[T]) decode(item *T) error {
+	if r.scale == nil {
+		return json.UnmarshalDecode(r.dec, item)
+	}
+	value, err := r.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if r.visit != nil {
+		r.scale.left = r.scale.limit // each item alone, since the next one overwrites it
+	}
+	if err := r.scale.weigh(value, reflect.TypeFor[T]()); err != nil {
+		return err
+	}
+	return json.Unmarshal(value, item, r.opts.json())
+}
+
+// next returns where the next item goes.
 func (r *listReader[T]) next() *T {
 	if r.visit == nil {
 		n := len(r.list)
@@ -264,12 +299,13 @@ func (r *listReader[T]) total(tail *Tail) error {
 		return err
 	}
 	if k := t.Kind(); k == '0' || k == '"' {
-		if n, err := strconv.Atoi(t.String()); err == nil && n >= 0 {
-			tail.Total = n
+		n, err := strconv.ParseInt(t.String(), 10, strconv.IntSize)
+		if n >= 0 && (err == nil || errors.Is(err, strconv.ErrRange)) { // then it is the largest integer
+			tail.Total = int(n)
 			return nil
 		}
 	}
-	return errors.New("the list's total is no count")
+	return errors.New("the total of the list is not a count")
 }
 
 // limitedReader fails once limit bytes, and what a decoder may read ahead, were read from src since start.

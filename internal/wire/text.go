@@ -34,8 +34,8 @@ func IsDone(body []byte) bool {
 	return answer.Status == "OK"
 }
 
-// Text returns what a Metlo server says in a text: bare with the type text/html, as it is sent, or as a JSON string, as
-// it is documented. It reports false for anything else, such as a page or an object.
+// Text returns a text in one of the forms of a Metlo server, to the byte: bare with the type text/html, as it is sent, or as a
+// JSON string, as it is documented. It returns false for anything else, such as a page or an object.
 func Text(contentType string, body []byte) (string, bool) {
 	media, _, _ := mime.ParseMediaType(contentType)
 	text := strings.TrimSpace(string(body))
@@ -47,7 +47,7 @@ func Text(contentType string, body []byte) (string, bool) {
 		err := json.Unmarshal([]byte(text), &s, fast)
 		return s, err == nil
 	}
-	return text, media == "text/html"
+	return string(body), media == "text/html"
 }
 
 // IsPage reports whether body is an HTML document.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -17,14 +18,16 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// allocs counts the allocations of f once its pools are filled.
+// allocs counts the allocations of f once its pools are filled. No garbage is collected meanwhile: that would empty the
+// pools, at a time that differs from run to run.
 func allocs(t *testing.T, f func()) float64 {
 	t.Helper()
 	if kit.Race {
 		t.Skip("the race detector makes pools forget, and so allocations differ from run to run")
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	f()
-	return testing.AllocsPerRun(20, f)
+	return testing.AllocsPerRun(50, f)
 }
 
 // alertList is a list of n alerts as the server sends it.
@@ -53,9 +56,9 @@ func alertList(t *testing.T, n int) string {
 }
 
 func getAlert(t *testing.T, rt http.RoundTripper, opts ...metlo.Option) func() {
-	client := kit.Client(t, rt, opts...)
+	client, id := kit.Client(t, rt, opts...), kit.AlertID(1)
 	return func() {
-		if _, err := client.Alerts.Get(context.Background(), kit.AlertID(1)); err != nil {
+		if _, err := client.Alerts.Get(context.Background(), id); err != nil {
 			t.Error(err)
 		}
 	}
@@ -63,9 +66,9 @@ func getAlert(t *testing.T, rt http.RoundTripper, opts ...metlo.Option) func() {
 
 // byHand gets an alert with net/http and encoding/json alone.
 func byHand(t *testing.T, rt http.RoundTripper) func() {
-	client := &http.Client{Transport: rt}
+	client, id := &http.Client{Transport: rt}, kit.AlertID(1)
 	get := func() (*metlo.Alert, error) {
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://metlo.example.com/api/v1/alerts?uuid="+kit.AlertID(1), nil)
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://metlo.example.com/api/v1/alerts?uuid="+id, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +87,7 @@ func byHand(t *testing.T, rt http.RoundTripper) func() {
 		return &alerts[0], nil
 	}
 	return func() {
-		if alert, err := get(); err != nil || alert.UUID != kit.AlertID(1) {
+		if alert, err := get(); err != nil || alert.UUID != id {
 			t.Error(alert, err)
 		}
 	}
@@ -113,7 +116,7 @@ func TestAllocationBudgets(t *testing.T) {
 	one := kit.RecordingNamed(t, "alerts", "list_by_uuid").Response.Body
 	get := allocs(t, getAlert(t, kit.JSON(http.StatusOK, one)))
 
-	t.Run("a page of 100: three an item, for its strings, and 60 for the call", func(t *testing.T) {
+	t.Run("a page of 100: three an item, for its strings, and 66 for the call", func(t *testing.T) {
 		client := kit.Client(t, kit.JSON(http.StatusOK, alertList(t, 100)))
 		got := allocs(t, func() {
 			if page, err := client.Alerts.List(context.Background(), &metlo.AlertListOptions{Limit: 100}); err != nil || len(page.Items) != 100 {
@@ -121,7 +124,7 @@ func TestAllocationBudgets(t *testing.T) {
 			}
 		})
 		t.Logf("%v allocations", got)
-		assert.LessOrEqual(t, got, 360.0)
+		assert.LessOrEqual(t, got, 366.0)
 	})
 
 	t.Run("an item of a walk: three, for its strings", func(t *testing.T) {
@@ -145,7 +148,7 @@ func TestAllocationBudgets(t *testing.T) {
 		assert.LessOrEqual(t, marginal, 3.1)
 	})
 
-	t.Run("an error: 13 over a success", func(t *testing.T) {
+	t.Run("an error: 16 over a success", func(t *testing.T) {
 		client := kit.Client(t, &kit.Answer{Status: http.StatusNotFound, Body: []byte("Not Found"), Header: http.Header{}})
 		got := allocs(t, func() {
 			if _, err := client.Endpoints.Get(context.Background(), kit.AlertID(1)); err == nil {
@@ -153,10 +156,10 @@ func TestAllocationBudgets(t *testing.T) {
 			}
 		})
 		t.Logf("%v allocations, %v for a success", got, get)
-		assert.LessOrEqual(t, got, get+13)
+		assert.LessOrEqual(t, got, get+16)
 	})
 
-	t.Run("a retry: 22 over a call that needs none", func(t *testing.T) {
+	t.Run("a retry: 26 over a call that needs none", func(t *testing.T) {
 		ok, unavailable := kit.JSON(http.StatusOK, one), &kit.Answer{Status: http.StatusServiceUnavailable, Header: http.Header{}}
 		attempts := 0
 		got := allocs(t, getAlert(t, kit.RoundTrip(func(r *http.Request) (*http.Response, error) {
@@ -166,6 +169,6 @@ func TestAllocationBudgets(t *testing.T) {
 			return ok.RoundTrip(r)
 		}), metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: time.Nanosecond, MaxWait: time.Nanosecond})))
 		t.Logf("%v allocations, %v without", got, get)
-		assert.LessOrEqual(t, got, get+22)
+		assert.LessOrEqual(t, got, get+26)
 	})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/suites/cases"
 	"github.com/metlo-go/metlo/internal/suites/kit"
 	"github.com/metlo-go/metlo/metlotest"
 )
@@ -123,9 +124,9 @@ func reply(r *http.Request, status int, body string) *http.Response {
 	}
 }
 
-// TestManyGoroutinesShareAClient makes 1,000 mixed calls in each of 64 goroutines, of which every fifth meets a fault.
+// TestManyGoroutinesShareAClient makes up to 1,000 mixed calls in each of 64 goroutines, of which every fifth meets a fault.
 func TestManyGoroutinesShareAClient(t *testing.T) {
-	const workers, calls = 64, 1000
+	workers, calls := 64, cases.Of(1000)
 	server := &faultyServer{random: rand.New(rand.NewPCG(1, 2)), writes: map[string]int{}}
 	client := kit.Client(t, server, metlo.WithRetry(metlo.RetryPolicy{
 		MaxRetries: 3, BaseWait: time.Microsecond, MaxWait: 2 * time.Microsecond, MaxRetryAfter: time.Microsecond,

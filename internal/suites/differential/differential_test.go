@@ -19,7 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/metlo-go/metlo/internal/suites/kit"
+	"github.com/metlo-go/metlo/internal/suites/cases"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
@@ -255,11 +255,7 @@ type tally struct {
 
 func TestGeneratedRequests(t *testing.T) {
 	all := tally{routes: map[string]int{}, unexplained: map[string]int{}, statuses: map[int]int{}}
-	enough := requests
-	if kit.Race {
-		enough /= 5 // CI sends all of them without the race detector
-	}
-	for seed := *firstSeed; all.sent < enough; seed++ {
+	for seed := *firstSeed; all.sent < cases.Of(requests); seed++ {
 		synctest.Test(t, func(t *testing.T) { all.run(t, seed) })
 	}
 	for what, n := range all.unexplained {

@@ -5,8 +5,10 @@ package docs_test
 // A block that begins with "package" is a file. One that begins with "func" or "type" gets a package clause; its tests
 // run. Any other is the inside of a function that returns an error; ctx, client, err, id, host, key, req and resp are
 // declared before it. It runs against the demo server, unless it needs what a test does not have (see needs). The latter
-// two kinds may use the packages of documentImports. All blocks go into one temporary module, in a workspace with the
-// modules of this repository.
+// two kinds may use the packages of documentImports.
+//
+// All blocks go into one temporary module, in a workspace with the modules of this repository. One go vet compiles them;
+// one test binary has all that run.
 
 import (
 	"fmt"
@@ -98,8 +100,12 @@ func (b block) isDeclaration() bool {
 	return strings.HasPrefix(b.text, "func ") || strings.HasPrefix(b.text, "type ")
 }
 
-func (b block) isTest() bool {
-	return b.isDeclaration() && strings.Contains(b.text, "\nfunc Test") || strings.HasPrefix(b.text, "func Test")
+// tests returns the names of the tests that the block declares.
+func (b block) tests() (names []string) {
+	for _, found := range regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`).FindAllStringSubmatch(b.text, -1) {
+		names = append(names, found[1])
+	}
+	return names
 }
 
 // needs is what keeps the inside of a function from running in a test; empty if nothing does.
@@ -122,12 +128,13 @@ func (b block) needs() string {
 	return ""
 }
 
-// source makes a file of the block, whose compiler errors name the document and its line. The inside of a function
-// becomes one of this name.
+// source makes a file of a package of the block, whose compiler errors name the document and its line. The inside of a
+// function becomes one of this name.
 func (b block) source(root, pkg, name string) string {
 	position := fmt.Sprintf("//line %s:%d\n", filepath.Join(root, b.document), b.line)
 	if b.isFile() {
-		return position + b.text
+		_, rest, _ := strings.Cut(b.text, "\n")
+		return position + "package " + pkg + "\n" + rest
 	}
 	var head strings.Builder
 	fmt.Fprintf(&head, "package %s\n\n", pkg)
@@ -149,7 +156,7 @@ func (b block) source(root, pkg, name string) string {
 }
 
 // runner is a test that runs blocks against the demo server.
-const runner = `package blocks
+const runner = `package documents_test
 
 import (
 	"context"
@@ -159,7 +166,8 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/metlotest"
-)
+
+%s)
 
 func run(t *testing.T, f func(context.Context, *metlo.Client, string, string) error, kind string) {
 	server := metlotest.NewServer(metlotest.Demo())
@@ -186,6 +194,9 @@ func run(t *testing.T, f func(context.Context, *metlo.Client, string, string) er
 		t.Fatal(err)
 	}
 }
+
+func TestBlocks(t *testing.T) {
+%s}
 `
 
 func allBlocks(t *testing.T) []block {
@@ -224,39 +235,45 @@ func TestDocumentsCompileAndRun(t *testing.T) {
 	}
 	blocks := allBlocks(t)
 	require.Greater(t, len(blocks), 20)
-	var calls strings.Builder
+	var imports, calls strings.Builder
 	runs, tests := 0, 0
 	for i, b := range blocks {
-		name := fmt.Sprintf("block%d", i)
+		pkg, name := fmt.Sprintf("block%d", i), fmt.Sprintf("Block%d", i)
+		place := fmt.Sprintf("%s:%d", b.document, b.line)
+		what := b.needs()
 		switch {
-		case b.isFile():
-			write(name+"/block.go", b.source(root, "", ""))
-		case b.isTest():
-			tests++
-			write(name+"/block_test.go", b.source(root, name, ""))
-		case b.isDeclaration():
-			write(name+"/block.go", b.source(root, name, ""))
-		default:
-			write("blocks/"+name+".go", b.source(root, "blocks", name))
-			if what := b.needs(); what != "" {
-				t.Logf("%s:%d is only compiled: it needs %s", b.document, b.line, what)
-				continue
+		case b.isFile() || b.isDeclaration():
+			write(pkg+"/block.go", b.source(root, pkg, ""))
+			for _, test := range b.tests() {
+				tests++
+				fmt.Fprintf(&calls, "\tt.Run(%q, %s.%s)\n", place, pkg, test)
 			}
+			if b.tests() != nil {
+				fmt.Fprintf(&imports, "\t\"documents/%s\"\n", pkg)
+			}
+		case what != "":
+			write("compiled/"+pkg+".go", b.source(root, "compiled", name))
+			t.Logf("%s is only compiled: it needs %s", place, what)
+		default:
 			runs++
+			write("blocks/"+pkg+".go", b.source(root, "blocks", name))
 			kind := "alert"
 			if strings.Contains(b.text, "client.Endpoints.") {
 				kind = "endpoint"
 			}
-			fmt.Fprintf(&calls, "\nfunc TestBlock%d(t *testing.T) { // %s:%d\n\trun(t, func(ctx context.Context, c *metlo.Client, id, host string) error {\n\t\treturn %s(ctx, c, nil, id, host, \"\", nil, nil)\n\t}, %q)\n}\n", i, b.document, b.line, name, kind)
+			fmt.Fprintf(&calls, "\tt.Run(%q, func(t *testing.T) {\n\t\trun(t, func(ctx context.Context, c *metlo.Client, id, host string) error {\n"+
+				"\t\t\treturn blocks.%s(ctx, c, nil, id, host, \"\", nil, nil)\n\t\t}, %q)\n\t})\n", place, name, kind)
 		}
 	}
-	write("blocks/run_test.go", runner+calls.String())
+	imports.WriteString("\t\"documents/blocks\"\n")
+	write("run_test.go", fmt.Sprintf(runner, imports.String(), calls.String()))
 	write("go.mod", "module documents\n\ngo 1.26.0\n")
 	write("go.work", workspace(root))
 	// What follows a block's own return is unreachable.
 	goCommand(t, dir, "vet", "-unreachable=false", "./...")
-	t.Log(goCommand(t, dir, "test", "-vet=off", "-count=1", "./..."))
-	t.Logf("%d blocks compiled, %d of them run, %d of them tests", len(blocks), runs+tests, tests)
+	passed := goCommand(t, dir, "test", "-vet=off", "-count=1", "-v", ".")
+	assert.Equal(t, runs+tests, strings.Count(passed, "    --- PASS: TestBlocks/"), passed)
+	t.Logf("%d blocks compiled, %d of them run, %d tests", len(blocks), runs, tests)
 }
 
 func goCommand(t *testing.T, dir string, args ...string) string {
@@ -275,7 +292,8 @@ func TestBlocksAreFound(t *testing.T) {
 	assert.Equal(t, map[int]string{3: "a\n"}, goBlocks(text))
 	assert.Contains(t, block{"d.md", 7, "slog.Info(\"\")\n"}.source("", "p", "f"), "import slog \"log/slog\"")
 	assert.NotContains(t, block{"d.md", 7, "x.slog.Info()\n"}.source("", "p", "f"), "import slog")
-	assert.True(t, block{text: "func TestX(t *testing.T) {}\n"}.isTest())
+	assert.Equal(t, []string{"TestX"}, block{text: "func TestX(t *testing.T) {}\n"}.tests())
+	assert.Contains(t, block{"d.md", 7, "package main\n\nfunc main() {}\n"}.source("", "p", ""), "//line d.md:7\npackage p\n\nfunc main")
 	assert.Empty(t, block{text: "client.Ping(ctx)\n"}.needs())
 	assert.Equal(t, "another server", block{text: "c, err := metlo.NewClient(\"\")\n"}.needs())
 }

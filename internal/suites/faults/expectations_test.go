@@ -50,7 +50,7 @@ func expectations() map[string]map[string]error {
 		"Content-Length too long", "Content-Length too short", "gzip that is none", "chunk size of no number",
 		"gzip bomb", "body without end", "array without end", "white space without end", "item of 1 GB", "300,000 empty items",
 		"login page", "204", "200 without a body", "another protocol", "404 of an Ingress", "404 of a gateway", "404 without a body",
-		"404 Not Found", "plain http to a TLS port", "answer in brotli", "answer in gzip twice",
+		"plain http to a TLS port", "answer in brotli", "answer in gzip twice",
 		"echo in a good page", "echo in a name of JSON", "echo in a long line", "echo across the cap of a success",
 		"half a tuple", "empty object", "number", "broken JSON", "10,000 levels")
 	set(func() map[string]error { return all(metlo.ErrRedirected) },
@@ -65,6 +65,7 @@ func expectations() map[string]map[string]error {
 		"total negative", "total of no number", "total out of range")
 	set(func() map[string]error { return but(all(invalid), nil, "create") },
 		"10,000 levels in an item", "numbers out of range") // a created key has neither
+	table["404 Not Found"] = but(all(invalid), metlo.ErrNotFound, "change") // to the byte as Metlo's server says it
 	table["null"] = but(all(invalid), nil, "list", "walk")
 	table["401 in the middle"] = but(all(nil), metlo.ErrUnauthorized, "walk")
 	table["page that never advances"] = but(all(nil), incomplete, "walk")

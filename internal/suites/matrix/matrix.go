@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/suites/cases"
 	"github.com/metlo-go/metlo/internal/suites/kit"
 	"github.com/metlo-go/metlo/metlotest"
 )
@@ -244,8 +245,8 @@ func heapBytes() uint64 {
 
 var manyItems = map[string]bool{"array without end": true, "300,000 empty items": true}
 
-// Every visits each failure with each call and each way to wait. Under the race detector, which is ten times as slow,
-// each call and failure get one way to wait, in turns.
+// Every visits each failure with each call and each way to wait if all cases are asked for. Otherwise each call and
+// failure get one way to wait, in turns.
 func Every(t *testing.T, visit func(t *testing.T, c *Cell), after func(metlotest.Failure)) (failures, calls int) {
 	t.Helper()
 	for _, failure := range metlotest.Failures() {
@@ -257,7 +258,7 @@ func Every(t *testing.T, visit func(t *testing.T, c *Cell), after func(metlotest
 			calls = 0
 			for c, call := range Calls() {
 				for i, p := range Waits() {
-					if kit.Race && (failures+c)%len(Waits()) != i {
+					if !cases.All() && (failures+c)%len(Waits()) != i {
 						continue
 					}
 					calls++

@@ -74,7 +74,7 @@ var alertReplays = map[string]replay{
 		call: updateAlert(kit.AlertID(1), metlo.UpdateUnignore, ""), want: metlo.ErrConflict, says: "currently not ignored",
 	},
 	"update_documented_name": {raw: documentedEnum, want: metlo.ErrBadRequest, says: "updateType"},
-	"update_missing":         {call: updateAlert(nowhere, metlo.UpdateResolve, ""), want: metlo.ErrNotFound, says: "Not Found"},
+	"update_missing":         {call: updateAlert(nowhere, metlo.UpdateResolve, ""), want: metlo.ErrNotFound, says: "no alert has this id"},
 	"update_not_uuid": {
 		call: updateAlert("nope", metlo.UpdateResolve, ""), guard: notUUID,
 		want: metlo.ErrBadRequest, says: "invalid input syntax for type uuid",

@@ -11,29 +11,29 @@ import (
 	"time"
 )
 
-// Repeat says what must be known of a failed attempt before the request may be sent again.
+// Repeat is a class of requests, by the proof that they need of a failed attempt before they may be sent again.
 type Repeat int
 
-// In ascending order of what may be repeated.
+// The classes, in ascending order of what may be repeated.
 const (
 	RepeatNever       Repeat = iota // the body cannot be sent again
-	RepeatUnprocessed               // that the server did not act on it
-	RepeatIdempotent                // that the server did not act on it, or declined for now
-	RepeatSafe                      // nothing: reading changes nothing
+	RepeatUnprocessed               // proof that the server did not act on the request
+	RepeatIdempotent                // proof that the server did not act on it, or declined for now
+	RepeatSafe                      // no proof: reading changes nothing
 
-	noRepeat // as what an outcome allows: no request may be sent again for it
+	noRepeat // an outcome after which no request may be sent again
 )
 
-// outcome is what an attempt came to.
+// outcome describes how an attempt ended.
 type outcome struct {
 	Attempt
-	repeatable Repeat        // the least of the classes of requests that may be sent again
-	retryAfter time.Duration // what the server told, 0 if it told nothing or not to wait
-	unreadable bool          // it told something that is no time
-	cooldown   bool          // it asks all calls to wait
+	repeatable Repeat        // the least class of requests that may be sent again
+	retryAfter time.Duration // wait that the server asks for, 0 for none
+	unreadable bool          // Retry-After could not be parsed
+	cooldown   bool          // all calls must wait
 }
 
-// classify says what an attempt came to, from its response or its error.
+// classify returns the outcome of an attempt, from its response or its error.
 func classify(resp *http.Response, err error, now time.Time) outcome {
 	o := outcome{repeatable: noRepeat}
 	if err != nil {
@@ -43,7 +43,7 @@ func classify(resp *http.Response, err error, now time.Time) outcome {
 		switch {
 		case errors.As(err, &proxy):
 			o.StatusCode, o.retryAfter = proxy.StatusCode, proxy.retryAfter
-			if proxy.transient() {
+			if proxy.isTransient() {
 				o.repeatable = RepeatUnprocessed
 			}
 		case o.Unsent && !isFinal(err):
@@ -54,15 +54,15 @@ func classify(resp *http.Response, err error, now time.Time) outcome {
 		return o
 	}
 	o.StatusCode = resp.StatusCode
-	told := false
+	asked := false
 	if texts := resp.Header["Retry-After"]; strings.Join(texts, "") != "" {
-		o.retryAfter, told = retryAfter(texts, now)
-		o.unreadable = !told
+		o.retryAfter, asked = retryAfter(texts, now)
+		o.unreadable = !asked
 	}
 	switch {
 	case o.StatusCode == http.StatusTooManyRequests:
 		o.repeatable, o.cooldown = RepeatUnprocessed, true
-	case o.StatusCode == http.StatusServiceUnavailable && told:
+	case o.StatusCode == http.StatusServiceUnavailable && asked:
 		o.repeatable, o.cooldown = RepeatIdempotent, true
 	case IsTransient(o.StatusCode):
 		o.repeatable = RepeatSafe
@@ -70,7 +70,7 @@ func classify(resp *http.Response, err error, now time.Time) outcome {
 	return o
 }
 
-// IsTransient reports whether a status says that the same request may succeed soon.
+// IsTransient reports whether the same request may succeed soon after a status.
 func IsTransient(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
@@ -85,18 +85,23 @@ func IsLasting(err error) bool {
 	var source *SourceError
 	var proxy *ProxyError
 	if errors.As(err, &proxy) {
-		return !proxy.transient()
+		return !proxy.isTransient()
 	}
 	return !(broken(err) || isLate(err)) || errors.As(err, &source)
 }
 
-// neverSent reports whether nothing of the request can have reached a server.
+// neverSent reports whether nothing of the request can have reached a server, whether or not another attempt is worth it.
 func neverSent(err error) bool {
 	var (
-		op    *net.OpError
-		proxy *ProxyError
+		op     *net.OpError
+		dns    *net.DNSError
+		proxy  *ProxyError
+		plain  *PlainProxyError
+		record tls.RecordHeaderError
+		cert   *tls.CertificateVerificationError
 	)
-	return errors.As(err, &proxy) || (errors.As(err, &op) && op.Op == "dial" && !isFinal(err))
+	return errors.As(err, &proxy) || errors.As(err, &plain) || errors.As(err, &dns) || errors.As(err, &record) ||
+		errors.As(err, &cert) || errors.Is(err, http.ErrSchemeMismatch) || (errors.As(err, &op) && op.Op == "dial")
 }
 
 // broken reports whether the connection failed in a way that another one may not.
@@ -112,8 +117,8 @@ func broken(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) || isHangUp(err)
 }
 
-// isFinal reports whether the failure would be the same again: the rate limit's, a name that does not exist, or TLS
-// between two sides that do not trust or understand each other.
+// isFinal reports whether another attempt would fail alike: for the rate limit, a name that does not exist, and TLS between
+// two sides that do not trust or understand each other.
 func isFinal(err error) bool {
 	var (
 		limit  *LimitError
@@ -122,12 +127,12 @@ func isFinal(err error) bool {
 		record tls.RecordHeaderError
 		cert   *tls.CertificateVerificationError
 	)
-	return errors.As(err, &limit) || errors.As(err, &record) || errors.As(err, &cert) ||
+	return errors.As(err, &limit) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &cert) ||
 		(errors.As(err, &dns) && dns.IsNotFound) ||
 		(errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error")) // alerts of crypto/tls
 }
 
-// isHangUp knows the errors of net/http for a connection that the server ended which have neither a type nor a value.
+// isHangUp reports whether net/http found the connection ended by the server. Those errors have neither a type nor a value.
 func isHangUp(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "http: server closed idle connection") ||
@@ -137,8 +142,8 @@ func isHangUp(err error) bool {
 		strings.Contains(text, "http2: client conn is closed")
 }
 
-// streamError is a stream of HTTP/2 that the server reset. The error of net/http, which is not exported, turns itself
-// into any struct with these fields.
+// streamError is an HTTP/2 stream that the server reset. The unexported error of net/http converts itself to any struct with
+// these fields.
 type streamError struct {
 	StreamID uint32
 	Code     uint32

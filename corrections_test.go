@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/transport"
 )
 
 // TestCorrections ties each row of the table to what proves it: a recording, whose answer it must match, or for answers
@@ -121,7 +123,7 @@ type answered struct {
 
 func correctionOf(x answered) (correction, bool) {
 	resp := &http.Response{StatusCode: x.status, Header: http.Header{"Content-Type": {x.contentType}}}
-	return correct(&request{method: x.method, path: x.path}, resp, x.body)
+	return correct(&request{Request: transport.Request{Method: x.method}, path: x.path}, resp, x.body)
 }
 
 func recorded(t *testing.T, section, name string) answered {

@@ -3,8 +3,10 @@ package transport
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,33 +139,25 @@ func TestCallersCheckRedirectRunsAfterOurs(t *testing.T) {
 	}
 }
 
-func TestCallersCheckRedirectDecidesOnHeaders(t *testing.T) {
-	for name, timeout := range map[string]time.Duration{"without a timeout": 0, "with a timeout": time.Hour} {
-		t.Run(name, func(t *testing.T) {
-			srv := &redirecting{from: "https://metlo.example.com/a", to: "/b", status: 302}
-			client := &http.Client{Transport: srv, Timeout: timeout, CheckRedirect: func(req *http.Request, via []*http.Request) error {
-				assert.Equal(t, []string{"metlo.key"}, via[0].Header["Authorization"])
-				assert.Equal(t, []string{"metlo.key"}, req.Header["Authorization"])
-				via[0].Header.Set("X-Written", "is the caller's own")
-				req.Header.Del("Authorization")
-				req.Header.Set("Accept", "text/html")
-				return nil
-			}}
-			p := pipeline(client)
-			for range 2 {
-				srv.asked = nil
-				r := get("https://metlo.example.com/a")
-				r.Header.Set("Accept", "application/json")
-				_, err := p.do(t.Context(), r, discard)
-				require.NoError(t, err)
-				require.Len(t, srv.asked, 2)
-				assert.Equal(t, []string{"application/json"}, srv.asked[0].Header["Accept"])
-				assert.Equal(t, []string{"text/html"}, srv.asked[1].Header["Accept"])
-				assert.NotContains(t, srv.asked[1].Header, "Authorization")
-				assert.NotContains(t, srv.asked[1].Header, "X-Written")
-				assert.NotContains(t, r.Header, "X-Written")
-			}
-		})
+func TestCallersCheckRedirectDoesNotSeeTheKey(t *testing.T) {
+	srv := &redirecting{from: "https://metlo.example.com/a", to: "/b", status: 302}
+	client := &http.Client{Transport: srv, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+		assert.NotContains(t, via[0].Header, "Authorization")
+		assert.NotContains(t, req.Header, "Authorization")
+		req.Header.Set("Accept", "text/html")
+		return nil
+	}}
+	header := http.Header{"Authorization": {"metlo.key"}, "Accept": {"application/json"}}
+	p := pipeline(client, func(c *Config) { c.Header = header })
+	for range 2 {
+		srv.asked = nil
+		_, err := p.do(t.Context(), get("https://metlo.example.com/a"), discard)
+		require.NoError(t, err)
+		require.Len(t, srv.asked, 2)
+		assert.Equal(t, []string{"application/json"}, srv.asked[0].Header["Accept"])
+		assert.Equal(t, []string{"text/html"}, srv.asked[1].Header["Accept"], "a header of the hook's replaces that of all calls")
+		assert.Equal(t, []string{"metlo.key"}, srv.asked[1].Header["Authorization"])
+		assert.Len(t, header, 2, "the header of all calls is not changed")
 	}
 }
 
@@ -177,9 +171,8 @@ func TestCookieOfARedirectReplacesTheRequests(t *testing.T) {
 		assert.Equal(t, []string{"proxy=new"}, r.Header["Cookie"])
 		return answer(r, 200, ""), nil
 	})
-	r := get("https://metlo/a")
-	r.Header.Set("Cookie", "proxy=old")
-	_, err = pipeline(&http.Client{Transport: rt, Jar: jar}).do(t.Context(), r, discard)
+	p := pipeline(&http.Client{Transport: rt, Jar: jar}, func(c *Config) { c.Header = http.Header{"Cookie": {"proxy=old"}} })
+	_, err = p.do(t.Context(), get("https://metlo/a"), discard)
 	require.NoError(t, err)
 }
 
@@ -209,9 +202,8 @@ func TestKeyStaysWhenCallersCheckRedirectSendsTheRequestElsewhere(t *testing.T) 
 		req.Header.Set("X-Mirror", "the caller's own key for it")
 		return nil
 	}}
-	r := get("https://metlo.example.com/a")
-	r.Header.Set("X-Mirror", "ours")
-	_, err := pipeline(client).do(t.Context(), r, discard)
+	p := pipeline(client, func(c *Config) { c.Header.Set("X-Mirror", "ours") })
+	_, err := p.do(t.Context(), get("https://metlo.example.com/a"), discard)
 	require.NoError(t, err)
 	require.Len(t, srv.asked, 2)
 	assert.Equal(t, "evil.example.com", srv.asked[1].URL.Host)
@@ -219,65 +211,91 @@ func TestKeyStaysWhenCallersCheckRedirectSendsTheRequestElsewhere(t *testing.T) 
 	assert.Equal(t, "the caller's own key for it", srv.asked[1].Header.Get("X-Mirror"))
 }
 
-func TestRedirectWaitsForTheRateLimit(t *testing.T) {
-	tests := map[string]struct {
-		cool    time.Duration // begins when the redirect is sent
-		limit   error
-		timeout time.Duration // of the caller
-		want    error
-		sent    int
-	}{
-		"takes a token": {sent: 2},
-		"waits for a cool-down that is longer than the header timeout": {cool: time.Hour, sent: 2},
-		"fails with the limiter":  {limit: errLimiter, want: errLimiter, sent: 1},
-		"fails with the deadline": {cool: time.Hour, timeout: time.Minute, want: context.DeadlineExceeded, sent: 1},
+func TestRedirectIsPartOfItsAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p *Pipeline
+		tokens, sent := 0, 0
+		rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+			if sent++; sent > 1 {
+				return answer(r, 200, ""), nil
+			}
+			cool(&p.limit, time.Hour)
+			return answer(r, 302, "", "Location", "/b"), nil
+		})
+		p = pipeline(&http.Client{Transport: rt, Timeout: time.Second}, func(c *Config) {
+			c.Limiter = limiterFunc(func(context.Context) error { tokens++; return nil })
+		})
+		start := time.Now()
+		attempts, err := p.do(t.Context(), get("https://metlo/"), discard)
+		require.NoError(t, err)
+		assert.Equal(t, 2, sent)
+		assert.Len(t, attempts, 1)
+		assert.Equal(t, 1, tokens, "the redirect takes no other token")
+		assert.Zero(t, time.Since(start), "nor does http.Client.Timeout count a cool-down")
+	})
+}
+
+// TestSecretsStayWithTheirServer leads a redirect to another server, with what the caller's CheckRedirect copied there.
+func TestSecretsStayWithTheirServer(t *testing.T) {
+	const secret, short = "metlo.a/secret+key", "s3"
+	copies := map[string]func(to, from *http.Request){
+		"added to the same name": func(to, _ *http.Request) { to.Header.Add("Authorization", secret) },
+		"under another name":     func(to, _ *http.Request) { to.Header.Set("X-Forwarded-Key", secret) },
+		"in other letters":       func(to, _ *http.Request) { to.Header["authorization"] = []string{secret} },
+		"within a longer value":  func(to, _ *http.Request) { to.Header.Set("X-Auth", "Bearer "+secret) },
+		"several times":          func(to, _ *http.Request) { to.Header["X-Auth"] = []string{secret, "mine", secret} },
+		"as a cookie":            func(to, _ *http.Request) { to.AddCookie(&http.Cookie{Name: "key", Value: secret}) },
+		"all headers at once":    func(to, from *http.Request) { to.Header = from.Header.Clone() },
+		"from where it stood":    func(to, from *http.Request) { to.Header.Set("X-Auth", from.Header.Get("Authorization")) },
+		"a value of WithHeader":  func(to, _ *http.Request) { to.Header.Set("X-Other", short) },
 	}
-	for name, tt := range tests {
+	for name, copyOver := range copies {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var p *Pipeline
-				tokens, sent := 0, 0
-				rt := roundTripper(func(r *http.Request) (*http.Response, error) {
-					if sent++; sent > 1 {
-						assert.NoError(t, r.Context().Err())
-						return answer(r, 200, ""), nil
-					}
-					if tt.cool > 0 {
-						p.limit.cool("metlo", tt.cool)
-					}
-					return answer(r, 302, "", "Location", "/b"), nil
-				})
-				p = pipeline(&http.Client{Transport: rt}, func(c *Config) {
-					c.HeaderTimeout = time.Second
-					c.Limiter = limiterFunc(func(context.Context) error {
-						if tokens++; tokens == 2 {
-							return tt.limit
-						}
-						return nil
-					})
-				})
-				ctx := t.Context()
-				if tt.timeout > 0 {
-					var cancel context.CancelFunc
-					ctx, cancel = context.WithTimeout(ctx, tt.timeout)
-					defer cancel()
-				}
-				start := time.Now()
-				attempts, err := p.do(ctx, get("https://metlo/"), discard)
-				assert.Equal(t, tt.sent, sent)
-				assert.Len(t, attempts, 1)
-				if tt.want != nil {
-					require.ErrorIs(t, err, tt.want)
-					requireAs[*LimitError](t, err)
-					assert.Zero(t, time.Since(start))
-					return
-				}
-				require.NoError(t, err)
-				assert.Equal(t, 2, tokens)
-				assert.Equal(t, tt.cool, time.Since(start))
+			srv := &redirecting{from: "https://metlo/a", to: "/b", status: 302}
+			client := &http.Client{Transport: srv, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+				req.URL = &url.URL{Scheme: "https", Host: "evil.example.com", Path: "/b"}
+				copyOver(req, via[0])
+				req.Header.Set("User-Agent", "metlo-go/s3")
+				return nil
+			}}
+			p := pipeline(client, func(c *Config) {
+				c.Header = http.Header{"Authorization": {secret}, "X-Tenant-Key": {short}}
+				c.Secrets = []string{secret, short}
 			})
+			_, err := p.do(t.Context(), get("https://metlo/a"), discard)
+			require.NoError(t, err)
+			require.Len(t, srv.asked, 2)
+			for name, values := range srv.asked[1].Header {
+				for _, value := range values {
+					assert.NotContains(t, value, secret, name)
+					assert.NotEqual(t, short, value, name)
+				}
+			}
+			assert.Equal(t, "metlo-go/s3", srv.asked[1].Header.Get("User-Agent"), "a short secret is part of ordinary text")
 		})
 	}
+}
+
+func TestProxyIsAskedOnce(t *testing.T) {
+	proxy := &url.URL{Scheme: "http", Host: "proxy.example.com:3128"}
+	asked := 0
+	base := &http.Transport{
+		Proxy: func(*http.Request) (*url.URL, error) {
+			if asked++; asked == 1 {
+				return proxy, nil
+			}
+			return nil, nil
+		},
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, refused() },
+	}
+	p := pipeline(&http.Client{Transport: base}, func(c *Config) { c.KeepFromProxy, c.Retry = true, Policy{} })
+	_, err := p.do(t.Context(), get("http://127.0.0.1:9/"), discard)
+	requireAs[*PlainProxyError](t, err)
+	assert.Equal(t, 1, asked)
+	_, err = p.do(t.Context(), get("https://127.0.0.1:9/"), discard)
+	var plain *PlainProxyError
+	require.Error(t, err)
+	assert.False(t, errors.As(err, &plain), "over TLS a proxy sees nothing: %v", err)
 }
 
 func TestRedirectThatIsNotAnsweredTimesOut(t *testing.T) {

@@ -1,5 +1,0 @@
-//go:build race
-
-package walk
-
-const raceDetector = true // which makes walks ten times as slow
