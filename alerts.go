@@ -3,6 +3,7 @@ package metlo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"net/http"
 	"slices"
@@ -29,16 +30,13 @@ type Alert struct {
 	RiskScore         RiskScore       `json:"riskScore"`
 	APIEndpointUUID   string          `json:"apiEndpointUuid"`
 	Description       string          `json:"description"`
-	CreatedAt         time.Time       `json:"createdAt"`
-	UpdatedAt         time.Time       `json:"updatedAt"`
+	CreatedAt         time.Time       `json:"createdAt,omitzero"`
+	UpdatedAt         time.Time       `json:"updatedAt,omitzero"`
 	Status            AlertStatus     `json:"status"`
 	ResolutionMessage string          `json:"resolutionMessage"` // kept when the alert is opened again
 	Context           json.RawMessage `json:"context,omitzero"`  // an object that depends on the type; see Trace, Field and SpecPointer
 	APIEndpoint       AlertEndpoint   `json:"apiEndpoint"`
 }
-
-// MarshalJSON encodes the alert as the server does.
-func (a Alert) MarshalJSON() ([]byte, error) { return wire.MarshalFields(a, "resolutionMessage") }
 
 func (a *Alert) accept() error {
 	dropNull(&a.Context)
@@ -60,9 +58,6 @@ type AlertEndpoint struct {
 	Details         *Endpoint  `json:"details,omitzero"` // all that is known of it; only changes of an alert return it
 }
 
-// MarshalJSON encodes the endpoint as the server does.
-func (e AlertEndpoint) MarshalJSON() ([]byte, error) { return wire.MarshalFields(e, "openapiSpecName") }
-
 // AlertSpec is the part of an OpenAPI document that an alert is about.
 type AlertSpec struct {
 	Extension            SpecExtension            `json:"extension"`
@@ -75,21 +70,15 @@ type MinimizedSpec struct {
 	MinimizedSpec string `json:"minimizedSpec"`
 }
 
-// AlertListOptions filters alerts. Values of one field are alternatives; fields that are set apply together.
-type AlertListOptions struct {
+// AlertFilter selects alerts. Values of one field are alternatives; fields that are set apply together.
+type AlertFilter struct {
 	UUID            string        `url:"uuid,omitempty"`
 	APIEndpointUUID string        `url:"apiEndpointUuid,omitempty"`
 	RiskScores      []RiskScore   `url:"riskScores,omitempty,brackets"`
 	Statuses        []AlertStatus `url:"status,omitempty,brackets"`
 	AlertTypes      []AlertType   `url:"alertTypes,omitempty,brackets"`
 	Hosts           []string      `url:"hosts,omitempty,brackets"`
-	Order           SortOrder     `url:"order,omitempty"` // of the risk score among alerts of one status; default DESC
-	Offset          int           `url:"-"`               // items to skip
-	Limit           int           `url:"-"`               // List: items of the page, at most 50,000; 0 for 10
-	PageSize        int           `url:"-"`               // All: items of the first request, at most 50,000; 0 for 100
-	OnTotal         func(int)     `url:"-"`               // All: gets the number of items to come once the server says it, and when it changes
-	CreatedAfter    time.Time     `url:"-"`               // All: earliest creation, inclusive, to the millisecond; zero for no bound
-	CreatedBefore   time.Time     `url:"-"`               // All: latest creation, inclusive, to the millisecond; zero for no bound
+	SortOrder       SortOrder     `url:"order,omitempty"` // of the risk score among alerts of one status; default DESC
 }
 
 // AlertUpdate is a change of one alert's status.
@@ -112,22 +101,19 @@ type AlertBulkUpdate struct {
 	AllAlerts       bool // every alert in the status; excludes every filter
 }
 
-func (s *AlertsService) listing(name string, opts *AlertListOptions) *listing[Alert] {
-	o := valueOf(opts)
+func (s *AlertsService) listing(name string, filter *AlertFilter) *listing[Alert] {
+	f := valueOf(filter)
 	l := &listing[Alert]{
-		client: s.client,
-		base:   newRequest(name, http.MethodGet, "/alerts").filter(&o).window(o.Limit, o.Offset),
-		window: window{
-			limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal,
-			since: o.CreatedAfter.Truncate(time.Millisecond), until: o.CreatedBefore.Truncate(time.Millisecond),
-		},
+		client:    s.client,
+		base:      newRequest(name, http.MethodGet, "/alerts").filter(&f),
 		describe:  describeAlert,
-		unlimited: maxAlertLimit,
-		newest:    len(o.Statuses) == 1 && len(o.RiskScores) == 1,
 		filters:   []string{"hosts[]", "alertTypes[]"},
 		values:    s.client.hostsOr(texts(alertTypes.values)),
+		newest:    len(f.Statuses) == 1 && len(f.RiskScores) == 1,
+		most:      maxAlertLimit,
+		unlimited: maxAlertLimit,
 	}
-	if o.APIEndpointUUID != "" { // which has one host
+	if f.APIEndpointUUID != "" { // which has one host
 		l.describe = func(a *Alert) (walk.Item, error) {
 			item, err := describeAlert(a)
 			item.Values = [2]string{item.Values[1]}
@@ -135,56 +121,53 @@ func (s *AlertsService) listing(name string, opts *AlertListOptions) *listing[Al
 		}
 		l.filters, l.values = l.filters[1:], always(texts(alertTypes.values))
 	}
-	if o.UUID == "" && o.APIEndpointUUID == "" {
+	if f.UUID == "" && f.APIEndpointUUID == "" {
 		l.few = defaultRows
 	}
-	l.base.optionalUUID(o.UUID, o.APIEndpointUUID)
-	if o.Limit > maxAlertLimit {
-		l.base.fail("Limit %d is over %d, more than the server's database can answer: use All", o.Limit, maxAlertLimit)
-	}
-	if o.PageSize > maxAlertLimit {
-		l.base.fail("PageSize %d is over %d, more than the server's database can answer: use 0 for the default", o.PageSize, maxAlertLimit)
-	}
-	if !o.CreatedAfter.IsZero() && !o.CreatedBefore.IsZero() && o.CreatedAfter.After(o.CreatedBefore) {
-		l.base.fail("CreatedAfter is after CreatedBefore: swap them")
-	}
+	l.base.optionalUUID(f.UUID, f.APIEndpointUUID)
 	return l
 }
 
-// List returns one page of alerts: open ones first, then ignored and resolved ones, each by risk and then newest first.
-// A Limit of 0 asks for 10, or for all alerts of one endpoint or id. Its errors are [ErrInvalidArgument] and those of
-// the server.
+// List returns one page of alerts, from offset on and of at most limit items: open ones first, then ignored and resolved
+// ones, each by risk and then newest first. A limit of 0 asks for 10, or for all alerts of one endpoint or id. The limit is
+// at most 50,000. Its errors are [ErrInvalidArgument] and those of the server.
 //
 // GET /alerts
-func (s *AlertsService) List(ctx context.Context, opts *AlertListOptions) (*Page[Alert], error) {
-	l := s.listing("Alerts.List", opts)
-	if l.window.limit == 0 && l.few > 0 { // the server's own default is all of them
-		l.window.limit = l.few
+func (s *AlertsService) List(ctx context.Context, filter *AlertFilter, offset, limit int) (*Page[Alert], error) {
+	l := s.listing("Alerts.List", filter)
+	if limit == 0 && l.few > 0 { // the server's own default is all of them
+		limit = l.few
 		if most := s.client.maxPage; most > 0 {
-			l.window.limit = min(l.few, most)
+			limit = min(l.few, most)
 		}
 	}
-	return l.page(ctx)
+	return l.page(ctx, offset, limit)
 }
 
 // All returns an iterator over every alert that passes the filter throughout the walk, each once, also while the loop
 // resolves the alerts that it visits. It takes two requests if the server sends the whole list at once. If not, it walks
-// by host and type, or by pages, until a count proves that none is missing; docs/listing.md says what that costs and
-// assumes.
+// by host and type, or by pages, until a count proves that none is missing; docs/listing.md has the costs and the
+// assumptions.
 //
-// The server has no filter by time. CreatedAfter and CreatedBefore are applied to the alerts that came, so the walk costs
-// as much as without them. With one status and one risk score the server sends the newest first, and the walk stops at
-// CreatedAfter. An alert without a time of creation passes.
-//
-// The sequence ends after the first error; the last one may be an [IncompleteError], which says how many alerts may be
+// The sequence ends after the first error; the last one may be an [IncompleteError], which holds how many alerts may be
 // missing.
 //
-// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
-// empty item; tools/rangeerr finds such loops.
+// GET /alerts
+func (s *AlertsService) All(ctx context.Context, filter *AlertFilter, opts ...WalkOption) iter.Seq2[Alert, error] {
+	return s.listing("Alerts.All", filter).all(ctx, opts)
+}
+
+// AllCreated is like [AlertsService.All] for the alerts that were created between two times, both inclusive and exact to the
+// millisecond. A zero time is no bound. The server cannot filter by time, so the walk costs as much as All, except that with
+// one status and one risk score the server sends the newest first and the walk stops at the earliest time. An alert without
+// a time of creation passes.
 //
 // GET /alerts
-func (s *AlertsService) All(ctx context.Context, opts *AlertListOptions) iter.Seq2[Alert, error] {
-	return s.listing("Alerts.All", opts).all(ctx)
+func (s *AlertsService) AllCreated(ctx context.Context, after, before time.Time, filter *AlertFilter, opts ...WalkOption) iter.Seq2[Alert, error] {
+	l := s.listing("Alerts.AllCreated", filter)
+	l.since, l.until = after.Truncate(time.Millisecond), before.Truncate(time.Millisecond)
+	l.base.period(after, before)
+	return l.all(ctx, opts)
 }
 
 // Get returns an alert. Without such an alert it returns [ErrNotFound].
@@ -277,6 +260,112 @@ func (s *AlertsService) Unignore(ctx context.Context, id string) (*Alert, error)
 	return s.Update(ctx, id, &AlertUpdate{UpdateType: UpdateUnignore})
 }
 
+// ChangeOutcome is how the change of one alert among many ended.
+type ChangeOutcome string
+
+// The outcomes of a change.
+const (
+	ChangeDone     ChangeOutcome = "done"
+	ChangeConflict ChangeOutcome = "conflict" // the alert is not in the status from which the change leads: ErrConflict
+	ChangeGone     ChangeOutcome = "gone"     // there is no such alert: ErrNotFound
+	ChangeFailed   ChangeOutcome = "failed"   // any other error; the alert may be changed if the response was lost
+	ChangeNotSent  ChangeOutcome = "not sent" // the context ended before, or an earlier change met an error that this one would meet too
+)
+
+// AlertChange is the result of changing one alert.
+type AlertChange struct {
+	UUID    string
+	Outcome ChangeOutcome
+	Err     error // nil if done
+}
+
+// changesAtOnce is how many changes wait for a response; the client's rate limit decides how many start.
+const changesAtOnce = 8
+
+// ResolveEach resolves alerts one by one, as [AlertsService.UpdateEach] does. [AlertsService.UpdateMany] takes one request,
+// and does not report what it changed.
+//
+// PUT /alert/:uuid
+func (s *AlertsService) ResolveEach(ctx context.Context, ids []string, message string) iter.Seq[AlertChange] {
+	return s.UpdateEach(ctx, ids, &AlertUpdate{UpdateType: UpdateResolve, ResolutionMessage: message})
+}
+
+// UpdateEach changes alerts one by one, up to 8 at once within the client's rate limit, and yields the result of each in the
+// order in which the changes end. It yields every id once: after a failure that every change would meet, such as no access or
+// no response, the others are [ChangeNotSent]. Breaking out of the loop starts no further change, and waits for those under
+// way.
+//
+// PUT /alert/:uuid
+func (s *AlertsService) UpdateEach(ctx context.Context, ids []string, update *AlertUpdate) iter.Seq[AlertChange] {
+	return func(yield func(AlertChange) bool) {
+		ended := make(chan AlertChange, changesAtOnce)
+		started, running := 0, 0
+		defer func() {
+			for ; running > 0; running-- {
+				<-ended
+			}
+		}()
+		var halt error
+		for started < len(ids) || running > 0 {
+			if halt == nil {
+				halt = ctx.Err()
+			}
+			var change AlertChange
+			switch {
+			case halt == nil && started < len(ids) && running < changesAtOnce:
+				id := ids[started]
+				started, running = started+1, running+1
+				go func() {
+					_, err := s.Update(ctx, id, update)
+					ended <- AlertChange{id, outcomeOf(err), err}
+				}()
+				continue
+			case running > 0:
+				change = <-ended
+				running--
+				if halt == nil && meetsAll(change.Err) {
+					halt = change.Err
+				}
+			default:
+				change = AlertChange{ids[started], ChangeNotSent, halt}
+				started++
+			}
+			if !yield(change) {
+				return
+			}
+		}
+	}
+}
+
+func outcomeOf(err error) ChangeOutcome {
+	var e *Error
+	switch {
+	case err == nil:
+		return ChangeDone
+	case errors.Is(err, ErrConflict):
+		return ChangeConflict
+	case errors.Is(err, ErrNotFound):
+		return ChangeGone
+	case errors.As(err, &e) && e.StatusCode == 0 && !slices.ContainsFunc(e.Attempts, func(a Attempt) bool { return !a.Unsent }):
+		return ChangeNotSent
+	}
+	return ChangeFailed
+}
+
+// meetsAll reports whether every other change would meet the same failure.
+func meetsAll(err error) bool {
+	for _, kind := range []error{
+		context.Canceled, context.DeadlineExceeded, ErrUnauthorized, ErrForbidden, ErrRateLimited, ErrNoResponse,
+		ErrRedirected, ErrProxy, ErrInvalidResponse,
+	} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	var e *Error
+	return errors.As(err, &e) && e.StatusCode > http.StatusInternalServerError
+}
+
 // UpdateMany changes the status of every alert that passes the filter and is in the status from which the update leads.
 // The server does not say how many. If there is none it returns [ErrNoMatch]; an update without any filter is
 // [ErrInvalidArgument] unless AllAlerts is set.
@@ -358,30 +447,6 @@ func (a *Alert) Field() *AlertField {
 // as paths, /users, get, responses, out of Context. It is nil for types other than [AlertOpenAPISpecDiff]. Joined by
 // dots it is the key of the excerpt in [AlertSpec.MinimizedSpecContext].
 func (a *Alert) SpecPointer() []string { return parseAlertContext(a.Context).PathPointer }
-
-// ToAlert returns the alert in the form that lists have, so that one function handles both.
-func (a *WebhookAlert) ToAlert() Alert {
-	e := a.APIEndpoint.Endpoint
-	return Alert{
-		UUID: a.UUID, Type: a.Type, RiskScore: a.RiskScore, APIEndpointUUID: a.APIEndpointUUID, Description: a.Description,
-		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, Status: a.Status, ResolutionMessage: a.ResolutionMessage,
-		Context: a.Context,
-		APIEndpoint: AlertEndpoint{
-			UUID: e.UUID, Path: e.Path, Host: e.Host, Method: e.Method, OpenAPISpecName: e.OpenAPISpecName, Details: &e,
-		},
-	}
-}
-
-// Trace returns what [Alert.Trace] does.
-func (a *WebhookAlert) Trace() *CapturedTrace { return parseAlertContext(a.Context).Trace }
-
-// Field returns what [Alert.Field] does.
-func (a *WebhookAlert) Field() *AlertField {
-	return alertField(a.Type, a.Description, a.APIEndpoint.Path, parseAlertContext(a.Context))
-}
-
-// SpecPointer returns what [Alert.SpecPointer] does.
-func (a *WebhookAlert) SpecPointer() []string { return parseAlertContext(a.Context).PathPointer }
 
 // alertContext is what the server keeps with an alert. A member of another form than the server's counts as absent.
 type alertContext struct {

@@ -161,7 +161,7 @@ func TestAlertsOfATime(t *testing.T) {
 		n, _ := strconv.ParseInt(id[24:], 16, 64)
 		return fmt.Sprintf(`{"uuid":%q,"createdAt":%q}`, id, start.Add(-time.Duration(n)*time.Minute).Format(time.RFC3339))
 	}}
-	opts := &metlo.AlertListOptions{CreatedAfter: start.Add(-150 * time.Minute), CreatedBefore: start.Add(-11 * time.Minute)}
+	opts := &metlo.AlertFilter{CreatedAfter: start.Add(-150 * time.Minute), CreatedBefore: start.Add(-11 * time.Minute)}
 	seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), opts), uuidOfAlert)
 	require.NoError(t, err)
 	assertEachOnce(t, seen, 140)
@@ -184,7 +184,7 @@ func ExampleAlert_Field() {
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()
 
-	for alert, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{
+	for alert, err := range client.Alerts.All(ctx, &metlo.AlertFilter{
 		AlertTypes: []metlo.AlertType{metlo.AlertPIIData}, Hosts: []string{"pay.example.com"},
 	}) {
 		if err != nil {
@@ -214,7 +214,7 @@ func ExampleAlertsService_All_since() {
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()
 
-	for alert, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{CreatedAfter: yesterday}) {
+	for alert, err := range client.Alerts.All(ctx, &metlo.AlertFilter{CreatedAfter: yesterday}) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -229,7 +229,7 @@ func ExampleAlertsService_Resolve() {
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()
 
-	open, err := client.Alerts.List(ctx, &metlo.AlertListOptions{
+	open, err := client.Alerts.List(ctx, &metlo.AlertFilter{
 		AlertTypes: []metlo.AlertType{metlo.AlertUnauthenticatedSensitive},
 		Statuses:   []metlo.AlertStatus{metlo.StatusOpen},
 	})
@@ -296,13 +296,13 @@ func TestAlertsCalls(t *testing.T) {
 	updateMany := func(u metlo.AlertBulkUpdate) func(*testing.T, *metlo.Client) error {
 		return func(t *testing.T, c *metlo.Client) error { return c.Alerts.UpdateMany(t.Context(), &u) }
 	}
-	list := func(o *metlo.AlertListOptions) func(*testing.T, *metlo.Client) error {
+	list := func(o *metlo.AlertFilter) func(*testing.T, *metlo.Client) error {
 		return func(t *testing.T, c *metlo.Client) error { _, err := c.Alerts.List(t.Context(), o); return err }
 	}
 	assertRecordedCalls(t, "alerts", map[string]recordedCall{
 		"List": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				page, err := c.Alerts.List(t.Context(), &metlo.AlertListOptions{
+				page, err := c.Alerts.List(t.Context(), &metlo.AlertFilter{
 					RiskScores: []metlo.RiskScore{"HIGH", metlo.RiskMedium}, Statuses: []metlo.AlertStatus{"UNRESOLVED"},
 					AlertTypes: []metlo.AlertType{"PII_DATA_DETECTED"}, Order: "asc", Limit: 1,
 				})
@@ -318,16 +318,16 @@ func TestAlertsCalls(t *testing.T) {
 		},
 		"List without options": {call: list(nil), sent: "GET /api/v1/alerts", query: "limit=10", recording: "list"},
 		"List of a page": {
-			call: list(&metlo.AlertListOptions{Hosts: []string{"a.example.com"}, Limit: 2, Offset: 185}),
+			call: list(&metlo.AlertFilter{Hosts: []string{"a.example.com"}, Limit: 2, Offset: 185}),
 			sent: "GET /api/v1/alerts", query: "hosts[]=a.example.com&limit=2&offset=185", recording: "list_page",
 		},
 		"List of an endpoint": {
-			call: list(&metlo.AlertListOptions{APIEndpointUUID: endpointID(5)}),
+			call: list(&metlo.AlertFilter{APIEndpointUUID: endpointID(5)}),
 			sent: "GET /api/v1/alerts", query: "apiEndpointUuid=" + endpointID(5), recording: "list_by_endpoint",
 		},
 		"List of a status that is not known": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				_, err := c.Alerts.List(t.Context(), &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{"Reopened"}, Limit: 1})
+				_, err := c.Alerts.List(t.Context(), &metlo.AlertFilter{Statuses: []metlo.AlertStatus{"Reopened"}, Limit: 1})
 				var v *metlo.ValidationError
 				if assert.ErrorAs(t, err, &v) {
 					assert.Equal(t, "status.0", v.Issues[0].Path)
@@ -476,10 +476,10 @@ func TestAlertsRefuse(t *testing.T) {
 	alerts := func(u *metlo.AlertBulkUpdate) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error { return c.Alerts.UpdateMany(ctx, u) }
 	}
-	list := func(o metlo.AlertListOptions) func(context.Context, *metlo.Client) error {
+	list := func(o metlo.AlertFilter) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.List(ctx, &o); return err }
 	}
-	all := func(o metlo.AlertListOptions) func(context.Context, *metlo.Client) error {
+	all := func(o metlo.AlertFilter) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error {
 			_, err := metlo.Collect(c.Alerts.All(ctx, &o))
 			return err
@@ -489,15 +489,15 @@ func TestAlertsRefuse(t *testing.T) {
 	many := slices.Repeat([]string{"h"}, 901)
 	rows := map[string]refusal{
 		"negative offset": {func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Alerts.List(ctx, &metlo.AlertListOptions{Offset: -1})
+			_, err := c.Alerts.List(ctx, &metlo.AlertFilter{Offset: -1})
 			return err
 		}, "Offset -1"},
 		"page that the server cannot answer": {func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Alerts.List(ctx, &metlo.AlertListOptions{Limit: 50_001})
+			_, err := c.Alerts.List(ctx, &metlo.AlertFilter{Limit: 50_001})
 			return err
 		}, "use All"},
 		"id of a filter that is no UUID": {func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Alerts.List(ctx, &metlo.AlertListOptions{APIEndpointUUID: "x"})
+			_, err := c.Alerts.List(ctx, &metlo.AlertFilter{APIEndpointUUID: "x"})
 			return err
 		}, "is no UUID"},
 		"update without a type": {func(ctx context.Context, c *metlo.Client) error {
@@ -522,16 +522,16 @@ func TestAlertsRefuse(t *testing.T) {
 		"update of many with too many values": {alerts(&metlo.AlertBulkUpdate{
 			UpdateType: metlo.UpdateResolve, Hosts: many,
 		}), "split the update"},
-		"negative limit":                {list(metlo.AlertListOptions{Limit: -1}), "Limit -1"},
-		"negative page size":            {all(metlo.AlertListOptions{PageSize: -1}), "PageSize -1"},
-		"page size over the most":       {all(metlo.AlertListOptions{PageSize: 50_001}), "use 0 for the default"},
-		"times in the wrong order":      {all(metlo.AlertListOptions{CreatedAfter: now, CreatedBefore: now.Add(-1)}), "swap them"},
-		"an empty list of statuses":     {list(metlo.AlertListOptions{Statuses: []metlo.AlertStatus{}}), "Statuses is empty"},
-		"an empty list of types":        {list(metlo.AlertListOptions{AlertTypes: []metlo.AlertType{}}), "AlertTypes is empty"},
-		"an empty list of risks":        {all(metlo.AlertListOptions{RiskScores: []metlo.RiskScore{}}), "RiskScores is empty"},
-		"an empty list of hosts":        {all(metlo.AlertListOptions{Hosts: []string{}}), "Hosts is empty"},
-		"too many hosts":                {list(metlo.AlertListOptions{Hosts: many}), "split the filter"},
-		"an id of a filter":             {list(metlo.AlertListOptions{UUID: "x"}), "is no UUID"},
+		"negative limit":                {list(metlo.AlertFilter{Limit: -1}), "Limit -1"},
+		"negative page size":            {all(metlo.AlertFilter{PageSize: -1}), "PageSize -1"},
+		"page size over the most":       {all(metlo.AlertFilter{PageSize: 50_001}), "use 0 for the default"},
+		"times in the wrong order":      {all(metlo.AlertFilter{CreatedAfter: now, CreatedBefore: now.Add(-1)}), "swap them"},
+		"an empty list of statuses":     {list(metlo.AlertFilter{Statuses: []metlo.AlertStatus{}}), "Statuses is empty"},
+		"an empty list of types":        {list(metlo.AlertFilter{AlertTypes: []metlo.AlertType{}}), "AlertTypes is empty"},
+		"an empty list of risks":        {all(metlo.AlertFilter{RiskScores: []metlo.RiskScore{}}), "RiskScores is empty"},
+		"an empty list of hosts":        {all(metlo.AlertFilter{Hosts: []string{}}), "Hosts is empty"},
+		"too many hosts":                {list(metlo.AlertFilter{Hosts: many}), "split the filter"},
+		"an id of a filter":             {list(metlo.AlertFilter{UUID: "x"}), "is no UUID"},
 		"update of many without a type": {alerts(&metlo.AlertBulkUpdate{AllAlerts: true}), "UpdateType is empty"},
 		"update of many of an endpoint that is none": {alerts(&metlo.AlertBulkUpdate{
 			UpdateType: metlo.UpdateResolve, APIEndpointUUID: "x",

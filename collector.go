@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+
+	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // maxTraceBody is the longest body that the collector takes, in bytes.
@@ -130,7 +132,7 @@ func (t *Trace) encode(b []byte, limit int) ([]byte, error) {
 		return nil, err
 	}
 	before := len(b)
-	b, err := t.acceptable().append(b)
+	b, err := wire.Append(b, t.acceptable())
 	if err != nil {
 		return nil, fmt.Errorf("it cannot be encoded: %w", err)
 	}
@@ -171,17 +173,18 @@ func newBatchError(traces []*Trace, sent, n int, err error) *BatchError {
 	return e
 }
 
-// Error says in one line how many traces were sent, and why the others were not.
+// Error returns one line with how many traces were sent, and why the others were not.
 func (e *BatchError) Error() string {
-	return fmt.Sprintf("metlo: batch of %d traces: %d sent, %d unknown, %d not sent: %v",
-		len(e.Sent)+len(e.Unknown)+len(e.Unsent), len(e.Sent), len(e.Unknown), len(e.Unsent), e.Err)
+	text := fmt.Sprintf("metlo: batch of %d traces: %d sent, %d unknown, %d not sent",
+		len(e.Sent)+len(e.Unknown)+len(e.Unsent), len(e.Sent), len(e.Unknown), len(e.Unsent))
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
 }
 
 // Unwrap returns why the batch failed.
 func (e *BatchError) Unwrap() error { return e.Err }
-
-// Format writes the error's line for every verb, quotes it for %q, and never writes a trace.
-func (e *BatchError) Format(f fmt.State, verb rune) { format(f, verb, e) }
 
 // LogValue gives package log/slog the error's parts without the traces.
 func (e *BatchError) LogValue() slog.Value {

@@ -3,8 +3,6 @@ package metlo
 import (
 	"context"
 	"net/http"
-
-	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // DataClassesService reads the kinds of sensitive data that the instance knows.
@@ -18,9 +16,6 @@ type DataClass struct {
 	Regex     string    `json:"regex"`     // what values match; only the agents' configuration has it
 	KeyRegex  string    `json:"keyRegex"`  // what names of fields match; only the agents' configuration has it
 }
-
-// MarshalJSON encodes the data class as the server does.
-func (d DataClass) MarshalJSON() ([]byte, error) { return wire.MarshalFields(d, "regex", "keyRegex") }
 
 func (d *DataClass) accept() error { return hasID(d.ClassName) }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/metlo-go/metlo/internal/walk"
-	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // DataFieldsService curates the data fields of endpoints. [EndpointsService.Get] returns the fields of one.
@@ -22,21 +21,18 @@ type DataField struct {
 	DataType          DataType        `json:"dataType"`
 	DataTag           DataTag         `json:"dataTag"` // PII if it has a data class
 	DataSection       DataSection     `json:"dataSection"`
-	CreatedAt         time.Time       `json:"createdAt"`
-	UpdatedAt         time.Time       `json:"updatedAt"`
+	CreatedAt         time.Time       `json:"createdAt,omitzero"`
+	UpdatedAt         time.Time       `json:"updatedAt,omitzero"`
 	DataPath          string          `json:"dataPath"`    // dotted: user.email; [] is an array, [string] a map with any key
 	StatusCode        int             `json:"statusCode"`  // of the response; -1 in a request
 	ContentType       string          `json:"contentType"` // of a body; */* if unknown
 	IsNullable        *bool           `json:"isNullable"`  // nil if unknown
-	LastSeen          time.Time       `json:"lastSeen"`
+	LastSeen          time.Time       `json:"lastSeen,omitzero"`
 	Matches           json.RawMessage `json:"matches,omitzero"`
 	Entity            string          `json:"entity"` // such as User.id; empty if none is set
 	APIEndpointUUID   string          `json:"apiEndpointUuid"`
 	APIEndpoint       *Endpoint       `json:"apiEndpoint"` // only in detections
 }
-
-// MarshalJSON encodes the data field as the server does.
-func (f DataField) MarshalJSON() ([]byte, error) { return wire.MarshalFields(f, "dataTag", "entity") }
 
 func (f *DataField) accept() error {
 	dropNull(&f.Matches)
@@ -133,17 +129,29 @@ func (s *DataFieldsService) Delete(ctx context.Context, id string) (*DataField, 
 }
 
 // ClearAllSensitiveData wipes the data classes, false positives and tags of all data fields, sets every risk score to
-// none, and deletes all alerts about sensitive data.
+// none, and deletes all alerts about sensitive data. Without [Wipe.WholeInstance] it is [ErrInvalidArgument].
 //
 // POST /clear-sensitive-data
-func (s *DataFieldsService) ClearAllSensitiveData(ctx context.Context) error {
-	return exec(ctx, s.client, newRequest("DataFields.ClearAllSensitiveData", http.MethodPost, "/clear-sensitive-data"))
+func (s *DataFieldsService) ClearAllSensitiveData(ctx context.Context, wipe Wipe) error {
+	return exec(ctx, s.client, wipe.check(newRequest("DataFields.ClearAllSensitiveData", http.MethodPost, "/clear-sensitive-data")))
 }
 
 // DeleteAll deletes all data fields of all endpoints, sets every risk score to none, and deletes all alerts about
-// sensitive data.
+// sensitive data. Without [Wipe.WholeInstance] it is [ErrInvalidArgument].
 //
 // POST /clear-all-datafields
-func (s *DataFieldsService) DeleteAll(ctx context.Context) error {
-	return exec(ctx, s.client, newRequest("DataFields.DeleteAll", http.MethodPost, "/clear-all-datafields"))
+func (s *DataFieldsService) DeleteAll(ctx context.Context, wipe Wipe) error {
+	return exec(ctx, s.client, wipe.check(newRequest("DataFields.DeleteAll", http.MethodPost, "/clear-all-datafields")))
+}
+
+// Wipe confirms a call that destroys data of the whole instance.
+type Wipe struct {
+	WholeInstance bool // must be true
+}
+
+func (w Wipe) check(r *request) *request {
+	if !w.WholeInstance {
+		r.fail("it changes the whole instance: pass Wipe{WholeInstance: true} to confirm that")
+	}
+	return r
 }

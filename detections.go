@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/metlo-go/metlo/internal/walk"
-
-	"github.com/metlo-go/metlo/internal/wire"
 )
 
 const maxDetectionLimit = 50 // the server refuses more
@@ -18,34 +16,25 @@ type DetectionsService struct{ client *Client }
 
 // DetectionDay counts what was detected on a day.
 type DetectionDay struct {
-	Day          time.Time `json:"day"` // midnight UTC at the start of the day
+	Day          time.Time `json:"day,omitzero"` // midnight UTC at the start of the day
 	NumEndpoints int       `json:"numEndpoints"`
 	NumFields    int       `json:"numFields"`
 }
 
-// MarshalJSON encodes the day as the server does.
-func (d DetectionDay) MarshalJSON() ([]byte, error) {
-	return wire.MarshalFields(d, "numEndpoints", "numFields")
-}
-
-// DetectionListOptions filters detections. Values of one field are alternatives; fields that are set apply together.
-type DetectionListOptions struct {
-	Start      time.Time   `url:"-"`                                      // earliest creation, inclusive, to the millisecond; zero for no bound
-	End        time.Time   `url:"-"`                                      // latest creation, inclusive, to the millisecond; zero for no bound
-	RiskScores []RiskScore `url:"detectionRiskScores,omitempty,brackets"` // of the endpoints, or of those that hold the data fields
-	Hosts      []string    `url:"detectionHosts,omitempty,brackets"`
-	Offset     int         `url:"-"` // items to skip
-	Limit      int         `url:"-"` // List…: items of the page, at most 50; 0 for the server's default of 10
-	PageSize   int         `url:"-"` // All…: items of the first request, at most 50; 0 for 50
-	OnTotal    func(int)   `url:"-"` // All…: gets the number of items to come once the server says it, and when it changes
+// DetectionFilter selects detections. Values of one field are alternatives; fields that are set apply together.
+type DetectionFilter struct {
+	CreatedAfter  time.Time   `url:"-"`                                      // earliest creation, inclusive, to the millisecond; zero for no bound
+	CreatedBefore time.Time   `url:"-"`                                      // latest creation, inclusive, to the millisecond; zero for no bound
+	RiskScores    []RiskScore `url:"detectionRiskScores,omitempty,brackets"` // of the endpoints, or of those that hold the data fields
+	Hosts         []string    `url:"detectionHosts,omitempty,brackets"`
 }
 
 // ListEndpoints returns one page of endpoints, the newest first. Its errors are [ErrInvalidArgument] and those of the
 // server.
 //
 // GET /new-detections?detectionType=endpoint
-func (s *DetectionsService) ListEndpoints(ctx context.Context, opts *DetectionListOptions) (*Page[Endpoint], error) {
-	return s.endpoints("Detections.ListEndpoints", opts).page(ctx)
+func (s *DetectionsService) ListEndpoints(ctx context.Context, filter *DetectionFilter, offset, limit int) (*Page[Endpoint], error) {
+	return s.endpoints("Detections.ListEndpoints", filter).page(ctx, offset, limit)
 }
 
 // AllEndpoints returns an iterator over every endpoint that passes the filter, the newest first, each once. It walks
@@ -53,31 +42,25 @@ func (s *DetectionsService) ListEndpoints(ctx context.Context, opts *DetectionLi
 // more than 50, or an item has no time, it walks by pages until a count proves that none is missing. The sequence ends
 // after the first error; the last one may be an [IncompleteError].
 //
-// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
-// empty item; tools/rangeerr finds such loops.
-//
 // GET /new-detections?detectionType=endpoint
-func (s *DetectionsService) AllEndpoints(ctx context.Context, opts *DetectionListOptions) iter.Seq2[Endpoint, error] {
-	return s.endpoints("Detections.AllEndpoints", opts).all(ctx)
+func (s *DetectionsService) AllEndpoints(ctx context.Context, filter *DetectionFilter, opts ...WalkOption) iter.Seq2[Endpoint, error] {
+	return s.endpoints("Detections.AllEndpoints", filter).all(ctx, opts)
 }
 
 // ListDataFields returns one page of data fields with their endpoints, the newest first. Its errors are
 // [ErrInvalidArgument] and those of the server.
 //
 // GET /new-detections?detectionType=data_field
-func (s *DetectionsService) ListDataFields(ctx context.Context, opts *DetectionListOptions) (*Page[DataField], error) {
-	return s.dataFields("Detections.ListDataFields", opts).page(ctx)
+func (s *DetectionsService) ListDataFields(ctx context.Context, filter *DetectionFilter, offset, limit int) (*Page[DataField], error) {
+	return s.dataFields("Detections.ListDataFields", filter).page(ctx, offset, limit)
 }
 
 // AllDataFields returns an iterator over every data field that passes the filter, the newest first, each once, as
 // [DetectionsService.AllEndpoints] does for endpoints.
 //
-// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
-// empty item; tools/rangeerr finds such loops.
-//
 // GET /new-detections?detectionType=data_field
-func (s *DetectionsService) AllDataFields(ctx context.Context, opts *DetectionListOptions) iter.Seq2[DataField, error] {
-	return s.dataFields("Detections.AllDataFields", opts).all(ctx)
+func (s *DetectionsService) AllDataFields(ctx context.Context, filter *DetectionFilter, opts ...WalkOption) iter.Seq2[DataField, error] {
+	return s.dataFields("Detections.AllDataFields", filter).all(ctx, opts)
 }
 
 // Daily returns how many endpoints and data fields were detected on each day that had any, newest first, for at most 20
@@ -88,39 +71,37 @@ func (s *DetectionsService) Daily(ctx context.Context) ([]DetectionDay, error) {
 	return fetchAll[DetectionDay](ctx, s.client, newRequest("Detections.Daily", http.MethodGet, "/new-detections-agg"), anything)
 }
 
-func (s *DetectionsService) endpoints(name string, opts *DetectionListOptions) *listing[Endpoint] {
-	return detections(s.client, name, "endpoint", opts, describeEndpoint)
+func (s *DetectionsService) endpoints(name string, filter *DetectionFilter) *listing[Endpoint] {
+	return detections(s.client, name, "endpoint", filter, describeEndpoint)
 }
 
-func (s *DetectionsService) dataFields(name string, opts *DetectionListOptions) *listing[DataField] {
-	return detections(s.client, name, "data_field", opts, describeDataField)
+func (s *DetectionsService) dataFields(name string, filter *DetectionFilter) *listing[DataField] {
+	return detections(s.client, name, "data_field", filter, describeDataField)
 }
 
 // detections returns a list that the server sends newest first.
-func detections[T any](c *Client, name, kind string, opts *DetectionListOptions, describe func(*T) (walk.Item, error)) *listing[T] {
-	o := valueOf(opts)
+func detections[T any](c *Client, name, kind string, filter *DetectionFilter, describe func(*T) (walk.Item, error)) *listing[T] {
+	f := valueOf(filter)
 	l := &listing[T]{
-		client: c,
-		base:   newRequest(name, http.MethodGet, "/new-detections").filter(&o).window(o.Limit, o.Offset),
-		window: window{
-			limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal,
-			since: o.Start.Truncate(time.Millisecond), until: o.End.Truncate(time.Millisecond),
-		},
+		client:    c,
+		base:      newRequest(name, http.MethodGet, "/new-detections").filter(&f),
 		describe:  describe,
+		since:     f.CreatedAfter.Truncate(time.Millisecond),
+		until:     f.CreatedBefore.Truncate(time.Millisecond),
 		detection: true,
 		few:       defaultRows,
+		most:      maxDetectionLimit,
 	}
-	if o.Limit > maxDetectionLimit {
-		l.base.fail("Limit %d is over %d, which the server refuses: use AllEndpoints or AllDataFields", o.Limit, maxDetectionLimit)
-	}
-	if o.PageSize > maxDetectionLimit {
-		l.base.fail("PageSize %d is over %d, which the server refuses: use 0 for the default", o.PageSize, maxDetectionLimit)
-	}
-	if !o.End.IsZero() && o.Start.After(o.End) {
-		l.base.fail("Start is after End: swap them")
-	}
+	l.base.period(f.CreatedAfter, f.CreatedBefore)
 	l.base.param("detectionType", kind)
 	return l
+}
+
+// period refuses bounds of time that leave no time between them.
+func (r *request) period(after, before time.Time) {
+	if !after.IsZero() && !before.IsZero() && after.After(before) {
+		r.fail("the earliest time of creation is after the latest: swap them")
+	}
 }
 
 // instant adds a time to the query as the server reads it, to the millisecond, unless it is zero.

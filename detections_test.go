@@ -133,7 +133,7 @@ func TestDetectionsAllYieldsEachRowOnce(t *testing.T) {
 	for name, row := range map[string]struct {
 		rows     []detected
 		cap      int
-		opts     *metlo.DetectionListOptions
+		opts     *metlo.DetectionFilter
 		want     []detected // nil for all rows
 		answer   func(page, total string) string
 		requests int // at most; 0 for any
@@ -149,14 +149,14 @@ func TestDetectionsAllYieldsEachRowOnce(t *testing.T) {
 		"one time between others":         {rows: slices.Concat(second[:60], detectedRows(500, 120, since.Add(90*time.Second), 0), detectedRows(900, 70, since.Add(time.Hour), time.Second))},
 		"two full times side by side":     {rows: slices.Concat(detectedRows(0, 60, since, 0), detectedRows(100, 60, since.Add(time.Millisecond), 0), detectedRows(200, 5, since.Add(-time.Hour), 0))},
 		"a time just below a millisecond": {rows: slices.Concat(detectedRows(0, 60, since.Add(-time.Microsecond), 0), detectedRows(100, 60, since, 0))},
-		"a first request of one row":      {rows: second, opts: &metlo.DetectionListOptions{PageSize: 1}},
-		"one row at a time in a crowd":    {rows: detectedRows(0, 60, since, 0), opts: &metlo.DetectionListOptions{PageSize: 1}},
-		"bounded by time": {rows: second, opts: &metlo.DetectionListOptions{Start: second[20].at, End: second[150].at},
+		"a first request of one row":      {rows: second, opts: &metlo.DetectionFilter{PageSize: 1}},
+		"one row at a time in a crowd":    {rows: detectedRows(0, 60, since, 0), opts: &metlo.DetectionFilter{PageSize: 1}},
+		"bounded by time": {rows: second, opts: &metlo.DetectionFilter{Start: second[20].at, End: second[150].at},
 			want: second[20:151]},
 		"bounded within a crowd": {rows: slices.Concat(detectedRows(0, 70, since, 0), detectedRows(100, 9, since.Add(time.Hour), 0)),
-			opts: &metlo.DetectionListOptions{End: since}, want: detectedRows(0, 70, since, 0)},
-		"from an offset":      {rows: second, opts: &metlo.DetectionListOptions{Offset: 60}, want: second[:115]},
-		"behind the end":      {rows: second, opts: &metlo.DetectionListOptions{Offset: 900}, want: []detected{}},
+			opts: &metlo.DetectionFilter{End: since}, want: detectedRows(0, 70, since, 0)},
+		"from an offset":      {rows: second, opts: &metlo.DetectionFilter{Offset: 60}, want: second[:115]},
+		"behind the end":      {rows: second, opts: &metlo.DetectionFilter{Offset: 900}, want: []detected{}},
 		"pages capped at 20":  {rows: second, cap: 20},
 		"a crowd capped at 9": {rows: detectedRows(0, 40, since, 0), cap: 9},
 		"total unknown":       {rows: second, answer: func(page, _ string) string { return page }},
@@ -307,7 +307,7 @@ func TestDetectionsAllEndsWithTheFirstError(t *testing.T) {
 func TestDetectionsSendTheirFilters(t *testing.T) {
 	berlin := time.FixedZone("CET", 3600)
 	client, server := scriptedClient(t, always(http.StatusOK, "[[],0]"))
-	opts := &metlo.DetectionListOptions{
+	opts := &metlo.DetectionFilter{
 		Start: time.Date(2026, 1, 1, 1, 0, 0, 0, berlin), End: time.Date(2026, 2, 1, 0, 0, 0, 250_999_999, time.UTC),
 		RiskScores: []metlo.RiskScore{"HIGH"}, Hosts: []string{"a.example.com", "b.example.com"},
 		Limit: 50, Offset: 3,
@@ -330,7 +330,7 @@ func TestDetectionsSendTheirFilters(t *testing.T) {
 func TestDetectedDataFieldsByRisk(t *testing.T) {
 	recorded := recordingNamed(t, "../recordings-2/detections", "fields_by_risk")
 	client, server := scriptedClient(t, always(http.StatusOK, recorded.Response.Body))
-	page, err := client.Detections.ListDataFields(t.Context(), &metlo.DetectionListOptions{
+	page, err := client.Detections.ListDataFields(t.Context(), &metlo.DetectionFilter{
 		RiskScores: []metlo.RiskScore{metlo.RiskHigh}, Start: time.Date(2026, 2, 3, 14, 30, 0, 0, time.UTC),
 	})
 	require.NoError(t, err)
@@ -349,7 +349,7 @@ func TestDetectedDataFieldsByRisk(t *testing.T) {
 	all, err := metlo.Collect(demo.Detections.AllDataFields(t.Context(), nil))
 	require.NoError(t, err)
 	all = slices.DeleteFunc(all, func(f metlo.DataField) bool { return f.APIEndpoint.RiskScore != metlo.RiskHigh })
-	risky, err := metlo.Collect(demo.Detections.AllDataFields(t.Context(), &metlo.DetectionListOptions{RiskScores: []metlo.RiskScore{metlo.RiskHigh}}))
+	risky, err := metlo.Collect(demo.Detections.AllDataFields(t.Context(), &metlo.DetectionFilter{RiskScores: []metlo.RiskScore{metlo.RiskHigh}}))
 	require.NoError(t, err)
 	assert.NotEmpty(t, risky)
 	assert.ElementsMatch(t, all, risky)
@@ -357,7 +357,7 @@ func TestDetectedDataFieldsByRisk(t *testing.T) {
 
 func TestDetectionsReadWhatTheServerSays(t *testing.T) {
 	client, _ := scriptedClient(t, always(http.StatusOK, recordingNamed(t, "summary", "new_detections").Response.Body))
-	page, err := client.Detections.ListEndpoints(t.Context(), &metlo.DetectionListOptions{Limit: 2})
+	page, err := client.Detections.ListEndpoints(t.Context(), &metlo.DetectionFilter{Limit: 2})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 2)
 	assert.Equal(t, "/v1/tickets/12/{param1}", page.Items[0].Path)
@@ -380,25 +380,25 @@ func TestDetectionsReadWhatTheServerSays(t *testing.T) {
 }
 
 func TestDetectionsRefuse(t *testing.T) {
-	endpoints := func(o metlo.DetectionListOptions) func(context.Context, *metlo.Client) error {
+	endpoints := func(o metlo.DetectionFilter) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error {
 			_, err := c.Detections.ListEndpoints(ctx, &o)
 			return err
 		}
 	}
-	fields := func(o metlo.DetectionListOptions) func(context.Context, *metlo.Client) error {
+	fields := func(o metlo.DetectionFilter) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error {
 			_, err := metlo.Collect(c.Detections.AllDataFields(ctx, &o))
 			return err
 		}
 	}
 	assertRefusals(t, map[string]refusal{
-		"a limit over 50":        {endpoints(metlo.DetectionListOptions{Limit: 51}), "use AllEndpoints"},
-		"a negative limit":       {endpoints(metlo.DetectionListOptions{Limit: -1}), "use 0 for the default"},
-		"a negative offset":      {fields(metlo.DetectionListOptions{Offset: -1}), "use 0 to start"},
-		"a start after the end":  {endpoints(metlo.DetectionListOptions{Start: detectedSince, End: detectedSince.Add(-1)}), "swap them"},
-		"an empty list of hosts": {endpoints(metlo.DetectionListOptions{Hosts: []string{}}), "leave it nil"},
-		"an empty list of risks": {fields(metlo.DetectionListOptions{RiskScores: []metlo.RiskScore{}}), "leave it nil"},
+		"a limit over 50":        {endpoints(metlo.DetectionFilter{Limit: 51}), "use AllEndpoints"},
+		"a negative limit":       {endpoints(metlo.DetectionFilter{Limit: -1}), "use 0 for the default"},
+		"a negative offset":      {fields(metlo.DetectionFilter{Offset: -1}), "use 0 to start"},
+		"a start after the end":  {endpoints(metlo.DetectionFilter{Start: detectedSince, End: detectedSince.Add(-1)}), "swap them"},
+		"an empty list of hosts": {endpoints(metlo.DetectionFilter{Hosts: []string{}}), "leave it nil"},
+		"an empty list of risks": {fields(metlo.DetectionFilter{RiskScores: []metlo.RiskScore{}}), "leave it nil"},
 	})
 }
 
@@ -434,7 +434,7 @@ func ExampleDetectionsService_AllEndpoints() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
 
-	for endpoint, err := range server.Client().Detections.AllEndpoints(context.Background(), &metlo.DetectionListOptions{
+	for endpoint, err := range server.Client().Detections.AllEndpoints(context.Background(), &metlo.DetectionFilter{
 		Hosts:      []string{"shop.example.com"},
 		RiskScores: []metlo.RiskScore{metlo.RiskHigh},
 	}) {
@@ -457,7 +457,7 @@ func TestDetectionsCalls(t *testing.T) {
 	assertRecordedCalls(t, "detections", map[string]recordedCall{
 		"ListDataFields": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				page, err := c.Detections.ListDataFields(t.Context(), &metlo.DetectionListOptions{Limit: 1, Offset: 500})
+				page, err := c.Detections.ListDataFields(t.Context(), &metlo.DetectionFilter{Limit: 1, Offset: 500})
 				if assert.NoError(t, err) {
 					assert.Equal(t, 500, page.Offset)
 				}

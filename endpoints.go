@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/metlo-go/metlo/internal/walk"
-	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // EndpointsService reads and curates the inventory of endpoints.
@@ -20,23 +19,23 @@ type Endpoint struct {
 	UUID                    string          `json:"uuid"`
 	Path                    string          `json:"path"`      // parameters in braces: /users/{param1}
 	PathRegex               string          `json:"pathRegex"` // what the paths of its requests match
-	CreatedAt               time.Time       `json:"createdAt"`
-	UpdatedAt               time.Time       `json:"updatedAt"`
-	FirstDetected           time.Time       `json:"firstDetected"` // zero until a request to it was seen
-	LastActive              time.Time       `json:"lastActive"`    // zero until a request to it was seen
+	CreatedAt               time.Time       `json:"createdAt,omitzero"`
+	UpdatedAt               time.Time       `json:"updatedAt,omitzero"`
+	FirstDetected           time.Time       `json:"firstDetected,omitzero"` // zero until a request to it was seen
+	LastActive              time.Time       `json:"lastActive,omitzero"`    // zero until a request to it was seen
 	Host                    string          `json:"host"`
 	NumberParams            int             `json:"numberParams"` // parameters in the path
 	Method                  RestMethod      `json:"method"`
 	RiskScore               RiskScore       `json:"riskScore"`
 	Owner                   string          `json:"owner"`
-	OldEndpointUUIDs        []string        `json:"oldEndpointUuids"`        // endpoints that this one replaced
-	ResourcePermissions     []string        `json:"resourcePermissions"`     // such as Order.read, from the testing configuration
-	IsAuthenticatedDetected bool            `json:"isAuthenticatedDetected"` // as the traffic shows it
-	IsAuthenticatedUserSet  *bool           `json:"isAuthenticatedUserSet"`  // as a user overrode it; nil if none did
+	OldEndpointUUIDs        []string        `json:"oldEndpointUuids"`                // endpoints that this one replaced
+	ResourcePermissions     []string        `json:"resourcePermissions"`             // such as Order.read, from the testing configuration
+	IsAuthenticatedDetected bool            `json:"isAuthenticatedDetected"`         // true proves nothing: it is the default, and the open-source server never sets it to false
+	IsAuthenticatedUserSet  *bool           `json:"isAuthenticatedUserSet,omitzero"` // the override of a user; nil without one
 	IsGraphQL               bool            `json:"isGraphQl"`
 	HostIPs                 map[string]int  `json:"hostIps"`         // requests by destination
 	SrcIPs                  map[string]int  `json:"srcIps"`          // requests by source
-	UserSet                 bool            `json:"userSet"`         // the path is locked: no longer regrouped by itself
+	PathLocked              bool            `json:"userSet"`         // the path is locked: no longer regrouped by itself
 	OpenAPISpecName         string          `json:"openapiSpecName"` // empty if no spec describes it
 	FullTraceCaptureEnabled bool            `json:"fullTraceCaptureEnabled"`
 	GraphQLMetadata         json.RawMessage `json:"graphQlMetadata,omitzero"`
@@ -50,19 +49,27 @@ type Endpoint struct {
 	IsPublic                bool            `json:"isPublic"`    // the internet reaches its host; only lists say so
 }
 
-func endpointNulls() []string {
-	return []string{"owner", "openapiSpecName", "token_0", "token_1", "token_2", "token_3", "token_4", "token_5"}
-}
+// Authentication is what is known about whether an endpoint requires authentication.
+type Authentication string
 
-// MarshalJSON encodes the endpoint as the server does.
-func (e Endpoint) MarshalJSON() ([]byte, error) { return wire.MarshalFields(e, endpointNulls()...) }
+// What can be known.
+const (
+	AuthenticationUnknown  Authentication = "unknown"
+	AuthenticationRequired Authentication = "required"
+	AuthenticationNone     Authentication = "none"
+)
 
-// Authenticated reports whether the endpoint requires authentication: as a user set it, or else as it was detected.
-func (e *Endpoint) Authenticated() bool {
-	if e.IsAuthenticatedUserSet != nil {
-		return *e.IsAuthenticatedUserSet
+// Authentication returns what the endpoint proves: the override of a user if there is one, and none if the server detected
+// requests without credentials. It is unknown otherwise, since IsAuthenticatedDetected is true by default.
+// [EndpointDetail.AuthenticationEvidence] counts traces.
+func (e *Endpoint) Authentication() Authentication {
+	switch set := e.IsAuthenticatedUserSet; {
+	case set != nil && *set:
+		return AuthenticationRequired
+	case set != nil || !e.IsAuthenticatedDetected:
+		return AuthenticationNone
 	}
-	return e.IsAuthenticatedDetected
+	return AuthenticationUnknown
 }
 
 func (e *Endpoint) accept() error {
@@ -87,13 +94,28 @@ type EndpointDetail struct {
 	GraphQLSchema          string          `json:"graphQlSchema"` // empty if none was uploaded
 }
 
-// MarshalJSON encodes the endpoint as the server does.
-func (e EndpointDetail) MarshalJSON() ([]byte, error) {
-	return wire.MarshalFields(e, endpointNulls()...)
+// AuthenticationEvidence counts traces by what they prove.
+type AuthenticationEvidence struct {
+	Traces           int // at most 100, the newest
+	WithCredentials  int // carried credentials
+	SucceededWithout int // carried none, and got a status from 200 to 299: proof that the endpoint requires none
 }
 
-// UnmarshalJSON decodes what MarshalJSON encodes, and what the server sends.
-func (e *EndpointDetail) UnmarshalJSON(data []byte) error { return wire.UnmarshalFields(data, e) }
+// AuthenticationEvidence counts the traces of the endpoint by their SessionMeta, which the agent that saw them has filled. A
+// trace of an agent that does not look at credentials proves nothing.
+func (e *EndpointDetail) AuthenticationEvidence() AuthenticationEvidence {
+	evidence := AuthenticationEvidence{Traces: len(e.Traces)}
+	for _, t := range e.Traces {
+		switch provided := t.SessionMeta.AuthenticationProvided; {
+		case provided == nil:
+		case *provided:
+			evidence.WithCredentials++
+		case t.ResponseStatus >= 200 && t.ResponseStatus < 300:
+			evidence.SucceededWithout++
+		}
+	}
+	return evidence
+}
 
 // EndpointAlert is an alert as an endpoint's details name it.
 type EndpointAlert struct {
@@ -134,49 +156,14 @@ func (n *NameValue) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// CapturedTrace is a request and its response as Metlo keeps them. If Redacted is set, which is the default, its
-// parameters, headers and bodies are empty.
-type CapturedTrace struct {
-	UUID               string              `json:"uuid"`
-	Path               string              `json:"path"`
-	CreatedAt          time.Time           `json:"createdAt"`
-	Host               string              `json:"host"`
-	Method             RestMethod          `json:"method"`
-	RequestParameters  []NameValue         `json:"requestParameters"`
-	RequestHeaders     []NameValue         `json:"requestHeaders"`
-	RequestBody        json.RawMessage     `json:"requestBody,omitzero"` // a JSON string, or an object if the server parsed it
-	ResponseStatus     int                 `json:"responseStatus"`
-	ResponseHeaders    []NameValue         `json:"responseHeaders"`
-	ResponseBody       json.RawMessage     `json:"responseBody,omitzero"` // a JSON string, or an object if the server parsed it
-	Meta               json.RawMessage     `json:"meta,omitzero"`         // as the agent sent it
-	SessionMeta        SessionMeta         `json:"sessionMeta"`
-	Redacted           bool                `json:"redacted"`
-	APIEndpointUUID    string              `json:"apiEndpointUuid"`
-	SensitiveDataMap   map[string][]string `json:"sensitiveDataMap"` // data classes by status, content type and path
-	OriginalHost       string              `json:"originalHost"`
-	AnalysisType       AnalysisType        `json:"analysisType"`
-	GraphQLPaths       []string            `json:"graphqlPaths"`
-	ProcessedTraceData json.RawMessage     `json:"processedTraceData,omitzero"`
-	Encryption         json.RawMessage     `json:"encryption,omitzero"`
-}
-
-// SessionMeta says how a request authenticated.
-type SessionMeta struct {
-	AuthenticationProvided   bool     `json:"authenticationProvided,omitzero"`
-	AuthenticationSuccessful bool     `json:"authenticationSuccessful,omitzero"`
-	AuthType                 AuthType `json:"authType,omitzero"`
-	UniqueSessionKey         string   `json:"uniqueSessionKey,omitzero"`
-	User                     string   `json:"user,omitzero"`
-}
-
 // EndpointUsage counts the requests of a day.
 type EndpointUsage struct {
-	Day   time.Time `json:"date"` // midnight UTC at the start of the day
+	Day   time.Time `json:"date,omitzero"` // midnight UTC at the start of the day
 	Count int       `json:"count"`
 }
 
-// EndpointListOptions filters endpoints. Values of one field are alternatives; fields that are set apply together.
-type EndpointListOptions struct {
+// EndpointFilter selects endpoints. Values of one field are alternatives; fields that are set apply together.
+type EndpointFilter struct {
 	Hosts               []string     `url:"hosts,omitempty,brackets"`
 	RiskScores          []RiskScore  `url:"riskScores,omitempty,brackets"`
 	Methods             []RestMethod `url:"methods,omitempty,brackets"`
@@ -185,18 +172,13 @@ type EndpointListOptions struct {
 	SearchQuery         string       `url:"searchQuery,omitempty"` // POSIX regular expression on the path; see [regexp.QuoteMeta]
 	IsAuthenticated     *bool        `url:"isAuthenticated,omitempty"`
 	HostType            HostType     `url:"hostType,omitempty"`
-	Offset              int          `url:"-"` // items to skip
-	Limit               int          `url:"-"` // List: items of the page; 0 for the server's default of 10
-	PageSize            int          `url:"-"` // All: items of the first request; 0 for 100
-	OnTotal             func(int)    `url:"-"` // All: gets the number of items to come once the server says it, and when it changes
 }
 
-func (s *EndpointsService) listing(name string, opts *EndpointListOptions) *listing[Endpoint] {
-	o := valueOf(opts)
+func (s *EndpointsService) listing(name string, filter *EndpointFilter) *listing[Endpoint] {
+	f := valueOf(filter)
 	return &listing[Endpoint]{
 		client:   s.client,
-		base:     newRequest(name, http.MethodGet, "/endpoints").filter(&o).window(o.Limit, o.Offset),
-		window:   window{limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal},
+		base:     newRequest(name, http.MethodGet, "/endpoints").filter(&f),
 		describe: describeEndpoint,
 		few:      defaultRows,
 		filters:  []string{"hosts[]", "methods[]"},
@@ -204,13 +186,13 @@ func (s *EndpointsService) listing(name string, opts *EndpointListOptions) *list
 	}
 }
 
-// List returns one page of endpoints, the highest risk first and then the most recently active. Rows that are equal in
+// List returns one page of endpoints, from offset on and of at most limit items, 10 if limit is 0: the highest risk first and then the most recently active. Rows that are equal in
 // both have no order, so pages overlap and leave gaps: use [EndpointsService.All] for a complete list. Its errors are
 // [ErrInvalidArgument] and those of the server.
 //
 // GET /endpoints
-func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) (*Page[Endpoint], error) {
-	return s.listing("Endpoints.List", opts).page(ctx)
+func (s *EndpointsService) List(ctx context.Context, filter *EndpointFilter, offset, limit int) (*Page[Endpoint], error) {
+	return s.listing("Endpoints.List", filter).page(ctx, offset, limit)
 }
 
 // All returns an iterator over every endpoint that passes the filter throughout the walk, each once. It takes two
@@ -218,12 +200,9 @@ func (s *EndpointsService) List(ctx context.Context, opts *EndpointListOptions) 
 // proves that none is missing; docs/listing.md says what that costs and assumes. The sequence ends after the first
 // error. The last one may be an [IncompleteError], which says how many endpoints may be missing.
 //
-// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
-// empty item; tools/rangeerr finds such loops.
-//
 // GET /endpoints
-func (s *EndpointsService) All(ctx context.Context, opts *EndpointListOptions) iter.Seq2[Endpoint, error] {
-	return s.listing("Endpoints.All", opts).all(ctx)
+func (s *EndpointsService) All(ctx context.Context, filter *EndpointFilter, opts ...WalkOption) iter.Seq2[Endpoint, error] {
+	return s.listing("Endpoints.All", filter).all(ctx, opts)
 }
 
 // Get returns an endpoint with its data fields, alerts, spec and latest traces. DataClasses holds the classes of the
@@ -286,7 +265,7 @@ func (s *EndpointsService) SetFullTraceCapture(ctx context.Context, id string, e
 	}{enabled}))
 }
 
-// SetPathLocked sets [Endpoint.UserSet]: the path of an endpoint that has it stays as it is, while Metlo regroups others
+// SetPathLocked sets [Endpoint.PathLocked]: the path of an endpoint that has it stays as it is, while Metlo regroups others
 // by itself. The server reports success for an endpoint that does not exist too.
 //
 // POST /endpoint/:uuid/userSet

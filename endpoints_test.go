@@ -32,7 +32,7 @@ func ExampleEndpointsService_All() {
 	defer server.Close()
 
 	open := false
-	for endpoint, err := range server.Client().Endpoints.All(context.Background(), &metlo.EndpointListOptions{
+	for endpoint, err := range server.Client().Endpoints.All(context.Background(), &metlo.EndpointFilter{
 		RiskScores:      []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium},
 		IsAuthenticated: &open,
 	}) {
@@ -53,7 +53,7 @@ func ExampleEndpointsService_SetAuthenticated() {
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()
 
-	found, err := client.Endpoints.List(ctx, &metlo.EndpointListOptions{SearchQuery: "^/v1/login$"})
+	found, err := client.Endpoints.List(ctx, &metlo.EndpointFilter{SearchQuery: "^/v1/login$"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -106,7 +106,7 @@ func TestEndpointsCalls(t *testing.T) {
 	assertRecordedCalls(t, "endpoints", map[string]recordedCall{
 		"List": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				page, err := c.Endpoints.List(t.Context(), &metlo.EndpointListOptions{
+				page, err := c.Endpoints.List(t.Context(), &metlo.EndpointFilter{
 					Hosts: []string{"shop.example.com", "pay.example.com"}, RiskScores: []metlo.RiskScore{"HIGH"},
 					Methods: []metlo.RestMethod{metlo.MethodGet}, Limit: 1,
 				})
@@ -126,7 +126,7 @@ func TestEndpointsCalls(t *testing.T) {
 		},
 		"List with the other filters": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				_, err := c.Endpoints.List(t.Context(), &metlo.EndpointListOptions{
+				_, err := c.Endpoints.List(t.Context(), &metlo.EndpointFilter{
 					DataClasses: []string{"Email"}, ResourcePermissions: []string{"orders:read"}, SearchQuery: "/cards/",
 					IsAuthenticated: new(false), HostType: "EXTERNAL", Limit: 2, Offset: 62,
 				})
@@ -143,7 +143,7 @@ func TestEndpointsCalls(t *testing.T) {
 		},
 		"List with a filter that the server refuses": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				_, err := c.Endpoints.List(t.Context(), &metlo.EndpointListOptions{RiskScores: []metlo.RiskScore{"urgent"}, Limit: 1})
+				_, err := c.Endpoints.List(t.Context(), &metlo.EndpointFilter{RiskScores: []metlo.RiskScore{"urgent"}, Limit: 1})
 				var v *metlo.ValidationError
 				if assert.ErrorAs(t, err, &v) && assert.Len(t, v.Issues, 1) {
 					assert.Equal(t, "riskScores.0", v.Issues[0].Path)
@@ -341,30 +341,30 @@ func TestEndpointsMeetFaults(t *testing.T) {
 }
 
 func TestEndpointsRefuse(t *testing.T) {
-	list := func(o metlo.EndpointListOptions) func(context.Context, *metlo.Client) error {
+	list := func(o metlo.EndpointFilter) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Endpoints.List(ctx, &o); return err }
 	}
-	all := func(o metlo.EndpointListOptions) func(context.Context, *metlo.Client) error {
+	all := func(o metlo.EndpointFilter) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error {
 			_, err := metlo.Collect(c.Endpoints.All(ctx, &o))
 			return err
 		}
 	}
 	rows := map[string]refusal{
-		"a negative limit":             {list(metlo.EndpointListOptions{Limit: -1}), "Limit -1"},
-		"a negative offset":            {list(metlo.EndpointListOptions{Offset: -1}), "Offset -1"},
-		"a negative offset of a walk":  {all(metlo.EndpointListOptions{Offset: -1}), "Offset -1"},
-		"a negative page size":         {all(metlo.EndpointListOptions{PageSize: -1}), "PageSize -1"},
-		"a limit of a walk":            {all(metlo.EndpointListOptions{Limit: 1}), "set PageSize"},
-		"a page size of a list":        {list(metlo.EndpointListOptions{PageSize: 1}), "are for All"},
-		"no host":                      {list(metlo.EndpointListOptions{Hosts: []string{}}), "Hosts is empty"},
-		"no risk score":                {list(metlo.EndpointListOptions{RiskScores: []metlo.RiskScore{}}), "RiskScores is empty"},
-		"no method":                    {list(metlo.EndpointListOptions{Methods: []metlo.RestMethod{}}), "Methods is empty"},
-		"no data class":                {all(metlo.EndpointListOptions{DataClasses: []string{}}), "DataClasses is empty"},
-		"no permission":                {all(metlo.EndpointListOptions{ResourcePermissions: []string{}}), "ResourcePermissions is empty"},
-		"too many filter values":       {list(metlo.EndpointListOptions{Hosts: slices.Repeat([]string{"h"}, 901)}), "split the filter"},
-		"too many values of two lists": {list(metlo.EndpointListOptions{Hosts: slices.Repeat([]string{"h"}, 450), DataClasses: slices.Repeat([]string{"c"}, 451)}), "split the filter"},
-		"too long a target":            {list(metlo.EndpointListOptions{Hosts: []string{strings.Repeat("h", 15_000)}}), "split the filter"},
+		"a negative limit":             {list(metlo.EndpointFilter{Limit: -1}), "Limit -1"},
+		"a negative offset":            {list(metlo.EndpointFilter{Offset: -1}), "Offset -1"},
+		"a negative offset of a walk":  {all(metlo.EndpointFilter{Offset: -1}), "Offset -1"},
+		"a negative page size":         {all(metlo.EndpointFilter{PageSize: -1}), "PageSize -1"},
+		"a limit of a walk":            {all(metlo.EndpointFilter{Limit: 1}), "set PageSize"},
+		"a page size of a list":        {list(metlo.EndpointFilter{PageSize: 1}), "are for All"},
+		"no host":                      {list(metlo.EndpointFilter{Hosts: []string{}}), "Hosts is empty"},
+		"no risk score":                {list(metlo.EndpointFilter{RiskScores: []metlo.RiskScore{}}), "RiskScores is empty"},
+		"no method":                    {list(metlo.EndpointFilter{Methods: []metlo.RestMethod{}}), "Methods is empty"},
+		"no data class":                {all(metlo.EndpointFilter{DataClasses: []string{}}), "DataClasses is empty"},
+		"no permission":                {all(metlo.EndpointFilter{ResourcePermissions: []string{}}), "ResourcePermissions is empty"},
+		"too many filter values":       {list(metlo.EndpointFilter{Hosts: slices.Repeat([]string{"h"}, 901)}), "split the filter"},
+		"too many values of two lists": {list(metlo.EndpointFilter{Hosts: slices.Repeat([]string{"h"}, 450), DataClasses: slices.Repeat([]string{"c"}, 451)}), "split the filter"},
+		"too long a target":            {list(metlo.EndpointFilter{Hosts: []string{strings.Repeat("h", 15_000)}}), "split the filter"},
 		"no path": {func(ctx context.Context, c *metlo.Client) error { return c.Endpoints.UpdatePaths(ctx, anEndpoint) },
 			"name at least one"},
 		"no schema": {func(ctx context.Context, c *metlo.Client) error {
@@ -428,7 +428,7 @@ func ExampleEndpointsService_All_progress() {
 	client, ctx := server.Client(), context.Background()
 
 	done, total := 0, 0
-	opts := &metlo.EndpointListOptions{PageSize: 5, OnTotal: func(n int) { total = n }} // known after the first request
+	opts := &metlo.EndpointFilter{PageSize: 5, OnTotal: func(n int) { total = n }} // known after the first request
 	for _, err := range client.Endpoints.All(ctx, opts) {
 		if err != nil {
 			fmt.Println(err)

@@ -43,11 +43,6 @@ func (e *enum[E]) unmarshal(text []byte) E {
 	return v
 }
 
-func (e *enum[E]) wire(v E) string {
-	w, _ := e.find(string(v))
-	return string(w)
-}
-
 func (e *enum[E]) known(v E) bool {
 	_, ok := e.find(string(v))
 	return ok
@@ -61,7 +56,7 @@ func (e *enum[E]) parse(name, text string) (E, error) {
 	for i, v := range e.values {
 		names[i] = string(v)
 	}
-	return "", fmt.Errorf("%w: %q is no %s: use one of %s", ErrInvalidArgument, text, name, strings.Join(names, ", "))
+	return "", fmt.Errorf("%w: %q is not a known %s: use one of %s", ErrInvalidArgument, text, name, strings.Join(names, ", "))
 }
 
 // AtLeast reports whether r is as high as other or higher. A score that the SDK does not know is below every known one.

@@ -29,12 +29,6 @@ func ParseRiskScore(text string) (RiskScore, error) { return riskScores.parse("r
 // Known reports whether this version knows the value. Others travel unchanged.
 func (r RiskScore) Known() bool { return riskScores.known(r) }
 
-// String returns the value as the server spells it.
-func (r RiskScore) String() string { return riskScores.wire(r) }
-
-// MarshalText returns the value as the server spells it.
-func (r RiskScore) MarshalText() ([]byte, error) { return []byte(riskScores.wire(r)), nil }
-
 // UnmarshalText reads what ParseRiskScore does, and keeps any other text.
 func (r *RiskScore) UnmarshalText(text []byte) error {
 	*r = riskScores.unmarshal(text)
@@ -71,12 +65,6 @@ func ParseAlertStatus(text string) (AlertStatus, error) {
 // Known reports whether this version knows the value. Others travel unchanged.
 func (a AlertStatus) Known() bool { return alertStatuses.known(a) }
 
-// String returns the value as the server spells it.
-func (a AlertStatus) String() string { return alertStatuses.wire(a) }
-
-// MarshalText returns the value as the server spells it.
-func (a AlertStatus) MarshalText() ([]byte, error) { return []byte(alertStatuses.wire(a)), nil }
-
 // UnmarshalText reads what ParseAlertStatus does, and keeps any other text.
 func (a *AlertStatus) UnmarshalText(text []byte) error {
 	*a = alertStatuses.unmarshal(text)
@@ -109,12 +97,6 @@ func ParseAlertUpdateType(text string) (AlertUpdateType, error) {
 
 // Known reports whether this version knows the value. Others travel unchanged.
 func (u AlertUpdateType) Known() bool { return alertUpdateTypes.known(u) }
-
-// String returns the value as the server spells it.
-func (u AlertUpdateType) String() string { return alertUpdateTypes.wire(u) }
-
-// MarshalText returns the value as the server spells it.
-func (u AlertUpdateType) MarshalText() ([]byte, error) { return []byte(alertUpdateTypes.wire(u)), nil }
 
 // UnmarshalText reads what ParseAlertUpdateType does, and keeps any other text.
 func (u *AlertUpdateType) UnmarshalText(text []byte) error {
@@ -164,12 +146,6 @@ func ParseAlertType(text string) (AlertType, error) { return alertTypes.parse("a
 // Known reports whether this version knows the value. Others travel unchanged.
 func (a AlertType) Known() bool { return alertTypes.known(a) }
 
-// String returns the value as the server spells it.
-func (a AlertType) String() string { return alertTypes.wire(a) }
-
-// MarshalText returns the value as the server spells it.
-func (a AlertType) MarshalText() ([]byte, error) { return []byte(alertTypes.wire(a)), nil }
-
 // UnmarshalText reads what ParseAlertType does, and keeps any other text.
 func (a *AlertType) UnmarshalText(text []byte) error {
 	*a = alertTypes.unmarshal(text)
@@ -203,12 +179,6 @@ func ParseHostType(text string) (HostType, error) { return hostTypes.parse("host
 
 // Known reports whether this version knows the value. Others travel unchanged.
 func (h HostType) Known() bool { return hostTypes.known(h) }
-
-// String returns the value as the server spells it.
-func (h HostType) String() string { return hostTypes.wire(h) }
-
-// MarshalText returns the value as the server spells it.
-func (h HostType) MarshalText() ([]byte, error) { return []byte(hostTypes.wire(h)), nil }
 
 // UnmarshalText reads what ParseHostType does, and keeps any other text.
 func (h *HostType) UnmarshalText(text []byte) error {
@@ -245,12 +215,6 @@ func ParseRestMethod(text string) (RestMethod, error) { return restMethods.parse
 
 // Known reports whether this version knows the value. Others travel unchanged.
 func (r RestMethod) Known() bool { return restMethods.known(r) }
-
-// String returns the value as the server spells it.
-func (r RestMethod) String() string { return restMethods.wire(r) }
-
-// MarshalText returns the value as the server spells it.
-func (r RestMethod) MarshalText() ([]byte, error) { return []byte(restMethods.wire(r)), nil }
 
 // UnmarshalText reads what ParseRestMethod does, and keeps any other text.
 func (r *RestMethod) UnmarshalText(text []byte) error {
@@ -295,12 +259,6 @@ func ParseDataSection(text string) (DataSection, error) {
 // Known reports whether this version knows the value. Others travel unchanged.
 func (d DataSection) Known() bool { return dataSections.known(d) }
 
-// String returns the value as the server spells it.
-func (d DataSection) String() string { return dataSections.wire(d) }
-
-// MarshalText returns the value as the server spells it.
-func (d DataSection) MarshalText() ([]byte, error) { return []byte(dataSections.wire(d)), nil }
-
 // UnmarshalText reads what ParseDataSection does, and keeps any other text.
 func (d *DataSection) UnmarshalText(text []byte) error {
 	*d = dataSections.unmarshal(text)
@@ -335,12 +293,6 @@ func ParseDataType(text string) (DataType, error) { return dataTypes.parse("data
 // Known reports whether this version knows the value. Others travel unchanged.
 func (d DataType) Known() bool { return dataTypes.known(d) }
 
-// String returns the value as the server spells it.
-func (d DataType) String() string { return dataTypes.wire(d) }
-
-// MarshalText returns the value as the server spells it.
-func (d DataType) MarshalText() ([]byte, error) { return []byte(dataTypes.wire(d)), nil }
-
 // UnmarshalText reads what ParseDataType does, and keeps any other text.
 func (d *DataType) UnmarshalText(text []byte) error {
 	*d = dataTypes.unmarshal(text)
@@ -368,12 +320,6 @@ func ParseDataTag(text string) (DataTag, error) { return dataTags.parse("data ta
 
 // Known reports whether this version knows the value. Others travel unchanged.
 func (d DataTag) Known() bool { return dataTags.known(d) }
-
-// String returns the value as the server spells it.
-func (d DataTag) String() string { return dataTags.wire(d) }
-
-// MarshalText returns the value as the server spells it.
-func (d DataTag) MarshalText() ([]byte, error) { return []byte(dataTags.wire(d)), nil }
 
 // UnmarshalText reads what ParseDataTag does, and keeps any other text.
 func (d *DataTag) UnmarshalText(text []byte) error {
@@ -405,12 +351,6 @@ func ParseAPIKeyType(text string) (APIKeyType, error) { return apiKeyTypes.parse
 
 // Known reports whether this version knows the value. Others travel unchanged.
 func (a APIKeyType) Known() bool { return apiKeyTypes.known(a) }
-
-// String returns the value as the server spells it.
-func (a APIKeyType) String() string { return apiKeyTypes.wire(a) }
-
-// MarshalText returns the value as the server spells it.
-func (a APIKeyType) MarshalText() ([]byte, error) { return []byte(apiKeyTypes.wire(a)), nil }
 
 // UnmarshalText reads what ParseAPIKeyType does, and keeps any other text.
 func (a *APIKeyType) UnmarshalText(text []byte) error {
@@ -446,12 +386,6 @@ func ParseSpecExtension(text string) (SpecExtension, error) {
 // Known reports whether this version knows the value. Others travel unchanged.
 func (s SpecExtension) Known() bool { return specExtensions.known(s) }
 
-// String returns the value as the server spells it.
-func (s SpecExtension) String() string { return specExtensions.wire(s) }
-
-// MarshalText returns the value as the server spells it.
-func (s SpecExtension) MarshalText() ([]byte, error) { return []byte(specExtensions.wire(s)), nil }
-
 // UnmarshalText reads what ParseSpecExtension does, and keeps any other text.
 func (s *SpecExtension) UnmarshalText(text []byte) error {
 	*s = specExtensions.unmarshal(text)
@@ -485,12 +419,6 @@ func ParseAuthType(text string) (AuthType, error) {
 // Known reports whether this version knows the value. Others travel unchanged.
 func (a AuthType) Known() bool { return authTypes.known(a) }
 
-// String returns the value as the server spells it.
-func (a AuthType) String() string { return authTypes.wire(a) }
-
-// MarshalText returns the value as the server spells it.
-func (a AuthType) MarshalText() ([]byte, error) { return []byte(authTypes.wire(a)), nil }
-
 // UnmarshalText reads what ParseAuthType does, and keeps any other text.
 func (a *AuthType) UnmarshalText(text []byte) error {
 	*a = authTypes.unmarshal(text)
@@ -522,12 +450,6 @@ func ParseHostSort(text string) (HostSort, error) {
 // Known reports whether this version knows the value. Others travel unchanged.
 func (h HostSort) Known() bool { return hostSorts.known(h) }
 
-// String returns the value as the server spells it.
-func (h HostSort) String() string { return hostSorts.wire(h) }
-
-// MarshalText returns the value as the server spells it.
-func (h HostSort) MarshalText() ([]byte, error) { return []byte(hostSorts.wire(h)), nil }
-
 // UnmarshalText reads what ParseHostSort does, and keeps any other text.
 func (h *HostSort) UnmarshalText(text []byte) error {
 	*h = hostSorts.unmarshal(text)
@@ -556,12 +478,6 @@ func ParseSortOrder(text string) (SortOrder, error) { return sortOrders.parse("s
 
 // Known reports whether this version knows the value. Others travel unchanged.
 func (s SortOrder) Known() bool { return sortOrders.known(s) }
-
-// String returns the value as the server spells it.
-func (s SortOrder) String() string { return sortOrders.wire(s) }
-
-// MarshalText returns the value as the server spells it.
-func (s SortOrder) MarshalText() ([]byte, error) { return []byte(sortOrders.wire(s)), nil }
 
 // UnmarshalText reads what ParseSortOrder does, and keeps any other text.
 func (s *SortOrder) UnmarshalText(text []byte) error {
@@ -593,12 +509,6 @@ func ParseAnalysisType(text string) (AnalysisType, error) {
 
 // Known reports whether this version knows the value. Others travel unchanged.
 func (a AnalysisType) Known() bool { return analysisTypes.known(a) }
-
-// String returns the value as the server spells it.
-func (a AnalysisType) String() string { return analysisTypes.wire(a) }
-
-// MarshalText returns the value as the server spells it.
-func (a AnalysisType) MarshalText() ([]byte, error) { return []byte(analysisTypes.wire(a)), nil }
 
 // UnmarshalText reads what ParseAnalysisType does, and keeps any other text.
 func (a *AnalysisType) UnmarshalText(text []byte) error {

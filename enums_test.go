@@ -127,7 +127,7 @@ func ExampleDataSection_IsResponse() {
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()
 
-	open := &metlo.EndpointListOptions{DataClasses: []string{metlo.ClassEmail}, IsAuthenticated: new(false)}
+	open := &metlo.EndpointFilter{DataClasses: []string{metlo.ClassEmail}, IsAuthenticated: new(false)}
 	for endpoint, err := range client.Endpoints.All(ctx, open) {
 		if err != nil {
 			fmt.Println(err)

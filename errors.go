@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -65,9 +64,9 @@ const (
 	maxErrorRead = 256 << 10 // bytes of a body that are searched for what it says
 )
 
-// Error is a request that failed after it was found valid. The client's key and the values of [WithHeader] were
-// replaced by [redacted] in all of it. One that is made by hand, as a test's fake does, matches with [errors.Is] by its
-// Kind, or by its StatusCode if Kind is nil.
+// Error describes a failed API request. The client's key and the values of [WithHeader] were
+// replaced by [redacted] in all of it. A fake can make one: it matches with [errors.Is] by its Kind, or by its StatusCode if Kind is
+// nil, and by Err.
 type Error struct {
 	Kind       error         // the sentinel that it matches, such as ErrNotFound
 	StatusCode int           // as the server or the proxy sent it; 0 without a response
@@ -79,7 +78,8 @@ type Error struct {
 	Attempts   []Attempt     // in order; empty if none started
 	RetryAfter time.Duration // what the last response asked to wait; 0 if it did not
 
-	cause     error
+	Err error // why there was no response, or no whole one; nil if the server's response is the failure
+
 	lasting   bool // the cause would be the same again
 	fromMetlo bool // the response has Metlo's own form
 }
@@ -92,7 +92,7 @@ type Attempt struct {
 	Wait       time.Duration // how long the next attempt was put off; 0 for the last one
 }
 
-// Error says in one line what was asked, what it came to, and what the server sent.
+// Error returns one line with the request, what it came to, and what the server sent.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "metlo: %s %s%s", e.Method, e.Host, e.Path)
@@ -113,10 +113,10 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns why there was no response or no whole one, if that is the failure.
-func (e *Error) Unwrap() error { return e.cause }
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports whether target is the sentinel that says what happened.
+// Is reports whether target is the sentinel of the failure.
 func (e *Error) Is(target error) bool { return target != nil && errors.Is(e.kind(), target) }
 
 func (e *Error) kind() error {
@@ -126,11 +126,11 @@ func (e *Error) kind() error {
 	return kindOf(e.StatusCode)
 }
 
-// Temporary reports whether the same call may succeed later without a change: the server failed, asks to come back, or
+// Retryable reports whether the same call may succeed later without a change: the server failed, asks to come back, or
 // could not be reached. A name that does not exist, a certificate that is not trusted and a call that was cancelled are
 // not temporary.
-func (e *Error) Temporary() bool {
-	if errors.Is(e.cause, context.Canceled) || e.lasting {
+func (e *Error) Retryable() bool {
+	if errors.Is(e.Err, context.Canceled) || e.lasting {
 		return false
 	}
 	var truncated *transport.TruncatedError
@@ -142,24 +142,16 @@ func (e *Error) Temporary() bool {
 	case errors.Is(kind, ErrProxy):
 		return e.StatusCode == 0 || transport.IsTransient(e.StatusCode)
 	case errors.Is(kind, ErrInvalidResponse):
-		return errors.As(e.cause, &truncated)
+		return errors.As(e.Err, &truncated)
 	}
 	return transport.IsTransient(e.StatusCode)
 }
 
-// Format writes the error's line for every verb, and quotes it for %q.
-func (e *Error) Format(f fmt.State, verb rune) { format(f, verb, e) }
-
-func format(f fmt.State, verb rune, err error) {
-	if verb == 'q' {
-		fmt.Fprintf(f, "%q", err.Error())
-		return
-	}
-	_, _ = io.WriteString(f, err.Error())
-}
-
-// LogValue gives package log/slog the error's parts.
+// LogValue returns the error's parts for package log/slog.
 func (e *Error) LogValue() slog.Value {
+	if e == nil {
+		return slog.GroupValue()
+	}
 	attrs := []slog.Attr{
 		slog.String("method", e.Method),
 		slog.String("host", e.Host),
@@ -202,11 +194,10 @@ func marshalParts(group slog.Value) ([]byte, error) {
 	return json.Marshal(parts)
 }
 
-// ValidationError is what the server's validator found wrong with a request. It matches [ErrBadRequest].
+// ValidationError lists what the server's validator found wrong with a request. It matches [ErrBadRequest].
 type ValidationError struct {
 	Issues []Issue
-
-	err *Error
+	Err    *Error
 }
 
 // Issue is one fault of a request.
@@ -215,48 +206,50 @@ type Issue struct {
 	Code     string   // such as invalid_enum_value
 	Message  string   // in words
 	Expected string   // type that was expected, if that is the fault
-	Received string   // what was sent, if the server says so
+	Received string   // what was sent, if the server reports it
 	Options  []string // values that are allowed, if they can be listed
 }
 
-// Error says in one line what is wrong.
-func (e *ValidationError) Error() string { return e.err.Error() }
+// Error returns one line with what is wrong.
+func (e *ValidationError) Error() string { return lineOf(e.Err, ErrBadRequest) }
 
 // Unwrap returns the *[Error].
-func (e *ValidationError) Unwrap() error { return e.err }
+func (e *ValidationError) Unwrap() error { return orKind(e.Err, ErrBadRequest) }
 
-// Format writes the error's line for every verb, and quotes it for %q.
-func (e *ValidationError) Format(f fmt.State, verb rune) { format(f, verb, e) }
+// LogValue returns the parts of the *[Error].
+func (e *ValidationError) LogValue() slog.Value { return e.Err.LogValue() }
 
-// LogValue gives package log/slog the error's parts.
-func (e *ValidationError) LogValue() slog.Value { return e.err.LogValue() }
-
-// MarshalJSON returns the parts that LogValue has.
-func (e *ValidationError) MarshalJSON() ([]byte, error) { return e.err.MarshalJSON() }
-
-// SyntaxError is a testing configuration that the server cannot parse. It matches [ErrBadRequest]. Lines and columns
-// count from 1.
-type SyntaxError struct {
+// TestingSyntaxError is the fault of a testing configuration that the server cannot parse. It matches [ErrBadRequest]. Lines
+// and columns count from 1.
+type TestingSyntaxError struct {
 	StartLine, StartColumn int
 	EndLine, EndColumn     int
-
-	err *Error
+	Err                    *Error
 }
 
-// Error says in one line where and what the fault is.
-func (e *SyntaxError) Error() string { return e.err.Error() }
+// Error returns one line with the place and the fault.
+func (e *TestingSyntaxError) Error() string { return lineOf(e.Err, ErrBadRequest) }
 
 // Unwrap returns the *[Error].
-func (e *SyntaxError) Unwrap() error { return e.err }
+func (e *TestingSyntaxError) Unwrap() error { return orKind(e.Err, ErrBadRequest) }
 
-// Format writes the error's line for every verb, and quotes it for %q.
-func (e *SyntaxError) Format(f fmt.State, verb rune) { format(f, verb, e) }
+// LogValue returns the parts of the *[Error].
+func (e *TestingSyntaxError) LogValue() slog.Value { return e.Err.LogValue() }
 
-// LogValue gives package log/slog the error's parts.
-func (e *SyntaxError) LogValue() slog.Value { return e.err.LogValue() }
+// lineOf returns the line of e, or that of its kind for an error that was made by hand without e.
+func lineOf(e *Error, kind error) string {
+	if e == nil {
+		return "metlo: " + kind.Error()
+	}
+	return e.Error()
+}
 
-// MarshalJSON returns the parts that LogValue has.
-func (e *SyntaxError) MarshalJSON() ([]byte, error) { return e.err.MarshalJSON() }
+func orKind(e *Error, kind error) error {
+	if e == nil {
+		return kind
+	}
+	return e
+}
 
 // invalid is a fault of an argument.
 func invalid(format string, args ...any) error {

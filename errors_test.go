@@ -112,7 +112,7 @@ func TestAValidationErrorMayBeLong(t *testing.T) {
 func TestSyntaxError(t *testing.T) {
 	rec := recordingNamed(t, "testing", "config_put_syntax_error")
 	err := inProcess(t, rec.Answer()).Testing.UpdateConfig(t.Context(), "RESOURCES\n  ???")
-	var s *metlo.SyntaxError
+	var s *metlo.TestingSyntaxError
 	require.ErrorAs(t, err, &s)
 	assert.Equal(t, [4]int{1, 1, 1, 2}, [4]int{s.StartLine, s.StartColumn, s.EndLine, s.EndColumn})
 	require.ErrorIs(t, err, metlo.ErrBadRequest)
@@ -122,7 +122,7 @@ func TestSyntaxError(t *testing.T) {
 func TestShortHeaderValuesLeaveErrorsAlone(t *testing.T) {
 	rec := recordingNamed(t, "testing", "config_put_syntax_error")
 	client := inProcess(t, rec.Answer(), metlo.WithHeader("X-Tenant", "1"), metlo.WithHeader("X-Way", "a"))
-	var s *metlo.SyntaxError
+	var s *metlo.TestingSyntaxError
 	require.ErrorAs(t, client.Testing.UpdateConfig(t.Context(), "RESOURCES"), &s)
 	assert.Equal(t, 1, s.StartLine)
 	assert.NotContains(t, s.Error(), "[redacted]")
@@ -203,7 +203,7 @@ func ExampleValidationError() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
 
-	_, err := server.Client().Alerts.List(context.Background(), &metlo.AlertListOptions{
+	_, err := server.Client().Alerts.List(context.Background(), &metlo.AlertFilter{
 		RiskScores: []metlo.RiskScore{"extreme"},
 	})
 	var invalid *metlo.ValidationError
@@ -220,7 +220,7 @@ func ExampleSyntaxError() {
 	defer server.Close()
 
 	err := server.Client().Testing.UpdateConfig(context.Background(), "actor Customer {\n  items = [\n}")
-	var syntax *metlo.SyntaxError
+	var syntax *metlo.TestingSyntaxError
 	if errors.As(err, &syntax) {
 		fmt.Println("line", syntax.StartLine)
 	}
@@ -257,7 +257,7 @@ func ExampleError_Temporary() {
 	_, err := server.Client(metlo.WithoutRetry()).Summary.Get(context.Background())
 	var e *metlo.Error
 	switch {
-	case errors.As(err, &e) && e.Temporary():
+	case errors.As(err, &e) && e.Retryable():
 		fmt.Println("the next run tries again:", e.StatusCode)
 	case err != nil:
 		fmt.Println("somebody must look:", err)

@@ -69,7 +69,7 @@ func (c *Client) failed(r *request, result *transport.Result) error {
 	e := inner(err)
 	e.RetryAfter = result.RetryAfter
 	if result.TooLate {
-		e.cause = fmt.Errorf("the server asks for a wait that would outlast the context: %w", context.DeadlineExceeded)
+		e.Err = fmt.Errorf("the server asks for a wait that would outlast the context: %w", context.DeadlineExceeded)
 	}
 	e.Attempts = make([]Attempt, len(result.Attempts))
 	for i, a := range result.Attempts {
@@ -93,9 +93,9 @@ func inner(err error) *Error {
 	case *Error:
 		return e
 	case *ValidationError:
-		return e.err
-	case *SyntaxError:
-		return e.err
+		return e.Err
+	case *TestingSyntaxError:
+		return e.Err
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func (c *Client) checkResponse(r *request, resp *http.Response) error {
 	}
 	failure := c.statusError(r, resp, encoding, body)
 	if isCut(err) { // the status is known all the same
-		inner(failure).cause = c.redact.cause(err)
+		inner(failure).Err = c.redact.cause(err)
 	}
 	return failure
 }
@@ -167,13 +167,13 @@ func (c *Client) statusError(r *request, resp *http.Response, encoding string, b
 	}
 	switch failure.Type {
 	case "ZOD":
-		return &ValidationError{Issues: issuesOf(failure), err: e}
+		return &ValidationError{Issues: issuesOf(failure), Err: e}
 	case "RAW":
 		e.Message = fmt.Sprintf("line %d, column %d: %s", failure.StartLine, failure.StartColumn, e.Message)
-		return &SyntaxError{
+		return &TestingSyntaxError{
 			StartLine: failure.StartLine, StartColumn: failure.StartColumn,
 			EndLine: failure.EndLine, EndColumn: failure.EndColumn,
-			err: e,
+			Err: e,
 		}
 	}
 	return e
@@ -199,8 +199,8 @@ func (c *Client) callError(r *request, status int, body []byte, err error) *Erro
 		}
 	}
 	e := c.newError(r, status, c.redact.head(body))
-	e.cause = c.redact.cause(err)
-	e.Message = wire.OneLine(e.cause.Error())
+	e.Err = c.redact.cause(err)
+	e.Message = wire.OneLine(e.Err.Error())
 	switch {
 	case errors.As(err, &proxy):
 		e.Kind, e.lasting = ErrProxy, transport.IsLasting(err)

@@ -18,7 +18,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	for alert, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{
+	for alert, err := range client.Alerts.All(ctx, &metlo.AlertFilter{
 		Hosts:      []string{"pay.example.com"},
 		RiskScores: []metlo.RiskScore{metlo.RiskHigh},
 	}) {

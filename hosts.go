@@ -37,36 +37,32 @@ func (g *HostGraph) check() error {
 	return nil
 }
 
-// HostListOptions filters and orders hosts. Fields that are set apply together.
-type HostListOptions struct {
+// HostFilter selects and orders hosts. Fields that are set apply together.
+type HostFilter struct {
 	SearchQuery string    `url:"searchQuery,omitempty"` // part of the name, in any case
 	HostType    HostType  `url:"hostType,omitempty"`
 	SortBy      HostSort  `url:"sortBy,omitempty"`    // default numEndpoints
 	SortOrder   SortOrder `url:"sortOrder,omitempty"` // default DESC
-	Offset      int       `url:"-"`                   // items to skip
-	Limit       int       `url:"-"`                   // List: items of the page; 0 for the server's default of 10
-	PageSize    int       `url:"-"`                   // All: items of the first request; 0 for 100
-	OnTotal     func(int) `url:"-"`                   // All: gets the number of items to come once the server says it, and when it changes
 }
 
-func (s *HostsService) listing(name string, o HostListOptions) *listing[Host] {
+func (s *HostsService) listing(name string, f HostFilter) *listing[Host] {
 	return &listing[Host]{
 		client:   s.client,
-		base:     newRequest(name, http.MethodGet, "/hosts").filter(&o).window(o.Limit, o.Offset),
-		window:   window{limit: o.Limit, offset: o.Offset, pageSize: o.PageSize, onTotal: o.OnTotal},
+		base:     newRequest(name, http.MethodGet, "/hosts").filter(&f),
 		describe: describeHost,
 		few:      defaultRows,
 		options:  wire.ListOptions{Lenient: true}, // the server sends numEndpoints as a string
 	}
 }
 
-// List returns one page of hosts, those with the most endpoints first unless the options say otherwise. Hosts that are
+// List returns one page of hosts, from offset on and of at most limit items, 10 if limit is 0: those with the most endpoints
+// first unless the filter orders them otherwise. Hosts that are
 // equal in that have no order, so pages overlap and leave gaps: use [HostsService.All] for a complete list. Its errors
 // are [ErrInvalidArgument] and those of the server.
 //
 // GET /hosts
-func (s *HostsService) List(ctx context.Context, opts *HostListOptions) (*Page[Host], error) {
-	return s.listing("Hosts.List", valueOf(opts)).page(ctx)
+func (s *HostsService) List(ctx context.Context, filter *HostFilter, offset, limit int) (*Page[Host], error) {
+	return s.listing("Hosts.List", valueOf(filter)).page(ctx, offset, limit)
 }
 
 // All returns an iterator over every host that passes the filter throughout the walk, each once, by name unless SortBy
@@ -74,16 +70,13 @@ func (s *HostsService) List(ctx context.Context, opts *HostListOptions) (*Page[H
 // a count proves that none is missing. The sequence ends after the first error. The last one may be an
 // [IncompleteError], which says how many hosts may be missing.
 //
-// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
-// empty item; tools/rangeerr finds such loops.
-//
 // GET /hosts
-func (s *HostsService) All(ctx context.Context, opts *HostListOptions) iter.Seq2[Host, error] {
-	o := valueOf(opts)
-	if o.SortBy == "" && o.SortOrder == "" {
-		o.SortBy, o.SortOrder = SortByHost, Ascending
+func (s *HostsService) All(ctx context.Context, filter *HostFilter, opts ...WalkOption) iter.Seq2[Host, error] {
+	f := valueOf(filter)
+	if f.SortBy == "" && f.SortOrder == "" {
+		f.SortBy, f.SortOrder = SortByHost, Ascending
 	}
-	return s.listing("Hosts.All", o).all(ctx)
+	return s.listing("Hosts.All", f).all(ctx, opts)
 }
 
 // Names returns the names of all hosts that have endpoints, in no order.
@@ -100,7 +93,7 @@ func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
 	return fetch(ctx, s.client, newRequest("Hosts.Graph", http.MethodGet, "/hosts-graph"), (*HostGraph).check)
 }
 
-// Delete deletes hosts with all their endpoints, the alerts, data fields and traces of these, their GraphQL schemas and
+// DeleteMany deletes hosts with all their endpoints, the alerts, data fields and traces of these, their GraphQL schemas and
 // the specs that Metlo generated from their traffic. Hosts that do not exist are ignored. Without a host it returns
 // [ErrInvalidArgument].
 //
@@ -108,8 +101,8 @@ func (s *HostsService) Graph(ctx context.Context) (*HostGraph, error) {
 // last saved its counts.
 //
 // DELETE /hosts
-func (s *HostsService) Delete(ctx context.Context, hosts ...string) error {
-	r := newRequest("Hosts.Delete", http.MethodDelete, "/hosts")
+func (s *HostsService) DeleteMany(ctx context.Context, hosts ...string) error {
+	r := newRequest("Hosts.DeleteMany", http.MethodDelete, "/hosts")
 	if len(hosts) == 0 {
 		r.fail("no host is given: name at least one")
 	}

@@ -44,7 +44,7 @@ func TestHostsReadWhatTheServerSays(t *testing.T) {
 
 func TestHostsSendTheirFilters(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, "[[],0]"))
-	_, err := client.Hosts.List(t.Context(), &metlo.HostListOptions{
+	_, err := client.Hosts.List(t.Context(), &metlo.HostFilter{
 		SearchQuery: "shop & co", HostType: "EXTERNAL", SortBy: metlo.SortByHost, SortOrder: "asc", Limit: 3, Offset: 6,
 	})
 	require.NoError(t, err)
@@ -62,7 +62,7 @@ func TestHostsAllYieldsEachHostOnce(t *testing.T) {
 		}
 		return http.StatusOK, `[[{"host":"b","numEndpoints":"2","isPublic":true},{"host":"a","numEndpoints":"2","isPublic":false}],2]`, nil
 	})
-	hosts, err := metlo.Collect(client.Hosts.All(t.Context(), &metlo.HostListOptions{PageSize: 1}))
+	hosts, err := metlo.Collect(client.Hosts.All(t.Context(), &metlo.HostFilter{PageSize: 1}))
 	require.NoError(t, err)
 	assert.Equal(t, []metlo.Host{{Host: "a", NumEndpoints: 2}, {Host: "b", NumEndpoints: 2, IsPublic: true}}, hosts)
 	assert.Len(t, server.sent, 2)
@@ -89,28 +89,28 @@ func TestHostsNamesAndGraph(t *testing.T) {
 
 func TestHostsDelete(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, "Success"))
-	require.NoError(t, client.Hosts.Delete(t.Context(), "a.example.com", "b.example.com"))
+	require.NoError(t, client.Hosts.DeleteMany(t.Context(), "a.example.com", "b.example.com"))
 	require.Len(t, server.sent, 1)
 	assert.Equal(t, "DELETE /api/v1/hosts", server.sent[0].Method+" "+server.sent[0].Path)
 	assert.JSONEq(t, `{"hosts":["a.example.com","b.example.com"]}`, server.sent[0].Body)
 
 	client, _ = scriptedClient(t, always(http.StatusInternalServerError, ""))
-	assert.ErrorIs(t, client.Hosts.Delete(t.Context(), "a.example.com"), metlo.ErrServer)
+	assert.ErrorIs(t, client.Hosts.DeleteMany(t.Context(), "a.example.com"), metlo.ErrServer)
 }
 
 func TestHostsRefuse(t *testing.T) {
-	list := func(o metlo.HostListOptions) func(context.Context, *metlo.Client) error {
+	list := func(o metlo.HostFilter) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.List(ctx, &o); return err }
 	}
 	assertRefusals(t, map[string]refusal{
-		"negative limit":  {list(metlo.HostListOptions{Limit: -1}), "use 0 for the default"},
-		"negative offset": {list(metlo.HostListOptions{Offset: -1}), "use 0 to start"},
+		"negative limit":  {list(metlo.HostFilter{Limit: -1}), "use 0 for the default"},
+		"negative offset": {list(metlo.HostFilter{Offset: -1}), "use 0 to start"},
 		"negative limit of All": {func(ctx context.Context, c *metlo.Client) error {
-			_, err := metlo.Collect(c.Hosts.All(ctx, &metlo.HostListOptions{Limit: -1}))
+			_, err := metlo.Collect(c.Hosts.All(ctx, &metlo.HostFilter{Limit: -1}))
 			return err
 		}, "use 0 for the default"},
-		"nothing to delete": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.Delete(ctx) }, "name at least one"},
-		"an empty host": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.Delete(ctx, "a", "") },
+		"nothing to delete": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.DeleteMany(ctx) }, "name at least one"},
+		"an empty host": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.DeleteMany(ctx, "a", "") },
 			"use one of Hosts.Names"},
 	})
 }
@@ -119,7 +119,7 @@ func ExampleHostsService_All() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
 
-	for host, err := range server.Client().Hosts.All(context.Background(), &metlo.HostListOptions{HostType: metlo.HostPublic}) {
+	for host, err := range server.Client().Hosts.All(context.Background(), &metlo.HostFilter{HostType: metlo.HostPublic}) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -142,12 +142,12 @@ func TestHostsCalls(t *testing.T) {
 			sent: "GET /api/v1/hosts-graph", recording: "graph",
 		},
 		"Delete of nothing": {
-			call: func(t *testing.T, c *metlo.Client) error { return c.Hosts.Delete(t.Context(), "nope.example.com") },
+			call: func(t *testing.T, c *metlo.Client) error { return c.Hosts.DeleteMany(t.Context(), "nope.example.com") },
 			sent: "DELETE /api/v1/hosts", body: `{"hosts":["nope.example.com"]}`, recording: "delete_missing",
 		},
 		"List sorted by what is not known": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				_, err := c.Hosts.List(t.Context(), &metlo.HostListOptions{SortBy: "risk"})
+				_, err := c.Hosts.List(t.Context(), &metlo.HostFilter{SortBy: "risk"})
 				var v *metlo.ValidationError
 				assert.ErrorAs(t, err, &v)
 				return err
@@ -166,6 +166,6 @@ func TestHostsMeetFaults(t *testing.T) {
 		},
 		"Names":  func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.Names(ctx); return err },
 		"Graph":  func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.Graph(ctx); return err },
-		"Delete": func(ctx context.Context, c *metlo.Client) error { return c.Hosts.Delete(ctx, "a.example.com") },
+		"Delete": func(ctx context.Context, c *metlo.Client) error { return c.Hosts.DeleteMany(ctx, "a.example.com") },
 	})
 }

@@ -9,7 +9,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	for alert, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{
+//	for alert, err := range client.Alerts.All(ctx, &metlo.AlertFilter{
 //		RiskScores: []metlo.RiskScore{metlo.RiskHigh},
 //		Statuses:     []metlo.AlertStatus{metlo.StatusOpen},
 //	}) {
@@ -28,12 +28,12 @@
 // until a count proves that nothing is missing, or ends in an *[IncompleteError], which says how much may be;
 // [WithMaxPageSize] tells the client beforehand. A walk holds the ids, 30 to 70 bytes for each
 // item, and one page of at most 4 MiB. Always range with two variables: a loop with one compiles and
-// drops the error. [Collect] makes a slice, and [Walk] walks a list that the SDK does not know.
+// drops the error. [Collect] makes a slice, and [ListAll] walks a list that the SDK does not know.
 //
 // # Errors
 //
 // A fault of an argument is [ErrInvalidArgument], and nothing is sent. Any other failure is an *[Error], perhaps inside
-// a *[ValidationError], a *[SyntaxError] or a *[BatchError]; a list that the server does not send whole ends in an
+// a *[ValidationError], a *[TestingSyntaxError] or a *[BatchError]; a list that the server does not send whole ends in an
 // *[IncompleteError]. Use [errors.Is] with a sentinel such as [ErrNotFound]: the SDK knows what
 // the server means even where its status says something else.
 //

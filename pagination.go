@@ -43,8 +43,8 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 // only in pages, and the list changes too fast, is in no order, has a total that is not true, or has none. All items
 // that came were yielded before it. It matches [ErrInvalidResponse].
 type IncompleteError struct {
-	Seen    int // items that came; those that CreatedAfter or CreatedBefore left out are among them
-	Total   int // items that the server counted last, from the offset on; -1 if it gives no total
+	Seen    int // items that came, also those outside of the bounds of AllCreated
+	Total   int // items that the server counted last; -1 if it sends no total
 	Missing int // at most so many items that were in the list throughout did not come; -1 if that cannot be known
 
 	route string
@@ -61,21 +61,18 @@ func (e *IncompleteError) Error() string {
 // Is makes the error match [ErrInvalidResponse].
 func (e *IncompleteError) Is(target error) bool { return target == ErrInvalidResponse }
 
-// Walk returns an iterator over every item of a list that the SDK does not know, each once, as the All methods do for
+// ListAll returns an iterator over every item of a list that the SDK does not know, each once, as the All methods do for
 // the lists that it knows. The path is that of [Client.Call]. The server must take limit and offset, which the query
 // must not hold. What it answers may be [items, total], an array of items, or an object with a list and a total. The id
 // of an item is the text that tells it from all others; items without one are told apart by their content.
 //
-// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
-// empty item; tools/rangeerr finds such loops.
-//
 // GET path
-func Walk[T any](ctx context.Context, c *Client, path string, query url.Values, id func(T) string) iter.Seq2[T, error] {
+func ListAll[T any](ctx context.Context, c *Client, path string, query url.Values, id func(T) string, opts ...WalkOption) iter.Seq2[T, error] {
 	base := newCallRequest(http.MethodGet, path, query)
-	base.name = "Walk"
+	base.name = "ListAll"
 	for _, name := range []string{"limit", "offset"} {
 		if query.Has(name) {
-			base.fail("the query holds %s, which Walk sets: remove it", name)
+			base.fail("the query holds %s, which ListAll sets: remove it", name)
 		}
 	}
 	if id == nil {
@@ -92,39 +89,53 @@ func Walk[T any](ctx context.Context, c *Client, path string, query url.Values, 
 		}
 		return walk.Item{Key: walk.ContentKey(content.Bytes()), Unnamed: true}, nil
 	}}
-	return l.all(ctx)
+	return l.all(ctx, opts)
 }
 
 const defaultRows = 10 // of a page without a limit
 
+// WalkOption changes how an All method walks a list. A value that makes no sense is [ErrInvalidArgument], the first error
+// of the sequence.
+type WalkOption func(*walkOptions)
+
+type walkOptions struct {
+	pageSize int
+	sized    bool
+	onTotal  func(int)
+}
+
+// PageSize sets how many items the first request of a walk asks for. The default is 100, and 50 for detections.
+func PageSize(items int) WalkOption {
+	return func(o *walkOptions) { o.pageSize, o.sized = items, true }
+}
+
+// OnTotal calls f with the number of items of the list once the server has counted them, and whenever that number changes.
+func OnTotal(f func(items int)) WalkOption {
+	return func(o *walkOptions) { o.onTotal = f }
+}
+
 // listing describes a list of the server.
 type listing[T any] struct {
-	client    *Client
-	base      *request // without what asks for a part of the list
-	window    window
-	describe  func(*T) (walk.Item, error) // reports why an item is not what the route returns
-	filters   []string                    // parameters whose values never change, by which the list can be split
-	values    func(ctx context.Context, dimension int) ([]string, error)
-	newest    bool // sorted by time of creation, newest first
-	detection bool // the same, with parameters by other names, bounds of time, and pages of at most maxDetectionLimit
-	few       int  // rows of a page without a limit, if the server sends few; 0 for all
-	unlimited int  // a longer list is asked for without a limit; 0 for never
-	options   wire.ListOptions
+	client       *Client
+	base         *request                    // without what asks for a part of the list
+	describe     func(*T) (walk.Item, error) // reports why an item is not what the route returns
+	filters      []string                    // parameters whose values never change, by which the list can be split
+	values       func(ctx context.Context, dimension int) ([]string, error)
+	since, until time.Time // of creation; zero for no bound
+	newest       bool      // sorted by time of creation, newest first
+	detection    bool      // the same, with parameters by other names, and the server filters by time
+	few          int       // rows of a page without a limit, if the server sends few; 0 for all
+	most         int       // rows that the server can answer; 0 for any
+	unlimited    int       // a longer list is asked for without a limit; 0 for never
+	options      wire.ListOptions
 }
 
-// window is the part of a list that the caller asks for.
-type window struct {
-	limit, offset, pageSize int
-	onTotal                 func(int)
-	since, until            time.Time // of creation; zero for no bound
-}
-
-// valueOf returns the options that a caller passes, or those of nil.
-func valueOf[O any](opts *O) (o O) {
-	if opts != nil {
-		o = *opts
+// valueOf returns a copy of a filter that a caller passes, or the empty one for nil.
+func valueOf[F any](filter *F) (f F) {
+	if filter != nil {
+		f = *filter
 	}
-	return o
+	return f
 }
 
 // texts returns values as strings.
@@ -152,26 +163,27 @@ func (c *Client) hostsOr(others []string) func(context.Context, int) ([]string, 
 }
 
 // page returns one page.
-func (l *listing[T]) page(ctx context.Context) (*Page[T], error) {
-	r, w := l.base.copy(), l.window
-	if w.pageSize != 0 || w.onTotal != nil || (!l.detection && !(w.since.IsZero() && w.until.IsZero())) {
-		r.fail("PageSize, OnTotal, CreatedAfter and CreatedBefore are for All: leave them unset, or use All")
-	}
-	limit, most := w.limit, l.client.maxPage
+func (l *listing[T]) page(ctx context.Context, offset, limit int) (*Page[T], error) {
+	r, most := l.base.copy(), l.client.maxPage
 	switch {
-	case most == 0:
-	case limit > most:
-		r.fail("Limit %d is over %d, which WithMaxPageSize allows: use All, or a smaller limit", limit, most)
-	case limit == 0 && (l.few == 0 || l.few > most):
+	case offset < 0:
+		r.fail("offset %d is negative: use 0 to start with the first item", offset)
+	case limit < 0:
+		r.fail("limit %d is negative: use 0 for the default", limit)
+	case l.most > 0 && limit > l.most:
+		r.fail("limit %d is over %d, which the server cannot answer: use All", limit, l.most)
+	case most > 0 && limit > most:
+		r.fail("limit %d is over %d, which WithMaxPageSize allows: use All, or a smaller limit", limit, most)
+	case most > 0 && limit == 0 && (l.few == 0 || l.few > most):
 		limit = most
 	}
-	l.narrow(r, walk.Request{Limit: limit, Offset: w.offset})
-	opts := wire.ListOptions{MaxItem: l.client.maxBytes, MaxRows: max(limit, pageRows)}
+	l.narrow(r, walk.Request{Limit: limit, Offset: offset})
+	opts := wire.ListOptions{Lenient: l.options.Lenient, MaxItem: l.client.maxBytes, MaxRows: max(limit, pageRows)}
 	page, err := fetchPage(ctx, l.client, r, opts, func(item *T) error { _, err := l.describe(item); return err })
 	if err != nil {
 		return nil, err
 	}
-	page.Offset = w.offset
+	page.Offset = offset
 	return &page, nil
 }
 
@@ -188,8 +200,8 @@ func (l *listing[T]) narrow(r *request, part walk.Request) {
 	}
 	r.long = part.Limit == walk.Everything || part.Limit > firstPage
 	if l.detection {
-		r.instant("start", cmp.Or(part.Start, l.window.since))
-		r.instant("end", cmp.Or(part.End, l.window.until))
+		r.instant("start", cmp.Or(part.Start, l.since))
+		r.instant("end", cmp.Or(part.End, l.until))
 		r.number("detectionLimit", part.Limit)
 		r.number("detectionOffset", part.Offset)
 	} else if part.Limit != walk.Everything {
@@ -199,19 +211,26 @@ func (l *listing[T]) narrow(r *request, part walk.Request) {
 }
 
 // all returns an iterator over the whole list.
-func (l *listing[T]) all(ctx context.Context) iter.Seq2[T, error] {
-	w := l.window
-	switch {
-	case w.limit != 0:
-		l.base.fail("Limit is for List: set PageSize for the size of the first request, and break out of the loop to stop early")
-	case w.pageSize < 0:
-		l.base.fail("PageSize %d is negative: use 0 for the default", w.pageSize)
-	case l.client.maxPage > 0 && w.pageSize > l.client.maxPage:
-		l.base.fail("PageSize %d is over %d, which WithMaxPageSize allows", w.pageSize, l.client.maxPage)
+func (l *listing[T]) all(ctx context.Context, opts []WalkOption) iter.Seq2[T, error] {
+	var o walkOptions
+	for _, opt := range opts {
+		if opt == nil {
+			l.base.fail("a WalkOption is nil: leave it out")
+			continue
+		}
+		opt(&o)
+	}
+	switch most := l.client.maxPage; {
+	case o.sized && o.pageSize < 1:
+		l.base.fail("PageSize %d: use 1 or more, or leave the option out", o.pageSize)
+	case l.most > 0 && o.pageSize > l.most:
+		l.base.fail("PageSize %d is over %d, which the server cannot answer: leave the option out", o.pageSize, l.most)
+	case most > 0 && o.pageSize > most:
+		l.base.fail("PageSize %d is over %d, which WithMaxPageSize allows", o.pageSize, most)
 	}
 	return func(yield func(T, error) bool) {
 		own := *l // each walk may find that the server sends integers as strings
-		if err := own.walk(ctx).All(ctx, func(item T) bool { return yield(item, nil) }); err != nil {
+		if err := own.walk(ctx, &o).All(ctx, func(item T) bool { return yield(item, nil) }); err != nil {
 			if incomplete := (*walk.IncompleteError)(nil); errors.As(err, &incomplete) {
 				err = &IncompleteError{incomplete.Seen, incomplete.Total, incomplete.Missing, l.base.Route}
 			}
@@ -222,25 +241,24 @@ func (l *listing[T]) all(ctx context.Context) iter.Seq2[T, error] {
 }
 
 // walk returns the list in the form in which package walk walks it.
-func (l *listing[T]) walk(ctx context.Context) walk.List[T] {
+func (l *listing[T]) walk(ctx context.Context, o *walkOptions) walk.List[T] {
 	list := walk.List[T]{
 		Describe:   l.describe,
 		Pause:      func(failures int) error { return l.client.pipeline.Pause(ctx, failures) },
 		Dimensions: len(l.filters),
-		First:      l.window.pageSize,
-		Offset:     l.window.offset,
+		First:      o.pageSize,
 		Most:       l.client.maxPage,
 		Unlimited:  l.unlimited,
 		Newest:     l.newest,
 		ByTime:     l.detection,
-		Until:      l.window.until,
+		Until:      l.until,
 	}
 	if l.detection {
-		if list.Most == 0 || list.Most > maxDetectionLimit {
-			list.Most = maxDetectionLimit
+		if list.Most == 0 || list.Most > l.most {
+			list.Most = l.most
 		}
 	} else {
-		list.Since = l.window.since
+		list.Since = l.since
 	}
 	list.Values = func(dimension int) ([]string, error) {
 		if query, err := url.ParseQuery(l.base.query); err == nil && len(query[l.filters[dimension]]) > 0 {
@@ -251,10 +269,10 @@ func (l *listing[T]) walk(ctx context.Context) walk.List[T] {
 	total := -1
 	list.Fetch = func(part walk.Request, visit func(*T) error) (walk.Response, error) {
 		tail, err := l.fetch(ctx, part, visit)
-		whole := part.Values[0] == nil && part.Values[1] == nil && part.Start.IsZero() && (part.End.IsZero() || part.End.Equal(l.window.until))
-		if l.window.onTotal != nil && whole && err == nil && tail.Total >= part.Offset+tail.Rows && tail.Total != total {
+		whole := part.Values[0] == nil && part.Values[1] == nil && part.Start.IsZero() && (part.End.IsZero() || part.End.Equal(l.until))
+		if o.onTotal != nil && whole && err == nil && tail.Total >= part.Offset+tail.Rows && tail.Total != total {
 			total = tail.Total
-			l.window.onTotal(max(total-l.window.offset, 0))
+			o.onTotal(total)
 		}
 		return walk.Response(tail), err
 	}

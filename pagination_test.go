@@ -114,7 +114,7 @@ func TestAllEndpoints(t *testing.T) {
 	tests := []struct {
 		name     string
 		prepare  func(*metlotest.Server)
-		opts     *metlo.EndpointListOptions
+		opts     *metlo.EndpointFilter
 		want     int
 		requests int  // 0 for any number
 		short    bool // it may end incomplete
@@ -122,10 +122,10 @@ func TestAllEndpoints(t *testing.T) {
 	}{
 		{name: "idle", want: n, requests: 2},
 		{name: "under live traffic", prepare: func(s *metlotest.Server) { s.Churn(20) }, want: n, requests: 2},
-		{name: "with a small first page", opts: &metlo.EndpointListOptions{PageSize: 10}, want: n, requests: 2},
-		{name: "with a first page that holds all", opts: &metlo.EndpointListOptions{PageSize: n + 1}, want: n, requests: 1},
-		{name: "with a first page of exactly all", opts: &metlo.EndpointListOptions{PageSize: n}, want: n, requests: 2},
-		{name: "from an offset behind the end", opts: &metlo.EndpointListOptions{Offset: n + 5}, want: 0, requests: 1},
+		{name: "with a small first page", opts: &metlo.EndpointFilter{PageSize: 10}, want: n, requests: 2},
+		{name: "with a first page that holds all", opts: &metlo.EndpointFilter{PageSize: n + 1}, want: n, requests: 1},
+		{name: "with a first page of exactly all", opts: &metlo.EndpointFilter{PageSize: n}, want: n, requests: 2},
+		{name: "from an offset behind the end", opts: &metlo.EndpointFilter{Offset: n + 5}, want: 0, requests: 1},
 		{name: "with unknown total", prepare: func(s *metlotest.Server) {
 			s.Inject(metlotest.Fault{Path: "/endpoints", UnknownTotal: true})
 		}, want: n, requests: 6},
@@ -194,7 +194,7 @@ func TestTriageInsideTheLoopReachesEveryAlert(t *testing.T) {
 	srv := metlotest.NewServer(backlog(n), metlotest.InMemory())
 	defer srv.Close()
 	client := srv.Client(unlimited())
-	opts := &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
+	opts := &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
 	resolved := 0
 	for alert, err := range client.Alerts.All(t.Context(), opts) {
 		require.NoError(t, err)
@@ -240,7 +240,7 @@ func TestWalks(t *testing.T) {
 		}
 	})
 	t.Run("options are copied", func(t *testing.T) {
-		opts := &metlo.EndpointListOptions{Hosts: []string{"shop.example.com"}, PageSize: 7}
+		opts := &metlo.EndpointFilter{Hosts: []string{"shop.example.com"}, PageSize: 7}
 		seq := client.Endpoints.All(t.Context(), opts)
 		opts.Hosts[0], opts.Offset = "elsewhere.example.com", 299
 		seen, err := walked(t, seq, uuidOfEndpoint)
@@ -257,12 +257,12 @@ func TestWalks(t *testing.T) {
 		assert.Equal(t, before+1, len(srv.Requests()))
 	})
 	t.Run("an offset skips items", func(t *testing.T) {
-		seen, err := walked(t, client.Endpoints.All(t.Context(), &metlo.EndpointListOptions{Offset: 100}), uuidOfEndpoint)
+		seen, err := walked(t, client.Endpoints.All(t.Context(), &metlo.EndpointFilter{Offset: 100}), uuidOfEndpoint)
 		require.NoError(t, err)
 		assertEachOnce(t, seen, 200)
 	})
 	t.Run("nothing passes the filter", func(t *testing.T) {
-		items, err := metlo.Collect(client.Endpoints.All(t.Context(), &metlo.EndpointListOptions{Hosts: []string{"none"}}))
+		items, err := metlo.Collect(client.Endpoints.All(t.Context(), &metlo.EndpointFilter{Hosts: []string{"none"}}))
 		require.NoError(t, err)
 		assert.NotNil(t, items)
 		assert.Empty(t, items)
@@ -385,7 +385,7 @@ func TestNothingThatPersistsIsLost(t *testing.T) {
 			}
 		}
 		client := inProcess(t, m)
-		seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: 1 + rng.IntN(50)}), uuidOfAlert)
+		seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertFilter{PageSize: 1 + rng.IntN(50)}), uuidOfAlert)
 		require.NoError(t, err, "seed %d", seed)
 		for id := range kept {
 			require.Equal(t, 1, seen[id], "seed %d: %s", seed, id)
@@ -448,7 +448,7 @@ func TestTotalsThatLie(t *testing.T) {
 func TestItemsWithoutAnIDAreYieldedAsTheyCome(t *testing.T) {
 	for _, n := range []int{3, 150} {
 		m := &model{rows: ids(n), item: func(string) string { return `{"description":"x"}` }}
-		items, err := metlo.Collect(metlo.Walk(t.Context(), inProcess(t, m), "/alerts", nil, func(map[string]any) string { return "" }))
+		items, err := metlo.Collect(metlo.ListAll(t.Context(), inProcess(t, m), "/alerts", nil, func(map[string]any) string { return "" }))
 		require.NoError(t, err)
 		assert.Len(t, items, n)
 	}
@@ -515,30 +515,30 @@ func TestAPageSizeOfTheClient(t *testing.T) {
 	seen, err := walked(t, client.Alerts.All(t.Context(), nil), uuidOfAlert)
 	require.NoError(t, err)
 	assertEachOnce(t, seen, 700)
-	_, err = client.Alerts.List(t.Context(), &metlo.AlertListOptions{APIEndpointUUID: alertID(1)})
+	_, err = client.Alerts.List(t.Context(), &metlo.AlertFilter{APIEndpointUUID: alertID(1)})
 	require.NoError(t, err)
 	assert.Equal(t, 60, largest)
-	_, err = client.Alerts.List(t.Context(), &metlo.AlertListOptions{Limit: 61})
+	_, err = client.Alerts.List(t.Context(), &metlo.AlertFilter{Limit: 61})
 	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
 }
 
 func TestWalkOfAnUnknownList(t *testing.T) {
 	type thing struct{ UUID string }
 	m := &model{rows: ids(900), cap: 100}
-	seen, err := walked(t, metlo.Walk(t.Context(), inProcess(t, m), "/things", nil, func(x thing) string { return x.UUID }),
+	seen, err := walked(t, metlo.ListAll(t.Context(), inProcess(t, m), "/things", nil, func(x thing) string { return x.UUID }),
 		func(x thing) string { return x.UUID })
 	require.NoError(t, err)
 	assertEachOnce(t, seen, 900)
-	_, err = metlo.Collect(metlo.Walk(t.Context(), inProcess(t, m), "/things", url.Values{"limit": {"5"}}, func(x thing) string { return x.UUID }))
+	_, err = metlo.Collect(metlo.ListAll(t.Context(), inProcess(t, m), "/things", url.Values{"limit": {"5"}}, func(x thing) string { return x.UUID }))
 	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
 }
 
 func TestOptionsOfListAndAllAreToldApart(t *testing.T) {
 	client := inProcess(t, &model{})
-	_, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertListOptions{Limit: 5}))
+	_, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertFilter{Limit: 5}))
 	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
 	assert.ErrorContains(t, err, "Limit is for List: set PageSize")
-	for _, opts := range []metlo.AlertListOptions{{PageSize: 5}, {OnTotal: func(int) {}}, {CreatedAfter: time.Now()}, {CreatedBefore: time.Now()}} {
+	for _, opts := range []metlo.AlertFilter{{PageSize: 5}, {OnTotal: func(int) {}}, {CreatedAfter: time.Now()}, {CreatedBefore: time.Now()}} {
 		_, err = client.Alerts.List(t.Context(), &opts)
 		require.ErrorIs(t, err, metlo.ErrInvalidArgument)
 	}
@@ -576,7 +576,7 @@ func ExampleWalk() {
 		Host         string `json:"host"`
 		NumEndpoints int    `json:"numEndpoints"`
 	}
-	for h, err := range metlo.Walk(ctx, client, "/hosts", nil, func(h host) string { return h.Host }) {
+	for h, err := range metlo.ListAll(ctx, client, "/hosts", nil, func(h host) string { return h.Host }) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -593,7 +593,7 @@ func TestListsThatAreTooLongForOneResponse(t *testing.T) {
 	decodesMillions(t)
 	t.Run("over the limit of one request", func(t *testing.T) {
 		m := &model{rows: ids(60_000)}
-		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), &metlo.AlertListOptions{Offset: 500}), uuidOfAlert)
+		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), &metlo.AlertFilter{Offset: 500}), uuidOfAlert)
 		require.NoError(t, err)
 		assertEachOnce(t, seen, 59_500)
 		assert.NotContains(t, seen, alertID(500))
@@ -698,7 +698,7 @@ func TestConnectionAfterABreakInALoop(t *testing.T) {
 			defer transport.CloseIdleConnections()
 			client, err := metlo.NewClient(server.URL, "", metlo.WithHTTPClient(&http.Client{Transport: transport}), unlimited())
 			require.NoError(t, err)
-			for _, err := range client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: tt.first}) {
+			for _, err := range client.Alerts.All(t.Context(), &metlo.AlertFilter{PageSize: tt.first}) {
 				require.NoError(t, err)
 				break
 			}
@@ -720,7 +720,7 @@ func TestLongResponsesAreRefused(t *testing.T) {
 				return m.RoundTrip(r)
 			})
 			client := inProcess(t, gateway, metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 1, MaxWait: time.Nanosecond}))
-			seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: first}), uuidOfAlert)
+			seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertFilter{PageSize: first}), uuidOfAlert)
 			require.NoError(t, err, "status %d", status)
 			assertEachOnce(t, seen, 2500)
 			assert.LessOrEqual(t, m.requests, 12*3+20)
@@ -732,7 +732,7 @@ func TestLongResponsesAreRefused(t *testing.T) {
 			requests++
 			return answer.RoundTrip(r)
 		}))
-		_, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertListOptions{PageSize: 2000}))
+		_, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertFilter{PageSize: 2000}))
 		require.Error(t, err)
 		assert.Equal(t, 1, requests, "a smaller page would not help: %d", answer.Status)
 	}

@@ -164,17 +164,6 @@ func (r *request) checkTarget() {
 	}
 }
 
-// window refuses a limit or an offset of a caller that is negative.
-func (r *request) window(limit, offset int) *request {
-	if limit < 0 {
-		r.fail("Limit %d is negative: use 0 for the default", limit)
-	}
-	if offset < 0 {
-		r.fail("Offset %d is negative: use 0 to start with the first item", offset)
-	}
-	return r
-}
-
 // number adds a parameter to the query unless it is zero.
 func (r *request) number(name string, n int) {
 	if n != 0 {

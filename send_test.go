@@ -76,16 +76,16 @@ func TestAnswersThatAreNotWhatTheRouteReturns(t *testing.T) {
 func TestForeignObjectsAreRefused(t *testing.T) {
 	calls := map[string]func(*metlo.Client) error{
 		"Testing.Config": func(c *metlo.Client) error { _, err := c.Testing.Config(t.Context()); return err },
-		"Testing.GenTestEndpoint": func(c *metlo.Client) error {
-			_, err := c.Testing.GenTestEndpoint(t.Context(), &metlo.GenTestEndpointOptions{Endpoint: "/"})
+		"Testing.Endpoint": func(c *metlo.Client) error {
+			_, err := c.Testing.Endpoint(t.Context(), &metlo.TestEndpointQuery{Endpoint: "/"})
 			return err
 		},
 		"DataFields.UpdatePath": func(c *metlo.Client) error {
 			_, err := c.DataFields.UpdatePath(t.Context(), kit.FieldID(1), "x")
 			return err
 		},
-		"Settings.Config": func(c *metlo.Client) error { _, err := c.Settings.Config(t.Context()); return err },
-		"Summary.Get":     func(c *metlo.Client) error { _, err := c.Summary.Get(t.Context()); return err },
+		"Settings.MetloConfig": func(c *metlo.Client) error { _, err := c.Settings.MetloConfig(t.Context()); return err },
+		"Summary.Get":          func(c *metlo.Client) error { _, err := c.Summary.Get(t.Context()); return err },
 	}
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {

@@ -3,8 +3,6 @@ package metlo
 import (
 	"context"
 	"net/http"
-
-	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // maxConfigBody is the longest body that the server takes, in bytes.
@@ -19,9 +17,6 @@ type InstanceSettings struct {
 	UpdateEmail        string `json:"updateEmail"`        // empty if none is set
 	SkippedUpdateEmail *bool  `json:"skippedUpdateEmail"` // whether a user chose not to give one; nil until one was asked
 }
-
-// MarshalJSON encodes the settings as the server does.
-func (s InstanceSettings) MarshalJSON() ([]byte, error) { return wire.MarshalFields(s, "updateEmail") }
 
 func (s *InstanceSettings) accept() error { return hasID(s.UUID) }
 
@@ -57,11 +52,6 @@ type AgentConfig struct {
 	PathBlockList          []PathBlock       `json:"pathBlockList"`
 }
 
-// MarshalJSON encodes the configuration as the server does.
-func (c AgentConfig) MarshalJSON() ([]byte, error) {
-	return wire.MarshalFields(c, "encryptionPublicKey")
-}
-
 func (c *AgentConfig) check() error {
 	if c.SensitiveDataList == nil && c.Endpoints == nil {
 		return errShape
@@ -79,9 +69,6 @@ type AgentEndpoint struct {
 	OpenAPISpecName         string     `json:"openapiSpecName"` // empty if no spec describes it
 	FullTraceCaptureEnabled bool       `json:"fullTraceCaptureEnabled"`
 }
-
-// MarshalJSON encodes the endpoint as the server does.
-func (e AgentEndpoint) MarshalJSON() ([]byte, error) { return wire.MarshalFields(e, "openapiSpecName") }
 
 // AgentSpec is a spec as agents know it.
 type AgentSpec struct {
@@ -142,8 +129,8 @@ func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUp
 // Config returns the configuration of the instance. All fields are empty if none was ever set.
 //
 // GET /metlo-config
-func (s *SettingsService) Config(ctx context.Context) (*MetloConfig, error) {
-	r := newRequest("Settings.Config", http.MethodGet, "/metlo-config")
+func (s *SettingsService) MetloConfig(ctx context.Context) (*MetloConfig, error) {
+	r := newRequest("Settings.MetloConfig", http.MethodGet, "/metlo-config")
 	r.private = true
 	r.private = true
 	answer, err := fetch(ctx, s.client, r, (*configAnswer).check)
@@ -173,8 +160,8 @@ func (a *configAnswer) check() error {
 // [ErrInvalidArgument].
 //
 // PUT /metlo-config
-func (s *SettingsService) UpdateConfig(ctx context.Context, configString string) error {
-	r := newRequest("Settings.UpdateConfig", http.MethodPut, "/metlo-config").encode(struct {
+func (s *SettingsService) UpdateMetloConfig(ctx context.Context, configString string) error {
+	r := newRequest("Settings.UpdateMetloConfig", http.MethodPut, "/metlo-config").encode(struct {
 		ConfigString string `json:"configString"`
 	}{configString})
 	if len(r.Body) > maxConfigBody {

@@ -58,7 +58,7 @@ func TestSettingsUpdateSendsWhatIsSet(t *testing.T) {
 
 func TestSettingsConfig(t *testing.T) {
 	client, _ := scriptedClient(t, always(http.StatusOK, recordingNamed(t, "settings", "config_get").Response.Body))
-	config, err := client.Settings.Config(t.Context())
+	config, err := client.Settings.MetloConfig(t.Context())
 	require.NoError(t, err)
 	assert.Contains(t, config.ConfigString.Reveal(), "Employee ID")
 	assert.Equal(t, "6YZzok55/U2KdcfXl/Eelg==", config.EnvTag.Reveal())
@@ -69,7 +69,7 @@ func TestSettingsConfig(t *testing.T) {
 	}
 
 	client, _ = scriptedClient(t, always(http.StatusOK, recordingNamed(t, "settings", "config_get_empty").Response.Body))
-	config, err = client.Settings.Config(t.Context())
+	config, err = client.Settings.MetloConfig(t.Context())
 	require.NoError(t, err)
 	assert.Empty(t, config.UUID)
 	assert.Empty(t, config.ConfigString.Reveal())
@@ -86,7 +86,7 @@ func TestSettingsConfigKeepsSecretsOutOfErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, _ := scriptedClient(t, always(http.StatusOK, body))
-			_, err := client.Settings.Config(t.Context())
+			_, err := client.Settings.MetloConfig(t.Context())
 			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
 			for cause := err; cause != nil; cause = errors.Unwrap(cause) {
 				assert.NotContains(t, fmt.Sprintf("%v %+v %#v", cause, cause, cause), secret)
@@ -97,13 +97,13 @@ func TestSettingsConfigKeepsSecretsOutOfErrors(t *testing.T) {
 		})
 	}
 	client, _ := scriptedClient(t, always(http.StatusOK, "<!DOCTYPE html><title>Sign in</title>"))
-	_, err := client.Settings.Config(t.Context())
+	_, err := client.Settings.MetloConfig(t.Context())
 	assert.ErrorContains(t, err, "Sign in", "a page holds no secret of the server")
 }
 
 func TestSettingsUpdateConfig(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, "OK"))
-	require.NoError(t, client.Settings.UpdateConfig(t.Context(), "minAnalyzeTraces: 5\n"))
+	require.NoError(t, client.Settings.UpdateMetloConfig(t.Context(), "minAnalyzeTraces: 5\n"))
 	assert.Equal(t, "PUT /api/v1/metlo-config", server.sent[0].Method+" "+server.sent[0].Path)
 	assert.JSONEq(t, `{"configString":"minAnalyzeTraces: 5\n"}`, server.sent[0].Body)
 
@@ -116,7 +116,7 @@ func TestSettingsUpdateConfig(t *testing.T) {
 		"must NOT have additional properties on line 1":                    {400, metlo.ErrBadRequest},
 	} {
 		client, _ := scriptedClient(t, always(row.status, body))
-		assert.ErrorIs(t, client.Settings.UpdateConfig(t.Context(), "a: 1"), row.want, body)
+		assert.ErrorIs(t, client.Settings.UpdateMetloConfig(t.Context(), "a: 1"), row.want, body)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestSettingsRefuse(t *testing.T) {
 		"a nil update":    {update(nil), "set UpdateEmail or SkippedUpdateEmail"},
 		"an empty update": {update(&metlo.InstanceSettingsUpdate{}), "set UpdateEmail or SkippedUpdateEmail"},
 		"a configuration of 10 MB": {func(ctx context.Context, c *metlo.Client) error {
-			return c.Settings.UpdateConfig(ctx, strings.Repeat("# more\n", 10<<20/7))
+			return c.Settings.UpdateMetloConfig(ctx, strings.Repeat("# more\n", 10<<20/7))
 		}, "shorten the configuration"},
 	})
 }
@@ -144,13 +144,13 @@ func ExampleSettingsService_Config() {
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()
 
-	config, err := client.Settings.Config(ctx)
+	config, err := client.Settings.MetloConfig(ctx)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	text := config.ConfigString.Reveal() + "hostBlockList: [\"^localhost$\"]\n"
-	if err := client.Settings.UpdateConfig(ctx, text); err != nil {
+	if err := client.Settings.UpdateMetloConfig(ctx, text); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -170,7 +170,7 @@ func TestSettingsCalls(t *testing.T) {
 			sent: "GET /api/v1/instance-settings", recording: "get",
 		},
 		"Config": {
-			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Settings.Config(t.Context()); return err },
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Settings.MetloConfig(t.Context()); return err },
 			sent: "GET /api/v1/metlo-config", recording: "config_get",
 		},
 		"AgentConfig": {
@@ -193,8 +193,8 @@ func TestSettingsMeetFaults(t *testing.T) {
 			_, err := c.Settings.Update(ctx, &metlo.InstanceSettingsUpdate{SkippedUpdateEmail: new(true)})
 			return err
 		},
-		"Config":       func(ctx context.Context, c *metlo.Client) error { _, err := c.Settings.Config(ctx); return err },
-		"UpdateConfig": func(ctx context.Context, c *metlo.Client) error { return c.Settings.UpdateConfig(ctx, "a: 1") },
+		"Config":       func(ctx context.Context, c *metlo.Client) error { _, err := c.Settings.MetloConfig(ctx); return err },
+		"UpdateConfig": func(ctx context.Context, c *metlo.Client) error { return c.Settings.UpdateMetloConfig(ctx, "a: 1") },
 		"AgentConfig":  func(ctx context.Context, c *metlo.Client) error { _, err := c.Settings.AgentConfig(ctx); return err },
 	})
 }

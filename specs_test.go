@@ -321,7 +321,7 @@ paths:
 		fmt.Println(err)
 		return
 	}
-	endpoints, err := client.Endpoints.List(ctx, &metlo.EndpointListOptions{Hosts: []string{"stock.example.com"}})
+	endpoints, err := client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{"stock.example.com"}})
 	if err != nil {
 		fmt.Println(err)
 		return

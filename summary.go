@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"time"
-
-	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // SummaryService counts what the instance knows.
@@ -49,7 +47,7 @@ type TopAlert struct {
 	Type            AlertType        `json:"type"`
 	RiskScore       RiskScore        `json:"riskScore"`
 	APIEndpointUUID string           `json:"apiEndpointUuid"`
-	CreatedAt       time.Time        `json:"createdAt"`
+	CreatedAt       time.Time        `json:"createdAt,omitzero"`
 	APIEndpoint     TopAlertEndpoint `json:"apiEndpoint"`
 }
 
@@ -70,14 +68,6 @@ type TopEndpoint struct {
 	GraphQLSchema string          `json:"graphQlSchema"` // always empty on the open-source server
 }
 
-// MarshalJSON encodes the endpoint as the server does.
-func (e TopEndpoint) MarshalJSON() ([]byte, error) {
-	return wire.MarshalFields(e, append(endpointNulls(), "graphQlSchema")...)
-}
-
-// UnmarshalJSON decodes what MarshalJSON encodes, and what the server sends.
-func (e *TopEndpoint) UnmarshalJSON(data []byte) error { return wire.UnmarshalFields(data, e) }
-
 // UsageStats counts requests to all endpoints.
 type UsageStats struct {
 	DailyUsage      []DailyUsage `json:"dailyUsage"` // of the last 15 days
@@ -87,12 +77,9 @@ type UsageStats struct {
 
 // DailyUsage counts the requests of a day.
 type DailyUsage struct {
-	Day   time.Time `json:"day"` // midnight UTC at the start of the day
+	Day   time.Time `json:"day,omitzero"` // midnight UTC at the start of the day
 	Count int       `json:"cnt"`
 }
-
-// MarshalJSON encodes the day as the server does.
-func (d DailyUsage) MarshalJSON() ([]byte, error) { return wire.MarshalFields(d, "cnt") }
 
 // SensitiveDataOptions filters sensitive data. Values of one field are alternatives; fields that are set apply
 // together.
@@ -125,9 +112,6 @@ type PIIItem struct {
 	NumHosts     int       `json:"numHosts"`
 	NumEndpoints int       `json:"numEndpoints"`
 }
-
-// MarshalJSON encodes the item as the server does.
-func (i PIIItem) MarshalJSON() ([]byte, error) { return wire.MarshalFields(i, "risk") }
 
 // Get returns counts of the whole inventory, the most urgent alerts and the busiest endpoints.
 //

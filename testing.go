@@ -16,7 +16,7 @@ type TestingService struct{ client *Client }
 
 // TestEndpoint is what a test of an endpoint is generated from.
 type TestEndpoint struct {
-	UUID            string          `json:"uuid"` // GenTestEndpoint leaves it empty
+	UUID            string          `json:"uuid"` // Testing.Endpoint leaves it empty
 	Host            string          `json:"host"`
 	Path            string          `json:"path"` // parameters in braces
 	Method          RestMethod      `json:"method"`
@@ -37,20 +37,12 @@ type TestDataField struct {
 	Entity      string      `json:"entity"` // such as User.id; empty if none is set
 }
 
-// MarshalJSON encodes the data field as the server does.
-func (f TestDataField) MarshalJSON() ([]byte, error) { return wire.MarshalFields(f, "entity") }
-
 // TestAuthConfig says how requests to a host authenticate.
 type TestAuthConfig struct {
 	AuthType    AuthType `json:"authType"`
 	HeaderKey   string   `json:"headerKey"`   // for header and jwt
 	JWTUserPath string   `json:"jwtUserPath"` // for jwt
 	CookieName  string   `json:"cookieName"`  // for session_cookie
-}
-
-// MarshalJSON encodes the configuration as the server does.
-func (c TestAuthConfig) MarshalJSON() ([]byte, error) {
-	return wire.MarshalFields(c, "headerKey", "jwtUserPath", "cookieName")
 }
 
 // GeneratedTest is a test that the server generated, as the documentation has it.
@@ -62,8 +54,8 @@ type GeneratedTest struct {
 	Message         string          `json:"msg"`
 }
 
-// GenTestEndpointOptions names one endpoint.
-type GenTestEndpointOptions struct {
+// TestEndpointQuery names one endpoint.
+type TestEndpointQuery struct {
 	Endpoint string     `url:"endpoint,omitempty"` // UUID, or the path exactly as listed, with its parameters in braces
 	Host     string     `url:"host,omitempty"`     // tells endpoints of one path apart
 	Method   RestMethod `url:"method,omitempty"`   // tells endpoints of one path apart
@@ -81,12 +73,12 @@ type EnvVariable struct {
 	Value Secret `json:"value"`
 }
 
-// GenTestEndpoint returns what a test of one endpoint is generated from. A path without host and method takes the first
+// Endpoint returns what a test of one endpoint is generated from. A path without host and method takes the first
 // endpoint that has it. Without such an endpoint it returns [ErrNotFound].
 //
 // GET /gen-test-endpoint
-func (s *TestingService) GenTestEndpoint(ctx context.Context, opts *GenTestEndpointOptions) (*TestEndpoint, error) {
-	r := newRequest("Testing.GenTestEndpoint", http.MethodGet, "/gen-test-endpoint").filter(opts)
+func (s *TestingService) Endpoint(ctx context.Context, opts *TestEndpointQuery) (*TestEndpoint, error) {
+	r := newRequest("Testing.Endpoint", http.MethodGet, "/gen-test-endpoint").filter(opts)
 	if opts == nil || opts.Endpoint == "" {
 		r.fail("Endpoint is empty: use an endpoint's UUID, or its path as listed")
 	}
@@ -126,13 +118,13 @@ func (a *testEndpointAnswer) value() *TestEndpoint {
 	return &a.TestEndpoint
 }
 
-// GenTestEndpoints returns what tests of a host's riskiest endpoints are generated from; none for a host that does not
+// Endpoints returns what tests of a host's riskiest endpoints are generated from; none for a host that does not
 // exist. The server joins endpoints with their data fields and sends those that fit into ten rows, so it may be two of
-// sixteen: use [TestingService.AllGenTestEndpoints] for all.
+// sixteen: use [TestingService.AllEndpoints] for all.
 //
 // GET /gen-test-endpoints
-func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]TestEndpoint, error) {
-	r := newRequest("Testing.GenTestEndpoints", http.MethodGet, "/gen-test-endpoints").filter(&struct {
+func (s *TestingService) Endpoints(ctx context.Context, host string) ([]TestEndpoint, error) {
+	r := newRequest("Testing.Endpoints", http.MethodGet, "/gen-test-endpoints").filter(&struct {
 		Host string `url:"host"`
 	}{host})
 	if host == "" {
@@ -149,7 +141,7 @@ func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]T
 	return endpoints, nil
 }
 
-// AllGenTestEndpoints returns an iterator over what a test of each of a host's endpoints is generated from. It asks for
+// AllEndpoints returns an iterator over what a test of each of a host's endpoints is generated from. It asks for
 // the endpoints one by one, which costs a request each; one that is deleted meanwhile is left out. The sequence ends
 // after the first error, which may be an [IncompleteError] of [EndpointsService.All].
 //
@@ -157,18 +149,18 @@ func (s *TestingService) GenTestEndpoints(ctx context.Context, host string) ([]T
 // empty item; tools/rangeerr finds such loops.
 //
 // GET /gen-test-endpoint
-func (s *TestingService) AllGenTestEndpoints(ctx context.Context, host string) iter.Seq2[TestEndpoint, error] {
+func (s *TestingService) AllEndpoints(ctx context.Context, host string) iter.Seq2[TestEndpoint, error] {
 	return func(yield func(TestEndpoint, error) bool) {
 		if host == "" {
-			yield(TestEndpoint{}, invalid("Testing.AllGenTestEndpoints: the host is empty: use one of Hosts.Names"))
+			yield(TestEndpoint{}, invalid("Testing.AllEndpoints: the host is empty: use one of Hosts.Names"))
 			return
 		}
-		for endpoint, err := range s.client.Endpoints.All(ctx, &EndpointListOptions{Hosts: []string{host}}) {
+		for endpoint, err := range s.client.Endpoints.All(ctx, &EndpointFilter{Hosts: []string{host}}) {
 			if err != nil {
 				yield(TestEndpoint{}, err)
 				return
 			}
-			test, err := s.GenTestEndpoint(ctx, &GenTestEndpointOptions{Endpoint: endpoint.UUID})
+			test, err := s.Endpoint(ctx, &TestEndpointQuery{Endpoint: endpoint.UUID})
 			switch {
 			case errors.Is(err, ErrNotFound):
 				continue
@@ -230,7 +222,7 @@ func (a *testingConfigAnswer) check() error {
 }
 
 // UpdateConfig replaces the testing configuration and recomputes the resource permissions of every endpoint. A text
-// that does not parse is a *[SyntaxError], one that makes no sense a *[ValidationError]. A rule whose method is a list
+// that does not parse is a *[TestingSyntaxError], one that makes no sense a *[ValidationError]. A rule whose method is a list
 // is [ErrBadRequest] although the server has saved the text: write one rule per method.
 //
 // PUT /testing-config

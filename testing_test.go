@@ -20,7 +20,7 @@ import (
 func TestAllGenTestEndpoints(t *testing.T) {
 	srv := metlotest.NewServer(inventory(16))
 	defer srv.Close()
-	tests, err := metlo.Collect(srv.Client(unlimited()).Testing.AllGenTestEndpoints(t.Context(), "shop.example.com"))
+	tests, err := metlo.Collect(srv.Client(unlimited()).Testing.AllEndpoints(t.Context(), "shop.example.com"))
 	require.NoError(t, err)
 	assert.Len(t, tests, 16)
 	assert.NotEmpty(t, tests[0].UUID)
@@ -30,7 +30,7 @@ func ExampleTestingService_GenTestEndpoint() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
 
-	endpoint, err := server.Client().Testing.GenTestEndpoint(context.Background(), &metlo.GenTestEndpointOptions{
+	endpoint, err := server.Client().Testing.Endpoint(context.Background(), &metlo.TestEndpointQuery{
 		Endpoint: "/v1/orders/{param1}", Host: "shop.example.com", Method: metlo.MethodGet,
 	})
 	if err != nil {
@@ -51,9 +51,9 @@ func ExampleTestingService_GenTestEndpoint() {
 const aTestingConfig = "actor Customer {\n  items = [{\"id\": \"c1\"}]\n}\n"
 
 func TestTestingCalls(t *testing.T) {
-	genTest := func(o metlo.GenTestEndpointOptions) func(*testing.T, *metlo.Client) error {
+	genTest := func(o metlo.TestEndpointQuery) func(*testing.T, *metlo.Client) error {
 		return func(t *testing.T, c *metlo.Client) error {
-			_, err := c.Testing.GenTestEndpoint(t.Context(), &o)
+			_, err := c.Testing.Endpoint(t.Context(), &o)
 			return err
 		}
 	}
@@ -63,7 +63,7 @@ func TestTestingCalls(t *testing.T) {
 	assertRecordedCalls(t, "testing", map[string]recordedCall{
 		"GenTestEndpoint": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				e, err := c.Testing.GenTestEndpoint(t.Context(), &metlo.GenTestEndpointOptions{
+				e, err := c.Testing.Endpoint(t.Context(), &metlo.TestEndpointQuery{
 					Endpoint: "/v3/cards/11/{param1}", Host: "api.example.org", Method: "post",
 				})
 				if assert.NoError(t, err) {
@@ -80,12 +80,12 @@ func TestTestingCalls(t *testing.T) {
 			recording: "gen_test_endpoint",
 		},
 		"GenTestEndpoint of nothing": {
-			call: genTest(metlo.GenTestEndpointOptions{Endpoint: "/nope"}), sent: "GET /api/v1/gen-test-endpoint",
+			call: genTest(metlo.TestEndpointQuery{Endpoint: "/nope"}), sent: "GET /api/v1/gen-test-endpoint",
 			query: "endpoint=/nope", recording: "gen_test_endpoint_missing", want: metlo.ErrNotFound,
 		},
 		"GenTestEndpoints": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				endpoints, err := c.Testing.GenTestEndpoints(t.Context(), "pay.example.com")
+				endpoints, err := c.Testing.Endpoints(t.Context(), "pay.example.com")
 				if assert.NoError(t, err) && assert.Len(t, endpoints, 2) {
 					assert.Equal(t, "00000000-0000-4000-8000-00000000001d", endpoints[0].UUID)
 					assert.Len(t, endpoints[0].DataFields, 6)
@@ -96,7 +96,7 @@ func TestTestingCalls(t *testing.T) {
 		},
 		"GenTestEndpoints of an unknown host": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				endpoints, err := c.Testing.GenTestEndpoints(t.Context(), "nope.example.com")
+				endpoints, err := c.Testing.Endpoints(t.Context(), "nope.example.com")
 				assert.Equal(t, []metlo.TestEndpoint{}, endpoints)
 				return err
 			},
@@ -139,7 +139,7 @@ func TestTestingCalls(t *testing.T) {
 		"UpdateConfig with what does not parse": {
 			call: func(t *testing.T, c *metlo.Client) error {
 				err := c.Testing.UpdateConfig(t.Context(), "RESOURCES")
-				var s *metlo.SyntaxError
+				var s *metlo.TestingSyntaxError
 				if assert.ErrorAs(t, err, &s) {
 					assert.Equal(t, 1, s.StartLine)
 				}
@@ -199,17 +199,17 @@ func TestTestingGlobalEnvHidesValues(t *testing.T) {
 
 // The documented form of the answer is a generated test, which can say that none could be made.
 func TestTestingGenTestEndpointDocumentedForm(t *testing.T) {
-	opts := &metlo.GenTestEndpointOptions{Endpoint: "/a"}
+	opts := &metlo.TestEndpointQuery{Endpoint: "/a"}
 	client, _ := scriptedClient(t, always(http.StatusOK,
 		`{"success":true,"templateName":"BOLA","templateVersion":2,"test":{"id":"a"},"msg":"made"}`))
-	endpoint, err := client.Testing.GenTestEndpoint(t.Context(), opts)
+	endpoint, err := client.Testing.Endpoint(t.Context(), opts)
 	require.NoError(t, err)
 	assert.Equal(t, &metlo.GeneratedTest{
 		Success: true, TemplateName: "BOLA", TemplateVersion: 2, Test: []byte(`{"id":"a"}`), Message: "made",
 	}, endpoint.Generated)
 
 	client, _ = scriptedClient(t, always(http.StatusOK, `{"success":false,"msg":"no template fits"}`))
-	_, err = client.Testing.GenTestEndpoint(t.Context(), opts)
+	_, err = client.Testing.Endpoint(t.Context(), opts)
 	require.Error(t, err)
 	assert.ErrorContains(t, err, "no template fits")
 	assert.Equal(t, 1, kit.CountSentinels(err))
@@ -218,15 +218,15 @@ func TestTestingGenTestEndpointDocumentedForm(t *testing.T) {
 func TestTestingMeetsFaults(t *testing.T) {
 	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
 		"GenTestEndpoint": func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Testing.GenTestEndpoint(ctx, &metlo.GenTestEndpointOptions{Endpoint: "/a"})
+			_, err := c.Testing.Endpoint(ctx, &metlo.TestEndpointQuery{Endpoint: "/a"})
 			return err
 		},
 		"GenTestEndpoints": func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Testing.GenTestEndpoints(ctx, "h")
+			_, err := c.Testing.Endpoints(ctx, "h")
 			return err
 		},
-		"AllGenTestEndpoints": func(ctx context.Context, c *metlo.Client) error {
-			_, err := metlo.Collect(c.Testing.AllGenTestEndpoints(ctx, "h"))
+		"AllEndpoints": func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Testing.AllEndpoints(ctx, "h"))
 			return err
 		},
 		"GlobalEnv":    func(ctx context.Context, c *metlo.Client) error { _, err := c.Testing.GlobalEnv(ctx); return err },
@@ -241,22 +241,22 @@ func TestTestingMeetsFaults(t *testing.T) {
 }
 
 func TestTestingRefuses(t *testing.T) {
-	genTest := func(o *metlo.GenTestEndpointOptions) func(context.Context, *metlo.Client) error {
+	genTest := func(o *metlo.TestEndpointQuery) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Testing.GenTestEndpoint(ctx, o)
+			_, err := c.Testing.Endpoint(ctx, o)
 			return err
 		}
 	}
 	assertRefusals(t, map[string]refusal{
 		"no options":                   {genTest(nil), "Endpoint is empty"},
-		"no endpoint":                  {genTest(&metlo.GenTestEndpointOptions{Host: "h"}), "Endpoint is empty"},
-		"an endpoint that is too long": {genTest(&metlo.GenTestEndpointOptions{Endpoint: "/" + strings.Repeat("a", 15_000)}), "over 15000"},
+		"no endpoint":                  {genTest(&metlo.TestEndpointQuery{Host: "h"}), "Endpoint is empty"},
+		"an endpoint that is too long": {genTest(&metlo.TestEndpointQuery{Endpoint: "/" + strings.Repeat("a", 15_000)}), "over 15000"},
 		"no host": {func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Testing.GenTestEndpoints(ctx, "")
+			_, err := c.Testing.Endpoints(ctx, "")
 			return err
 		}, "use one of Hosts.Names"},
 		"no host of a walk": {func(ctx context.Context, c *metlo.Client) error {
-			_, err := metlo.Collect(c.Testing.AllGenTestEndpoints(ctx, ""))
+			_, err := metlo.Collect(c.Testing.AllEndpoints(ctx, ""))
 			return err
 		}, "use one of Hosts.Names"},
 	})

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/metlo-go/metlo/internal/wire"
 )
 
 // WebhooksService keeps the addresses to which Metlo posts new alerts.
@@ -18,7 +16,7 @@ type WebhooksService struct{ client *Client }
 // Webhook is an address to which Metlo posts new alerts.
 type Webhook struct {
 	UUID       string       `json:"uuid"`
-	CreatedAt  time.Time    `json:"createdAt"`
+	CreatedAt  time.Time    `json:"createdAt,omitzero"`
 	URL        string       `json:"url"`
 	MaxRetries int          `json:"maxRetries"` // after a status of 500 or more, 500 ms apart; always 3
 	AlertTypes []AlertType  `json:"alertTypes"` // of which alerts are posted; empty for all
@@ -48,17 +46,12 @@ type WebhookAlert struct {
 	RiskScore         RiskScore       `json:"riskScore"`
 	APIEndpointUUID   string          `json:"apiEndpointUuid"`
 	Description       string          `json:"description"`
-	CreatedAt         time.Time       `json:"createdAt"`
-	UpdatedAt         time.Time       `json:"updatedAt"`
+	CreatedAt         time.Time       `json:"createdAt,omitzero"`
+	UpdatedAt         time.Time       `json:"updatedAt,omitzero"`
 	Status            AlertStatus     `json:"status"`
 	ResolutionMessage string          `json:"resolutionMessage"`
 	Context           json.RawMessage `json:"context,omitzero"` // an object that depends on the type; see Trace, Field and SpecPointer
 	APIEndpoint       WebhookEndpoint `json:"apiEndpoint"`
-}
-
-// MarshalJSON encodes the alert as the server does.
-func (a WebhookAlert) MarshalJSON() ([]byte, error) {
-	return wire.MarshalFields(a, "resolutionMessage")
 }
 
 // WebhookEndpoint is the endpoint that an alert is about, as it was when the alert was raised.
@@ -67,14 +60,6 @@ type WebhookEndpoint struct {
 
 	DataFields []DataField `json:"dataFields"`
 }
-
-// MarshalJSON encodes the endpoint as the server does.
-func (e WebhookEndpoint) MarshalJSON() ([]byte, error) {
-	return wire.MarshalFields(e, endpointNulls()...)
-}
-
-// UnmarshalJSON decodes what MarshalJSON encodes, and what the server sends.
-func (e *WebhookEndpoint) UnmarshalJSON(data []byte) error { return wire.UnmarshalFields(data, e) }
 
 // WebhookMeta counts endpoints of the alert's host.
 type WebhookMeta struct {
@@ -167,5 +152,29 @@ func (r *request) webhook(settings *WebhookSettings) *request {
 // match reports whether w says what s says.
 func (s *WebhookSettings) match(w *Webhook) bool {
 	return w.URL == s.URL && slices.Equal(w.Hosts, s.Hosts) &&
-		slices.EqualFunc(w.AlertTypes, s.AlertTypes, func(a, b AlertType) bool { return a.String() == b.String() })
+		slices.EqualFunc(w.AlertTypes, s.AlertTypes, func(a, b AlertType) bool { return string(a) == string(b) })
 }
+
+// ToAlert returns the alert in the form that lists have, so that one function handles both.
+func (a *WebhookAlert) ToAlert() Alert {
+	e := a.APIEndpoint.Endpoint
+	return Alert{
+		UUID: a.UUID, Type: a.Type, RiskScore: a.RiskScore, APIEndpointUUID: a.APIEndpointUUID, Description: a.Description,
+		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, Status: a.Status, ResolutionMessage: a.ResolutionMessage,
+		Context: a.Context,
+		APIEndpoint: AlertEndpoint{
+			UUID: e.UUID, Path: e.Path, Host: e.Host, Method: e.Method, OpenAPISpecName: e.OpenAPISpecName, Details: &e,
+		},
+	}
+}
+
+// Trace returns what [Alert.Trace] does.
+func (a *WebhookAlert) Trace() *CapturedTrace { return parseAlertContext(a.Context).Trace }
+
+// Field returns what [Alert.Field] does.
+func (a *WebhookAlert) Field() *AlertField {
+	return alertField(a.Type, a.Description, a.APIEndpoint.Path, parseAlertContext(a.Context))
+}
+
+// SpecPointer returns what [Alert.SpecPointer] does.
+func (a *WebhookAlert) SpecPointer() []string { return parseAlertContext(a.Context).PathPointer }

@@ -207,7 +207,7 @@ func TestTriageChangesOnlyWithYes(t *testing.T) {
 	srv, env := instance(t)
 	client := srv.Client()
 	open := func() int {
-		alerts, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))
+		alerts, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))
 		require.NoError(t, err)
 		return len(alerts)
 	}
@@ -350,7 +350,7 @@ func (r *receiver) interrupt(t *testing.T) (stdout []string) {
 // the open alerts that it missed before, and none twice, also after a restart.
 func TestWebhookLosesNothing(t *testing.T) {
 	srv, env := instance(t)
-	open, err := metlo.Collect(srv.Client().Alerts.All(t.Context(), &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))
+	open, err := metlo.Collect(srv.Client().Alerts.All(t.Context(), &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))
 	require.NoError(t, err)
 	data, err := os.ReadFile(filepath.Join("..", "testdata", "samples", "webhook-delivery.json"))
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ func ExampleNewServer() {
 	defer srv.Close()
 	ctx, client := context.Background(), srv.Client()
 
-	page, err := client.Alerts.List(ctx, &metlo.AlertListOptions{
+	page, err := client.Alerts.List(ctx, &metlo.AlertFilter{
 		AlertTypes: []metlo.AlertType{"Unauthenticated Endpoint returning Sensitive Data"},
 	})
 	if err != nil {

@@ -319,7 +319,7 @@ func TestSummaryKeepsItsCounts(t *testing.T) {
 		defer srv.Close()
 		client := srv.Client()
 		before := must(client.Summary.Get(t.Context()))
-		alerts := must(metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}})))
+		alerts := must(metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}})))
 		_, err := client.Alerts.Resolve(t.Context(), alerts[0].UUID, "done")
 		require.NoError(t, err)
 		<-time.After(59 * time.Second)

@@ -101,7 +101,7 @@ type leftOut struct{ low, old int }
 
 // find judges the severity itself, so that one which the SDK does not know is not filtered away.
 func find(ctx context.Context, client *metlo.Client, s *settings) (found []metlo.Alert, left leftOut, err error) {
-	filter := &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
+	filter := &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
 	if s.host != "" {
 		filter.Hosts = []string{s.host}
 		if known, err := client.Hosts.Names(ctx); err != nil || !slices.Contains(known, s.host) {

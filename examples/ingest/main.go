@@ -106,7 +106,7 @@ func do(ctx context.Context, client *http.Client, method, url, body string) erro
 
 func printEndpoints(ctx context.Context, client *metlo.Client) error {
 	for ctx.Err() == nil {
-		endpoints, err := metlo.Collect(client.Endpoints.All(ctx, &metlo.EndpointListOptions{Hosts: []string{host}}))
+		endpoints, err := metlo.Collect(client.Endpoints.All(ctx, &metlo.EndpointFilter{Hosts: []string{host}}))
 		for _, e := range endpoints {
 			fmt.Printf("%s %s%s  %s\n", e.Method, e.Host, e.Path, strings.Join(e.DataClasses, ", "))
 		}

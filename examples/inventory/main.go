@@ -34,7 +34,7 @@ Exit codes: 0 complete, 2 failed or wrong flags, 130 interrupted.
 `
 
 func main() {
-	var filter metlo.EndpointListOptions
+	var filter metlo.EndpointFilter
 	flag.Func("host", "only endpoints of this `host`; may be repeated", func(host string) error {
 		filter.Hosts = append(filter.Hosts, host)
 		return nil
@@ -55,7 +55,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, filter *metlo.EndpointListOptions, jsonl bool, output string) error {
+func run(ctx context.Context, filter *metlo.EndpointFilter, jsonl bool, output string) error {
 	client, err := metlo.NewClientFromEnv()
 	if os.Getenv("METLO_HOST") == "" {
 		fmt.Fprintln(os.Stderr, "METLO_HOST is not set: this is a demo server.")
@@ -84,7 +84,7 @@ func run(ctx context.Context, filter *metlo.EndpointListOptions, jsonl bool, out
 	return os.Rename(file.Name(), output)
 }
 
-func writeJSON(ctx context.Context, client *metlo.Client, filter *metlo.EndpointListOptions, w io.Writer) error {
+func writeJSON(ctx context.Context, client *metlo.Client, filter *metlo.EndpointFilter, w io.Writer) error {
 	out := bufio.NewWriter(w)
 	lines := json.NewEncoder(out)
 	for e, err := range client.Endpoints.All(ctx, filter) {
@@ -98,7 +98,7 @@ func writeJSON(ctx context.Context, client *metlo.Client, filter *metlo.Endpoint
 	return out.Flush()
 }
 
-func writeCSV(ctx context.Context, client *metlo.Client, filter *metlo.EndpointListOptions, w io.Writer) error {
+func writeCSV(ctx context.Context, client *metlo.Client, filter *metlo.EndpointFilter, w io.Writer) error {
 	out := csv.NewWriter(w)
 	_ = out.Write([]string{"uuid", "host", "method", "path", "riskScore", "dataClasses", "authenticated", "public", "lastActive"})
 	for e, err := range client.Endpoints.All(ctx, filter) {

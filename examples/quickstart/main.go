@@ -108,7 +108,7 @@ func urgency(e *metlo.Endpoint) int {
 // alerts counts the open alerts by severity and type.
 func alerts(ctx context.Context, client *metlo.Client, out *tabwriter.Writer) error {
 	count := map[string]int{}
-	for a, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}) {
+	for a, err := range client.Alerts.All(ctx, &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}) {
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ Exit codes: 0 done, 2 failed, done in part or wrong flags, 130 interrupted.
 `
 
 func main() {
-	filter := metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
+	filter := metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
 	flag.Func("severity", "only alerts of this `severity`: high, medium, low or none; may be repeated", func(text string) error {
 		score, err := metlo.ParseRiskScore(text)
 		filter.RiskScores = append(filter.RiskScores, score)
@@ -55,7 +55,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, filter *metlo.AlertListOptions, resolve string, yes bool) error {
+func run(ctx context.Context, filter *metlo.AlertFilter, resolve string, yes bool) error {
 	switch {
 	case flag.NArg() > 0:
 		return fmt.Errorf("%s is not a flag: quote values that hold spaces", flag.Arg(0))

@@ -123,7 +123,7 @@ func (p *printer) once(a metlo.Alert) error {
 
 // reconcile prints the open alerts that nobody received: Metlo gives up after three retries.
 func (p *printer) reconcile(ctx context.Context, client *metlo.Client) error {
-	alerts, err := metlo.Collect(client.Alerts.All(ctx, &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))
+	alerts, err := metlo.Collect(client.Alerts.All(ctx, &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))
 	for _, alert := range alerts {
 		err = errors.Join(err, p.once(alert))
 	}

@@ -76,6 +76,13 @@ func AnyObject(data []byte, v any, limit int64) error {
 // Marshal encodes a request body.
 func Marshal(v any) ([]byte, error) { return json.Marshal(v, json.Deterministic(true)) }
 
+// Append appends the encoding of a request body, or of a part of one, to b.
+func Append(b []byte, v any) ([]byte, error) {
+	text := bytes.NewBuffer(b)
+	err := json.MarshalWrite(text, v, json.Deterministic(true))
+	return text.Bytes(), err
+}
+
 // Write encodes a value to w.
 func Write(w io.Writer, v any) error {
 	return json.MarshalWrite(w, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))

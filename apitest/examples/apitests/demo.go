@@ -74,7 +74,7 @@ func setUp(ctx context.Context, client *metlo.Client) error {
 			return err
 		}
 	}
-	if err := client.Settings.UpdateConfig(ctx, demoConfig); err != nil {
+	if err := client.Settings.UpdateMetloConfig(ctx, demoConfig); err != nil {
 		return err
 	}
 	if err := client.Testing.UpdateConfig(ctx, demoRules); err != nil {

@@ -138,7 +138,7 @@ type test struct {
 
 // generate makes a test for each endpoint and template that fit.
 func generate(ctx context.Context, client *metlo.Client, s *settings) ([]*test, error) {
-	endpoints, err := client.Testing.GenTestEndpoints(ctx, s.host)
+	endpoints, err := client.Testing.Endpoints(ctx, s.host)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func newContract(t *testing.T) *contract {
 	}
 	t.Cleanup(client.CloseIdleConnections)
 	c := &contract{client: client, host: fmt.Sprintf("contract-%d.example.com", time.Now().UnixNano())}
-	t.Cleanup(func() { assert.NoError(t, client.Hosts.Delete(context.Background(), c.host)) })
+	t.Cleanup(func() { assert.NoError(t, client.Hosts.DeleteMany(context.Background(), c.host)) })
 	return c
 }
 
@@ -108,7 +108,7 @@ func (c *contract) collector(t *testing.T) {
 		c.trace(metlo.MethodGet, "/invoices", "", `{"total":12.5}`),
 	}))
 	eventually(t, "the endpoints' appearance", func() (bool, error) {
-		found, err := metlo.Collect(c.client.Endpoints.All(ctx, &metlo.EndpointListOptions{Hosts: []string{c.host}}))
+		found, err := metlo.Collect(c.client.Endpoints.All(ctx, &metlo.EndpointFilter{Hosts: []string{c.host}}))
 		c.known = found
 		return len(found) == 3, err
 	})
@@ -136,7 +136,7 @@ func (c *contract) endpoints(t *testing.T) {
 	ctx, endpoints := t.Context(), c.client.Endpoints
 	e := c.endpoint(t, metlo.MethodPost, "/customers")
 
-	page, err := endpoints.List(ctx, &metlo.EndpointListOptions{
+	page, err := endpoints.List(ctx, &metlo.EndpointFilter{
 		Hosts: []string{c.host}, Methods: []metlo.RestMethod{metlo.MethodPost}, SearchQuery: "^/cust", HostType: metlo.HostAny, Limit: 5,
 	})
 	require.NoError(t, err)
@@ -177,9 +177,9 @@ func (c *contract) endpoints(t *testing.T) {
 	require.ErrorIs(t, err, metlo.ErrBadRequest, "the endpoint is not GraphQL")
 	require.ErrorIs(t, endpoints.DeleteGraphQLSchema(ctx, kit.Nowhere), metlo.ErrNotFound)
 
-	_, err = endpoints.List(ctx, &metlo.EndpointListOptions{SearchQuery: "("})
+	_, err = endpoints.List(ctx, &metlo.EndpointFilter{SearchQuery: "("})
 	require.ErrorIs(t, err, metlo.ErrBadRequest, "the search is a regular expression")
-	_, err = endpoints.List(ctx, &metlo.EndpointListOptions{HostType: "Orbital"})
+	_, err = endpoints.List(ctx, &metlo.EndpointFilter{HostType: "Orbital"})
 	var invalid *metlo.ValidationError
 	require.ErrorAs(t, err, &invalid)
 	assert.Equal(t, "hostType", invalid.Issues[0].Path)
@@ -190,18 +190,18 @@ func (c *contract) hosts(t *testing.T) {
 	names, err := c.client.Hosts.Names(ctx)
 	require.NoError(t, err)
 	assert.Contains(t, names, c.host)
-	hosts, err := metlo.Collect(c.client.Hosts.All(ctx, &metlo.HostListOptions{SearchQuery: c.host, SortBy: metlo.SortByHost}))
+	hosts, err := metlo.Collect(c.client.Hosts.All(ctx, &metlo.HostFilter{SearchQuery: c.host, SortBy: metlo.SortByHost}))
 	require.NoError(t, err)
 	require.Len(t, hosts, 1)
 	assert.Equal(t, 3, hosts[0].NumEndpoints)
 	_, err = c.client.Hosts.Graph(ctx)
 	require.NoError(t, err)
-	require.NoError(t, c.client.Hosts.Delete(ctx, "nope-"+c.host))
+	require.NoError(t, c.client.Hosts.DeleteMany(ctx, "nope-"+c.host))
 }
 
 func (c *contract) detections(t *testing.T) {
 	ctx := t.Context()
-	opts := &metlo.DetectionListOptions{Hosts: []string{c.host}, Start: time.Now().Add(-time.Hour)}
+	opts := &metlo.DetectionFilter{Hosts: []string{c.host}, Start: time.Now().Add(-time.Hour)}
 	endpoints, err := metlo.Collect(c.client.Detections.AllEndpoints(ctx, opts))
 	require.NoError(t, err)
 	assert.Len(t, endpoints, 3)
@@ -284,7 +284,7 @@ func (c *contract) dataClasses(t *testing.T) {
 
 func (c *contract) alerts(t *testing.T) {
 	ctx, alerts := t.Context(), c.client.Alerts
-	opts := &metlo.AlertListOptions{Hosts: []string{c.host}, AlertTypes: []metlo.AlertType{metlo.AlertNewEndpoint}}
+	opts := &metlo.AlertFilter{Hosts: []string{c.host}, AlertTypes: []metlo.AlertType{metlo.AlertNewEndpoint}}
 	var found []metlo.Alert
 	eventually(t, "the alerts about new endpoints", func() (bool, error) {
 		var err error
@@ -331,7 +331,7 @@ func (c *contract) alerts(t *testing.T) {
 	sweep := &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, ResolutionMessage: "swept", Hosts: []string{c.host}}
 	require.NoError(t, alerts.UpdateMany(ctx, sweep))
 	require.ErrorIs(t, alerts.UpdateMany(ctx, sweep), metlo.ErrNoMatch, "none is open any more")
-	page, err := alerts.List(ctx, &metlo.AlertListOptions{Hosts: []string{c.host}, Statuses: []metlo.AlertStatus{metlo.StatusOpen}})
+	page, err := alerts.List(ctx, &metlo.AlertFilter{Hosts: []string{c.host}, Statuses: []metlo.AlertStatus{metlo.StatusOpen}})
 	require.NoError(t, err)
 	assert.Zero(t, page.Total)
 	assert.Empty(t, page.Items)
@@ -361,7 +361,7 @@ func (c *contract) specs(t *testing.T) {
 	require.NoError(t, specs.Upload(ctx, name+".json", document("/a")))
 	defer func() {
 		assert.NoError(t, specs.Delete(ctx, name))
-		assert.NoError(t, c.client.Hosts.Delete(ctx, "spec-"+c.host))
+		assert.NoError(t, c.client.Hosts.DeleteMany(ctx, "spec-"+c.host))
 		require.ErrorIs(t, specs.Delete(ctx, name), metlo.ErrNotFound)
 	}()
 	require.ErrorIs(t, specs.Upload(ctx, name+".json", document("/a")), metlo.ErrConflict)
@@ -435,9 +435,9 @@ func (c *contract) settings(t *testing.T) {
 	ctx := t.Context()
 	_, err := c.client.Settings.Get(ctx)
 	require.NoError(t, err)
-	_, err = c.client.Settings.Config(ctx)
+	_, err = c.client.Settings.MetloConfig(ctx)
 	require.NoError(t, err)
-	require.ErrorIs(t, c.client.Settings.UpdateConfig(ctx, "a: [1,"), metlo.ErrBadRequest)
+	require.ErrorIs(t, c.client.Settings.UpdateMetloConfig(ctx, "a: [1,"), metlo.ErrBadRequest)
 	config, err := c.client.Settings.AgentConfig(ctx)
 	require.NoError(t, err)
 	assert.NotEmpty(t, config.SensitiveDataList)
@@ -446,19 +446,19 @@ func (c *contract) settings(t *testing.T) {
 func (c *contract) testing(t *testing.T) {
 	ctx, tests := t.Context(), c.client.Testing
 	e := c.endpoint(t, metlo.MethodGet, "/invoices")
-	for _, opts := range []metlo.GenTestEndpointOptions{
+	for _, opts := range []metlo.TestEndpointQuery{
 		{Endpoint: e.UUID}, {Endpoint: e.Path, Host: e.Host, Method: e.Method},
 	} {
-		input, err := tests.GenTestEndpoint(ctx, &opts)
+		input, err := tests.Endpoint(ctx, &opts)
 		require.NoError(t, err)
 		assert.Equal(t, c.host, input.Host)
 		assert.Equal(t, e.Path, input.Path)
 		assert.NotEmpty(t, input.DataFields)
 		assert.Nil(t, input.Generated)
 	}
-	_, err := tests.GenTestEndpoint(ctx, &metlo.GenTestEndpointOptions{Endpoint: "/nope", Host: c.host})
+	_, err := tests.Endpoint(ctx, &metlo.TestEndpointQuery{Endpoint: "/nope", Host: c.host})
 	require.ErrorIs(t, err, metlo.ErrNotFound)
-	inputs, err := tests.GenTestEndpoints(ctx, c.host)
+	inputs, err := tests.Endpoints(ctx, c.host)
 	require.NoError(t, err)
 	assert.NotEmpty(t, inputs)
 	_, err = tests.GlobalEnv(ctx)
@@ -469,7 +469,7 @@ func (c *contract) testing(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tests.ResourcePermissions(ctx)
 	require.NoError(t, err)
-	var syntax *metlo.SyntaxError
+	var syntax *metlo.TestingSyntaxError
 	require.ErrorAs(t, tests.UpdateConfig(ctx, "RESOURCES\n  ???"), &syntax)
 	assert.Equal(t, 1, syntax.StartLine)
 }
@@ -482,8 +482,8 @@ func (c *contract) deletion(t *testing.T) {
 	require.ErrorIs(t, err, metlo.ErrNotFound)
 	require.ErrorIs(t, c.client.Endpoints.Delete(ctx, e.UUID), metlo.ErrServer, "the server fails without a word")
 	require.NoError(t, c.client.Endpoints.DeleteMany(ctx, c.endpoint(t, metlo.MethodGet, "/customers").UUID, kit.Nowhere))
-	require.NoError(t, c.client.Hosts.Delete(ctx, c.host))
-	page, err := c.client.Endpoints.List(ctx, &metlo.EndpointListOptions{Hosts: []string{c.host}})
+	require.NoError(t, c.client.Hosts.DeleteMany(ctx, c.host))
+	page, err := c.client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{c.host}})
 	require.NoError(t, err)
 	assert.Zero(t, page.Total)
 }

@@ -188,7 +188,7 @@ func foreignPorts(t *testing.T) (cases int, saw string) {
 			assert.NotErrorIs(t, err, metlo.ErrNotFound)
 			var e *metlo.Error
 			require.ErrorAs(t, err, &e)
-			assert.False(t, e.Temporary())
+			assert.False(t, e.Retryable())
 			assert.Len(t, e.Attempts, 1)
 		})
 	}

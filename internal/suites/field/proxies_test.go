@@ -62,7 +62,7 @@ func refusingProxies(t *testing.T) (cases int, saw string) {
 					assert.EqualValues(t, want, asked.Load())
 					require.Len(t, e.Attempts, want)
 					assert.True(t, e.Attempts[0].Unsent)
-					assert.Equal(t, again, e.Temporary())
+					assert.Equal(t, again, e.Retryable())
 					total += want
 				})
 			}
@@ -83,7 +83,7 @@ func refusingProxies(t *testing.T) (cases int, saw string) {
 			client := through(t, &http.Transport{}, proxy.URL, "https://metlo.example.com")
 			e := refusedByProxy(t, call(t.Context(), client), 0)
 			assert.Len(t, e.Attempts, 4, "nothing was sent, so it can be again")
-			assert.True(t, e.Temporary())
+			assert.True(t, e.Retryable())
 		})
 	}
 	return cases, fmt.Sprintf("the proxies were asked %d times to connect, and got no key", total)

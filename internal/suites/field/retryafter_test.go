@@ -97,7 +97,7 @@ func retryAfters(t *testing.T) (cases int, saw string) {
 				require.ErrorAs(t, err, &e)
 				assert.Equal(t, time.Hour, e.RetryAfter)
 				assert.Len(t, e.Attempts, 1)
-				assert.True(t, e.Temporary())
+				assert.True(t, e.Retryable())
 			})
 		})
 	}

@@ -53,7 +53,7 @@ func readers() []func(context.Context, *metlo.Client) error {
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Keys.Create(ctx, "ci", "")) },
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Webhooks.List(ctx)) },
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Settings.Get(ctx)) },
-		func(ctx context.Context, c *metlo.Client) error { return second(c.Settings.Config(ctx)) },
+		func(ctx context.Context, c *metlo.Client) error { return second(c.Settings.MetloConfig(ctx)) },
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Summary.Get(ctx)) },
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Specs.List(ctx)) },
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Specs.Get(ctx, "a.yaml")) },

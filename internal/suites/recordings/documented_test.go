@@ -55,7 +55,7 @@ func TestDocumentedForms(t *testing.T) {
 	}
 	fails := func(kind error, says string) func(*testing.T, *metlo.Client) {
 		return func(t *testing.T, c *metlo.Client) {
-			_, err := c.Testing.GenTestEndpoint(t.Context(), &metlo.GenTestEndpointOptions{Endpoint: "/x"})
+			_, err := c.Testing.Endpoint(t.Context(), &metlo.TestEndpointQuery{Endpoint: "/x"})
 			require.ErrorIs(t, err, kind)
 			assert.Contains(t, err.Error(), says)
 			assert.Equal(t, 1, kit.CountSentinels(err))
@@ -91,7 +91,7 @@ func TestDocumentedForms(t *testing.T) {
 			assert.Equal(t, "shop.example.com", e.Host)
 		}},
 		{"generated test", 200, `{"success":true,"templateName":"GENERIC","templateVersion":1,"test":{"id":"x"},"msg":""}`, func(t *testing.T, c *metlo.Client) {
-			e, err := c.Testing.GenTestEndpoint(t.Context(), &metlo.GenTestEndpointOptions{Endpoint: "/x"})
+			e, err := c.Testing.Endpoint(t.Context(), &metlo.TestEndpointQuery{Endpoint: "/x"})
 			require.NoError(t, err)
 			assert.Equal(t, &metlo.GeneratedTest{
 				Success: true, TemplateName: "GENERIC", TemplateVersion: 1, Test: json.RawMessage(`{"id":"x"}`),
@@ -129,13 +129,13 @@ func TestDocumentedForms(t *testing.T) {
 			sent = r.URL.RawQuery
 			return (&kit.Answer{Status: 200, Body: []byte("[[],0]")}).RoundTrip(r)
 		}))
-		_, err := client.Alerts.List(context.Background(), &metlo.AlertListOptions{
+		_, err := client.Alerts.List(context.Background(), &metlo.AlertFilter{
 			RiskScores: []metlo.RiskScore{"HIGH"}, Statuses: []metlo.AlertStatus{"UNRESOLVED"},
 			AlertTypes: []metlo.AlertType{"UNSECURED_ENDPOINT"}, Order: "asc", Limit: 1,
 		})
 		require.NoError(t, err)
 		assert.Equal(t, "alertTypes%5B%5D=Endpoint+not+secured+by+SSL&order=ASC&riskScores%5B%5D=high&status%5B%5D=Open&limit=1", sent)
-		_, err = client.Endpoints.List(context.Background(), &metlo.EndpointListOptions{HostType: "EXTERNAL"})
+		_, err = client.Endpoints.List(context.Background(), &metlo.EndpointFilter{HostType: "EXTERNAL"})
 		require.NoError(t, err)
 		assert.Equal(t, "hostType=Public", sent)
 	})

@@ -69,18 +69,18 @@ var collectorReplays = map[string]replay{
 	},
 }
 
-func listHosts(o metlo.HostListOptions) func(context.Context, *client) (any, error) {
+func listHosts(o metlo.HostFilter) func(context.Context, *client) (any, error) {
 	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Host], error) { return c.Hosts.List(ctx, &o) })
 }
 
 var hostReplays = map[string]replay{
 	"names":         {call: value(func(ctx context.Context, c *client) ([]string, error) { return c.Hosts.Names(ctx) })},
-	"list":          {call: listHosts(metlo.HostListOptions{Limit: 2})},
-	"list_search":   {call: listHosts(metlo.HostListOptions{SearchQuery: "shop"})},
-	"list_sort_bad": {call: listHosts(metlo.HostListOptions{SortBy: "risk"}), want: metlo.ErrBadRequest, says: "sortBy"},
+	"list":          {call: listHosts(metlo.HostFilter{Limit: 2})},
+	"list_search":   {call: listHosts(metlo.HostFilter{SearchQuery: "shop"})},
+	"list_sort_bad": {call: listHosts(metlo.HostFilter{SortBy: "risk"}), want: metlo.ErrBadRequest, says: "sortBy"},
 	"graph":         {call: value(func(ctx context.Context, c *client) (*metlo.HostGraph, error) { return c.Hosts.Graph(ctx) })},
 	"delete_missing": {call: done(func(ctx context.Context, c *client) error {
-		return c.Hosts.Delete(ctx, "nope.example.com")
+		return c.Hosts.DeleteMany(ctx, "nope.example.com")
 	})},
 }
 
@@ -106,11 +106,11 @@ var keyReplays = map[string]replay{
 }
 
 func getConfig(ctx context.Context, c *client) (*metlo.MetloConfig, error) {
-	return c.Settings.Config(ctx)
+	return c.Settings.MetloConfig(ctx)
 }
 
 func putConfig(text string) func(context.Context, *client) (any, error) {
-	return done(func(ctx context.Context, c *client) error { return c.Settings.UpdateConfig(ctx, text) })
+	return done(func(ctx context.Context, c *client) error { return c.Settings.UpdateMetloConfig(ctx, text) })
 }
 
 var settingsReplays = map[string]replay{
@@ -180,13 +180,13 @@ var summaryReplays = map[string]replay{
 		return c.Summary.SensitiveData(ctx, nil)
 	})},
 	"new_detections": {call: value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Endpoint], error) {
-		return c.Detections.ListEndpoints(ctx, &metlo.DetectionListOptions{
+		return c.Detections.ListEndpoints(ctx, &metlo.DetectionFilter{
 			Limit: 2, Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		})
 	})},
 	"new_detections_limit_too_large": {
 		call: value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Endpoint], error) {
-			return c.Detections.ListEndpoints(ctx, &metlo.DetectionListOptions{Limit: 51})
+			return c.Detections.ListEndpoints(ctx, &metlo.DetectionFilter{Limit: 51})
 		}), guard: "Limit 51 is over 50", want: metlo.ErrBadRequest, says: "Number must be less than or equal to 50",
 	},
 	"new_detections_agg": {call: value(func(ctx context.Context, c *client) ([]metlo.DetectionDay, error) {

@@ -18,7 +18,7 @@ const (
 
 type client = metlo.Client
 
-func listAlerts(o metlo.AlertListOptions) func(context.Context, *client) (any, error) {
+func listAlerts(o metlo.AlertFilter) func(context.Context, *client) (any, error) {
 	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Alert], error) { return c.Alerts.List(ctx, &o) })
 }
 
@@ -35,21 +35,21 @@ func updateAlerts(u metlo.AlertBulkUpdate) func(context.Context, *client) (any, 
 const documentedEnum = "documented names are sent as the server spells them"
 
 var alertReplays = map[string]replay{
-	"list":      {call: listAlerts(metlo.AlertListOptions{Limit: 3})},
-	"list_page": {call: listAlerts(metlo.AlertListOptions{Limit: 2, Offset: 185})},
-	"list_filters": {call: listAlerts(metlo.AlertListOptions{
+	"list":      {call: listAlerts(metlo.AlertFilter{Limit: 3})},
+	"list_page": {call: listAlerts(metlo.AlertFilter{Limit: 2, Offset: 185})},
+	"list_filters": {call: listAlerts(metlo.AlertFilter{
 		RiskScores: []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium}, Statuses: []metlo.AlertStatus{metlo.StatusOpen},
 		AlertTypes: []metlo.AlertType{metlo.AlertPIIData}, Order: metlo.Ascending, Limit: 1,
 	})},
 	"list_by_uuid": {call: value(func(ctx context.Context, c *client) (*metlo.Alert, error) {
 		return c.Alerts.Get(ctx, kit.AlertID(1))
 	})},
-	"list_by_endpoint":            {call: listAlerts(metlo.AlertListOptions{APIEndpointUUID: kit.EndpointID(5)})},
+	"list_by_endpoint":            {call: listAlerts(metlo.AlertFilter{APIEndpointUUID: kit.EndpointID(5)})},
 	"list_status_documented_name": {raw: documentedEnum, want: metlo.ErrBadRequest, says: "status.0"},
 	"list_type_documented_name":   {raw: documentedEnum, want: metlo.ErrBadRequest, says: "alertTypes.0"},
 	"list_status_no_brackets":     {raw: noSuchForm, want: metlo.ErrBadRequest, says: "Expected array, received string"},
 	"list_uuid_invalid": {
-		call: listAlerts(metlo.AlertListOptions{UUID: "nope"}), guard: notUUID,
+		call: listAlerts(metlo.AlertFilter{UUID: "nope"}), guard: notUUID,
 		want: metlo.ErrBadRequest, says: "uuid: Invalid uuid",
 	},
 	"resolve": {call: value(func(ctx context.Context, c *client) (*metlo.Alert, error) {
@@ -142,7 +142,7 @@ var dataFieldReplays = map[string]replay{
 	"delete_missing":            {call: deleteField(nowhere), want: metlo.ErrNotFound, says: "no data field"},
 }
 
-func listEndpoints(o metlo.EndpointListOptions) func(context.Context, *client) (any, error) {
+func listEndpoints(o metlo.EndpointFilter) func(context.Context, *client) (any, error) {
 	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Endpoint], error) {
 		return c.Endpoints.List(ctx, &o)
 	})
@@ -171,25 +171,25 @@ func uploadSchema(id string) func(context.Context, *client) (any, error) {
 }
 
 var endpointReplays = map[string]replay{
-	"list_default": {call: listEndpoints(metlo.EndpointListOptions{Limit: 3})},
-	"list_page_2":  {call: listEndpoints(metlo.EndpointListOptions{Limit: 2, Offset: 62})},
-	"list_filter_brackets": {call: listEndpoints(metlo.EndpointListOptions{
+	"list_default": {call: listEndpoints(metlo.EndpointFilter{Limit: 3})},
+	"list_page_2":  {call: listEndpoints(metlo.EndpointFilter{Limit: 2, Offset: 62})},
+	"list_filter_brackets": {call: listEndpoints(metlo.EndpointFilter{
 		Hosts: []string{"shop.example.com", "pay.example.com"}, RiskScores: []metlo.RiskScore{metlo.RiskHigh},
 		Methods: []metlo.RestMethod{metlo.MethodGet}, Limit: 1,
 	})},
 	"list_filter_no_brackets_repeated": {raw: noSuchForm},
 	"list_filter_no_brackets_single":   {raw: noSuchForm, want: metlo.ErrBadRequest, says: "Expected array, received string"},
 	"list_filter_documented_enum_name": {raw: documentedEnum, want: metlo.ErrBadRequest, says: "riskScores.0"},
-	"list_filter_data_classes":         {call: listEndpoints(metlo.EndpointListOptions{DataClasses: []string{metlo.ClassEmail}, Limit: 1})},
-	"list_filter_permissions":          {call: listEndpoints(metlo.EndpointListOptions{ResourcePermissions: []string{"orders:read"}, Limit: 1})},
-	"list_search":                      {call: listEndpoints(metlo.EndpointListOptions{SearchQuery: "/cards/", Limit: 1})},
-	"list_authenticated_true":          {call: listEndpoints(metlo.EndpointListOptions{IsAuthenticated: new(true), Limit: 1})},
-	"list_authenticated_false":         {call: listEndpoints(metlo.EndpointListOptions{IsAuthenticated: new(false), Limit: 1})},
-	"list_host_type_public":            {call: listEndpoints(metlo.EndpointListOptions{HostType: metlo.HostPublic, Limit: 1})},
+	"list_filter_data_classes":         {call: listEndpoints(metlo.EndpointFilter{DataClasses: []string{metlo.ClassEmail}, Limit: 1})},
+	"list_filter_permissions":          {call: listEndpoints(metlo.EndpointFilter{ResourcePermissions: []string{"orders:read"}, Limit: 1})},
+	"list_search":                      {call: listEndpoints(metlo.EndpointFilter{SearchQuery: "/cards/", Limit: 1})},
+	"list_authenticated_true":          {call: listEndpoints(metlo.EndpointFilter{IsAuthenticated: new(true), Limit: 1})},
+	"list_authenticated_false":         {call: listEndpoints(metlo.EndpointFilter{IsAuthenticated: new(false), Limit: 1})},
+	"list_host_type_public":            {call: listEndpoints(metlo.EndpointFilter{HostType: metlo.HostPublic, Limit: 1})},
 	"list_host_type_documented_name":   {raw: documentedEnum, want: metlo.ErrBadRequest, says: "hostType"},
 	"list_limit_zero":                  {raw: "a limit of 0 stands for the default"},
 	"list_limit_negative": {
-		call: listEndpoints(metlo.EndpointListOptions{Limit: -1}), guard: "Limit -1 is negative",
+		call: listEndpoints(metlo.EndpointFilter{Limit: -1}), guard: "Limit -1 is negative",
 		want: metlo.ErrBadRequest, says: "limit",
 	},
 	"list_limit_not_number":   {raw: noBadLimit, want: metlo.ErrBadRequest, says: "limit"},
@@ -245,15 +245,15 @@ var endpointReplays = map[string]replay{
 	}), want: metlo.ErrNotFound, says: "Endpoint does not exist"},
 }
 
-func genTest(o metlo.GenTestEndpointOptions) func(context.Context, *client) (any, error) {
+func genTest(o metlo.TestEndpointQuery) func(context.Context, *client) (any, error) {
 	return value(func(ctx context.Context, c *client) (*metlo.TestEndpoint, error) {
-		return c.Testing.GenTestEndpoint(ctx, &o)
+		return c.Testing.Endpoint(ctx, &o)
 	})
 }
 
 func genTests(host string) func(context.Context, *client) (any, error) {
 	return value(func(ctx context.Context, c *client) ([]metlo.TestEndpoint, error) {
-		return c.Testing.GenTestEndpoints(ctx, host)
+		return c.Testing.Endpoints(ctx, host)
 	})
 }
 
@@ -266,15 +266,15 @@ func getTestingConfig(ctx context.Context, c *client) (*metlo.TestingConfig, err
 }
 
 var testingReplays = map[string]replay{
-	"gen_test_endpoint": {call: genTest(metlo.GenTestEndpointOptions{
+	"gen_test_endpoint": {call: genTest(metlo.TestEndpointQuery{
 		Endpoint: "/v3/cards/11/{param1}", Host: "api.example.org", Method: metlo.MethodPost,
 	})},
 	"gen_test_endpoint_missing": {
-		call: genTest(metlo.GenTestEndpointOptions{Endpoint: "/nope", Host: "api.example.org", Method: metlo.MethodGet}),
+		call: genTest(metlo.TestEndpointQuery{Endpoint: "/nope", Host: "api.example.org", Method: metlo.MethodGet}),
 		want: metlo.ErrNotFound, says: "Could not find endpoint.",
 	},
 	"gen_test_endpoint_no_endpoint": {
-		call: genTest(metlo.GenTestEndpointOptions{}), guard: "Endpoint is empty",
+		call: genTest(metlo.TestEndpointQuery{}), guard: "Endpoint is empty",
 		want: metlo.ErrBadRequest, says: "No endpoint specified.",
 	},
 	"gen_test_endpoints": {call: genTests("pay.example.com")},

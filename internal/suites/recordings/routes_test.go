@@ -41,7 +41,7 @@ func TestRoutes(t *testing.T) {
 
 		"GET /api/v1/endpoints/hosts": func(ctx context.Context, c *metlo.Client) { _, _ = c.Hosts.Names(ctx) },
 		"GET /api/v1/hosts":           func(ctx context.Context, c *metlo.Client) { _, _ = c.Hosts.List(ctx, nil) },
-		"DELETE /api/v1/hosts":        func(ctx context.Context, c *metlo.Client) { _ = c.Hosts.Delete(ctx, "h") },
+		"DELETE /api/v1/hosts":        func(ctx context.Context, c *metlo.Client) { _ = c.Hosts.DeleteMany(ctx, "h") },
 		"GET /api/v1/hosts-graph":     func(ctx context.Context, c *metlo.Client) { _, _ = c.Hosts.Graph(ctx) },
 
 		"GET /api/v1/new-detections":     func(ctx context.Context, c *metlo.Client) { _, _ = c.Detections.ListEndpoints(ctx, nil) },
@@ -79,8 +79,8 @@ func TestRoutes(t *testing.T) {
 		"PUT /api/v1/instance-settings": func(ctx context.Context, c *metlo.Client) {
 			_, _ = c.Settings.Update(ctx, &metlo.InstanceSettingsUpdate{SkippedUpdateEmail: new(true)})
 		},
-		"GET /api/v1/metlo-config": func(ctx context.Context, c *metlo.Client) { _, _ = c.Settings.Config(ctx) },
-		"PUT /api/v1/metlo-config": func(ctx context.Context, c *metlo.Client) { _ = c.Settings.UpdateConfig(ctx, "{}") },
+		"GET /api/v1/metlo-config": func(ctx context.Context, c *metlo.Client) { _, _ = c.Settings.MetloConfig(ctx) },
+		"PUT /api/v1/metlo-config": func(ctx context.Context, c *metlo.Client) { _ = c.Settings.UpdateMetloConfig(ctx, "{}") },
 		"GET /api/v1/agent-config": func(ctx context.Context, c *metlo.Client) { _, _ = c.Settings.AgentConfig(ctx) },
 
 		"GET /api/v1/summary":                  func(ctx context.Context, c *metlo.Client) { _, _ = c.Summary.Get(ctx) },
@@ -97,9 +97,9 @@ func TestRoutes(t *testing.T) {
 		"DELETE /api/v1/spec/:name": func(ctx context.Context, c *metlo.Client) { _ = c.Specs.Delete(ctx, "n") },
 
 		"GET /api/v1/gen-test-endpoint": func(ctx context.Context, c *metlo.Client) {
-			_, _ = c.Testing.GenTestEndpoint(ctx, &metlo.GenTestEndpointOptions{Endpoint: "/"})
+			_, _ = c.Testing.Endpoint(ctx, &metlo.TestEndpointQuery{Endpoint: "/"})
 		},
-		"GET /api/v1/gen-test-endpoints":                  func(ctx context.Context, c *metlo.Client) { _, _ = c.Testing.GenTestEndpoints(ctx, "h") },
+		"GET /api/v1/gen-test-endpoints":                  func(ctx context.Context, c *metlo.Client) { _, _ = c.Testing.Endpoints(ctx, "h") },
 		"GET /api/v1/testing/global-env":                  func(ctx context.Context, c *metlo.Client) { _, _ = c.Testing.GlobalEnv(ctx) },
 		"GET /api/v1/testing-config":                      func(ctx context.Context, c *metlo.Client) { _, _ = c.Testing.Config(ctx) },
 		"PUT /api/v1/testing-config":                      func(ctx context.Context, c *metlo.Client) { _ = c.Testing.UpdateConfig(ctx, "x") },

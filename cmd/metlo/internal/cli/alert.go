@@ -19,7 +19,7 @@ func (a *app) alertCommand() *cobra.Command {
 }
 
 // alertFilter is what alert list and the changes of many alerts choose by.
-type alertFilter struct{ opts metlo.AlertListOptions }
+type alertFilter struct{ opts metlo.AlertFilter }
 
 func (a *app) alertFilterFlags(cmd *cobra.Command, f *alertFilter) {
 	riskScores.list(cmd, &f.opts.RiskScores, "risk", "only alerts of this risk")

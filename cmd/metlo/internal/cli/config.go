@@ -29,14 +29,14 @@ func (a *app) configCommand() *cobra.Command {
 	config := &text{
 		noun: "configuration",
 		get: func(ctx context.Context, client *metlo.Client) (string, error) {
-			config, err := client.Settings.Config(ctx)
+			config, err := client.Settings.MetloConfig(ctx)
 			if err != nil {
 				return "", err
 			}
 			return config.ConfigString.Reveal(), nil
 		},
 		put: func(ctx context.Context, client *metlo.Client, content string) error {
-			return client.Settings.UpdateConfig(ctx, content)
+			return client.Settings.UpdateMetloConfig(ctx, content)
 		},
 		check: func(content string) (faults []string) {
 			for _, fault := range instanceconfig.Check(content) {
@@ -191,7 +191,7 @@ func (a *app) textApply(t *text) *cobra.Command {
 			return err
 		}
 		err = t.put(ctx, client, content)
-		var syntax *metlo.SyntaxError
+		var syntax *metlo.TestingSyntaxError
 		if errors.As(err, &syntax) {
 			return fmt.Errorf("%s:%d:%d: %w", args[0], syntax.StartLine, syntax.StartColumn, err)
 		}

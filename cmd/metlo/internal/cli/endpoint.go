@@ -20,7 +20,7 @@ func (a *app) endpointCommand() *cobra.Command {
 }
 
 // endpointFilter makes the flags that choose endpoints.
-func (a *app) endpointFilter(cmd *cobra.Command, opts *metlo.EndpointListOptions) {
+func (a *app) endpointFilter(cmd *cobra.Command, opts *metlo.EndpointFilter) {
 	a.hostsFlag(cmd, &opts.Hosts, "endpoints")
 	riskScores.list(cmd, &opts.RiskScores, "risk", "only endpoints of this risk")
 	methods.list(cmd, &opts.Methods, "method", "only endpoints of this method")
@@ -33,7 +33,7 @@ func (a *app) endpointFilter(cmd *cobra.Command, opts *metlo.EndpointListOptions
 }
 
 func (a *app) endpointList() *cobra.Command {
-	var opts metlo.EndpointListOptions
+	var opts metlo.EndpointFilter
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List endpoints, the highest risk first", Args: cobra.NoArgs,
 		Example: "  metlo endpoint list --risk high --authenticated=false\n  metlo endpoint list --data-class Email -o csv",

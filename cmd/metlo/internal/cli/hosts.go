@@ -41,7 +41,7 @@ func (a *app) hostCommand() *cobra.Command {
 }
 
 func (a *app) hostList() *cobra.Command {
-	var opts metlo.HostListOptions
+	var opts metlo.HostFilter
 	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List hosts, those with the most endpoints first", Args: cobra.NoArgs}
 	cmd.Flags().StringVar(&opts.SearchQuery, "search", "", "only hosts whose name holds this `text`")
 	hostTypes.one(cmd, &opts.HostType, "type", "only hosts of this type")
@@ -67,7 +67,7 @@ func (a *app) hostList() *cobra.Command {
 }
 
 // sortHosts orders what a walk gives in no order.
-func sortHosts(hosts []metlo.Host, opts *metlo.HostListOptions) {
+func sortHosts(hosts []metlo.Host, opts *metlo.HostFilter) {
 	slices.SortStableFunc(hosts, func(x, y metlo.Host) int {
 		byName := strings.Compare(x.Host, y.Host)
 		if opts.SortBy == metlo.SortByHost {
@@ -101,7 +101,7 @@ func (a *app) hostDelete() *cobra.Command {
 			return err
 		}
 		for _, host := range hosts {
-			page, err := client.Endpoints.List(ctx, &metlo.EndpointListOptions{Hosts: []string{host}, Limit: 1})
+			page, err := client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{host}, Limit: 1})
 			if err != nil {
 				return err
 			}
@@ -111,7 +111,7 @@ func (a *app) hostDelete() *cobra.Command {
 		if ok, err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s", output.Count(len(hosts), "host"))); !ok || err != nil {
 			return err
 		}
-		if err := client.Hosts.Delete(ctx, hosts...); err != nil {
+		if err := client.Hosts.DeleteMany(ctx, hosts...); err != nil {
 			return err
 		}
 		a.note("%s deleted", output.Count(len(hosts), "host"))

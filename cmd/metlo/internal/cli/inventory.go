@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) inventoryCommand() *cobra.Command {
-	var opts metlo.EndpointListOptions
+	var opts metlo.EndpointFilter
 	format, file, resume := "csv", "", false
 	cmd := &cobra.Command{
 		Use: "inventory", Short: "Export every endpoint with its data classes to CSV or JSON Lines", Args: cobra.NoArgs,

@@ -44,7 +44,7 @@ func (a *app) detectionCommand() *cobra.Command {
 }
 
 func (a *app) detectionList() *cobra.Command {
-	var opts metlo.DetectionListOptions
+	var opts metlo.DetectionFilter
 	kind := "endpoint"
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List endpoints or data fields, the newest first", Args: cobra.NoArgs,

@@ -30,14 +30,14 @@ func (a *app) reportCommand() *cobra.Command {
 		data.Scope = strings.Join(hosts, ", ")
 		bar := a.progress("endpoints and alerts")
 		defer bar.end()
-		for e, err := range client.Endpoints.All(ctx, &metlo.EndpointListOptions{Hosts: hosts}) {
+		for e, err := range client.Endpoints.All(ctx, &metlo.EndpointFilter{Hosts: hosts}) {
 			if err != nil {
 				return err
 			}
 			data.AddEndpoint(&e)
 			bar.step()
 		}
-		for alert, err := range client.Alerts.All(ctx, &metlo.AlertListOptions{Hosts: hosts}) {
+		for alert, err := range client.Alerts.All(ctx, &metlo.AlertFilter{Hosts: hosts}) {
 			if err != nil {
 				return err
 			}

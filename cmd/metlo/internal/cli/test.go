@@ -80,7 +80,7 @@ func (a *app) generate(ctx context.Context, client *metlo.Client, f *generateFla
 		if err != nil {
 			return &partialError{output.Count(written, "test") + " written", err}
 		}
-		endpoint, err := client.Testing.GenTestEndpoint(ctx, &metlo.GenTestEndpointOptions{Endpoint: id})
+		endpoint, err := client.Testing.Endpoint(ctx, &metlo.TestEndpointQuery{Endpoint: id})
 		if err != nil {
 			return &partialError{output.Count(written, "test") + " written", err}
 		}
@@ -122,7 +122,7 @@ func (f *generateFlags) ids(ctx context.Context, client *metlo.Client) iter.Seq2
 		return each(f.endpoints)
 	}
 	return func(yield func(string, error) bool) {
-		for e, err := range client.Endpoints.All(ctx, &metlo.EndpointListOptions{Hosts: f.hosts}) {
+		for e, err := range client.Endpoints.All(ctx, &metlo.EndpointFilter{Hosts: f.hosts}) {
 			if !yield(e.UUID, err) || err != nil {
 				return
 			}

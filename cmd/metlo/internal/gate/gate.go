@@ -36,7 +36,7 @@ type Result struct {
 
 // Run looks at every open alert.
 func Run(ctx context.Context, client *metlo.Client, rules *Rules) (*Result, error) {
-	filter := &metlo.AlertListOptions{Statuses: []metlo.AlertStatus{metlo.StatusOpen}, Hosts: rules.Hosts, AlertTypes: rules.Types}
+	filter := &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}, Hosts: rules.Hosts, AlertTypes: rules.Types}
 	// The severity is judged here, so that one which this program does not know is not filtered away.
 	return judge(client.Alerts.All(ctx, filter), rules)
 }
