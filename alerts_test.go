@@ -186,7 +186,7 @@ func ExampleAlert_Field() {
 
 	for alert, err := range client.Alerts.All(ctx, &metlo.AlertFilter{
 		AlertTypes: []metlo.AlertType{metlo.AlertPIIData}, Hosts: []string{"pay.example.com"},
-	}) {
+}) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -214,7 +214,7 @@ func ExampleAlertsService_All_since() {
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()
 
-	for alert, err := range client.Alerts.All(ctx, &metlo.AlertFilter{CreatedAfter: yesterday}) {
+	for alert, err := range client.Alerts.AllCreated(ctx, yesterday, time.Time{}, nil) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -232,7 +232,7 @@ func ExampleAlertsService_Resolve() {
 	open, err := client.Alerts.List(ctx, &metlo.AlertFilter{
 		AlertTypes: []metlo.AlertType{metlo.AlertUnauthenticatedSensitive},
 		Statuses:   []metlo.AlertStatus{metlo.StatusOpen},
-	})
+}, 0, 0)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -297,15 +297,15 @@ func TestAlertsCalls(t *testing.T) {
 		return func(t *testing.T, c *metlo.Client) error { return c.Alerts.UpdateMany(t.Context(), &u) }
 	}
 	list := func(o *metlo.AlertFilter) func(*testing.T, *metlo.Client) error {
-		return func(t *testing.T, c *metlo.Client) error { _, err := c.Alerts.List(t.Context(), o); return err }
+		return func(t *testing.T, c *metlo.Client) error { _, err := c.Alerts.List(t.Context(), o, 0, 0); return err }
 	}
 	assertRecordedCalls(t, "alerts", map[string]recordedCall{
 		"List": {
 			call: func(t *testing.T, c *metlo.Client) error {
 				page, err := c.Alerts.List(t.Context(), &metlo.AlertFilter{
 					RiskScores: []metlo.RiskScore{"HIGH", metlo.RiskMedium}, Statuses: []metlo.AlertStatus{"UNRESOLVED"},
-					AlertTypes: []metlo.AlertType{"PII_DATA_DETECTED"}, Order: "asc", Limit: 1,
-				})
+					AlertTypes: []metlo.AlertType{"PII_DATA_DETECTED"}, Order: "asc",
+}, 0, 1)
 				if assert.NoError(t, err) && assert.Len(t, page.Items, 1) {
 					assert.Equal(t, "00000000-0000-4000-b000-0000000000b1", page.Items[0].UUID)
 					assert.Equal(t, metlo.AlertPIIData, page.Items[0].Type)
@@ -327,7 +327,7 @@ func TestAlertsCalls(t *testing.T) {
 		},
 		"List of a status that is not known": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				_, err := c.Alerts.List(t.Context(), &metlo.AlertFilter{Statuses: []metlo.AlertStatus{"Reopened"}, Limit: 1})
+				_, err := c.Alerts.List(t.Context(), &metlo.AlertFilter{Statuses: []metlo.AlertStatus{"Reopened"}}, 0, 1)
 				var v *metlo.ValidationError
 				if assert.ErrorAs(t, err, &v) {
 					assert.Equal(t, "status.0", v.Issues[0].Path)
@@ -447,7 +447,7 @@ func TestAlertsUpdateOfNothing(t *testing.T) {
 
 func TestAlertsMeetFaults(t *testing.T) {
 	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
-		"List": func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.List(ctx, nil); return err },
+		"List": func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.List(ctx, nil, 0, 0); return err },
 		"All": func(ctx context.Context, c *metlo.Client) error {
 			_, err := metlo.Collect(c.Alerts.All(ctx, nil))
 			return err
@@ -477,7 +477,7 @@ func TestAlertsRefuse(t *testing.T) {
 		return func(ctx context.Context, c *metlo.Client) error { return c.Alerts.UpdateMany(ctx, u) }
 	}
 	list := func(o metlo.AlertFilter) func(context.Context, *metlo.Client) error {
-		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.List(ctx, &o); return err }
+		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.List(ctx, &o, 0, 0); return err }
 	}
 	all := func(o metlo.AlertFilter) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error {
@@ -489,15 +489,15 @@ func TestAlertsRefuse(t *testing.T) {
 	many := slices.Repeat([]string{"h"}, 901)
 	rows := map[string]refusal{
 		"negative offset": {func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Alerts.List(ctx, &metlo.AlertFilter{Offset: -1})
+			_, err := c.Alerts.List(ctx, nil, -1, 0)
 			return err
 		}, "Offset -1"},
 		"page that the server cannot answer": {func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Alerts.List(ctx, &metlo.AlertFilter{Limit: 50_001})
+			_, err := c.Alerts.List(ctx, nil, 0, 50_001)
 			return err
 		}, "use All"},
 		"id of a filter that is no UUID": {func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Alerts.List(ctx, &metlo.AlertFilter{APIEndpointUUID: "x"})
+			_, err := c.Alerts.List(ctx, &metlo.AlertFilter{APIEndpointUUID: "x"}, 0, 0)
 			return err
 		}, "is no UUID"},
 		"update without a type": {func(ctx context.Context, c *metlo.Client) error {

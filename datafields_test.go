@@ -19,7 +19,7 @@ func ExampleDataFieldsService_UpdateClasses() {
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()
 
-	found, err := client.Endpoints.List(ctx, &metlo.EndpointFilter{SearchQuery: "^/v1/payments/"})
+	found, err := client.Endpoints.List(ctx, &metlo.EndpointFilter{SearchQuery: "^/v1/payments/"}, 0, 0)
 	if err != nil {
 		fmt.Println(err)
 		return

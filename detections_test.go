@@ -312,7 +312,7 @@ func TestDetectionsSendTheirFilters(t *testing.T) {
 		RiskScores: []metlo.RiskScore{"HIGH"}, Hosts: []string{"a.example.com", "b.example.com"},
 		Limit: 50, Offset: 3,
 	}
-	_, err := client.Detections.ListEndpoints(t.Context(), opts)
+	_, err := client.Detections.ListEndpoints(t.Context(), opts, 0, 0)
 	require.NoError(t, err)
 	want := url.Values{
 		"detectionType": {"endpoint"}, "start": {"2026-01-01T00:00:00Z"}, "end": {"2026-02-01T00:00:00.25Z"},
@@ -321,7 +321,7 @@ func TestDetectionsSendTheirFilters(t *testing.T) {
 	}
 	assert.Equal(t, want, server.sent[0].Query)
 
-	_, err = client.Detections.ListDataFields(t.Context(), nil)
+	_, err = client.Detections.ListDataFields(t.Context(), nil, 0, 0)
 	require.NoError(t, err)
 	assert.Equal(t, url.Values{"detectionType": {"data_field"}}, server.sent[1].Query)
 }
@@ -332,7 +332,7 @@ func TestDetectedDataFieldsByRisk(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, recorded.Response.Body))
 	page, err := client.Detections.ListDataFields(t.Context(), &metlo.DetectionFilter{
 		RiskScores: []metlo.RiskScore{metlo.RiskHigh}, Start: time.Date(2026, 2, 3, 14, 30, 0, 0, time.UTC),
-	})
+}, 0, 0)
 	require.NoError(t, err)
 	target, err := url.Parse(recorded.Request.Path)
 	require.NoError(t, err)
@@ -357,7 +357,7 @@ func TestDetectedDataFieldsByRisk(t *testing.T) {
 
 func TestDetectionsReadWhatTheServerSays(t *testing.T) {
 	client, _ := scriptedClient(t, always(http.StatusOK, recordingNamed(t, "summary", "new_detections").Response.Body))
-	page, err := client.Detections.ListEndpoints(t.Context(), &metlo.DetectionFilter{Limit: 2})
+	page, err := client.Detections.ListEndpoints(t.Context(), nil, 0, 2)
 	require.NoError(t, err)
 	require.Len(t, page.Items, 2)
 	assert.Equal(t, "/v1/tickets/12/{param1}", page.Items[0].Path)
@@ -382,7 +382,7 @@ func TestDetectionsReadWhatTheServerSays(t *testing.T) {
 func TestDetectionsRefuse(t *testing.T) {
 	endpoints := func(o metlo.DetectionFilter) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Detections.ListEndpoints(ctx, &o)
+			_, err := c.Detections.ListEndpoints(ctx, &o, 0, 0)
 			return err
 		}
 	}
@@ -437,7 +437,7 @@ func ExampleDetectionsService_AllEndpoints() {
 	for endpoint, err := range server.Client().Detections.AllEndpoints(context.Background(), &metlo.DetectionFilter{
 		Hosts:      []string{"shop.example.com"},
 		RiskScores: []metlo.RiskScore{metlo.RiskHigh},
-	}) {
+}) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -457,7 +457,7 @@ func TestDetectionsCalls(t *testing.T) {
 	assertRecordedCalls(t, "detections", map[string]recordedCall{
 		"ListDataFields": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				page, err := c.Detections.ListDataFields(t.Context(), &metlo.DetectionFilter{Limit: 1, Offset: 500})
+				page, err := c.Detections.ListDataFields(t.Context(), nil, 500, 1)
 				if assert.NoError(t, err) {
 					assert.Equal(t, 500, page.Offset)
 				}
@@ -472,11 +472,11 @@ func TestDetectionsCalls(t *testing.T) {
 func TestDetectionsMeetFaults(t *testing.T) {
 	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
 		"ListEndpoints": func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Detections.ListEndpoints(ctx, nil)
+			_, err := c.Detections.ListEndpoints(ctx, nil, 0, 0)
 			return err
 		},
 		"ListDataFields": func(ctx context.Context, c *metlo.Client) error {
-			_, err := c.Detections.ListDataFields(ctx, nil)
+			_, err := c.Detections.ListDataFields(ctx, nil, 0, 0)
 			return err
 		},
 		"AllEndpoints": func(ctx context.Context, c *metlo.Client) error {

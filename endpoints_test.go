@@ -35,7 +35,7 @@ func ExampleEndpointsService_All() {
 	for endpoint, err := range server.Client().Endpoints.All(context.Background(), &metlo.EndpointFilter{
 		RiskScores:      []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium},
 		IsAuthenticated: &open,
-	}) {
+}) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -53,7 +53,7 @@ func ExampleEndpointsService_SetAuthenticated() {
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()
 
-	found, err := client.Endpoints.List(ctx, &metlo.EndpointFilter{SearchQuery: "^/v1/login$"})
+	found, err := client.Endpoints.List(ctx, &metlo.EndpointFilter{SearchQuery: "^/v1/login$"}, 0, 0)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -108,8 +108,8 @@ func TestEndpointsCalls(t *testing.T) {
 			call: func(t *testing.T, c *metlo.Client) error {
 				page, err := c.Endpoints.List(t.Context(), &metlo.EndpointFilter{
 					Hosts: []string{"shop.example.com", "pay.example.com"}, RiskScores: []metlo.RiskScore{"HIGH"},
-					Methods: []metlo.RestMethod{metlo.MethodGet}, Limit: 1,
-				})
+					Methods: []metlo.RestMethod{metlo.MethodGet},
+}, 0, 1)
 				if assert.NoError(t, err) && assert.Len(t, page.Items, 1) {
 					e := page.Items[0]
 					assert.Equal(t, 2, page.Total)
@@ -128,8 +128,8 @@ func TestEndpointsCalls(t *testing.T) {
 			call: func(t *testing.T, c *metlo.Client) error {
 				_, err := c.Endpoints.List(t.Context(), &metlo.EndpointFilter{
 					DataClasses: []string{"Email"}, ResourcePermissions: []string{"orders:read"}, SearchQuery: "/cards/",
-					IsAuthenticated: new(false), HostType: "EXTERNAL", Limit: 2, Offset: 62,
-				})
+					IsAuthenticated: new(false), HostType: "EXTERNAL",
+}, 62, 2)
 				return err
 			},
 			sent: "GET /api/v1/endpoints",
@@ -138,12 +138,12 @@ func TestEndpointsCalls(t *testing.T) {
 			recording: "list_page_2",
 		},
 		"List without options": {
-			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Endpoints.List(t.Context(), nil); return err },
+			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Endpoints.List(t.Context(), nil, 0, 0); return err },
 			sent: "GET /api/v1/endpoints", recording: "list_default",
 		},
 		"List with a filter that the server refuses": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				_, err := c.Endpoints.List(t.Context(), &metlo.EndpointFilter{RiskScores: []metlo.RiskScore{"urgent"}, Limit: 1})
+				_, err := c.Endpoints.List(t.Context(), &metlo.EndpointFilter{RiskScores: []metlo.RiskScore{"urgent"}}, 0, 1)
 				var v *metlo.ValidationError
 				if assert.ErrorAs(t, err, &v) && assert.Len(t, v.Issues, 1) {
 					assert.Equal(t, "riskScores.0", v.Issues[0].Path)
@@ -300,7 +300,7 @@ func TestEndpointsUploadGraphQLSchema(t *testing.T) {
 
 func TestEndpointsMeetFaults(t *testing.T) {
 	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
-		"List": func(ctx context.Context, c *metlo.Client) error { _, err := c.Endpoints.List(ctx, nil); return err },
+		"List": func(ctx context.Context, c *metlo.Client) error { _, err := c.Endpoints.List(ctx, nil, 0, 0); return err },
 		"All": func(ctx context.Context, c *metlo.Client) error {
 			_, err := metlo.Collect(c.Endpoints.All(ctx, nil))
 			return err
@@ -342,7 +342,7 @@ func TestEndpointsMeetFaults(t *testing.T) {
 
 func TestEndpointsRefuse(t *testing.T) {
 	list := func(o metlo.EndpointFilter) func(context.Context, *metlo.Client) error {
-		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Endpoints.List(ctx, &o); return err }
+		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Endpoints.List(ctx, &o, 0, 0); return err }
 	}
 	all := func(o metlo.EndpointFilter) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error {

@@ -99,7 +99,7 @@ func TestValidationError(t *testing.T) {
 func TestAValidationErrorMayBeLong(t *testing.T) {
 	issue := `{"code":"invalid_enum_value","path":["hosts",0],"message":"no"}`
 	body := `{"type":"ZOD","err":{"issues":[` + strings.Repeat(issue+",", 999) + issue + `]},"message":"hosts.0: no"}`
-	_, err := inProcess(t, failing(400, body, nil)).Hosts.List(t.Context(), nil)
+	_, err := inProcess(t, failing(400, body, nil)).Hosts.List(t.Context(), nil, 0, 0)
 	var v *metlo.ValidationError
 	require.ErrorAs(t, err, &v)
 	assert.Len(t, v.Issues, 1000)
@@ -205,7 +205,7 @@ func ExampleValidationError() {
 
 	_, err := server.Client().Alerts.List(context.Background(), &metlo.AlertFilter{
 		RiskScores: []metlo.RiskScore{"extreme"},
-	})
+}, 0, 0)
 	var invalid *metlo.ValidationError
 	if errors.As(err, &invalid) {
 		for _, issue := range invalid.Issues {

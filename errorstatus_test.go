@@ -152,7 +152,7 @@ func TestReadsOutlastARestartOfAServerThatAnswered(t *testing.T) {
 				assert.Equal(t, first.proof, err == nil, "%v", err)
 
 				down = time.Now()
-				_, err = client.Alerts.List(t.Context(), &metlo.AlertFilter{Limit: 101})
+				_, err = client.Alerts.List(t.Context(), nil, 0, 101)
 				require.ErrorIs(t, err, metlo.ErrNoResponse, "a long response gives up after MaxRetries")
 			})
 		})

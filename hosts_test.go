@@ -34,7 +34,7 @@ func TestHostsReadWhatTheServerSays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, _ := scriptedClient(t, always(http.StatusOK, row.body))
-			page, err := client.Hosts.List(t.Context(), nil)
+			page, err := client.Hosts.List(t.Context(), nil, 0, 0)
 			require.NoError(t, err)
 			assert.Equal(t, want, page.Items)
 			assert.Equal(t, row.total, page.Total)
@@ -45,8 +45,8 @@ func TestHostsReadWhatTheServerSays(t *testing.T) {
 func TestHostsSendTheirFilters(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, "[[],0]"))
 	_, err := client.Hosts.List(t.Context(), &metlo.HostFilter{
-		SearchQuery: "shop & co", HostType: "EXTERNAL", SortBy: metlo.SortByHost, SortOrder: "asc", Limit: 3, Offset: 6,
-	})
+		SearchQuery: "shop & co", HostType: "EXTERNAL", SortBy: metlo.SortByHost, SortOrder: "asc",
+}, 6, 3)
 	require.NoError(t, err)
 	require.Len(t, server.sent, 1)
 	assert.Equal(t, "/api/v1/hosts", server.sent[0].Path)
@@ -62,7 +62,7 @@ func TestHostsAllYieldsEachHostOnce(t *testing.T) {
 		}
 		return http.StatusOK, `[[{"host":"b","numEndpoints":"2","isPublic":true},{"host":"a","numEndpoints":"2","isPublic":false}],2]`, nil
 	})
-	hosts, err := metlo.Collect(client.Hosts.All(t.Context(), &metlo.HostFilter{PageSize: 1}))
+	hosts, err := metlo.Collect(client.Hosts.All(t.Context(), nil, metlo.PageSize(1)))
 	require.NoError(t, err)
 	assert.Equal(t, []metlo.Host{{Host: "a", NumEndpoints: 2}, {Host: "b", NumEndpoints: 2, IsPublic: true}}, hosts)
 	assert.Len(t, server.sent, 2)
@@ -100,13 +100,13 @@ func TestHostsDelete(t *testing.T) {
 
 func TestHostsRefuse(t *testing.T) {
 	list := func(o metlo.HostFilter) func(context.Context, *metlo.Client) error {
-		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.List(ctx, &o); return err }
+		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.List(ctx, &o, 0, 0); return err }
 	}
 	assertRefusals(t, map[string]refusal{
 		"negative limit":  {list(metlo.HostFilter{Limit: -1}), "use 0 for the default"},
 		"negative offset": {list(metlo.HostFilter{Offset: -1}), "use 0 to start"},
 		"negative limit of All": {func(ctx context.Context, c *metlo.Client) error {
-			_, err := metlo.Collect(c.Hosts.All(ctx, &metlo.HostFilter{Limit: -1}))
+			_, err := metlo.Collect(c.Hosts.All(ctx, nil))
 			return err
 		}, "use 0 for the default"},
 		"nothing to delete": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.DeleteMany(ctx) }, "name at least one"},
@@ -147,7 +147,7 @@ func TestHostsCalls(t *testing.T) {
 		},
 		"List sorted by what is not known": {
 			call: func(t *testing.T, c *metlo.Client) error {
-				_, err := c.Hosts.List(t.Context(), &metlo.HostFilter{SortBy: "risk"})
+				_, err := c.Hosts.List(t.Context(), &metlo.HostFilter{SortBy: "risk"}, 0, 0)
 				var v *metlo.ValidationError
 				assert.ErrorAs(t, err, &v)
 				return err
@@ -159,7 +159,7 @@ func TestHostsCalls(t *testing.T) {
 
 func TestHostsMeetFaults(t *testing.T) {
 	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
-		"List": func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.List(ctx, nil); return err },
+		"List": func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.List(ctx, nil, 0, 0); return err },
 		"All": func(ctx context.Context, c *metlo.Client) error {
 			_, err := metlo.Collect(c.Hosts.All(ctx, nil))
 			return err

@@ -52,7 +52,7 @@ func TestBaseURL(t *testing.T) {
 				}),
 			}))
 			require.NoError(t, err)
-			_, err = client.Endpoints.List(t.Context(), nil)
+			_, err = client.Endpoints.List(t.Context(), nil, 0, 0)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, got)
 		})
@@ -245,7 +245,7 @@ func ExampleWithHTTPClient_shared() {
 			fmt.Println(err)
 			return
 		}
-		endpoints, err := client.Endpoints.List(context.Background(), nil)
+		endpoints, err := client.Endpoints.List(context.Background(), nil, 0, 0)
 		if err != nil {
 			fmt.Println(client.BaseURL(), err)
 			return
@@ -331,7 +331,7 @@ func ExampleWithLogger() {
 			return a
 		},
 	}))
-	_, err := server.Client(metlo.WithLogger(logger)).Hosts.List(context.Background(), nil)
+	_, err := server.Client(metlo.WithLogger(logger)).Hosts.List(context.Background(), nil, 0, 0)
 	fmt.Println(err)
 	// Output:
 	// level=WARN msg="metlo request" method=GET route=/hosts status=503 attempt=1

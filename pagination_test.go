@@ -203,7 +203,7 @@ func TestTriageInsideTheLoopReachesEveryAlert(t *testing.T) {
 		resolved++
 	}
 	assert.Equal(t, n, resolved)
-	page, err := client.Alerts.List(t.Context(), opts)
+	page, err := client.Alerts.List(t.Context(), opts, 0, 0)
 	require.NoError(t, err)
 	assert.Zero(t, page.Total)
 }
@@ -257,7 +257,7 @@ func TestWalks(t *testing.T) {
 		assert.Equal(t, before+1, len(srv.Requests()))
 	})
 	t.Run("an offset skips items", func(t *testing.T) {
-		seen, err := walked(t, client.Endpoints.All(t.Context(), &metlo.EndpointFilter{Offset: 100}), uuidOfEndpoint)
+		seen, err := walked(t, client.Endpoints.All(t.Context(), nil), uuidOfEndpoint)
 		require.NoError(t, err)
 		assertEachOnce(t, seen, 200)
 	})
@@ -385,7 +385,7 @@ func TestNothingThatPersistsIsLost(t *testing.T) {
 			}
 		}
 		client := inProcess(t, m)
-		seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertFilter{PageSize: 1 + rng.IntN(50)}), uuidOfAlert)
+		seen, err := walked(t, client.Alerts.All(t.Context(), nil, metlo.PageSize(1 + rng.IntN(50))), uuidOfAlert)
 		require.NoError(t, err, "seed %d", seed)
 		for id := range kept {
 			require.Equal(t, 1, seen[id], "seed %d: %s", seed, id)
@@ -458,15 +458,15 @@ func TestItemsWithoutAnIDAreYieldedAsTheyCome(t *testing.T) {
 func TestListsOfAnotherServerAreRefused(t *testing.T) {
 	collect := func(_ any, err error) error { return err }
 	for name, call := range map[string]func(*metlo.Client) error{
-		"Endpoints.List": func(c *metlo.Client) error { return collect(c.Endpoints.List(t.Context(), nil)) },
+		"Endpoints.List": func(c *metlo.Client) error { return collect(c.Endpoints.List(t.Context(), nil, 0, 0)) },
 		"Endpoints.All":  func(c *metlo.Client) error { return collect(metlo.Collect(c.Endpoints.All(t.Context(), nil))) },
-		"Hosts.List":     func(c *metlo.Client) error { return collect(c.Hosts.List(t.Context(), nil)) },
+		"Hosts.List":     func(c *metlo.Client) error { return collect(c.Hosts.List(t.Context(), nil, 0, 0)) },
 		"Hosts.All":      func(c *metlo.Client) error { return collect(metlo.Collect(c.Hosts.All(t.Context(), nil))) },
-		"Alerts.List":    func(c *metlo.Client) error { return collect(c.Alerts.List(t.Context(), nil)) },
+		"Alerts.List":    func(c *metlo.Client) error { return collect(c.Alerts.List(t.Context(), nil, 0, 0)) },
 		"Alerts.All":     func(c *metlo.Client) error { return collect(metlo.Collect(c.Alerts.All(t.Context(), nil))) },
 		"Alerts.Get":     func(c *metlo.Client) error { return collect(c.Alerts.Get(t.Context(), alertID(1))) },
 		"Detections.ListEndpoints": func(c *metlo.Client) error {
-			return collect(c.Detections.ListEndpoints(t.Context(), nil))
+			return collect(c.Detections.ListEndpoints(t.Context(), nil, 0, 0))
 		},
 		"Detections.AllDataFields": func(c *metlo.Client) error {
 			return collect(metlo.Collect(c.Detections.AllDataFields(t.Context(), nil)))
@@ -515,10 +515,10 @@ func TestAPageSizeOfTheClient(t *testing.T) {
 	seen, err := walked(t, client.Alerts.All(t.Context(), nil), uuidOfAlert)
 	require.NoError(t, err)
 	assertEachOnce(t, seen, 700)
-	_, err = client.Alerts.List(t.Context(), &metlo.AlertFilter{APIEndpointUUID: alertID(1)})
+	_, err = client.Alerts.List(t.Context(), &metlo.AlertFilter{APIEndpointUUID: alertID(1)}, 0, 0)
 	require.NoError(t, err)
 	assert.Equal(t, 60, largest)
-	_, err = client.Alerts.List(t.Context(), &metlo.AlertFilter{Limit: 61})
+	_, err = client.Alerts.List(t.Context(), nil, 0, 61)
 	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
 }
 
@@ -535,11 +535,11 @@ func TestWalkOfAnUnknownList(t *testing.T) {
 
 func TestOptionsOfListAndAllAreToldApart(t *testing.T) {
 	client := inProcess(t, &model{})
-	_, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertFilter{Limit: 5}))
+	_, err := metlo.Collect(client.Alerts.All(t.Context(), nil))
 	require.ErrorIs(t, err, metlo.ErrInvalidArgument)
 	assert.ErrorContains(t, err, "Limit is for List: set PageSize")
 	for _, opts := range []metlo.AlertFilter{{PageSize: 5}, {OnTotal: func(int) {}}, {CreatedAfter: time.Now()}, {CreatedBefore: time.Now()}} {
-		_, err = client.Alerts.List(t.Context(), &opts)
+		_, err = client.Alerts.List(t.Context(), &opts, 0, 0)
 		require.ErrorIs(t, err, metlo.ErrInvalidArgument)
 	}
 }
@@ -593,7 +593,7 @@ func TestListsThatAreTooLongForOneResponse(t *testing.T) {
 	decodesMillions(t)
 	t.Run("over the limit of one request", func(t *testing.T) {
 		m := &model{rows: ids(60_000)}
-		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), &metlo.AlertFilter{Offset: 500}), uuidOfAlert)
+		seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), nil), uuidOfAlert)
 		require.NoError(t, err)
 		assertEachOnce(t, seen, 59_500)
 		assert.NotContains(t, seen, alertID(500))
@@ -651,7 +651,7 @@ func TestBodiesThatDoNotEnd(t *testing.T) {
 			_, err := walked(t, client.Alerts.All(t.Context(), nil), uuidOfAlert)
 			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
 			assert.Contains(t, err.Error(), tt.says)
-			_, err = client.Alerts.List(t.Context(), nil)
+			_, err = client.Alerts.List(t.Context(), nil, 0, 0)
 			require.ErrorIs(t, err, metlo.ErrInvalidResponse)
 			assert.LessOrEqual(t, body.read, 10<<20)
 		})
@@ -698,7 +698,7 @@ func TestConnectionAfterABreakInALoop(t *testing.T) {
 			defer transport.CloseIdleConnections()
 			client, err := metlo.NewClient(server.URL, "", metlo.WithHTTPClient(&http.Client{Transport: transport}), unlimited())
 			require.NoError(t, err)
-			for _, err := range client.Alerts.All(t.Context(), &metlo.AlertFilter{PageSize: tt.first}) {
+			for _, err := range client.Alerts.All(t.Context(), nil, metlo.PageSize(tt.first)) {
 				require.NoError(t, err)
 				break
 			}
@@ -720,7 +720,7 @@ func TestLongResponsesAreRefused(t *testing.T) {
 				return m.RoundTrip(r)
 			})
 			client := inProcess(t, gateway, metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 1, MaxWait: time.Nanosecond}))
-			seen, err := walked(t, client.Alerts.All(t.Context(), &metlo.AlertFilter{PageSize: first}), uuidOfAlert)
+			seen, err := walked(t, client.Alerts.All(t.Context(), nil, metlo.PageSize(first)), uuidOfAlert)
 			require.NoError(t, err, "status %d", status)
 			assertEachOnce(t, seen, 2500)
 			assert.LessOrEqual(t, m.requests, 12*3+20)
@@ -732,7 +732,7 @@ func TestLongResponsesAreRefused(t *testing.T) {
 			requests++
 			return answer.RoundTrip(r)
 		}))
-		_, err := metlo.Collect(client.Alerts.All(t.Context(), &metlo.AlertFilter{PageSize: 2000}))
+		_, err := metlo.Collect(client.Alerts.All(t.Context(), nil, metlo.PageSize(2000)))
 		require.Error(t, err)
 		assert.Equal(t, 1, requests, "a smaller page would not help: %d", answer.Status)
 	}

@@ -26,7 +26,7 @@ func TestAnswersThatAreNotWhatTheRouteReturns(t *testing.T) {
 		return err
 	}
 	list := func(t *testing.T, c *metlo.Client) error {
-		_, err := c.Endpoints.List(t.Context(), nil)
+		_, err := c.Endpoints.List(t.Context(), nil, 0, 0)
 		return err
 	}
 	walk := func(t *testing.T, c *metlo.Client) error {

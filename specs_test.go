@@ -79,7 +79,7 @@ func TestSpecsUploadSendsTheMediaTypeOfTheExtension(t *testing.T) {
 				if method == http.MethodPost {
 					assert.Equal(t, filename, part.FileName())
 				} else {
-					assert.Equal(t, "pay."+formatOf(filename).String(), part.FileName())
+					assert.Equal(t, "pay."+string(formatOf(filename)), part.FileName())
 				}
 				assert.Equal(t, contentType, part.Header.Get("Content-Type"))
 				content, err := io.ReadAll(part)
@@ -321,7 +321,7 @@ paths:
 		fmt.Println(err)
 		return
 	}
-	endpoints, err := client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{"stock.example.com"}})
+	endpoints, err := client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{"stock.example.com"}}, 0, 0)
 	if err != nil {
 		fmt.Println(err)
 		return

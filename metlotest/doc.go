@@ -3,7 +3,7 @@
 //
 //	srv := metlotest.New(t, metlotest.Demo())
 //	client := srv.Client()
-//	alerts, err := client.Alerts.List(ctx, nil)
+//	alerts, err := client.Alerts.List(ctx, nil, 0, 0)
 //
 // It is as unkind as the real server. Answers have the shapes, content types and disguised errors of
 // Metlo's open-source backend; rows with equal sort keys come in an order that changes with limit and

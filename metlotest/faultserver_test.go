@@ -156,7 +156,7 @@ func ExampleFaultServer() {
 			continue
 		}
 		srv := metlotest.NewFaultServer(failure, fewEndpoints())
-		_, err := srv.Client().Alerts.List(context.Background(), nil)
+		_, err := srv.Client().Alerts.List(context.Background(), nil, 0, 0)
 		fmt.Println(errors.Is(err, metlo.ErrInvalidResponse))
 		srv.Close()
 	}

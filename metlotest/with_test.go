@@ -37,7 +37,7 @@ func TestWithFillsAServerWithGoValues(t *testing.T) {
 	)
 	client := srv.Client()
 
-	alerts, err := client.Alerts.List(t.Context(), nil)
+	alerts, err := client.Alerts.List(t.Context(), nil, 0, 0)
 	require.NoError(t, err)
 	require.Len(t, alerts.Items, 2)
 	first, second := alerts.Items[0], alerts.Items[1]
@@ -48,7 +48,7 @@ func TestWithFillsAServerWithGoValues(t *testing.T) {
 	assert.Equal(t, metlo.RiskNone, second.RiskScore, "the default")
 	assert.False(t, second.CreatedAt.IsZero())
 
-	endpoints, err := client.Endpoints.List(t.Context(), nil)
+	endpoints, err := client.Endpoints.List(t.Context(), nil, 0, 0)
 	require.NoError(t, err)
 	require.Len(t, endpoints.Items, 2)
 	for _, e := range endpoints.Items {
@@ -66,10 +66,10 @@ func TestWithFillsAServerWithGoValues(t *testing.T) {
 
 func TestWithTakesWhatTheServerGave(t *testing.T) {
 	from := metlotest.New(t, metlotest.InMemory(), metlotest.Demo()).Client()
-	want, err := from.Alerts.List(t.Context(), nil)
+	want, err := from.Alerts.List(t.Context(), nil, 0, 0)
 	require.NoError(t, err)
 	to := metlotest.New(t, metlotest.InMemory(), metlotest.With(want.Items...)).Client()
-	got, err := to.Alerts.List(t.Context(), nil)
+	got, err := to.Alerts.List(t.Context(), nil, 0, 0)
 	require.NoError(t, err)
 	for i := range want.Items {
 		want.Items[i].APIEndpoint.OpenAPISpec = nil

@@ -82,9 +82,9 @@ func run(ctx context.Context, s *settings) error {
 	for _, a := range found {
 		text := safe(fmt.Sprintf("%s: %s %s%s: %s", a.Type, a.APIEndpoint.Method, a.APIEndpoint.Host, a.APIEndpoint.Path, a.Description))
 		if s.github { // only a percent sign means anything within the message
-			_, err = fmt.Printf("::error title=Metlo (%s)::%s\n", safe(a.RiskScore.String()), strings.ReplaceAll(text, "%", "%25"))
+			_, err = fmt.Printf("::error title=Metlo (%s)::%s\n", safe(string(a.RiskScore)), strings.ReplaceAll(text, "%", "%25"))
 		} else {
-			_, err = fmt.Printf("%s\t%s\t%s\n", safe(a.RiskScore.String()), text, a.UUID)
+			_, err = fmt.Printf("%s\t%s\t%s\n", safe(string(a.RiskScore)), text, a.UUID)
 		}
 		if err != nil {
 			return err

@@ -110,7 +110,7 @@ func writeCSV(ctx context.Context, client *metlo.Client, filter *metlo.EndpointF
 			lastActive = e.LastActive.Format(time.RFC3339)
 		}
 		_ = out.Write([]string{
-			e.UUID, cell(e.Host), e.Method.String(), cell(e.Path), e.RiskScore.String(), cell(strings.Join(e.DataClasses, "; ")),
+			e.UUID, cell(e.Host), string(e.Method), cell(e.Path), string(e.RiskScore), cell(strings.Join(e.DataClasses, "; ")),
 			strconv.FormatBool(e.Authenticated()), strconv.FormatBool(e.IsPublic), lastActive,
 		})
 	}

@@ -90,7 +90,7 @@ func endpoints(ctx context.Context, client *metlo.Client, out *tabwriter.Writer)
 	fmt.Fprint(out, "\nRiskiest endpoints\n  RISK\tENDPOINT\tAUTHENTICATED\tDATA CLASSES\n")
 	for _, e := range riskiest {
 		authenticated := map[bool]string{true: "yes", false: "NO"}[e.Authenticated()]
-		fmt.Fprintf(out, "  %s\t%s\t%s\t%s\n", safe(e.RiskScore.String()), safe(fmt.Sprint(e.Method, " ", e.Host, e.Path)),
+		fmt.Fprintf(out, "  %s\t%s\t%s\t%s\n", safe(string(e.RiskScore)), safe(fmt.Sprint(e.Method, " ", e.Host, e.Path)),
 			authenticated, safe(strings.Join(e.DataClasses, ", ")))
 	}
 	return nil
@@ -112,7 +112,7 @@ func alerts(ctx context.Context, client *metlo.Client, out *tabwriter.Writer) er
 		if err != nil {
 			return err
 		}
-		count[safe(a.RiskScore.String())+"\t"+safe(a.Type.String())]++
+		count[safe(string(a.RiskScore))+"\t"+safe(string(a.Type))]++
 	}
 	fmt.Fprint(out, "\nOpen alerts\n  SEVERITY\tTYPE\tCOUNT\n")
 	for _, name := range slices.Sorted(maps.Keys(count)) {

@@ -84,7 +84,7 @@ func run(ctx context.Context, filter *metlo.AlertFilter, resolve string, yes boo
 	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "SEVERITY\tTYPE\tENDPOINT\tUUID")
 	for _, a := range alerts {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", safe(a.RiskScore.String()), safe(a.Type.String()), endpoint(&a), a.UUID)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", safe(string(a.RiskScore)), safe(string(a.Type)), endpoint(&a), a.UUID)
 	}
 	if resolve == "" {
 		fmt.Fprintf(table, "%d open alerts\n", len(alerts))

@@ -119,7 +119,7 @@ func TestAllocationBudgets(t *testing.T) {
 	t.Run("a page of 100: three an item, for its strings, and 66 for the call", func(t *testing.T) {
 		client := kit.Client(t, kit.JSON(http.StatusOK, alertList(t, 100)))
 		got := allocs(t, func() {
-			if page, err := client.Alerts.List(context.Background(), &metlo.AlertFilter{Limit: 100}); err != nil || len(page.Items) != 100 {
+			if page, err := client.Alerts.List(context.Background(), nil, 0, 100); err != nil || len(page.Items) != 100 {
 				t.Error(page, err)
 			}
 		})
@@ -132,7 +132,7 @@ func TestAllocationBudgets(t *testing.T) {
 			client := kit.Client(t, kit.JSON(http.StatusOK, alertList(t, n)))
 			return allocs(t, func() {
 				seen := 0
-				for _, err := range client.Alerts.All(context.Background(), &metlo.AlertFilter{PageSize: 5000}) {
+				for _, err := range client.Alerts.All(context.Background(), nil, metlo.PageSize(5000)) {
 					if err != nil {
 						t.Error(err)
 					}

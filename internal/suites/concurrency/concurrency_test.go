@@ -168,7 +168,7 @@ func mixedCall(ctx context.Context, c *metlo.Client, worker, i int) error {
 		_, err := c.Endpoints.Get(ctx, kit.EndpointID(1))
 		return err
 	case 1:
-		_, err := c.Alerts.List(ctx, nil)
+		_, err := c.Alerts.List(ctx, nil, 0, 0)
 		return err
 	case 2:
 		for _, err := range c.Alerts.All(ctx, nil) {
@@ -204,7 +204,7 @@ func TestTheRateHoldsByTheServersClock(t *testing.T) {
 						var err error
 						for !errors.Is(err, context.DeadlineExceeded) {
 							if w%2 == 0 {
-								_, err = client.Endpoints.List(ctx, nil)
+								_, err = client.Endpoints.List(ctx, nil, 0, 0)
 							} else {
 								err = client.Ping(ctx)
 							}

@@ -483,7 +483,7 @@ func (c *contract) deletion(t *testing.T) {
 	require.ErrorIs(t, c.client.Endpoints.Delete(ctx, e.UUID), metlo.ErrServer, "the server fails without a word")
 	require.NoError(t, c.client.Endpoints.DeleteMany(ctx, c.endpoint(t, metlo.MethodGet, "/customers").UUID, kit.Nowhere))
 	require.NoError(t, c.client.Hosts.DeleteMany(ctx, c.host))
-	page, err := c.client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{c.host}})
+	page, err := c.client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{c.host}}, 0, 0)
 	require.NoError(t, err)
 	assert.Zero(t, page.Total)
 }

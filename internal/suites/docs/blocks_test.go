@@ -175,11 +175,11 @@ func run(t *testing.T, f func(context.Context, *metlo.Client, string, string) er
 	client := server.Client(metlo.WithoutRateLimit())
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	endpoints, err := client.Endpoints.List(ctx, nil)
+	endpoints, err := client.Endpoints.List(ctx, nil, 0, 0)
 	if err != nil || len(endpoints.Items) == 0 {
 		t.Fatal(endpoints, err)
 	}
-	alerts, err := client.Alerts.List(ctx, nil)
+	alerts, err := client.Alerts.List(ctx, nil, 0, 0)
 	if err != nil || len(alerts.Items) == 0 {
 		t.Fatal(alerts, err)
 	}

@@ -31,14 +31,14 @@ func readers() []func(context.Context, *metlo.Client) error {
 		func(ctx context.Context, c *metlo.Client) error {
 			return second(c.Endpoints.Get(ctx, kit.EndpointID(1)))
 		},
-		func(ctx context.Context, c *metlo.Client) error { return second(c.Endpoints.List(ctx, nil)) },
+		func(ctx context.Context, c *metlo.Client) error { return second(c.Endpoints.List(ctx, nil, 0, 0)) },
 		func(ctx context.Context, c *metlo.Client) error {
 			return second(metlo.Collect(c.Endpoints.All(ctx, nil)))
 		},
 		func(ctx context.Context, c *metlo.Client) error {
 			return second(c.Endpoints.Usage(ctx, kit.EndpointID(1)))
 		},
-		func(ctx context.Context, c *metlo.Client) error { return second(c.Alerts.List(ctx, nil)) },
+		func(ctx context.Context, c *metlo.Client) error { return second(c.Alerts.List(ctx, nil, 0, 0)) },
 		func(ctx context.Context, c *metlo.Client) error { return second(metlo.Collect(c.Alerts.All(ctx, nil))) },
 		func(ctx context.Context, c *metlo.Client) error {
 			return second(c.Alerts.Resolve(ctx, kit.AlertID(1), ""))
@@ -46,7 +46,7 @@ func readers() []func(context.Context, *metlo.Client) error {
 		func(ctx context.Context, c *metlo.Client) error {
 			return c.Alerts.UpdateMany(ctx, &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, AllAlerts: true})
 		},
-		func(ctx context.Context, c *metlo.Client) error { return second(c.Hosts.List(ctx, nil)) },
+		func(ctx context.Context, c *metlo.Client) error { return second(c.Hosts.List(ctx, nil, 0, 0)) },
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Hosts.Names(ctx)) },
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Hosts.Graph(ctx)) },
 		func(ctx context.Context, c *metlo.Client) error { return second(c.Keys.List(ctx)) },

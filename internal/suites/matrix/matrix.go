@@ -59,7 +59,7 @@ func Calls() []Call {
 			return 1, err
 		}},
 		{"list", false, func(ctx context.Context, c *metlo.Client) (int, error) {
-			page, err := c.Endpoints.List(ctx, &metlo.EndpointFilter{Limit: 20})
+			page, err := c.Endpoints.List(ctx, nil, 0, 20)
 			if err != nil {
 				return 0, err
 			}

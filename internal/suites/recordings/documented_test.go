@@ -22,7 +22,7 @@ func TestDocumentedForms(t *testing.T) {
 	)
 	endpoints := func(total int) func(*testing.T, *metlo.Client) {
 		return func(t *testing.T, c *metlo.Client) {
-			page, err := c.Endpoints.List(t.Context(), nil)
+			page, err := c.Endpoints.List(t.Context(), nil, 0, 0)
 			require.NoError(t, err)
 			require.Len(t, page.Items, 1)
 			assert.Equal(t, total, page.Total)
@@ -37,7 +37,7 @@ func TestDocumentedForms(t *testing.T) {
 	}
 	alerts := func(total int) func(*testing.T, *metlo.Client) {
 		return func(t *testing.T, c *metlo.Client) {
-			page, err := c.Alerts.List(t.Context(), nil)
+			page, err := c.Alerts.List(t.Context(), nil, 0, 0)
 			require.NoError(t, err)
 			require.Len(t, page.Items, 1)
 			assert.Equal(t, total, page.Total)
@@ -46,7 +46,7 @@ func TestDocumentedForms(t *testing.T) {
 		}
 	}
 	empty := func(t *testing.T, c *metlo.Client) {
-		page, err := c.Endpoints.List(t.Context(), nil)
+		page, err := c.Endpoints.List(t.Context(), nil, 0, 0)
 		require.NoError(t, err)
 		assert.Empty(t, page.Items)
 		all, err := metlo.Collect(c.Endpoints.All(t.Context(), nil))
@@ -131,11 +131,11 @@ func TestDocumentedForms(t *testing.T) {
 		}))
 		_, err := client.Alerts.List(context.Background(), &metlo.AlertFilter{
 			RiskScores: []metlo.RiskScore{"HIGH"}, Statuses: []metlo.AlertStatus{"UNRESOLVED"},
-			AlertTypes: []metlo.AlertType{"UNSECURED_ENDPOINT"}, Order: "asc", Limit: 1,
-		})
+			AlertTypes: []metlo.AlertType{"UNSECURED_ENDPOINT"}, Order: "asc",
+}, 0, 1)
 		require.NoError(t, err)
 		assert.Equal(t, "alertTypes%5B%5D=Endpoint+not+secured+by+SSL&order=ASC&riskScores%5B%5D=high&status%5B%5D=Open&limit=1", sent)
-		_, err = client.Endpoints.List(context.Background(), &metlo.EndpointFilter{HostType: "EXTERNAL"})
+		_, err = client.Endpoints.List(context.Background(), &metlo.EndpointFilter{HostType: "EXTERNAL"}, 0, 0)
 		require.NoError(t, err)
 		assert.Equal(t, "hostType=Public", sent)
 	})

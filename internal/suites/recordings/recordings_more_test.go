@@ -70,7 +70,7 @@ var collectorReplays = map[string]replay{
 }
 
 func listHosts(o metlo.HostFilter) func(context.Context, *client) (any, error) {
-	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Host], error) { return c.Hosts.List(ctx, &o) })
+	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Host], error) { return c.Hosts.List(ctx, &o, 0, 0) })
 }
 
 var hostReplays = map[string]replay{
@@ -180,13 +180,12 @@ var summaryReplays = map[string]replay{
 		return c.Summary.SensitiveData(ctx, nil)
 	})},
 	"new_detections": {call: value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Endpoint], error) {
-		return c.Detections.ListEndpoints(ctx, &metlo.DetectionFilter{
-			Limit: 2, Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		})
+		return c.Detections.ListEndpoints(ctx, &metlo.DetectionFilter{Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+}, 0, 2)
 	})},
 	"new_detections_limit_too_large": {
 		call: value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Endpoint], error) {
-			return c.Detections.ListEndpoints(ctx, &metlo.DetectionFilter{Limit: 51})
+			return c.Detections.ListEndpoints(ctx, nil, 0, 51)
 		}), guard: "Limit 51 is over 50", want: metlo.ErrBadRequest, says: "Number must be less than or equal to 50",
 	},
 	"new_detections_agg": {call: value(func(ctx context.Context, c *client) ([]metlo.DetectionDay, error) {

@@ -19,7 +19,7 @@ const (
 type client = metlo.Client
 
 func listAlerts(o metlo.AlertFilter) func(context.Context, *client) (any, error) {
-	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Alert], error) { return c.Alerts.List(ctx, &o) })
+	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Alert], error) { return c.Alerts.List(ctx, &o, 0, 0) })
 }
 
 func updateAlert(id string, update metlo.AlertUpdateType, message string) func(context.Context, *client) (any, error) {
@@ -144,7 +144,7 @@ var dataFieldReplays = map[string]replay{
 
 func listEndpoints(o metlo.EndpointFilter) func(context.Context, *client) (any, error) {
 	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Endpoint], error) {
-		return c.Endpoints.List(ctx, &o)
+		return c.Endpoints.List(ctx, &o, 0, 0)
 	})
 }
 

@@ -24,7 +24,7 @@ func TestRoutes(t *testing.T) {
 	routes := map[string]call{
 		"GET /api/v1": func(ctx context.Context, c *metlo.Client) { _ = c.Ping(ctx) },
 
-		"GET /api/v1/endpoints":                              func(ctx context.Context, c *metlo.Client) { _, _ = c.Endpoints.List(ctx, nil) },
+		"GET /api/v1/endpoints":                              func(ctx context.Context, c *metlo.Client) { _, _ = c.Endpoints.List(ctx, nil, 0, 0) },
 		"GET /api/v1/endpoint/:id":                           func(ctx context.Context, c *metlo.Client) { _, _ = c.Endpoints.Get(ctx, id) },
 		"GET /api/v1/endpoint/:id/usage":                     func(ctx context.Context, c *metlo.Client) { _, _ = c.Endpoints.Usage(ctx, id) },
 		"GET /api/v1/endpoint/:id/suggested-paths":           func(ctx context.Context, c *metlo.Client) { _, _ = c.Endpoints.SuggestedPaths(ctx, id) },
@@ -40,11 +40,11 @@ func TestRoutes(t *testing.T) {
 		"DELETE /api/v1/endpoints":                   func(ctx context.Context, c *metlo.Client) { _ = c.Endpoints.DeleteMany(ctx, id) },
 
 		"GET /api/v1/endpoints/hosts": func(ctx context.Context, c *metlo.Client) { _, _ = c.Hosts.Names(ctx) },
-		"GET /api/v1/hosts":           func(ctx context.Context, c *metlo.Client) { _, _ = c.Hosts.List(ctx, nil) },
+		"GET /api/v1/hosts":           func(ctx context.Context, c *metlo.Client) { _, _ = c.Hosts.List(ctx, nil, 0, 0) },
 		"DELETE /api/v1/hosts":        func(ctx context.Context, c *metlo.Client) { _ = c.Hosts.DeleteMany(ctx, "h") },
 		"GET /api/v1/hosts-graph":     func(ctx context.Context, c *metlo.Client) { _, _ = c.Hosts.Graph(ctx) },
 
-		"GET /api/v1/new-detections":     func(ctx context.Context, c *metlo.Client) { _, _ = c.Detections.ListEndpoints(ctx, nil) },
+		"GET /api/v1/new-detections":     func(ctx context.Context, c *metlo.Client) { _, _ = c.Detections.ListEndpoints(ctx, nil, 0, 0) },
 		"GET /api/v1/new-detections-agg": func(ctx context.Context, c *metlo.Client) { _, _ = c.Detections.Daily(ctx) },
 
 		"POST /api/v1/data-field/:id/update-classes":  func(ctx context.Context, c *metlo.Client) { _, _ = c.DataFields.UpdateClasses(ctx, id, &emailInQuery) },
@@ -55,7 +55,7 @@ func TestRoutes(t *testing.T) {
 		"POST /api/v1/clear-all-datafields":           func(ctx context.Context, c *metlo.Client) { _ = c.DataFields.DeleteAll(ctx) },
 		"GET /api/v1/data-class":                      func(ctx context.Context, c *metlo.Client) { _, _ = c.DataClasses.List(ctx) },
 
-		"GET /api/v1/alerts":    func(ctx context.Context, c *metlo.Client) { _, _ = c.Alerts.List(ctx, nil) },
+		"GET /api/v1/alerts":    func(ctx context.Context, c *metlo.Client) { _, _ = c.Alerts.List(ctx, nil, 0, 0) },
 		"PUT /api/v1/alert/:id": func(ctx context.Context, c *metlo.Client) { _, _ = c.Alerts.Resolve(ctx, id, "") },
 		"PUT /api/v1/alerts": func(ctx context.Context, c *metlo.Client) {
 			_ = c.Alerts.UpdateMany(ctx, &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateIgnore, AllAlerts: true})

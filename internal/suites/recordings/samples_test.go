@@ -51,7 +51,7 @@ func TestNothingIsLost(t *testing.T) {
 	}
 	recorded := map[string]call{
 		"hosts/list": func(ctx context.Context, c *metlo.Client) (any, error) {
-			page, err := c.Hosts.List(ctx, nil)
+			page, err := c.Hosts.List(ctx, nil, 0, 0)
 			return page.Items, err
 		},
 		"hosts/names":                func(ctx context.Context, c *metlo.Client) (any, error) { return c.Hosts.Names(ctx) },
@@ -67,7 +67,7 @@ func TestNothingIsLost(t *testing.T) {
 		"summary/sensitive_data":     func(ctx context.Context, c *metlo.Client) (any, error) { return c.Summary.SensitiveData(ctx, nil) },
 		"summary/new_detections_agg": func(ctx context.Context, c *metlo.Client) (any, error) { return c.Detections.Daily(ctx) },
 		"summary/new_detections": func(ctx context.Context, c *metlo.Client) (any, error) {
-			page, err := c.Detections.ListEndpoints(ctx, nil)
+			page, err := c.Detections.ListEndpoints(ctx, nil, 0, 0)
 			return page.Items, err
 		},
 		"webhooks/list": func(ctx context.Context, c *metlo.Client) (any, error) { return c.Webhooks.List(ctx) },

@@ -158,7 +158,7 @@ func TestATransportThatPanicsShowsNoKey(t *testing.T) {
 		assert.Contains(t, text, "transport of /api/v1/endpoints")
 		assert.Empty(t, kit.Leak(text, kit.Key))
 	}()
-	_, _ = client.Endpoints.List(context.Background(), nil)
+	_, _ = client.Endpoints.List(context.Background(), nil, 0, 0)
 	t.Error("no panic")
 }
 

@@ -101,7 +101,7 @@ func (a *app) hostDelete() *cobra.Command {
 			return err
 		}
 		for _, host := range hosts {
-			page, err := client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{host}, Limit: 1})
+			page, err := client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{host}}, 0, 1)
 			if err != nil {
 				return err
 			}
