@@ -161,17 +161,17 @@ func TestAlertsOfATime(t *testing.T) {
 		n, _ := strconv.ParseInt(id[24:], 16, 64)
 		return fmt.Sprintf(`{"uuid":%q,"createdAt":%q}`, id, start.Add(-time.Duration(n)*time.Minute).Format(time.RFC3339))
 	}}
-	opts := &metlo.AlertFilter{CreatedAfter: start.Add(-150 * time.Minute), CreatedBefore: start.Add(-11 * time.Minute)}
-	seen, err := walked(t, inProcess(t, m).Alerts.All(t.Context(), opts), uuidOfAlert)
+	after, before := start.Add(-150*time.Minute), start.Add(-11*time.Minute)
+	seen, err := walked(t, inProcess(t, m).Alerts.AllCreated(t.Context(), after, before, nil), uuidOfAlert)
 	require.NoError(t, err)
 	assertEachOnce(t, seen, 140)
 	largest, total := 0, 0
-	opts.Statuses, opts.RiskScores, opts.OnTotal = []metlo.AlertStatus{metlo.StatusOpen}, []metlo.RiskScore{metlo.RiskHigh}, func(n int) { total = n }
+	filter := &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}, RiskScores: []metlo.RiskScore{metlo.RiskHigh}}
 	seen, err = walked(t, inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("limit"))
 		largest = max(largest, n)
 		return m.RoundTrip(r)
-	})).Alerts.All(t.Context(), opts), uuidOfAlert)
+	})).Alerts.AllCreated(t.Context(), after, before, filter, metlo.OnTotal(func(n int) { total = n })), uuidOfAlert)
 	require.NoError(t, err)
 	assertEachOnce(t, seen, 140)
 	assert.Equal(t, 400, largest, "it stops where alerts are too old")
@@ -186,7 +186,7 @@ func ExampleAlert_Field() {
 
 	for alert, err := range client.Alerts.All(ctx, &metlo.AlertFilter{
 		AlertTypes: []metlo.AlertType{metlo.AlertPIIData}, Hosts: []string{"pay.example.com"},
-}) {
+	}) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -232,7 +232,7 @@ func ExampleAlertsService_Resolve() {
 	open, err := client.Alerts.List(ctx, &metlo.AlertFilter{
 		AlertTypes: []metlo.AlertType{metlo.AlertUnauthenticatedSensitive},
 		Statuses:   []metlo.AlertStatus{metlo.StatusOpen},
-}, 0, 0)
+	}, 0, 0)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -296,16 +296,19 @@ func TestAlertsCalls(t *testing.T) {
 	updateMany := func(u metlo.AlertBulkUpdate) func(*testing.T, *metlo.Client) error {
 		return func(t *testing.T, c *metlo.Client) error { return c.Alerts.UpdateMany(t.Context(), &u) }
 	}
-	list := func(o *metlo.AlertFilter) func(*testing.T, *metlo.Client) error {
-		return func(t *testing.T, c *metlo.Client) error { _, err := c.Alerts.List(t.Context(), o, 0, 0); return err }
+	list := func(f *metlo.AlertFilter, offset, limit int) func(*testing.T, *metlo.Client) error {
+		return func(t *testing.T, c *metlo.Client) error {
+			_, err := c.Alerts.List(t.Context(), f, offset, limit)
+			return err
+		}
 	}
 	assertRecordedCalls(t, "alerts", map[string]recordedCall{
 		"List": {
 			call: func(t *testing.T, c *metlo.Client) error {
 				page, err := c.Alerts.List(t.Context(), &metlo.AlertFilter{
-					RiskScores: []metlo.RiskScore{"HIGH", metlo.RiskMedium}, Statuses: []metlo.AlertStatus{"UNRESOLVED"},
-					AlertTypes: []metlo.AlertType{"PII_DATA_DETECTED"}, Order: "asc",
-}, 0, 1)
+					RiskScores: []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium}, Statuses: []metlo.AlertStatus{metlo.StatusOpen},
+					AlertTypes: []metlo.AlertType{metlo.AlertPIIData}, SortOrder: metlo.Ascending,
+				}, 0, 1)
 				if assert.NoError(t, err) && assert.Len(t, page.Items, 1) {
 					assert.Equal(t, "00000000-0000-4000-b000-0000000000b1", page.Items[0].UUID)
 					assert.Equal(t, metlo.AlertPIIData, page.Items[0].Type)
@@ -316,13 +319,13 @@ func TestAlertsCalls(t *testing.T) {
 			sent: "GET /api/v1/alerts", recording: "list_filters",
 			query: "alertTypes[]=PII Data Detected&limit=1&order=ASC&riskScores[]=high&riskScores[]=medium&status[]=Open",
 		},
-		"List without options": {call: list(nil), sent: "GET /api/v1/alerts", query: "limit=10", recording: "list"},
+		"List without options": {call: list(nil, 0, 0), sent: "GET /api/v1/alerts", query: "limit=10", recording: "list"},
 		"List of a page": {
-			call: list(&metlo.AlertFilter{Hosts: []string{"a.example.com"}, Limit: 2, Offset: 185}),
+			call: list(&metlo.AlertFilter{Hosts: []string{"a.example.com"}}, 185, 2),
 			sent: "GET /api/v1/alerts", query: "hosts[]=a.example.com&limit=2&offset=185", recording: "list_page",
 		},
 		"List of an endpoint": {
-			call: list(&metlo.AlertFilter{APIEndpointUUID: endpointID(5)}),
+			call: list(&metlo.AlertFilter{APIEndpointUUID: endpointID(5)}, 0, 0),
 			sent: "GET /api/v1/alerts", query: "apiEndpointUuid=" + endpointID(5), recording: "list_by_endpoint",
 		},
 		"List of a status that is not known": {
@@ -381,7 +384,7 @@ func TestAlertsCalls(t *testing.T) {
 		},
 		"Update by a documented name": {
 			call: changed(func(ctx context.Context, c *metlo.Client) (*metlo.Alert, error) {
-				return c.Alerts.Update(ctx, anAlert, &metlo.AlertUpdate{UpdateType: "RESOLVE"})
+				return c.Alerts.Update(ctx, anAlert, &metlo.AlertUpdate{UpdateType: metlo.UpdateResolve})
 			}, metlo.StatusResolved),
 			sent: "PUT /api/v1/alert/" + anAlert, body: `{"updateType":"resolve"}`, recording: "resolve",
 		},
@@ -394,7 +397,7 @@ func TestAlertsCalls(t *testing.T) {
 		},
 		"UpdateMany": {
 			call: updateMany(metlo.AlertBulkUpdate{
-				UpdateType: metlo.UpdateResolve, ResolutionMessage: "sweep", RiskScores: []metlo.RiskScore{"LOW"},
+				UpdateType: metlo.UpdateResolve, ResolutionMessage: "sweep", RiskScores: []metlo.RiskScore{metlo.RiskLow},
 				AlertTypes: []metlo.AlertType{metlo.AlertNewEndpoint}, Hosts: []string{"a.example.com"},
 			}),
 			sent: "PUT /api/v1/alerts", recording: "batch_resolve",
@@ -485,13 +488,19 @@ func TestAlertsRefuse(t *testing.T) {
 			return err
 		}
 	}
+	walk := func(opts ...metlo.WalkOption) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Alerts.All(ctx, nil, opts...))
+			return err
+		}
+	}
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	many := slices.Repeat([]string{"h"}, 901)
 	rows := map[string]refusal{
 		"negative offset": {func(ctx context.Context, c *metlo.Client) error {
 			_, err := c.Alerts.List(ctx, nil, -1, 0)
 			return err
-		}, "Offset -1"},
+		}, "offset -1"},
 		"page that the server cannot answer": {func(ctx context.Context, c *metlo.Client) error {
 			_, err := c.Alerts.List(ctx, nil, 0, 50_001)
 			return err
@@ -522,10 +531,17 @@ func TestAlertsRefuse(t *testing.T) {
 		"update of many with too many values": {alerts(&metlo.AlertBulkUpdate{
 			UpdateType: metlo.UpdateResolve, Hosts: many,
 		}), "split the update"},
-		"negative limit":                {list(metlo.AlertFilter{Limit: -1}), "Limit -1"},
-		"negative page size":            {all(metlo.AlertFilter{PageSize: -1}), "PageSize -1"},
-		"page size over the most":       {all(metlo.AlertFilter{PageSize: 50_001}), "use 0 for the default"},
-		"times in the wrong order":      {all(metlo.AlertFilter{CreatedAfter: now, CreatedBefore: now.Add(-1)}), "swap them"},
+		"negative limit": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Alerts.List(ctx, nil, 0, -1)
+			return err
+		}, "limit -1"},
+		"negative page size":      {walk(metlo.PageSize(-1)), "PageSize -1"},
+		"nil for an option":       {walk(nil), "leave it out"},
+		"page size over the most": {walk(metlo.PageSize(50_001)), "leave the option out"},
+		"times in the wrong order": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Alerts.AllCreated(ctx, now, now.Add(-1), nil))
+			return err
+		}, "swap them"},
 		"an empty list of statuses":     {list(metlo.AlertFilter{Statuses: []metlo.AlertStatus{}}), "Statuses is empty"},
 		"an empty list of types":        {list(metlo.AlertFilter{AlertTypes: []metlo.AlertType{}}), "AlertTypes is empty"},
 		"an empty list of risks":        {all(metlo.AlertFilter{RiskScores: []metlo.RiskScore{}}), "RiskScores is empty"},

@@ -49,7 +49,7 @@ func ExampleDataFieldsService_UpdateClasses() {
 const aField = "00000000-0000-4000-a000-0000000000a1" // of the recordings
 
 func TestDataFieldsCalls(t *testing.T) {
-	update := &metlo.DataClassesUpdate{DataClasses: []string{"Email"}, DataPath: "email", DataSection: "REQUEST_QUERY"}
+	update := &metlo.DataClassesUpdate{DataClasses: []string{"Email"}, DataPath: "email", DataSection: metlo.SectionRequestQuery}
 	const sentUpdate = `{"dataClasses":["Email"],"dataPath":"email","dataSection":"reqQuery"}`
 	updateClasses := func(id string, update *metlo.DataClassesUpdate) func(*testing.T, *metlo.Client) error {
 		return func(t *testing.T, c *metlo.Client) error {
@@ -165,8 +165,10 @@ func TestDataFieldsCalls(t *testing.T) {
 
 func TestDataFieldsOfAllEndpoints(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, "OK"))
-	require.NoError(t, client.DataFields.ClearAllSensitiveData(t.Context()))
-	require.NoError(t, client.DataFields.DeleteAll(t.Context()))
+	require.NoError(t, client.DataFields.ClearAllSensitiveData(t.Context(), metlo.Wipe{WholeInstance: true}))
+	require.NoError(t, client.DataFields.DeleteAll(t.Context(), metlo.Wipe{WholeInstance: true}))
+	require.ErrorIs(t, client.DataFields.ClearAllSensitiveData(t.Context(), metlo.Wipe{}), metlo.ErrInvalidArgument)
+	require.ErrorIs(t, client.DataFields.DeleteAll(t.Context(), metlo.Wipe{}), metlo.ErrInvalidArgument)
 	require.Len(t, server.sent, 2)
 	assert.Equal(t, "POST /api/v1/clear-sensitive-data", server.sent[0].Method+" "+server.sent[0].Path)
 	assert.Equal(t, "POST /api/v1/clear-all-datafields", server.sent[1].Method+" "+server.sent[1].Path)
@@ -199,8 +201,12 @@ func TestDataFieldsMeetFaults(t *testing.T) {
 			_, err := c.DataFields.Delete(ctx, aField)
 			return err
 		},
-		"ClearAllSensitiveData": func(ctx context.Context, c *metlo.Client) error { return c.DataFields.ClearAllSensitiveData(ctx) },
-		"DeleteAll":             func(ctx context.Context, c *metlo.Client) error { return c.DataFields.DeleteAll(ctx) },
+		"ClearAllSensitiveData": func(ctx context.Context, c *metlo.Client) error {
+			return c.DataFields.ClearAllSensitiveData(ctx, metlo.Wipe{WholeInstance: true})
+		},
+		"DeleteAll": func(ctx context.Context, c *metlo.Client) error {
+			return c.DataFields.DeleteAll(ctx, metlo.Wipe{WholeInstance: true})
+		},
 	})
 }
 

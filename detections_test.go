@@ -127,6 +127,14 @@ func idsOfRows(rows []detected) []string {
 	return ids
 }
 
+// sized returns the option for the size of the first request, none for 0.
+func sized(items int) []metlo.WalkOption {
+	if items == 0 {
+		return nil
+	}
+	return []metlo.WalkOption{metlo.PageSize(items)}
+}
+
 func TestDetectionsAllYieldsEachRowOnce(t *testing.T) {
 	since := detectedSince
 	second := detectedRows(0, 175, since, time.Second)
@@ -134,6 +142,7 @@ func TestDetectionsAllYieldsEachRowOnce(t *testing.T) {
 		rows     []detected
 		cap      int
 		opts     *metlo.DetectionFilter
+		size     int        // of the first request; 0 for the default
 		want     []detected // nil for all rows
 		answer   func(page, total string) string
 		requests int // at most; 0 for any
@@ -149,14 +158,12 @@ func TestDetectionsAllYieldsEachRowOnce(t *testing.T) {
 		"one time between others":         {rows: slices.Concat(second[:60], detectedRows(500, 120, since.Add(90*time.Second), 0), detectedRows(900, 70, since.Add(time.Hour), time.Second))},
 		"two full times side by side":     {rows: slices.Concat(detectedRows(0, 60, since, 0), detectedRows(100, 60, since.Add(time.Millisecond), 0), detectedRows(200, 5, since.Add(-time.Hour), 0))},
 		"a time just below a millisecond": {rows: slices.Concat(detectedRows(0, 60, since.Add(-time.Microsecond), 0), detectedRows(100, 60, since, 0))},
-		"a first request of one row":      {rows: second, opts: &metlo.DetectionFilter{PageSize: 1}},
-		"one row at a time in a crowd":    {rows: detectedRows(0, 60, since, 0), opts: &metlo.DetectionFilter{PageSize: 1}},
-		"bounded by time": {rows: second, opts: &metlo.DetectionFilter{Start: second[20].at, End: second[150].at},
+		"a first request of one row":      {rows: second, size: 1},
+		"one row at a time in a crowd":    {rows: detectedRows(0, 60, since, 0), size: 1},
+		"bounded by time": {rows: second, opts: &metlo.DetectionFilter{CreatedAfter: second[20].at, CreatedBefore: second[150].at},
 			want: second[20:151]},
 		"bounded within a crowd": {rows: slices.Concat(detectedRows(0, 70, since, 0), detectedRows(100, 9, since.Add(time.Hour), 0)),
-			opts: &metlo.DetectionFilter{End: since}, want: detectedRows(0, 70, since, 0)},
-		"from an offset":      {rows: second, opts: &metlo.DetectionFilter{Offset: 60}, want: second[:115]},
-		"behind the end":      {rows: second, opts: &metlo.DetectionFilter{Offset: 900}, want: []detected{}},
+			opts: &metlo.DetectionFilter{CreatedBefore: since}, want: detectedRows(0, 70, since, 0)},
 		"pages capped at 20":  {rows: second, cap: 20},
 		"a crowd capped at 9": {rows: detectedRows(0, 40, since, 0), cap: 9},
 		"total unknown":       {rows: second, answer: func(page, _ string) string { return page }},
@@ -167,7 +174,7 @@ func TestDetectionsAllYieldsEachRowOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := &detector{rows: row.rows, cap: row.cap, answer: row.answer}
 			client, server := scriptedClient(t, d.serve)
-			got, err := metlo.Collect(client.Detections.AllEndpoints(t.Context(), row.opts))
+			got, err := metlo.Collect(client.Detections.AllEndpoints(t.Context(), row.opts, sized(row.size)...))
 			require.NoError(t, err)
 			want := row.want
 			if want == nil {
@@ -308,11 +315,10 @@ func TestDetectionsSendTheirFilters(t *testing.T) {
 	berlin := time.FixedZone("CET", 3600)
 	client, server := scriptedClient(t, always(http.StatusOK, "[[],0]"))
 	opts := &metlo.DetectionFilter{
-		Start: time.Date(2026, 1, 1, 1, 0, 0, 0, berlin), End: time.Date(2026, 2, 1, 0, 0, 0, 250_999_999, time.UTC),
-		RiskScores: []metlo.RiskScore{"HIGH"}, Hosts: []string{"a.example.com", "b.example.com"},
-		Limit: 50, Offset: 3,
+		CreatedAfter: time.Date(2026, 1, 1, 1, 0, 0, 0, berlin), CreatedBefore: time.Date(2026, 2, 1, 0, 0, 0, 250_999_999, time.UTC),
+		RiskScores: []metlo.RiskScore{metlo.RiskHigh}, Hosts: []string{"a.example.com", "b.example.com"},
 	}
-	_, err := client.Detections.ListEndpoints(t.Context(), opts, 0, 0)
+	_, err := client.Detections.ListEndpoints(t.Context(), opts, 3, 50)
 	require.NoError(t, err)
 	want := url.Values{
 		"detectionType": {"endpoint"}, "start": {"2026-01-01T00:00:00Z"}, "end": {"2026-02-01T00:00:00.25Z"},
@@ -331,8 +337,8 @@ func TestDetectedDataFieldsByRisk(t *testing.T) {
 	recorded := recordingNamed(t, "../recordings-2/detections", "fields_by_risk")
 	client, server := scriptedClient(t, always(http.StatusOK, recorded.Response.Body))
 	page, err := client.Detections.ListDataFields(t.Context(), &metlo.DetectionFilter{
-		RiskScores: []metlo.RiskScore{metlo.RiskHigh}, Start: time.Date(2026, 2, 3, 14, 30, 0, 0, time.UTC),
-}, 0, 0)
+		RiskScores: []metlo.RiskScore{metlo.RiskHigh}, CreatedAfter: time.Date(2026, 2, 3, 14, 30, 0, 0, time.UTC),
+	}, 0, 0)
 	require.NoError(t, err)
 	target, err := url.Parse(recorded.Request.Path)
 	require.NoError(t, err)
@@ -392,11 +398,17 @@ func TestDetectionsRefuse(t *testing.T) {
 			return err
 		}
 	}
+	page := func(offset, limit int) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Detections.ListDataFields(ctx, nil, offset, limit)
+			return err
+		}
+	}
 	assertRefusals(t, map[string]refusal{
-		"a limit over 50":        {endpoints(metlo.DetectionFilter{Limit: 51}), "use AllEndpoints"},
-		"a negative limit":       {endpoints(metlo.DetectionFilter{Limit: -1}), "use 0 for the default"},
-		"a negative offset":      {fields(metlo.DetectionFilter{Offset: -1}), "use 0 to start"},
-		"a start after the end":  {endpoints(metlo.DetectionFilter{Start: detectedSince, End: detectedSince.Add(-1)}), "swap them"},
+		"a limit over 50":        {page(0, 51), "use All"},
+		"a negative limit":       {page(0, -1), "use 0 for the default"},
+		"a negative offset":      {page(-1, 0), "use 0 to start"},
+		"a start after the end":  {endpoints(metlo.DetectionFilter{CreatedAfter: detectedSince, CreatedBefore: detectedSince.Add(-1)}), "swap them"},
 		"an empty list of hosts": {endpoints(metlo.DetectionFilter{Hosts: []string{}}), "leave it nil"},
 		"an empty list of risks": {fields(metlo.DetectionFilter{RiskScores: []metlo.RiskScore{}}), "leave it nil"},
 	})
@@ -437,7 +449,7 @@ func ExampleDetectionsService_AllEndpoints() {
 	for endpoint, err := range server.Client().Detections.AllEndpoints(context.Background(), &metlo.DetectionFilter{
 		Hosts:      []string{"shop.example.com"},
 		RiskScores: []metlo.RiskScore{metlo.RiskHigh},
-}) {
+	}) {
 		if err != nil {
 			fmt.Println(err)
 			return

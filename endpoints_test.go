@@ -35,7 +35,7 @@ func ExampleEndpointsService_All() {
 	for endpoint, err := range server.Client().Endpoints.All(context.Background(), &metlo.EndpointFilter{
 		RiskScores:      []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium},
 		IsAuthenticated: &open,
-}) {
+	}) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -68,8 +68,8 @@ func ExampleEndpointsService_SetAuthenticated() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(endpoint.Path, "needs authentication:", endpoint.Authenticated())
-	// Output: /v1/login needs authentication: false
+	fmt.Println(endpoint.Path, "authentication:", endpoint.Authentication())
+	// Output: /v1/login authentication: none
 }
 
 const (
@@ -107,9 +107,9 @@ func TestEndpointsCalls(t *testing.T) {
 		"List": {
 			call: func(t *testing.T, c *metlo.Client) error {
 				page, err := c.Endpoints.List(t.Context(), &metlo.EndpointFilter{
-					Hosts: []string{"shop.example.com", "pay.example.com"}, RiskScores: []metlo.RiskScore{"HIGH"},
+					Hosts: []string{"shop.example.com", "pay.example.com"}, RiskScores: []metlo.RiskScore{metlo.RiskHigh},
 					Methods: []metlo.RestMethod{metlo.MethodGet},
-}, 0, 1)
+				}, 0, 1)
 				if assert.NoError(t, err) && assert.Len(t, page.Items, 1) {
 					e := page.Items[0]
 					assert.Equal(t, 2, page.Total)
@@ -128,8 +128,8 @@ func TestEndpointsCalls(t *testing.T) {
 			call: func(t *testing.T, c *metlo.Client) error {
 				_, err := c.Endpoints.List(t.Context(), &metlo.EndpointFilter{
 					DataClasses: []string{"Email"}, ResourcePermissions: []string{"orders:read"}, SearchQuery: "/cards/",
-					IsAuthenticated: new(false), HostType: "EXTERNAL",
-}, 62, 2)
+					IsAuthenticated: new(false), HostType: metlo.HostPublic,
+				}, 62, 2)
 				return err
 			},
 			sent: "GET /api/v1/endpoints",
@@ -138,7 +138,10 @@ func TestEndpointsCalls(t *testing.T) {
 			recording: "list_page_2",
 		},
 		"List without options": {
-			call: func(t *testing.T, c *metlo.Client) error { _, err := c.Endpoints.List(t.Context(), nil, 0, 0); return err },
+			call: func(t *testing.T, c *metlo.Client) error {
+				_, err := c.Endpoints.List(t.Context(), nil, 0, 0)
+				return err
+			},
 			sent: "GET /api/v1/endpoints", recording: "list_default",
 		},
 		"List with a filter that the server refuses": {
@@ -160,7 +163,7 @@ func TestEndpointsCalls(t *testing.T) {
 					assert.Equal(t, anEndpoint, e.UUID)
 					assert.Equal(t, metlo.MethodPost, e.Method)
 					assert.Equal(t, "shop-api", e.OpenAPISpecName)
-					assert.True(t, e.Authenticated())
+					assert.Equal(t, metlo.AuthenticationUnknown, e.Authentication(), "true is the default of the server's database")
 					require.NotEmpty(t, e.DataFields)
 					assert.Equal(t, "email", e.DataFields[0].DataPath)
 					assert.Contains(t, e.DataClasses, "Date of Birth", "the classes of its data fields")
@@ -300,7 +303,10 @@ func TestEndpointsUploadGraphQLSchema(t *testing.T) {
 
 func TestEndpointsMeetFaults(t *testing.T) {
 	assertFaults(t, map[string]func(context.Context, *metlo.Client) error{
-		"List": func(ctx context.Context, c *metlo.Client) error { _, err := c.Endpoints.List(ctx, nil, 0, 0); return err },
+		"List": func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Endpoints.List(ctx, nil, 0, 0)
+			return err
+		},
 		"All": func(ctx context.Context, c *metlo.Client) error {
 			_, err := metlo.Collect(c.Endpoints.All(ctx, nil))
 			return err
@@ -342,7 +348,10 @@ func TestEndpointsMeetFaults(t *testing.T) {
 
 func TestEndpointsRefuse(t *testing.T) {
 	list := func(o metlo.EndpointFilter) func(context.Context, *metlo.Client) error {
-		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Endpoints.List(ctx, &o, 0, 0); return err }
+		return func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Endpoints.List(ctx, &o, 0, 0)
+			return err
+		}
 	}
 	all := func(o metlo.EndpointFilter) func(context.Context, *metlo.Client) error {
 		return func(ctx context.Context, c *metlo.Client) error {
@@ -351,12 +360,18 @@ func TestEndpointsRefuse(t *testing.T) {
 		}
 	}
 	rows := map[string]refusal{
-		"a negative limit":             {list(metlo.EndpointFilter{Limit: -1}), "Limit -1"},
-		"a negative offset":            {list(metlo.EndpointFilter{Offset: -1}), "Offset -1"},
-		"a negative offset of a walk":  {all(metlo.EndpointFilter{Offset: -1}), "Offset -1"},
-		"a negative page size":         {all(metlo.EndpointFilter{PageSize: -1}), "PageSize -1"},
-		"a limit of a walk":            {all(metlo.EndpointFilter{Limit: 1}), "set PageSize"},
-		"a page size of a list":        {list(metlo.EndpointFilter{PageSize: 1}), "are for All"},
+		"a negative limit": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Endpoints.List(ctx, nil, 0, -1)
+			return err
+		}, "limit -1"},
+		"a negative offset": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Endpoints.List(ctx, nil, -1, 0)
+			return err
+		}, "offset -1"},
+		"a negative page size": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Endpoints.All(ctx, nil, metlo.PageSize(-1)))
+			return err
+		}, "PageSize -1"},
 		"no host":                      {list(metlo.EndpointFilter{Hosts: []string{}}), "Hosts is empty"},
 		"no risk score":                {list(metlo.EndpointFilter{RiskScores: []metlo.RiskScore{}}), "RiskScores is empty"},
 		"no method":                    {list(metlo.EndpointFilter{Methods: []metlo.RestMethod{}}), "Methods is empty"},
@@ -405,20 +420,26 @@ func TestEndpointsRefuse(t *testing.T) {
 	assertRefusals(t, rows)
 }
 
-func TestEndpointAuthenticated(t *testing.T) {
+func TestAuthenticationByEvidence(t *testing.T) {
 	for name, row := range map[string]struct {
 		detected bool
 		set      *bool
-		want     bool
+		want     metlo.Authentication
 	}{
-		"as detected":     {true, nil, true},
-		"not as detected": {false, nil, false},
-		"set":             {false, new(true), true},
-		"set to false":    {true, new(false), false},
+		"the default of the database": {true, nil, metlo.AuthenticationUnknown},
+		"detected as open":            {false, nil, metlo.AuthenticationNone},
+		"set by a user":               {false, new(true), metlo.AuthenticationRequired},
+		"set to open by a user":       {true, new(false), metlo.AuthenticationNone},
 	} {
 		e := metlo.Endpoint{IsAuthenticatedDetected: row.detected, IsAuthenticatedUserSet: row.set}
-		assert.Equal(t, row.want, e.Authenticated(), name)
+		assert.Equal(t, row.want, e.Authentication(), name)
 	}
+	with, without := metlo.SessionMeta{AuthenticationProvided: new(true)}, metlo.SessionMeta{AuthenticationProvided: new(false)}
+	detail := metlo.EndpointDetail{Traces: []metlo.CapturedTrace{
+		{SessionMeta: with, ResponseStatus: 200}, {SessionMeta: with, ResponseStatus: 401}, {SessionMeta: without, ResponseStatus: 204},
+		{SessionMeta: without, ResponseStatus: 401}, {SessionMeta: without, ResponseStatus: 500}, {ResponseStatus: 200},
+	}}
+	assert.Equal(t, metlo.AuthenticationEvidence{Traces: 6, WithCredentials: 2, SucceededWithout: 1}, detail.AuthenticationEvidence())
 }
 
 // Show the progress of a walk.
@@ -428,8 +449,8 @@ func ExampleEndpointsService_All_progress() {
 	client, ctx := server.Client(), context.Background()
 
 	done, total := 0, 0
-	opts := &metlo.EndpointFilter{PageSize: 5, OnTotal: func(n int) { total = n }} // known after the first request
-	for _, err := range client.Endpoints.All(ctx, opts) {
+	progress := metlo.OnTotal(func(n int) { total = n }) // known after the first request
+	for _, err := range client.Endpoints.All(ctx, nil, metlo.PageSize(5), progress) {
 		if err != nil {
 			fmt.Println(err)
 			return

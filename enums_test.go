@@ -19,9 +19,7 @@ type text[E any] interface {
 
 type enumValue interface {
 	~string
-	String() string
 	Known() bool
-	encoding.TextMarshaler
 }
 
 func checkEnum[E enumValue, P text[E]](t *testing.T, input string, parse func(string) (E, error)) {
@@ -30,20 +28,16 @@ func checkEnum[E enumValue, P text[E]](t *testing.T, input string, parse func(st
 	switch {
 	case err != nil && (!errors.Is(err, metlo.ErrInvalidArgument) || v != ""):
 		t.Fatalf("%T: value %q with error %v", v, v, err)
-	case err == nil && (!v.Known() || v.String() != string(v)):
-		t.Fatalf("%T: %q is parsed from %q, and is not known as %q", v, v, input, v.String())
+	case err == nil && !v.Known():
+		t.Fatalf("%T: %q is parsed from %q, and is not known", v, v, input)
 	}
 	var got E
 	if err := P(&got).UnmarshalText([]byte(input)); err != nil {
 		t.Fatalf("%T: %v", got, err)
 	}
-	sent, err := got.MarshalText()
-	if err != nil {
-		t.Fatalf("%T: %v", got, err)
-	}
 	var again E
-	if err := P(&again).UnmarshalText(sent); err != nil || again != got {
-		t.Fatalf("%T: %q is sent as %q and read as %q: %v", got, got, sent, again, err)
+	if err := P(&again).UnmarshalText([]byte(got)); err != nil || again != got {
+		t.Fatalf("%T: %q is read again as %q: %v", got, got, again, err)
 	}
 	if !got.Known() && string(got) != input {
 		t.Fatalf("%T: an unknown value %q became %q", got, input, got)
@@ -101,7 +95,7 @@ func checkValues[E enumValue](t *testing.T, values func() []E, first, last E, n 
 		t.Errorf("%T: %v, want %d from %s to %s", first, got, n, first, last)
 	}
 	for i, v := range got {
-		if !v.Known() || v.String() != string(v) {
+		if !v.Known() {
 			t.Errorf("%T: %q is not known as such", v, v)
 		}
 		got[i] = "x"

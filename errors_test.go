@@ -58,7 +58,7 @@ func TestErrorText(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := inProcess(t, failing(422, tt.body, nil)).DataClasses.List(t.Context())
 			assert.EqualError(t, err, "metlo: GET metlo.example.com/api/v1/data-class: unprocessable: "+tt.want+" (HTTP 422)")
-			for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			for _, verb := range []string{"%v", "%+v", "%s"} {
 				assert.Equal(t, err.Error(), fmt.Sprintf(verb, err), verb)
 			}
 		})
@@ -205,7 +205,7 @@ func ExampleValidationError() {
 
 	_, err := server.Client().Alerts.List(context.Background(), &metlo.AlertFilter{
 		RiskScores: []metlo.RiskScore{"extreme"},
-}, 0, 0)
+	}, 0, 0)
 	var invalid *metlo.ValidationError
 	if errors.As(err, &invalid) {
 		for _, issue := range invalid.Issues {

@@ -21,7 +21,7 @@ func Example() {
 	for alert, err := range client.Alerts.All(ctx, &metlo.AlertFilter{
 		Hosts:      []string{"pay.example.com"},
 		RiskScores: []metlo.RiskScore{metlo.RiskHigh},
-}) {
+	}) {
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -45,8 +45,8 @@ func TestHostsReadWhatTheServerSays(t *testing.T) {
 func TestHostsSendTheirFilters(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, "[[],0]"))
 	_, err := client.Hosts.List(t.Context(), &metlo.HostFilter{
-		SearchQuery: "shop & co", HostType: "EXTERNAL", SortBy: metlo.SortByHost, SortOrder: "asc",
-}, 6, 3)
+		SearchQuery: "shop & co", HostType: metlo.HostPublic, SortBy: metlo.SortByHost, SortOrder: metlo.Ascending,
+	}, 6, 3)
 	require.NoError(t, err)
 	require.Len(t, server.sent, 1)
 	assert.Equal(t, "/api/v1/hosts", server.sent[0].Path)
@@ -99,14 +99,17 @@ func TestHostsDelete(t *testing.T) {
 }
 
 func TestHostsRefuse(t *testing.T) {
-	list := func(o metlo.HostFilter) func(context.Context, *metlo.Client) error {
-		return func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.List(ctx, &o, 0, 0); return err }
+	list := func(offset, limit int) func(context.Context, *metlo.Client) error {
+		return func(ctx context.Context, c *metlo.Client) error {
+			_, err := c.Hosts.List(ctx, nil, offset, limit)
+			return err
+		}
 	}
 	assertRefusals(t, map[string]refusal{
-		"negative limit":  {list(metlo.HostFilter{Limit: -1}), "use 0 for the default"},
-		"negative offset": {list(metlo.HostFilter{Offset: -1}), "use 0 to start"},
-		"negative limit of All": {func(ctx context.Context, c *metlo.Client) error {
-			_, err := metlo.Collect(c.Hosts.All(ctx, nil))
+		"negative limit":  {list(0, -1), "use 0 for the default"},
+		"negative offset": {list(-1, 0), "use 0 to start"},
+		"negative page size": {func(ctx context.Context, c *metlo.Client) error {
+			_, err := metlo.Collect(c.Hosts.All(ctx, nil, metlo.PageSize(-1)))
 			return err
 		}, "use 0 for the default"},
 		"nothing to delete": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.DeleteMany(ctx) }, "name at least one"},

@@ -21,7 +21,7 @@ import (
 func TestKeysCreate(t *testing.T) {
 	const value = "metlo.RnoVX30xavRcfio1Lo1R6KjThscJVXLbhTtwbavq"
 	client, server := scriptedClient(t, always(http.StatusOK, recordingNamed(t, "keys", "create").Response.Body))
-	key, err := client.Keys.Create(t.Context(), "ci", "generic")
+	key, err := client.Keys.Create(t.Context(), "ci", metlo.KeyGeneric)
 	require.NoError(t, err)
 	assert.Equal(t, "POST /api/v1/keys/create", server.sent[0].Method+" "+server.sent[0].Path)
 	assert.JSONEq(t, `{"name":"ci","keyFor":"GENERIC"}`, server.sent[0].Body)

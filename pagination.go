@@ -100,13 +100,12 @@ type WalkOption func(*walkOptions)
 
 type walkOptions struct {
 	pageSize int
-	sized    bool
 	onTotal  func(int)
 }
 
-// PageSize sets how many items the first request of a walk asks for. The default is 100, and 50 for detections.
+// PageSize sets how many items the first request of a walk asks for; 0 stands for the default of 100, and 50 for detections.
 func PageSize(items int) WalkOption {
-	return func(o *walkOptions) { o.pageSize, o.sized = items, true }
+	return func(o *walkOptions) { o.pageSize = items }
 }
 
 // OnTotal calls f with the number of items of the list once the server has counted them, and whenever that number changes.
@@ -221,8 +220,8 @@ func (l *listing[T]) all(ctx context.Context, opts []WalkOption) iter.Seq2[T, er
 		opt(&o)
 	}
 	switch most := l.client.maxPage; {
-	case o.sized && o.pageSize < 1:
-		l.base.fail("PageSize %d: use 1 or more, or leave the option out", o.pageSize)
+	case o.pageSize < 0:
+		l.base.fail("PageSize %d is negative: use 0 for the default", o.pageSize)
 	case l.most > 0 && o.pageSize > l.most:
 		l.base.fail("PageSize %d is over %d, which the server cannot answer: leave the option out", o.pageSize, l.most)
 	case most > 0 && o.pageSize > most:

@@ -139,7 +139,7 @@ func TestSettingsRefuse(t *testing.T) {
 	})
 }
 
-func ExampleSettingsService_Config() {
+func ExampleSettingsService_MetloConfig() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()

@@ -83,7 +83,7 @@ func TestSummaryHasEndpoints(t *testing.T) {
 func TestSummarySensitiveData(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, recordingNamed(t, "summary", "sensitive_data").Response.Body))
 	got, err := client.Summary.SensitiveData(t.Context(), &metlo.SensitiveDataOptions{
-		Hosts: []string{"a.example.com"}, RiskScores: []metlo.RiskScore{"HIGH"}, Locations: []metlo.DataSection{"REQUEST_BODY", metlo.SectionResponseBody},
+		Hosts: []string{"a.example.com"}, RiskScores: []metlo.RiskScore{metlo.RiskHigh}, Locations: []metlo.DataSection{metlo.SectionRequestBody, metlo.SectionResponseBody},
 	})
 	require.NoError(t, err)
 	assert.Equal(t, url.Values{"hosts[]": {"a.example.com"}, "riskScores[]": {"high"}, "locations[]": {"reqBody", "resBody"}}, server.sent[0].Query)

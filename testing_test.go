@@ -26,7 +26,7 @@ func TestAllGenTestEndpoints(t *testing.T) {
 	assert.NotEmpty(t, tests[0].UUID)
 }
 
-func ExampleTestingService_GenTestEndpoint() {
+func ExampleTestingService_Endpoint() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
 
@@ -64,7 +64,7 @@ func TestTestingCalls(t *testing.T) {
 		"GenTestEndpoint": {
 			call: func(t *testing.T, c *metlo.Client) error {
 				e, err := c.Testing.Endpoint(t.Context(), &metlo.TestEndpointQuery{
-					Endpoint: "/v3/cards/11/{param1}", Host: "api.example.org", Method: "post",
+					Endpoint: "/v3/cards/11/{param1}", Host: "api.example.org", Method: metlo.MethodPost,
 				})
 				if assert.NoError(t, err) {
 					assert.Equal(t, "api.example.org", e.Host)

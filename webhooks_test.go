@@ -60,7 +60,7 @@ func TestWebhooksCreateReturnsTheCreatedOne(t *testing.T) {
 	}{
 		"the only one": {metlo.WebhookSettings{URL: hook}, `{"url":"` + hook + `","alertTypes":[],"hosts":[]}`,
 			"[" + webhookJSON("new", late, hook, all, all) + "]", "new"},
-		"the newest of equal ones": {metlo.WebhookSettings{URL: hook, AlertTypes: []metlo.AlertType{"pii_data_detected"}}, `{"url":"` + hook + `","alertTypes":["PII Data Detected"],"hosts":[]}`,
+		"the newest of equal ones": {metlo.WebhookSettings{URL: hook, AlertTypes: []metlo.AlertType{metlo.AlertPIIData}}, `{"url":"` + hook + `","alertTypes":["PII Data Detected"],"hosts":[]}`,
 			"[" + webhookJSON("old", early, hook, pii, all) + "," + webhookJSON("new", late, hook, pii, all) + "]", "new"},
 		"among others of the URL": {metlo.WebhookSettings{URL: hook, Hosts: []string{"a"}}, `{"url":"` + hook + `","alertTypes":[],"hosts":["a"]}`,
 			"[" + webhookJSON("other", late, hook, all, all) + "," + webhookJSON("new", early, hook, all, `["a"]`) + "]", "new"},

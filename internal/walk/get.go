@@ -91,20 +91,9 @@ func (w *walker[T]) once(p Part, limit, offset int, pr *proof) (answer, error) {
 	if w.total >= 0 {
 		r.MaxRows = max(limit, 0) + 2*min(w.total, wholeRows) + firstRows
 	}
-	skip := 0
-	if limit == Everything {
-		r.Offset, skip = 0, offset
-	}
-	unwanted := skip
 	var err error
-	a.Response, err = w.Fetch(r, func(item *T) error {
-		if unwanted > 0 {
-			unwanted--
-			return nil
-		}
-		return w.visit(item, p, &a, pr)
-	})
-	a.Rows, a.Total = max(a.Rows-skip, 0), min(a.Total, maxTotal)
+	a.Response, err = w.Fetch(r, func(item *T) error { return w.visit(item, p, &a, pr) })
+	a.Total = min(a.Total, maxTotal)
 	if a.Rows > 0 && offset+a.Rows > a.Total {
 		a.Total = -1 // it cannot be true
 	}
@@ -153,10 +142,6 @@ func (w *walker[T]) visit(item *T, p Part, a *answer, pr *proof) error {
 	a.fresh++
 	if w.onFresh != nil {
 		w.onFresh(i)
-	}
-	if w.skip > 0 {
-		w.skip--
-		return nil
 	}
 	w.came++
 	wanted := w.ByTime || i.Created.IsZero() || !i.Created.Before(w.Since) && (w.Until.IsZero() || !i.Created.After(w.Until))

@@ -10,8 +10,7 @@ const idlePasses = 4 // passes in a row that bring the proof no nearer, after wh
 // inParts walks a list that no response holds.
 func (w *walker[T]) inParts(total int) error {
 	w.allow(total)
-	w.skip = w.Offset
-	if total >= 0 && w.Offset == 0 && w.Dimensions > 0 {
+	if total >= 0 && w.Dimensions > 0 {
 		held, err := w.split(total)
 		if err != nil || held {
 			return err

@@ -8,7 +8,6 @@ const tick = time.Millisecond // what a bound of time is exact to
 // is newer than its last row; the next one begins with that row's millisecond. Only where one millisecond fills a
 // response the walk goes by offset.
 func (w *walker[T]) byTime() error {
-	w.skip = w.Offset
 	end, n := w.Until, w.First
 	if n == 0 {
 		n = w.Most
@@ -49,7 +48,7 @@ func (w *walker[T]) byTime() error {
 func (w *walker[T]) millisecond(last, end time.Time) (time.Time, error) {
 	for {
 		p := Part{Start: last, End: end}
-		held, total, err := w.whole(p, w.Most, 0)
+		held, total, err := w.whole(p, w.Most)
 		if err != nil || w.unbounded {
 			return end, err
 		}

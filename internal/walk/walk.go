@@ -66,7 +66,7 @@ func (p Part) contains(created time.Time) bool {
 type Request struct {
 	Part
 	Limit   int
-	Offset  int // 0 if Limit is Everything
+	Offset  int
 	MaxRows int // a response with more rows does not end
 }
 
@@ -113,7 +113,6 @@ type List[T any] struct {
 
 	Dimensions int // properties that never change, by which the list can be filtered: 0, 1 or 2
 	First      int // rows of the first request; 0 for the default
-	Offset     int // items to leave out
 	Most       int // limit at most; 0 for any
 	Unlimited  int // a longer list is asked for without a limit; 0 for never
 
@@ -141,7 +140,7 @@ func (w *walker[T]) anyOrder() error {
 	if first == 0 {
 		first = firstRows
 	}
-	held, total, err := w.whole(Part{}, w.atMost(min(first, wholeRows)), w.Offset)
+	held, total, err := w.whole(Part{}, w.atMost(min(first, wholeRows)))
 	if err != nil || held {
 		return err
 	}
@@ -156,7 +155,6 @@ type walker[T any] struct {
 	timed     bool // the times of items matter
 	seen      map[Key]int32
 	came      int  // items that were new
-	skip      int  // new items that are still to be left out
 	requests  int  // sent so far
 	limited   bool // by a budget
 	items     int  // for which it is
@@ -193,15 +191,11 @@ func (w *walker[T]) end(err error) error {
 		}
 		return err
 	}
-	total := -1
-	if w.total >= 0 {
-		total = max(w.total-w.Offset, 0)
-	}
 	switch {
 	case w.unknown:
-		return &IncompleteError{Seen: w.came, Total: total, Missing: -1}
+		return &IncompleteError{Seen: w.came, Total: w.total, Missing: -1}
 	case w.missing > 0:
-		return &IncompleteError{Seen: w.came, Total: total, Missing: w.missing}
+		return &IncompleteError{Seen: w.came, Total: w.total, Missing: w.missing}
 	}
 	return nil
 }
@@ -222,18 +216,18 @@ func (w *walker[T]) miss(n int) {
 
 // whole asks for a part in one response, first with a limit of n, and reports whether a response held it all. The
 // total is that of the last response.
-func (w *walker[T]) whole(p Part, n, start int) (held bool, total int, err error) {
+func (w *walker[T]) whole(p Part, n int) (held bool, total int, err error) {
 	for {
-		a, err := w.get(p, n, start, nil)
+		a, err := w.get(p, n, 0, nil)
 		switch {
 		case err != nil:
 			return false, -1, err
 		case a.past:
 			return true, a.Total, nil
 		case a.asked == Everything || a.Rows < a.asked:
-			return w.short(p, start, a)
+			return w.short(p, a)
 		case !w.canAskMore(a):
-			return a.holds(start), a.Total, nil
+			return a.holds(0), a.Total, nil
 		}
 		n = w.more(a)
 	}
@@ -270,25 +264,25 @@ func (w *walker[T]) atMost(n int) int {
 
 // short finds out whether a response with fewer rows than were asked for is all there is. The server may cap its
 // pages, may have sent less by accident, may ignore the offset, and may give no total.
-func (w *walker[T]) short(p Part, start int, a answer) (held bool, total int, err error) {
-	if a.holds(start) {
+func (w *walker[T]) short(p Part, a answer) (held bool, total int, err error) {
+	if a.holds(0) {
 		return true, a.Total, nil
 	}
 	n := a.asked
 	if n == Everything {
 		n = w.Unlimited
 	}
-	behind, err := w.get(p, n, start+a.Rows, nil)
+	behind, err := w.get(p, n, a.Rows, nil)
 	if err != nil {
 		return false, -1, err
 	}
 	total = max(a.Total, behind.Total)
-	if total < start+a.Rows {
+	if total < a.Rows {
 		total = -1 // it cannot be true
 	}
 	switch {
 	case total < 0 && behind.Rows == 0:
-		held, err = w.confirm(p, a, start)
+		held, err = w.confirm(p, a)
 		if err != nil || held {
 			return held, -1, err
 		}
@@ -300,9 +294,9 @@ func (w *walker[T]) short(p Part, start int, a answer) (held bool, total int, er
 		if far.Rows > 0 {
 			return w.withoutOffsets(p, a)
 		}
-	case behind.Rows == 0 || start+a.Rows+behind.Rows >= behind.Total:
-		again, err := w.get(p, a.asked, start, nil)
-		if err != nil || again.holds(start) {
+	case behind.Rows == 0 || a.Rows+behind.Rows >= behind.Total:
+		again, err := w.get(p, a.asked, 0, nil)
+		if err != nil || again.holds(0) {
 			return err == nil, again.Total, err
 		}
 	}
@@ -313,13 +307,13 @@ func (w *walker[T]) short(p Part, start int, a answer) (held bool, total int, er
 // confirm finds out whether a, with nothing behind it, was all there is, though no total tells. The list held no more
 // rows than a at that moment. If as many come again and all are known, no other item can have been among them; if
 // fewer come, the server does not cap them.
-func (w *walker[T]) confirm(p Part, a answer, start int) (bool, error) {
+func (w *walker[T]) confirm(p Part, a answer) (bool, error) {
 	for range 3 {
-		again, err := w.get(p, a.asked, start, nil)
+		again, err := w.get(p, a.asked, 0, nil)
 		if err != nil || again.Rows < a.Rows || again.Rows == a.Rows && again.fresh == 0 {
 			return err == nil, err
 		}
-		behind, err := w.get(p, w.atMost(max(a.asked, firstRows)), start+again.Rows, nil)
+		behind, err := w.get(p, w.atMost(max(a.asked, firstRows)), again.Rows, nil)
 		if err != nil || behind.Rows > 0 {
 			return false, err
 		}

@@ -493,20 +493,6 @@ func TestItemsWithoutAnID(t *testing.T) {
 	}
 }
 
-func TestAWalkWithAnOffsetLeavesOutAsMany(t *testing.T) {
-	for _, pageCap := range []int{0, 100} {
-		s := ordered(1000)
-		s.cap = pageCap
-		list := s.list()
-		list.Offset = 250
-		w := s.walk(t, list)
-		require.Nil(t, w.incomplete)
-		assert.Len(t, w.times, 750)
-		assert.Zero(t, w.times[250])
-		assert.Equal(t, 1, w.times[251])
-	}
-}
-
 // TestACapBehindIgnoredOffsetsIsNoWholeList walks lists of servers that ignore offsets and give no total.
 func TestACapBehindIgnoredOffsetsIsNoWholeList(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -137,8 +137,8 @@ func (c *contract) endpoints(t *testing.T) {
 	e := c.endpoint(t, metlo.MethodPost, "/customers")
 
 	page, err := endpoints.List(ctx, &metlo.EndpointFilter{
-		Hosts: []string{c.host}, Methods: []metlo.RestMethod{metlo.MethodPost}, SearchQuery: "^/cust", HostType: metlo.HostAny, Limit: 5,
-	})
+		Hosts: []string{c.host}, Methods: []metlo.RestMethod{metlo.MethodPost}, SearchQuery: "^/cust", HostType: metlo.HostAny,
+	}, 0, 5)
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
 	assert.Equal(t, 1, page.Total)
@@ -171,15 +171,15 @@ func (c *contract) endpoints(t *testing.T) {
 	detail, err = endpoints.Get(ctx, e.UUID)
 	require.NoError(t, err)
 	assert.True(t, detail.FullTraceCaptureEnabled)
-	assert.True(t, detail.UserSet)
+	assert.True(t, detail.PathLocked)
 
 	err = endpoints.UploadGraphQLSchema(ctx, e.UUID, strings.NewReader("type Query { me: String }"))
 	require.ErrorIs(t, err, metlo.ErrBadRequest, "the endpoint is not GraphQL")
 	require.ErrorIs(t, endpoints.DeleteGraphQLSchema(ctx, kit.Nowhere), metlo.ErrNotFound)
 
-	_, err = endpoints.List(ctx, &metlo.EndpointFilter{SearchQuery: "("})
+	_, err = endpoints.List(ctx, &metlo.EndpointFilter{SearchQuery: "("}, 0, 0)
 	require.ErrorIs(t, err, metlo.ErrBadRequest, "the search is a regular expression")
-	_, err = endpoints.List(ctx, &metlo.EndpointFilter{HostType: "Orbital"})
+	_, err = endpoints.List(ctx, &metlo.EndpointFilter{HostType: "Orbital"}, 0, 0)
 	var invalid *metlo.ValidationError
 	require.ErrorAs(t, err, &invalid)
 	assert.Equal(t, "hostType", invalid.Issues[0].Path)
@@ -201,7 +201,7 @@ func (c *contract) hosts(t *testing.T) {
 
 func (c *contract) detections(t *testing.T) {
 	ctx := t.Context()
-	opts := &metlo.DetectionFilter{Hosts: []string{c.host}, Start: time.Now().Add(-time.Hour)}
+	opts := &metlo.DetectionFilter{Hosts: []string{c.host}, CreatedAfter: time.Now().Add(-time.Hour)}
 	endpoints, err := metlo.Collect(c.client.Detections.AllEndpoints(ctx, opts))
 	require.NoError(t, err)
 	assert.Len(t, endpoints, 3)
@@ -331,7 +331,7 @@ func (c *contract) alerts(t *testing.T) {
 	sweep := &metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, ResolutionMessage: "swept", Hosts: []string{c.host}}
 	require.NoError(t, alerts.UpdateMany(ctx, sweep))
 	require.ErrorIs(t, alerts.UpdateMany(ctx, sweep), metlo.ErrNoMatch, "none is open any more")
-	page, err := alerts.List(ctx, &metlo.AlertFilter{Hosts: []string{c.host}, Statuses: []metlo.AlertStatus{metlo.StatusOpen}})
+	page, err := alerts.List(ctx, &metlo.AlertFilter{Hosts: []string{c.host}, Statuses: []metlo.AlertStatus{metlo.StatusOpen}}, 0, 0)
 	require.NoError(t, err)
 	assert.Zero(t, page.Total)
 	assert.Empty(t, page.Items)

@@ -129,14 +129,11 @@ func TestDocumentedForms(t *testing.T) {
 			sent = r.URL.RawQuery
 			return (&kit.Answer{Status: 200, Body: []byte("[[],0]")}).RoundTrip(r)
 		}))
-		_, err := client.Alerts.List(context.Background(), &metlo.AlertFilter{
-			RiskScores: []metlo.RiskScore{"HIGH"}, Statuses: []metlo.AlertStatus{"UNRESOLVED"},
-			AlertTypes: []metlo.AlertType{"UNSECURED_ENDPOINT"}, Order: "asc",
-}, 0, 1)
+		status, err := metlo.ParseAlertStatus("UNRESOLVED")
 		require.NoError(t, err)
-		assert.Equal(t, "alertTypes%5B%5D=Endpoint+not+secured+by+SSL&order=ASC&riskScores%5B%5D=high&status%5B%5D=Open&limit=1", sent)
-		_, err = client.Endpoints.List(context.Background(), &metlo.EndpointFilter{HostType: "EXTERNAL"}, 0, 0)
+		assert.Equal(t, metlo.StatusOpen, status, "a name becomes the server's once, when it is parsed")
+		_, err = client.Alerts.List(context.Background(), &metlo.AlertFilter{Statuses: []metlo.AlertStatus{status, "Reopened"}}, 0, 1)
 		require.NoError(t, err)
-		assert.Equal(t, "hostType=Public", sent)
+		assert.Equal(t, "status%5B%5D=Open&status%5B%5D=Reopened&limit=1", sent)
 	})
 }

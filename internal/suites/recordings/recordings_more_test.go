@@ -69,15 +69,17 @@ var collectorReplays = map[string]replay{
 	},
 }
 
-func listHosts(o metlo.HostFilter) func(context.Context, *client) (any, error) {
-	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Host], error) { return c.Hosts.List(ctx, &o, 0, 0) })
+func listHosts(f metlo.HostFilter, offset, limit int) func(context.Context, *client) (any, error) {
+	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Host], error) {
+		return c.Hosts.List(ctx, &f, offset, limit)
+	})
 }
 
 var hostReplays = map[string]replay{
 	"names":         {call: value(func(ctx context.Context, c *client) ([]string, error) { return c.Hosts.Names(ctx) })},
-	"list":          {call: listHosts(metlo.HostFilter{Limit: 2})},
-	"list_search":   {call: listHosts(metlo.HostFilter{SearchQuery: "shop"})},
-	"list_sort_bad": {call: listHosts(metlo.HostFilter{SortBy: "risk"}), want: metlo.ErrBadRequest, says: "sortBy"},
+	"list":          {call: listHosts(metlo.HostFilter{}, 0, 2)},
+	"list_search":   {call: listHosts(metlo.HostFilter{SearchQuery: "shop"}, 0, 0)},
+	"list_sort_bad": {call: listHosts(metlo.HostFilter{SortBy: "risk"}, 0, 0), want: metlo.ErrBadRequest, says: "sortBy"},
 	"graph":         {call: value(func(ctx context.Context, c *client) (*metlo.HostGraph, error) { return c.Hosts.Graph(ctx) })},
 	"delete_missing": {call: done(func(ctx context.Context, c *client) error {
 		return c.Hosts.DeleteMany(ctx, "nope.example.com")
@@ -180,13 +182,12 @@ var summaryReplays = map[string]replay{
 		return c.Summary.SensitiveData(ctx, nil)
 	})},
 	"new_detections": {call: value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Endpoint], error) {
-		return c.Detections.ListEndpoints(ctx, &metlo.DetectionFilter{Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-}, 0, 2)
+		return c.Detections.ListEndpoints(ctx, &metlo.DetectionFilter{CreatedAfter: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, 0, 2)
 	})},
 	"new_detections_limit_too_large": {
 		call: value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Endpoint], error) {
 			return c.Detections.ListEndpoints(ctx, nil, 0, 51)
-		}), guard: "Limit 51 is over 50", want: metlo.ErrBadRequest, says: "Number must be less than or equal to 50",
+		}), guard: "limit 51 is over 50", want: metlo.ErrBadRequest, says: "Number must be less than or equal to 50",
 	},
 	"new_detections_agg": {call: value(func(ctx context.Context, c *client) ([]metlo.DetectionDay, error) {
 		return c.Detections.Daily(ctx)

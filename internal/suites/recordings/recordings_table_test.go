@@ -18,8 +18,10 @@ const (
 
 type client = metlo.Client
 
-func listAlerts(o metlo.AlertFilter) func(context.Context, *client) (any, error) {
-	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Alert], error) { return c.Alerts.List(ctx, &o, 0, 0) })
+func listAlerts(f metlo.AlertFilter, offset, limit int) func(context.Context, *client) (any, error) {
+	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Alert], error) {
+		return c.Alerts.List(ctx, &f, offset, limit)
+	})
 }
 
 func updateAlert(id string, update metlo.AlertUpdateType, message string) func(context.Context, *client) (any, error) {
@@ -32,24 +34,22 @@ func updateAlerts(u metlo.AlertBulkUpdate) func(context.Context, *client) (any, 
 	return done(func(ctx context.Context, c *client) error { return c.Alerts.UpdateMany(ctx, &u) })
 }
 
-const documentedEnum = "documented names are sent as the server spells them"
-
 var alertReplays = map[string]replay{
-	"list":      {call: listAlerts(metlo.AlertFilter{Limit: 3})},
-	"list_page": {call: listAlerts(metlo.AlertFilter{Limit: 2, Offset: 185})},
+	"list":      {call: listAlerts(metlo.AlertFilter{}, 0, 3)},
+	"list_page": {call: listAlerts(metlo.AlertFilter{}, 185, 2)},
 	"list_filters": {call: listAlerts(metlo.AlertFilter{
 		RiskScores: []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium}, Statuses: []metlo.AlertStatus{metlo.StatusOpen},
-		AlertTypes: []metlo.AlertType{metlo.AlertPIIData}, Order: metlo.Ascending, Limit: 1,
-	})},
+		AlertTypes: []metlo.AlertType{metlo.AlertPIIData}, SortOrder: metlo.Ascending,
+	}, 0, 1)},
 	"list_by_uuid": {call: value(func(ctx context.Context, c *client) (*metlo.Alert, error) {
 		return c.Alerts.Get(ctx, kit.AlertID(1))
 	})},
-	"list_by_endpoint":            {call: listAlerts(metlo.AlertFilter{APIEndpointUUID: kit.EndpointID(5)})},
-	"list_status_documented_name": {raw: documentedEnum, want: metlo.ErrBadRequest, says: "status.0"},
-	"list_type_documented_name":   {raw: documentedEnum, want: metlo.ErrBadRequest, says: "alertTypes.0"},
+	"list_by_endpoint":            {call: listAlerts(metlo.AlertFilter{APIEndpointUUID: kit.EndpointID(5)}, 0, 0)},
+	"list_status_documented_name": {call: listAlerts(metlo.AlertFilter{Statuses: []metlo.AlertStatus{"RESOLVED"}}, 0, 1), want: metlo.ErrBadRequest, says: "status.0"},
+	"list_type_documented_name":   {call: listAlerts(metlo.AlertFilter{AlertTypes: []metlo.AlertType{"PII_DATA_DETECTED"}}, 0, 1), want: metlo.ErrBadRequest, says: "alertTypes.0"},
 	"list_status_no_brackets":     {raw: noSuchForm, want: metlo.ErrBadRequest, says: "Expected array, received string"},
 	"list_uuid_invalid": {
-		call: listAlerts(metlo.AlertFilter{UUID: "nope"}), guard: notUUID,
+		call: listAlerts(metlo.AlertFilter{UUID: "nope"}, 0, 0), guard: notUUID,
 		want: metlo.ErrBadRequest, says: "uuid: Invalid uuid",
 	},
 	"resolve": {call: value(func(ctx context.Context, c *client) (*metlo.Alert, error) {
@@ -73,7 +73,7 @@ var alertReplays = map[string]replay{
 	"unignore_open": {
 		call: updateAlert(kit.AlertID(1), metlo.UpdateUnignore, ""), want: metlo.ErrConflict, says: "currently not ignored",
 	},
-	"update_documented_name": {raw: documentedEnum, want: metlo.ErrBadRequest, says: "updateType"},
+	"update_documented_name": {call: updateAlert(kit.AlertID(1), "RESOLVE", ""), want: metlo.ErrBadRequest, says: "updateType"},
 	"update_missing":         {call: updateAlert(nowhere, metlo.UpdateResolve, ""), want: metlo.ErrNotFound, says: "no alert has this id"},
 	"update_not_uuid": {
 		call: updateAlert("nope", metlo.UpdateResolve, ""), guard: notUUID,
@@ -142,9 +142,9 @@ var dataFieldReplays = map[string]replay{
 	"delete_missing":            {call: deleteField(nowhere), want: metlo.ErrNotFound, says: "no data field"},
 }
 
-func listEndpoints(o metlo.EndpointFilter) func(context.Context, *client) (any, error) {
+func listEndpoints(f metlo.EndpointFilter, offset, limit int) func(context.Context, *client) (any, error) {
 	return value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Endpoint], error) {
-		return c.Endpoints.List(ctx, &o, 0, 0)
+		return c.Endpoints.List(ctx, &f, offset, limit)
 	})
 }
 
@@ -171,25 +171,25 @@ func uploadSchema(id string) func(context.Context, *client) (any, error) {
 }
 
 var endpointReplays = map[string]replay{
-	"list_default": {call: listEndpoints(metlo.EndpointFilter{Limit: 3})},
-	"list_page_2":  {call: listEndpoints(metlo.EndpointFilter{Limit: 2, Offset: 62})},
+	"list_default": {call: listEndpoints(metlo.EndpointFilter{}, 0, 3)},
+	"list_page_2":  {call: listEndpoints(metlo.EndpointFilter{}, 62, 2)},
 	"list_filter_brackets": {call: listEndpoints(metlo.EndpointFilter{
 		Hosts: []string{"shop.example.com", "pay.example.com"}, RiskScores: []metlo.RiskScore{metlo.RiskHigh},
-		Methods: []metlo.RestMethod{metlo.MethodGet}, Limit: 1,
-	})},
+		Methods: []metlo.RestMethod{metlo.MethodGet},
+	}, 0, 1)},
 	"list_filter_no_brackets_repeated": {raw: noSuchForm},
 	"list_filter_no_brackets_single":   {raw: noSuchForm, want: metlo.ErrBadRequest, says: "Expected array, received string"},
-	"list_filter_documented_enum_name": {raw: documentedEnum, want: metlo.ErrBadRequest, says: "riskScores.0"},
-	"list_filter_data_classes":         {call: listEndpoints(metlo.EndpointFilter{DataClasses: []string{metlo.ClassEmail}, Limit: 1})},
-	"list_filter_permissions":          {call: listEndpoints(metlo.EndpointFilter{ResourcePermissions: []string{"orders:read"}, Limit: 1})},
-	"list_search":                      {call: listEndpoints(metlo.EndpointFilter{SearchQuery: "/cards/", Limit: 1})},
-	"list_authenticated_true":          {call: listEndpoints(metlo.EndpointFilter{IsAuthenticated: new(true), Limit: 1})},
-	"list_authenticated_false":         {call: listEndpoints(metlo.EndpointFilter{IsAuthenticated: new(false), Limit: 1})},
-	"list_host_type_public":            {call: listEndpoints(metlo.EndpointFilter{HostType: metlo.HostPublic, Limit: 1})},
-	"list_host_type_documented_name":   {raw: documentedEnum, want: metlo.ErrBadRequest, says: "hostType"},
+	"list_filter_documented_enum_name": {call: listEndpoints(metlo.EndpointFilter{RiskScores: []metlo.RiskScore{"HIGH"}}, 0, 1), want: metlo.ErrBadRequest, says: "riskScores.0"},
+	"list_filter_data_classes":         {call: listEndpoints(metlo.EndpointFilter{DataClasses: []string{metlo.ClassEmail}}, 0, 1)},
+	"list_filter_permissions":          {call: listEndpoints(metlo.EndpointFilter{ResourcePermissions: []string{"orders:read"}}, 0, 1)},
+	"list_search":                      {call: listEndpoints(metlo.EndpointFilter{SearchQuery: "/cards/"}, 0, 1)},
+	"list_authenticated_true":          {call: listEndpoints(metlo.EndpointFilter{IsAuthenticated: new(true)}, 0, 1)},
+	"list_authenticated_false":         {call: listEndpoints(metlo.EndpointFilter{IsAuthenticated: new(false)}, 0, 1)},
+	"list_host_type_public":            {call: listEndpoints(metlo.EndpointFilter{HostType: metlo.HostPublic}, 0, 1)},
+	"list_host_type_documented_name":   {call: listEndpoints(metlo.EndpointFilter{HostType: "EXTERNAL"}, 0, 1), want: metlo.ErrBadRequest, says: "hostType"},
 	"list_limit_zero":                  {raw: "a limit of 0 stands for the default"},
 	"list_limit_negative": {
-		call: listEndpoints(metlo.EndpointFilter{Limit: -1}), guard: "Limit -1 is negative",
+		call: listEndpoints(metlo.EndpointFilter{}, 0, -1), guard: "limit -1 is negative",
 		want: metlo.ErrBadRequest, says: "limit",
 	},
 	"list_limit_not_number":   {raw: noBadLimit, want: metlo.ErrBadRequest, says: "limit"},

@@ -51,9 +51,13 @@ func TestRoutes(t *testing.T) {
 		"DELETE /api/v1/data-field/:id":               func(ctx context.Context, c *metlo.Client) { _, _ = c.DataFields.Delete(ctx, id) },
 		"PUT /api/v1/data-field/:id/update-entity":    func(ctx context.Context, c *metlo.Client) { _, _ = c.DataFields.SetEntity(ctx, id, nil) },
 		"PUT /api/v1/data-field/:id/update-data-path": func(ctx context.Context, c *metlo.Client) { _, _ = c.DataFields.UpdatePath(ctx, id, "a") },
-		"POST /api/v1/clear-sensitive-data":           func(ctx context.Context, c *metlo.Client) { _ = c.DataFields.ClearAllSensitiveData(ctx) },
-		"POST /api/v1/clear-all-datafields":           func(ctx context.Context, c *metlo.Client) { _ = c.DataFields.DeleteAll(ctx) },
-		"GET /api/v1/data-class":                      func(ctx context.Context, c *metlo.Client) { _, _ = c.DataClasses.List(ctx) },
+		"POST /api/v1/clear-sensitive-data": func(ctx context.Context, c *metlo.Client) {
+			_ = c.DataFields.ClearAllSensitiveData(ctx, metlo.Wipe{WholeInstance: true})
+		},
+		"POST /api/v1/clear-all-datafields": func(ctx context.Context, c *metlo.Client) {
+			_ = c.DataFields.DeleteAll(ctx, metlo.Wipe{WholeInstance: true})
+		},
+		"GET /api/v1/data-class": func(ctx context.Context, c *metlo.Client) { _, _ = c.DataClasses.List(ctx) },
 
 		"GET /api/v1/alerts":    func(ctx context.Context, c *metlo.Client) { _, _ = c.Alerts.List(ctx, nil, 0, 0) },
 		"PUT /api/v1/alert/:id": func(ctx context.Context, c *metlo.Client) { _, _ = c.Alerts.Resolve(ctx, id, "") },
