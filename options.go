@@ -50,6 +50,7 @@ type settings struct {
 	userAgent    string
 	headers      []header
 	logger       *slog.Logger
+	hooks        Hooks
 	limiter      Limiter
 	retry        RetryPolicy
 	patience     time.Duration // how long reads are repeated once the server has answered
@@ -406,6 +407,8 @@ func (s *settings) pipeline(r redactor, header http.Header, secrets []string) *t
 		HeaderTimeout: s.timeout,
 		IdleTimeout:   s.idleTimeout,
 		Logger:        s.logger,
+		OnAttempt:     s.hooks.onAttempt(r),
+		OnWait:        s.hooks.onWait(),
 		Redact:        func(err error) string { return wire.OneLine(r.text(err.Error())) },
 	})
 }

@@ -30,6 +30,7 @@ type call struct {
 	url      url.URL
 	upload   *uploadBody // of the attempt under way
 	started  time.Time   // of the attempt under way
+	ended    time.Time   // of the last attempt
 	failing  time.Time   // when the first attempt failed
 	last     outcome
 	read     *http.Response // the last one, while its reader reads it
@@ -41,7 +42,16 @@ type call struct {
 func (c *call) prepare(req *http.Request) error {
 	r := c.request
 	c.result.Handled, c.result.Err = false, nil
-	suspect, err := c.pipeline.limit.wait(c.ctx, r.URL.Host)
+	var onWait func(WaitReason, time.Duration)
+	if c.pipeline.onWait != nil {
+		onWait = func(reason WaitReason, d time.Duration) {
+			c.pipeline.onWait(c.ctx, Event{Request: r, Number: len(c.result.Attempts) + 1, Reason: reason, Duration: d})
+		}
+		if len(c.result.Attempts) > 0 {
+			onWait(WaitRetry, time.Since(c.ended))
+		}
+	}
+	suspect, err := c.pipeline.limit.wait(c.ctx, r.URL.Host, onWait)
 	if err != nil {
 		return err
 	}
@@ -113,7 +123,7 @@ func (c *call) checkRead(resp *http.Response, err error) (again bool) {
 		_ = resp.Body.Close()
 		again = c.repeatTruncated(err, &o)
 	}
-	if c.pipeline.logger != nil {
+	if c.pipeline.logger != nil || c.pipeline.onAttempt != nil {
 		c.log(o)
 	}
 	return again
@@ -163,6 +173,7 @@ func (c *call) schedule(wait time.Duration, o outcome) bool {
 		c.result.TooLate = o.cooldown
 		return false
 	}
+	c.ended = now
 	c.loop.RetryWaitMin, c.loop.PrepareRetry, c.result.Attempts[n-1].Wait = wait, c.prepare, wait
 	return true
 }

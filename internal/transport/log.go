@@ -7,14 +7,18 @@ import (
 	"time"
 )
 
-// log records the last attempt: at level Warn if it failed in a way that another may not, and at Debug otherwise. A record
+// log passes the last attempt to the hook, and records it: at level Warn if it failed in a way that another may not, and at Debug otherwise. A record
 // holds no header, no body and no query.
 func (c *call) log(o outcome) {
+	n := len(c.result.Attempts)
+	a := c.result.Attempts[n-1]
+	if hook := c.pipeline.onAttempt; hook != nil {
+		hook(c.ctx, Event{Request: c.request, Attempt: a, Number: n, Duration: time.Since(c.started)})
+	}
 	logger := c.pipeline.logger
 	if logger == nil {
 		return
 	}
-	a := c.result.Attempts[len(c.result.Attempts)-1]
 	level := slog.LevelDebug
 	if (a.Err != nil && !errors.Is(a.Err, context.Canceled)) || o.repeatable != noRepeat {
 		level = slog.LevelWarn
@@ -28,7 +32,7 @@ func (c *call) log(o outcome) {
 		slog.String("host", c.request.URL.Host),
 		slog.String("route", c.request.Route),
 		slog.Int("status", a.StatusCode),
-		slog.Int("attempt", len(c.result.Attempts)),
+		slog.Int("attempt", n),
 		slog.Duration("wait", a.Wait),
 		slog.Duration("duration", time.Since(c.started)))
 	if a.Err != nil {

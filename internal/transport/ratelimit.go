@@ -28,8 +28,8 @@ type host struct {
 }
 
 // wait returns when an attempt may start. It reports whether the attempt before timed out: HTTP/2 would send the next one on
-// the same connection even if that is dead, so the next one must have it closed.
-func (l *rateLimit) wait(ctx context.Context, name string) (suspect bool, err error) {
+// the same connection even if that is dead, so the next one must have it closed. onWait, if any, is called after each wait.
+func (l *rateLimit) wait(ctx context.Context, name string, onWait func(WaitReason, time.Duration)) (suspect bool, err error) {
 	for {
 		l.mu.Lock()
 		until := l.hosts[name].coolUntil
@@ -37,14 +37,22 @@ func (l *rateLimit) wait(ctx context.Context, name string) (suspect bool, err er
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
+		begin := time.Now()
 		if !until.IsZero() {
 			if err := sleepUntil(ctx, until); err != nil {
 				return false, err
 			}
+			if d := time.Since(begin); onWait != nil && d >= shortWait {
+				onWait(WaitCoolDown, d)
+			}
 		}
 		if l.limiter != nil {
+			begin = time.Now()
 			if err := l.limiter.Wait(ctx); err != nil {
 				return false, limitError(ctx, err)
+			}
+			if d := time.Since(begin); onWait != nil && d >= shortWait {
+				onWait(WaitRateLimit, d)
 			}
 		}
 		l.mu.Lock()

@@ -58,7 +58,7 @@ func TestRateLimitWaits(t *testing.T) {
 					time.AfterFunc(tt.later, func() { cool(g, tt.cool2) })
 				}
 				for range tt.passes {
-					_, err := g.wait(t.Context(), "metlo")
+					_, err := g.wait(t.Context(), "metlo", nil)
 					require.NoError(t, err)
 				}
 				assert.Equal(t, tt.want, time.Since(start))
@@ -78,7 +78,7 @@ func TestTokenTakenBeforeACoolDownIsNotUsed(t *testing.T) {
 			return nil
 		})
 		start := time.Now()
-		_, err := g.wait(t.Context(), "metlo")
+		_, err := g.wait(t.Context(), "metlo", nil)
 		require.NoError(t, err)
 		assert.Equal(t, 3*time.Second, time.Since(start))
 		assert.Equal(t, 2, tokens)
@@ -125,7 +125,7 @@ func TestRateLimitFails(t *testing.T) {
 					cool(g, tt.cool)
 				}
 				start := time.Now()
-				_, err := g.wait(ctx, "metlo")
+				_, err := g.wait(ctx, "metlo", nil)
 				require.ErrorIs(t, err, tt.is)
 				if tt.isNot != nil {
 					require.NotErrorIs(t, err, tt.isNot)

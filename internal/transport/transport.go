@@ -36,7 +36,31 @@ type Config struct {
 	KeepFromProxy bool          // no proxy may forward a request for the call's server over plain http
 	Logger        *slog.Logger  // nil logs nothing
 	Redact        func(error) string
+	OnAttempt     func(context.Context, Event) // after each attempt; nil for none
+	OnWait        func(context.Context, Event) // after each wait; nil for none
 }
+
+// Event is an attempt that ended, or a wait before one.
+type Event struct {
+	Request  *Request
+	Attempt                // of an attempt
+	Number   int           // of the attempt, or of the one that the wait was for, from 1
+	Reason   WaitReason    // of a wait
+	Duration time.Duration // of the attempt, to its response headers or its error, with the body if that was read; of the wait
+}
+
+// WaitReason is why an attempt was put off.
+type WaitReason string
+
+// The reasons.
+const (
+	WaitRetry     WaitReason = "retry"      // a backoff, or the time that the server asked for
+	WaitCoolDown  WaitReason = "cool-down"  // the server asked another call to wait
+	WaitRateLimit WaitReason = "rate limit" // the client's limiter
+)
+
+// shortWait is the length of a wait below which it is none.
+const shortWait = time.Millisecond
 
 // Policy bounds how often and how soon a request is repeated.
 type Policy struct {
@@ -56,6 +80,8 @@ type Pipeline struct {
 	policy   Policy
 	logger   *slog.Logger
 	redact   func(error) string
+
+	onAttempt, onWait func(context.Context, Event)
 }
 
 // Request describes one call. Nothing writes to it.
@@ -97,6 +123,9 @@ func New(cfg Config) *Pipeline {
 		policy:   cfg.Retry,
 		logger:   cfg.Logger,
 		redact:   cfg.Redact,
+
+		onAttempt: cfg.OnAttempt,
+		onWait:    cfg.OnWait,
 	}
 	if p.base == nil {
 		p.base = http.DefaultTransport
