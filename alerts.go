@@ -359,30 +359,6 @@ func (a *Alert) Field() *AlertField {
 // dots it is the key of the excerpt in [AlertSpec.MinimizedSpecContext].
 func (a *Alert) SpecPointer() []string { return parseAlertContext(a.Context).PathPointer }
 
-// ToAlert returns the alert in the form that lists have, so that one function handles both.
-func (a *WebhookAlert) ToAlert() Alert {
-	e := a.APIEndpoint.Endpoint
-	return Alert{
-		UUID: a.UUID, Type: a.Type, RiskScore: a.RiskScore, APIEndpointUUID: a.APIEndpointUUID, Description: a.Description,
-		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, Status: a.Status, ResolutionMessage: a.ResolutionMessage,
-		Context: a.Context,
-		APIEndpoint: AlertEndpoint{
-			UUID: e.UUID, Path: e.Path, Host: e.Host, Method: e.Method, OpenAPISpecName: e.OpenAPISpecName, Details: &e,
-		},
-	}
-}
-
-// Trace returns what [Alert.Trace] does.
-func (a *WebhookAlert) Trace() *CapturedTrace { return parseAlertContext(a.Context).Trace }
-
-// Field returns what [Alert.Field] does.
-func (a *WebhookAlert) Field() *AlertField {
-	return alertField(a.Type, a.Description, a.APIEndpoint.Path, parseAlertContext(a.Context))
-}
-
-// SpecPointer returns what [Alert.SpecPointer] does.
-func (a *WebhookAlert) SpecPointer() []string { return parseAlertContext(a.Context).PathPointer }
-
 // alertContext is what the server keeps with an alert. A member of another form than the server's counts as absent.
 type alertContext struct {
 	Trace        *CapturedTrace

@@ -61,6 +61,30 @@ func (a WebhookAlert) MarshalJSON() ([]byte, error) {
 	return wire.MarshalFields(a, "resolutionMessage")
 }
 
+// ToAlert returns the alert in the form that lists have, so that one function handles both.
+func (a *WebhookAlert) ToAlert() Alert {
+	e := a.APIEndpoint.Endpoint
+	return Alert{
+		UUID: a.UUID, Type: a.Type, RiskScore: a.RiskScore, APIEndpointUUID: a.APIEndpointUUID, Description: a.Description,
+		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, Status: a.Status, ResolutionMessage: a.ResolutionMessage,
+		Context: a.Context,
+		APIEndpoint: AlertEndpoint{
+			UUID: e.UUID, Path: e.Path, Host: e.Host, Method: e.Method, OpenAPISpecName: e.OpenAPISpecName, Details: &e,
+		},
+	}
+}
+
+// Trace returns what [Alert.Trace] does.
+func (a *WebhookAlert) Trace() *CapturedTrace { return parseAlertContext(a.Context).Trace }
+
+// Field returns what [Alert.Field] does.
+func (a *WebhookAlert) Field() *AlertField {
+	return alertField(a.Type, a.Description, a.APIEndpoint.Path, parseAlertContext(a.Context))
+}
+
+// SpecPointer returns what [Alert.SpecPointer] does.
+func (a *WebhookAlert) SpecPointer() []string { return parseAlertContext(a.Context).PathPointer }
+
 // WebhookEndpoint is the endpoint that an alert is about, as it was when the alert was raised.
 type WebhookEndpoint struct {
 	Endpoint
