@@ -53,12 +53,9 @@ type Handler struct {
 	config
 	handle func(context.Context, *metlo.WebhookEvent) error
 
-	// The callbacks outlive the requests, so their context is the handler's.
+	// The callbacks outlive the requests, so their context is the handler's. It ends when Shutdown returns.
 	ctx    context.Context
 	cancel context.CancelFunc
-	// The store is read until Shutdown begins.
-	reading     context.Context
-	stopReading context.CancelFunc
 
 	saveSlots chan struct{} // has room for the calls of Save that may run at once
 	wake      chan struct{} // has the feed look again whether to read the store
@@ -123,7 +120,6 @@ func NewHandler(handle func(context.Context, *metlo.WebhookEvent) error, opts ..
 		}
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	h.reading, h.stopReading = context.WithCancel(h.ctx)
 	h.alerts = line{do: h.deliver, maxWorkers: h.maxWorkers}
 	h.reports = line{do: h.callReport, maxWorkers: 1}
 	h.seen.size = recentAlerts
@@ -227,7 +223,7 @@ func (h *Handler) admit(it *item) {
 	h.seen.add(it.Key)
 	h.finished.forget(it.Key)
 	switch {
-	case h.closed: // the store has it for the next start
+	case h.ctx.Err() != nil: // the store has it for the next start
 	case !h.behind && h.hasRoom(it):
 		h.enqueue(it)
 	default:
@@ -390,7 +386,8 @@ func (h *Handler) callReport(it *item) {
 	h.report(event, it.err)
 }
 
-// Shutdown refuses new events with 503, and waits until those in the queue are handled. When ctx ends first, it drops
+// Shutdown refuses new events with 503, and waits until those in the queue are handled, and those in the store for which
+// the queue has room. When ctx ends first, it drops
 // the events still queued, ends the context of the callbacks that run, reports each event of both kinds with
 // [ErrShutdown], and returns ctx's error without waiting for the callbacks. A store keeps these events, unless their
 // callback succeeds after all, and what else it holds, for the next start. Shut the http.Server down before, so that
@@ -399,8 +396,8 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
 	h.closed = true
 	idle := h.idle
+	h.wakeFeed()
 	h.mu.Unlock()
-	h.stopReading()
 	defer h.cancel()
 	select {
 	case <-idle:
@@ -413,6 +410,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 // abandon reports what will not be handled, and all that waits to be reported.
 func (h *Handler) abandon(ctx context.Context) error {
 	h.mu.Lock()
+	h.cancel()
 	reports, queued := h.reports.take(), h.alerts.take()
 	for _, it := range queued {
 		delete(h.current, it.Key)
@@ -429,7 +427,6 @@ func (h *Handler) abandon(ctx context.Context) error {
 		}
 	}
 	h.mu.Unlock()
-	h.cancel()
 	for _, it := range reports {
 		h.callReport(it)
 	}

@@ -70,7 +70,7 @@ func (h *Handler) save(ctx context.Context, delivery Delivery) (err error) {
 		return errSaveBusy
 	}
 	defer func() { <-h.saveSlots }()
-	defer storeFault(&err)
+	defer func() { err = storeFault(err, recover()) }()
 	return h.store.Save(ctx, delivery)
 }
 
@@ -106,17 +106,19 @@ func (s *save) wait() error {
 func (h *Handler) done(key string, failure error) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), storePatience)
 	defer cancel()
-	defer storeFault(&err)
+	defer func() { err = storeFault(err, recover()) }()
 	return h.store.Done(ctx, key, failure)
 }
 
-// storeFault marks an error, and a panic, as the store's.
-func storeFault(err *error) {
-	if value := recover(); value != nil {
-		*err = fmt.Errorf("%w: panic: %v", ErrStore, value)
-	} else if *err != nil {
-		*err = fmt.Errorf("%w: %w", ErrStore, *err)
+// storeFault marks an error, or what the store panicked with, as the store's.
+func storeFault(err error, panicked any) error {
+	switch {
+	case panicked != nil:
+		return fmt.Errorf("%w: panic: %v", ErrStore, panicked)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
+	return nil
 }
 
 // leaveToStore makes sure that the store is read after an alert was left to it. The caller holds h.mu.
@@ -140,8 +142,9 @@ func (h *Handler) wakeFeed() {
 func (h *Handler) feed() {
 	pause := h.backoff
 	var retry time.Time // when a store that failed is read again, and reported again
-	for more := true; more; more = h.awaitWork(retry) {
-		switch err := h.read(); {
+	for more := true; more; {
+		full, err := h.read()
+		switch {
 		case err == nil:
 			pause, retry = h.backoff, time.Time{}
 		case !time.Now().Before(retry):
@@ -149,37 +152,40 @@ func (h *Handler) feed() {
 			pause = h.pause(pause)
 			h.reportStore(err)
 		}
+		more = h.awaitWork(full, retry)
 	}
 }
 
 func (h *Handler) reportStore(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.closed {
+	if h.ctx.Err() == nil {
 		h.fail(&item{}, err)
 	}
 }
 
-// read queues what the store holds until the queue is full, and returns the store's first error.
-func (h *Handler) read() (err error) {
+// read queues what the store holds, reports whether the queue was full before the end, and returns the store's first
+// error.
+func (h *Handler) read() (full bool, err error) {
 	h.mu.Lock()
 	h.left = false
 	h.mu.Unlock()
-	ctx, cancel := context.WithTimeout(h.reading, storePatience)
+	ctx, cancel := context.WithTimeout(h.ctx, storePatience)
 	defer cancel()
-	defer storeFault(&err)
+	defer func() { err = storeFault(err, recover()) }()
 	for delivery, fault := range h.store.Pending(ctx) {
 		if err == nil {
 			err = fault
 		}
-		if ctx.Err() != nil || fault == nil && !h.offer(delivery) {
+		full = fault == nil && !h.offer(delivery)
+		if full || ctx.Err() != nil {
 			break
 		}
 	}
 	if err == nil && ctx.Err() != nil {
 		err = fmt.Errorf("reading took over %v: %w", storePatience, ctx.Err())
 	}
-	return err
+	return full, err
 }
 
 // offer queues a delivery that nobody has yet, and reports whether there was room.
@@ -191,7 +197,7 @@ func (h *Handler) offer(delivery Delivery) bool {
 		return true
 	}
 	it := &item{Delivery: delivery, uuid: key}
-	if h.closed || !h.hasRoom(it) {
+	if h.ctx.Err() != nil || !h.hasRoom(it) {
 		h.left = true
 		return false
 	}
@@ -201,20 +207,20 @@ func (h *Handler) offer(delivery Delivery) bool {
 }
 
 // awaitWork returns true when the store is to be read again: when it has what is not queued and half of the queue is
-// empty, or at retry. It returns false when everything is queued, and after Shutdown.
-func (h *Handler) awaitWork(retry time.Time) bool {
+// empty, or at retry. It returns false when everything is queued, and after Shutdown when the queue was full.
+func (h *Handler) awaitWork(full bool, retry time.Time) bool {
 	var retryTimer <-chan time.Time
 	if !retry.IsZero() {
 		retryTimer = time.After(time.Until(retry))
 	}
 	for {
 		h.mu.Lock()
-		if h.closed || !h.left && retryTimer == nil {
+		if !h.left && retryTimer == nil || h.closed && (!h.left || full) {
 			h.behind = false
 			h.mu.Unlock()
 			return false
 		}
-		ready := h.left && len(h.alerts.items) <= h.maxQueue/2 && h.alerts.bytes <= h.queueBytes/2
+		ready := h.closed || h.left && len(h.alerts.items) <= h.maxQueue/2 && h.alerts.bytes <= h.queueBytes/2
 		h.mu.Unlock()
 		if ready {
 			return true
@@ -223,7 +229,6 @@ func (h *Handler) awaitWork(retry time.Time) bool {
 		case <-h.wake:
 		case <-retryTimer:
 			return true
-		case <-h.reading.Done():
 		}
 	}
 }

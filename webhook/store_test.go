@@ -238,6 +238,7 @@ func TestWhatTheStoreHoldsIsHandledFirst(t *testing.T) {
 					<-time.After(tt.interval)
 				}
 				<-time.After(time.Hour)
+				synctest.Wait()
 				assert.Equal(t, numbers(0, tt.backlog+fresh), log.handled)
 				for _, err := range log.errs {
 					assert.ErrorIs(t, err, broken)
@@ -257,8 +258,9 @@ func TestAlertsDoNotWaitForAStoreThatStaysUnreadable(t *testing.T) {
 		h := webhook.NewHandler(log.handle, webhook.WithStore(store), webhook.WithReport(log.report))
 		for n := range 100 {
 			assert.Equal(t, http.StatusAccepted, serve(h, post("/", alertNumber(n))).Code)
-			<-time.After(100 * time.Millisecond)
+			synctest.Wait()
 			require.Len(t, log.handled, n+1)
+			<-time.After(100 * time.Millisecond)
 		}
 		assert.Len(t, log.reported, 4, "at once, and after 1, 2 and 4 s")
 		require.NoError(t, h.Shutdown(t.Context()))
@@ -409,6 +411,7 @@ func TestAnIteratorWithoutEnd(t *testing.T) {
 		var log eventLog
 		h := webhook.NewHandler(log.handle, webhook.WithStore(&endless{}), webhook.WithReport(log.report))
 		<-time.After(15 * time.Second)
+		synctest.Wait()
 		assert.Equal(t, []string{""}, log.reported, "10 s of reading, then 1 s of rest")
 		require.NoError(t, h.Shutdown(t.Context()))
 	})
@@ -427,9 +430,8 @@ func (*endless) Pending(context.Context) iter.Seq2[webhook.Delivery, error] {
 // TestOneTruthForEachAlert has stores at the limit of 200 ms, and senders that retry. An alert is handled or reported,
 // and what was answered 202 or 200 is handled.
 func TestOneTruthForEachAlert(t *testing.T) {
-	delays := []time.Duration{0, 100, 199, 200, 201, 350, 600, 2_000}
-	for _, delay := range delays {
-		delay *= time.Millisecond
+	for _, ms := range []int{0, 100, 199, 200, 201, 350, 600, 2_000} {
+		delay := time.Duration(ms) * time.Millisecond
 		for _, late := range []error{nil, errors.New("disk full")} {
 			t.Run(fmt.Sprintf("%v, then %v", delay, late), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -525,6 +527,7 @@ func TestShutdownReportsWhatIsBeingStored(t *testing.T) {
 		}}
 		h := webhook.NewHandler(log.handle, webhook.WithStore(store), webhook.WithReport(log.report))
 		assert.Equal(t, http.StatusServiceUnavailable, serve(h, post("/", alertNumber(1))).Code)
+		synctest.Wait()
 		assert.Empty(t, log.reported, "nobody knows yet")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

@@ -18,6 +18,7 @@ import (
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/examples/internal/example"
 	"github.com/metlo-go/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/webhook"
 )
 
 const usage = `webhook receives Metlo's webhooks and prints each alert once, until Ctrl-C.
@@ -49,7 +50,7 @@ func run(ctx context.Context, listen, dir string) error {
 	} else if token == "" {
 		return errors.New("METLO_WEBHOOK_TOKEN is not set: without it anybody could post alerts")
 	}
-	store, err := metlo.OpenWebhookFolder(filepath.Join(dir, "pending"))
+	store, err := webhook.OpenFolder(filepath.Join(dir, "pending"))
 	if err != nil {
 		return err
 	}
@@ -58,13 +59,13 @@ func run(ctx context.Context, listen, dir string) error {
 		return err
 	}
 	ended := make(chan error, 2)
-	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
+	handler := webhook.NewHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
 		err := p.once(event.Alert.ToAlert())
 		if demo {
 			ended <- err
 		}
 		return err // an error is tried again
-	}, metlo.WithWebhookStore(store), metlo.WithWebhookToken(token))
+	}, webhook.WithStore(store), webhook.WithToken(token))
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
