@@ -113,6 +113,27 @@ func TestHandlerHandlesAnAlertOnce(t *testing.T) {
 	})
 }
 
+// TestHandlerKnowsWhatItHandles answers 200 to an alert whose callback runs, however many came after it.
+func TestHandlerKnowsWhatItHandles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		h := webhook.NewHandler(func(_ context.Context, e *metlo.WebhookEvent) error {
+			if e.Alert.UUID == "0" {
+				calls++
+				<-time.After(time.Hour)
+			}
+			return nil
+		}, webhook.WithWorkers(2))
+		for n := range 5_000 {
+			serve(h, post("/", alertNumber(n)))
+			synctest.Wait()
+		}
+		assert.Equal(t, http.StatusOK, serve(h, post("/", alertNumber(0))).Code)
+		require.NoError(t, h.Shutdown(t.Context()))
+		assert.Equal(t, 1, calls)
+	})
+}
+
 func TestHandlerToken(t *testing.T) {
 	const token = "s3cret/+&"
 	tests := []struct {
@@ -523,6 +544,20 @@ func TestReportsThatWaitAreBounded(t *testing.T) {
 		}
 		assert.Equal(t, []string{"0", "1", "2", "3", "4"}, uuids)
 		assert.Equal(t, 3, whole, "one with the callback, and two that wait")
+	})
+}
+
+// TestALargeReportIsWhole as long as it waits alone.
+func TestALargeReportIsWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reported []string
+		h := webhook.NewHandler(func(context.Context, *metlo.WebhookEvent) error { return errors.New("no such team") },
+			webhook.WithQueueBytes(10), webhook.WithRetry(1, time.Second), webhook.WithReport(func(e *metlo.WebhookEvent, _ error) {
+				reported = append(reported, e.Alert.Description)
+			}))
+		serve(h, post("/", `{"alert":{"uuid":"1","description":"whole"}}`))
+		require.NoError(t, h.Shutdown(t.Context()))
+		assert.Equal(t, []string{"whole"}, reported)
 	})
 }
 

@@ -213,14 +213,14 @@ func (h *Handler) awaitWork(full bool, retry time.Time) bool {
 	if !retry.IsZero() {
 		retryTimer = time.After(time.Until(retry))
 	}
-	for {
+	for changed := !full; ; changed = true {
 		h.mu.Lock()
 		if !h.left && retryTimer == nil || h.closed && (!h.left || full) {
 			h.behind = false
 			h.mu.Unlock()
 			return false
 		}
-		ready := h.closed || h.left && len(h.alerts.items) <= h.maxQueue/2 && h.alerts.bytes <= h.queueBytes/2
+		ready := changed && h.left && len(h.alerts.items) <= h.maxQueue/2 && h.alerts.bytes <= h.queueBytes/2
 		h.mu.Unlock()
 		if ready {
 			return true

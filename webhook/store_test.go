@@ -212,7 +212,7 @@ func TestWhatTheStoreHoldsIsHandledFirst(t *testing.T) {
 			return nil
 		}},
 		"a store that takes a while to read": {50, 5, time.Second / 3, func(int) error {
-			<-time.After(400 * time.Millisecond)
+			<-time.After(1300 * time.Millisecond)
 			return nil
 		}},
 	}
@@ -391,18 +391,108 @@ func TestNothingOfTheStoreIsHeldAcrossAWait(t *testing.T) {
 
 // TestReadingABacklogIsLinear bounds what the handler reads again of a store because it closed the iterator.
 func TestReadingABacklogIsLinear(t *testing.T) {
+	tests := map[string]struct {
+		bound webhook.Option
+		reads int // of each delivery
+	}{
+		"a queue of 100 events":                {webhook.WithQueue(100), 3},
+		"a queue of 4 kB":                      {webhook.WithQueueBytes(4_000), 3},
+		"deliveries of more than half a queue": {webhook.WithQueueBytes(50), 12},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log eventLog
+				store := &fakeStore{items: backlog(2_000)}
+				h := webhook.NewHandler(func(ctx context.Context, e *metlo.WebhookEvent) error {
+					<-time.After(time.Millisecond)
+					return log.handle(ctx, e)
+				}, webhook.WithStore(store), tt.bound, webhook.WithReport(log.report))
+				<-time.After(time.Minute)
+				require.NoError(t, h.Shutdown(t.Context()))
+				assert.Len(t, log.handled, 2_000)
+				assert.Less(t, store.iterated, tt.reads*2_000)
+			})
+		})
+	}
+}
+
+// TestAStoreThatFailsIsReadAgain waits 1, 2 and 4 s, and after a success 1 s again. Each failure is reported.
+func TestAStoreThatFailsIsReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog
-		store := &fakeStore{items: backlog(2_000)}
+		var failures []time.Duration
+		start, reads := time.Now(), 0
+		store := &fakeStore{items: backlog(20), pending: func() error {
+			reads++
+			if reads <= 3 || reads == 8 || reads == 9 {
+				failures = append(failures, time.Since(start))
+				return errors.New("the database restarts")
+			}
+			return nil
+		}}
 		h := webhook.NewHandler(func(ctx context.Context, e *metlo.WebhookEvent) error {
-			<-time.After(time.Millisecond)
+			<-time.After(10 * time.Second)
 			return log.handle(ctx, e)
-		}, webhook.WithStore(store), webhook.WithQueue(100), webhook.WithReport(log.report))
-		<-time.After(time.Minute)
+		}, webhook.WithStore(store), webhook.WithWorkers(1), webhook.WithQueue(1), webhook.WithReport(log.report))
+		<-time.After(time.Hour)
 		require.NoError(t, h.Shutdown(t.Context()))
-		assert.Len(t, log.handled, 2_000)
-		assert.Less(t, store.iterated, 3*2_000)
+		require.Len(t, failures, 5)
+		assert.Equal(t, []time.Duration{0, time.Second, 3 * time.Second}, failures[:3])
+		assert.Equal(t, time.Second, failures[4]-failures[3])
+		assert.Len(t, log.reported, 5)
+		assert.Equal(t, numbers(0, 20), log.handled)
 	})
+}
+
+// TestAnAlertThatComesAgainAfterLongIsHandledAgain also where it waits in the store and was handled from there before.
+func TestAnAlertThatComesAgainAfterLongIsHandledAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log eventLog
+		h := webhook.NewHandler(log.handle, webhook.WithStore(&halfReadable{}), webhook.WithQueue(10_000), webhook.WithReport(log.report))
+		for n := range 4_200 {
+			serve(h, post("/", alertNumber(n)))
+			synctest.Wait()
+		}
+		assert.Equal(t, http.StatusAccepted, serve(h, post("/", alertNumber(0))).Code)
+		synctest.Wait()
+		require.Len(t, log.handled, 4_201)
+		assert.Equal(t, "0", log.handled[4_200])
+		require.NoError(t, h.Shutdown(t.Context()))
+	})
+}
+
+// TestShutdownHandlesWhatTheQueueHasRoomFor accepts an alert while the store is read, and shuts down before it is read
+// again.
+func TestShutdownHandlesWhatTheQueueHasRoomFor(t *testing.T) {
+	tests := map[string]struct{ queue, accepted, handled int }{
+		"an alert":             {10, 1, 1},
+		"as many as have room": {10, 10, 10},
+		"more than have room":  {10, 30, 10},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log eventLog
+				store := &fakeStore{pending: func() error {
+					<-time.After(time.Second)
+					return nil
+				}}
+				log.block = make(chan struct{})
+				h := webhook.NewHandler(log.handle, webhook.WithStore(store), webhook.WithQueue(tt.queue), webhook.WithWorkers(1), webhook.WithReport(log.report))
+				synctest.Wait()
+				for n := range tt.accepted {
+					assert.Equal(t, http.StatusAccepted, serve(h, post("/", alertNumber(n))).Code)
+				}
+				time.AfterFunc(time.Minute, func() { close(log.block) })
+				require.NoError(t, h.Shutdown(t.Context()))
+				assert.GreaterOrEqual(t, len(log.handled), tt.handled)
+				assert.LessOrEqual(t, len(log.handled), tt.handled+1, "one goes to the worker at once")
+				assert.Len(t, store.items, tt.accepted-len(log.handled), "the next start has the rest")
+				assert.Empty(t, log.reported)
+			})
+		})
+	}
 }
 
 // TestAnIteratorWithoutEnd has a store whose Pending yields errors for ever. Its context ends.
@@ -538,6 +628,57 @@ func TestShutdownReportsWhatIsBeingStored(t *testing.T) {
 		require.NoError(t, h.Shutdown(t.Context()))
 		require.Equal(t, []string{"1"}, log.reported, "once")
 		assert.ErrorIs(t, log.errs[0], webhook.ErrShutdown)
+	})
+}
+
+// TestNothingIsHandledAfterShutdownGaveUp has a store that returns from Save and from Pending afterwards.
+func TestNothingIsHandledAfterShutdownGaveUp(t *testing.T) {
+	wait := make(chan struct{})
+	tests := map[string]*fakeStore{
+		"Save":    {save: func(context.Context) error { <-wait; return nil }},
+		"Pending": {items: backlog(1), pending: func() error { <-wait; return nil }},
+	}
+	for name, store := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				wait = make(chan struct{})
+				var log eventLog
+				h := webhook.NewHandler(log.handle, webhook.WithStore(store), webhook.WithReport(log.report))
+				synctest.Wait()
+				if store.save != nil {
+					serve(h, post("/", alertNumber(1)))
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				err := h.Shutdown(ctx)
+				assert.Equal(t, store.save != nil, err != nil, "an alert in the store is not lost")
+				close(wait)
+				require.NoError(t, h.Shutdown(t.Context()))
+				assert.Empty(t, log.handled)
+				assert.Len(t, store.items, 1, "the next start has it")
+			})
+		})
+	}
+}
+
+// TestWhatIsDoneWhileTheStoreIsReadIsHandledOnce has a queue of more events than are recognised when they come again.
+func TestWhatIsDoneWhileTheStoreIsReadIsHandledOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log eventLog
+		reads := 0
+		store := &halfReadable{fakeStore{items: backlog(6_000), pending: func() error {
+			if reads++; reads > 1 {
+				<-time.After(8 * time.Second)
+			}
+			return nil
+		}}}
+		h := webhook.NewHandler(func(ctx context.Context, e *metlo.WebhookEvent) error {
+			<-time.After(time.Millisecond)
+			return log.handle(ctx, e)
+		}, webhook.WithStore(store), webhook.WithQueue(10_000), webhook.WithWorkers(1), webhook.WithReport(log.report))
+		<-time.After(time.Minute)
+		assert.Equal(t, numbers(0, 6_000), log.handled)
+		require.NoError(t, h.Shutdown(t.Context()))
 	})
 }
 
