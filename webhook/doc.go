@@ -12,5 +12,5 @@
 //	}, webhook.WithToken(os.Getenv("METLO_WEBHOOK_TOKEN")), webhook.WithStore(store))
 //
 // [Parse] reads one delivery, and does nothing else. The service that adds and lists webhooks is
-// [metlo.Client.Webhooks].
+// client.Webhooks of [metlo.Client].
 package webhook

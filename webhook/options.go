@@ -45,8 +45,8 @@ func (c *config) pause(wait time.Duration) time.Duration {
 }
 
 // WithToken accepts only requests whose URL has ?token= with one of the values, such as
-// https://hooks.example.com/metlo?token=…; any other is answered 401. Metlo sends no header and no signature that would
-// tell it from others. Several tokens let one be replaced without a gap. An empty token panics, and so does none.
+// https://hooks.example.com/metlo?token=…; any other is answered 401. Metlo sends no signature and no header that only it
+// knows. Several tokens let one be replaced without a gap. An empty token panics, and so does none.
 func WithToken(tokens ...string) Option {
 	hashes, ok := hashTokens(tokens)
 	if !ok || len(hashes) == 0 {

@@ -394,16 +394,21 @@ func TestReadingABacklogIsLinear(t *testing.T) {
 	tests := map[string]struct {
 		bound webhook.Option
 		reads int // of each delivery
+		long  int // bytes of every other delivery
 	}{
-		"a queue of 100 events":                {webhook.WithQueue(100), 3},
-		"a queue of 4 kB":                      {webhook.WithQueueBytes(4_000), 3},
-		"deliveries of more than half a queue": {webhook.WithQueueBytes(50), 12},
+		"a queue of 100 events":                {webhook.WithQueue(100), 3, 0},
+		"a queue of 4 kB":                      {webhook.WithQueueBytes(4_000), 3, 0},
+		"deliveries of more than half a queue": {webhook.WithQueueBytes(50), 12, 0},
+		"a small one, then a large one":        {webhook.WithQueueBytes(100), 12, 80},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log eventLog
 				store := &fakeStore{items: backlog(2_000)}
+				for i := range store.items {
+					store.items[i].Body = append(store.items[i].Body, strings.Repeat(" ", i%2*tt.long)...)
+				}
 				h := webhook.NewHandler(func(ctx context.Context, e *metlo.WebhookEvent) error {
 					<-time.After(time.Millisecond)
 					return log.handle(ctx, e)

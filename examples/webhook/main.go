@@ -54,11 +54,10 @@ func run(ctx context.Context, listen, dir string) error {
 	if err != nil {
 		return err
 	}
-	p := &printer{}
+	p, ended := &printer{}, make(chan error, 2)
 	if p.handled, err = os.OpenRoot(dir); err != nil {
 		return err
 	}
-	ended := make(chan error, 2)
 	handler := webhook.NewHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
 		err := p.once(event.Alert.ToAlert())
 		if demo {
