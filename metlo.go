@@ -44,6 +44,10 @@
 // gives up after 60 s without response headers or 30 s without progress of a body. Options change each of these. A
 // change is never sent twice unless the server cannot have acted on it before.
 //
+// # Webhooks
+//
+// Package webhook receives the alerts that Metlo posts to the addresses that client.Webhooks manages.
+//
 // # Tests
 //
 // Package metlotest has a Metlo server in memory for the tests of your own code.

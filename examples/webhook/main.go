@@ -19,6 +19,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/metlotest"
+	"github.com/metlo-go/metlo/webhook"
 )
 
 const usage = `webhook receives Metlo's webhooks and prints each alert once, until Ctrl-C.
@@ -61,22 +62,21 @@ func run(ctx context.Context, listen, dir string) error {
 	} else if token == "" {
 		return errors.New("METLO_WEBHOOK_TOKEN is not set: without it anybody could post alerts")
 	}
-	store, err := metlo.OpenWebhookFolder(filepath.Join(dir, "pending"))
+	store, err := webhook.OpenFolder(filepath.Join(dir, "pending"))
 	if err != nil {
 		return err
 	}
-	p := &printer{}
+	p, ended := &printer{}, make(chan error, 2)
 	if p.handled, err = os.OpenRoot(dir); err != nil {
 		return err
 	}
-	ended := make(chan error, 2)
-	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
+	handler := webhook.NewHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
 		err := p.once(event.Alert.ToAlert())
 		if demo {
 			ended <- err
 		}
 		return err // an error is tried again
-	}, metlo.WithWebhookStore(store), metlo.WithWebhookToken(token))
+	}, webhook.WithStore(store), webhook.WithToken(token))
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {

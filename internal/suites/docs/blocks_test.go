@@ -40,6 +40,7 @@ func documentImports() map[string]string {
 		"redis":       "github.com/redis/go-redis/v9",
 		"metlo":       "github.com/metlo-go/metlo",
 		"metlotest":   "github.com/metlo-go/metlo/metlotest",
+		"webhook":     "github.com/metlo-go/metlo/webhook",
 		"capture":     "github.com/metlo-go/metlo/capture",
 		"capturegin":  "github.com/metlo-go/metlo/capture/capturegin",
 		"captureecho": "github.com/metlo-go/metlo/capture/captureecho",
@@ -113,7 +114,7 @@ func (b block) needs() string {
 	for what, signs := range map[string][]string{
 		"another server":       {"metlo.NewClient(", "NewClientFromEnv", "redis.", "NewRequest("},
 		"a port of its own":    {"ListenAndServe", "http.Handle(", "gin.", "echo.", ".Serve("},
-		"a request or answer":  {"req.", "resp.", "TraceFromHTTP(", "ParseWebhook("},
+		"a request or answer":  {"req.", "resp.", "TraceFromHTTP(", "webhook.Parse("},
 		"the end of a process": {"signal.", "os.Exit", "log.Fatal"},
 		"a file":               {"os.Open(", "os.ReadFile(", "os.WriteFile(", "os.Create("},
 		"a test":               {"(t,", "(t)", "t."},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/webhook"
 )
 
 // shutdownGrace leaves time for what an interrupted listener still has to do.
@@ -63,15 +64,15 @@ func (a *app) register(ctx context.Context, public string) (func() error, error)
 	if err != nil {
 		return nil, err
 	}
-	webhook, err := client.Webhooks.Create(ctx, &metlo.WebhookSettings{URL: public})
+	hook, err := client.Webhooks.Create(ctx, &metlo.WebhookSettings{URL: public})
 	if err != nil {
 		return nil, err
 	}
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 		defer cancel()
-		if err := client.Webhooks.Delete(ctx, webhook.UUID); err != nil {
-			return fmt.Errorf("the webhook is still there (metlo webhook delete %s): %w", webhook.UUID, err)
+		if err := client.Webhooks.Delete(ctx, hook.UUID); err != nil {
+			return fmt.Errorf("the webhook is still there (metlo webhook delete %s): %w", hook.UUID, err)
 		}
 		return nil
 	}, nil
@@ -89,9 +90,9 @@ var deliveryColumns = []output.Column[metlo.WebhookEvent]{
 
 // listen prints each delivery, and ends with the context, after limit alerts, or when it cannot print.
 func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Printer, limit int) error {
-	var opts []metlo.WebhookOption
+	var opts []webhook.Option
 	if token := os.Getenv("METLO_WEBHOOK_TOKEN"); token != "" {
-		opts = append(opts, metlo.WithWebhookToken(token))
+		opts = append(opts, webhook.WithToken(token))
 	}
 	ended := make(chan error, 1)
 	end := func(err error) {
@@ -102,7 +103,7 @@ func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Print
 	}
 	var mu sync.Mutex
 	printed := 0
-	handler := metlo.NewWebhookHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
+	handler := webhook.NewHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if limit > 0 && printed >= limit {
