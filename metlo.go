@@ -68,7 +68,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/metlo-go/metlo/internal/credentials"
+	"github.com/metlo-go/metlo/credentials"
 	"github.com/metlo-go/metlo/internal/transport"
 	"github.com/metlo-go/metlo/internal/wire"
 )
@@ -192,34 +192,33 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 func NewClientFromEnv(opts ...Option) (*Client, error) {
 	host, collector := os.Getenv("METLO_HOST"), os.Getenv("METLO_COLLECTOR_HOST")
 	key, keySet := os.LookupEnv("METLO_API_KEY")
-	file, err := ReadCredentials()
-	if err != nil {
-		if host == "" || !keySet {
-			return nil, err
+	var file credentials.File
+	if path, err := credentials.Path(); err == nil { // without a home folder there is no file
+		if file, err = credentials.Read(path); err != nil && (host == "" || !keySet) {
+			return nil, invalid("~/.metlo/credentials %w", err)
 		}
-		file = &Credentials{}
 	}
 	insecure := os.Getenv("METLO_INSECURE_HTTP")
 	switch {
-	case host == "" && file.Host == "":
+	case host == "" && file["METLO_HOST"] == "":
 		return nil, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
 	case host == "" && key != "":
 		return nil, invalid("METLO_API_KEY is set and METLO_HOST is not, and a key goes only to hosts that its own source names: set METLO_HOST too, or unset METLO_API_KEY to use the key in ~/.metlo/credentials")
-	case host == "" || sameServer(host, file.Host):
-		host, insecure = cmp.Or(host, file.Host), cmp.Or(insecure, file.InsecureHTTP)
-	case file.APIKey.Reveal() != "" && !keySet:
-		return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: another spelling is another host: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file.Host), shownHost(host))
+	case host == "" || sameServer(host, file["METLO_HOST"]):
+		host, insecure = cmp.Or(host, file["METLO_HOST"]), cmp.Or(insecure, file["METLO_INSECURE_HTTP"])
+	case file["METLO_API_KEY"] != "" && !keySet:
+		return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: another spelling is another host: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file["METLO_HOST"]), shownHost(host))
 	default:
-		file = &Credentials{}
+		file = nil
 	}
 	if !keySet {
-		key = file.APIKey.Reveal()
+		key = file["METLO_API_KEY"]
 	}
 	switch {
-	case collector != "" && !keySet && key != "" && !sameServer(collector, file.CollectorHost):
+	case collector != "" && !keySet && key != "" && !sameServer(collector, file["METLO_COLLECTOR_HOST"]):
 		return nil, invalid("the key in ~/.metlo/credentials is not for METLO_COLLECTOR_HOST %s: write that address to the file as well, or set METLO_API_KEY and METLO_HOST", shownHost(collector))
 	case collector == "" && (!keySet || key == ""):
-		collector = file.CollectorHost
+		collector = file["METLO_COLLECTOR_HOST"]
 	}
 	var env []Option
 	if collector != "" {
@@ -330,65 +329,9 @@ func (c *Client) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "metlo.Client(%s)", c.base)
 }
 
-// ErrNoHost says that neither the environment nor the credentials file names an instance. It comes together with
+// ErrNoHost is the fault of an environment and a credentials file that name no instance. It comes together with
 // [ErrInvalidArgument].
 var ErrNoHost = errors.New("no Metlo host")
-
-// Credentials is what the file says in which the Metlo CLI keeps an instance's address and key. What it does not say is
-// empty.
-type Credentials struct {
-	Host          string // METLO_HOST
-	APIKey        Secret // METLO_API_KEY
-	CollectorHost string // METLO_COLLECTOR_HOST
-	InsecureHTTP  string // METLO_INSECURE_HTTP, in a form that strconv.ParseBool takes
-}
-
-// CredentialsPath returns the path of the credentials file, ~/.metlo/credentials, whether it exists or not. Without a
-// home folder it returns an error.
-func CredentialsPath() (string, error) {
-	path, err := credentials.Path()
-	if err != nil {
-		return "", invalid("the home folder is not known, so neither is ~/.metlo/credentials: set HOME (%w)", err)
-	}
-	return path, nil
-}
-
-// ReadCredentials reads the file at [CredentialsPath] as the Metlo CLI reads it. Without the file, or a home folder,
-// all is empty. A file that cannot be read is [ErrInvalidArgument]; the error names the line of the fault, and none of
-// its text.
-func ReadCredentials() (*Credentials, error) {
-	path, err := CredentialsPath()
-	if err != nil {
-		return &Credentials{}, nil //nolint:nilerr // without a home folder there is no file, which is no error
-	}
-	file, err := credentials.Read(path)
-	if err != nil {
-		return nil, invalid("~/.metlo/credentials %w", err)
-	}
-	return newCredentials(file), nil
-}
-
-// ParseCredentials reads the text of such a file, in UTF-8 or UTF-16. Its errors are those of [ReadCredentials].
-func ParseCredentials(r io.Reader) (*Credentials, error) {
-	data, err := io.ReadAll(io.LimitReader(r, credentials.MaxBytes+1))
-	if err != nil {
-		return nil, invalid("the credentials cannot be read: %w", err)
-	}
-	file, err := credentials.Parse(data)
-	if err != nil {
-		return nil, invalid("the credentials: %w", err)
-	}
-	return newCredentials(file), nil
-}
-
-func newCredentials(file credentials.File) *Credentials {
-	return &Credentials{
-		Host:          file["METLO_HOST"],
-		APIKey:        NewSecret(file["METLO_API_KEY"]),
-		CollectorHost: file["METLO_COLLECTOR_HOST"],
-		InsecureHTTP:  file["METLO_INSECURE_HTTP"],
-	}
-}
 
 // sameServer reports whether two base URLs are of one server.
 func sameServer(a, b string) bool {
