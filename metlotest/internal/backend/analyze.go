@@ -294,7 +294,7 @@ func (st *Store) raise(e *endpoint, t time.Time, kind, description string, conte
 		}
 	}
 	a := &alert{
-		endpoint: e, uuid: newUUID(), kind: kind, riskScore: alertRisk(kind), description: description, status: statusOpen,
+		endpoint: e, uuid: st.newUUID(), kind: kind, riskScore: alertRisk(kind), description: description, status: statusOpen,
 		createdAt: t, updatedAt: t, context: context,
 	}
 	st.addAlert(a)

@@ -75,7 +75,7 @@ func (st *Store) recordField(e *endpoint, found finding, kind string, at time.Ti
 		}
 		isNull := kind == "unknown"
 		st.addField(e, &dataField{
-			uuid: newUUID(), dataType: kind, dataSection: found.section, dataPath: found.path,
+			uuid: st.newUUID(), dataType: kind, dataSection: found.section, dataPath: found.path,
 			dataClasses: []string{}, falsePositives: []string{}, scannerIdentified: []string{}, contentType: &found.contentType,
 			createdAt: at, updatedAt: at, lastSeen: at, statusCode: &found.status, isNullable: &isNull, matches: emptyObject(),
 		})

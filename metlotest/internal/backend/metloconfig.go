@@ -121,7 +121,7 @@ func (st *Store) setMetloConfig(config *js.Object) {
 	before := st.classes()
 	m := metloConfig{uuid: st.metloConfig.uuid, value: js.New()}
 	if m.uuid == "" {
-		m.uuid = newUUID()
+		m.uuid = st.newUUID()
 	}
 	for _, key := range config.Keys {
 		if key != "globalTestEnv" {
