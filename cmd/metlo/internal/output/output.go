@@ -41,8 +41,9 @@ type Printer struct {
 type Column[T any] struct {
 	Name  string // such as dataClasses; a table shows DATA CLASSES
 	Value func(*T) string
-	Wide  bool // left out of tables, present in CSV
-	Key   bool // never shortened, since other commands take it
+	Wide  bool   // left out of tables, present in CSV
+	Key   bool   // never shortened, since other commands take it
+	Alarm string // the value that a terminal shows in red
 }
 
 // New returns a printer that writes to w, or says what is wrong with the flags.
