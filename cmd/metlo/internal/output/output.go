@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"reflect"
 	"strings"
 	"text/template"
 
@@ -220,12 +221,44 @@ func (p *Printer) execute(item any) error {
 	if err != nil {
 		return err
 	}
+	complete(value, reflect.TypeOf(item))
 	var text strings.Builder
 	if err := p.template.Execute(&text, value); err != nil {
 		return fmt.Errorf("--output %w", err)
 	}
 	_, err = io.WriteString(p.w, strings.TrimSuffix(safetext.Terminal(text.String()), "\n")+"\n")
 	return err
+}
+
+// complete adds null for what the JSON form of a type leaves out when it is zero, so that a template fails only on a name
+// that no item has.
+func complete(value any, t reflect.Type) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch v := value.(type) {
+	case []any:
+		if t.Kind() == reflect.Slice {
+			for i := range v {
+				complete(v[i], t.Elem())
+			}
+		}
+	case map[string]any:
+		if t.Kind() != reflect.Struct {
+			return
+		}
+		for _, field := range reflect.VisibleFields(t) {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if name == "" || name == "-" {
+				continue
+			}
+			if member, present := v[name]; present {
+				complete(member, field.Type)
+			} else {
+				v[name] = nil
+			}
+		}
+	}
 }
 
 func items2any[T any](items iter.Seq2[T, error]) iter.Seq2[any, error] {
