@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -53,15 +52,12 @@ func (a *app) detectionList() *cobra.Command {
 	words("endpoint", "data-field").one(cmd, &kind, "type", "what to list")
 	cmd.Flags().Var(timeFlag(&opts.CreatedAfter), "since", "only what was found since this time, or within this age such as 7d")
 	cmd.Flags().Var(timeFlag(&opts.CreatedBefore), "until", "only what was found until this time")
-	riskScores.list(cmd, &opts.RiskScores, "risk", "only endpoints of this risk")
+	riskScores.list(cmd, &opts.RiskScores, "risk", "only endpoints of this risk, or the data fields of such")
 	a.hostsFlag(cmd, &opts.Hosts, "what was found")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		p, err := a.printer()
 		if err != nil {
 			return err
-		}
-		if kind == "data-field" && opts.RiskScores != nil {
-			return errors.New("--risk is about endpoints: leave it out, or leave out --type data-field")
 		}
 		if err := knownHosts(ctx, client, opts.Hosts); err != nil {
 			return err
