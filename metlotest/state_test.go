@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
