@@ -186,9 +186,9 @@ func (s *EndpointsService) listing(name string, filter *EndpointFilter) *listing
 	}
 }
 
-// List returns one page of endpoints, from offset on and of at most limit items, 10 if limit is 0: the highest risk first and then the most recently active. Rows that are equal in
-// both have no order, so pages overlap and leave gaps: use [EndpointsService.All] for a complete list. Its errors are
-// [ErrInvalidArgument] and those of the server.
+// List returns one page of endpoints, from offset on and of at most limit items, 10 if limit is 0: the highest risk first
+// and then the most recently active. Rows that are equal in both have no order, so pages overlap and leave gaps: use
+// [EndpointsService.All] for a complete list. Its errors are [ErrInvalidArgument] and those of the server.
 //
 // GET /endpoints
 func (s *EndpointsService) List(ctx context.Context, filter *EndpointFilter, offset, limit int) (*Page[Endpoint], error) {

@@ -25,32 +25,35 @@
 //
 // List returns one page. All returns an iterator over every item that passes the filter throughout the walk, each once.
 // It takes two requests if the server sends the whole list at once. Where a gateway allows only pages, the walk goes on
-// until a count proves that nothing is missing, or ends in an *[IncompleteError], which says how much may be;
-// [WithMaxPageSize] tells the client beforehand. A walk holds the ids, 30 to 70 bytes for each
-// item, and one page of at most 4 MiB. Always range with two variables: a loop with one compiles and
-// drops the error. [Collect] makes a slice, and [ListAll] walks a list that the SDK does not know.
+// until a count proves that nothing is missing, or ends in an *[IncompleteError]. [WithMaxPageSize] tells the client
+// beforehand. A walk holds the ids, 30 to 70 bytes for each item, and one page of at most 4 MiB.
+//
+// Always range with two variables: a loop with one compiles and drops the error. The analyzer in tools/rangeerr finds
+// such loops. [Collect] gathers a slice, and [ListAll] walks a list that the SDK does not know.
 //
 // # Errors
 //
 // A fault of an argument is [ErrInvalidArgument], and nothing is sent. Any other failure is an *[Error], perhaps inside
 // a *[ValidationError], a *[TestingSyntaxError] or a *[BatchError]; a list that the server does not send whole ends in an
-// *[IncompleteError]. Use [errors.Is] with a sentinel such as [ErrNotFound]: the SDK knows what
-// the server means even where its status says something else.
+// *[IncompleteError]. Use [errors.Is] with a sentinel such as [ErrNotFound]: it matches what the server means even where
+// the status means something else.
 //
 // # Limits, retries and timeouts
 //
 // By default the client starts 10 attempts a second after a burst of 10, repeats what is certain to be harmless up to 3
-// times, or for up to 30 s once the server has answered, and
-// gives up after 60 s without response headers or 30 s without progress of a body. Options change each of these. A
-// change is never sent twice unless the server cannot have acted on it before.
+// times, or for up to 30 s once the server has answered, and gives up after 60 s without response headers or 30 s without
+// progress of a body. Options change each of these. A change is never sent twice unless the server cannot have acted on it
+// before. [WithHooks] counts requests and waits.
 //
-// # Webhooks
+// # Around the client
 //
-// Package webhook receives the alerts that Metlo posts to the addresses that client.Webhooks manages.
-//
-// # Tests
-//
-// Package metlotest has a Metlo server in memory for the tests of your own code.
+//   - Package capture sends a service's traffic to Metlo.
+//   - Package webhook receives the alerts that Metlo posts.
+//   - Package metlotest has a Metlo server in memory for the tests of your code.
+//   - Package testingconfig parses, validates and formats testing configurations.
+//   - Module apitest generates and runs Metlo's API tests, module redislimit shares one rate limit in a fleet, and
+//     module cmd/metlo is the command.
+//   - The folder docs has a page for each task.
 package metlo
 
 import (

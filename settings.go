@@ -126,12 +126,11 @@ func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUp
 	return fetch(ctx, s.client, r.encode(body), (*InstanceSettings).accept)
 }
 
-// Config returns the configuration of the instance. All fields are empty if none was ever set.
+// MetloConfig returns the configuration of the instance. All fields are empty if none was ever set.
 //
 // GET /metlo-config
 func (s *SettingsService) MetloConfig(ctx context.Context) (*MetloConfig, error) {
 	r := newRequest("Settings.MetloConfig", http.MethodGet, "/metlo-config")
-	r.private = true
 	r.private = true
 	answer, err := fetch(ctx, s.client, r, (*configAnswer).check)
 	if err != nil {
@@ -154,7 +153,7 @@ func (a *configAnswer) check() error {
 	return nil
 }
 
-// UpdateConfig replaces the configuration of the instance, in YAML, and takes data classes that it does not define any
+// UpdateMetloConfig replaces the configuration of the instance, in YAML, and takes data classes that it does not define any
 // more off all data fields. Text that is no YAML or has an unknown key is [ErrBadRequest]; a data class or a host that
 // is defined twice, or over 100 data classes, is [ErrUnprocessable]; text that makes the body longer than 100 KiB is
 // [ErrInvalidArgument].
