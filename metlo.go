@@ -193,42 +193,16 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 // host. Every conflict is [ErrInvalidArgument], as are a file that cannot be read and a missing host. Errors name the line of
 // a file's fault, and none of its text.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
-	host, collector := os.Getenv("METLO_HOST"), os.Getenv("METLO_COLLECTOR_HOST")
-	key, keySet := os.LookupEnv("METLO_API_KEY")
-	var file credentials.File
-	if path, err := credentials.Path(); err == nil { // without a home folder there is no file
-		if file, err = credentials.Read(path); err != nil && (host == "" || !keySet) {
-			return nil, invalid("~/.metlo/credentials %w", err)
-		}
-	}
-	insecure := os.Getenv("METLO_INSECURE_HTTP")
-	switch {
-	case host == "" && file["METLO_HOST"] == "":
-		return nil, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
-	case host == "" && key != "":
-		return nil, invalid("METLO_API_KEY is set and METLO_HOST is not, and a key goes only to hosts that its own source names: set METLO_HOST too, or unset METLO_API_KEY to use the key in ~/.metlo/credentials")
-	case host == "" || sameServer(host, file["METLO_HOST"]):
-		host, insecure = cmp.Or(host, file["METLO_HOST"]), cmp.Or(insecure, file["METLO_INSECURE_HTTP"])
-	case file["METLO_API_KEY"] != "" && !keySet:
-		return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: another spelling is another host: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file["METLO_HOST"]), shownHost(host))
-	default:
-		file = nil
-	}
-	if !keySet {
-		key = file["METLO_API_KEY"]
-	}
-	switch {
-	case collector != "" && !keySet && key != "" && !sameServer(collector, file["METLO_COLLECTOR_HOST"]):
-		return nil, invalid("the key in ~/.metlo/credentials is not for METLO_COLLECTOR_HOST %s: write that address to the file as well, or set METLO_API_KEY and METLO_HOST", shownHost(collector))
-	case collector == "" && (!keySet || key == ""):
-		collector = file["METLO_COLLECTOR_HOST"]
+	e, err := readEnvironment()
+	if err != nil {
+		return nil, err
 	}
 	var env []Option
-	if collector != "" {
-		env = append(env, WithCollectorURL(collector))
+	if e.collector != "" {
+		env = append(env, WithCollectorURL(e.collector))
 	}
-	if insecure != "" {
-		allowed, err := strconv.ParseBool(insecure)
+	if e.insecure != "" {
+		allowed, err := strconv.ParseBool(e.insecure)
 		if err != nil {
 			return nil, invalid("METLO_INSECURE_HTTP is neither true nor false: use 1 or 0, or leave it out")
 		}
@@ -236,7 +210,50 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 			env = append(env, WithInsecureHTTP())
 		}
 	}
-	return NewClient(host, key, append(env, opts...)...)
+	return NewClient(e.host, e.key, append(env, opts...)...)
+}
+
+// environment holds the values of the variables that NewClientFromEnv reads, over those of the file.
+type environment struct{ host, key, collector, insecure string }
+
+// readEnvironment refuses a key that would go to a host that its own source does not name.
+func readEnvironment() (e environment, err error) {
+	e.host, e.collector, e.insecure = os.Getenv("METLO_HOST"), os.Getenv("METLO_COLLECTOR_HOST"), os.Getenv("METLO_INSECURE_HTTP")
+	key, keySet := os.LookupEnv("METLO_API_KEY")
+	e.key = key
+	var file credentials.File
+	if path, err := credentials.Path(); err == nil { // without a home folder there is no file
+		if file, err = credentials.Read(path); err != nil && (e.host == "" || !keySet) {
+			return e, invalid("~/.metlo/credentials %w", err)
+		}
+	}
+	host := file["METLO_HOST"]
+	switch {
+	case e.host == "" && host == "":
+		return e, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
+	case e.host == "" && key != "":
+		return e, invalid("METLO_API_KEY is set and METLO_HOST is not, and a key goes only to hosts that its own source names: " +
+			"set METLO_HOST too, or unset METLO_API_KEY to use the key in ~/.metlo/credentials")
+	case e.host == "" || sameServer(e.host, host):
+		e.host, e.insecure = cmp.Or(e.host, host), cmp.Or(e.insecure, file["METLO_INSECURE_HTTP"])
+	case file["METLO_API_KEY"] != "" && !keySet:
+		return e, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: another spelling is another host: "+
+			"set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(host), shownHost(e.host))
+	default:
+		file = nil
+	}
+	if keySet && key != "" {
+		return e, nil
+	}
+	if !keySet {
+		e.key = file["METLO_API_KEY"]
+	}
+	if e.collector != "" && e.key != "" && !sameServer(e.collector, file["METLO_COLLECTOR_HOST"]) {
+		return e, invalid("the key in ~/.metlo/credentials is not for METLO_COLLECTOR_HOST %s: write that address to the file as well, "+
+			"or set METLO_API_KEY and METLO_HOST", shownHost(e.collector))
+	}
+	e.collector = cmp.Or(e.collector, file["METLO_COLLECTOR_HOST"])
+	return e, nil
 }
 
 // Ping checks that the backend answers, and that it is Metlo's backend: the collector and other servers answer the

@@ -208,11 +208,13 @@ func WithLimiter(limiter Limiter) Option {
 	}
 }
 
-// WithRetry sets how often and how soon requests are repeated; see [RetryPolicy] for what a zero field means. Without it, a
-// client that a Metlo server has answered before repeats a GET of one object or of a first page for up to 30 s, which a
-// restart of the backend takes 5 s of; WithRetry and [WithoutRetry] end that patience. What may be repeated at all depends on the request: a GET after a broken connection, a cut body, 408, 425, 429, 502, 503, 504, 520 to
+// WithRetry sets how often and how soon requests are repeated; see [RetryPolicy] for what a zero field means. What may be
+// repeated at all depends on the request: a GET after a broken connection, a cut body, 408, 425, 429, 502, 503, 504, 520 to
 // 527 and 530; anything else only after proof that the server did not act on it, which is a connection that was never made,
 // a proxy that refused for now, a 429, and for idempotent changes a 503 with Retry-After.
+//
+// Without WithRetry and [WithoutRetry], a client that a Metlo server has answered before repeats a GET of one object or of a
+// first page for up to 30 s, so that it outlasts a restart of the backend.
 func WithRetry(policy RetryPolicy) Option {
 	return func(s *settings) error {
 		if policy.MaxRetries < 0 || policy.BaseWait < 0 || policy.MaxWait < 0 || policy.MaxRetryAfter < 0 {

@@ -278,12 +278,12 @@ func (l *listing[T]) walk(ctx context.Context, o *walkOptions) walk.List[T] {
 	return list
 }
 
-// fetch asks for a part of the list and visits its items. Its error is a *walk.Failure if the walk can go on.
+// fetch asks for a part of the list and visits its items. Its error is a *walk.FetchError if the walk can go on.
 func (l *listing[T]) fetch(ctx context.Context, part walk.Request, visit func(*T) error) (wire.Tail, error) {
 	r := l.base.copy()
 	l.narrow(r, part)
 	if r.fault == nil && (strings.Count(r.query, "&") >= maxFilterValues || len(r.path)+len(r.query) > maxTarget) {
-		return wire.Tail{}, &walk.Failure{Err: invalid("%s: the filter is too long", r.name), Next: walk.Split}
+		return wire.Tail{}, &walk.FetchError{Err: invalid("%s: the filter is too long", r.name), Next: walk.Split}
 	}
 	l.options.MaxItem, l.options.MaxRows = l.client.maxBytes, part.MaxRows
 	tail, err := stream(ctx, l.client, r, l.options, visit)
@@ -291,11 +291,11 @@ func (l *listing[T]) fetch(ctx context.Context, part walk.Request, visit func(*T
 	case err == nil || errors.Is(err, walk.ErrStop) || ctx != nil && ctx.Err() != nil:
 	case wire.IsMismatch(err) && !l.options.Lenient:
 		l.options.Lenient = true // integers are strings
-		err = &walk.Failure{Err: err, Next: walk.Repeat}
+		err = &walk.FetchError{Err: err, Next: walk.Repeat}
 	case wasCut(err):
-		err = &walk.Failure{Err: err, Next: walk.Wait}
+		err = &walk.FetchError{Err: err, Next: walk.Wait}
 	case isRefusedForLength(err):
-		err = &walk.Failure{Err: err, Next: walk.Shorten}
+		err = &walk.FetchError{Err: err, Next: walk.Shorten}
 	}
 	return tail, err
 }

@@ -45,7 +45,7 @@ func (w *walker[T]) get(p Part, limit, offset int, pr *proof) (answer, error) {
 	for failures := 1; ; failures++ {
 		a, err := w.once(p, limit, offset, pr)
 		fresh += a.fresh
-		var f *Failure
+		var f *FetchError
 		switch {
 		case err == nil:
 			a.fresh = fresh

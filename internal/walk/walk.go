@@ -84,16 +84,16 @@ type Item struct {
 	Values  [2]string // its value in each dimension
 }
 
-// Failure is an error of Fetch after which the walk can go on.
-type Failure struct {
+// FetchError is an error of Fetch after which the walk can go on.
+type FetchError struct {
 	Err  error
 	Next Next
 }
 
-func (f *Failure) Error() string { return f.Err.Error() }
-func (f *Failure) Unwrap() error { return f.Err }
+func (f *FetchError) Error() string { return f.Err.Error() }
+func (f *FetchError) Unwrap() error { return f.Err }
 
-// Next is what a walk can do after a Failure.
+// Next is what a walk can do after a FetchError.
 type Next int
 
 // What a walk can do.
@@ -186,7 +186,7 @@ func (w *walker[T]) end(err error) error {
 	case errors.Is(err, ErrStop):
 		return nil
 	case err != nil:
-		if f := (*Failure)(nil); errors.As(err, &f) {
+		if f := (*FetchError)(nil); errors.As(err, &f) {
 			return f.Err
 		}
 		return err
