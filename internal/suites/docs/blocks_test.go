@@ -41,6 +41,7 @@ func documentImports() map[string]string {
 		"metlo":       "github.com/metlo-go/metlo",
 		"metlotest":   "github.com/metlo-go/metlo/metlotest",
 		"webhook":     "github.com/metlo-go/metlo/webhook",
+		"credentials": "github.com/metlo-go/metlo/credentials",
 		"capture":     "github.com/metlo-go/metlo/capture",
 		"capturegin":  "github.com/metlo-go/metlo/capture/capturegin",
 		"captureecho": "github.com/metlo-go/metlo/capture/captureecho",
