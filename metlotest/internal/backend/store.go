@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metlo-go/metlo/internal/analysis"
 )
 
 // Store is the server's database. The server's mutex guards it.
@@ -29,6 +31,7 @@ type Store struct {
 
 	// classList is what classes computed, and scans what they found, nil after a change of the metlo-config.
 	classList []dataClass
+	scanner   *analysis.Classes
 	scans     map[scanKey][]any
 	caches    map[string]cacheEntry
 
