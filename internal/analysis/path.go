@@ -36,16 +36,18 @@ type place struct {
 	elements     int
 }
 
-// NewWords returns words that learn from templates, beside those of endpoints.
-func NewWords(endpoints []Endpoint) *Words {
-	w := &Words{own: map[string]bool{}, endpoints: map[place][][]string{}}
+// NewWords returns words that learn from templates.
+func NewWords() *Words { return &Words{own: map[string]bool{}} }
+
+// SetEndpoints replaces the endpoints that the instance knows.
+func (w *Words) SetEndpoints(endpoints []Endpoint) {
+	w.endpoints = map[place][][]string{}
 	for _, e := range endpoints {
 		elements := Elements(e.Path)
 		at := place{e.Host, e.Method, len(elements)}
 		w.endpoints[at] = append(w.endpoints[at], elements)
 		w.learn(elements)
 	}
-	return w
 }
 
 const maxWords = 10_000
