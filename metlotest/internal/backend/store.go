@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metlo-go/metlo/internal/analysis"
 )
 
 // Store is the server's database. The server's mutex guards it.
@@ -31,6 +33,7 @@ type Store struct {
 
 	// classList is what classes computed, and scans what they found, nil after a change of the metlo-config.
 	classList []dataClass
+	scanner   *analysis.Classes
 	scans     map[scanKey][]any
 	caches    map[string]cacheEntry
 
