@@ -42,7 +42,7 @@ func (s *CollectorService) Log(ctx context.Context, trace *Trace) error {
 
 // LogBatch hands traces to the collector in their order, in as few requests as its limit of 2 MiB allows. Success means
 // queued at best, as for [CollectorService.Log]. All traces are checked first: if one of them is at fault nothing is
-// sent, and the error is [ErrInvalidArgument]. Any other failure is a *[BatchError], which says what was sent. Without a
+// sent, and the error is [ErrInvalidArgument]. Any other failure is a *[BatchError], which holds what was sent. Without a
 // trace it does nothing.
 //
 // POST /log-request/batch of the collector
@@ -260,11 +260,11 @@ func (t *Trace) roughSize() int {
 	return n
 }
 
-// BatchError says how far a batch of traces got before it failed. Together its three parts are the batch, in order.
+// BatchError describes a batch of traces that failed. Its three parts, joined, are the batch in its order.
 // Sending Unsent again loses and repeats nothing; Unknown may have arrived in whole, in part or not at all.
 type BatchError struct {
-	Sent    []*Trace // the collector said that it took them
-	Unknown []*Trace // sent, without an answer that tells what became of them
+	Sent    []*Trace // the collector accepted them
+	Unknown []*Trace // sent, but without an answer
 	Unsent  []*Trace // never sent, or refused before the collector looked at them
 	Err     error    // why
 }
@@ -290,7 +290,7 @@ func (e *BatchError) Error() string {
 // Unwrap returns why the batch failed.
 func (e *BatchError) Unwrap() error { return e.Err }
 
-// LogValue gives package log/slog the error's parts without the traces.
+// LogValue returns the error's parts without the traces, for package log/slog.
 func (e *BatchError) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.Int("sent", len(e.Sent)), slog.Int("unknown", len(e.Unknown)), slog.Int("unsent", len(e.Unsent)),

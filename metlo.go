@@ -25,8 +25,8 @@
 //
 // List returns one page. All returns an iterator over every item that passes the filter throughout the walk, each once.
 // It takes two requests if the server sends the whole list at once. Where a gateway allows only pages, the walk goes on
-// until a count proves that nothing is missing, or ends in an *[IncompleteError]. [WithMaxPageSize] tells the client
-// beforehand. A walk holds the ids, 30 to 70 bytes for each item, and one page of at most 4 MiB.
+// until a count proves that nothing is missing, or ends in an *[IncompleteError]. [WithMaxPageSize] sets the
+// page size of such a gateway beforehand. A walk holds the ids, 30 to 70 bytes for each item, and one page of at most 4 MiB.
 //
 // Always range with two variables: a loop with one compiles and drops the error. The analyzer in tools/rangeerr finds
 // such loops. [Collect] gathers a slice, and [ListAll] walks a list that the SDK does not know.
@@ -76,7 +76,7 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// Version is the version of the SDK, as the default User-Agent says it.
+// Version is the version of the SDK. The default User-Agent has it.
 const Version = "0.1.0"
 
 // Client talks to one Metlo instance. It is safe for concurrent use, and holds no goroutine.

@@ -23,7 +23,7 @@ import (
 // Page is one page of a list.
 type Page[T any] struct {
 	Items  []T
-	Total  int // items that pass the filter on all pages; -1 when the server did not say
+	Total  int // items that pass the filter on all pages; -1 if the server sent no total
 	Offset int // of the first item in the whole list
 }
 
@@ -50,7 +50,7 @@ type IncompleteError struct {
 	route string
 }
 
-// Error says how much may be missing and what to do.
+// Error returns how much may be missing and what to do.
 func (e *IncompleteError) Error() string {
 	if e.Missing < 0 {
 		return fmt.Sprintf("metlo: GET %s: the list may be incomplete: %d items came, and the server sends only pages and no total that could show whether others exist: narrow the filter until one response holds the list", e.route, e.Seen)
@@ -64,7 +64,7 @@ func (e *IncompleteError) Is(target error) bool { return target == ErrInvalidRes
 // ListAll returns an iterator over every item of a list that the SDK does not know, each once, as the All methods do for
 // the lists that it knows. The path is that of [Client.Call]. The server must take limit and offset, which the query
 // must not hold. What it answers may be [items, total], an array of items, or an object with a list and a total. The id
-// of an item is the text that tells it from all others; items without one are told apart by their content.
+// of an item is the text that identifies it; items without one are identified by their content.
 //
 // GET path
 func ListAll[T any](ctx context.Context, c *Client, path string, query url.Values, id func(T) string, opts ...WalkOption) iter.Seq2[T, error] {

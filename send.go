@@ -182,7 +182,7 @@ func exec(ctx context.Context, c *Client, r *request) error {
 	})
 }
 
-// anything accepts every value, for routes whose values cannot be told from others.
+// anything accepts every value, for routes whose values have no form of their own.
 func anything[T any](*T) error { return nil }
 
 // hasID returns an error if an object has no id.

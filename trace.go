@@ -40,7 +40,7 @@ type TraceResponse struct {
 	Body    string      `json:"body"` // text
 }
 
-// TraceMeta says between whom a [Trace] was seen. Metlo keeps it as it is.
+// TraceMeta holds between whom a [Trace] was seen. Metlo keeps it as it is.
 type TraceMeta struct {
 	Incoming        bool   `json:"incoming"` // the server's side saw it
 	Source          string `json:"source"`   // address of the client
@@ -138,6 +138,7 @@ func (t *AnalyzedTrace) check() error {
 }
 
 // check says what the collector, or the analyzer behind it without a word, would not take.
+// check reports why the collector would reject t, or the analyzer silently drop it.
 func (t *Trace) check() error {
 	path := t.Request.URL.Path
 	switch {
@@ -237,7 +238,7 @@ func acceptablePath(path string) string {
 }
 
 // acceptableCredential changes a header's value on which the collector fails where a host has an authentication
-// configuration: "basic" in any spelling but Basic, and a token with dots whose second part is no JSON.
+// configuration: "basic" in any spelling but Basic, and a token with dots whose second part is not JSON.
 func acceptableCredential(name, value string) string {
 	lower := strings.ToLower(name)
 	if lower == "authorization" && !strings.Contains(value, "Basic") {

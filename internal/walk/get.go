@@ -59,7 +59,7 @@ func (w *walker[T]) get(p Part, limit, offset int, pr *proof) (answer, error) {
 		}
 		switch {
 		case f.Next == Repeat:
-		case f.Next == Wait && (w.Pause(failures) == nil || w.ctx.Err() != nil): // under a context that has ended the request says why
+		case f.Next == Wait && (w.Pause(failures) == nil || w.ctx.Err() != nil): // under a context that has ended the request returns the reason
 		case (f.Next == Shorten || f.Next == Wait) && (limit == Everything || limit > firstRows):
 			limit = stepDown(limit)
 			w.Most, failures = limit, 0

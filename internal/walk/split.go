@@ -85,7 +85,7 @@ func (s *splitter[T]) ask(p *piece, dimension int) error {
 	return err
 }
 
-// dimension returns the first one in which a part can be cut; -1 if there is none.
+// dimension returns the first dimension in which a part can be cut, and -1 if there is none.
 func (s *splitter[T]) dimension(p Part) int {
 	for i := range s.Dimensions {
 		if len(s.valuesOf(p, i)) > 1 {
