@@ -137,7 +137,6 @@ func (t *AnalyzedTrace) check() error {
 	return nil
 }
 
-// check says what the collector, or the analyzer behind it without a word, would not take.
 // check reports why the collector would reject t, or the analyzer silently drop it.
 func (t *Trace) check() error {
 	path := t.Request.URL.Path
