@@ -29,7 +29,7 @@ func TestObserveRecorder(t *testing.T) {
 
 	handler := recorder.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }))
 	serve := func() {
-		r := httptest.NewRequest(http.MethodGet, "/v1/carts", nil)
+		r := httptest.NewRequest(http.MethodGet, "http://shop.example.com/v1/carts", nil)
 		handler.ServeHTTP(httptest.NewRecorder(), r)
 	}
 	serve()
