@@ -51,8 +51,8 @@
 //   - Package webhook receives the alerts that Metlo posts.
 //   - Package metlotest has a Metlo server in memory for the tests of your code.
 //   - Package testingconfig parses, validates and formats testing configurations.
-//   - Module apitest generates and runs Metlo's API tests, module redislimit shares one rate limit in a fleet, and
-//     module cmd/metlo is the command.
+//   - Module apitest generates and runs Metlo's API tests, module redislimit shares one rate limit in a fleet, module
+//     metlootel records spans and metrics with OpenTelemetry, and module cmd/metlo is the command.
 //   - The folder docs has a page for each task.
 package metlo
 
