@@ -2,15 +2,12 @@ package wire
 
 import (
 	"bytes"
-	"encoding"
-	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"reflect"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -86,18 +83,16 @@ func (s *scale) value(t reflect.Type) error {
 	}
 	kind := s.dec.PeekKind()
 	switch {
-	case kind != '{' && kind != '[', isText(t) && !(kind == '{' && t.Kind() == reflect.Struct):
-		start := s.dec.InputOffset()
-		if err := s.dec.SkipValue(); err != nil {
-			return err
-		}
-		return s.take(s.dec.InputOffset() - start)
 	case kind == '{' && (t.Kind() == reflect.Struct || t.Kind() == reflect.Map || t.Kind() == reflect.Interface):
 		return s.object(t)
 	case kind == '[' && (t.Kind() == reflect.Slice || t.Kind() == reflect.Interface):
 		return s.array(t)
 	}
-	return s.dec.SkipValue() // a mismatch, which the decoder reports, or an array of fixed length
+	start := s.dec.InputOffset() // of a text, a number, what is kept as text, or what does not fit the type
+	if err := s.dec.SkipValue(); err != nil {
+		return err
+	}
+	return s.take(s.dec.InputOffset() - start)
 }
 
 func (s *scale) array(t reflect.Type) error {
@@ -172,11 +167,4 @@ func (s *scale) fieldsOf(t reflect.Type) map[string]reflect.Type {
 	}
 	s.fields[t] = fields
 	return fields
-}
-
-// isText reports whether a value of type t keeps no more than its text.
-func isText(t reflect.Type) bool {
-	p := reflect.PointerTo(t)
-	return p.Implements(reflect.TypeFor[stdjson.Unmarshaler]()) || p.Implements(reflect.TypeFor[json.UnmarshalerFrom]()) ||
-		p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
