@@ -25,7 +25,7 @@ const (
 	maxDigits     = 4 // of a name, such as iso8601
 	maxDigitRuns  = 2
 	shortWord     = 3 // letters that may be an abbreviation
-	wordShare     = 2 // of the letters, one in so many belongs to a word
+	wordShare     = 3 // two of so many letters belong to a word
 	wordsForVowel = 6 // letters among which there is a vowel
 )
 
@@ -102,7 +102,7 @@ func looksLikeName(text string) bool {
 	if letters+digits <= shortWord+1 {
 		return true
 	}
-	return digits <= maxDigits && runs <= maxDigitRuns && digits < letters && odd <= 1 && worded*wordShare >= letters
+	return digits <= maxDigits && runs <= maxDigitRuns && digits < letters && odd <= 1 && worded*wordShare >= 2*letters
 }
 
 // newWord reports whether the letter at i begins a word, as in userName and userIDs.
