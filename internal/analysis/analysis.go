@@ -134,6 +134,7 @@ func (a *Analyzer) body(r *Result, section string, b *Body) {
 		if section == sectionResponse {
 			a.value(&root, nil)
 		}
+	case section == sectionRequest && isNull(b.Data): // no field, as on the server
 	case !a.fields(&root, b):
 		a.text(&root, b.Data, b.Cut)
 	}

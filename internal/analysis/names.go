@@ -102,7 +102,7 @@ func looksLikeName(text string) bool {
 	if letters+digits <= shortWord+1 {
 		return true
 	}
-	return digits <= maxDigits && runs <= maxDigitRuns && digits < letters && odd <= 1 && worded*wordShare >= 2*letters
+	return digits <= maxDigits && runs <= maxDigitRuns && digits <= letters && odd <= 1 && worded*wordShare >= 2*letters
 }
 
 // newWord reports whether the letter at i begins a word, as in userName and userIDs.
@@ -136,7 +136,7 @@ func isWord(word string) bool {
 }
 
 // abbreviations are parts of names that are no words.
-const abbreviations = " acl api by do go in is me my no of on or to up us we app args attr auth aws bcc bic btn bytes cc cfg cmd config cpf cpu css csrf css csv ctrl ctx cvc cvv db " +
+const abbreviations = " aadhar acl api by do go in is me my no of on or to up us we app args attr auth aws bcc bic btn bytes cc cfg cmd config cpf cpu css csrf css csv ctrl ctx cvc cvv db " +
 	"dns dob dto etag exp ext fk fqdn gcp gdpr gmt gps gpu gql graphql grpc gtm guid hmac href html http https iban icmp id ids iframe " +
 	"img imgs ip ipv iso isbn jpeg jpg json jsonrpc jti jwks jwt kms kwargs lang lat ldap lng lon lts mac mb md mfa mgmt mime mq mqtt " +
 	"ms msg msgs mtls nbf nfc nginx ns num oauth oidc otp params pci pct pdf php pin pk png pnr png prev ptr pwd px qr qty " +
