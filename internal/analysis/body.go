@@ -44,6 +44,9 @@ func mediaType(contentType string) string {
 
 // fields analyses a body whose content type names its parts, and reports whether it does.
 func (a *Analyzer) fields(n *node, b *Body) bool {
+	if len(b.Data) == 0 {
+		return false
+	}
 	_, subtype, _ := strings.Cut(mediaType(b.ContentType), "/")
 	switch subtype {
 	case "x-www-form-urlencoded":

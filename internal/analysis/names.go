@@ -102,7 +102,7 @@ func looksLikeName(text string) bool {
 	if letters+digits <= shortWord+1 {
 		return true
 	}
-	return digits <= maxDigits && runs <= maxDigitRuns && digits <= letters && odd <= 1 && worded*wordShare >= 2*letters
+	return digits <= maxDigits && runs <= maxDigitRuns && digits <= letters+1 && odd <= 1 && worded*wordShare >= 2*letters
 }
 
 // newWord reports whether the letter at i begins a word, as in userName and userIDs.
@@ -110,6 +110,9 @@ func newWord(text string, i int) bool {
 	upper := func(c byte) bool { return c >= 'A' && c <= 'Z' }
 	if !upper(text[i]) {
 		return false
+	}
+	if i+1 < len(text) && text[i+1] == 's' && (i+2 == len(text) || !('a' <= text[i+2] && text[i+2] <= 'z')) {
+		return !upper(text[i-1]) // a plural, such as IDs
 	}
 	return !upper(text[i-1]) || i+1 < len(text) && kindOf(text[i+1]) == 'a' && !upper(text[i+1])
 }
