@@ -352,9 +352,9 @@ func TestCostOfHostileBodies(t *testing.T) {
 				trace.Request.URL.Path = "/users"
 				_, _ = a.Analyze(trace, "")
 			}
-			assertCostsNoMore(t, func() { analyze(256 << 10) }, func() {
+			assertCostsNoMore(t, func() { analyze(128 << 10) }, func() {
 				for range parts {
-					analyze(256 << 10 / parts)
+					analyze(128 << 10 / parts)
 				}
 			}, contentType+" "+part)
 		}
