@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"mime"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +16,7 @@ const anyMedia = "*/*"
 func MediaType(contentType string) string {
 	media := mediaType(contentType)
 	class, subtype, found := strings.Cut(media, "/")
-	if !found || !strings.Contains(" application text image audio video font multipart message model ", " "+class+" ") {
+	if !found || !slices.Contains([]string{"application", "text", "image", "audio", "video", "font", "multipart", "message", "model"}, class) {
 		return anyMedia
 	}
 	var known names
