@@ -68,7 +68,7 @@ func newInstanceConfig(c *metlo.AgentConfig) *instanceConfig {
 	config := &instanceConfig{auth: map[string]metlo.AgentAuthConfig{}}
 	for _, mapping := range c.HostMap {
 		if pattern, err := analysis.CompilePattern(mapping.Pattern); err == nil && mapping.Host != "" {
-			config.hosts = append(config.hosts, hostRule{pattern, cleanHost(mapping.Host)})
+			config.hosts = append(config.hosts, hostRule{pattern, NormalizeHost(mapping.Host)})
 		}
 	}
 	config.blockHosts = patterns(c.HostBlockList)
@@ -78,7 +78,7 @@ func newInstanceConfig(c *metlo.AgentConfig) *instanceConfig {
 		}
 	}
 	for _, auth := range c.AuthenticationConfig {
-		config.auth[cleanHost(auth.Host)] = auth
+		config.auth[NormalizeHost(auth.Host)] = auth
 	}
 	classes := make([]analysis.Class, len(c.SensitiveDataList))
 	for i, class := range c.SensitiveDataList {
@@ -86,7 +86,7 @@ func newInstanceConfig(c *metlo.AgentConfig) *instanceConfig {
 	}
 	config.classes = analysis.NewClasses(classes)
 	for _, endpoint := range c.Endpoints {
-		config.endpoints = append(config.endpoints, analysis.Endpoint{Host: cleanHost(endpoint.Host), Method: string(endpoint.Method), Path: endpoint.Path})
+		config.endpoints = append(config.endpoints, analysis.Endpoint{Host: NormalizeHost(endpoint.Host), Method: string(endpoint.Method), Path: endpoint.Path})
 	}
 	return config
 }

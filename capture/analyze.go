@@ -93,7 +93,7 @@ func (a *Analyzer) Analyze(trace *metlo.Trace, route string) (*metlo.AnalyzedTra
 		return nil, &SkippedError{"a recorder leaves its method, its status or its path out"}
 	}
 	x := &analysis.Exchange{
-		Host: cleanHost(u.Host), Method: method, Path: u.Path, Route: route, Query: pairsOf(u.Parameters), Status: trace.Response.Status,
+		Host: NormalizeHost(u.Host), Method: method, Path: u.Path, Route: route, Query: pairsOf(u.Parameters), Status: trace.Response.Status,
 		RequestHeaders: pairsOf(trace.Request.Headers), ResponseHeaders: pairsOf(trace.Response.Headers),
 	}
 	x.Request = analysis.Body{Data: []byte(trace.Request.Body), ContentType: pairValue(x.RequestHeaders, "Content-Type")}

@@ -76,7 +76,7 @@ func shutDown(r *Recorder) {
 // full makes a recorder find no room.
 func full(r *Recorder) {
 	r.full.Store(true)
-	r.budget.reserve(int(r.budget.limit))
+	r.budget.used.Add(r.budget.limit)
 }
 
 // TestAllocationBudgets holds what recording costs a handler, in allocations above what it costs without.

@@ -94,7 +94,7 @@ func headerOf(pairs []analysis.Pair) http.Header {
 // hostOf returns the name under which the traffic of a record is sent, and whether it is recorded.
 func (r *Recorder) hostOf(x *record, config *instanceConfig) (host string, ok bool) {
 	if x.host == "" && x.served {
-		return cmp.Or(r.settings.firstHost, cleanHost(x.local)), true // HTTP/1.0 has no Host
+		return cmp.Or(r.settings.firstHost, NormalizeHost(x.local)), true // HTTP/1.0 has no Host
 	}
 	return r.settings.hosts.find(cmp.Or(x.host, x.urlHost), config)
 }

@@ -81,6 +81,12 @@ func (r *Recorder) begin(w http.ResponseWriter, req *http.Request) (x *Exchange)
 	}
 	x.scratch = r.newScratch()
 	x.scratch.head = appendHead(x.scratch.head, req)
+	if !x.scratch.reserveHeads(r) {
+		r.recycle(x.scratch)
+		r.full.Store(true)
+		r.drop(func(d *Drops) { d.QueueFull++ })
+		return nil
+	}
 	x.scratch.in.limit = r.copyLimit(req.Header)
 	return x
 }
@@ -147,7 +153,9 @@ func (x *Exchange) begun(status int, header http.Header) {
 	}
 	x.status = status
 	if s := x.scratch; s != nil {
-		s.answer = appendHeaders(s.answer, header)
+		if s.answer = appendHeaders(s.answer, header); !s.reserveHeads(x.rec) {
+			s.answer = s.answer[:0]
+		}
 		if x.original.Method != http.MethodHead {
 			s.out.limit = x.rec.copyLimit(header)
 		}

@@ -187,8 +187,6 @@ func TestWhatAHandlerSetsOfItsRequestIsSeenOutside(t *testing.T) {
 		req.URL = &url.URL{Path: "/other"}
 		req.Header = http.Header{"Replaced": {"yes"}}
 	})).ServeHTTP(httptest.NewRecorder(), req)
-	assert.Equal(t, url.Values{"b": {"c"}, "d": {"e"}}, req.Form)
-	assert.Equal(t, url.Values{"d": {"e"}}, req.PostForm)
 	assert.Equal(t, "192.0.2.7:1", req.RemoteAddr)
 	assert.Equal(t, http.MethodPut, req.Method)
 	assert.Equal(t, "/other", req.URL.Path)

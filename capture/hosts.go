@@ -7,13 +7,13 @@ import (
 
 // hosts are those whose traffic is recorded.
 type hosts struct {
-	named map[string]bool // in the spelling of cleanHost
+	named map[string]bool // in the spelling of NormalizeHost
 	any   bool
 }
 
-// cleanHost returns a host in the one spelling in which hosts are compared and sent: in lower case, without a final dot, and
+// NormalizeHost returns a host in the one spelling in which hosts are compared and sent: in lower case, without a final dot, and
 // without a port that goes without saying.
-func cleanHost(host string) string {
+func NormalizeHost(host string) string {
 	host = strings.ToLower(strings.ToValidUTF8(strings.TrimSpace(host), "\uFFFD"))
 	if strings.IndexByte(host, ':') < 0 {
 		return strings.TrimSuffix(host, ".")
@@ -38,7 +38,7 @@ func (h *hosts) find(host string, config *instanceConfig) (name string, ok bool)
 	if h.named[host] {
 		return host, true
 	}
-	name = cleanHost(host)
+	name = NormalizeHost(host)
 	if h.named[name] {
 		return name, true
 	}

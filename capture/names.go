@@ -66,7 +66,8 @@ func harmlessNames() map[string]bool {
 	return map[string]bool{
 		"tokentype": true, "wwwauthenticate": true, "proxyauthenticate": true, "authenticationtype": true, "authenticationmethod": true,
 		"accesscontrolallowcredentials": true, "passwordless": true, "idempotencykey": true, "xidempotencykey": true,
-		"secwebsocketkey": true, "secretary": true, "secretariat": true, "passwordresetemail": true, "passwordpolicy": true, "surrogatekey": true, "cachekey": true, "xcachekey": true,
+		"secwebsocketkey": true, "secretary": true, "secretariat": true, "passwordresetemail": true, "passwordpolicy": true,
+		"surrogatekey": true, "cachekey": true, "xcachekey": true,
 	}
 }
 

@@ -77,7 +77,7 @@ func WithHost(names ...string) Option {
 			if name == "" || strings.ContainsAny(name, "/?#@ \t\r\n") {
 				return invalid("WithHost: %q: use a host name alone, such as shop.example.com", name)
 			}
-			host := cleanHost(name)
+			host := NormalizeHost(name)
 			s.hosts.named[host] = true
 			if s.firstHost == "" {
 				s.firstHost = host

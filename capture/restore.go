@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// restore gives the original request what servers and outer middleware look for there: forms and multipart files, the
+// restore gives the original request what servers and outer middleware look for there: multipart files, the
 // pattern and its values, and what a handler set of the line, the headers and the trailers. The body, the protocol, the
-// transfer encoding and path values of no pattern stay as they were. It writes no field that is as it was, since outer
+// transfer encoding, path values of no pattern, and the parsed form stay as they were: a goroutine of the handler's that
+// outlives it may be parsing the form. It writes no field that is as it was, since outer
 // middleware may be reading it in another goroutine, as it could without the recorder.
 func (x *Exchange) restore() {
 	from, to := &x.request, x.original
@@ -29,12 +30,6 @@ func (x *Exchange) restore() {
 func restoreForms(from, to *http.Request) {
 	if from.MultipartForm != to.MultipartForm {
 		to.MultipartForm = from.MultipartForm
-	}
-	if !sameMap(from.Form, to.Form) {
-		to.Form = from.Form
-	}
-	if !sameMap(from.PostForm, to.PostForm) {
-		to.PostForm = from.PostForm
 	}
 	if !sameMap(from.Header, to.Header) {
 		to.Header = from.Header

@@ -89,8 +89,17 @@ func (t *transport) begin(req *http.Request) (c *call) {
 	c = &call{rec: r, scratch: r.newScratch()}
 	c.sent = req.WithContext(context.WithValue(ctx, made{r}, true))
 	c.scratch.head = appendHead(c.scratch.head, req)
+	if !c.scratch.reserveHeads(r) {
+		r.recycle(c.scratch)
+		r.full.Store(true)
+		r.drop(func(d *Drops) { d.QueueFull++ })
+		return nil
+	}
 	c.scratch.in.limit = r.copyLimit(req.Header)
 	if req.Body == nil || req.Body == http.NoBody {
+		return c
+	}
+	if req.GetBody != nil && req.ContentLength > 0 && req.ContentLength <= int64(c.scratch.in.limit) && c.copyShort(req) {
 		return c
 	}
 	c.sent.Body = &sentBody{ReadCloser: req.Body, call: c}
@@ -104,6 +113,23 @@ func (t *transport) begin(req *http.Request) (c *call) {
 		}
 	}
 	return c
+}
+
+// copyShort copies a short body that can be read twice, so that the transport gets the caller's own, which it sends in one
+// segment with the head.
+func (c *call) copyShort(req *http.Request) bool {
+	body, err := req.GetBody()
+	if err != nil || body == nil {
+		return false
+	}
+	defer body.Close()
+	data := make([]byte, req.ContentLength)
+	if _, err := io.ReadFull(body, data); err != nil {
+		return false
+	}
+	c.scratch.in.add(data, c.rec)
+	c.sentWhole = true
+	return true
 }
 
 // sendAgain forgets what was copied of the request's body, and numbers the copy that follows.
@@ -164,7 +190,9 @@ func (c *call) answered(resp *http.Response) {
 		return
 	}
 	c.status = resp.StatusCode
-	c.scratch.answer = appendHeaders(c.scratch.answer, resp.Header)
+	if c.scratch.answer = appendHeaders(c.scratch.answer, resp.Header); !c.scratch.reserveHeads(c.rec) {
+		c.scratch.answer = c.scratch.answer[:0]
+	}
 	c.scratch.out.limit = c.rec.copyLimit(resp.Header)
 	c.mu.Unlock()
 	stream := kindOf(headerValue(resp.Header, "Content-Type")) == kindStream

@@ -20,6 +20,19 @@ type scratch struct {
 	answer []byte // the response's headers
 	in     copied
 	out    copied
+	heads  int // memory that is reserved for long heads
+}
+
+// reserveHeads reserves the memory of what is longer than usual, and reports whether there was room.
+func (s *scratch) reserveHeads(r *Recorder) bool {
+	more := max(len(s.head)-keptHeaders, 0) + max(len(s.answer)-keptHeaders, 0) - s.heads
+	if more > 0 {
+		if !r.budget.reserve(more) {
+			return false
+		}
+		s.heads += more
+	}
+	return true
 }
 
 func (r *Recorder) newScratch() *scratch {
@@ -45,14 +58,15 @@ func (r *Recorder) recycle(s *scratch) {
 		}
 		*body = copied{}
 	}
+	s.heads = 0
 	if cap(s.head) <= 4*keptHeaders && cap(s.answer) <= 4*keptHeaders {
 		s.head, s.answer = s.head[:0], s.answer[:0]
 		r.scratches.Put(s)
 	}
 }
 
-// held is the memory that is reserved for the bodies.
-func (s *scratch) held() int { return s.in.reserved + s.out.reserved }
+// held is the memory that is reserved.
+func (s *scratch) held() int { return s.in.reserved + s.out.reserved + s.heads }
 
 // copied is the beginning of a body.
 type copied struct {

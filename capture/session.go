@@ -23,13 +23,8 @@ func (c credentials) sessionOf(x *analysis.Exchange, auth *metlo.AgentAuthConfig
 }
 
 func (c credentials) kindOf(x *analysis.Exchange, auth *metlo.AgentAuthConfig) metlo.AuthType {
-	if auth != nil {
-		for _, header := range x.RequestHeaders {
-			isCookie := auth.CookieName != "" && strings.EqualFold(header.Name, "Cookie") && slices.Contains(cookieNames(header.Value), auth.CookieName)
-			if header.Value != "" && (isCookie || auth.HeaderKey != "" && strings.EqualFold(header.Name, auth.HeaderKey)) {
-				return auth.AuthType
-			}
-		}
+	if auth != nil && usesAuth(x, auth) {
+		return auth.AuthType
 	}
 	found := metlo.AuthType("")
 	for _, header := range x.RequestHeaders {
@@ -53,6 +48,14 @@ func (c credentials) kindOf(x *analysis.Exchange, auth *metlo.AgentAuthConfig) m
 		}
 	}
 	return found
+}
+
+// usesAuth reports whether a request brought what the instance says that requests to its host bring.
+func usesAuth(x *analysis.Exchange, auth *metlo.AgentAuthConfig) bool {
+	return slices.ContainsFunc(x.RequestHeaders, func(header analysis.Pair) bool {
+		isCookie := auth.CookieName != "" && strings.EqualFold(header.Name, "Cookie") && slices.Contains(cookieNames(header.Value), auth.CookieName)
+		return header.Value != "" && (isCookie || auth.HeaderKey != "" && strings.EqualFold(header.Name, auth.HeaderKey))
+	})
 }
 
 // authorizationKind returns the kind of credentials in an Authorization header.

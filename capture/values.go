@@ -134,7 +134,7 @@ func (m *masker) path(path, route string) string {
 			continue
 		}
 		plain, err := url.PathUnescape(element)
-		isSecret := template != nil && analysis.IsParameter(template[at]) && m.secret(template[at])
+		isSecret := at < len(template) && analysis.IsParameter(template[at]) && m.secret(template[at])
 		if isSecret || err == nil && m.text(plain) != plain {
 			elements[i] = Redacted
 		}

@@ -99,47 +99,42 @@ func readValue(dec *jsontext.Decoder, depth int) (*jsonValue, error) {
 
 // write writes a value, with all that is below the name of a secret masked.
 func (m *masker) write(enc *jsontext.Encoder, v *jsonValue, isSecret bool, depth int) error {
-	switch v.kind {
-	case '{':
-		if err := enc.WriteToken(jsontext.BeginObject); err != nil {
-			return err
-		}
-		isPair := m.isPair(v)
-		for i, kid := range v.kids {
-			if err := enc.WriteToken(jsontext.String(m.text(v.names[i]))); err != nil {
-				return err
-			}
-			if err := m.write(enc, kid, isSecret || m.secret(v.names[i]) || isPair && isPairValue(v.names[i]), depth); err != nil {
-				return err
-			}
-		}
-		return enc.WriteToken(jsontext.EndObject)
-	case '[':
-		if err := enc.WriteToken(jsontext.BeginArray); err != nil {
-			return err
-		}
-		// A list of a name and its value, as tables have them.
-		isPair := len(v.kids) == 2 && v.kids[0].kind == '"' && m.secret(v.kids[0].text)
-		for i, kid := range v.kids {
-			if err := m.write(enc, kid, isSecret || isPair && i == 1, depth); err != nil {
-				return err
-			}
-		}
-		return enc.WriteToken(jsontext.EndArray)
-	case '"':
-		text := m.value(v.text, depth)
-		if isSecret {
-			text = maskedText(v.text)
-		}
-		return enc.WriteToken(jsontext.String(text))
-	}
 	switch {
+	case v.kind == '{':
+		isPair := m.isPair(v)
+		return m.container(enc, v, jsontext.BeginObject, jsontext.EndObject, depth, func(i int) bool {
+			return isSecret || m.secret(v.names[i]) || isPair && isPairValue(v.names[i])
+		})
+	case v.kind == '[': // a list of a name and its value is a pair, as tables have them
+		isPair := len(v.kids) == 2 && v.kids[0].kind == '"' && m.secret(v.kids[0].text)
+		return m.container(enc, v, jsontext.BeginArray, jsontext.EndArray, depth, func(i int) bool { return isSecret || isPair && i == 1 })
+	case v.kind == '"' && isSecret:
+		return enc.WriteToken(jsontext.String(maskedText(v.text)))
+	case v.kind == '"':
+		return enc.WriteToken(jsontext.String(m.value(v.text, depth)))
 	case isSecret && v.kind == '0':
 		return enc.WriteToken(jsontext.Int(0))
 	case isSecret && v.kind == 't':
 		return enc.WriteToken(jsontext.False)
 	}
 	return enc.WriteValue(v.raw)
+}
+
+func (m *masker) container(enc *jsontext.Encoder, v *jsonValue, begin, end jsontext.Token, depth int, isSecret func(int) bool) error {
+	if err := enc.WriteToken(begin); err != nil {
+		return err
+	}
+	for i, kid := range v.kids {
+		if v.names != nil {
+			if err := enc.WriteToken(jsontext.String(m.text(v.names[i]))); err != nil {
+				return err
+			}
+		}
+		if err := m.write(enc, kid, isSecret(i), depth); err != nil {
+			return err
+		}
+	}
+	return enc.WriteToken(end)
 }
 
 // isPair reports whether an object has a member that names a secret, of which another member is the value: {"name": …,

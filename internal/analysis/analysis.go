@@ -130,12 +130,12 @@ func (a *Analyzer) text(n *node, text []byte, cut bool) {
 func (a *Analyzer) body(r *Result, section string, b *Body) {
 	var root node
 	switch {
-	case len(b.Data) == 0 || !IsText(b.Data):
-		if section == sectionResponse {
-			a.value(&root, nil)
-		}
-	case !a.fields(&root, b):
+	case section == sectionRequest && (len(b.Data) == 0 || isNull(b.Data)): // no field, as on the server
+	case a.fields(&root, b):
+	case len(b.Data) > 0 && IsText(b.Data):
 		a.text(&root, b.Data, b.Cut)
+	case section == sectionResponse:
+		a.value(&root, nil)
 	}
 	a.emit(r, section, &root)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"mime"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +16,7 @@ const anyMedia = "*/*"
 func MediaType(contentType string) string {
 	media := mediaType(contentType)
 	class, subtype, found := strings.Cut(media, "/")
-	if !found || !strings.Contains(" application text image audio video font multipart message model ", " "+class+" ") {
+	if !found || !slices.Contains([]string{"application", "text", "image", "audio", "video", "font", "multipart", "message", "model"}, class) {
 		return anyMedia
 	}
 	var known names
@@ -44,6 +45,9 @@ func mediaType(contentType string) string {
 
 // fields analyses a body whose content type names its parts, and reports whether it does.
 func (a *Analyzer) fields(n *node, b *Body) bool {
+	if len(b.Data) == 0 {
+		return false
+	}
 	_, subtype, _ := strings.Cut(mediaType(b.ContentType), "/")
 	switch subtype {
 	case "x-www-form-urlencoded":

@@ -330,7 +330,8 @@ func leastOf(re *syntax.Regexp) need {
 		var sum need
 		for _, sub := range re.Sub {
 			n := leastOf(sub)
-			sum.digits, sum.ats, sum.dots, sum.commas, sum.length = sum.digits+n.digits, sum.ats+n.ats, sum.dots+n.dots, sum.commas+n.commas, sum.length+n.length
+			sum.digits, sum.ats, sum.dots = sum.digits+n.digits, sum.ats+n.ats, sum.dots+n.dots
+			sum.commas, sum.length = sum.commas+n.commas, sum.length+n.length
 		}
 		return sum
 	case syntax.OpAlternate:

@@ -40,8 +40,9 @@ func (r *jsonReader) unquoted(raw jsontext.Value) []byte {
 // is there. A text that is not JSON to its end leaves n as it was.
 func (a *Analyzer) readJSON(n *node, data []byte, cut bool) bool {
 	start := bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\ufeff")), " \t\r\n")
-	if bytes.Equal(bytes.TrimRight(start, " \t\r\n"), []byte("null")) {
-		return n.root == nil // the server takes it for an empty object where a body is, and for a text elsewhere
+	if isNull(start) {
+		n.saw(TypeNull)
+		return true
 	}
 	if len(start) == 0 || start[0] != '{' && start[0] != '[' {
 		return false
@@ -60,6 +61,9 @@ func (a *Analyzer) readJSON(n *node, data []byte, cut bool) bool {
 	scratch.adopt(n)
 	return true
 }
+
+// isNull reports whether a text is null as JSON has it.
+func isNull(text []byte) bool { return string(bytes.TrimSpace(text)) == "null" }
 
 var errTrailing = errors.New("something follows the value")
 

@@ -25,7 +25,7 @@ const (
 	maxDigits     = 4 // of a name, such as iso8601
 	maxDigitRuns  = 2
 	shortWord     = 3 // letters that may be an abbreviation
-	wordShare     = 2 // of the letters, one in so many belongs to a word
+	wordShare     = 3 // two of so many letters belong to a word
 	wordsForVowel = 6 // letters among which there is a vowel
 )
 
@@ -102,7 +102,7 @@ func looksLikeName(text string) bool {
 	if letters+digits <= shortWord+1 {
 		return true
 	}
-	return digits <= maxDigits && runs <= maxDigitRuns && digits < letters && odd <= 1 && worded*wordShare >= letters
+	return digits <= maxDigits && runs <= maxDigitRuns && digits <= letters+1 && odd <= 1 && worded*wordShare >= 2*letters
 }
 
 // newWord reports whether the letter at i begins a word, as in userName and userIDs.
@@ -110,6 +110,9 @@ func newWord(text string, i int) bool {
 	upper := func(c byte) bool { return c >= 'A' && c <= 'Z' }
 	if !upper(text[i]) {
 		return false
+	}
+	if i+1 < len(text) && text[i+1] == 's' && (i+2 == len(text) || !('a' <= text[i+2] && text[i+2] <= 'z')) {
+		return !upper(text[i-1]) // a plural, such as IDs
 	}
 	return !upper(text[i-1]) || i+1 < len(text) && kindOf(text[i+1]) == 'a' && !upper(text[i+1])
 }
@@ -136,7 +139,7 @@ func isWord(word string) bool {
 }
 
 // abbreviations are parts of names that are no words.
-const abbreviations = " acl api by do go in is me my no of on or to up us we app args attr auth aws bcc bic btn bytes cc cfg cmd config cpf cpu css csrf css csv ctrl ctx cvc cvv db " +
+const abbreviations = " aadhar acl api by do go in is me my no of on or to up us we app args attr auth aws bcc bic btn bytes cc cfg cmd config cpf cpu css csrf css csv ctrl ctx cvc cvv db " +
 	"dns dob dto etag exp ext fk fqdn gcp gdpr gmt gps gpu gql graphql grpc gtm guid hmac href html http https iban icmp id ids iframe " +
 	"img imgs ip ipv iso isbn jpeg jpg json jsonrpc jti jwks jwt kms kwargs lang lat ldap lng lon lts mac mb md mfa mgmt mime mq mqtt " +
 	"ms msg msgs mtls nbf nfc nginx ns num oauth oidc otp params pci pct pdf php pin pk png pnr png prev ptr pwd px qr qty " +

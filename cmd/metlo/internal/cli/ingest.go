@@ -24,8 +24,6 @@ const ingestBatch = 100
 type ingestFlags struct {
 	dryRun bool
 	hosts  []string
-	names  []string
-	users  bool
 	as     string
 }
 
@@ -39,8 +37,9 @@ func (a *app) ingestHAR() *cobra.Command {
 	f := &ingestFlags{}
 	cmd := &cobra.Command{
 		Use: "har FILE…", Short: "Send HTTP archives of browsers, proxies and Burp", Args: cobra.MinimumNArgs(1),
-		Long: "Send the requests and responses of HTTP archives (HAR 1.2) to the collector. Values of Authorization, cookies and whatever\n" +
-			"is named like a secret are masked before they leave. --dry-run shows what would leave, as JSON Lines.",
+		Long: "Analyze the requests and responses of HTTP archives (HAR 1.2) and send what was found to the collector: templates of paths,\n" +
+			"types of fields, classes of sensitive data, and whether credentials were there. No value leaves. --dry-run prints what\n" +
+			"would be sent, as JSON Lines.",
 		Example: "  metlo ingest har capture.har --host shop.example.com --dry-run\n  metlo ingest har *.har --host shop.example.com",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"har"}, cobra.ShellCompDirectiveFilterFileExt
@@ -48,18 +47,17 @@ func (a *app) ingestHAR() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be sent, and send nothing")
 	texts(cmd, &f.hosts, "host", "only requests to this host: a browser's archive holds those to others too")
-	texts(cmd, &f.names, "mask", "also mask what has this name")
-	cmd.Flags().BoolVar(&f.users, "users", false, "keep who a request came from: the user of Basic, the payload of a JWT")
 	cmd.Flags().StringVar(&f.as, "as-host", "", "file the traffic under this `host`, such as when a test instance was captured")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
-		run := &ingest{app: a, flags: f}
-		if f.users {
-			run.mask = append(run.mask, capture.WithUsers())
+		analyzer, err := capture.NewAnalyzer()
+		if err != nil {
+			return err
 		}
-		if len(f.names) > 0 {
-			run.mask = append(run.mask, capture.WithMaskedNames(f.names...))
+		run := &ingest{app: a, flags: f, analyzer: analyzer}
+		for i, host := range f.hosts {
+			f.hosts[i] = capture.NormalizeHost(host)
 		}
 		if !f.dryRun {
 			client, err := a.connect()
@@ -76,12 +74,12 @@ func (a *app) ingestHAR() *cobra.Command {
 
 // ingest is one run of ingest har.
 type ingest struct {
-	app    *app
-	flags  *ingestFlags
-	mask   []capture.MaskOption
-	client *metlo.Client // nil for a dry run
+	app      *app
+	flags    *ingestFlags
+	analyzer *capture.Analyzer
+	client   *metlo.Client // nil for a dry run
 
-	batch                    []*metlo.Trace
+	batch                    []*metlo.AnalyzedTrace
 	sent, otherHosts, faulty int
 }
 
@@ -111,7 +109,7 @@ func (run *ingest) progress() string {
 		text += fmt.Sprintf(", %d of other hosts left out", run.otherHosts)
 	}
 	if run.faulty > 0 {
-		text += fmt.Sprintf(", %d that are no traces left out", run.faulty)
+		text += fmt.Sprintf(", %d that a recorder would not send left out", run.faulty)
 	}
 	return text
 }
@@ -141,17 +139,21 @@ func (run *ingest) read(ctx context.Context, name string, r io.Reader) error {
 			continue
 		case err != nil:
 			return err
-		case len(run.flags.hosts) > 0 && !slices.Contains(run.flags.hosts, trace.Request.URL.Host):
+		}
+		if host := capture.NormalizeHost(trace.Request.URL.Host); len(run.flags.hosts) > 0 && !slices.Contains(run.flags.hosts, host) {
 			run.otherHosts++
 			continue
 		}
 		if run.flags.as != "" {
 			trace.Request.URL.Host = run.flags.as
 		}
-		if err := capture.Mask(trace, run.mask...); err != nil {
-			return err // never send what could not be masked
+		analyzed, err := run.analyzer.Analyze(trace, "")
+		if err != nil {
+			run.faulty++
+			run.app.note("%s: %s %s: %v", name, trace.Request.Method, trace.Request.URL.Host, err)
+			continue
 		}
-		run.batch = append(run.batch, trace)
+		run.batch = append(run.batch, analyzed)
 		if len(run.batch) >= ingestBatch {
 			if err := run.flush(ctx); err != nil {
 				return err
@@ -181,8 +183,8 @@ func (run *ingest) flush(ctx context.Context) error {
 		}
 		return run.app.out.Flush()
 	}
-	err := run.client.Collector.LogBatch(ctx, batch)
-	var partial *metlo.BatchError
+	err := run.client.Collector.LogAnalyzedBatch(ctx, batch)
+	var partial *metlo.AnalyzedBatchError
 	switch {
 	case err == nil:
 		run.sent += len(batch)

@@ -10,15 +10,36 @@ import (
 	"iter"
 	"mime"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 
 	"github.com/metlo-go/metlo"
 )
 
 type nameValue struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
+	Name  looseText `json:"name"`
+	Value looseText `json:"value"`
+}
+
+// looseText is text, or a number or a boolean in its place, as some tools write.
+type looseText string
+
+// UnmarshalJSON takes any scalar.
+func (t *looseText) UnmarshalJSON(data []byte) error {
+	var text string
+	if len(data) > 0 && data[0] == '"' {
+		if err := json.Unmarshal(data, &text); err != nil {
+			return err
+		}
+	} else if text = string(data); text == "null" {
+		text = ""
+	}
+	*t = looseText(text)
+	return nil
 }
 
 type entry struct {
@@ -28,7 +49,7 @@ type entry struct {
 		Headers  []nameValue `json:"headers"`
 		PostData *struct {
 			MimeType string      `json:"mimeType"`
-			Text     string      `json:"text"`
+			Text     looseText   `json:"text"`
 			Encoding string      `json:"encoding"` // base64, as some proxies write
 			Params   []nameValue `json:"params"`
 		} `json:"postData"`
@@ -37,9 +58,9 @@ type entry struct {
 		Status  int         `json:"status"`
 		Headers []nameValue `json:"headers"`
 		Content struct {
-			Text     string `json:"text"`
-			Encoding string `json:"encoding"`
-			MimeType string `json:"mimeType"`
+			Text     looseText `json:"text"`
+			Encoding string    `json:"encoding"`
+			MimeType string    `json:"mimeType"`
 		} `json:"content"`
 	} `json:"response"`
 	ServerIP string `json:"serverIPAddress"`
@@ -56,7 +77,7 @@ func (s *SkipError) Error() string { return fmt.Sprintf("entry %d: %s", s.Entry,
 // Read returns the traces of an archive. A *SkipError is about one entry, and the next one follows; any other error ends it.
 func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 	return func(yield func(*metlo.Trace, error) bool) {
-		decoder := json.NewDecoder(skipMark(r))
+		decoder := json.NewDecoder(plainUTF8(r))
 		if err := enter(decoder); err != nil {
 			yield(nil, err)
 			return
@@ -88,14 +109,9 @@ func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 	}
 }
 
-// skipMark leaves out the byte order mark that Windows tools write.
-func skipMark(r io.Reader) io.Reader {
-	start := make([]byte, 3)
-	n, _ := io.ReadFull(r, start) // a short file is found out by the decoder
-	if string(start[:n]) == "\ufeff" {
-		return r
-	}
-	return io.MultiReader(strings.NewReader(string(start[:n])), r)
+// plainUTF8 leaves out the byte order mark that Windows tools write, and decodes the UTF-16 that some of them write.
+func plainUTF8(r io.Reader) io.Reader {
+	return transform.NewReader(r, unicode.BOMOverride(transform.Nop))
 }
 
 // enter goes to the first entry of log.entries.
@@ -145,14 +161,20 @@ func (e *entry) trace() (*metlo.Trace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Metlo tracks no requests of method %q", e.Request.Method)
 	}
+	requestHeaders := headers(e.Request.Headers)
+	if data := e.Request.PostData; data != nil && data.Text == "" && len(data.Params) > 0 {
+		// Only the parameters of a multipart form are kept, which are sent as a form.
+		requestHeaders = slices.DeleteFunc(requestHeaders, func(h metlo.NameValue) bool { return strings.EqualFold(h.Name, "Content-Type") })
+		requestHeaders = append(requestHeaders, metlo.NameValue{Name: "Content-Type", Value: "application/x-www-form-urlencoded"})
+	}
 	trace := &metlo.Trace{
 		Request: metlo.TraceRequest{
 			Method: method, URL: metlo.TraceURL{Host: u.Host, Path: path(u), Parameters: parameters(u)},
-			Headers: headers(e.Request.Headers), Body: e.requestBody(),
+			Headers: requestHeaders, Body: e.requestBody(),
 		},
 		Response: metlo.TraceResponse{
 			Status: e.Response.Status, Headers: headers(e.Response.Headers),
-			Body: text(e.Response.Content.Text, e.Response.Content.Encoding, contentType(e.Response.Headers, e.Response.Content.MimeType)),
+			Body: text(string(e.Response.Content.Text), e.Response.Content.Encoding, contentType(e.Response.Headers, e.Response.Content.MimeType)),
 		},
 		Meta: metlo.TraceMeta{Destination: e.ServerIP, DestinationPort: port(u), Environment: "har"},
 	}
@@ -204,8 +226,8 @@ func unescape(text string) string {
 func headers(list []nameValue) []metlo.NameValue {
 	kept := make([]metlo.NameValue, 0, len(list))
 	for _, h := range list {
-		if !strings.HasPrefix(h.Name, ":") {
-			kept = append(kept, metlo.NameValue(h))
+		if !strings.HasPrefix(string(h.Name), ":") {
+			kept = append(kept, metlo.NameValue{Name: string(h.Name), Value: string(h.Value)})
 		}
 	}
 	return kept
@@ -213,8 +235,8 @@ func headers(list []nameValue) []metlo.NameValue {
 
 func contentType(list []nameValue, otherwise string) string {
 	for _, h := range list {
-		if strings.EqualFold(h.Name, "Content-Type") {
-			return h.Value
+		if strings.EqualFold(string(h.Name), "Content-Type") {
+			return string(h.Value)
 		}
 	}
 	return otherwise
@@ -228,11 +250,11 @@ func (e *entry) requestBody() string {
 	case data.Text == "" && len(data.Params) > 0:
 		form := url.Values{}
 		for _, p := range data.Params {
-			form.Add(p.Name, p.Value)
+			form.Add(string(p.Name), string(p.Value))
 		}
 		return form.Encode()
 	}
-	return text(data.Text, data.Encoding, contentType(e.Request.Headers, data.MimeType))
+	return text(string(data.Text), data.Encoding, contentType(e.Request.Headers, data.MimeType))
 }
 
 // text returns a body that Metlo can read, and nothing for an image or another binary.

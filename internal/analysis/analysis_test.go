@@ -1,0 +1,227 @@
+package analysis
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func newTestAnalyzer() *Analyzer { return NewAnalyzer(NewClasses(Builtin()), NewWords()) }
+
+func TestTemplate(t *testing.T) {
+	for route, want := range map[string]string{
+		"GET shop.example.com/users/{id}":   "/users/{id}",
+		"/users/{id}/":                      "/users/{id}",
+		"/a/{$}":                            "/a",
+		"/":                                 "/",
+		"/users/:id":                        "/users/{id}",
+		"/users/:id.json":                   "/users/{id}",
+		"/users/{id:[0-9]{1,3}/?}/x":        "/users/{id}/x",
+		"/user-{id}/x":                      "/{id}/x",
+		"/a/*/b":                            "/a/{}/b",
+		"/a=b/{x}":                          "/a%3Db/{x}",
+		"/api/" + Undecided + "/users/{id}": "/api/{?}/users/{id}",
+		"/files/{path...}":                  "none",
+		"/files/*":                          "none",
+		"/files/*path":                      "none",
+		"":                                  "none",
+	} {
+		got := "none"
+		if elements := Template(route); elements != nil {
+			got = "/" + strings.Join(elements, "/")
+		}
+		assert.Equal(t, want, got, route)
+	}
+}
+
+func TestPaths(t *testing.T) {
+	const uuid = "6ad9cd6c-0d6b-4f3a-9d1f-0a4b8a4c5d6e"
+	for _, row := range []struct{ route, path, shown, template string }{
+		{"GET /users/{id}", "/users/42", "/users/1", "/users/{id}"},
+		{"/users/{id}/x/{mail}", "/users/" + uuid + "/x/alice%40example.com", "/users/00000000-0000-0000-0000-000000000000/x/x1", "/users/{id}/x/{mail}"},
+		{"/users/{id}", "/users/42/more", "/users/1/x1", "/users/{param1}/{param2}"}, // not the same number of elements
+		{"", "/api/v2/users/alice", "/api/v2/users/x1", "/api/v2/users/{param1}"},
+		{"", "/gift-cards/secret-word", "/gift-cards/x1", "/gift-cards/{param1}"},
+		{"/{?}/{?}/users/{id}", "/api/alice/users/7", "/api/x1/users/1", "/api/{param1}/users/{id}"},
+		{"/{id}/{id}", "/a/b", "/x1/x1", "/{id}/{param2}"},
+		{"", "/", "/", "/"},
+		{"", "//a//b/", "/x1/x1", "/{param1}/{param2}"},
+	} {
+		r := newTestAnalyzer().Analyze(&Exchange{Path: row.path, Route: row.route, Status: 200})
+		assert.Equal(t, row.shown, r.Path, row.path)
+		assert.Equal(t, row.template, r.EndpointPath, row.path)
+		assert.Equal(t, strings.Count(r.Path, "/"), strings.Count(r.EndpointPath, "/"))
+	}
+}
+
+func TestWordsAreLearned(t *testing.T) {
+	words := NewWords()
+	a := NewAnalyzer(NewClasses(Builtin()), words)
+	path := func(route, path string) string {
+		return a.Analyze(&Exchange{Host: "h", Method: "GET", Path: path, Route: route, Status: 200}).EndpointPath
+	}
+	assert.Equal(t, "/{param1}/{param2}", path("", "/wibbles/7"))
+	assert.Equal(t, "/wibbles/{id}", path("/wibbles/{id}", "/wibbles/7"))
+	assert.Equal(t, "/wibbles/{param1}/{param2}", path("", "/wibbles/7/x"), "of the service's own templates")
+	words.SetEndpoints([]Endpoint{{"h", "GET", "/wobbles/{wobbleId}"}, {"h", "GET", "/wobbles/special"}})
+	assert.Equal(t, "/wobbles/{wobbleId}", path("", "/wobbles/7"), "of the instance's endpoints")
+	assert.Equal(t, "/wobbles/special", path("", "/wobbles/special"), "the one with the fewest parameters")
+	assert.Equal(t, "/wobbles/{wobbleId}", path("/wobbles/{id}", "/wobbles/7"), "with the names that the instance knows")
+}
+
+func TestNames(t *testing.T) {
+	for _, name := range []string{
+		"id", "userName", "user_name", "first-name", "X-Request-Id", "ETag", "$ref", "@type", "_id", "sha256", "iso8601", "line1", "userIDs", "HTTPStatus", "webhookUrl", "qty",
+	} {
+		assert.True(t, names{}.isName([]byte(name), memberName), name)
+	}
+	for _, value := range []string{
+		"", "jane@example.com", "shop.example.com", "2026-11-30", "42", "10.0.0.1", "6ad9cd6c-0d6b-4f3a-9d1f-0a4b8a4c5d6e", "qxzjv", "aGVsbG8gd29ybGQ", "9fceb02d0ae598e9",
+		"usr_4821907", "with space", "größe", strings.Repeat("name", 20), "QXZJ", "xKq7Zp", "\xff",
+	} {
+		assert.False(t, names{}.isName([]byte(value), memberName), value)
+	}
+	for name, is := range map[string]bool{"filter[name]": true, "items[0][sku]": true, "user.name": true, "a[]": true, "filter[jane@example.com]": false, "items[4711]": false} {
+		assert.Equal(t, is, names{}.isName([]byte(name), nestedName), name)
+	}
+}
+
+func TestFields(t *testing.T) {
+	const form = "application/x-www-form-urlencoded"
+	for _, row := range []struct {
+		contentType, body string
+		cut               bool
+		want              map[string]string
+	}{
+		{"application/json", `{"a":{"b":1,"c":[1.5,true]},"d":null,"e":"x","f":{},"g":[]}`, false, map[string]string{
+			"resBody.a.b": "integer", "resBody.a.c.[]": "boolean number", "resBody.d": "null", "resBody.e": "string",
+		}},
+		{"application/json", `[{"n":1},{"n":null}]`, false, map[string]string{"resBody.[].n": "null integer"}},
+		{"application/json", `{"jane@example.com":{"n":1},"42":{"n":2}}`, false, map[string]string{"resBody.[string].n": "integer"}},
+		{"application/json", `{"user12":1,"order34":"x"}`, false, map[string]string{"resBody.[string]": "string integer"}},
+		{"application/json", `{"a":"\ud800","b":1}`, false, map[string]string{"resBody.a": "string", "resBody.b": "integer"}},
+		{"application/json", `{"a":1,"b":"x`, true, map[string]string{"resBody.a": "integer"}},
+		{"application/json", `{"a":1,"b":"x`, false, map[string]string{"resBody": "string"}},
+		{"application/json", `{"a":1} x`, false, map[string]string{"resBody": "string"}},
+		{"application/json", `null`, false, map[string]string{"resBody": "null"}},
+		{"application/json", ``, false, map[string]string{"resBody": "string"}},
+		{"text/plain", `{"a":1}`, false, map[string]string{"resBody.a": "integer"}},
+		{"application/xml", `<a/>`, false, map[string]string{"resBody": "string"}},
+		{form, "a=1&b[c]=x&jane%40example.com=2", false, map[string]string{"resBody.a": "string", "resBody.b[c]": "string", "resBody.[string]": "string"}},
+		{
+			"multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{\"x\":1}\r\n--b\r\nContent-Disposition: form-data; name=f\r\n\r\n\xff\x00\r\n--b--\r\n",
+			false, map[string]string{"resBody.a.x": "integer", "resBody.f": "string"},
+		},
+		{"image/png", "\x89\x00", false, map[string]string{"resBody": "string"}},
+	} {
+		r := newTestAnalyzer().Analyze(&Exchange{Path: "/", Status: 200, Response: Body{Data: []byte(row.body), ContentType: row.contentType, Cut: row.cut}})
+		got := map[string]string{}
+		for path, types := range r.Types {
+			got[path] = strings.Join(types, " ")
+		}
+		assert.Equal(t, row.want, got, row.body)
+	}
+}
+
+func TestGraphQL(t *testing.T) {
+	body := func(v any) Body {
+		data, err := json.Marshal(v)
+		require.NoError(t, err)
+		return Body{Data: data, ContentType: "application/json"}
+	}
+	query := `query Q($id: ID!, $f: F = {a: 1}) @live(if: true) { # who
+		u7: me(id: $id, first: 3, s: "a } b") { mail: email ...F ... on Admin { level } posts(last: 2) { id } } }
+		fragment F on User { addr { street } } `
+	r := newTestAnalyzer().Analyze(&Exchange{
+		Path: "/graphql", Status: 200, Request: body(map[string]any{"query": query, "variables": map[string]any{"id": "jane@example.com"}}),
+		Response: Body{Data: []byte(`{"data":{"u7":{"mail":"jane@example.com","addr":{"street":"x"},"level":1,"posts":[{"id":1}]}},"errors":[{"message":"x"}]}`)},
+	})
+	assert.Equal(t, []string{"gqlQuery.query.me"}, r.GraphQL)
+	assert.Equal(t, map[string][]string{
+		"reqBody.query.me.id": {"string"}, "reqBody.query.me.first": {"integer"}, "reqBody.query.me.s": {"string"}, "reqBody.query.me.posts.last": {"integer"},
+		"resBody.query.me.email": {"string"}, "resBody.query.me.addr.street": {"string"}, "resBody.query.me.level": {"integer"}, "resBody.query.me.posts.[].id": {"integer"},
+	}, r.Types)
+	assert.Equal(t, map[string][]string{"reqBody.query.me.id": {"Email"}, "resBody.query.me.email": {"Email"}}, r.Classes)
+
+	several := newTestAnalyzer().Analyze(&Exchange{
+		Path: "/graphql", Status: 200,
+		Request:  body([]any{map[string]any{"query": "mutation { add { id } remove { id } }"}, map[string]any{"query": "{ me { id } }", "operationName": ""}}),
+		Response: Body{Data: []byte(`[{"data":{"add":{"id":1}}},{"data":{"me":{"id":"x"}}}]`)},
+	})
+	assert.Equal(t, []string{"gqlQuery.mutation.add", "gqlQuery.mutation.remove", "gqlQuery.query.me"}, several.GraphQL)
+	assert.Equal(t, map[string][]string{"resBody.mutation.add.id": {"integer"}, "resBody.query.me.id": {"string"}}, several.Types)
+
+	for _, text := range []string{"", "{", "query {", "nonsense", "fragment F on X { ...F }", strings.Repeat("{a", 5000), "{ qxzjvk { id } }"} {
+		assert.Empty(t, newTestAnalyzer().Analyze(&Exchange{Path: "/graphql", Status: 200, Request: body(map[string]any{"query": text})}).GraphQL[:0], text)
+	}
+	get := newTestAnalyzer().Analyze(&Exchange{Path: "/v1/graphql", Status: 200, Query: []Pair{{"query", "{ me(id: 1) { id } }"}}})
+	assert.Equal(t, []string{"gqlQuery.query.me"}, get.GraphQL)
+	assert.Contains(t, get.Types, "reqQuery.query.me.id")
+}
+
+// The built-in classes are those that a server tells its agents.
+func TestBuiltinClasses(t *testing.T) {
+	data, err := os.ReadFile("../../testdata/samples/data-class-patterns.json")
+	require.NoError(t, err)
+	var sample struct {
+		SensitiveDataList []struct{ ClassName, Severity, ShortName, Regex, KeyRegex string }
+	}
+	require.NoError(t, json.Unmarshal(data, &sample))
+	builtin := Builtin()
+	require.Len(t, builtin, len(sample.SensitiveDataList))
+	for i, want := range sample.SensitiveDataList {
+		got := builtin[i]
+		assert.Equal(t, want.ClassName, got.Name)
+		assert.Equal(t, want.Severity, got.Severity)
+		assert.Equal(t, want.ShortName, got.ShortName)
+		assert.Equal(t, want.Regex, got.Pattern)
+		assert.Equal(t, want.KeyRegex, got.KeyPattern)
+	}
+	assert.Empty(t, NewClasses(builtin).Faults)
+}
+
+func TestPatternsThatAreNotRun(t *testing.T) {
+	c := NewClasses([]Class{{Name: "behind", Pattern: "(?<=a)b"}, {Name: "hex", Pattern: `\u0041[^]\/`}, {Name: "broken", KeyPattern: "("}})
+	assert.Len(t, c.Faults, 2)
+	assert.ErrorContains(t, c.Faults[0], `"behind"`)
+	assert.Equal(t, []string{"hex"}, c.Scan("A\n/", true))
+}
+
+// What is told from a class by counting characters does not match its pattern.
+func FuzzNeed(f *testing.F) {
+	for _, text := range []string{
+		"jane@example.com", " a@b.co ", "4111 1111 1111 1111", "x 219-09-9999 y", "+1 (415)-555.0132", "1.2.3.4", "37.8 , -122", "2341 2341 2346", "529.982.247-25", "\t\n", "é@x.y",
+	} {
+		f.Add(text)
+	}
+	list := append(Builtin(), Class{Name: "custom", Pattern: `(E[0-9]{3,6})|(a.c)|(?i)(xyz\d?)`}, Class{Name: "literal", Pattern: `^E[0-9]{6}$`})
+	c := NewClasses(list)
+	f.Fuzz(func(t *testing.T, text string) {
+		var has need
+		has.count([]byte(text))
+		for _, p := range c.patterns {
+			if p.re.MatchString(text) {
+				assert.True(t, p.need.metBy(&has, []byte(text)), "%s: %q", c.names[p.class], text)
+			}
+		}
+	})
+}
+
+func FuzzAnalyze(f *testing.F) {
+	f.Add("/users/1", "/users/{id}", "application/json", `{"a":[1,"x",null]}`, true)
+	f.Add("/graphql", "", "application/json", `{"query":"{ me { id } }"}`, false)
+	f.Add("/a%zz", "{", "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b--", true)
+	a := newTestAnalyzer()
+	f.Fuzz(func(t *testing.T, path, route, contentType, text string, cut bool) {
+		b := Body{Data: []byte(text), ContentType: contentType, Cut: cut}
+		r := a.Analyze(&Exchange{Method: "POST", Host: "h", Path: path, Route: route, Status: 200, Query: ParseQuery(text), Request: b, Response: b})
+		assert.Equal(t, strings.Count(r.Path, "/"), strings.Count(r.EndpointPath, "/"))
+		for place, types := range r.Types {
+			assert.NotEmpty(t, types, place)
+		}
+	})
+}
