@@ -76,6 +76,28 @@ func TestForeignErrorsMatchOneSentinel(t *testing.T) {
 	}
 }
 
+// TestErrorHoldsTheHistoryOfItsAttempts has a read fail without a response, and then with two.
+func TestErrorHoldsTheHistoryOfItsAttempts(t *testing.T) {
+	attempts := 0
+	client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+		if attempts++; attempts == 1 {
+			return nil, fmt.Errorf("with %s: %w", r.Header.Get("Authorization"), syscall.ECONNRESET)
+		}
+		return answering(http.StatusServiceUnavailable, "").RoundTrip(r)
+	}), metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 2, BaseWait: time.Nanosecond, MaxWait: time.Microsecond}))
+	_, err := client.Endpoints.Get(t.Context(), endpointID(1))
+	var e *metlo.Error
+	require.ErrorAs(t, err, &e)
+	require.Len(t, e.Attempts, 3)
+	require.ErrorIs(t, e.Attempts[0].Err, syscall.ECONNRESET)
+	assert.Equal(t, "with [redacted]: connection reset by peer", e.Attempts[0].Err.Error())
+	assert.Zero(t, e.Attempts[0].StatusCode)
+	for _, a := range e.Attempts[1:] {
+		require.NoError(t, a.Err)
+		assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
+	}
+}
+
 func TestErrorOfAnUploadsReaderIsOneLine(t *testing.T) {
 	client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
 		_, err := io.ReadAll(r.Body)

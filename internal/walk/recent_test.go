@@ -3,6 +3,7 @@ package walk
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -151,4 +152,32 @@ func TestALongListWithoutTotalsPassesACrowdedMillisecond(t *testing.T) {
 			require.LessOrEqual(t, s.requests, 12*5000/50+20)
 		})
 	}
+}
+
+// Rows that come during a walk are newer than its first one. Where others vanish meanwhile, one more count, without the new
+// ones, proves that the walk is complete.
+func TestRowsThatComeMeanwhileAreNotCounted(t *testing.T) {
+	s := newServer(rand.New(rand.NewPCG(7, 7)), 100, 1, 1)
+	s.timed = true
+	for i := range s.rows {
+		s.rows[i].created = noon.Add(-time.Duration(i) * time.Second)
+	}
+	now := noon
+	s.churn = func(s *server) {
+		s.remove(slices.IndexFunc(s.rows, func(r row) bool { return !r.created.After(noon.Add(-99 * time.Second)) }))
+		now = now.Add(time.Second)
+		for range 2 {
+			s.insert(row{host: "h0", created: now})
+		}
+		s.churn = func(s *server) {
+			now = now.Add(time.Second)
+			s.insert(row{host: "h0", created: now})
+		}
+	}
+	list := s.listByTime()
+	list.Most = 20
+	w := s.walk(t, list)
+	require.Nil(t, w.incomplete)
+	require.Len(t, w.times, 99)
+	require.Zero(t, s.lost(w))
 }
