@@ -241,7 +241,7 @@ func throughput(out io.Writer, traces int) error {
 		return err
 	}
 	sent := rec.Stats().Sent - before.Sent
-	fmt.Fprintf(out, "One sender masks and sends %.0f traces a second (%d in all, %.0f %% arrived)\n",
+	fmt.Fprintf(out, "One sender analyzes and sends %.0f traces a second (%d in all, %.0f %% arrived)\n",
 		float64(sent)/time.Since(began).Seconds(), sent, 100*float64(rec.Stats().Sent)/float64(traces))
 	return nil
 }

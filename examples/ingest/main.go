@@ -60,7 +60,7 @@ func run(ctx context.Context, requests, queue int) error {
 	if err != nil {
 		return err
 	}
-	rec, err := capture.New(client, capture.WithHost(host), capture.WithQueueItems(queue))
+	rec, err := capture.New(client, capture.WithHost(host, "127.0.0.1"), capture.WithQueueItems(queue))
 	if err != nil {
 		return err
 	}
@@ -95,6 +95,9 @@ func do(ctx context.Context, client *http.Client, method, url, body string) erro
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return err
+	}
+	if method == http.MethodPost {
+		req.Host = host // as it comes from a client: the service listens on loopback here
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := client.Do(req)
