@@ -180,7 +180,7 @@ func (s *secrets) step(res StepResult, show bool) StepResult {
 		return res
 	}
 	out := res
-	out.Name = s.text(res.Name, false)
+	out.Name, out.Control = s.text(res.Name, false), s.text(res.Control, false)
 	out.Reasons = s.list(res.Reasons)
 	out.Payload = make(map[string]string, len(res.Payload))
 	for k, v := range res.Payload {

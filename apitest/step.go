@@ -60,6 +60,7 @@ func (s *stepRun) run(ctx context.Context) {
 	}
 	s.res.Request = out.asSent()
 	s.secrets.addRequest(out)
+	s.see(out)
 	if len(problems) > 0 && !s.lenient {
 		s.doubts = append(s.doubts, problems...)
 		s.doubts[len(s.doubts)-1] += "; nothing was sent"
@@ -71,13 +72,13 @@ func (s *stepRun) run(ctx context.Context) {
 		return
 	}
 	s.secrets.addResponse(ex.header)
-	s.reached = s.reached || ex.status < 400
 	s.res.Response = ex.result()
 	engine := script.New(s.scripts, ex.scriptView())
 	defer engine.Close()
 	e := &evaluator{stepRun: s, ctx: ctx, ex: ex, engine: engine}
 	e.extractAll()
 	e.assertAll()
+	e.probe()
 	if !s.lenient {
 		s.doubtResponse(ex)
 	}
