@@ -1,13 +1,17 @@
 package apitest
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/metlo-go/metlo/apitest/internal/cookies"
 	"github.com/metlo-go/metlo/apitest/internal/handlebars"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 	"github.com/metlo-go/metlo/apitest/internal/script"
@@ -427,4 +431,44 @@ func (r *runner) conclude() {
 		}
 	}
 	r.result.Verdict = worst
+}
+
+// contradiction returns two steps that send one request of which no answer can satisfy both.
+func contradiction(c *Config) (i, j int, found bool) {
+	for j := range c.Test {
+		for i := range j {
+			a, b := &c.Test[i], &c.Test[j]
+			if len(a.Payload) == 0 && len(b.Payload) == 0 && reflect.DeepEqual(a.Request, b.Request) && disjoint(a, b) {
+				return i, j, true
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+// disjoint reports whether no status satisfies both steps.
+func disjoint(a, b *Step) bool {
+	for _, status := range []int{200, 201, 202, 204, 301, 302, 400, 401, 403, 404, 405, 409, 410, 415, 422, 429, 500} {
+		if a.takes(status) && b.takes(status) {
+			return false
+		}
+	}
+	return true
+}
+
+// takes reports whether the assertions about nothing but the status hold for one.
+func (s *Step) takes(status int) bool {
+	ex := &response{sent: &outgoing{url: &url.URL{}}, status: status}
+	run := &stepRun{runner: &runner{settings: &settings{scripts: script.Default()}, secrets: &secrets{}}, res: &StepResult{}, st: &state{jars: cookies.NewJars(false, false)}}
+	e := &evaluator{stepRun: run, ctx: context.Background(), ex: ex, engine: script.New(script.Default(), ex.scriptView())}
+	defer e.engine.Close()
+	for _, a := range s.Assert {
+		if !a.aboutStatus() {
+			continue
+		}
+		if holds, _, err := e.check("", a); err == nil && !holds {
+			return false
+		}
+	}
+	return true
 }

@@ -15,11 +15,12 @@ import (
 )
 
 // Generate makes a test for endpoint from a template, whose name is matched in any case: GENERIC,
-// BROKEN_AUTHENTICATION, BOLA, BOLA_ADMIN, BOLA_MULTI_TENANT, HSTS, CSP, VALIDATE_AUTH_RULES, SQLI_TIME_BASED or
-// one given by WithTemplate. config may be nil for templates that do not need it. Requests go to the testingHost that
+// BROKEN_AUTHENTICATION, BOLA, BOLA_ADMIN, BOLA_MULTI_TENANT, HSTS, CSP, VALIDATE_AUTH_RULES, SQLI, SQLI_TIME_BASED,
+// XSS, TEMPLATE_INJECTION, PATH_TRAVERSAL or one given by WithTemplate. config may be nil for templates that do not need it. Requests go to the testingHost that
 // config names for the endpoint's host, else to that host.
 //
-// Errors: ErrUnknownTemplate; ErrNoAuthConfig when the template needs the authentication of a host for which none is
+// Errors: ErrUnknownTemplate; ErrNotApplicable when the template cannot test the endpoint, as BOLA without an id, or
+// when the steps of the test would contradict each other; ErrNoAuthConfig when the template needs the authentication of a host for which none is
 // configured; and an endpoint that lacks host, path or method.
 func Generate(template string, endpoint *metlo.TestEndpoint, config *TestingConfig, opts ...GenerateOption) (*Config, error) {
 	g := &generator{templates: builtinTemplates(), random: rand.Float64}
@@ -142,7 +143,14 @@ func (g *generator) generate(
 	if builder == nil {
 		return nil, errors.New("the template built nothing")
 	}
-	return builder.Config()
+	cfg, err := builder.Config()
+	if err != nil {
+		return nil, err
+	}
+	if i, j, found := contradiction(cfg); found {
+		return nil, in.notApplicable("makes steps %d and %d the same request, of which one must succeed where the other must not", i+1, j+1)
+	}
+	return cfg, nil
 }
 
 func checkEndpoint(e *metlo.TestEndpoint) error {
@@ -206,8 +214,9 @@ type TemplateInput struct {
 	// Config knows hosts, actors, resources and permissions. It is never nil.
 	Config *TestingConfig
 
-	random func() float64
-	id     string
+	random  func() float64
+	id      string
+	fillIDs bool // ids in bodies are variables to fill in
 }
 
 func (in *TemplateInput) rules() *authrules.TemplateConfig {

@@ -2,8 +2,10 @@ package apitest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +41,14 @@ func byDesign(text string) string {
 	return strings.ReplaceAll(text, `https://staging.example.org`, `https://api.example.org`)
 }
 
+// withoutControls leaves the steps out that generated tests have more than the original's.
+func withoutControls(cfg *Config) *Config {
+	if cfg != nil {
+		cfg.Test = slices.DeleteFunc(cfg.Test, func(s Step) bool { return s.Assert[0].Description == controlNote })
+	}
+	return cfg
+}
+
 // unfold writes a text that the original folds, because it is longer than 80 columns, in one line.
 func unfold(text string) string {
 	return regexp.MustCompile(`>-\n +([^\n]*)\n {10}(\S[^\n]*)\n`).ReplaceAllString(text, "$1 $2\n")
@@ -53,6 +63,13 @@ func goldenGenerateCount(t *testing.T) (matched, differing, total int) {
 		ok := t.Run("generate/"+name, func(t *testing.T) {
 			cfg, err := Generate(c.Template, golden.Endpoints[c.Endpoint], templateConfigFrom(t, golden.Configs[c.Config]),
 				WithRandom(half), WithID(goldenID))
+			if errors.Is(err, ErrNotApplicable) {
+				assert.Contains(t, []string{"BOLA", "BOLA_MULTI_TENANT"}, c.Template)
+				assert.NotEqual(t, "get_by_id", c.Endpoint)
+				differs = true
+				return
+			}
+			cfg = withoutControls(cfg)
 			if c.Error != "" {
 				require.ErrorIs(t, err, ErrNoAuthConfig)
 				assert.Contains(t, err.Error(), `host "`+golden.Endpoints[c.Endpoint].Host+`"`)

@@ -140,16 +140,16 @@ func TestWithEnvWinsOverAPlaceholder(t *testing.T) {
 func TestSetAndFill(t *testing.T) {
 	cfg := &Config{ID: "t", Env: []KeyValue{{"ID", "<<ID>>"}}, Test: []Step{{
 		Request: Request{Method: "GET", URL: "http://x/{{ID}}/{{NAME}}", Data: "{{global.G}}"},
-		Payload: []Payload{{"P", "XSS"}}, Extract: []Extractor{{Name: "LATER", Value: "resp.data"}},
+		Payload: []Payload{{"P", "MINE"}}, Extract: []Extractor{{Name: "LATER", Value: "resp.data"}},
 	}, {Request: Request{Method: "GET", URL: "http://x/{{LATER}}{{P}}"}, Assert: []Assertion{Expr("ID === LATER")}}}}
-	assert.Equal(t, []string{"ID", "NAME", "global.G", "payload XSS"}, cfg.Placeholders())
+	assert.Equal(t, []string{"ID", "NAME", "global.G", "payload MINE"}, cfg.Placeholders())
 	require.NoError(t, cfg.Set("ID", "{{literal}}"))
 	err := cfg.Set("NAEM", "x")
 	require.ErrorIs(t, err, ErrUnknownVariable)
 	assert.ErrorContains(t, err, "did you mean NAME?")
 	cfg.Fill(map[string]string{"NAME": "n", "OTHER": "o"})
-	assert.Equal(t, []string{"global.G", "payload XSS"}, cfg.Placeholders())
-	assert.Empty(t, cfg.Placeholders(WithGlobals([]metlo.EnvVariable{{Name: "G", Value: metlo.NewSecret("g")}}), WithPayloads("XSS", "x")))
+	assert.Equal(t, []string{"global.G", "payload MINE"}, cfg.Placeholders())
+	assert.Empty(t, cfg.Placeholders(WithGlobals([]metlo.EnvVariable{{Name: "G", Value: metlo.NewSecret("g")}}), WithPayloads("MINE", "x")))
 	require.NoError(t, cfg.Validate())
 	assert.Len(t, cfg.Env, 2)
 }

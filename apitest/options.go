@@ -43,7 +43,7 @@ func applyOptions(opts []Option) (*settings, error) {
 		env:         map[string]any{},
 		client:      http.DefaultClient,
 		stepTimeout: 10 * time.Second,
-		payloads:    map[string][]string{},
+		payloads:    builtinPayloads(),
 		scripts:     script.Default(),
 		maxRequests: 1000,
 		maxBody:     10 << 20,

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"regexp"
@@ -31,7 +32,7 @@ func (in *TemplateInput) sample(prefix string, entities entityValues) *StepBuild
 	}
 	s.sampleQuery(pre, entities)
 	if !e.IsGraphQL {
-		s.sampleBody(entities)
+		s.sampleBody(pre, entities)
 	}
 	return s
 }
@@ -117,7 +118,7 @@ func (s *StepBuilder) sampleQuery(pre string, entities entityValues) {
 }
 
 // sampleBody builds the body out of the fields that have the last field's content type.
-func (s *StepBuilder) sampleBody(entities entityValues) {
+func (s *StepBuilder) sampleBody(pre string, entities entityValues) {
 	fields := bodyFields(s.in.Endpoint.DataFields, func(f metlo.TestDataField) bool {
 		return f.DataSection == metlo.SectionRequestBody
 	})
@@ -126,9 +127,19 @@ func (s *StepBuilder) sampleBody(entities entityValues) {
 	}
 	contentType := fields[0].ContentType
 	var body any
+	var ids []string // pairs of a mark in the body and the variable for it
 	for _, f := range fields {
+		if s.in.fillIDs && identifiesObject(f) && entities.of(f) == nil {
+			mark := "\x00" + f.DataPath + "\x00"
+			variable := strings.Trim(s.toFillIn(pre, f.DataPath), "{}")
+			ids = append(ids, jsvalue.JSON(mark), "{{json "+variable+"}}", mark, "{{"+variable+"}}")
+			entities = maps.Clone(entities)
+			f.Entity = mark
+			entities[mark] = mark
+		}
 		body = s.in.grow(body, strings.Split(f.DataPath, "."), f, entities)
 	}
+	mark := strings.NewReplacer(ids...).Replace
 	r := &s.step.Request
 	item, isObject := body.(authrules.Item)
 	text, isText := body.(string)
@@ -139,13 +150,13 @@ func (s *StepBuilder) sampleBody(entities entityValues) {
 			return
 		}
 		for _, f := range item {
-			r.Form = append(r.Form, KeyValue{Name: handlebars.Literal(f.Name), Value: handlebars.Literal(jsvalue.String(f.Value))})
+			r.Form = append(r.Form, KeyValue{Name: handlebars.Literal(f.Name), Value: mark(handlebars.Literal(jsvalue.String(f.Value)))})
 		}
 	case !strings.Contains(contentType, "json") && contentType != "*/*" && isText:
-		r.Data = handlebars.Literal(text)
+		r.Data = mark(handlebars.Literal(text))
 	default:
 		header = "application/json"
-		r.Data = handlebars.Literal(indentJSON(body))
+		r.Data = mark(handlebars.Literal(indentJSON(body)))
 	}
 	r.Headers = append(r.Headers, KeyValue{Name: "Content-Type", Value: header})
 }

@@ -160,6 +160,10 @@ func templateCases(t *testing.T) []verdictCase {
 		{"BOLA_ADMIN", demoEndpoint("/admin/users", byKey), nil,
 			map[string]string{"ADMIN_USER_CREDENTIALS": demoshop.RootToken, "NON_ADMIN_USER_CREDENTIALS": demoshop.AnnToken}, nil},
 		{"VALIDATE_AUTH_RULES", demoEndpoint("/orders/{orderId}", nil, orderRef), nil, nil, nil},
+		{"SQLI", demoEndpoint("/search", byKey, searched), nil, own, nil},
+		{"XSS", demoEndpoint("/greet", byKey, named), nil, own, nil},
+		{"TEMPLATE_INJECTION", demoEndpoint("/greet", byKey, named), nil, own, nil},
+		{"PATH_TRAVERSAL", demoEndpoint("/files", byKey, named), nil, own, nil},
 		{"SQLI_TIME_BASED", demoEndpoint("/search", byKey, searched), nil, own, map[string][]string{"SQLI_TIME": {"' & #", "1 OR SLEEP(2) --"}}},
 	} {
 		out = append(out, verdictCase{
