@@ -55,11 +55,12 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(struct {
 		ID      string     `json:"id"`
+		File    string     `json:"file,omitempty"`
 		Meta    *Meta      `json:"meta,omitempty"`
 		Options options    `json:"options"`
 		Env     []KeyValue `json:"env,omitempty"`
 		Test    []Step     `json:"test"`
-	}{c.ID, c.Meta, options{c.StopOnFailure, c.Cookies}, c.Env, c.Test})
+	}{c.ID, c.File, c.Meta, options{c.StopOnFailure, c.Cookies}, c.Env, c.Test})
 }
 
 // cookies gives the mode in force.

@@ -186,7 +186,7 @@ func (e *evaluator) probe() {
 	seen := e.res.seen
 	seen.status = e.ex.status
 	if succeeded(seen.status) && len(e.res.Failures) == 0 || !seen.about.status {
-		free := !seen.about.status
+		free := !seen.about.status // where the step succeeded, what else would do does not matter
 		seen.allows, seen.challenges, seen.denies, seen.missing = true, free, free, free
 		return
 	}
@@ -213,6 +213,24 @@ func (e *evaluator) holdsFor(status int) bool {
 		}
 	}
 	return true
+}
+
+const (
+	demandsSuccess = "success"
+	demandsRefusal = "refusal"
+)
+
+// demands says what the assertions about the status want.
+func (s *sighting) demands() string {
+	switch refuses := s.challenges || s.denies || s.missing; {
+	case !s.about.status || s.allows && refuses || s.status == 0:
+		return ""
+	case s.allows:
+		return demandsSuccess
+	case refuses:
+		return demandsRefusal
+	}
+	return ""
 }
 
 func (a *Assertion) aboutStatus() bool {
@@ -415,6 +433,9 @@ func (r *runner) conclude() {
 	for _, runs := range r.result.Results {
 		for i := range runs {
 			res := &runs[i]
+			if res.seen != nil {
+				res.Demands, res.Attack = res.seen.demands(), res.seen.payload
+			}
 			switch {
 			case res.Outcome == Failed:
 				res.Verdict = VerdictFailed

@@ -61,7 +61,7 @@ func applyOptions(opts []Option) (*settings, error) {
 
 func newSettings(opts []Option) (*settings, error) {
 	s, err := applyOptions(opts)
-	if len(s.allow) == 0 && err == nil {
+	if len(s.allow) == 0 && s.handler == nil && err == nil {
 		err = errors.New(`apitest: no host is allowed: pass AllowHosts("staging.example.com")`)
 	}
 	s.slots = make(chan struct{}, max(s.parallel, 1))

@@ -87,6 +87,10 @@ type StepResult struct {
 	// Control names the request that shows the target to work, which is this one when it succeeded. It is empty when
 	// nothing shows it.
 	Control string
+	// Demands is what the assertions about the status want: "success", "refusal", or "" when they take both or name none.
+	Demands string
+	// Attack is set when the request carried a payload.
+	Attack bool
 	// Success is true for Passed.
 	Success bool
 	// Reasons says, one line each, why the step did not pass.
@@ -281,6 +285,8 @@ func (s StepResult) MarshalJSON() ([]byte, error) {
 		Verdict    Verdict           `json:"verdict"`
 		Identity   string            `json:"identity,omitempty"`
 		Control    string            `json:"control,omitempty"`
+		Demands    string            `json:"demands,omitempty"`
+		Attack     bool              `json:"attack,omitempty"`
 		Reasons    []string          `json:"reasons,omitempty"`
 		Payload    map[string]string `json:"payload,omitempty"`
 		Assertions []bool            `json:"assertions"`
@@ -288,7 +294,7 @@ func (s StepResult) MarshalJSON() ([]byte, error) {
 		Response   *StepResponse     `json:"res,omitempty"`
 		Err        string            `json:"err,omitempty"`
 	}{
-		s.Index, s.Name, stepContext{s.Cookies, jsvalue.Finite(s.Variables)}, s.Success, s.Outcome, s.Verdict, s.Identity, s.Control, s.Reasons, s.Payload,
+		s.Index, s.Name, stepContext{s.Cookies, jsvalue.Finite(s.Variables)}, s.Success, s.Outcome, s.Verdict, s.Identity, s.Control, s.Demands, s.Attack, s.Reasons, s.Payload,
 		s.Assertions, s.Request, s.Response, "",
 	}
 	if s.Err != nil {

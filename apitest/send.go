@@ -42,10 +42,11 @@ func (s *stepRun) send(ctx context.Context, o *outgoing) (*response, error) {
 	if s.step.Retry > 0 {
 		retries = s.step.Retry
 	}
+	before := s.res.Attempts
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 4*time.Second) {
 		s.res.Attempts++
 		ex, err := s.attempt(ctx, o)
-		if s.res.Attempts > retries || !worthRetrying(ctx, ex, err) {
+		if s.res.Attempts-before > retries || !worthRetrying(ctx, ex, err) {
 			return ex, err
 		}
 		if ex != nil {
@@ -129,6 +130,9 @@ func (s *stepRun) httpClient(o *outgoing) (client *http.Client, hops *[]hop) {
 		next = http.DefaultTransport
 	}
 	copied.Transport = netguard.Transport{Allow: s.allow, Next: next}
+	if s.handler != nil {
+		copied.Transport = inProcess{s.handler}
+	}
 	hops = &[]hop{}
 	callers := copied.CheckRedirect
 	follow := s.step.Request.FollowRedirects
