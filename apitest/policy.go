@@ -156,11 +156,11 @@ func segmentsFit(pattern, path []string) bool {
 //
 //	identities: [anonymous, user, admin]
 //	rules:
-//	  - endpoints: [GET /orders/{id}]
+//	  - endpoints: ['GET /orders/{id}', '* /carts/**']
 //	    own: [user]
 //	    allow: [admin]
 //	exceptions:
-//	  - endpoints: [GET /health]
+//	  - endpoints: ['GET /health']
 //	    reason: it answers probes alone
 //	    until: 2027-01-31
 //

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"net"
@@ -215,6 +216,7 @@ func handWrittenCases() []verdictCase {
 // TestVerdicts runs every template and the hand-written tests against a sound service, which passes; the flawed one,
 // which fails; and in eight ways that test nothing, which never pass.
 func TestVerdicts(t *testing.T) {
+	testVerdictRows(t)
 	var passed, failed, empty, total, ways int
 	for _, c := range append(templateCases(t), handWrittenCases()...) {
 		total++
@@ -237,6 +239,9 @@ func TestVerdicts(t *testing.T) {
 				}
 			})
 		}
+	}
+	if strings.Contains(flag.Lookup("test.run").Value.String(), "/") { // some rows were left out
+		return
 	}
 	fmt.Printf("%d sound passed, %d flawed failed, %d empty not passed\n", passed, failed, empty)
 	assert.Equal(t, []int{total, total, ways}, []int{passed, failed, empty})
