@@ -13,7 +13,7 @@ lint: ## format, tidy, vet and golangci-lint of every module
 fuzz: ## every fuzz target for FUZZTIME, 6s unless it is set
 	STEPS="fuzz" .ci/run
 
-bench: ## measures other SDKs and calls by hand, and writes the tables of README.md and docs/performance.md
+bench: ## measures other SDKs and calls by hand, and writes the table of docs/performance.md
 	cd benchmarks && go run . -write
 
 cpu: ## the CPU that each package of the root module takes for its tests, held to the limits of CONTRIBUTING.md

@@ -158,7 +158,7 @@ func (s *AlertsService) All(ctx context.Context, filter *AlertFilter, opts ...Wa
 }
 
 // AllCreated is like [AlertsService.All] for the alerts that were created between two times, both inclusive and exact to the
-// millisecond. A zero time is no bound. The server cannot filter by time, so the walk costs as much as All, except that with
+// millisecond. A zero time sets no bound. The server cannot filter by time, so the walk costs as much as All, except that with
 // one status and one risk score the server sends the newest first and the walk stops at the earliest time. An alert without
 // a time of creation passes.
 //
@@ -367,7 +367,7 @@ func meetsAll(err error) bool {
 }
 
 // UpdateMany changes the status of every alert that passes the filter and is in the status from which the update leads.
-// The server does not say how many. If there is none it returns [ErrNoMatch]; an update without any filter is
+// The server does not report how many. If there is none it returns [ErrNoMatch]; an update without any filter is
 // [ErrInvalidArgument] unless AllAlerts is set.
 //
 // PUT /alerts
@@ -428,7 +428,7 @@ func (u *AlertBulkUpdate) check(r *request) {
 // AlertField names the data field that an alert is about.
 type AlertField struct {
 	Section   DataSection
-	Path      string // dotted, as in [DataField.DataPath]; empty if the alert does not say which path parameter it means
+	Path      string // dotted, as in [DataField.DataPath]; empty if the alert names no path parameter
 	DataClass string // what was found in it; empty for [AlertBasicAuthentication]
 }
 

@@ -9,7 +9,10 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -201,7 +204,7 @@ func ExampleAlert_Field() {
 }
 
 // Find what happened since yesterday.
-func ExampleAlertsService_All_since() {
+func ExampleAlertsService_AllCreated() {
 	const carts = "6d1b7cbb-1c0b-4b5c-8a35-5a1a2f3c9a10"
 	yesterday := time.Now().AddDate(0, 0, -1)
 	server := metlotest.NewServer(
@@ -565,4 +568,100 @@ func TestAlertsRefuse(t *testing.T) {
 		}
 	}
 	assertRefusals(t, rows)
+}
+
+// TestUpdateEachYieldsEveryAlertOnce changes alerts on servers that answer in every way.
+func TestUpdateEachYieldsEveryAlertOnce(t *testing.T) {
+	resolved := recordingNamed(t, "alerts", "resolve").Response.Body
+	type outcomes map[metlo.ChangeOutcome]int
+	tests := map[string]struct {
+		n      int
+		answer func(n int) (int, string, error)
+		update *metlo.AlertUpdate
+		cancel bool
+		want   outcomes
+	}{
+		"all well": {n: 20, answer: func(int) (int, string, error) { return 200, resolved, nil }, want: outcomes{metlo.ChangeDone: 20}},
+		"none":     {n: 0, want: outcomes{}},
+		"some differ": {n: 20, answer: func(n int) (int, string, error) {
+			return []int{200, 409, 404, 500}[n%4], []string{resolved, "Alert is already resolved.", "Not Found", "syntax error"}[n%4], nil
+		}, want: outcomes{metlo.ChangeDone: 5, metlo.ChangeConflict: 5, metlo.ChangeGone: 5, metlo.ChangeFailed: 5}},
+		"a key that is refused":    {n: 20, answer: func(int) (int, string, error) { return 401, "Client unauthorized", nil }, want: outcomes{metlo.ChangeFailed: 8, metlo.ChangeNotSent: 12}},
+		"a server that is gone":    {n: 20, answer: func(int) (int, string, error) { return 0, "", syscall.ECONNREFUSED }, want: outcomes{metlo.ChangeFailed: 8, metlo.ChangeNotSent: 12}},
+		"a context that ended":     {n: 20, cancel: true, want: outcomes{metlo.ChangeNotSent: 20}},
+		"an update without a type": {n: 3, update: &metlo.AlertUpdate{}, want: outcomes{metlo.ChangeFailed: 3}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var sent atomic.Int64
+				client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+					n := int(sent.Add(1))
+					<-time.After(time.Second)
+					status, body, err := tt.answer(n)
+					if err != nil {
+						return nil, err
+					}
+					return failing(status, body, http.Header{"Content-Type": {typeOf(body)}}).RoundTrip(r)
+				}), metlo.WithoutRetry())
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if tt.cancel {
+					cancel()
+				}
+				ids := make([]string, tt.n)
+				for i := range ids {
+					ids[i] = alertID(i + 1)
+				}
+				update := tt.update
+				if update == nil {
+					update = &metlo.AlertUpdate{UpdateType: metlo.UpdateResolve}
+				}
+				got, seen := outcomes{}, map[string]int{}
+				for change := range client.Alerts.UpdateEach(ctx, ids, update) {
+					got[change.Outcome]++
+					seen[change.UUID]++
+					assert.Equal(t, change.Outcome == metlo.ChangeDone, change.Err == nil)
+				}
+				assert.Equal(t, tt.want, got)
+				assert.Len(t, seen, tt.n, "each once")
+			})
+		})
+	}
+}
+
+func TestUpdateEachStopsWithTheLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent atomic.Int64
+		client := inProcess(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			<-time.After(time.Duration(sent.Add(1)) * time.Second)
+			return failing(409, "Alert is already resolved.", nil).RoundTrip(r)
+		}))
+		for range client.Alerts.ResolveEach(t.Context(), slices.Repeat([]string{alertID(1)}, 100), "") {
+			break
+		}
+		assert.EqualValues(t, 8, sent.Load(), "those under way, which the loop waits for")
+	})
+}
+
+// Resolve what a release has fixed, and keep an audit log of it.
+func ExampleAlertsService_ResolveEach() {
+	server := metlotest.NewServer(metlotest.Demo())
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+
+	var ids []string
+	for alert, err := range client.Alerts.All(ctx, &metlo.AlertFilter{
+		AlertTypes: []metlo.AlertType{metlo.AlertUnauthenticatedSensitive}, Statuses: []metlo.AlertStatus{metlo.StatusOpen},
+	}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		ids = append(ids, alert.UUID)
+	}
+	for change := range client.Alerts.ResolveEach(ctx, ids, "needs a token since 1.4.2") {
+		fmt.Println(change.Outcome, change.Err)
+	}
+	// Output: done <nil>
 }

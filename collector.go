@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/metlo-go/metlo/internal/wire"
 )
@@ -41,7 +42,7 @@ func (s *CollectorService) Log(ctx context.Context, trace *Trace) error {
 
 // LogBatch hands traces to the collector in their order, in as few requests as its limit of 2 MiB allows. Success means
 // queued at best, as for [CollectorService.Log]. All traces are checked first: if one of them is at fault nothing is
-// sent, and the error is [ErrInvalidArgument]. Any other failure is a *[BatchError], which says what was sent. Without a
+// sent, and the error is [ErrInvalidArgument]. Any other failure is a *[BatchError], which holds what was sent. Without a
 // trace it does nothing.
 //
 // POST /log-request/batch of the collector
@@ -62,6 +63,109 @@ func (s *CollectorService) LogBatch(ctx context.Context, traces []*Trace) error 
 		sent += batch.traces
 	}
 	return nil
+}
+
+// LogAnalyzed hands one trace without values to the collector. Success means that the collector answered: it takes
+// whatever it is sent, and drops traces while over 1,000 are waiting. A trace without host, path, known method or status,
+// one whose path and template have unequal numbers of elements, and one of over 2 MiB, is [ErrInvalidArgument]. Of such
+// traces the server finds endpoints, data fields, classes and alerts, but never the alert "Open API Spec Diff".
+//
+// POST /api/v2/log-request/single of the collector
+func (s *CollectorService) LogAnalyzed(ctx context.Context, trace *AnalyzedTrace) error {
+	r := collectorRequest("Collector.LogAnalyzed", http.MethodPost, "/log-request/single")
+	body, err := encodeAnalyzed(trace, maxTraceBody)
+	if err != nil {
+		r.fail("the trace: %v", err)
+	}
+	return exec(ctx, s.second(), r.setBody(body))
+}
+
+// LogAnalyzedBatch hands traces without values to the collector in their order, in as few requests as its limit of 2 MiB
+// allows. All traces are checked first: if one of them is at fault nothing is sent, and the error is [ErrInvalidArgument].
+// Any other failure is a *[AnalyzedBatchError]. Without a trace it does nothing. See [CollectorService.LogAnalyzed].
+//
+// POST /api/v2/log-request/batch of the collector
+func (s *CollectorService) LogAnalyzedBatch(ctx context.Context, traces []*AnalyzedTrace) error {
+	r := collectorRequest("Collector.LogAnalyzedBatch", http.MethodPost, "/log-request/batch")
+	var batches []encodedBatch
+	for i, trace := range traces {
+		body, err := encodeAnalyzed(trace, maxTraceBody-len("[]"))
+		if err != nil {
+			r.fail("trace %d: %v", i, err)
+			return s.client.redact.fault(r.fault)
+		}
+		if n := len(batches); n > 0 && len(batches[n-1].body)+len(",]")+len(body) <= maxTraceBody {
+			batches[n-1].body = append(append(batches[n-1].body, ','), body...)
+			batches[n-1].traces++
+			continue
+		}
+		batches = append(batches, encodedBatch{append([]byte{'['}, body...), 1})
+	}
+	client, sent := s.second(), 0
+	for _, batch := range batches {
+		if err := exec(ctx, client, r.copy().setBody(append(batch.body, ']'))); err != nil {
+			if errors.Is(err, ErrInvalidArgument) {
+				return err
+			}
+			e := &AnalyzedBatchError{Sent: traces[:sent:sent], Unsent: traces[sent:], Err: err}
+			if !untouched(err) {
+				e.Unknown, e.Unsent = traces[sent:sent+batch.traces:sent+batch.traces], traces[sent+batch.traces:]
+			}
+			return e
+		}
+		sent += batch.traces
+	}
+	return nil
+}
+
+// second returns a client of the second version of the collector's API.
+func (s *CollectorService) second() *Client {
+	client := *s.client
+	if base := client.collector; base != nil {
+		second := *base
+		setEscapedPath(&second, strings.TrimSuffix(base.EscapedPath(), "/api/v1")+"/api/v2")
+		client.collector = &second
+	}
+	return &client
+}
+
+func encodeAnalyzed(trace *AnalyzedTrace, limit int) ([]byte, error) {
+	if err := trace.check(); err != nil {
+		return nil, err
+	}
+	body, err := wire.Marshal(trace)
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be encoded: %w", err)
+	}
+	if n := len(body); n > limit {
+		return nil, fmt.Errorf("it takes %d bytes, over the collector's limit of %d: leave fields out", n, limit)
+	}
+	return body, nil
+}
+
+// AnalyzedBatchError says how far a batch of traces without values got before it failed, as [BatchError] does.
+type AnalyzedBatchError struct {
+	Sent    []*AnalyzedTrace // the collector took them
+	Unknown []*AnalyzedTrace // sent, without an answer
+	Unsent  []*AnalyzedTrace // never sent, or refused before the collector looked at them
+	Err     error            // why
+}
+
+// Error returns one line with the numbers of traces and the reason.
+func (e *AnalyzedBatchError) Error() string {
+	return fmt.Sprintf("metlo: batch of %d traces: %d sent, %d unknown, %d not sent: %v",
+		len(e.Sent)+len(e.Unknown)+len(e.Unsent), len(e.Sent), len(e.Unknown), len(e.Unsent), e.Err)
+}
+
+// Unwrap returns why the batch failed.
+func (e *AnalyzedBatchError) Unwrap() error { return e.Err }
+
+// LogValue returns the error's parts without the traces for package log/slog.
+func (e *AnalyzedBatchError) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.Int("sent", len(e.Sent)), slog.Int("unknown", len(e.Unknown)), slog.Int("unsent", len(e.Unsent)),
+		slog.Any("err", e.Err),
+	)
 }
 
 // encodedBatch is the body of one request.
@@ -156,11 +260,11 @@ func (t *Trace) roughSize() int {
 	return n
 }
 
-// BatchError says how far a batch of traces got before it failed. Together its three parts are the batch, in order.
+// BatchError describes a batch of traces that failed. Its three parts, joined, are the batch in its order.
 // Sending Unsent again loses and repeats nothing; Unknown may have arrived in whole, in part or not at all.
 type BatchError struct {
-	Sent    []*Trace // the collector said that it took them
-	Unknown []*Trace // sent, without an answer that tells what became of them
+	Sent    []*Trace // the collector accepted them
+	Unknown []*Trace // sent, but without an answer
 	Unsent  []*Trace // never sent, or refused before the collector looked at them
 	Err     error    // why
 }
@@ -186,7 +290,7 @@ func (e *BatchError) Error() string {
 // Unwrap returns why the batch failed.
 func (e *BatchError) Unwrap() error { return e.Err }
 
-// LogValue gives package log/slog the error's parts without the traces.
+// LogValue returns the error's parts without the traces, for package log/slog.
 func (e *BatchError) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.Int("sent", len(e.Sent)), slog.Int("unknown", len(e.Unknown)), slog.Int("unsent", len(e.Unsent)),

@@ -9,18 +9,18 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// correction is a response whose status does not say what happened, or says it only together with this text.
+// correction describes a response whose status alone does not show what happened.
 type correction struct {
 	method  string // empty for any
 	route   string // below /api/v1; * stands for one element, empty for any route
 	status  int
 	body    string // anchored: a longer text of the same kind can follow a write that did happen
 	kind    error
-	message string // what it means; empty if the body says it well
+	message string // what it means; empty if the body's own text is clear
 	proof   string // recording, or the part of the server's source that sends it
 }
 
-// corrections returns the responses of the server that mean something else than their status says, and all its forms of
+// corrections returns the responses of the server whose meaning differs from their status, and all its forms of
 // 404.
 func corrections() []correction {
 	const (

@@ -96,7 +96,7 @@ func (s *DataFieldsService) UpdateClasses(ctx context.Context, id string, update
 	return fetch(ctx, s.client, r.encode(body), (*DataField).accept)
 }
 
-// SetEntity says which entity of the testing configuration a data field holds, such as User.id, and returns the field;
+// SetEntity sets which entity of the testing configuration a data field holds, such as User.id, and returns the field;
 // nil clears it. An entity that is not among [TestingService.EntityTags] is [ErrBadRequest]; without such a field it
 // returns [ErrNotFound].
 //

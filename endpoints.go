@@ -46,7 +46,7 @@ type Endpoint struct {
 	Token4                  string          `json:"token_4"`
 	Token5                  string          `json:"token_5"`
 	DataClasses             []string        `json:"dataClasses"` // found in its data fields
-	IsPublic                bool            `json:"isPublic"`    // the internet reaches its host; only lists say so
+	IsPublic                bool            `json:"isPublic"`    // the internet reaches its host; set in lists only
 }
 
 // Authentication is what is known about whether an endpoint requires authentication.
@@ -186,9 +186,9 @@ func (s *EndpointsService) listing(name string, filter *EndpointFilter) *listing
 	}
 }
 
-// List returns one page of endpoints, from offset on and of at most limit items, 10 if limit is 0: the highest risk first and then the most recently active. Rows that are equal in
-// both have no order, so pages overlap and leave gaps: use [EndpointsService.All] for a complete list. Its errors are
-// [ErrInvalidArgument] and those of the server.
+// List returns one page of endpoints, from offset on and of at most limit items, 10 if limit is 0: the highest risk first
+// and then the most recently active. Rows that are equal in both have no order, so pages overlap and leave gaps: use
+// [EndpointsService.All] for a complete list. Its errors are [ErrInvalidArgument] and those of the server.
 //
 // GET /endpoints
 func (s *EndpointsService) List(ctx context.Context, filter *EndpointFilter, offset, limit int) (*Page[Endpoint], error) {
@@ -197,8 +197,8 @@ func (s *EndpointsService) List(ctx context.Context, filter *EndpointFilter, off
 
 // All returns an iterator over every endpoint that passes the filter throughout the walk, each once. It takes two
 // requests if the server sends the whole list at once. If not, it walks by host and method, or by pages, until a count
-// proves that none is missing; docs/listing.md says what that costs and assumes. The sequence ends after the first
-// error. The last one may be an [IncompleteError], which says how many endpoints may be missing.
+// proves that none is missing; docs/listing.md describes its cost and assumptions. The sequence ends after the first
+// error. The last one may be an [IncompleteError], which holds how many endpoints may be missing.
 //
 // GET /endpoints
 func (s *EndpointsService) All(ctx context.Context, filter *EndpointFilter, opts ...WalkOption) iter.Seq2[Endpoint, error] {

@@ -35,7 +35,7 @@ func (r *RiskScore) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// AlertStatus says where an alert stands in triage.
+// AlertStatus is the stage of an alert's triage.
 type AlertStatus string
 
 // The statuses of an alert.
@@ -104,7 +104,7 @@ func (u *AlertUpdateType) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// AlertType says what an alert is about.
+// AlertType is what an alert is about.
 type AlertType string
 
 // The types of alert.
@@ -152,7 +152,7 @@ func (a *AlertType) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// HostType tells hosts that the internet reaches from internal ones.
+// HostType is whether the internet reaches a host.
 type HostType string
 
 // The types of host.
@@ -327,7 +327,7 @@ func (d *DataTag) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// APIKeyType says what an API key was made for.
+// APIKeyType is what an API key was made for.
 type APIKeyType string
 
 // The types of API key.
@@ -392,7 +392,7 @@ func (s *SpecExtension) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// AuthType says how the requests to a host authenticate.
+// AuthType is how the requests to a host authenticate.
 type AuthType string
 
 // The ways to authenticate.
@@ -485,7 +485,7 @@ func (s *SortOrder) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// AnalysisType says how thoroughly the analyzer treats a trace.
+// AnalysisType is how thoroughly the analyzer treats a trace.
 type AnalysisType string
 
 // The depths of analysis.

@@ -25,7 +25,7 @@ var (
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrForbidden: the key is valid but may not do this.
 	ErrForbidden = errors.New("forbidden")
-	// ErrNotFound: Metlo says that what the request names does not exist.
+	// ErrNotFound: what the request names does not exist, according to Metlo.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the state of things forbids the change, such as resolving an alert that is resolved.
 	ErrConflict = errors.New("conflict")
@@ -61,7 +61,7 @@ func sentinels() []error {
 
 const (
 	maxErrorBody = 16 << 10  // bytes of a body that an Error keeps
-	maxErrorRead = 256 << 10 // bytes of a body that are searched for what it says
+	maxErrorRead = 256 << 10 // bytes of a body that are searched for a message
 )
 
 // Error describes a failed API request. The client's key and the values of [WithHeader] were

@@ -249,7 +249,7 @@ func TestAnErrorOfATransportIsNoAnswerOfMetlo(t *testing.T) {
 }
 
 // Decide in a cron job whether the next run may succeed.
-func ExampleError_Temporary() {
+func ExampleError_Retryable() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
 	server.Inject(metlotest.Fault{Path: "/summary", Status: http.StatusBadGateway})

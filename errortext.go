@@ -25,7 +25,7 @@ func redirectMessage(here *url.URL, resp *http.Response) string {
 	return wire.OneLine("the server redirects to " + server.String() + ": set that as base URL")
 }
 
-// foreignProtocol returns a hint if a port does not speak what the base URL says, and "" otherwise.
+// foreignProtocol returns a hint if the port does not speak the protocol of the base URL, and "" otherwise.
 func foreignProtocol(err error) string {
 	var record tls.RecordHeaderError
 	text := err.Error()

@@ -24,7 +24,7 @@ func describeHost(h *Host) (walk.Item, error) {
 	return walk.Item{Key: walk.TextKey(h.Host)}, hasID(h.Host)
 }
 
-// HostGraph says which hosts call which. The open-source server sends an empty one.
+// HostGraph holds which hosts call which. The open-source server sends an empty one.
 type HostGraph struct {
 	Hosts map[string]json.RawMessage `json:"hosts"` // by name
 	Edges []json.RawMessage          `json:"edges"`
@@ -68,7 +68,7 @@ func (s *HostsService) List(ctx context.Context, filter *HostFilter, offset, lim
 // All returns an iterator over every host that passes the filter throughout the walk, each once, by name unless SortBy
 // or SortOrder is set. It takes two requests if the server sends the whole list at once. If not, it walks by pages until
 // a count proves that none is missing. The sequence ends after the first error. The last one may be an
-// [IncompleteError], which says how many hosts may be missing.
+// [IncompleteError], which holds how many hosts may be missing.
 //
 // GET /hosts
 func (s *HostsService) All(ctx context.Context, filter *HostFilter, opts ...WalkOption) iter.Seq2[Host, error] {

@@ -25,32 +25,35 @@
 //
 // List returns one page. All returns an iterator over every item that passes the filter throughout the walk, each once.
 // It takes two requests if the server sends the whole list at once. Where a gateway allows only pages, the walk goes on
-// until a count proves that nothing is missing, or ends in an *[IncompleteError], which says how much may be;
-// [WithMaxPageSize] tells the client beforehand. A walk holds the ids, 30 to 70 bytes for each
-// item, and one page of at most 4 MiB. Always range with two variables: a loop with one compiles and
-// drops the error. [Collect] makes a slice, and [ListAll] walks a list that the SDK does not know.
+// until a count proves that nothing is missing, or ends in an *[IncompleteError]. [WithMaxPageSize] sets the
+// page size of such a gateway beforehand. A walk holds the ids, 30 to 70 bytes for each item, and one page of at most 4 MiB.
+//
+// Always range with two variables: a loop with one compiles and drops the error. The analyzer in tools/rangeerr finds
+// such loops. [Collect] gathers a slice, and [ListAll] walks a list that the SDK does not know.
 //
 // # Errors
 //
 // A fault of an argument is [ErrInvalidArgument], and nothing is sent. Any other failure is an *[Error], perhaps inside
 // a *[ValidationError], a *[TestingSyntaxError] or a *[BatchError]; a list that the server does not send whole ends in an
-// *[IncompleteError]. Use [errors.Is] with a sentinel such as [ErrNotFound]: the SDK knows what
-// the server means even where its status says something else.
+// *[IncompleteError]. Use [errors.Is] with a sentinel such as [ErrNotFound]: it matches what the server means even where
+// the status means something else.
 //
 // # Limits, retries and timeouts
 //
 // By default the client starts 10 attempts a second after a burst of 10, repeats what is certain to be harmless up to 3
-// times, or for up to 30 s once the server has answered, and
-// gives up after 60 s without response headers or 30 s without progress of a body. Options change each of these. A
-// change is never sent twice unless the server cannot have acted on it before.
+// times, or for up to 30 s once the server has answered, and gives up after 60 s without response headers or 30 s without
+// progress of a body. Options change each of these. A change is never sent twice unless the server cannot have acted on it
+// before. [WithHooks] counts requests and waits.
 //
-// # Webhooks
+// # Around the client
 //
-// Package webhook receives the alerts that Metlo posts to the addresses that client.Webhooks manages.
-//
-// # Tests
-//
-// Package metlotest has a Metlo server in memory for the tests of your own code.
+//   - Package capture sends a service's traffic to Metlo.
+//   - Package webhook receives the alerts that Metlo posts.
+//   - Package metlotest has a Metlo server in memory for the tests of your code.
+//   - Package testingconfig parses, validates and formats testing configurations.
+//   - Module apitest generates and runs Metlo's API tests, module redislimit shares one rate limit in a fleet, module
+//     metlootel records spans and metrics with OpenTelemetry, and module cmd/metlo is the command.
+//   - The folder docs has a page for each task.
 package metlo
 
 import (
@@ -68,12 +71,12 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/metlo-go/metlo/internal/credentials"
+	"github.com/metlo-go/metlo/credentials"
 	"github.com/metlo-go/metlo/internal/transport"
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// Version is the version of the SDK, as the default User-Agent says it.
+// Version is the version of the SDK. The default User-Agent has it.
 const Version = "0.1.0"
 
 // Client talks to one Metlo instance. It is safe for concurrent use, and holds no goroutine.
@@ -190,43 +193,16 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 // host. Every conflict is [ErrInvalidArgument], as are a file that cannot be read and a missing host. Errors name the line of
 // a file's fault, and none of its text.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
-	host, collector := os.Getenv("METLO_HOST"), os.Getenv("METLO_COLLECTOR_HOST")
-	key, keySet := os.LookupEnv("METLO_API_KEY")
-	file, err := ReadCredentials()
+	e, err := readEnvironment()
 	if err != nil {
-		if host == "" || !keySet {
-			return nil, err
-		}
-		file = &Credentials{}
-	}
-	insecure := os.Getenv("METLO_INSECURE_HTTP")
-	switch {
-	case host == "" && file.Host == "":
-		return nil, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
-	case host == "" && key != "":
-		return nil, invalid("METLO_API_KEY is set and METLO_HOST is not, and a key goes only to hosts that its own source names: set METLO_HOST too, or unset METLO_API_KEY to use the key in ~/.metlo/credentials")
-	case host == "" || sameServer(host, file.Host):
-		host, insecure = cmp.Or(host, file.Host), cmp.Or(insecure, file.InsecureHTTP)
-	case file.APIKey.Reveal() != "" && !keySet:
-		return nil, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: another spelling is another host: set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(file.Host), shownHost(host))
-	default:
-		file = &Credentials{}
-	}
-	if !keySet {
-		key = file.APIKey.Reveal()
-	}
-	switch {
-	case collector != "" && !keySet && key != "" && !sameServer(collector, file.CollectorHost):
-		return nil, invalid("the key in ~/.metlo/credentials is not for METLO_COLLECTOR_HOST %s: write that address to the file as well, or set METLO_API_KEY and METLO_HOST", shownHost(collector))
-	case collector == "" && (!keySet || key == ""):
-		collector = file.CollectorHost
+		return nil, err
 	}
 	var env []Option
-	if collector != "" {
-		env = append(env, WithCollectorURL(collector))
+	if e.collector != "" {
+		env = append(env, WithCollectorURL(e.collector))
 	}
-	if insecure != "" {
-		allowed, err := strconv.ParseBool(insecure)
+	if e.insecure != "" {
+		allowed, err := strconv.ParseBool(e.insecure)
 		if err != nil {
 			return nil, invalid("METLO_INSECURE_HTTP is neither true nor false: use 1 or 0, or leave it out")
 		}
@@ -234,7 +210,50 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 			env = append(env, WithInsecureHTTP())
 		}
 	}
-	return NewClient(host, key, append(env, opts...)...)
+	return NewClient(e.host, e.key, append(env, opts...)...)
+}
+
+// environment holds the values of the variables that NewClientFromEnv reads, over those of the file.
+type environment struct{ host, key, collector, insecure string }
+
+// readEnvironment refuses a key that would go to a host that its own source does not name.
+func readEnvironment() (e environment, err error) {
+	e.host, e.collector, e.insecure = os.Getenv("METLO_HOST"), os.Getenv("METLO_COLLECTOR_HOST"), os.Getenv("METLO_INSECURE_HTTP")
+	key, keySet := os.LookupEnv("METLO_API_KEY")
+	e.key = key
+	var file credentials.File
+	if path, err := credentials.Path(); err == nil { // without a home folder there is no file
+		if file, err = credentials.Read(path); err != nil && (e.host == "" || !keySet) {
+			return e, invalid("~/.metlo/credentials %w", err)
+		}
+	}
+	host := file["METLO_HOST"]
+	switch {
+	case e.host == "" && host == "":
+		return e, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
+	case e.host == "" && key != "":
+		return e, invalid("METLO_API_KEY is set and METLO_HOST is not, and a key goes only to hosts that its own source names: " +
+			"set METLO_HOST too, or unset METLO_API_KEY to use the key in ~/.metlo/credentials")
+	case e.host == "" || sameServer(e.host, host):
+		e.host, e.insecure = cmp.Or(e.host, host), cmp.Or(e.insecure, file["METLO_INSECURE_HTTP"])
+	case file["METLO_API_KEY"] != "" && !keySet:
+		return e, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: another spelling is another host: "+
+			"set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(host), shownHost(e.host))
+	default:
+		file = nil
+	}
+	if keySet && key != "" {
+		return e, nil
+	}
+	if !keySet {
+		e.key = file["METLO_API_KEY"]
+	}
+	if e.collector != "" && e.key != "" && !sameServer(e.collector, file["METLO_COLLECTOR_HOST"]) {
+		return e, invalid("the key in ~/.metlo/credentials is not for METLO_COLLECTOR_HOST %s: write that address to the file as well, "+
+			"or set METLO_API_KEY and METLO_HOST", shownHost(e.collector))
+	}
+	e.collector = cmp.Or(e.collector, file["METLO_COLLECTOR_HOST"])
+	return e, nil
 }
 
 // Ping checks that the backend answers, and that it is Metlo's backend: the collector and other servers answer the
@@ -330,65 +349,9 @@ func (c *Client) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "metlo.Client(%s)", c.base)
 }
 
-// ErrNoHost says that neither the environment nor the credentials file names an instance. It comes together with
+// ErrNoHost is the fault of an environment and a credentials file that name no instance. It comes together with
 // [ErrInvalidArgument].
 var ErrNoHost = errors.New("no Metlo host")
-
-// Credentials is what the file says in which the Metlo CLI keeps an instance's address and key. What it does not say is
-// empty.
-type Credentials struct {
-	Host          string // METLO_HOST
-	APIKey        Secret // METLO_API_KEY
-	CollectorHost string // METLO_COLLECTOR_HOST
-	InsecureHTTP  string // METLO_INSECURE_HTTP, in a form that strconv.ParseBool takes
-}
-
-// CredentialsPath returns the path of the credentials file, ~/.metlo/credentials, whether it exists or not. Without a
-// home folder it returns an error.
-func CredentialsPath() (string, error) {
-	path, err := credentials.Path()
-	if err != nil {
-		return "", invalid("the home folder is not known, so neither is ~/.metlo/credentials: set HOME (%w)", err)
-	}
-	return path, nil
-}
-
-// ReadCredentials reads the file at [CredentialsPath] as the Metlo CLI reads it. Without the file, or a home folder,
-// all is empty. A file that cannot be read is [ErrInvalidArgument]; the error names the line of the fault, and none of
-// its text.
-func ReadCredentials() (*Credentials, error) {
-	path, err := CredentialsPath()
-	if err != nil {
-		return &Credentials{}, nil //nolint:nilerr // without a home folder there is no file, which is no error
-	}
-	file, err := credentials.Read(path)
-	if err != nil {
-		return nil, invalid("~/.metlo/credentials %w", err)
-	}
-	return newCredentials(file), nil
-}
-
-// ParseCredentials reads the text of such a file, in UTF-8 or UTF-16. Its errors are those of [ReadCredentials].
-func ParseCredentials(r io.Reader) (*Credentials, error) {
-	data, err := io.ReadAll(io.LimitReader(r, credentials.MaxBytes+1))
-	if err != nil {
-		return nil, invalid("the credentials cannot be read: %w", err)
-	}
-	file, err := credentials.Parse(data)
-	if err != nil {
-		return nil, invalid("the credentials: %w", err)
-	}
-	return newCredentials(file), nil
-}
-
-func newCredentials(file credentials.File) *Credentials {
-	return &Credentials{
-		Host:          file["METLO_HOST"],
-		APIKey:        NewSecret(file["METLO_API_KEY"]),
-		CollectorHost: file["METLO_COLLECTOR_HOST"],
-		InsecureHTTP:  file["METLO_INSECURE_HTTP"],
-	}
-}
 
 // sameServer reports whether two base URLs are of one server.
 func sameServer(a, b string) bool {

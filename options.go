@@ -35,7 +35,7 @@ type Limiter interface {
 	Wait(context.Context) error
 }
 
-// RetryPolicy says how often and how soon a request is repeated. Of the waits, a zero field has the default's value;
+// RetryPolicy holds how often and how soon a request is repeated. Of the waits, a zero field has the default's value;
 // MaxRetries is taken as it is, so 0 means no retry.
 type RetryPolicy struct {
 	MaxRetries    int           // attempts after the first; 3 without WithRetry
@@ -65,7 +65,7 @@ type settings struct {
 type header struct {
 	name  string
 	value Secret
-	plain bool // the value is no secret
+	plain bool // the value is not a secret
 }
 
 func defaultSettings() settings {
@@ -120,7 +120,7 @@ func WithUserAgent(userAgent string) Option {
 
 // WithHeader sends a secret header with every request to the configured hosts, and to no other, as a proxy before an
 // instance may want it. It is treated as the key is: it is not sent over plain http to a host that is not loopback, and
-// a value of 8 bytes or more is redacted from errors. Use [WithPlainHeader] for a value that is no secret. A name that
+// a value of 8 bytes or more is redacted from errors. Use [WithPlainHeader] for a value that is not secret. A name that
 // is given twice is sent twice. Headers that the client sets itself are refused, and so is Idempotency-Key, by which
 // net/http would repeat changes.
 func WithHeader(name, value string) Option {
@@ -162,7 +162,7 @@ func (s *settings) holdsSecrets() bool {
 }
 
 // WithLogger logs each attempt: method, host, route, status, number, wait, duration, and the cause if it failed, with
-// secrets redacted. An attempt that failed on the way, or whose status says that another may succeed, is logged at level
+// secrets redacted. An attempt that failed on the way, or after whose status another may succeed, is logged at level
 // Warn, any other at Debug.
 func WithLogger(logger *slog.Logger) Option {
 	return func(s *settings) error {
@@ -208,11 +208,13 @@ func WithLimiter(limiter Limiter) Option {
 	}
 }
 
-// WithRetry sets how often and how soon requests are repeated; see [RetryPolicy] for what a zero field means. Without it, a
-// client that a Metlo server has answered before repeats a GET of one object or of a first page for up to 30 s, which a
-// restart of the backend takes 5 s of; WithRetry and [WithoutRetry] end that patience. What may be repeated at all depends on the request: a GET after a broken connection, a cut body, 408, 425, 429, 502, 503, 504, 520 to
+// WithRetry sets how often and how soon requests are repeated; see [RetryPolicy] for what a zero field means. What may be
+// repeated at all depends on the request: a GET after a broken connection, a cut body, 408, 425, 429, 502, 503, 504, 520 to
 // 527 and 530; anything else only after proof that the server did not act on it, which is a connection that was never made,
 // a proxy that refused for now, a 429, and for idempotent changes a 503 with Retry-After.
+//
+// Without WithRetry and [WithoutRetry], a client that a Metlo server has answered before repeats a GET of one object or of a
+// first page for up to 30 s, so that it outlasts a restart of the backend.
 func WithRetry(policy RetryPolicy) Option {
 	return func(s *settings) error {
 		if policy.MaxRetries < 0 || policy.BaseWait < 0 || policy.MaxWait < 0 || policy.MaxRetryAfter < 0 {
@@ -335,7 +337,7 @@ func parseBaseURL(text string) (*url.URL, error) {
 	prefix = strings.TrimRight(strings.TrimSuffix(prefix, "/api/v1"), "/")
 	clean := &url.URL{Scheme: u.Scheme, Host: u.Host}
 	if strings.EqualFold(u.Hostname(), "localhost") {
-		clean.Host = strings.ToLower(u.Host) // as proxies are told to except it
+		clean.Host = strings.ToLower(u.Host) // as the names of hosts without a proxy are compared
 	}
 	setEscapedPath(clean, prefix+"/api/v1")
 	return clean, nil
@@ -357,7 +359,7 @@ func staysPrivate(u *url.URL, rt http.RoundTripper) error {
 	if !ok || t.Proxy == nil {
 		return nil
 	}
-	// The transport refuses a proxy by itself. This tells the caller before the first call.
+	// The transport refuses a proxy by itself. This reports it before the first call.
 	proxy, err := t.Proxy(&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}})
 	if err == nil && proxy != nil {
 		return invalid("the key or a value of WithHeader would travel over plain http through the proxy %s: use https, except %s from the proxy, or use WithInsecureHTTP if the network is trusted", proxy.Host, u.Host)

@@ -23,7 +23,7 @@ import (
 // Page is one page of a list.
 type Page[T any] struct {
 	Items  []T
-	Total  int // items that pass the filter on all pages; -1 when the server did not say
+	Total  int // items that pass the filter on all pages; -1 if the server sent no total
 	Offset int // of the first item in the whole list
 }
 
@@ -50,7 +50,7 @@ type IncompleteError struct {
 	route string
 }
 
-// Error says how much may be missing and what to do.
+// Error returns how much may be missing and what to do.
 func (e *IncompleteError) Error() string {
 	if e.Missing < 0 {
 		return fmt.Sprintf("metlo: GET %s: the list may be incomplete: %d items came, and the server sends only pages and no total that could show whether others exist: narrow the filter until one response holds the list", e.route, e.Seen)
@@ -64,7 +64,7 @@ func (e *IncompleteError) Is(target error) bool { return target == ErrInvalidRes
 // ListAll returns an iterator over every item of a list that the SDK does not know, each once, as the All methods do for
 // the lists that it knows. The path is that of [Client.Call]. The server must take limit and offset, which the query
 // must not hold. What it answers may be [items, total], an array of items, or an object with a list and a total. The id
-// of an item is the text that tells it from all others; items without one are told apart by their content.
+// of an item is the text that identifies it; items without one are identified by their content.
 //
 // GET path
 func ListAll[T any](ctx context.Context, c *Client, path string, query url.Values, id func(T) string, opts ...WalkOption) iter.Seq2[T, error] {
@@ -278,12 +278,12 @@ func (l *listing[T]) walk(ctx context.Context, o *walkOptions) walk.List[T] {
 	return list
 }
 
-// fetch asks for a part of the list and visits its items. Its error is a *walk.Failure if the walk can go on.
+// fetch asks for a part of the list and visits its items. Its error is a *walk.FetchError if the walk can go on.
 func (l *listing[T]) fetch(ctx context.Context, part walk.Request, visit func(*T) error) (wire.Tail, error) {
 	r := l.base.copy()
 	l.narrow(r, part)
 	if r.fault == nil && (strings.Count(r.query, "&") >= maxFilterValues || len(r.path)+len(r.query) > maxTarget) {
-		return wire.Tail{}, &walk.Failure{Err: invalid("%s: the filter is too long", r.name), Next: walk.Split}
+		return wire.Tail{}, &walk.FetchError{Err: invalid("%s: the filter is too long", r.name), Next: walk.Split}
 	}
 	l.options.MaxItem, l.options.MaxRows = l.client.maxBytes, part.MaxRows
 	tail, err := stream(ctx, l.client, r, l.options, visit)
@@ -291,11 +291,11 @@ func (l *listing[T]) fetch(ctx context.Context, part walk.Request, visit func(*T
 	case err == nil || errors.Is(err, walk.ErrStop) || ctx != nil && ctx.Err() != nil:
 	case wire.IsMismatch(err) && !l.options.Lenient:
 		l.options.Lenient = true // integers are strings
-		err = &walk.Failure{Err: err, Next: walk.Repeat}
+		err = &walk.FetchError{Err: err, Next: walk.Repeat}
 	case wasCut(err):
-		err = &walk.Failure{Err: err, Next: walk.Wait}
+		err = &walk.FetchError{Err: err, Next: walk.Wait}
 	case isRefusedForLength(err):
-		err = &walk.Failure{Err: err, Next: walk.Shorten}
+		err = &walk.FetchError{Err: err, Next: walk.Shorten}
 	}
 	return tail, err
 }

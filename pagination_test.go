@@ -550,7 +550,7 @@ func ExampleIncompleteError() {
 }
 
 // Walk a list that the SDK has no method for.
-func ExampleWalk() {
+func ExampleListAll() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
 	client, ctx := server.Client(), context.Background()

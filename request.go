@@ -59,7 +59,7 @@ func newRequest(name, method, route string, elements ...string) *request {
 	return r
 }
 
-// routeOfCall stands for the route of Call, which the log does not tell.
+// routeOfCall stands for the route of Call, which the log leaves out.
 const routeOfCall = "Call"
 
 // newCallRequest takes a path that the caller has escaped.
@@ -106,7 +106,7 @@ func hasDotElement(path string) bool {
 	return false
 }
 
-// uuid refuses ids that are no UUIDs.
+// uuid refuses ids that are not UUIDs.
 func (r *request) uuid(ids ...string) {
 	for _, id := range ids {
 		if !isUUID(id) {
@@ -115,7 +115,7 @@ func (r *request) uuid(ids ...string) {
 	}
 }
 
-// optionalUUID refuses ids of a filter that are set and are no UUIDs.
+// optionalUUID refuses ids of a filter that are set and are not UUIDs.
 func (r *request) optionalUUID(ids ...string) {
 	for _, id := range ids {
 		if id != "" {

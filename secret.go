@@ -247,7 +247,7 @@ type hiddenError struct {
 
 func (e *hiddenError) Error() string { return e.text }
 
-// Is reports whether the original matches target, which is no sentinel of this package but for its own.
+// Is reports whether the original matches target. The sentinels of this package match only if the error itself has them.
 func (e *hiddenError) Is(target error) bool {
 	if slices.Contains(sentinels(), target) {
 		return e.own && target == ErrInvalidArgument

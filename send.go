@@ -144,7 +144,9 @@ func fetchAll[T any](ctx context.Context, c *Client, r *request, accept func(*T)
 }
 
 // fetchPage returns the list of a response, and its total.
-func fetchPage[T any](ctx context.Context, c *Client, r *request, opts wire.ListOptions, accept func(*T) error, checks ...func([]T) error) (page Page[T], err error) {
+func fetchPage[T any](
+	ctx context.Context, c *Client, r *request, opts wire.ListOptions, accept func(*T) error, checks ...func([]T) error,
+) (page Page[T], err error) {
 	err = c.send(ctx, r, func(body []byte) error {
 		items, tail, err := wire.Items[T](body, opts)
 		for i := range items {
@@ -180,7 +182,7 @@ func exec(ctx context.Context, c *Client, r *request) error {
 	})
 }
 
-// anything accepts every value, for routes whose values cannot be told from others.
+// anything accepts every value, for routes whose values have no form of their own.
 func anything[T any](*T) error { return nil }
 
 // hasID returns an error if an object has no id.

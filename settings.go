@@ -11,11 +11,11 @@ const maxConfigBody = 100 << 10
 // SettingsService reads and changes the configuration of the instance.
 type SettingsService struct{ client *Client }
 
-// InstanceSettings say where news about Metlo goes.
+// InstanceSettings holds where news about Metlo goes.
 type InstanceSettings struct {
 	UUID               string `json:"uuid"`
 	UpdateEmail        string `json:"updateEmail"`        // empty if none is set
-	SkippedUpdateEmail *bool  `json:"skippedUpdateEmail"` // whether a user chose not to give one; nil until one was asked
+	SkippedUpdateEmail *bool  `json:"skippedUpdateEmail"` // whether a user declined to enter one; nil until one was asked
 }
 
 func (s *InstanceSettings) accept() error { return hasID(s.UUID) }
@@ -23,7 +23,7 @@ func (s *InstanceSettings) accept() error { return hasID(s.UUID) }
 // InstanceSettingsUpdate changes the settings of the instance. A nil field stays as it is.
 type InstanceSettingsUpdate struct {
 	UpdateEmail        *string // where news about Metlo goes; "" for nowhere
-	SkippedUpdateEmail *bool   // a user chose not to give an address
+	SkippedUpdateEmail *bool   // a user declined to enter an address
 }
 
 // MetloConfig is the configuration of the instance.
@@ -76,7 +76,7 @@ type AgentSpec struct {
 	Spec string `json:"spec"` // the document
 }
 
-// AgentAuthConfig says how requests to a host authenticate.
+// AgentAuthConfig holds how requests to a host authenticate.
 type AgentAuthConfig struct {
 	Host        string   `json:"host"`
 	AuthType    AuthType `json:"authType"`
@@ -85,7 +85,7 @@ type AgentAuthConfig struct {
 	CookieName  string   `json:"cookieName"`  // for session_cookie
 }
 
-// HostMapping gives hosts whose name matches a pattern one name.
+// HostMapping replaces the names of hosts that match a pattern by one name.
 type HostMapping struct {
 	Host    string `json:"host"`
 	Pattern string `json:"pattern"` // regular expression
@@ -126,12 +126,11 @@ func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUp
 	return fetch(ctx, s.client, r.encode(body), (*InstanceSettings).accept)
 }
 
-// Config returns the configuration of the instance. All fields are empty if none was ever set.
+// MetloConfig returns the configuration of the instance. All fields are empty if none was ever set.
 //
 // GET /metlo-config
 func (s *SettingsService) MetloConfig(ctx context.Context) (*MetloConfig, error) {
 	r := newRequest("Settings.MetloConfig", http.MethodGet, "/metlo-config")
-	r.private = true
 	r.private = true
 	answer, err := fetch(ctx, s.client, r, (*configAnswer).check)
 	if err != nil {
@@ -140,7 +139,7 @@ func (s *SettingsService) MetloConfig(ctx context.Context) (*MetloConfig, error)
 	return &answer.MetloConfig, nil
 }
 
-// configAnswer tells a configuration that is empty from an object that is none.
+// configAnswer separates an empty configuration from an object of another kind.
 type configAnswer struct {
 	MetloConfig
 	ConfigString *string `json:"configString"`
@@ -154,8 +153,8 @@ func (a *configAnswer) check() error {
 	return nil
 }
 
-// UpdateConfig replaces the configuration of the instance, in YAML, and takes data classes that it does not define any
-// more off all data fields. Text that is no YAML or has an unknown key is [ErrBadRequest]; a data class or a host that
+// UpdateMetloConfig replaces the configuration of the instance, in YAML, and takes data classes that it does not define any
+// more off all data fields. Text that is not YAML or has an unknown key is [ErrBadRequest]; a data class or a host that
 // is defined twice, or over 100 data classes, is [ErrUnprocessable]; text that makes the body longer than 100 KiB is
 // [ErrInvalidArgument].
 //

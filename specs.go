@@ -50,7 +50,7 @@ func (s *SpecsService) Get(ctx context.Context, name string) (*Spec, error) {
 // deletes the endpoints that Metlo had made of the same traffic. The spec's name is filename without its extension,
 // which is .json, .yaml or .yml. The document is streamed; it is never sent again unless it is an [io.Seeker] and the
 // server cannot have acted on it. A name that is taken is [ErrNameTaken], a path that another spec defines [ErrConflict]
-// alone, and a document that is no OpenAPI [ErrUnprocessable] or [ErrBadRequest]. An empty document and a filename with
+// alone, and a document that is not OpenAPI [ErrUnprocessable] or [ErrBadRequest]. An empty document and a filename with
 // a slash or with another extension are [ErrInvalidArgument].
 //
 // POST /spec/new

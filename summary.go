@@ -104,7 +104,7 @@ func (s *SensitiveDataSummary) check() error {
 	return nil
 }
 
-// PIIItem says where a data class occurs.
+// PIIItem holds where a data class occurs.
 type PIIItem struct {
 	DataClass    string    `json:"dataClass"`
 	Risk         RiskScore `json:"risk"`  // empty if the class is not defined any more
@@ -127,7 +127,7 @@ func (s *SummaryService) Get(ctx context.Context) (*Summary, error) {
 	return &answer.Summary, nil
 }
 
-// summaryAnswer is what the server sends, and what the documentation says that it sends.
+// summaryAnswer holds both forms of a summary: the server's, and the documentation's.
 type summaryAnswer struct {
 	Summary
 	DocumentedSummary

@@ -37,7 +37,7 @@ type TestDataField struct {
 	Entity      string      `json:"entity"` // such as User.id; empty if none is set
 }
 
-// TestAuthConfig says how requests to a host authenticate.
+// TestAuthConfig holds how requests to a host authenticate.
 type TestAuthConfig struct {
 	AuthType    AuthType `json:"authType"`
 	HeaderKey   string   `json:"headerKey"`   // for header and jwt
@@ -57,11 +57,11 @@ type GeneratedTest struct {
 // TestEndpointQuery names one endpoint.
 type TestEndpointQuery struct {
 	Endpoint string     `url:"endpoint,omitempty"` // UUID, or the path exactly as listed, with its parameters in braces
-	Host     string     `url:"host,omitempty"`     // tells endpoints of one path apart
-	Method   RestMethod `url:"method,omitempty"`   // tells endpoints of one path apart
+	Host     string     `url:"host,omitempty"`     // selects among endpoints of one path
+	Method   RestMethod `url:"method,omitempty"`   // selects among endpoints of one path
 }
 
-// TestingConfig is the text that says who may do what, for generated tests.
+// TestingConfig holds the text that defines who may do what, for generated tests.
 type TestingConfig struct {
 	UUID         string `json:"uuid"`         // empty if none was ever set
 	ConfigString Secret `json:"configString"` // holds what actors authenticate with
@@ -89,7 +89,7 @@ func (s *TestingService) Endpoint(ctx context.Context, opts *TestEndpointQuery) 
 	return answer.value(), nil
 }
 
-// testEndpointAnswer is what the server sends, and what the documentation says that it sends.
+// testEndpointAnswer holds both forms of an answer: the server's, and the documentation's.
 type testEndpointAnswer struct {
 	TestEndpoint
 	Success         *bool           `json:"success"`
@@ -207,7 +207,7 @@ func (s *TestingService) Config(ctx context.Context) (*TestingConfig, error) {
 	return &answer.TestingConfig, nil
 }
 
-// testingConfigAnswer tells a configuration that is empty from an object that is none.
+// testingConfigAnswer separates an empty configuration from an object of another kind.
 type testingConfigAnswer struct {
 	TestingConfig
 	ConfigString *string `json:"configString"`

@@ -40,7 +40,7 @@ type TraceResponse struct {
 	Body    string      `json:"body"` // text
 }
 
-// TraceMeta says between whom a [Trace] was seen. Metlo keeps it as it is.
+// TraceMeta holds between whom a [Trace] was seen. Metlo keeps it as it is.
 type TraceMeta struct {
 	Incoming        bool   `json:"incoming"` // the server's side saw it
 	Source          string `json:"source"`   // address of the client
@@ -51,7 +51,93 @@ type TraceMeta struct {
 	Environment     string `json:"environment,omitzero"`    // such as production
 }
 
-// check says what the collector, or the analyzer behind it without a word, would not take.
+// AnalyzedTrace is what is known of a request and its response without their values: where it went, the types of its
+// fields, the classes of sensitive data in them, and whether credentials came with it. Package capture makes them.
+type AnalyzedTrace struct {
+	Request      AnalyzedRequest  `json:"request"`
+	Response     AnalyzedResponse `json:"response"`
+	Meta         TraceMeta        `json:"meta"`
+	Redacted     bool             `json:"redacted"` // true: the values were left out
+	Session      *TraceSession    `json:"sessionMeta,omitempty"`
+	AnalysisType AnalysisType     `json:"analysisType"` // AnalysisFull
+	Analysis     TraceAnalysis    `json:"processedTraceData"`
+}
+
+// AnalyzedRequest is the request of an [AnalyzedTrace].
+type AnalyzedRequest struct {
+	URL     AnalyzedURL `json:"url"`
+	Headers []NameValue `json:"headers"` // empty: the values stay where they are
+	Body    string      `json:"body"`    // empty
+	Method  RestMethod  `json:"method"`
+}
+
+// AnalyzedURL is where the request of an [AnalyzedTrace] went.
+type AnalyzedURL struct {
+	Host         string      `json:"host"`
+	Path         string      `json:"path"`                   // with a placeholder for each parameter, such as /users/1
+	EndpointPath string      `json:"endpointPath,omitempty"` // the template, such as /users/{id}, with as many elements as Path
+	Parameters   []NameValue `json:"parameters"`             // empty
+}
+
+// AnalyzedResponse is the response of an [AnalyzedTrace].
+type AnalyzedResponse struct {
+	Status  int         `json:"status"`  // 100 to 999
+	Headers []NameValue `json:"headers"` // empty
+	Body    string      `json:"body"`    // empty
+}
+
+// TraceSession says what is known about who sent a request. The server keeps it as it is.
+type TraceSession struct {
+	AuthenticationProvided   bool     `json:"authenticationProvided"`
+	AuthenticationSuccessful bool     `json:"authenticationSuccessful"`
+	AuthType                 AuthType `json:"authType,omitempty"`
+	User                     string   `json:"user,omitempty"`
+}
+
+// TraceAnalysis is what was found in the fields of an exchange. The path of a field begins with its section, as in
+// reqQuery.q, reqBody.list.[].sku, resHeaders.Etag and resBody.
+type TraceAnalysis struct {
+	Block                 bool                `json:"block"` // false: the request was let through
+	SensitiveDataDetected map[string][]string `json:"sensitiveDataDetected"`
+	DataTypes             map[string][]string `json:"dataTypes"`
+	RequestContentType    string              `json:"requestContentType"`
+	ResponseContentType   string              `json:"responseContentType"`
+
+	// GraphQLPaths are the operations of a request whose path ends with /graphql, such as gqlQuery.query.me. Without one
+	// the server forgets the trace.
+	GraphQLPaths []string `json:"graphqlPaths,omitempty"`
+}
+
+// check returns what the server would not take: the routes of the second version answer 200 to everything.
+func (t *AnalyzedTrace) check() error {
+	if t == nil {
+		return errors.New("it is nil")
+	}
+	u := &t.Request.URL
+	whole := Trace{
+		Request:  TraceRequest{URL: TraceURL{Host: u.Host, Path: u.Path, Parameters: u.Parameters}, Method: t.Request.Method},
+		Response: TraceResponse{Status: t.Response.Status},
+	}
+	if err := whole.check(); err != nil {
+		return err
+	}
+	if acceptablePath(u.Path) != u.Path {
+		return fmt.Errorf("Request.URL.Path %q has more than two empty elements: join repeated slashes", u.Path)
+	}
+	if u.EndpointPath == "" {
+		return nil
+	}
+	whole.Request.URL.Path = u.EndpointPath
+	if err := whole.check(); err != nil {
+		return fmt.Errorf("Request.URL.EndpointPath: %w", err)
+	}
+	if strings.Count(strings.Trim(u.EndpointPath, "/"), "/") != strings.Count(strings.Trim(u.Path, "/"), "/") {
+		return fmt.Errorf("Request.URL.EndpointPath %q and Path %q have unequal numbers of elements: put one placeholder for each parameter into Path", u.EndpointPath, u.Path)
+	}
+	return nil
+}
+
+// check reports why the collector would reject t, or the analyzer silently drop it.
 func (t *Trace) check() error {
 	path := t.Request.URL.Path
 	switch {
@@ -151,7 +237,7 @@ func acceptablePath(path string) string {
 }
 
 // acceptableCredential changes a header's value on which the collector fails where a host has an authentication
-// configuration: "basic" in any spelling but Basic, and a token with dots whose second part is no JSON.
+// configuration: "basic" in any spelling but Basic, and a token with dots whose second part is not JSON.
 func acceptableCredential(name, value string) string {
 	lower := strings.ToLower(name)
 	if lower == "authorization" && !strings.Contains(value, "Basic") {

@@ -51,7 +51,7 @@ func WithTraceHost(host string) TraceOption {
 	return func(s *traceSettings) { s.host = host }
 }
 
-// WithTraceMeta says between whom the trace was seen, instead of what the request tells.
+// WithTraceMeta sets between whom the trace was seen, in place of the addresses of the request.
 func WithTraceMeta(meta TraceMeta) TraceOption {
 	return func(s *traceSettings) { s.meta = &meta }
 }

@@ -68,7 +68,7 @@ type WebhookMeta struct {
 	TotalSensitiveEndpoints int    `json:"totalSensitiveEndpoints"` // with a risk score above none
 }
 
-// WebhookSettings says what is posted where.
+// WebhookSettings holds what is posted where.
 type WebhookSettings struct {
 	URL        string      // http(s), absolute
 	AlertTypes []AlertType // of which alerts are posted; none for all
@@ -104,7 +104,7 @@ func (s *WebhooksService) Create(ctx context.Context, settings *WebhookSettings)
 	return created, err
 }
 
-// Update replaces everything that a webhook's settings say, and returns the webhook. The server is stricter with the
+// Update replaces all settings of a webhook, and returns the webhook. The server is stricter with the
 // URL than when it creates a webhook: one on localhost, or without a top-level domain of 2 to 6 letters, is
 // [ErrBadRequest]. Without such a webhook it returns [ErrNotFound].
 //
@@ -149,7 +149,7 @@ func (r *request) webhook(settings *WebhookSettings) *request {
 	}{settings.URL, settings.AlertTypes, settings.Hosts})
 }
 
-// match reports whether w says what s says.
+// match reports whether w has the settings s.
 func (s *WebhookSettings) match(w *Webhook) bool {
 	return w.URL == s.URL && slices.Equal(w.Hosts, s.Hosts) &&
 		slices.EqualFunc(w.AlertTypes, s.AlertTypes, func(a, b AlertType) bool { return string(a) == string(b) })

@@ -1,6 +1,6 @@
 // Command benchmarks compares package metlo with other SDKs, and with calls by hand, and prints the comparison as one
 // table. Each client makes its own smallest GET and walks its own list against the same server in the process. With
-// -write it also puts the table into the documentation, and a short form of it into README.md.
+// -write it also puts the table into docs/performance.md.
 package main
 
 import (
@@ -23,24 +23,21 @@ const (
 func main() {
 	rounds := flag.Int("rounds", 31, "how many measurements a median is taken of")
 	calls := flag.Int("calls", 400, "calls of one measurement")
-	write := flag.Bool("write", false, "put the tables into ../README.md and ../docs/performance.md")
+	write := flag.Bool("write", false, "put the table into ../docs/performance.md")
 	flag.Parse()
 	rows, all, err := run(*rounds, *calls)
 	if err != nil {
 		log.Fatal(err)
 	}
-	var full, short bytes.Buffer
+	var full bytes.Buffer
 	table(&full, rows)
 	notes(&full, all)
-	brief(&short, rows)
 	_, _ = os.Stdout.Write(full.Bytes())
 	if !*write {
 		return
 	}
-	for path, text := range map[string][]byte{"../docs/performance.md": full.Bytes(), "../README.md": short.Bytes()} {
-		if err := publish(path, text); err != nil {
-			log.Fatal(err)
-		}
+	if err := publish("../docs/performance.md", full.Bytes()); err != nil {
+		log.Fatal(err)
 	}
 }
 

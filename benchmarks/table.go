@@ -23,19 +23,7 @@ func table(out io.Writer, rows []result) {
 	}
 }
 
-// brief prints what a reader who chooses a client would ask first.
-func brief(out io.Writer, rows []result) {
-	fmt.Fprintf(out, "| client | GET of %d bytes: time | allocations | of %d bytes: time | allocations | 10,000 items: requests | rows lost | heap MiB | program MB |\n", alertBytes, smallBytes)
-	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-	base := rows[0]
-	for _, r := range rows {
-		fmt.Fprintf(out, "| %s | %.2f× | %.0f | %.2f× | %.0f | %d | %s | %.0f | %s |\n",
-			r.peer.name, r.alert.ns/base.alert.ns, r.alert.allocs, r.small.ns/base.small.ns, r.small.allocs,
-			r.list.requests, r.lost(), r.list.heap, r.binary)
-	}
-}
-
-// lost says nothing of a list with cursors, whose rows have an order.
+// lost returns how many rows were lost. Lists with cursors have an order, and so nothing to lose.
 func (r *result) lost() string {
 	if r.peer.wire.cursor {
 		return "–"
@@ -45,7 +33,7 @@ func (r *result) lost() string {
 
 func against(value, base float64) string { return fmt.Sprintf("%.0f (%.2f×)", value, value/base) }
 
-// version is that of a module in this program.
+// version returns the version of a module of this program.
 func version(module string) string {
 	info, ok := debug.ReadBuildInfo()
 	if module == "" || !ok {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/analysis"
 )
 
 const configTimeout = 30 * time.Second
@@ -19,6 +20,8 @@ type instanceConfig struct {
 	blockHosts []*regexp.Regexp
 	blockPaths []pathRule
 	auth       map[string]metlo.AgentAuthConfig
+	classes    *analysis.Classes
+	endpoints  []analysis.Endpoint
 }
 
 type hostRule struct {
@@ -27,7 +30,7 @@ type hostRule struct {
 }
 
 type pathRule struct {
-	host  string
+	host  *regexp.Regexp
 	paths []*regexp.Regexp
 }
 
@@ -64,16 +67,26 @@ func (r *Recorder) fetchConfig() {
 func newInstanceConfig(c *metlo.AgentConfig) *instanceConfig {
 	config := &instanceConfig{auth: map[string]metlo.AgentAuthConfig{}}
 	for _, mapping := range c.HostMap {
-		if pattern, err := regexp.Compile(mapping.Pattern); err == nil && mapping.Host != "" {
-			config.hosts = append(config.hosts, hostRule{pattern, strings.ToLower(mapping.Host)})
+		if pattern, err := analysis.CompilePattern(mapping.Pattern); err == nil && mapping.Host != "" {
+			config.hosts = append(config.hosts, hostRule{pattern, cleanHost(mapping.Host)})
 		}
 	}
 	config.blockHosts = patterns(c.HostBlockList)
 	for _, block := range c.PathBlockList {
-		config.blockPaths = append(config.blockPaths, pathRule{strings.ToLower(block.Host), patterns(block.Paths)})
+		if host, err := analysis.CompilePattern(block.Host); err == nil {
+			config.blockPaths = append(config.blockPaths, pathRule{host, patterns(block.Paths)})
+		}
 	}
 	for _, auth := range c.AuthenticationConfig {
-		config.auth[strings.ToLower(auth.Host)] = auth
+		config.auth[cleanHost(auth.Host)] = auth
+	}
+	classes := make([]analysis.Class, len(c.SensitiveDataList))
+	for i, class := range c.SensitiveDataList {
+		classes[i] = analysis.Class{Name: class.ClassName, Pattern: class.Regex, KeyPattern: class.KeyRegex}
+	}
+	config.classes = analysis.NewClasses(classes)
+	for _, endpoint := range c.Endpoints {
+		config.endpoints = append(config.endpoints, analysis.Endpoint{Host: cleanHost(endpoint.Host), Method: string(endpoint.Method), Path: endpoint.Path})
 	}
 	return config
 }
@@ -81,24 +94,40 @@ func newInstanceConfig(c *metlo.AgentConfig) *instanceConfig {
 func patterns(texts []string) []*regexp.Regexp {
 	var compiled []*regexp.Regexp
 	for _, text := range texts {
-		if pattern, err := regexp.Compile(text); err == nil && text != "" {
+		if pattern, err := analysis.CompilePattern(text); err == nil && text != "" {
 			compiled = append(compiled, pattern)
 		}
 	}
 	return compiled
 }
 
-// host is the name under which the instance files a host.
-func (c *instanceConfig) host(host string) string {
-	if c == nil {
-		return host
+// host returns the name under which the instance files a host, and whether it names one.
+func (c *instanceConfig) host(host string) (name string, known bool) {
+	if c == nil || host == "" {
+		return "", false
 	}
 	for _, rule := range c.hosts {
-		if rule.pattern.MatchString(host) {
-			return rule.host
+		if rule.pattern.FindString(host) == host {
+			return rule.host, true
 		}
 	}
-	return host
+	return "", false
+}
+
+// authOf returns how requests to a host authenticate, nil if the instance does not know.
+func (c *instanceConfig) authOf(host string) *metlo.AgentAuthConfig {
+	if c == nil {
+		return nil
+	}
+	if auth, known := c.auth[host]; known {
+		return &auth
+	}
+	if bare, _, err := net.SplitHostPort(host); err == nil {
+		if auth, known := c.auth[bare]; known {
+			return &auth
+		}
+	}
+	return nil
 }
 
 // blocks reports whether the instance does not want the traffic.
@@ -112,7 +141,7 @@ func (c *instanceConfig) blocks(host, path string) bool {
 		}
 	}
 	for _, rule := range c.blockPaths {
-		if rule.host != "" && rule.host != host {
+		if !rule.host.MatchString(host) {
 			continue
 		}
 		for _, pattern := range rule.paths {
@@ -127,18 +156,12 @@ func (c *instanceConfig) blocks(host, path string) bool {
 // authenticate masks the header in which the host's clients authenticate, whatever its name. A session cookie is shown as
 // a header of the cookie's name, since that is where the instance looks for it.
 func (c *instanceConfig) authenticate(trace *metlo.Trace, req *http.Request) {
-	if c == nil {
+	auth := c.authOf(trace.Request.URL.Host)
+	if auth == nil {
 		return
 	}
-	auth, known := c.auth[trace.Request.URL.Host]
-	if !known {
-		host, _, err := net.SplitHostPort(trace.Request.URL.Host)
-		if auth, known = c.auth[host]; err != nil || !known {
-			return
-		}
-	}
 	for i, header := range trace.Request.Headers {
-		if auth.HeaderKey != "" && strings.EqualFold(header.Name, auth.HeaderKey) && !keepsUser(header.Value) {
+		if auth.HeaderKey != "" && strings.EqualFold(header.Name, auth.HeaderKey) {
 			trace.Request.Headers[i].Value = maskedText(header.Value)
 		}
 	}
@@ -148,10 +171,4 @@ func (c *instanceConfig) authenticate(trace *metlo.Trace, req *http.Request) {
 	if cookie, err := req.Cookie(auth.CookieName); err == nil && cookie.Value != "" {
 		trace.Request.Headers = append(trace.Request.Headers, metlo.NameValue{Name: auth.CookieName, Value: Redacted})
 	}
-}
-
-// keepsUser reports whether a value was left by WithUsers: it proves nothing.
-func keepsUser(value string) bool {
-	user, ok := userOf(value)
-	return ok && user == value
 }

@@ -32,7 +32,7 @@ func TestTheInstancesConfigurationIsFollowed(t *testing.T) {
 			}
 			return http.StatusOK, agentConfigText, nil
 		}}
-		r, err := New(clientFor(t, &c), WithoutSampling(), WithAgentConfig(time.Minute))
+		r, err := New(clientFor(t, &c), WithAnyHost(), WithValues(), WithoutSampling(), WithAgentConfig(time.Minute))
 		require.NoError(t, err)
 		synctest.Wait()
 		assert.EqualValues(t, 1, fetched.Load())

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ func ExampleNew() {
 	server := metlotest.NewServer()
 	defer server.Close()
 
-	rec, err := capture.New(server.Client(), capture.WithHost("shop.example.com"))
+	rec, err := capture.New(server.Client(), capture.WithHost("shop.example.com", "127.0.0.1"))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -63,7 +64,7 @@ func ExampleRecorder_Transport() {
 	stock := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "12") }))
 	defer stock.Close()
 
-	rec, err := capture.New(server.Client())
+	rec, err := capture.New(server.Client(), capture.WithHost("127.0.0.1"))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -109,13 +110,14 @@ func ExampleMask() {
 	// {"email":"jane.doe@example.com","password":"[redacted]","customerNo":0}
 }
 
-// A recorder that follows what the instance says about hosts, blocked traffic and authentication, and keeps users.
-func ExampleWithAgentConfig() {
+// A recorder that says which internal user sent a request, and shows the client's address from behind a load balancer.
+func ExampleWithUsers() {
 	server := metlotest.NewServer()
 	defer server.Close()
 	rec, err := capture.New(server.Client(),
-		capture.WithAgentConfig(5*time.Minute),
-		capture.WithUsers(),
+		capture.WithHost("example.com"),
+		capture.WithUsers(func(r *http.Request) string { return r.Header.Get("X-User-Number") }),
+		capture.WithClientAddress(),
 		capture.WithTrustedProxies("10.0.0.0/8"))
 	if err != nil {
 		fmt.Println(err)
@@ -123,7 +125,7 @@ func ExampleWithAgentConfig() {
 	}
 	handler := rec.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "order 17") }))
 	req := httptest.NewRequest(http.MethodGet, "/orders/17", http.NoBody)
-	req.SetBasicAuth("jane", "hunter2")
+	req.Header.Set("X-User-Number", "u-17")
 	handler.ServeHTTP(httptest.NewRecorder(), req)
 	if err := rec.Shutdown(context.Background()); err != nil {
 		fmt.Println(err)
@@ -133,6 +135,27 @@ func ExampleWithAgentConfig() {
 	// Output: 1 trace sent
 }
 
+// A recorder for a laptop: what would be sent is written instead, and no value is in it.
+func ExampleWithOutput() {
+	rec, err := capture.New(nil, capture.WithHost("example.com"), capture.WithOutput(os.Stdout))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"id":17,"email":"jane.doe@example.com"}`)
+	})
+	handler := rec.Handler(http.StripPrefix("/api", capture.Routes(mux)))
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/api/users/17", http.NoBody))
+	if err := rec.Shutdown(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// {"request":{"url":{"host":"example.com","path":"/api/users/1","endpointPath":"/api/users/{id}","parameters":[]},"headers":[],"body":"","method":"GET"},"response":{"status":200,"headers":[],"body":""},"meta":{"incoming":true,"source":"","sourcePort":"","destination":"","destinationPort":""},"redacted":true,"sessionMeta":{"authenticationProvided":false,"authenticationSuccessful":true},"analysisType":"full","processedTraceData":{"block":false,"sensitiveDataDetected":{"resBody.email":["Email"]},"dataTypes":{"resBody.email":["string"],"resBody.id":["integer"],"resHeaders.Content-Type":["string"]},"requestContentType":"*/*","responseContentType":"application/json"}}
+}
+
 // Everything under /internal/ stays out, besides what is skipped by default.
 func ExampleWithSkips() {
 	server := metlotest.NewServer()
@@ -140,7 +163,7 @@ func ExampleWithSkips() {
 	skips := capture.DefaultSkips()
 	skips.Paths = append(skips.Paths, "/internal/*")
 	skips.Func = func(r *http.Request) bool { return strings.HasPrefix(r.Host, "admin.") }
-	rec, err := capture.New(server.Client(), capture.WithSkips(skips))
+	rec, err := capture.New(server.Client(), capture.WithHost("example.com"), capture.WithSkips(skips))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 )
 
@@ -29,14 +30,19 @@ type Exchange struct {
 // marker is the context of a request that is being recorded, by which a second recording of it is told.
 type marker struct {
 	context.Context
-	rec *Recorder
+	exchange *Exchange
 }
 
 // served is the key under which a marker is found.
 type served struct{ rec *Recorder }
 
 func (m *marker) Value(key any) any {
-	if k, ok := key.(served); ok && k.rec == m.rec {
+	switch k := key.(type) {
+	case served:
+		if k.rec == m.exchange.rec {
+			return m
+		}
+	case innermost:
 		return m
 	}
 	return m.Context.Value(key)
@@ -68,7 +74,7 @@ func (r *Recorder) begin(w http.ResponseWriter, req *http.Request) (x *Exchange)
 		return nil
 	}
 	x = &Exchange{rec: r, writer: w, original: req, body: req.Body}
-	x.marker = marker{req.Context(), r}
+	x.marker = marker{req.Context(), x}
 	x.request = *req.WithContext(&x.marker)
 	if req.Body != nil && req.Body != http.NoBody {
 		x.request.Body = (*requestBody)(x)
@@ -83,7 +89,9 @@ func (r *Recorder) begin(w http.ResponseWriter, req *http.Request) (x *Exchange)
 func (r *Recorder) wanted(req *http.Request, isServed bool) bool {
 	switch {
 	case r.skipper.request(req, isServed):
-		r.count(func(s *Stats) { s.Skipped++ })
+		r.skip(func(s *SkipReasons) { s.Rules++ })
+	case !r.recordsHost(req, isServed):
+		r.skip(func(s *SkipReasons) { s.Host++ })
 	case r.isClosed.Load():
 		r.drop(func(d *Drops) { d.Closed++ })
 	case r.isFull():
@@ -94,6 +102,19 @@ func (r *Recorder) wanted(req *http.Request, isServed bool) bool {
 	return false
 }
 
+// recordsHost reports whether the traffic of the host that a request asks is recorded.
+func (r *Recorder) recordsHost(req *http.Request, isServed bool) bool {
+	host := req.Host
+	if host == "" && !isServed {
+		host = req.URL.Host
+	}
+	if host == "" && isServed {
+		return true // HTTP/1.0 has no Host; its traffic is that of the first host
+	}
+	_, ok := r.settings.hosts.find(host, r.config.Load())
+	return ok
+}
+
 // Request is the request that the handler must get instead of its own: a copy whose Body is watched.
 func (x *Exchange) Request() *http.Request {
 	if x == nil {
@@ -102,15 +123,10 @@ func (x *Exchange) Request() *http.Request {
 	return &x.request
 }
 
-// SetRoute says which template the framework matched, such as /users/:id.
+// SetRoute sets the template that the framework matched, such as /users/:id.
 func (x *Exchange) SetRoute(route string) {
-	if x == nil {
-		return
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if !x.ended {
-		x.route = route
+	if x != nil {
+		x.addRoute(route, x.original.URL.Path)
 	}
 }
 
@@ -183,7 +199,7 @@ func (x *Exchange) End(panicked bool) {
 	x.restore()
 	x.mu.Unlock()
 	if s == nil {
-		x.rec.count(func(s *Stats) { s.Skipped++ })
+		x.rec.skip(func(s *SkipReasons) { s.NoExchange++ })
 		return
 	}
 	x.finish(s, status, route, panicked)
@@ -216,9 +232,14 @@ func (x *Exchange) finish(s *scratch, status int, route string, panicked bool) {
 			s.answer = appendHeaders(s.answer, x.writer.Header())
 		}
 	}
-	if x.isUpgrade(status, began) || x.rec.skipper.statuses[status] || !tracked(x.original.Method) {
-		r.count(func(s *Stats) { s.Skipped++ })
+	if x.isUpgrade(status, began) {
 		counted = true
+		r.skip(func(s *SkipReasons) { s.NoExchange++ })
+		return
+	}
+	if x.rec.skipper.statuses[status] || !tracked(x.original.Method) {
+		counted = true
+		r.skip(func(s *SkipReasons) { s.Rules++ })
 		return
 	}
 	if route == "" {
@@ -228,9 +249,10 @@ func (x *Exchange) finish(s *scratch, status int, route string, panicked bool) {
 		counted = true
 		return
 	}
+	user := r.userOf(&x.request)
 	passed := held
 	held = 0
-	r.push(func() []byte { return s.encode(status, route, true) }, s.size(route), passed)
+	r.push(func() []byte { return s.encode(status, route, user, true) }, s.size(route, user), passed)
 	counted = true
 }
 
@@ -264,4 +286,21 @@ func (r *Recorder) contain() {
 	if recover() != nil { //nolint:revive // its callers defer it
 		r.faults.Add(1)
 	}
+}
+
+const longestUser = 256
+
+// userOf returns the pseudonym that the service has for who sent a request.
+func (r *Recorder) userOf(req *http.Request) (user string) {
+	if r.settings.users == nil {
+		return ""
+	}
+	defer func() {
+		if recover() != nil {
+			user = ""
+			r.faults.Add(1)
+		}
+	}()
+	user = strings.ToValidUTF8(r.settings.users(req), "\uFFFD")
+	return strings.ToValidUTF8(user[:min(len(user), longestUser)], "")
 }

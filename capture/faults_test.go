@@ -33,7 +33,7 @@ func TestEveryFailureOfTheCollector(t *testing.T) {
 			server := metlotest.NewFaultServer(failure, opts...)
 			defer server.Close()
 			client := server.Client(metlo.WithCollectorURL(server.URL), metlo.WithoutRateLimit(), metlo.WithoutRetry())
-			r, err := New(client, WithHost(testHost), WithoutSampling(), WithSendRate(1e6))
+			r, err := New(client, WithAnyHost(), WithoutAgentConfig(), WithoutSampling(), WithSendRate(1e6))
 			require.NoError(t, err)
 			handler := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				body, err := io.ReadAll(req.Body)
@@ -106,7 +106,7 @@ func TestAStalledCollectorCostsItsBudget(t *testing.T) {
 			}
 			request(serve)
 			heap, goroutines := liveHeap(), runtime.NumGoroutine()
-			r, err := New(client, WithHost(testHost), WithoutSampling(), WithSendRate(1e6))
+			r, err := New(client, WithAnyHost(), WithoutAgentConfig(), WithoutSampling(), WithSendRate(1e6))
 			require.NoError(t, err)
 			handler := r.Handler(serve)
 			for range batchTraces {

@@ -33,7 +33,7 @@ func TestAProxyBehindTheRecorder(t *testing.T) {
 			origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				w.Header().Set("Trailer", "Sum")
-				w.Header().Set("Content-Type", "text/plain")
+				w.Header().Set("Content-Type", formType)
 				w.WriteHeader(http.StatusAccepted)
 				_, _ = w.Write(body)
 				_ = http.NewResponseController(w).Flush()
@@ -53,7 +53,7 @@ func TestAProxyBehindTheRecorder(t *testing.T) {
 			front.EnableHTTP2 = http2
 			front.StartTLS()
 			defer front.Close()
-			resp, err := front.Client().Post(front.URL+"/p", "text/plain", strings.NewReader("body"))
+			resp, err := front.Client().Post(front.URL+"/p", formType, strings.NewReader("body"))
 			require.NoError(t, err)
 			first := make([]byte, 4)
 			_, err = io.ReadFull(resp.Body, first)
@@ -337,46 +337,16 @@ func TestTunnelsAreNotRecorded(t *testing.T) {
 	assert.EqualValues(t, 1, r.Stats().Skipped)
 }
 
-// nestedMultipart is a multipart body with another in its only part, and so on.
-func nestedMultipart(levels int) string {
-	var b strings.Builder
-	for i := range levels {
-		fmt.Fprintf(&b, "--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n", i, i+1)
-	}
-	return b.String()
-}
-
-func TestMultipartWithinMultipartCostsLittle(t *testing.T) {
-	m := newMasker(maskSettings{})
-	body := []byte(nestedMultipart(3000))
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, _ = m.content(body, "multipart/mixed; boundary=b0", defaultBodyLimit)
-	runtime.ReadMemStats(&after)
-	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8<<20), "of a body of %d bytes", len(body))
-
-	part := func(boundary, contentType, content string) string {
-		return "--" + boundary + "\r\nContent-Type: " + contentType + "\r\n\r\n" + content + "\r\n--" + boundary + "--\r\n"
-	}
-	second := part("c", "text/plain", "kept") + part("c", "multipart/mixed; boundary=d", part("d", "text/plain", "emptied"))
-	second = strings.Replace(second, "--c--\r\n", "", 1)
-	text, ok := m.content([]byte(part("b", "multipart/mixed; boundary=c", second)), "multipart/mixed; boundary=b", 0)
-	require.True(t, ok)
-	assert.Contains(t, text, "kept")
-	assert.NotContains(t, text, "emptied")
-}
-
-// No text makes masking slow: of each beginning there are as many as fit, and the cost grows with their number.
+// No body makes masking slow: of each beginning there are as many as fit, and the cost grows with their number.
 func TestMaskingHostileTextsEnds(t *testing.T) {
 	m := newMasker(maskSettings{})
 	for _, part := range []string{
-		"<password>", "<password", "<password></password>", "<session><", "<password><![CDATA[", "password:\n", "password:\n\n ", "session:\n", "-password:|\n",
-		"password: [", "password: \"", "password=\"\"\"", `{"password":`, `\"password\":[`, "eyJ.", "-----BEGIN PRIVATE KEY-----", "://@", "- - - password:", "Bearer ",
-		`{"value":[`, `{"value":{"name":"password","a":`,
+		"password=", `{"password":`, `\"password\":[`, "eyJ.", "-----BEGIN PRIVATE KEY-----", "://@", "Bearer ", `["{\"a\":1}",`,
+		`{"value":[`, `{"value":{"name":"password","a":`, "--b\r\n\r\n",
 	} {
 		mask := func(size int) {
 			text := []byte(strings.Repeat(part, size/len(part)))
-			for _, contentType := range []string{"text/plain", "application/json", "application/x-www-form-urlencoded"} {
+			for _, contentType := range []string{"text/plain", "application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"} {
 				_, _ = m.content(text, contentType, 0)
 				_, _ = m.content(text, contentType, defaultBodyLimit)
 			}
@@ -443,7 +413,7 @@ func TestHostileRequests(t *testing.T) {
 		},
 		"multipart within multipart": func(r *http.Request) {
 			r.Header.Set("Content-Type", "multipart/mixed; boundary=b0")
-			r.Body = io.NopCloser(strings.NewReader(nestedMultipart(3000)))
+			r.Body = io.NopCloser(strings.NewReader(strings.Repeat("--b0\r\n\r\n", 2000)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -397,7 +397,10 @@ func TestTheSamePanicGoesOn(t *testing.T) {
 		"no error":                    {"text", nil, 500, ""},
 		"headers that were only set":  {custom, func(w http.ResponseWriter) { w.Header().Set("A", "b") }, 500, ""},
 		"after the status":            {custom, func(w http.ResponseWriter) { w.WriteHeader(202) }, 202, ""},
-		"after a part of the body":    {http.ErrAbortHandler, func(w http.ResponseWriter) { _, _ = w.Write([]byte("part")) }, 200, "part"},
+		"after a part of the body": {http.ErrAbortHandler, func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", formType)
+			_, _ = w.Write([]byte("part"))
+		}, 200, "part"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var c collector
@@ -425,7 +428,7 @@ func TestTheSamePanicGoesOn(t *testing.T) {
 func TestACallbackThatPanicsNeverReachesTheHandler(t *testing.T) {
 	for name, opt := range map[string]Option{
 		"the one that skips":   WithSkips(Skips{Func: func(*http.Request) bool { panic("callback") }}),
-		"the one that masks":   WithMaskFunc(func(string) bool { panic("callback") }),
+		"the one that masks":   WithValues(WithMaskFunc(func(string) bool { panic("callback") })),
 		"the hook for counts":  WithHooks(Hooks{Stats: func(Stats) { panic("callback") }}),
 		"the hook for sending": WithHooks(Hooks{Request: func(SendInfo) { panic("callback") }}),
 	} {
@@ -454,7 +457,7 @@ func TestReadFromIsRecordedAndStaysFast(t *testing.T) {
 		limit       int
 		want        string
 	}{
-		"a short text": {"/short", "text/plain", 0, content[:1000]},
+		"a short form": {"/short", formType, 0, content[:1000]},
 		"a long text":  {"/long", "text/plain", 0, ""},
 		"no body":      {"/empty", "text/plain", 0, ""},
 	} {
@@ -526,6 +529,7 @@ func TestWhatWasNotAcceptedIsNotRecorded(t *testing.T) {
 		"HEAD": {http.MethodHead, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("text")) }, 200, ""},
 		"204":  {http.MethodGet, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204); _, _ = w.Write([]byte("text")) }, 204, ""},
 		"too much": {http.MethodGet, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", formType)
 			w.Header().Set("Content-Length", "2")
 			_, _ = w.Write([]byte("ok"))
 			_, _ = w.Write([]byte("more"))
@@ -597,6 +601,7 @@ func TestAHandlerThatKeepsItsWriterTouchesNothing(t *testing.T) {
 	r := recorderFor(t, &c, WithoutSampling())
 	var kept []func()
 	handler := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Content-Type", formType)
 		_, _ = io.WriteString(w, req.URL.Path)
 		for _, late := range kept {
 			late()
@@ -655,7 +660,13 @@ func TestNewRefusesFaults(t *testing.T) {
 	for says, create := range map[string]func() (*Recorder, error){
 		"the client is nil":             func() (*Recorder, error) { return New(nil) },
 		"does not know the collector":   func() (*Recorder, error) { return New(withoutCollector) },
-		"option 2 is nil":               func() (*Recorder, error) { return New(client, WithUsers(), nil) },
+		"no host is named":              func() (*Recorder, error) { return New(client) },
+		"WithClientAddress":             func() (*Recorder, error) { return New(client, WithAnyHost(), WithTrustedProxies("10.0.0.0/8")) },
+		"WithUsers: nil":                func() (*Recorder, error) { return New(client, WithUsers(nil)) },
+		"WithOutput: nil":               func() (*Recorder, error) { return New(client, WithOutput(nil)) },
+		"WithCredentials":               func() (*Recorder, error) { return New(client, WithCredentials(" ")) },
+		"WithHost: it has no host":      func() (*Recorder, error) { return New(client, WithHost()) },
+		"option 2 is nil":               func() (*Recorder, error) { return New(client, WithAnyHost(), nil) },
 		"WithHost":                      func() (*Recorder, error) { return New(client, WithHost("https://a")) },
 		"WithBodyLimit: -1":             func() (*Recorder, error) { return New(client, WithBodyLimit(-1)) },
 		"WithCopyLimit: 9999999":        func() (*Recorder, error) { return New(client, WithCopyLimit(9999999)) },
@@ -666,9 +677,9 @@ func TestNewRefusesFaults(t *testing.T) {
 		"WithTrustedProxies: \"proxy\"": func() (*Recorder, error) { return New(client, WithTrustedProxies("proxy")) },
 		"WithAgentConfig: 0s":           func() (*Recorder, error) { return New(client, WithAgentConfig(0)) },
 		"WithLogger: nil":               func() (*Recorder, error) { return New(client, WithLogger(nil)) },
-		"WithMaskedNames: \"-\"":        func() (*Recorder, error) { return New(client, WithMaskedNames("-")) },
-		"WithMaskFunc: nil":             func() (*Recorder, error) { return New(client, WithMaskFunc(nil)) },
-		"a MaskOption is zero":          func() (*Recorder, error) { return New(client, MaskOption{}) },
+		"WithMaskedNames: \"-\"":        func() (*Recorder, error) { return New(client, WithValues(WithMaskedNames("-"))) },
+		"WithMaskFunc: nil":             func() (*Recorder, error) { return New(client, WithValues(WithMaskFunc(nil))) },
+		"a MaskOption is zero":          func() (*Recorder, error) { return New(client, WithValues(MaskOption{})) },
 	} {
 		r, err := create()
 		assert.Nil(t, r)

@@ -21,7 +21,8 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-const testHost = "shop.example.com"
+// formType is that of bodies of which WithValues sends the text as it is.
+const formType = "application/x-www-form-urlencoded"
 
 // collector is what the recorder under test sends to, in the process.
 type collector struct {
@@ -91,7 +92,7 @@ func clientFor(t testing.TB, transport http.RoundTripper, opts ...metlo.Option) 
 // recorderFor is a recorder that is shut down at the end, if the test has not done it. What it then has is not sent.
 func recorderFor(t testing.TB, c http.RoundTripper, opts ...Option) *Recorder {
 	t.Helper()
-	r, err := New(clientFor(t, c), append([]Option{WithHost(testHost), WithSendRate(1e6)}, opts...)...)
+	r, err := New(clientFor(t, c), append([]Option{WithAnyHost(), WithValues(), WithoutAgentConfig(), WithSendRate(1e6)}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		shutDown(r)

@@ -1,6 +1,14 @@
 package capture
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
+
+const (
+	maxCachedNames = 4096
+	longestName    = 256 // that is kept
+)
 
 // Redacted stands for a text that was masked.
 const Redacted = "[redacted]"
@@ -58,32 +66,42 @@ func harmlessNames() map[string]bool {
 	return map[string]bool{
 		"tokentype": true, "wwwauthenticate": true, "proxyauthenticate": true, "authenticationtype": true, "authenticationmethod": true,
 		"accesscontrolallowcredentials": true, "passwordless": true, "idempotencykey": true, "xidempotencykey": true,
-		"secwebsocketkey": true, "surrogatekey": true, "cachekey": true, "xcachekey": true,
+		"secwebsocketkey": true, "secretary": true, "secretariat": true, "passwordresetemail": true, "passwordpolicy": true, "surrogatekey": true, "cachekey": true, "xcachekey": true,
 	}
 }
 
-const longestName = 256 // a longer one is a text; it is looked through for parts all the same
-
-// secret reports whether a value behind this name is masked.
+// secret reports whether a value behind this name is masked. Of a name in parts, such as user[pin] and /users/pin, each part
+// counts by itself too; escapes do not hide a name.
 func (m *masker) secret(name string) (is bool) {
-	if m.cache != nil {
-		if is, known := m.cache[name]; known {
-			return is
-		}
-		defer func() {
-			if len(m.cache) < maxCachedNames && len(name) <= longestName {
-				m.cache[strings.Clone(name)] = is
-			}
-		}()
+	if is, known := m.cache[name]; known {
+		return is
 	}
+	plain := name
+	for range 2 {
+		if unescaped, err := url.PathUnescape(plain); err == nil {
+			plain = unescaped
+		}
+	}
+	is = m.one(plain)
+	for part := range strings.FieldsFuncSeq(plain, func(r rune) bool { return strings.ContainsRune("[]./{}:\" ", r) }) {
+		is = is || m.one(part)
+	}
+	if m.cache != nil && len(m.cache) < maxCachedNames && len(name) <= longestName {
+		m.cache[strings.Clone(name)] = is
+	}
+	return is
+}
+
+// one reports whether a name without parts is that of a secret.
+func (m *masker) one(name string) bool {
 	if m.matched(name) {
 		return true
 	}
 	normal := normalName(name)
-	if m.settings.names[normal] || m.names[normal] {
+	switch {
+	case m.settings.names[normal] || m.names[normal]:
 		return true
-	}
-	if m.harmless[normal] {
+	case m.harmless[normal]:
 		return false
 	}
 	for _, part := range m.parts {
@@ -92,20 +110,6 @@ func (m *masker) secret(name string) (is bool) {
 		}
 	}
 	return strings.HasSuffix(normal, "pwd")
-}
-
-// weak reports whether a secret's name is often that of an object that holds more than secrets, such as session.
-func (m *masker) weak(name string) bool {
-	normal := normalName(name)
-	if !m.names[normal] || m.settings.names[normal] || m.matched(name) {
-		return false
-	}
-	for _, part := range m.parts {
-		if strings.Contains(normal, part) {
-			return false
-		}
-	}
-	return true
 }
 
 // matched asks the caller's function. One that panics masks.
@@ -120,5 +124,3 @@ func (m *masker) matched(name string) (is bool) {
 	}()
 	return m.settings.match(name)
 }
-
-const maxCachedNames = 4096

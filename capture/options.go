@@ -2,6 +2,7 @@ package capture
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -29,26 +30,33 @@ type option func(*settings) error
 func (o option) apply(s *settings) error { return o(s) }
 
 type settings struct {
-	host        string
-	environment string
-	bodyLimit   int
-	copyLimit   int
-	queueBytes  int
-	queueItems  int
-	sendRate    float64
-	sampling    Sampling
-	skips       Skips
-	proxies     []netip.Prefix
-	mask        maskSettings
-	agentConfig time.Duration
-	logger      *slog.Logger
-	hooks       Hooks
+	hosts         hosts
+	firstHost     string
+	environment   string
+	bodyLimit     int
+	copyLimit     int
+	queueBytes    int
+	queueItems    int
+	sendRate      float64
+	sampling      Sampling
+	skips         Skips
+	proxies       []netip.Prefix
+	clientAddress bool
+	credentials   credentials
+	users         func(*http.Request) string
+	values        bool
+	mask          maskSettings
+	output        io.Writer
+	agentConfig   time.Duration
+	logger        *slog.Logger
+	hooks         Hooks
 }
 
 func defaultSettings() settings {
 	return settings{
 		bodyLimit: defaultBodyLimit, copyLimit: defaultCopyLimit, queueBytes: defaultQueueBytes, queueItems: defaultQueueItems,
-		sendRate: defaultSendRate, sampling: DefaultSampling(), skips: DefaultSkips(),
+		sendRate: defaultSendRate, sampling: DefaultSampling(), skips: DefaultSkips(), agentConfig: defaultAgentConfig,
+		hosts: hosts{named: map[string]bool{}}, credentials: credentials{},
 	}
 }
 
@@ -56,14 +64,99 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("metlo: capture: %s: %w", fmt.Sprintf(format, args...), metlo.ErrInvalidArgument)
 }
 
-// WithHost files what the service serves under host, such as shop.example.com, whatever the Host header says. Without it
-// every name that a client invents becomes a host in Metlo. It does not change the host of outgoing requests.
-func WithHost(host string) Option {
+// WithHost records the traffic of these hosts, such as shop.example.com: what the service serves under them, and what it asks
+// of them through [Recorder.Transport]. A host without a port stands for every port; case, a final dot, and the ports 80
+// and 443 do not matter. The traffic of other hosts is skipped and counted, since any client can invent one, unless the
+// host map of the instance names it. A request without a Host is that of the first host.
+func WithHost(names ...string) Option {
 	return option(func(s *settings) error {
-		if host == "" || strings.ContainsAny(host, "/?#@ \t\r\n") {
-			return invalid("WithHost: %q: use a host name alone, such as shop.example.com", host)
+		if len(names) == 0 {
+			return invalid("WithHost: it has no host: name one, such as shop.example.com")
 		}
-		s.host = strings.ToLower(host)
+		for _, name := range names {
+			if name == "" || strings.ContainsAny(name, "/?#@ \t\r\n") {
+				return invalid("WithHost: %q: use a host name alone, such as shop.example.com", name)
+			}
+			host := cleanHost(name)
+			s.hosts.named[host] = true
+			if s.firstHost == "" {
+				s.firstHost = host
+			}
+		}
+		return nil
+	})
+}
+
+// WithAnyHost records the traffic of every host, whatever the Host header says. Each name that a client invents leaves the
+// process and becomes a host in Metlo: use it where something in front of the service checks the names.
+func WithAnyHost() Option {
+	return option(func(s *settings) error {
+		s.hosts.any = true
+		return nil
+	})
+}
+
+// WithClientAddress sends the address and the port of the client with each trace. They are left out otherwise.
+func WithClientAddress() Option {
+	return option(func(s *settings) error {
+		s.clientAddress = true
+		return nil
+	})
+}
+
+// WithCredentials names further headers, cookies and query parameters that hold credentials, beside Authorization, what the
+// instance's configuration says of the host, and the usual names of session cookies and key headers. A trace says whether
+// there were any, and never which.
+func WithCredentials(names ...string) Option {
+	return option(func(s *settings) error {
+		for _, name := range names {
+			if strings.TrimSpace(name) == "" {
+				return invalid("WithCredentials: a name is empty: name a header, a cookie or a parameter")
+			}
+			s.credentials[strings.ToLower(strings.TrimSpace(name))] = true
+		}
+		return nil
+	})
+}
+
+// WithUsers sends with each trace what pseudonym returns for its request, such as an internal user number. It is sent as it
+// is, up to 256 bytes; an empty one is left out. pseudonym runs in the goroutine of the request when its handler has
+// returned, with the request that the recorder handed on; if it panics there is no pseudonym.
+func WithUsers(pseudonym func(*http.Request) string) Option {
+	return option(func(s *settings) error {
+		if pseudonym == nil {
+			return invalid("WithUsers: nil: leave the option out")
+		}
+		s.users = pseudonym
+		return nil
+	})
+}
+
+// WithValues sends values: headers, parameters, and bodies of JSON, forms and multipart forms. Values whose names are those
+// of secrets, and texts that have the form of a token, are replaced by [redacted]; every other body stays home. No list of
+// names is complete, so values that are secrets may leave. Metlo needs values only to show them, and to raise the alert
+// "Open API Spec Diff".
+func WithValues(opts ...MaskOption) Option {
+	return option(func(s *settings) error {
+		s.values = true
+		for _, opt := range opts {
+			if err := opt.setOn(&s.mask); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// WithOutput writes each trace as one line of JSON to w instead of sending it to a collector, for tests and laptops. The
+// client of [New] may then be nil. Writes come from one goroutine, one for each trace. What cannot be written is counted as
+// failed.
+func WithOutput(w io.Writer) Option {
+	return option(func(s *settings) error {
+		if w == nil {
+			return invalid("WithOutput: nil: leave the option out")
+		}
+		s.output = w
 		return nil
 	})
 }
@@ -164,7 +257,7 @@ func WithSkips(skips Skips) Option {
 
 // WithTrustedProxies takes the client's address from X-Forwarded-For where the request comes from one of the networks,
 // such as 10.0.0.0/8, or the addresses: the last address there that is none of them. Metlo shows it as the original
-// source. Without it the header is not believed, since any client can send it.
+// source. Without it the header is not believed, since any client can send it. It needs [WithClientAddress].
 func WithTrustedProxies(networks ...string) Option {
 	return option(func(s *settings) error {
 		for _, network := range networks {
@@ -182,15 +275,26 @@ func WithTrustedProxies(networks ...string) Option {
 	})
 }
 
-// WithAgentConfig asks the instance for its configuration now and then every interval, of at least a second: the hosts
-// and paths whose traffic it does not want, the hosts that go by another name, and how requests to a host authenticate.
-// It is fetched off the request path. When that fails the last one stays in use.
+const defaultAgentConfig = 5 * time.Minute
+
+// WithAgentConfig asks the instance for its configuration now and then every interval, of at least a second; the default is
+// 5 minutes. It says what sensitive data looks like, which endpoints there are, which hosts go by another name, which hosts
+// and paths are not wanted, and how requests to a host authenticate. It is fetched off the request path. When that fails
+// the last one stays in use, and before there is one the built-in data classes.
 func WithAgentConfig(interval time.Duration) Option {
 	return option(func(s *settings) error {
 		if interval < time.Second {
 			return invalid("WithAgentConfig: %v: use a second or more, such as 5 minutes", interval)
 		}
 		s.agentConfig = interval
+		return nil
+	})
+}
+
+// WithoutAgentConfig never asks the instance for its configuration.
+func WithoutAgentConfig() Option {
+	return option(func(s *settings) error {
+		s.agentConfig = 0
 		return nil
 	})
 }
@@ -232,10 +336,8 @@ type SendInfo struct {
 	Err      error         // nil on success; see [metlo.BatchError]
 }
 
-// MaskOption changes what is masked. It is an [Option] of [New], and an argument of [Mask].
+// MaskOption changes what is masked. It is an argument of [WithValues] and of [Mask].
 type MaskOption struct{ set func(*maskSettings) error }
-
-func (o MaskOption) apply(s *settings) error { return o.setOn(&s.mask) }
 
 func (o MaskOption) setOn(s *maskSettings) error {
 	if o.set == nil {
@@ -247,7 +349,6 @@ func (o MaskOption) setOn(s *maskSettings) error {
 type maskSettings struct {
 	names map[string]bool // further ones, in the form of normalName
 	match func(string) bool
-	users bool
 }
 
 // WithMaskedNames masks further headers, parameters and members of bodies. Case, hyphens, underscores and other signs in
@@ -276,15 +377,6 @@ func WithMaskFunc(match func(name string) bool) MaskOption {
 			return invalid("WithMaskFunc: nil: leave the option out")
 		}
 		s.match = match
-		return nil
-	}}
-}
-
-// WithUsers keeps who a request says it comes from: the user of a Basic Authorization without its password, and a JWT's
-// header and payload without its signature. An instance whose configuration says how hosts authenticate shows users so.
-func WithUsers() MaskOption {
-	return MaskOption{func(s *maskSettings) error {
-		s.users = true
 		return nil
 	}}
 }

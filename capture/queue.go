@@ -124,3 +124,15 @@ func (r *Recorder) settle(size int, change func(*Stats)) {
 	r.budget.release(size)
 	r.count(change)
 }
+
+// putBack puts what was taken back to the head of the queue. Its memory stays reserved.
+func (r *Recorder) putBack(items []*item, size int) {
+	records := make([][]byte, 0, len(items))
+	for _, item := range items {
+		records = append(records, item.data)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue = append(records, r.queue...)
+	r.queueBytes += size
+}

@@ -3,7 +3,7 @@ package capture
 import (
 	"encoding/binary"
 
-	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/internal/analysis"
 )
 
 // record is a whole exchange in one piece of memory without pointers: what waits in the queue.
@@ -18,21 +18,21 @@ type record struct {
 	path, rawPath     string
 	query             string
 	remote, local     string
-	route             string
-	requestHeaders    []metlo.NameValue
-	responseHeaders   []metlo.NameValue
+	route, user       string
+	requestHeaders    []analysis.Pair
+	responseHeaders   []analysis.Pair
 	in, out           []byte // within the record's memory
 }
 
-const maxRecordHead = 2 + 1 + 7*binary.MaxVarintLen64
+const maxRecordHead = 2 + 1 + 8*binary.MaxVarintLen64
 
 // size is at least how many bytes encode makes.
-func (s *scratch) size(route string) int {
-	return maxRecordHead + len(route) + len(s.head) + len(s.answer) + len(s.in.data) + len(s.out.data)
+func (s *scratch) size(route, user string) int {
+	return maxRecordHead + len(route) + len(user) + len(s.head) + len(s.answer) + len(s.in.data) + len(s.out.data)
 }
 
 // encode makes a record of exactly the bytes it needs.
-func (s *scratch) encode(status int, route string, isServed bool) []byte {
+func (s *scratch) encode(status int, route, user string, isServed bool) []byte {
 	var head [maxRecordHead]byte
 	b := binary.BigEndian.AppendUint16(head[:0], uint16(status))
 	if isServed {
@@ -41,13 +41,14 @@ func (s *scratch) encode(status int, route string, isServed bool) []byte {
 		b = append(b, 0)
 	}
 	for _, n := range []int64{
-		s.in.total, s.out.total, int64(len(route)), int64(len(s.head)), int64(len(s.answer)), int64(len(s.in.data)), int64(len(s.out.data)),
+		s.in.total, s.out.total, int64(len(route)), int64(len(user)), int64(len(s.head)), int64(len(s.answer)), int64(len(s.in.data)), int64(len(s.out.data)),
 	} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
-	data := make([]byte, 0, len(b)+len(route)+len(s.head)+len(s.answer)+len(s.in.data)+len(s.out.data))
+	data := make([]byte, 0, len(b)+len(route)+len(user)+len(s.head)+len(s.answer)+len(s.in.data)+len(s.out.data))
 	data = append(data, b...)
 	data = append(data, route...)
+	data = append(data, user...)
 	data = append(data, s.head...)
 	data = append(data, s.answer...)
 	data = append(data, s.in.data...)
@@ -71,11 +72,11 @@ func (r *recordReader) bytes(n int64) []byte {
 
 func (r *recordReader) text() string { return string(r.bytes(r.number())) }
 
-func (r *recordReader) pairs() []metlo.NameValue {
-	var pairs []metlo.NameValue
+func (r *recordReader) pairs() []analysis.Pair {
+	var pairs []analysis.Pair
 	for len(*r) > 0 {
 		name := r.text()
-		pairs = append(pairs, metlo.NameValue{Name: name, Value: r.text()})
+		pairs = append(pairs, analysis.Pair{Name: name, Value: r.text()})
 	}
 	return pairs
 }
@@ -86,8 +87,8 @@ func decodeRecord(data []byte) record {
 	x.status = int(binary.BigEndian.Uint16(r.bytes(2)))
 	x.served = r.bytes(1)[0] == 1
 	x.inTotal, x.outTotal = r.number(), r.number()
-	routeSize, headSize, answerSize, inSize, outSize := r.number(), r.number(), r.number(), r.number(), r.number()
-	x.route = string(r.bytes(routeSize))
+	routeSize, userSize, headSize, answerSize, inSize, outSize := r.number(), r.number(), r.number(), r.number(), r.number(), r.number()
+	x.route, x.user = string(r.bytes(routeSize)), string(r.bytes(userSize))
 	head := recordReader(r.bytes(headSize))
 	x.method, x.host, x.urlHost, x.scheme = head.text(), head.text(), head.text(), head.text()
 	x.path, x.rawPath, x.query = head.text(), head.text(), head.text()

@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"net/http"
 	"sync"
@@ -19,7 +20,6 @@ type Recorder struct {
 	client   *metlo.Client
 	settings settings
 	skipper  skipper
-	masker   *masker
 	seed     maphash.Seed
 	now      func() time.Time
 
@@ -28,6 +28,7 @@ type Recorder struct {
 	isClosed  atomic.Bool
 	faults    atomic.Int64 // panics of callbacks, and of the recorder's own
 	unfetched atomic.Int64 // configurations that could not be fetched
+	abandoned atomic.Int64 // traces that a Shutdown dropped
 	scratches sync.Pool
 	bases     sync.Pool
 	buffers   sync.Pool
@@ -49,14 +50,11 @@ type Recorder struct {
 }
 
 // New starts a recorder that sends through client, which needs the collector's address. Two goroutines at most are its
-// own: the sender, and with [WithAgentConfig] the one that fetches it. A nil client, and an option at fault, are
-// [metlo.ErrInvalidArgument].
+// own: the sender, and the one that fetches the instance's configuration. A nil client without [WithOutput], neither
+// [WithHost] nor [WithAnyHost], and an option at fault, are [metlo.ErrInvalidArgument].
 func New(client *metlo.Client, opts ...Option) (*Recorder, error) {
 	s := defaultSettings()
 	var faults []error
-	if client == nil {
-		faults = append(faults, invalid("New: the client is nil"))
-	}
 	for i, opt := range opts {
 		if opt == nil {
 			faults = append(faults, invalid("New: option %d is nil: leave it out", i+1))
@@ -66,9 +64,7 @@ func New(client *metlo.Client, opts ...Option) (*Recorder, error) {
 			faults = append(faults, err)
 		}
 	}
-	if client != nil && !hasCollector(client) {
-		faults = append(faults, invalid("New: the client does not know the collector's address: use metlo.WithCollectorURL"))
-	}
+	faults = append(faults, s.check(client))
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
@@ -76,22 +72,43 @@ func New(client *metlo.Client, opts ...Option) (*Recorder, error) {
 	if s.bodyLimit == 0 {
 		s.copyLimit = 0
 	}
+	if client == nil {
+		s.agentConfig = 0
+	}
 	r := &Recorder{
-		client: client, settings: s, skipper: newSkipper(s.skips), masker: newMasker(s.mask), seed: maphash.MakeSeed(), now: time.Now,
+		client: client, settings: s, skipper: newSkipper(s.skips), seed: maphash.MakeSeed(), now: time.Now,
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
-	r.masker.cache = map[string]bool{}
 	r.budget.limit = int64(s.queueBytes - min(senderBytes, s.queueBytes/4))
 	r.sampler = newSampler(s.sampling, r.now())
 	r.ctx, r.stop = context.WithCancel(context.WithValue(context.Background(), own{r}, true))
+	sender := newSender(r)
 	r.work.Go(func() {
 		defer close(r.done)
-		(&sender{Recorder: r}).run()
+		sender.run()
 	})
 	if s.agentConfig > 0 {
 		r.work.Go(r.refresh)
 	}
 	return r, nil
+}
+
+// check returns what is wrong with the settings together.
+func (s *settings) check(client *metlo.Client) error {
+	var faults []error
+	switch {
+	case client == nil && s.output == nil:
+		faults = append(faults, invalid("New: the client is nil: pass one, or use WithOutput"))
+	case client != nil && s.output == nil && !hasCollector(client):
+		faults = append(faults, invalid("New: the client does not know the collector's address: use metlo.WithCollectorURL"))
+	}
+	if len(s.hosts.named) == 0 && !s.hosts.any {
+		faults = append(faults, invalid("New: no host is named, so nothing would be recorded: use WithHost, or WithAnyHost"))
+	}
+	if len(s.proxies) > 0 && !s.clientAddress {
+		faults = append(faults, invalid("New: WithTrustedProxies has no effect without WithClientAddress: add it, or leave both out"))
+	}
+	return errors.Join(faults...)
 }
 
 // hasCollector reports whether the client knows where the collector is, without asking it.
@@ -124,6 +141,8 @@ type handler struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	x := h.rec.begin(w, req)
 	if x == nil {
+		path := req.URL.Path
+		defer func() { setRoute(req, req.Pattern, path) }() // for the recording further out, if there is one
 		h.next.ServeHTTP(w, req)
 		return
 	}
@@ -144,22 +163,22 @@ func (r *Recorder) Shutdown(ctx context.Context) error {
 		close(r.closing)
 	}
 	r.mu.Unlock()
-	var err error
 	select {
 	case <-r.done:
 	case <-ctx.Done():
 		select {
-		case <-r.done: // both at once: all is sent
+		case <-r.done: // both at once: the sender has ended
 		default:
-			err = context.Cause(ctx)
+			r.stop()
+			r.abandon()
+			return context.Cause(ctx)
 		}
 	}
 	r.stop()
-	if err != nil {
-		r.abandon()
-		return err
-	}
 	r.work.Wait()
+	if lost := r.abandoned.Load(); lost > 0 {
+		return fmt.Errorf("metlo: capture: %d traces that waited were dropped: another Shutdown ran out of time: %w", lost, context.Canceled)
+	}
 	return nil
 }
 
@@ -170,6 +189,7 @@ func (r *Recorder) abandon() {
 		if len(batch) == 0 {
 			return
 		}
+		r.abandoned.Add(int64(len(batch)))
 		r.settle(size, func(s *Stats) {
 			s.Queued -= int64(len(batch))
 			s.Drops.Closed += int64(len(batch))

@@ -222,7 +222,7 @@ func (c *call) abandon() {
 	defer c.rec.contain()
 	if s, _ := c.take(); s != nil {
 		c.rec.discard(s)
-		c.rec.count(func(stats *Stats) { stats.Skipped++ })
+		c.rec.skip(func(s *SkipReasons) { s.NoExchange++ })
 	}
 }
 
@@ -243,12 +243,13 @@ func (c *call) end(whole bool) {
 	method := c.sent.Method
 	if r.skipper.statuses[c.status] || !tracked(method) {
 		r.budget.release(s.held())
-		r.count(func(stats *Stats) { stats.Skipped++ })
+		r.skip(func(s *SkipReasons) { s.Rules++ })
 		return
 	}
 	if !r.sampled(method, c.sent.URL.Host, c.sent.URL.Path, c.status) {
 		r.budget.release(s.held())
 		return
 	}
-	r.push(func() []byte { return s.encode(c.status, "", false) }, s.size(""), s.held())
+	user := r.userOf(c.sent)
+	r.push(func() []byte { return s.encode(c.status, "", user, false) }, s.size("", user), s.held())
 }

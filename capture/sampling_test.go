@@ -119,7 +119,7 @@ func TestRoutesOfPaths(t *testing.T) {
 func TestTheRouteIsTheMuxPattern(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c collector
-		r, err := New(clientFor(t, &c), WithHost(testHost), WithSampling(Sampling{First: 3}))
+		r, err := New(clientFor(t, &c), WithAnyHost(), WithoutAgentConfig(), WithSampling(Sampling{First: 3}))
 		assert.NoError(t, err)
 		mux := http.NewServeMux()
 		mux.HandleFunc("GET /people/{name}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })

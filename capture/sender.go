@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -12,27 +13,33 @@ import (
 )
 
 const (
-	batchTraces   = 100
-	batchBytes    = 512 << 10 // of records; as traces and as JSON they take about three times as much
-	senderBytes   = 3 * batchBytes
-	batchWait     = time.Second
-	sendTimeout   = 30 * time.Second // of one request with its retries
-	refusedPause  = time.Minute      // after the collector did not accept the key
-	firstPause    = time.Second      // after a failure, doubled for each that follows
-	longestPause  = 30 * time.Second
-	mostOfBurst   = 500 // traces sent at once: half of what the collector keeps waiting
-	logEvery      = time.Minute
-	reportEvery   = time.Second
-	shutdownPause = 100 * time.Millisecond
+	batchTraces  = 100
+	batchBytes   = 512 << 10 // of records; as traces and as JSON they take about three times as much
+	senderBytes  = 3 * batchBytes
+	batchWait    = time.Second
+	sendTimeout  = 30 * time.Second // of one request with its retries
+	refusedPause = time.Minute      // after the collector did not accept the key
+	firstPause   = time.Second      // after a failure, doubled for each that follows
+	longestPause = 30 * time.Second
+	mostOfBurst  = 500 // traces sent at once: half of what the collector keeps waiting
+	logEvery     = time.Minute
+	reportEvery  = time.Second
 )
 
-// sender is the one goroutine that makes traces of records, masks and sends them.
+// sender is the one goroutine that makes traces of records and sends them.
 type sender struct {
 	*Recorder
 
+	analyzer *Analyzer
+	masker   *masker // nil without WithValues
+	sink     sink
+
 	pace     *rate.Limiter
-	failures int // in a row
-	unkeyed  bool
+	failures int       // in a row
+	keyWorks bool      // the collector has taken something
+	unkeyed  bool      // the collector does not accept the key
+	outage   time.Time // when what is failing began to fail
+	before   int64     // what was lost by then
 	logged   map[string]time.Time
 	reports  <-chan time.Time
 	reported Stats
@@ -41,9 +48,25 @@ type sender struct {
 	unread   int64 // and configurations
 }
 
+func newSender(r *Recorder) *sender {
+	s := &sender{Recorder: r, analyzer: newAnalyzer(r.settings.credentials), logged: map[string]time.Time{}}
+	switch {
+	case r.settings.output != nil:
+		s.sink = &outputSink{w: r.settings.output}
+	case r.settings.values:
+		s.sink = valuesSink{r.client}
+	default:
+		s.sink = collectorSink{r.client}
+	}
+	if r.settings.values {
+		s.masker = newMasker(r.settings.mask)
+		s.masker.cache = map[string]bool{}
+	}
+	s.pace = rate.NewLimiter(rate.Limit(r.settings.sendRate), max(min(int(r.settings.sendRate*5), mostOfBurst), batchTraces))
+	return s
+}
+
 func (s *sender) run() {
-	s.pace = rate.NewLimiter(rate.Limit(s.settings.sendRate), max(min(int(s.settings.sendRate*5), mostOfBurst), batchTraces))
-	s.logged = map[string]time.Time{}
 	if s.settings.hooks.Stats != nil || s.settings.logger != nil {
 		ticker := time.NewTicker(reportEvery)
 		defer ticker.Stop()
@@ -53,6 +76,7 @@ func (s *sender) run() {
 		s.batch()
 		s.report(false)
 	}
+	s.abandon() // what was put back after the time of a Shutdown
 	s.report(true)
 }
 
@@ -101,8 +125,10 @@ func (s *sender) isClosing() bool {
 	}
 }
 
-// batch sends one batch, and what of it was not sent once more.
+// batch sends one batch. What surely did not arrive goes back to the head of the queue, until the recorder shuts down: then
+// everything that waits is tried once more.
 func (s *sender) batch() {
+	lastTry := s.isClosing()
 	records, size := s.take()
 	if len(records) == 0 {
 		return
@@ -125,58 +151,91 @@ func (s *sender) batch() {
 			})
 		}
 	}
-	traces, blocked, unusable := s.traces(records)
-	clear(records)
-	tell(skipped, blocked)
-	tell(failed, unusable)
-	tell(faulted, int(left)-len(traces))
-	if !s.paced(len(traces)) {
-		tell(closed, len(traces))
+	items := s.items(records, tell)
+	if !s.paced(len(items)) {
+		s.abandoned.Add(int64(len(items)))
+		tell(closed, len(items))
 		return
 	}
-	unsent := s.send(traces, tell)
-	if len(unsent) == 0 {
+	unsent := s.send(items, tell)
+	switch {
+	case len(unsent) == 0:
 		return
-	}
-	if !s.pause() {
+	case s.ctx.Err() != nil:
+		s.abandoned.Add(int64(len(unsent)))
 		tell(closed, len(unsent))
 		return
+	case lastTry:
+		tell(failed, len(unsent))
+		return
 	}
-	tell(failed, len(s.send(unsent, tell)))
+	kept := 0
+	for _, item := range unsent {
+		kept += len(item.data) + recordOverhead
+	}
+	s.putBack(unsent, kept)
+	left -= int64(len(unsent))
+	size -= kept
+	s.pause()
 }
 
 func sent(s *Stats, n int64)    { s.Sent += n }
 func failed(s *Stats, n int64)  { s.Failed += n }
 func unknown(s *Stats, n int64) { s.Unknown += n }
-func skipped(s *Stats, n int64) { s.Skipped += n }
 func faulted(s *Stats, n int64) { s.Drops.Fault += n }
 func closed(s *Stats, n int64)  { s.Drops.Closed += n }
 
-// traces makes masked traces of records. A record at which something panics is left out.
-func (s *sender) traces(records [][]byte) (traces []*metlo.Trace, refused, faulty int) {
-	traces = make([]*metlo.Trace, 0, len(records))
-	config := s.config.Load()
+// items makes traces of records, and counts those of which none is made.
+func (s *sender) items(records [][]byte, tell func(func(*Stats, int64), int)) []*item {
+	s.analyzer.use(s.config.Load())
+	items := make([]*item, 0, len(records))
 	for _, data := range records {
-		switch trace, outcome := s.trace(data, config); {
-		case outcome == blocked:
-			refused++
+		made := &item{data: data}
+		switch outcome, ok := s.make(made); {
+		case !ok:
+			tell(faulted, 1)
 		case outcome == unusable:
-			faulty++
-		case trace != nil:
-			traces = append(traces, trace)
+			tell(failed, 1)
+		case outcome != usable:
+			tell(func(stats *Stats, n int64) { stats.Reasons.add(outcome, n) }, 1)
+		default:
+			items = append(items, made)
 		}
 	}
-	return traces, refused, faulty
+	return items
 }
 
-func (s *sender) trace(data []byte, config *instanceConfig) (trace *metlo.Trace, what outcome) {
+func (r *SkipReasons) add(what outcome, n int64) {
+	switch what {
+	case blocked:
+		r.Blocked += n
+	case unrouted:
+		r.Unrouted += n
+	case noOperation:
+		r.NoOperation += n
+	default:
+		r.Host += n
+	}
+}
+
+// make makes the trace of a record. ok is false if something panicked.
+func (s *sender) make(made *item) (what outcome, ok bool) {
 	defer func() {
 		if s.contained(recover()) {
-			trace, what = nil, usable
+			ok = false
 		}
 	}()
-	x := decodeRecord(data)
-	return s.build(&x, config)
+	x := decodeRecord(made.data)
+	host, named := s.hostOf(&x, s.analyzer.config)
+	switch {
+	case !named:
+		return otherHost, true
+	case s.settings.values:
+		made.trace, what = s.build(&x, host)
+	default:
+		made.analyzed, what = s.analyze(&x, host)
+	}
+	return what, true
 }
 
 // contained counts a panic.
@@ -188,89 +247,101 @@ func (s *sender) contained(panicked any) bool {
 	return true
 }
 
-// send sends traces and counts them; what was not sent it returns.
-func (s *sender) send(traces []*metlo.Trace, tell func(func(*Stats, int64), int)) (unsent []*metlo.Trace) {
-	if len(traces) == 0 {
+// send sends items and counts them; what surely did not arrive it returns.
+func (s *sender) send(items []*item, tell func(func(*Stats, int64), int)) (unsent []*item) {
+	if len(items) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, sendTimeout)
 	defer cancel()
 	began := s.now()
-	err := s.client.Collector.LogBatch(ctx, traces)
-	info := SendInfo{Traces: len(traces), Sent: len(traces), Duration: s.now().Sub(began), Err: err}
-	var partly *metlo.BatchError
-	switch {
-	case err == nil:
-		tell(sent, len(traces))
-	case errors.As(err, &partly):
-		info.Sent = len(partly.Sent)
-		tell(sent, len(partly.Sent))
-		tell(unknown, len(partly.Unknown))
-		unsent = partly.Unsent
-	case len(traces) > 1:
-		// One of them is at fault, and none was sent: each half by itself, until it is alone.
-		half := len(traces) / 2
-		unsent = s.send(traces[:half:half], tell)
-		return append(unsent, s.send(traces[half:], tell)...)
-	case traces[0].Request.Body != "" || traces[0].Response.Body != "":
-		// Too long for the collector, as far as the recorder can tell.
-		traces[0].Request.Body, traces[0].Response.Body = "", ""
-		return s.send(traces, tell)
-	default:
-		info.Sent = 0
-		tell(failed, 1)
+	arrived, uncertain, err := s.sink.send(ctx, items)
+	tell(sent, arrived)
+	tell(unknown, uncertain)
+	unsent = items[arrived+uncertain:]
+	if errors.Is(err, metlo.ErrInvalidArgument) {
+		return s.sendAlone(unsent, tell)
 	}
 	s.learn(err)
 	s.call(func() {
 		if s.settings.hooks.Request != nil {
-			s.settings.hooks.Request(info)
+			s.settings.hooks.Request(SendInfo{Traces: len(items), Sent: arrived, Duration: s.now().Sub(began), Err: err})
 		}
 	})
 	return unsent
 }
 
+// sendAlone sends items of which one is at fault: each half by itself, until it is alone.
+func (s *sender) sendAlone(items []*item, tell func(func(*Stats, int64), int)) (unsent []*item) {
+	if len(items) > 1 {
+		half := len(items) / 2
+		unsent = append(unsent, s.send(items[:half:half], tell)...)
+		return append(unsent, s.send(items[half:], tell)...)
+	}
+	if trace := items[0].trace; trace != nil && trace.Request.Body+trace.Response.Body != "" {
+		// Too long for the collector, as far as the recorder can tell.
+		trace.Request.Body, trace.Response.Body = "", ""
+		return s.send(items, tell)
+	}
+	tell(failed, 1)
+	return nil
+}
+
 // learn remembers how the collector is doing.
 func (s *sender) learn(err error) {
-	var e *metlo.Error
-	switch {
-	case err == nil:
-		s.failures, s.unkeyed = 0, false
+	stats := s.Stats()
+	lost := stats.Drops.QueueFull + stats.Failed + stats.Unknown
+	if err == nil {
+		if !s.outage.IsZero() {
+			s.log(slog.LevelInfo, "metlo: traces are sent again", "lost", lost-s.before, "after", s.now().Sub(s.outage).Round(time.Millisecond))
+		}
+		s.failures, s.keyWorks, s.unkeyed, s.outage = 0, true, false, time.Time{}
 		return
-	case errors.As(err, &e) && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
+	}
+	if s.outage.IsZero() {
+		s.outage, s.before = s.now(), lost
+		var partly *metlo.AnalyzedBatchError
+		var partlyValues *metlo.BatchError
+		switch {
+		case errors.As(err, &partly):
+			s.before -= int64(len(partly.Unknown))
+		case errors.As(err, &partlyValues):
+			s.before -= int64(len(partlyValues.Unknown))
+		}
+	}
+	s.failures++
+	var e *metlo.Error
+	if errors.As(err, &e) && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden) && !s.keyWorks {
 		if !s.unkeyed {
 			s.warn("metlo: the collector does not accept the API key: sending stops for a minute, and is tried again each minute", "err", err)
 		}
 		s.unkeyed = true
 		return
 	}
-	s.failures++
+	s.unkeyed = false
 	s.warn("metlo: traces could not be sent", "err", err)
 }
 
-// pause waits before what was not sent is sent again. It returns false when the recorder is out of time.
-func (s *sender) pause() bool {
+// pause waits before what was not sent is sent again, until the recorder shuts down. A collector whose database is down
+// refuses a key that it accepted before: that is tried again soon.
+func (s *sender) pause() {
 	d := min(firstPause<<min(max(s.failures-1, 0), 10), longestPause)
 	if s.unkeyed {
 		d = refusedPause
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-s.ctx.Done():
-		return false
-	case <-s.closing:
-	}
-	if s.unkeyed {
-		return false
-	}
-	timer.Reset(shutdownPause)
-	select {
-	case <-timer.C:
-		return true
-	case <-s.ctx.Done():
-		return false
+	for {
+		select {
+		case <-timer.C:
+			return
+		case <-s.ctx.Done():
+			return
+		case <-s.closing:
+			return
+		case <-s.reports:
+			s.report(false)
+		}
 	}
 }
 
@@ -298,7 +369,13 @@ func (s *sender) warn(message string, args ...any) {
 		return
 	}
 	s.logged[message] = now
-	s.call(func() { s.settings.logger.Warn(message, args...) })
+	s.log(slog.LevelWarn, message, args...)
+}
+
+func (s *sender) log(level slog.Level, message string, args ...any) {
+	if s.settings.logger != nil {
+		s.call(func() { s.settings.logger.Log(s.ctx, level, message, args...) })
+	}
 }
 
 // call runs a function of the user's.
@@ -327,6 +404,14 @@ func (s *sender) report(last bool) {
 	if n := s.unfetched.Load(); n > s.unread {
 		s.unread = n
 		s.warn("metlo: the instance's configuration could not be fetched: the last one stays in use", "times", n)
+	}
+	if stats.BadPatterns > s.reported.BadPatterns {
+		for _, fault := range s.config.Load().classes.Faults {
+			s.warn("metlo: a pattern of the instance is not run: "+fault.Error(), "patterns", stats.BadPatterns)
+		}
+	}
+	if stats.Reasons.Host > s.reported.Reasons.Host && stats.Sent == 0 {
+		s.warn("metlo: traffic of hosts that WithHost does not name is skipped, and none was sent so far", "skipped", stats.Reasons.Host)
 	}
 	s.reported, s.reportAt = stats, now
 	s.call(func() {

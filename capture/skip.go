@@ -50,7 +50,7 @@ func newSkipper(s Skips) skipper {
 
 // request reports whether a request is skipped before it is served or sent.
 func (k *skipper) request(r *http.Request, served bool) bool {
-	if k.methods[r.Method] || (served && k.pathSkipped(r)) {
+	if k.methods[r.Method] || (served && k.pathSkipped(r.Method, r.URL.Path)) {
 		return true
 	}
 	if agents := r.Header["User-Agent"]; served && len(agents) > 0 {
@@ -63,8 +63,7 @@ func (k *skipper) request(r *http.Request, served bool) bool {
 	return k.match != nil && k.match(r)
 }
 
-func (k *skipper) pathSkipped(r *http.Request) bool {
-	p := r.URL.Path
+func (k *skipper) pathSkipped(method, p string) bool {
 	if k.paths[p] {
 		return true
 	}
@@ -73,7 +72,7 @@ func (k *skipper) pathSkipped(r *http.Request) bool {
 			return true
 		}
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if method != http.MethodGet && method != http.MethodHead {
 		return false
 	}
 	extension := path.Ext(p)

@@ -17,7 +17,7 @@ func ExampleNewServer() {
 
 	page, err := client.Alerts.List(ctx, &metlo.AlertFilter{
 		AlertTypes: []metlo.AlertType{"Unauthenticated Endpoint returning Sensitive Data"},
-}, 0, 0)
+	}, 0, 0)
 	if err != nil {
 		fmt.Println(err)
 		return

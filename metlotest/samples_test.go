@@ -75,3 +75,67 @@ func TestShapesOfTraffic(t *testing.T) {
 		}
 	}
 }
+
+// TestAnalyzedTraces sends what the collector's second version was sent, and compares what became of it.
+func TestAnalyzedTraces(t *testing.T) {
+	var sample struct {
+		Route     string
+		Exchanges []struct {
+			Name      string
+			Sent      int
+			Trace     json.RawMessage
+			Endpoints []struct {
+				Method, Path    string
+				IsGraphQl       bool
+				IsAuthenticated bool `json:"isAuthenticatedDetected"`
+				DataFields      []map[string]any
+				NewestTrace     map[string]any
+				Alerts          int
+			}
+			DataFields []map[string]any
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(readSample(t, "local-analysis.json")), &sample))
+	checked := 0
+	for _, x := range sample.Exchanges {
+		if x.Trace == nil {
+			continue
+		}
+		checked++
+		t.Run(x.Name, func(t *testing.T) {
+			w := start(t)
+			w.log("/api/v2/log-request/batch", "["+string(x.Trace)+"]")
+			items, _ := w.rows("/endpoints?limit=10")
+			require.Len(t, items, len(x.Endpoints))
+			for i, want := range x.Endpoints {
+				var got struct {
+					Method, Path string
+					IsGraphQl    bool
+					Detected     bool `json:"isAuthenticatedDetected"`
+					DataFields   []map[string]any
+					Traces       []map[string]any
+					Alerts       []any
+				}
+				require.NoError(t, json.Unmarshal([]byte(w.get("/endpoint/"+items[i].text("uuid")).body), &got))
+				assert.Equal(t, []any{want.Method, want.Path, want.IsGraphQl, want.IsAuthenticated, want.Alerts},
+					[]any{got.Method, got.Path, got.IsGraphQl, got.Detected, len(got.Alerts)})
+				var fields []map[string]any
+				for _, f := range got.DataFields {
+					field := map[string]any{}
+					for _, name := range []string{"dataSection", "dataPath", "dataType", "contentType", "statusCode", "isNullable"} {
+						field[name] = f[name]
+					}
+					fields = append(fields, field)
+				}
+				assert.ElementsMatch(t, want.DataFields, fields)
+				require.NotEmpty(t, got.Traces)
+				for name, value := range want.NewestTrace {
+					if value != nil && name != "path" { // the sample shows the last of many
+						assert.Equal(t, value, got.Traces[0][name], name)
+					}
+				}
+			}
+		})
+	}
+	require.GreaterOrEqual(t, checked, 9)
+}

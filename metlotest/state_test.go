@@ -3,6 +3,7 @@ package metlotest_test
 import (
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
@@ -345,4 +347,47 @@ func TestDemo(t *testing.T) {
 	}
 	assert.Contains(t, w.get("/data-class").body, `{"className":"Loyalty Number","severity":"low"}`)
 	assert.NotEmpty(t, decodeInto[row](t, w.get("/summary"))["topEndpoints"])
+}
+
+// TestDemoIsTheSameEachTimeAndAtRest compares two servers, and one before and after its jobs.
+func TestDemoIsTheSameEachTimeAndAtRest(t *testing.T) {
+	ids := func(s *metlotest.Server) map[string][]string {
+		client, all := s.Client(), map[string][]string{}
+		for e, err := range client.Endpoints.All(t.Context(), nil) {
+			require.NoError(t, err)
+			all["endpoints"] = append(all["endpoints"], e.UUID)
+		}
+		for a, err := range client.Alerts.All(t.Context(), nil) {
+			require.NoError(t, err)
+			all["alerts"] = append(all["alerts"], a.UUID)
+		}
+		slices.Sort(all["endpoints"])
+		slices.Sort(all["alerts"])
+		return all
+	}
+	one, other := metlotest.New(t, metlotest.Demo()), metlotest.New(t, metlotest.Demo())
+	want := ids(one)
+	assert.Equal(t, want, ids(other))
+	short := map[string]bool{}
+	for _, id := range slices.Concat(want["endpoints"], want["alerts"]) {
+		assert.False(t, short[id[:8]], "%s differs from every other id in its first eight characters", id)
+		short[id[:8]] = true
+	}
+	one.RunJobs()
+	assert.Equal(t, want, ids(one))
+}
+
+func TestDemoShowsEvidenceOfAuthentication(t *testing.T) {
+	client, states := metlotest.New(t, metlotest.Demo()).Client(), map[metlo.Authentication]int{}
+	for e, err := range client.Endpoints.All(t.Context(), nil) {
+		require.NoError(t, err)
+		assert.True(t, e.IsAuthenticatedDetected, "the open-source server never sets it to false")
+		states[e.Authentication()]++
+		detail, err := client.Endpoints.Get(t.Context(), e.UUID)
+		require.NoError(t, err)
+		if e.Path == "/v1/export/customers" {
+			assert.Positive(t, detail.AuthenticationEvidence().SucceededWithout)
+		}
+	}
+	assert.Len(t, states, 3, "%v", states)
 }

@@ -22,7 +22,7 @@ type Fixture interface {
 //		metlotest.With(metlo.Alert{APIEndpointUUID: id, Type: metlo.AlertPIIData, RiskScore: metlo.RiskHigh}))
 //
 // Fields that are zero get what the server's tables have by default: a new UUID, the present time, RiskNone,
-// StatusOpen, TypeUnknown. An endpoint needs Host, Method and Path, an alert its Type, a data field its DataSection.
+// StatusOpen, TypeUnknown, and IsAuthenticatedDetected is true. An endpoint needs Host, Method and Path, an alert its Type, a data field its DataSection.
 // The endpoint of an alert or of a data field is the one with its APIEndpointUUID. An alert may describe its endpoint
 // in APIEndpoint instead (UUID, or Host, Method and Path); it is added if it is not there. An endpoint's DataClasses
 // are those of its data fields, so give these. [NewServer] panics, and [New] fails the test, when a value does not fit.
@@ -30,6 +30,9 @@ func With[T Fixture](items ...T) Option {
 	return func(c *config) {
 		for i, item := range items {
 			list := listOf(item)
+			if e, ok := any(&item).(*metlo.Endpoint); ok {
+				e.IsAuthenticatedDetected = true // as the server's tables have it; an override stands for anything else
+			}
 			row, err := json.Marshal(item)
 			if err != nil {
 				c.problems = append(c.problems, fmt.Errorf("With: %s[%d]: %w", list, i, err))

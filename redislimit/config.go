@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -76,9 +78,9 @@ func (c *Config) check() error {
 	return errors.Join(faults...)
 }
 
-// interval is the time between two slots of the fleet.
+// interval is the time between two slots of the fleet, in whole microseconds, as Redis counts.
 func (c *Config) interval() time.Duration {
-	return time.Duration(float64(time.Second) / (used * float64(c.PerSecond)))
+	return time.Duration(math.Ceil(1e6/(used*float64(c.PerSecond)))) * time.Microsecond
 }
 
 // gap is the time between two slots of this process without Redis, 0 if it has none.
@@ -92,20 +94,39 @@ func (c *Config) gap() time.Duration {
 // keyOf names the key of an instance: the same for every way to write its base URL.
 func keyOf(baseURL string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(baseURL))
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || strings.TrimSuffix(u.Hostname(), ".") == "" {
 		return "", errors.New("redislimit: Config.BaseURL is not http(s)://host[:port][/prefix]: pass the base URL of the client")
 	}
 	if u.User != nil {
 		return "", errors.New("redislimit: Config.BaseURL holds user info, which would show in logs and in the names of Redis's keys: leave it out")
 	}
-	host := strings.ToLower(u.Host)
-	switch u.Scheme {
-	case "https":
-		host = strings.TrimSuffix(host, ":443")
-	case "http":
-		host = strings.TrimSuffix(host, ":80")
-	}
 	prefix := strings.TrimRight(u.EscapedPath(), "/")
 	prefix = strings.TrimRight(strings.TrimSuffix(prefix, "/api/v1"), "/")
-	return "metlo:" + host + prefix, nil
+	return "rate:metlo:" + server(u) + prefix, nil
+}
+
+// server returns host[:port] as all spellings of it have in common. An international name and its ASCII form stay two
+// servers, as in the rest of the SDK.
+func server(u *url.URL) string {
+	host, port := u.Hostname(), u.Port()
+	if addr, err := netip.ParseAddr(host); err == nil {
+		host = addr.String()
+	} else {
+		host = strings.Map(asciiLower, strings.TrimSuffix(host, "."))
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port == "" || port == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		return host
+	}
+	return host + ":" + port
+}
+
+// asciiLower lowers the letters of ASCII, as servers compare names.
+func asciiLower(r rune) rune {
+	if r >= 'A' && r <= 'Z' {
+		r += 'a' - 'A'
+	}
+	return r
 }

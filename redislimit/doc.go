@@ -16,11 +16,12 @@
 //
 // # How the rate is kept
 //
-// Redis holds one key for each Metlo instance, named after [Config.BaseURL]. The GCRA script of
-// github.com/go-redis/redis_rate gives out slots that lie evenly apart, never several at once. They use 90 % of
-// the rate, so that the server, too, counts no more than the rate in any second, although some requests reach it later
-// than others.
+// Redis holds one key for each Metlo instance, named after [Config.BaseURL] however that is spelled. A GCRA script hands
+// out slots that lie evenly apart, never several at once. They use 90 % of the rate, so that the server, too, counts no
+// more than the rate in any second, although some requests reach it later than others.
 // A process asks for one slot at a time, so a busy process cannot shut out the others.
+//
+// The limiter works under GODEBUG=fips140=only.
 //
 // # When Redis is away
 //

@@ -6,9 +6,28 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-redis/redis_rate/v10"
 	"github.com/redis/go-redis/v9"
 )
+
+// slots is a GCRA that queues: the key holds when the next slot is free, in microseconds by the clock of Redis. It takes
+// that slot if at most ARGV[2] slots of ARGV[1] microseconds lie before it. It returns whether it did, how long it is until
+// the slot, and how long until a refused one may be taken.
+//
+// It is sent with EVAL as a whole: EVALSHA names a script by its SHA-1, which programs under GODEBUG=fips140=only cannot
+// compute.
+const slots = `
+local time = redis.call("TIME")
+local now = time[1] * 1000000 + time[2]
+local step = tonumber(ARGV[1])
+local slot = math.max(now, tonumber(redis.call("GET", KEYS[1]) or now))
+local wait = slot - now
+local early = wait - ARGV[2] * step
+if early > 0 then
+	return {0, wait, early}
+end
+redis.call("SET", KEYS[1], string.format("%.0f", slot + step), "PX", math.ceil((wait + step) / 1000))
+return {1, wait, 0}
+`
 
 // answer is what Redis says to the wish for a slot.
 type answer struct {
@@ -21,9 +40,7 @@ type answer struct {
 // redisSource asks Redis, through one connection.
 type redisSource struct {
 	client  redis.UniversalClient
-	gcra    *redis_rate.Limiter
 	key     string
-	limit   redis_rate.Limit
 	step    time.Duration
 	connect atomic.Int64 // connections made so far
 	seen    atomic.Int64 // of them when the last answer came
@@ -34,11 +51,7 @@ func newRedisSource(config *Config) (*redisSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &redisSource{
-		key:   key,
-		step:  config.interval(),
-		limit: redis_rate.Limit{Rate: config.PerSecond, Period: config.interval() * time.Duration(config.PerSecond)},
-	}
+	s := &redisSource{key: key, step: config.interval()}
 	options := *config.Redis
 	onConnect := options.OnConnect
 	options.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
@@ -55,25 +68,24 @@ func newRedisSource(config *Config) (*redisSource, error) {
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = askTimeout, askTimeout, askTimeout
 	options.PoolTimeout, options.ContextTimeoutEnabled = askTimeout, true
 	s.client = redis.NewUniversalClient(&options)
-	s.gcra = redis_rate.NewLimiter(s.client)
 	return s, nil
 }
 
-// ask takes the next free slot, if at most ahead slots lie before it from now on. It uses GCRA as a queue: the burst
-// says how far ahead of its time a slot may be taken, and the answer says when that time comes.
+// ask takes the next free slot, if at most ahead slots lie before it from now on.
 func (s *redisSource) ask(ctx context.Context, ahead int) (answer, error) {
-	limit := s.limit
-	limit.Burst = ahead + 1
-	result, err := s.gcra.Allow(ctx, s.key, limit)
+	result, err := s.client.Eval(ctx, slots, []string{s.key}, s.step.Microseconds(), ahead).Int64Slice()
 	if err != nil {
 		return answer{}, fmt.Errorf("ask redis for a slot: %w", err)
 	}
+	if len(result) != 3 {
+		return answer{}, fmt.Errorf("ask redis for a slot: the script returned %d numbers, not 3: check what answers at the address", len(result))
+	}
 	connections := s.connect.Load()
 	before := s.seen.Swap(connections)
-	a := answer{granted: result.Allowed > 0, wait: result.ResetAfter, retry: result.RetryAfter}
-	a.renewed = before != 0 && before != connections
-	if a.granted {
-		a.wait = max(0, result.ResetAfter-s.step)
-	}
-	return a, nil
+	return answer{
+		granted: result[0] == 1,
+		wait:    time.Duration(result[1]) * time.Microsecond,
+		retry:   time.Duration(result[2]) * time.Microsecond,
+		renewed: before != 0 && before != connections,
+	}, nil
 }

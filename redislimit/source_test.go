@@ -4,11 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/url"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/credentials"
 )
 
 func newSource(t *testing.T, options *redis.UniversalOptions, baseURL string) *redisSource {
@@ -52,6 +55,10 @@ func TestRedisGivesOutSlotsOneAfterTheOther(t *testing.T) {
 	keys, err := server.client().Keys(t.Context(), "*").Result()
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"rate:metlo:metlo.example.com", "rate:metlo:other.example.com"}, keys)
+	left, err := server.client().PTTL(t.Context(), keys[0]).Result()
+	require.NoError(t, err)
+	require.Greater(t, left, time.Duration(0), "a key is gone when all its slots are")
+	require.LessOrEqual(t, left, 3335*time.Millisecond)
 }
 
 func TestARestartShowsAsARenewedConnection(t *testing.T) {
@@ -111,6 +118,7 @@ func TestNewReportsAllFaults(t *testing.T) {
 		{"nothing", func(*Config) {}, nil},
 		{"everything", func(c *Config) { *c = Config{} }, []string{"Config.Redis", "Config.BaseURL", "Config.PerSecond", "Config.WhenAway"}},
 		{"no address", func(c *Config) { c.Redis = &redis.UniversalOptions{} }, []string{"Config.Redis"}},
+		{"no host", func(c *Config) { c.BaseURL = "https://." }, []string{"Config.BaseURL"}},
 		{"no scheme", func(c *Config) { c.BaseURL = "metlo.example.com" }, []string{"Config.BaseURL"}},
 		{"negative rate", func(c *Config) { c.PerSecond = -1 }, []string{"Config.PerSecond is -1"}},
 		{"rate too high", func(c *Config) { c.PerSecond = 1001 }, []string{"Config.PerSecond is 1001"}},
@@ -135,17 +143,63 @@ func TestNewReportsAllFaults(t *testing.T) {
 }
 
 func TestInstancesShareAKeyHoweverTheirURLIsWritten(t *testing.T) {
-	for _, test := range []struct{ baseURL, want string }{
-		{"https://metlo.example.com", "metlo:metlo.example.com"},
-		{"https://METLO.example.com:443/", "metlo:metlo.example.com"},
-		{" https://metlo.example.com/api/v1/ ", "metlo:metlo.example.com"},
-		{"http://metlo.example.com:80", "metlo:metlo.example.com"},
-		{"http://localhost:8080/prefix/api/v1", "metlo:localhost:8080/prefix"},
-		{"https://metlo.example.com?key=secret#secret", "metlo:metlo.example.com"},
+	for _, test := range []struct {
+		want     string
+		baseURLs []string
+	}{
+		{"rate:metlo:metlo.example.com", []string{
+			"https://metlo.example.com", "https://METLO.example.com:443/", " https://metlo.example.com/api/v1/ ",
+			"https://metlo.example.com.", "https://Metlo.Example.Com.:443/api/v1", "https://metlo.example.com:", "HTTPS://metlo.example.com",
+			"http://metlo.example.com:80", "http://metlo.example.com.", "https://metlo.example.com?key=secret#secret",
+		}},
+		{"rate:metlo:metlo.example.com:80", []string{"https://metlo.example.com:80", "https://metlo.example.com.:80"}},
+		{"rate:metlo:metlo.example.com:443", []string{"http://metlo.example.com:443"}},
+		{"rate:metlo:localhost:8080/prefix", []string{"http://localhost:8080/prefix/api/v1", "http://LOCALHOST.:8080/prefix//"}},
+		{"rate:metlo:[2001:db8::1]", []string{
+			"https://[2001:db8::1]", "https://[2001:DB8:0:0:0:0:0:1]:443", "https://[2001:0db8:0000::0001]/api/v1",
+		}},
+		{"rate:metlo:[::1]:8080", []string{"http://[::1]:8080", "http://[0:0:0:0:0:0:0:1]:8080/"}},
+		{"rate:metlo:[fe80::1%eth0]", []string{"https://[fe80::1%25eth0]", "https://[FE80:0::1%25eth0]:443"}},
+		{"rate:metlo:192.0.2.1", []string{"https://192.0.2.1", "https://192.0.2.1:443"}},
+		{"rate:metlo:bücher.example", []string{"https://bücher.example", "https://b%C3%BCcher.EXAMPLE."}},
+		{"rate:metlo:bÜcher.example", []string{"https://BÜCHER.example"}},
+		{"rate:metlo:xn--bcher-kva.example", []string{"https://XN--bcher-kva.example"}},
+		{"rate:metlo:\u212aunde.example", []string{"https://\u212aunde.example"}}, // the sign of kelvin, which Unicode lowers to k
 	} {
-		key, err := keyOf(test.baseURL)
-		require.NoError(t, err)
-		require.Equal(t, test.want, key, test.baseURL)
+		for _, baseURL := range test.baseURLs {
+			key, err := keyOf(baseURL)
+			require.NoError(t, err, baseURL)
+			require.Equal(t, test.want, key, baseURL)
+		}
+	}
+}
+
+// TestOneServerIsOneKey compares every pair of spellings with what the rest of the SDK takes for one server.
+func TestOneServerIsOneKey(t *testing.T) {
+	var all []*url.URL
+	for _, host := range []string{
+		"metlo.example.com", "METLO.example.com", "metlo.example.com.", "other.example.com", "bücher.example", "BÜCHER.example", "xn--bcher-kva.example",
+		"unde.example", "kunde.example", "\u212aunde.example", "[::1]", "[0:0::1]", "[::0001]", "[::2]", "[::ffff:192.0.2.1]", "[::ffff:c000:201]",
+		"192.0.2.1", "[fe80::1%25a]", "[fe80::1%25A]", "[FE80::1%25a]",
+	} {
+		for _, port := range []string{"", ":", ":80", ":443", ":8443"} {
+			for _, prefix := range []string{"", "/prefix", "/Prefix"} {
+				u, err := url.Parse("https://" + host + port + prefix)
+				require.NoError(t, err)
+				all = append(all, u)
+			}
+		}
+	}
+	for _, a := range all {
+		for _, b := range all {
+			one, err := keyOf(a.String())
+			require.NoError(t, err)
+			two, err := keyOf(b.String())
+			require.NoError(t, err)
+			if credentials.SameServer(a, b) != (one == two) {
+				t.Errorf("SameServer(%s, %s) is %t, and the keys are %s and %s", a, b, one != two, one, two)
+			}
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ type Config struct {
 	Permissions []Permission
 }
 
-// Host says how a host is tested. A text that the configuration does not set is empty.
+// Host holds how a host is tested. A text that the configuration does not set is empty.
 type Host struct {
 	Name               string
 	TestingHost        string
@@ -20,7 +20,7 @@ type Host struct {
 	ResponseAssertions []ResponseAssertion
 }
 
-// ResponseAssertion says by what a successful and a refused response differ, for some paths of a host.
+// ResponseAssertion holds how a successful and a refused response differ, for some paths of a host.
 type ResponseAssertion struct{ Path, Success, Unauthenticated string }
 
 // Actor is a kind of user with its instances.
@@ -37,13 +37,13 @@ type Resource struct {
 	Endpoints   []EndpointRule
 }
 
-// EndpointRule says which permissions an endpoint needs. All conditions that are set must hold.
+// EndpointRule holds which permissions an endpoint needs. All conditions that are set must hold.
 type EndpointRule struct {
 	Permissions []string
 	Host, Path  string
 	// Methods are those of a rule with one method, or with a list of them.
 	Methods []string
-	// MethodIsList says that method is a list, which the server stores and then cannot use.
+	// MethodIsList reports that method is a list, which the server stores and then cannot use.
 	MethodIsList     bool
 	ContainsResource *ContainsResource
 }

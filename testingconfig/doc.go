@@ -1,4 +1,4 @@
-// Package testingconfig parses, validates and formats Metlo's testing configurations. Their language says who may do what
+// Package testingconfig parses, validates and formats Metlo's testing configurations. Their language defines who may do what
 // in the statements host, actor, resource and has_permission, and # comments.
 //
 // [Parse] returns the statements of a text, or a *[SyntaxError] with line and column. [Validate] returns the issues that

@@ -17,7 +17,7 @@ const (
 // Statement is a statement as written.
 type Statement struct {
 	Kind Kind
-	// Line and Column say where it starts.
+	// Line and Column are where it starts.
 	Line, Column int
 	// Name is the name of a host, an actor or a resource.
 	Name string
@@ -35,7 +35,7 @@ type Selector struct {
 	Name string
 	// Filters are the values that an instance must have.
 	Filters []Member
-	// Bare says that it was written without parentheses.
+	// Bare reports that it was written without parentheses.
 	Bare bool
 }
 

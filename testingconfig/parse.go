@@ -12,7 +12,7 @@ const MaxDepth = 500
 
 // SyntaxError is a text that is not in the language.
 type SyntaxError struct {
-	// Message says what was expected and what is there.
+	// Message names what was expected and what is there.
 	Message string
 	// Line and Column are where it is there, EndLine and EndColumn where that ends.
 	Line, Column, EndLine, EndColumn int

@@ -225,7 +225,7 @@ func unquote(s string) (text string, size int) {
 	return "", 0
 }
 
-// appendEscape appends what the escape at the start of s stands for, and gives its length; 0 if it is none.
+// appendEscape appends what the escape at the start of s stands for, and returns its length; 0 without an escape.
 func appendEscape(b []byte, s string) (out []byte, size int) {
 	if len(s) < 2 {
 		return b, 0

@@ -93,7 +93,7 @@ type line struct {
 }
 
 // NewHandler returns a handler that calls handle for each new alert, from at most 4 goroutines at once. The context of
-// the callback ends when [Handler.Shutdown] gives up. After an error of handle the event is handled again, up to 5 times,
+// the callback ends when [Handler.Shutdown] stops waiting. After an error of handle the event is handled again, up to 5 times,
 // after 1, 2, 4 and 8 s; then it is reported. A panic is reported at once. A nil handle panics.
 //
 // The sender retries what it takes for lost; an alert that comes again among the 4,096 that follow it is answered as

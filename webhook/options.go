@@ -105,8 +105,9 @@ func WithMaxBytes(n int64) Option {
 }
 
 // WithReport calls report once for each event that was refused with 503 and is not stored, or that was accepted and not
-// handled: with [ErrQueueFull], [ErrStore], [ErrShutdown], [ErrExit], a *[PanicError], or the last error of the callback.
-// The sender may repeat an event that was refused, which is then accepted. No answer and no worker waits for report. Calls follow one another, except that Shutdown makes its own when it gives up. Without this option such events
+// handled: with [ErrQueueFull], [ErrStore], [ErrShutdown], [ErrExit], a *[PanicError], or the last error of the
+// callback. The sender may repeat an event that was refused, which is then accepted. No answer and no worker waits for
+// report. Calls follow one another, except that Shutdown makes its own when it gives up. Without this option such events
 // are logged by the default logger of log/slog. A nil report panics.
 func WithReport(report func(*metlo.WebhookEvent, error)) Option {
 	if report == nil {

@@ -25,6 +25,7 @@ func Middleware(rec *capture.Recorder) echo.MiddlewareFunc {
 			request, below := c.Request(), response.ResponseWriter
 			x := rec.Begin(below, request)
 			if x == nil {
+				capture.SetRoute(request, c.Path())
 				return next(c)
 			}
 			w := x.ResponseWriter()

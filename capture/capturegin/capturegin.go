@@ -21,6 +21,7 @@ func Middleware(rec *capture.Recorder) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := rec.Begin(nil, c.Request)
 		if x == nil {
+			capture.SetRoute(c.Request, c.FullPath())
 			c.Next()
 			return
 		}

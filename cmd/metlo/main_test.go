@@ -244,3 +244,28 @@ func TestBrokenPipe(t *testing.T) {
 		})
 	}
 }
+
+// TestEvidenceOfAuthentication is about traces that carry credentials, succeed without, fail without, and are unknown.
+func TestEvidenceOfAuthentication(t *testing.T) {
+	const id = "00000000-0000-4000-8000-000000000001"
+	srv := shop(t)
+	traces := ""
+	for _, trace := range []string{
+		`{"responseStatus":200,"sessionMeta":{"authenticationProvided":true,"authenticationSuccessful":true}}`,
+		`{"responseStatus":401,"sessionMeta":{"authenticationProvided":true,"authenticationSuccessful":false}}`,
+		`{"responseStatus":200,"sessionMeta":{"authenticationProvided":false}}`,
+		`{"responseStatus":403,"sessionMeta":{"authenticationProvided":false}}`,
+		`{"responseStatus":200,"sessionMeta":{}}`,
+	} {
+		traces += "," + trace
+	}
+	srv.Inject(metlotest.Fault{
+		Path: "/endpoint/" + id, Status: http.StatusOK, ContentType: "application/json; charset=utf-8",
+		Body: `{"uuid":"` + id + `","isAuthenticatedDetected":true,"traces":[` + traces[1:] + `]}`,
+	})
+	out, err := command(t, srv, "endpoint", "get", id).Output()
+	require.NoError(t, err)
+	for _, want := range []string{`AUTHENTICATION +unknown`, `TRACES +5`, `WITH CREDENTIALS +2`, `SUCCEEDED WITHOUT +1`} {
+		assert.Regexp(t, "(?m)^"+want+"$", string(out))
+	}
+}

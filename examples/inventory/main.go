@@ -100,7 +100,7 @@ func writeJSON(ctx context.Context, client *metlo.Client, filter *metlo.Endpoint
 
 func writeCSV(ctx context.Context, client *metlo.Client, filter *metlo.EndpointFilter, w io.Writer) error {
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"uuid", "host", "method", "path", "riskScore", "dataClasses", "authenticated", "public", "lastActive"})
+	_ = out.Write([]string{"uuid", "host", "method", "path", "riskScore", "dataClasses", "authentication", "public", "lastActive"})
 	for e, err := range client.Endpoints.All(ctx, filter) {
 		if err != nil {
 			return err
@@ -111,7 +111,7 @@ func writeCSV(ctx context.Context, client *metlo.Client, filter *metlo.EndpointF
 		}
 		_ = out.Write([]string{
 			e.UUID, cell(e.Host), string(e.Method), cell(e.Path), string(e.RiskScore), cell(strings.Join(e.DataClasses, "; ")),
-			strconv.FormatBool(e.Authenticated()), strconv.FormatBool(e.IsPublic), lastActive,
+			string(e.Authentication()), strconv.FormatBool(e.IsPublic), lastActive,
 		})
 	}
 	out.Flush()

@@ -87,22 +87,18 @@ func endpoints(ctx context.Context, client *metlo.Client, out *tabwriter.Writer)
 	for _, score := range scores {
 		fmt.Fprintf(out, "  %s\t%d\n", score, count[score])
 	}
-	fmt.Fprint(out, "\nRiskiest endpoints\n  RISK\tENDPOINT\tAUTHENTICATED\tDATA CLASSES\n")
+	fmt.Fprint(out, "\nRiskiest endpoints\n  RISK\tENDPOINT\tAUTHENTICATION\tDATA CLASSES\n")
 	for _, e := range riskiest {
-		authenticated := map[bool]string{true: "yes", false: "NO"}[e.Authenticated()]
 		fmt.Fprintf(out, "  %s\t%s\t%s\t%s\n", safe(string(e.RiskScore)), safe(fmt.Sprint(e.Method, " ", e.Host, e.Path)),
-			authenticated, safe(strings.Join(e.DataClasses, ", ")))
+			e.Authentication(), safe(strings.Join(e.DataClasses, ", ")))
 	}
 	return nil
 }
 
-// urgency is lowest for what to look at first: high risk, and open to anybody.
+// urgency is lowest for what to look at first: high risk, and open to anybody or perhaps so.
 func urgency(e *metlo.Endpoint) int {
-	n := 2 * slices.Index(scores, e.RiskScore)
-	if e.Authenticated() {
-		n++
-	}
-	return n
+	states := []metlo.Authentication{metlo.AuthenticationNone, metlo.AuthenticationUnknown, metlo.AuthenticationRequired}
+	return len(states)*slices.Index(scores, e.RiskScore) + slices.Index(states, e.Authentication())
 }
 
 // alerts counts the open alerts by severity and type.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -96,20 +97,27 @@ func run(ctx context.Context, filter *metlo.AlertFilter, resolve string, yes boo
 
 // resolveEach changes exactly what the filter found, and not what was raised a moment later.
 func resolveEach(ctx context.Context, client *metlo.Client, alerts []metlo.Alert, message string) error {
-	changed := 0
-	for _, a := range alerts {
-		switch _, err := client.Alerts.Resolve(ctx, a.UUID, message); {
-		case errors.Is(err, metlo.ErrConflict), errors.Is(err, metlo.ErrNotFound):
-			fmt.Println("left alone, since somebody was faster:", a.UUID, "", endpoint(&a))
-		case err != nil:
-			return fmt.Errorf("%d of %d alerts resolved: %w", changed, len(alerts), err)
-		default:
-			changed++
-			fmt.Println("resolved ", a.UUID, "", endpoint(&a))
+	ids, names := make([]string, len(alerts)), map[string]string{}
+	for i, a := range alerts {
+		ids[i], names[a.UUID] = a.UUID, endpoint(&a)
+	}
+	resolved, failed := 0, error(nil)
+	for change := range client.Alerts.ResolveEach(ctx, ids, message) {
+		switch change.Outcome {
+		case metlo.ChangeDone:
+			resolved++
+			fmt.Println("resolved ", change.UUID, "", names[change.UUID])
+		case metlo.ChangeConflict, metlo.ChangeGone:
+			fmt.Println("left alone, since somebody was faster:", change.UUID, "", names[change.UUID])
+		default: // failed, or not sent since the one before failed
+			fmt.Printf("%s: %s  %s\n", change.Outcome, change.UUID, names[change.UUID])
+			failed = cmp.Or(failed, change.Err)
 		}
 	}
-	_, err := fmt.Printf("%d of %d alerts resolved\n", changed, len(alerts))
-	return err
+	if _, err := fmt.Printf("%d of %d alerts resolved\n", resolved, len(alerts)); err != nil {
+		return err
+	}
+	return failed
 }
 
 func endpoint(a *metlo.Alert) string {

@@ -82,7 +82,7 @@ func ReadUpTo(resp *http.Response, buf []byte, limit int64) ([]byte, bool, error
 		switch {
 		case int64(len(buf)-start) > limit:
 			return buf, true, nil
-		case err == io.EOF:
+		case err == io.EOF: //nolint:errorlint // bodyReader returns it bare
 			return buf, false, nil
 		case err != nil:
 			return buf, false, err

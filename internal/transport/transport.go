@@ -59,7 +59,7 @@ const (
 	WaitRateLimit WaitReason = "rate limit" // the client's limiter
 )
 
-// shortWait is the length of a wait below which it is none.
+// shortWait is the shortest wait that is reported.
 const shortWait = time.Millisecond
 
 // Policy bounds how often and how soon a request is repeated.

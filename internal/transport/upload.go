@@ -17,7 +17,7 @@ const uploadGrace = 100 * time.Millisecond
 // uploadBuffer is how much of the content is read at once.
 const uploadBuffer = 32 << 10
 
-// ErrEmptyContent says that the content of an upload has no bytes.
+// ErrEmptyContent reports that the content of an upload has no bytes.
 var ErrEmptyContent = errors.New("the file is empty")
 
 // Upload is a body that is read while it is sent: a prefix, the content of a reader, and a suffix.

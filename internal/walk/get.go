@@ -45,7 +45,7 @@ func (w *walker[T]) get(p Part, limit, offset int, pr *proof) (answer, error) {
 	for failures := 1; ; failures++ {
 		a, err := w.once(p, limit, offset, pr)
 		fresh += a.fresh
-		var f *Failure
+		var f *FetchError
 		switch {
 		case err == nil:
 			a.fresh = fresh
@@ -59,7 +59,7 @@ func (w *walker[T]) get(p Part, limit, offset int, pr *proof) (answer, error) {
 		}
 		switch {
 		case f.Next == Repeat:
-		case f.Next == Wait && (w.Pause(failures) == nil || w.ctx.Err() != nil): // under a context that has ended the request says why
+		case f.Next == Wait && (w.Pause(failures) == nil || w.ctx.Err() != nil): // under a context that has ended the request returns the reason
 		case (f.Next == Shorten || f.Next == Wait) && (limit == Everything || limit > firstRows):
 			limit = stepDown(limit)
 			w.Most, failures = limit, 0

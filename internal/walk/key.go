@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 )
 
-// Key tells an item from all others of its list, in little memory.
+// Key identifies an item within its list, in little memory.
 type Key [16]byte
 
 // UUIDKey returns the key of a UUID, in letters of any case. Any other id has the key of its text.

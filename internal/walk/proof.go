@@ -40,7 +40,8 @@ func (p *proof) next(total int) {
 // begin starts a pass.
 func (p *proof) begin() { p.pass = int32(len(p.totals)) }
 
-// missing is how many items at most were in the list throughout and have not been seen; -1 if no total tells.
+// missing returns the greatest number of items that were in the list throughout and have not been seen; -1 without a
+// total.
 func (p *proof) missing() int {
 	least, known := -1, 0
 	for i, total := range p.totals {

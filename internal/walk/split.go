@@ -74,7 +74,7 @@ func (s *splitter[T]) halve(p Part, total int) error {
 // ask asks for a piece, unless a request cannot name all its values.
 func (s *splitter[T]) ask(p *piece, dimension int) error {
 	held, total, err := s.whole(p.Part, s.atMost(max(s.longest, firstRows)))
-	var f *Failure
+	var f *FetchError
 	switch {
 	case errors.As(err, &f) && f.Next == Split && len(p.Values[dimension]) > 1:
 		return nil
@@ -85,7 +85,7 @@ func (s *splitter[T]) ask(p *piece, dimension int) error {
 	return err
 }
 
-// dimension returns the first one in which a part can be cut; -1 if there is none.
+// dimension returns the first dimension in which a part can be cut, and -1 if there is none.
 func (s *splitter[T]) dimension(p Part) int {
 	for i := range s.Dimensions {
 		if len(s.valuesOf(p, i)) > 1 {

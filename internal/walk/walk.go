@@ -27,7 +27,7 @@ const (
 	wholeRows = 200_000 // what it asks for at most in one response: a longer one does not fit a JavaScript string
 	pageRows  = 50_000  // the longest page of a list that goes by pages
 	stepRows  = 1000    // what it asks for after a longer response was refused
-	idlePages = 3       // pages in a row without a new row that end a pass, if the server gives no total
+	idlePages = 3       // pages in a row without a new row that end a pass, if the server sends no total
 	farBehind = 1 << 30 // an offset behind the end of every list
 	maxTotal  = 1 << 30 // what a larger total counts as
 )
@@ -79,21 +79,21 @@ type Response struct {
 // Item is what a walk must know of an item.
 type Item struct {
 	Key     Key
-	Unnamed bool      // only its content tells the item from others
+	Unnamed bool      // only its content identifies the item
 	Created time.Time // zero if that is not known
 	Values  [2]string // its value in each dimension
 }
 
-// Failure is an error of Fetch after which the walk can go on.
-type Failure struct {
+// FetchError is an error of Fetch after which the walk can go on.
+type FetchError struct {
 	Err  error
 	Next Next
 }
 
-func (f *Failure) Error() string { return f.Err.Error() }
-func (f *Failure) Unwrap() error { return f.Err }
+func (f *FetchError) Error() string { return f.Err.Error() }
+func (f *FetchError) Unwrap() error { return f.Err }
 
-// Next is what a walk can do after a Failure.
+// Next is what a walk can do after a FetchError.
 type Next int
 
 // What a walk can do.
@@ -186,7 +186,7 @@ func (w *walker[T]) end(err error) error {
 	case errors.Is(err, ErrStop):
 		return nil
 	case err != nil:
-		if f := (*Failure)(nil); errors.As(err, &f) {
+		if f := (*FetchError)(nil); errors.As(err, &f) {
 			return f.Err
 		}
 		return err
@@ -263,7 +263,7 @@ func (w *walker[T]) atMost(n int) int {
 }
 
 // short finds out whether a response with fewer rows than were asked for is all there is. The server may cap its
-// pages, may have sent less by accident, may ignore the offset, and may give no total.
+// pages, may have sent less by accident, may ignore the offset, and may send no total.
 func (w *walker[T]) short(p Part, a answer) (held bool, total int, err error) {
 	if a.holds(0) {
 		return true, a.Total, nil
@@ -304,7 +304,7 @@ func (w *walker[T]) short(p Part, a answer) (held bool, total int, err error) {
 	return false, total, nil
 }
 
-// confirm finds out whether a, with nothing behind it, was all there is, though no total tells. The list held no more
+// confirm finds out whether a, with nothing behind it, was all there is, without a total. The list held no more
 // rows than a at that moment. If as many come again and all are known, no other item can have been among them; if
 // fewer come, the server does not cap them.
 func (w *walker[T]) confirm(p Part, a answer) (bool, error) {
@@ -322,7 +322,7 @@ func (w *walker[T]) confirm(p Part, a answer) (bool, error) {
 	return false, nil
 }
 
-// withoutOffsets finds out whether a was all there is, on a server that ignores offsets and gives no total. If it ignores
+// withoutOffsets finds out whether a was all there is, on a server that ignores offsets and sends no total. If it ignores
 // limits too, every response is the whole list. If not, more rows may lie behind a cap that nothing shows.
 func (w *walker[T]) withoutOffsets(p Part, a answer) (held bool, total int, err error) {
 	if a.Rows > 1 {

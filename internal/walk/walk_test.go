@@ -55,10 +55,10 @@ func (s *server) fetch(r Request, visit func(*row) error) (Response, error) {
 		s.churn(s)
 	}
 	if s.refuse > 0 && (r.Limit == Everything || r.Limit > s.refuse) {
-		return Response{}, &Failure{Err: errRefused, Next: Shorten}
+		return Response{}, &FetchError{Err: errRefused, Next: Shorten}
 	}
 	if len(r.Values[0])+len(r.Values[1]) > 900 {
-		return Response{}, &Failure{Err: errRefused, Next: Split}
+		return Response{}, &FetchError{Err: errRefused, Next: Split}
 	}
 	var rows []row
 	for _, row := range s.rows {

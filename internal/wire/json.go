@@ -35,7 +35,7 @@ var (
 		)))
 )
 
-// ErrEmpty says that a body holds no value: nothing at all, or null.
+// ErrEmpty reports that a body holds no value: nothing at all, or null.
 var ErrEmpty = errors.New("no value")
 
 // Object decodes one JSON value into v, through the documented envelope {"ok":true,"data":value} if it comes in one.
@@ -88,7 +88,7 @@ func Write(w io.Writer, v any) error {
 	return json.MarshalWrite(w, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// IsMismatch reports whether err says that a value is of another JSON type than its field.
+// IsMismatch reports whether err is about a value whose JSON type does not fit its field.
 func IsMismatch(err error) bool {
 	if err == nil {
 		return false
@@ -97,7 +97,7 @@ func IsMismatch(err error) bool {
 	return errors.As(err, &semantic)
 }
 
-// IsTruncated reports whether err says that the text ended before the value did.
+// IsTruncated reports whether err is about a text that ended before its value did.
 func IsTruncated(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
 
 // RefusedError is the documented envelope of a request that failed: {"ok":false}.

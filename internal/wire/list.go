@@ -14,7 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ListOptions says how a list is read.
+// ListOptions holds how a list is read.
 type ListOptions struct {
 	Lenient bool  // integers may be strings; slower
 	Foreign bool  // lenient, and decoded as package encoding/json does
@@ -25,10 +25,10 @@ type ListOptions struct {
 // Tail is what is known of a list after it was read.
 type Tail struct {
 	Rows  int
-	Total int // -1 if the list does not say
+	Total int // -1 if the list has none
 }
 
-// ErrRows says that a list holds more rows than it can have.
+// ErrRows reports that a list holds more rows than it can have.
 var ErrRows = errors.New("the list does not end: it holds more rows than there can be")
 
 const (

@@ -14,7 +14,7 @@ import (
 // maxMessage is the longest message in bytes; a longer one is cut and ends in an ellipsis.
 const maxMessage = 512
 
-// IsDone reports whether body is one of the texts with which the server says that a write succeeded.
+// IsDone reports whether body is one of the texts with which the server confirms a write.
 func IsDone(body []byte) bool {
 	text := string(bytes.TrimSpace(body))
 	switch text {
@@ -56,7 +56,7 @@ func IsPage(body []byte) bool {
 	return strings.HasPrefix(head, "<!doctype") || strings.HasPrefix(head, "<html") || strings.HasPrefix(head, "<head")
 }
 
-// Message returns in one line what an error body says: a JSON string, an object's message, the message of an Express
+// Message returns the message of an error body in one line: a JSON string, an object's message, the message of an Express
 // error page, the title of any other page, or the text itself.
 func Message(body []byte) string {
 	text := string(bytes.TrimSpace(body))

@@ -16,7 +16,7 @@ func enums() []enum {
 		},
 		{
 			Name: "AlertStatus", Table: "alertStatuses", Receiver: "a", Words: "alert status",
-			Doc:       "AlertStatus says where an alert stands in triage.",
+			Doc:       "AlertStatus is the stage of an alert's triage.",
 			ValuesDoc: "The statuses of an alert.",
 			Values: []value{
 				{Name: "StatusOpen", Wire: "Open", Documented: []string{"UNRESOLVED"}},
@@ -37,7 +37,7 @@ func enums() []enum {
 		},
 		{
 			Name: "AlertType", Table: "alertTypes", Receiver: "a", Words: "alert type",
-			Doc:       "AlertType says what an alert is about.",
+			Doc:       "AlertType is what an alert is about.",
 			ValuesDoc: "The types of alert.",
 			Values: []value{
 				{Name: "AlertNewEndpoint", Wire: "New Endpoint Detected", Documented: []string{"NEW_ENDPOINT", "NEW_ENDPOINT_DETECTED"}},
@@ -52,7 +52,7 @@ func enums() []enum {
 		},
 		{
 			Name: "HostType", Table: "hostTypes", Receiver: "h", Words: "host type",
-			Doc:       "HostType tells hosts that the internet reaches from internal ones.",
+			Doc:       "HostType is whether the internet reaches a host.",
 			ValuesDoc: "The types of host.",
 			Values: []value{
 				{Name: "HostPublic", Wire: "Public", Documented: []string{"EXTERNAL"}},
@@ -113,7 +113,7 @@ func enums() []enum {
 		},
 		{
 			Name: "APIKeyType", Table: "apiKeyTypes", Receiver: "a", Words: "API key type",
-			Doc:       "APIKeyType says what an API key was made for.",
+			Doc:       "APIKeyType is what an API key was made for.",
 			ValuesDoc: "The types of API key.",
 			Values: []value{
 				{Name: "KeyGeneric", Wire: "GENERIC"},
@@ -133,7 +133,7 @@ func enums() []enum {
 		},
 		{
 			Name: "AuthType", Table: "authTypes", Receiver: "a", Words: "authentication type",
-			Doc:       "AuthType says how the requests to a host authenticate.",
+			Doc:       "AuthType is how the requests to a host authenticate.",
 			ValuesDoc: "The ways to authenticate.",
 			Values: []value{
 				{Name: "AuthBasic", Wire: "basic"},
@@ -162,7 +162,7 @@ func enums() []enum {
 		},
 		{
 			Name: "AnalysisType", Table: "analysisTypes", Receiver: "a", Words: "analysis type",
-			Doc:       "AnalysisType says how thoroughly the analyzer treats a trace.",
+			Doc:       "AnalysisType is how thoroughly the analyzer treats a trace.",
 			ValuesDoc: "The depths of analysis.",
 			Values: []value{
 				{Name: "AnalysisFull", Wire: "full"},

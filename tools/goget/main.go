@@ -72,7 +72,7 @@ func run(folder, version string, release bool) error {
 // check reads the go.mod of each module of the repository that is released.
 func check(folder, version string) error {
 	var faults []error
-	for _, dir := range []string{".", "apitest", "cmd/metlo", "redislimit", "capture/capturegin", "capture/captureecho"} {
+	for _, dir := range []string{".", "apitest", "cmd/metlo", "redislimit", "metlootel", "capture/capturegin", "capture/captureecho"} {
 		name := filepath.Join(folder, dir, "go.mod")
 		data, err := os.ReadFile(name)
 		if errors.Is(err, os.ErrNotExist) {

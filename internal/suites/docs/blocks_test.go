@@ -41,10 +41,12 @@ func documentImports() map[string]string {
 		"metlo":       "github.com/metlo-go/metlo",
 		"metlotest":   "github.com/metlo-go/metlo/metlotest",
 		"webhook":     "github.com/metlo-go/metlo/webhook",
+		"credentials": "github.com/metlo-go/metlo/credentials",
 		"capture":     "github.com/metlo-go/metlo/capture",
 		"capturegin":  "github.com/metlo-go/metlo/capture/capturegin",
 		"captureecho": "github.com/metlo-go/metlo/capture/captureecho",
 		"redislimit":  "github.com/metlo-go/metlo/redislimit",
+		"metlootel":   "github.com/metlo-go/metlo/metlootel",
 		"apitest":     "github.com/metlo-go/metlo/apitest",
 		"apitestt":    "github.com/metlo-go/metlo/apitest/apitestt",
 		"gin":         "github.com/gin-gonic/gin",
@@ -68,7 +70,7 @@ func documents(t *testing.T) []string {
 	names, err := filepath.Glob(filepath.Join("docs", "*.md"))
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(names), 11)
-	return append(names, "README.md", filepath.Join("redislimit", "README.md"))
+	return append(names, "README.md", filepath.Join("redislimit", "README.md"), filepath.Join("metlootel", "README.md"))
 }
 
 // block is a piece of Go in a document.
@@ -217,7 +219,7 @@ func allBlocks(t *testing.T) []block {
 // workspace has every module of the repository whose packages, or whose dependencies, documents may use.
 func workspace(root string) string {
 	work := "go 1.26.0\n\nuse .\n"
-	for _, module := range []string{".", "redislimit", "apitest", "capture/capturegin", "capture/captureecho", "benchmarks"} {
+	for _, module := range []string{".", "redislimit", "metlootel", "apitest", "capture/capturegin", "capture/captureecho", "benchmarks"} {
 		if _, err := os.Stat(filepath.Join(root, module, "go.mod")); err == nil {
 			work += fmt.Sprintf("use %q\n", filepath.Join(root, module))
 		}

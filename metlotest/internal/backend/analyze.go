@@ -281,9 +281,31 @@ func (o *observation) graphQLCalls() []*observation {
 	for i, operation := range operations {
 		one := *o
 		one.path = o.path + "." + operation
+		one.processed = ofOperation(o.processed, operation)
 		calls[i] = &one
 	}
 	return calls
+}
+
+// ofOperation returns processed data with those fields of bodies and query that belong to an operation.
+func ofOperation(processed *js.Object, operation string) *js.Object {
+	kept := js.New()
+	for name, value := range processed.All() {
+		fields, isObject := value.(*js.Object)
+		if isObject && (name == "dataTypes" || name == "sensitiveDataDetected") {
+			filtered := js.New()
+			for path, found := range fields.All() {
+				section, _, _ := strings.Cut(path, ".")
+				split := slices.Contains([]string{"reqBody", "reqQuery", "resBody"}, section)
+				if !split || strings.Contains(path, operation+".") || path == section+"."+operation {
+					filtered.Set(path, found)
+				}
+			}
+			value = filtered
+		}
+		kept.Set(name, value)
+	}
+	return kept
 }
 
 // raise stores an alert unless one with the same words is open or ignored; then it gives nil.
@@ -294,7 +316,7 @@ func (st *Store) raise(e *endpoint, t time.Time, kind, description string, conte
 		}
 	}
 	a := &alert{
-		endpoint: e, uuid: newUUID(), kind: kind, riskScore: alertRisk(kind), description: description, status: statusOpen,
+		endpoint: e, uuid: st.newUUID(), kind: kind, riskScore: alertRisk(kind), description: description, status: statusOpen,
 		createdAt: t, updatedAt: t, context: context,
 	}
 	st.addAlert(a)

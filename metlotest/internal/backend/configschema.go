@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/metlo-go/metlo/internal/analysis"
 	"github.com/metlo-go/metlo/metlotest/internal/ajv"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
@@ -31,8 +32,8 @@ func configProblem(config any, doc *js.YAML) string {
 // configSchema is the schema of a metlo-config.
 func configSchema() ajv.Rule {
 	var classKeys []string
-	for _, d := range builtinClasses() {
-		classKeys = append(classKeys, d.configKey)
+	for _, d := range analysis.Builtin() {
+		classKeys = append(classKeys, d.ConfigKey)
 	}
 	word := ajv.Type("string", ajv.Pattern(`^[a-zA-Z0-9-_\.]+$`))
 	regex := ajv.Type("string", ajv.RegexFormat)

@@ -18,11 +18,19 @@ const (
 
 // Demo lets traffic of a shop through the analyzer, then does what its security engineer did.
 func (st *Store) Demo() error {
+	st.demoIDs = 1
+	defer func() { st.demoIDs = 0 }()
 	if err := st.demoConfigs(); err != nil {
 		return err
 	}
 	st.demoTraffic()
-	return st.demoWork()
+	if err := st.demoWork(); err != nil {
+		return err
+	}
+	for range 3 { // until the jobs have nothing left to do
+		st.runJobs()
+	}
+	return nil
 }
 
 const demoConfig = `sensitiveData:
@@ -162,13 +170,15 @@ func (d demoCall) observation(number int) *observation {
 	if name, value, found := strings.Cut(d.query, "="); found {
 		parameters = append(parameters, js.New("name", name, "value", value))
 	}
-	return newObservation(js.New(
+	o := newObservation(js.New(
 		"request", js.New("url", js.New("host", d.host, "path", fill(d.path), "parameters", parameters),
 			"headers", sent, "body", fill(d.request), "method", d.method),
 		"response", js.New("status", float64(d.status), "headers", headers, "body", fill(d.response)),
 		"meta", js.New("incoming", true, "source", "203.0.113.5", "sourcePort", "50000",
 			"destination", "198.51.100.9", "destinationPort", "443"),
 	), fill(d.path), false)
+	o.session = js.New("authenticationProvided", d.authorization != "", "authenticationSuccessful", d.authorization != "")
+	return o
 }
 
 // demoWork resolves and ignores alerts, watches one kind of alert, sets an entity and a GraphQL schema.
@@ -193,9 +203,11 @@ func (st *Store) demoWork() error {
 		}
 	}
 	for _, e := range st.endpoints {
-		if e.host == demoShop && openToAll(e.path) {
-			// Only Metlo's commercial server finds this out.
-			e.authDetected = false
+		switch required, open := true, false; { // as an engineer found out
+		case e.host == demoShop && openToAll(e.path):
+			e.authUserSet = &open
+		case strings.HasPrefix(e.path, "/v1/orders"):
+			e.authUserSet = &required
 		}
 		if e.path == "/v1/export/customers" {
 			description := "Unauthenticated endpoint " + e.method + " " + e.path + " in " + e.host + " is returning sensitive data."

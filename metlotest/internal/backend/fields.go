@@ -75,7 +75,7 @@ func (st *Store) recordField(e *endpoint, found finding, kind string, at time.Ti
 		}
 		isNull := kind == "unknown"
 		st.addField(e, &dataField{
-			uuid: newUUID(), dataType: kind, dataSection: found.section, dataPath: found.path,
+			uuid: st.newUUID(), dataType: kind, dataSection: found.section, dataPath: found.path,
 			dataClasses: []string{}, falsePositives: []string{}, scannerIdentified: []string{}, contentType: &found.contentType,
 			createdAt: at, updatedAt: at, lastSeen: at, statusCode: &found.status, isNullable: &isNull, matches: emptyObject(),
 		})
@@ -96,7 +96,6 @@ func (st *Store) recordField(e *endpoint, found finding, kind string, at time.Ti
 
 // sensitiveMap has the data classes of each place of a call.
 func (st *Store) sensitiveMap(o *observation, e *endpoint) *js.Object {
-	classes := st.classes()
 	sensitive := js.New()
 	add := func(key string, found []any) {
 		known, _ := sensitive.Get(key).([]any)
@@ -108,7 +107,7 @@ func (st *Store) sensitiveMap(o *observation, e *endpoint) *js.Object {
 		sensitive.Set(key, append([]any{}, known...))
 	}
 	for _, f := range o.findings(e) {
-		add(f.key(), st.scanned(classes, f.path, f.value))
+		add(f.key(), st.scanned(f.path, f.value))
 	}
 	if o.v2 {
 		for place, found := range o.processed.Object("sensitiveDataDetected").All() {
@@ -126,15 +125,15 @@ type scanKey struct{ name, value string }
 const scansKept = 10_000
 
 // scanned is scan with a memory: services send the same values over and over.
-func (st *Store) scanned(classes []dataClass, name string, value any) []any {
+func (st *Store) scanned(name string, value any) []any {
 	text, isText := value.(string)
 	if !isText {
-		return scan(classes, name, value)
+		return st.scan(name, value)
 	}
 	key := scanKey{name, text}
 	found, known := st.scans[key]
 	if !known {
-		found = scan(classes, name, value)
+		found = st.scan(name, value)
 		if st.scans == nil || len(st.scans) >= scansKept {
 			st.scans = map[scanKey][]any{}
 		}
@@ -143,13 +142,22 @@ func (st *Store) scanned(classes []dataClass, name string, value any) []any {
 	return found
 }
 
-// scan gives the classes of a value and of its name.
-func scan(classes []dataClass, name string, value any) []any {
-	var found []any
-	for i := range classes {
-		if classes[i].matchesValue(value) || classes[i].matchesName(name) {
-			found = append(found, classes[i].className)
+// scan returns the classes of a value and of its name.
+func (st *Store) scan(name string, value any) []any {
+	st.classes()
+	_, isText := value.(string)
+	var found []string
+	if value != nil && !js.IsUndefined(value) {
+		found = st.scanner.Scan(js.String(value), isText)
+	}
+	for _, class := range st.scanner.ScanName(name) {
+		if !slices.Contains(found, class) {
+			found = append(found, class)
 		}
 	}
-	return found
+	var list []any
+	for _, class := range found {
+		list = append(list, class)
+	}
+	return list
 }

@@ -133,7 +133,7 @@ func (st *Store) classify(e *endpoint, now time.Time, least int) []*alert {
 		}
 		changed := false
 		for _, d := range st.classes() {
-			class := d.className
+			class := d.Name
 			if float64(shown.counts[class]) <= classShare*float64(shown.traces) || slices.Contains(f.dataClasses, class) ||
 				slices.Contains(f.falsePositives, class) {
 				continue

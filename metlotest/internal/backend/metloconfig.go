@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/metlo-go/metlo/internal/analysis"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
@@ -96,7 +97,7 @@ func classConflict(config *js.Object) string {
 			return "Cannot have more than 100 data classes."
 		}
 		for _, name := range own.Keys {
-			if slices.ContainsFunc(builtinClasses(), func(d dataClass) bool { return d.className == name }) {
+			if slices.ContainsFunc(analysis.Builtin(), func(c analysis.Class) bool { return c.Name == name }) {
 				return `Dataclass "` + name + `" already exists as a Metlo Defined Dataclass`
 			}
 		}
@@ -121,7 +122,7 @@ func (st *Store) setMetloConfig(config *js.Object) {
 	before := st.classes()
 	m := metloConfig{uuid: st.metloConfig.uuid, value: js.New()}
 	if m.uuid == "" {
-		m.uuid = newUUID()
+		m.uuid = st.newUUID()
 	}
 	for _, key := range config.Keys {
 		if key != "globalTestEnv" {
@@ -135,8 +136,8 @@ func (st *Store) setMetloConfig(config *js.Object) {
 	st.metloConfig, st.classList, st.scans = m, nil, nil
 	after := st.classes()
 	for _, d := range before {
-		if !slices.ContainsFunc(after, func(e dataClass) bool { return e.className == d.className }) {
-			st.dropClass(d.className)
+		if !slices.ContainsFunc(after, func(e dataClass) bool { return e.Name == d.Name }) {
+			st.dropClass(d.Name)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/metlo-go/metlo/internal/analysis"
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 	"github.com/metlo-go/metlo/metlotest/internal/pg"
 )
@@ -257,10 +258,7 @@ func dataType(v any) string {
 	case bool:
 		return "boolean"
 	case float64:
-		if v == float64(int64(v)) {
-			return "integer"
-		}
-		return "number"
+		return string(analysis.NumberType(v))
 	case []any:
 		return "array"
 	case *js.Object:

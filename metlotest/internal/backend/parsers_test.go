@@ -122,9 +122,9 @@ func TestDataClasses(t *testing.T) {
 		{"note", "hello", nil},
 		{"none", nil, nil},
 	}
-	classes := newStore().classes()
+	st := newStore()
 	for _, tt := range tests {
-		assert.Equal(t, tt.want, scan(classes, tt.name, tt.value), "%s=%v", tt.name, tt.value)
+		assert.Equal(t, tt.want, st.scan(tt.name, tt.value), "%s=%v", tt.name, tt.value)
 	}
 }
 

@@ -49,7 +49,7 @@ func emptyObject() jsontext.Value { return jsontext.Value("{}") }
 func (st *Store) newEndpoint(host, method, path string) *endpoint {
 	now := st.tick()
 	e := &endpoint{
-		uuid: newUUID(), path: path, pathRegex: pathRegex(path), host: host, method: method, riskScore: "none",
+		uuid: st.newUUID(), path: path, pathRegex: pathRegex(path), host: host, method: method, riskScore: "none",
 		createdAt: now, updatedAt: now, oldEndpointUuids: []string{}, resourcePermissions: []string{},
 		authDetected: true, hostIPs: emptyObject(), srcIPs: emptyObject(), graphQLMetadata: emptyObject(),
 		calls: map[time.Time]int{},

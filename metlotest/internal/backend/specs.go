@@ -230,7 +230,7 @@ func (st *Store) describe(e *endpoint, fields []openapi.Field) {
 		if known == nil {
 			now := st.tick()
 			known = &dataField{
-				uuid: newUUID(), dataSection: f.Section, dataPath: f.Path, contentType: &f.ContentType, statusCode: &f.Status,
+				uuid: st.newUUID(), dataSection: f.Section, dataPath: f.Path, contentType: &f.ContentType, statusCode: &f.Status,
 				dataClasses: []string{}, falsePositives: []string{}, scannerIdentified: []string{}, matches: emptyObject(),
 				createdAt: now, updatedAt: now, lastSeen: now,
 			}

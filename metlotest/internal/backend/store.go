@@ -2,11 +2,15 @@ package backend
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metlo-go/metlo/internal/analysis"
 )
 
 // Store is the server's database. The server's mutex guards it.
@@ -29,12 +33,14 @@ type Store struct {
 
 	// classList is what classes computed, and scans what they found, nil after a change of the metlo-config.
 	classList []dataClass
+	scanner   *analysis.Classes
 	scans     map[scanKey][]any
 	caches    map[string]cacheEntry
 
 	// instant makes the analyzer work at once and the caches stay empty.
 	instant      bool
 	jobsRunUntil time.Time
+	demoIDs      int // of the next row of Demo; 0 for random ids
 	pendingCalls map[string]int
 	perMinute    map[time.Time]int
 	fixtures     bool // what a test adds is being loaded
@@ -197,9 +203,23 @@ func publicHost(host string) bool {
 	return true
 }
 
+// newUUID returns an id: a random one, but for the rows of Demo, which have the same ids in every server.
+func (st *Store) newUUID() string {
+	if st.demoIDs == 0 {
+		return newUUID()
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "demo %d", st.demoIDs))
+	st.demoIDs++
+	return formatUUID([16]byte(sum[:16]))
+}
+
 func newUUID() string {
 	var b [16]byte
 	rand.Read(b[:])
+	return formatUUID(b)
+}
+
+func formatUUID(b [16]byte) string {
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	h := hex.EncodeToString(b[:])

@@ -65,7 +65,7 @@ func putTestingConfig(c *call) Response {
 
 func (st *Store) setTestingConfig(configString string, statements []*js.Object) {
 	if st.testing.uuid == "" {
-		st.testing.uuid = newUUID()
+		st.testing.uuid = st.newUUID()
 	}
 	st.testing.text, st.testing.statements = configString, statements
 }

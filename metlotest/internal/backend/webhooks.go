@@ -74,7 +74,7 @@ func createWebhook(c *call) Response {
 	if c.hasNul(params, "url", "hosts") {
 		return databaseError("Encountered error while creating new webhook.")
 	}
-	w := &webhook{uuid: newUUID(), createdAt: c.tick(), runs: []webhookRun{}}
+	w := &webhook{uuid: c.newUUID(), createdAt: c.tick(), runs: []webhookRun{}}
 	w.set(js.Trim(params.Text("url")), params)
 	c.webhooks = append(c.webhooks, w)
 	return listWebhooks(c)

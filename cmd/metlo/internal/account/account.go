@@ -19,6 +19,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/atomicfile"
+	"github.com/metlo-go/metlo/credentials"
 )
 
 // SameServer reports whether two addresses are of one instance, with or without the port, the dot and the /api/v1 that
@@ -91,16 +92,14 @@ func (s *Store) Read(name string) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.Open(path)
-	if err != nil {
+	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	saved, err := metlo.ParseCredentials(file)
+	saved, err := credentials.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: mend it, or write it anew with metlo auth login", path, err)
 	}
-	return &Account{saved.Host, saved.CollectorHost, saved.APIKey, truth(saved.InsecureHTTP)}, nil
+	return &Account{saved[nameHost], saved[nameCollector], metlo.NewSecret(saved[nameKey]), truth(saved[nameInsecure])}, nil
 }
 
 func truth(text string) bool {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/account"
+	"github.com/metlo-go/metlo/credentials"
 )
 
 func store(t *testing.T) (*account.Store, string) {
@@ -54,10 +55,12 @@ func TestStoreKeepsWhatItIsGiven(t *testing.T) {
 func TestTheSDKReadsWhatTheCommandWrites(t *testing.T) {
 	s, _ := store(t)
 	require.NoError(t, s.Write(account.Default, &account.Account{Host: "https://metlo.example.com", Key: metlo.NewSecret("metlo.a$b")}))
-	saved, err := metlo.ReadCredentials()
+	path, err := credentials.Path()
 	require.NoError(t, err)
-	assert.Equal(t, "https://metlo.example.com", saved.Host)
-	assert.Equal(t, "metlo.a$b", saved.APIKey.Reveal())
+	saved, err := credentials.Read(path)
+	require.NoError(t, err)
+	assert.Equal(t, "https://metlo.example.com", saved["METLO_HOST"])
+	assert.Equal(t, "metlo.a$b", saved["METLO_API_KEY"])
 }
 
 func TestContexts(t *testing.T) {

@@ -3,8 +3,10 @@ package cli
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,21 +21,29 @@ func (a *app) alertCommand() *cobra.Command {
 }
 
 // alertFilter is what alert list and the changes of many alerts choose by.
-type alertFilter struct{ opts metlo.AlertFilter }
+type alertFilter struct {
+	opts          metlo.AlertFilter
+	after, before time.Time // of creation; zero for no bound
+}
+
+// all returns an iterator over the alerts that the filter chooses.
+func (f *alertFilter) all(ctx context.Context, client *metlo.Client) iter.Seq2[metlo.Alert, error] {
+	return client.Alerts.AllCreated(ctx, f.after, f.before, &f.opts)
+}
 
 func (a *app) alertFilterFlags(cmd *cobra.Command, f *alertFilter) {
 	riskScores.list(cmd, &f.opts.RiskScores, "risk", "only alerts of this risk")
 	alertTypes.list(cmd, &f.opts.AlertTypes, "type", "only alerts of this type")
 	a.hostsFlag(cmd, &f.opts.Hosts, "alerts")
 	cmd.Flags().StringVar(&f.opts.APIEndpointUUID, "endpoint", "", "only alerts of the endpoint with this `UUID`")
-	cmd.Flags().Var(timeFlag(&f.opts.CreatedAfter), "since", "only alerts raised since this time, or within this age such as 24h or 7d")
-	cmd.Flags().Var(timeFlag(&f.opts.CreatedBefore), "until", "only alerts raised until this time")
+	cmd.Flags().Var(timeFlag(&f.after), "since", "only alerts raised since this time, or within this age such as 24h or 7d")
+	cmd.Flags().Var(timeFlag(&f.before), "until", "only alerts raised until this time")
 }
 
 // given reports whether the filter leaves anything out, status apart.
 func (f *alertFilter) given() bool {
 	o := &f.opts
-	return o.RiskScores != nil || o.AlertTypes != nil || o.Hosts != nil || o.APIEndpointUUID != "" || !o.CreatedAfter.IsZero() || !o.CreatedBefore.IsZero()
+	return o.RiskScores != nil || o.AlertTypes != nil || o.Hosts != nil || o.APIEndpointUUID != "" || !f.after.IsZero() || !f.before.IsZero()
 }
 
 // check refuses a filter that names what does not exist.
@@ -50,9 +60,9 @@ func (f *alertFilter) check(ctx context.Context, client *metlo.Client) error {
 
 var alertColumns = []output.Column[metlo.Alert]{
 	{Name: "uuid", Value: func(a *metlo.Alert) string { return a.UUID }, Key: true},
-	{Name: "risk", Value: func(a *metlo.Alert) string { return a.RiskScore.String() }},
-	{Name: "status", Value: func(a *metlo.Alert) string { return a.Status.String() }},
-	{Name: "type", Value: func(a *metlo.Alert) string { return a.Type.String() }},
+	{Name: "risk", Value: func(a *metlo.Alert) string { return string(a.RiskScore) }},
+	{Name: "status", Value: func(a *metlo.Alert) string { return string(a.Status) }},
+	{Name: "type", Value: func(a *metlo.Alert) string { return string(a.Type) }},
 	{Name: "endpoint", Value: alertEndpoint},
 	{Name: "created", Value: func(a *metlo.Alert) string { return timestamp(a.CreatedAt) }},
 	{Name: "description", Value: func(a *metlo.Alert) string { return a.Description }},
@@ -85,7 +95,7 @@ func (a *app) alertList() *cobra.Command {
 		if err := filter.check(ctx, client); err != nil {
 			return err
 		}
-		alerts, err := metlo.Collect(client.Alerts.All(ctx, &filter.opts))
+		alerts, err := metlo.Collect(filter.all(ctx, client))
 		if err != nil {
 			return err
 		}

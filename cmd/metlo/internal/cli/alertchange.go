@@ -107,7 +107,7 @@ func (a *app) chosenAlerts(
 		if err := filter.check(ctx, client); err != nil {
 			return nil, err
 		}
-		alerts, err := metlo.Collect(client.Alerts.All(ctx, &filter.opts))
+		alerts, err := metlo.Collect(filter.all(ctx, client))
 		slices.SortStableFunc(alerts, compareAlerts)
 		return alerts, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -19,8 +20,38 @@ func (a *app) endpointCommand() *cobra.Command {
 	return cmd
 }
 
-// endpointFilter makes the flags that choose endpoints.
-func (a *app) endpointFilter(cmd *cobra.Command, opts *metlo.EndpointFilter) {
+// endpointFilter is what commands choose endpoints by.
+type endpointFilter struct {
+	opts           metlo.EndpointFilter
+	authentication []metlo.Authentication // none for every state
+}
+
+// all returns an iterator over the endpoints that the filter chooses. The server takes an endpoint whose authentication is
+// unknown for one that requires it, so it only narrows the list, and the state is looked at here.
+func (f *endpointFilter) all(ctx context.Context, client *metlo.Client, walk ...metlo.WalkOption) iter.Seq2[metlo.Endpoint, error] {
+	opts := f.opts
+	if f.authentication == nil {
+		return client.Endpoints.All(ctx, &opts, walk...)
+	}
+	open := func(state metlo.Authentication) bool { return state == metlo.AuthenticationNone }
+	switch others := slices.DeleteFunc(slices.Clone(f.authentication), open); {
+	case len(others) == 0:
+		opts.IsAuthenticated = new(false)
+	case len(others) == len(f.authentication):
+		opts.IsAuthenticated = new(true)
+	}
+	return func(yield func(metlo.Endpoint, error) bool) {
+		for e, err := range client.Endpoints.All(ctx, &opts, walk...) {
+			if (err != nil || slices.Contains(f.authentication, e.Authentication())) && !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// endpointFilterFlags makes the flags that choose endpoints.
+func (a *app) endpointFilterFlags(cmd *cobra.Command, f *endpointFilter) {
+	opts := &f.opts
 	a.hostsFlag(cmd, &opts.Hosts, "endpoints")
 	riskScores.list(cmd, &opts.RiskScores, "risk", "only endpoints of this risk")
 	methods.list(cmd, &opts.Methods, "method", "only endpoints of this method")
@@ -28,26 +59,26 @@ func (a *app) endpointFilter(cmd *cobra.Command, opts *metlo.EndpointFilter) {
 	_ = cmd.RegisterFlagCompletionFunc("data-class", a.completeDataClasses)
 	texts(cmd, &opts.ResourcePermissions, "permission", "only endpoints with this permission, such as Order.read")
 	cmd.Flags().StringVar(&opts.SearchQuery, "search", "", "only endpoints whose path matches this POSIX regular `expression`")
-	yesNo(cmd, &opts.IsAuthenticated, "authenticated", "only endpoints that require authentication, or with =false that do not")
+	authStates.list(cmd, &f.authentication, "authentication", "only endpoints of which this is known")
 	hostTypes.one(cmd, &opts.HostType, "host-type", "only endpoints of hosts of this type")
 }
 
 func (a *app) endpointList() *cobra.Command {
-	var opts metlo.EndpointFilter
+	var filter endpointFilter
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List endpoints, the highest risk first", Args: cobra.NoArgs,
-		Example: "  metlo endpoint list --risk high --authenticated=false\n  metlo endpoint list --data-class Email -o csv",
+		Example: "  metlo endpoint list --risk high --authentication none,unknown\n  metlo endpoint list --data-class Email -o csv",
 	}
-	a.endpointFilter(cmd, &opts)
+	a.endpointFilterFlags(cmd, &filter)
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		p, err := a.printer()
 		if err != nil {
 			return err
 		}
-		if err := knownHosts(ctx, client, opts.Hosts); err != nil {
+		if err := knownHosts(ctx, client, filter.opts.Hosts); err != nil {
 			return err
 		}
-		endpoints, err := metlo.Collect(client.Endpoints.All(ctx, &opts))
+		endpoints, err := metlo.Collect(filter.all(ctx, client))
 		if err != nil {
 			return err
 		}
@@ -83,13 +114,19 @@ func (a *app) endpointGet() *cobra.Command {
 		for _, c := range endpointColumns {
 			if c.Name != "public" { // only lists say so
 				columns = append(columns, output.Column[metlo.EndpointDetail]{
-					Name: c.Name, Value: func(e *metlo.EndpointDetail) string { return c.Value(&e.Endpoint) },
+					Name: c.Name, Value: func(e *metlo.EndpointDetail) string { return c.Value(&e.Endpoint) }, Alarm: c.Alarm,
 				})
 			}
 		}
 		columns = append(columns,
 			output.Column[metlo.EndpointDetail]{Name: "openAlerts", Value: openAlerts},
 			output.Column[metlo.EndpointDetail]{Name: "traces", Value: func(e *metlo.EndpointDetail) string { return fmt.Sprint(len(e.Traces)) }},
+			output.Column[metlo.EndpointDetail]{Name: "withCredentials", Value: func(e *metlo.EndpointDetail) string {
+				return fmt.Sprint(e.AuthenticationEvidence().WithCredentials)
+			}},
+			output.Column[metlo.EndpointDetail]{Name: "succeededWithout", Value: func(e *metlo.EndpointDetail) string {
+				return fmt.Sprint(e.AuthenticationEvidence().SucceededWithout)
+			}},
 			output.Column[metlo.EndpointDetail]{Name: "sensitiveFields", Value: sensitiveFields},
 		)
 		return output.Object(p, endpoint, columns)
@@ -139,29 +176,27 @@ func (a *app) endpointUsage() *cobra.Command {
 
 func (a *app) endpointSetAuth() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "set-auth UUID true|false|detected", Args: cobra.ExactArgs(2),
+		Use: "set-auth UUID required|none|detected", Args: cobra.ExactArgs(2),
 		Short: "Say whether an endpoint requires authentication",
-		Long:  "Say whether an endpoint requires authentication, over what its traffic shows; detected ends that.",
+		Long: "Say whether an endpoint requires authentication, over what the server has detected; detected ends that. What the server\n" +
+			"detects is none or unknown, never required: only this command makes an endpoint one of --authentication required.",
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 1 {
-				return []string{"true", "false", "detected"}, cobra.ShellCompDirectiveNoFileComp
+				return []string{"required", "none", "detected"}, cobra.ShellCompDirectiveNoFileComp
 			}
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, args []string) error {
-		state, err := words("true", "false", "detected").read(args[1])
+		state, err := words("required", "none", "detected").read(args[1])
 		if err != nil {
 			return err
 		}
-		override := map[string]*bool{"true": new(bool), "false": new(bool)}[state]
-		if state == "true" {
-			*override = true
-		}
+		override := map[string]*bool{"required": new(true), "none": new(false)}[state]
 		if err := client.Endpoints.SetAuthenticated(ctx, args[0], override); err != nil {
 			return err
 		}
-		a.note("%s: authentication %s", args[0], map[string]string{"true": "required", "false": "not required", "detected": "as detected"}[state])
+		a.note("%s: authentication is %s", args[0], map[bool]string{true: state, false: "as detected"}[override != nil])
 		return nil
 	})
 	return cmd

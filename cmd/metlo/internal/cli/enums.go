@@ -25,6 +25,7 @@ var (
 	hostSorts     = enum[metlo.HostSort]{metlo.ParseHostSort, metlo.HostSorts()}
 	orders        = enum[metlo.SortOrder]{metlo.ParseSortOrder, metlo.SortOrders()}
 	keyTypes      = enum[metlo.APIKeyType]{metlo.ParseAPIKeyType, metlo.APIKeyTypes()}
+	authStates    = words(metlo.AuthenticationRequired, metlo.AuthenticationNone, metlo.AuthenticationUnknown)
 )
 
 func highestFirst() []metlo.RiskScore {
@@ -34,9 +35,9 @@ func highestFirst() []metlo.RiskScore {
 }
 
 // words makes an enum of plain words.
-func words(values ...string) enum[string] {
-	return enum[string]{func(text string) (string, error) {
-		i := slices.IndexFunc(values, func(v string) bool { return strings.EqualFold(v, text) })
+func words[T ~string](values ...T) enum[T] {
+	return enum[T]{func(text string) (T, error) {
+		i := slices.IndexFunc(values, func(v T) bool { return strings.EqualFold(string(v), text) })
 		if i < 0 {
 			return "", fmt.Errorf("unknown value %q", text)
 		}
@@ -129,19 +130,4 @@ func (f *oneFlag) Set(text string) error {
 func texts(cmd *cobra.Command, target *[]string, name, usage string) {
 	flag := &listFlag{add: func(text string) error { *target = append(*target, text); return nil }}
 	cmd.Flags().Var(flag, name, usage+"; may be repeated")
-}
-
-// yesNo makes a flag with three states: given as true, as false, and not given.
-func yesNo(cmd *cobra.Command, target **bool, name, usage string) {
-	flag := &oneFlag{set: func(text string) error {
-		value, known := map[string]bool{"true": true, "yes": true, "1": true, "false": false, "no": false, "0": false}[strings.ToLower(text)]
-		if !known {
-			return fmt.Errorf("%q is neither true nor false", text)
-		}
-		*target = &value
-		return nil
-	}}
-	cmd.Flags().Var(flag, name, usage)
-	cmd.Flags().Lookup(name).NoOptDefVal = "true"
-	words("true", "false").complete(cmd, name)
 }

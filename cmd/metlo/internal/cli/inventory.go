@@ -15,19 +15,19 @@ import (
 )
 
 func (a *app) inventoryCommand() *cobra.Command {
-	var opts metlo.EndpointFilter
+	var filter endpointFilter
 	format, file, resume := "csv", "", false
 	cmd := &cobra.Command{
 		Use: "inventory", Short: "Export every endpoint with its data classes to CSV or JSON Lines", Args: cobra.NoArgs,
-		Long: "Export every endpoint with its data classes, as it comes and in little memory. JSON Lines are what the server sends;\n" +
-			"CSV is safe to open in a spreadsheet. With --file it writes FILE.partial, and renames it when it is complete.",
+		Long: "Export every endpoint with its data classes, as it comes and in little memory. JSON Lines have the fields of the\n" +
+			"server, and CSV is safe to open in a spreadsheet. With --file it writes FILE.partial, and renames it when it is complete.",
 		Example: "  metlo inventory > endpoints.csv\n  metlo inventory --format jsonl --file endpoints.jsonl\n" +
 			"  metlo inventory --format jsonl --file endpoints.jsonl --resume    go on after an interruption",
 	}
 	words(inventory.Formats...).one(cmd, &format, "format", "form of the export")
 	cmd.Flags().StringVar(&file, "file", "", "write to this `file` instead of the standard output")
 	cmd.Flags().BoolVar(&resume, "resume", false, "keep what an interrupted export with the same flags has written")
-	a.endpointFilter(cmd, &opts)
+	a.endpointFilterFlags(cmd, &filter)
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		if resume && file == "" {
 			return errors.New("--resume needs --file")
@@ -35,12 +35,11 @@ func (a *app) inventoryCommand() *cobra.Command {
 		if err := notFolder(file); err != nil {
 			return err
 		}
-		if err := knownHosts(ctx, client, opts.Hosts); err != nil {
+		if err := knownHosts(ctx, client, filter.opts.Hosts); err != nil {
 			return err
 		}
 		bar := a.progress("endpoints")
-		opts.OnTotal = bar.total
-		endpoints := client.Endpoints.All(ctx, &opts)
+		endpoints := filter.all(ctx, client, metlo.OnTotal(bar.total))
 		var written int
 		var err error
 		if file == "" {

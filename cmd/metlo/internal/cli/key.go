@@ -30,7 +30,7 @@ func (a *app) keyList() *cobra.Command {
 		return output.List(p, each(keys), []output.Column[metlo.Key]{
 			{Name: "name", Value: func(k *metlo.Key) string { return k.Name }, Key: true},
 			{Name: "beginsWith", Value: func(k *metlo.Key) string { return k.Identifier }},
-			{Name: "for", Value: func(k *metlo.Key) string { return k.For.String() }},
+			{Name: "for", Value: func(k *metlo.Key) string { return string(k.For) }},
 			{Name: "created", Value: func(k *metlo.Key) string { return timestamp(k.Created) }},
 		})
 	})

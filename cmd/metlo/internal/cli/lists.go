@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -29,7 +28,7 @@ func (a *app) dataClassCommand() *cobra.Command {
 		}
 		return output.List(p, each(classes), []output.Column[metlo.DataClass]{
 			{Name: "name", Value: func(c *metlo.DataClass) string { return c.ClassName }},
-			{Name: "severity", Value: func(c *metlo.DataClass) string { return c.Severity.String() }},
+			{Name: "severity", Value: func(c *metlo.DataClass) string { return string(c.Severity) }},
 			{Name: "shortName", Value: func(c *metlo.DataClass) string { return c.ShortName }},
 		})
 	})
@@ -51,17 +50,14 @@ func (a *app) detectionList() *cobra.Command {
 		Example: "  metlo detection list --since 7d\n  metlo detection list --type data-field --host shop.example.com",
 	}
 	words("endpoint", "data-field").one(cmd, &kind, "type", "what to list")
-	cmd.Flags().Var(timeFlag(&opts.Start), "since", "only what was found since this time, or within this age such as 7d")
-	cmd.Flags().Var(timeFlag(&opts.End), "until", "only what was found until this time")
-	riskScores.list(cmd, &opts.RiskScores, "risk", "only endpoints of this risk")
+	cmd.Flags().Var(timeFlag(&opts.CreatedAfter), "since", "only what was found since this time, or within this age such as 7d")
+	cmd.Flags().Var(timeFlag(&opts.CreatedBefore), "until", "only what was found until this time")
+	riskScores.list(cmd, &opts.RiskScores, "risk", "only endpoints of this risk, or the data fields of such")
 	a.hostsFlag(cmd, &opts.Hosts, "what was found")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		p, err := a.printer()
 		if err != nil {
 			return err
-		}
-		if kind == "data-field" && opts.RiskScores != nil {
-			return errors.New("--risk is about endpoints: leave it out, or leave out --type data-field")
 		}
 		if err := knownHosts(ctx, client, opts.Hosts); err != nil {
 			return err
@@ -86,9 +82,9 @@ var dataFieldColumns = []output.Column[metlo.DataField]{
 		}
 		return endpointName(f.APIEndpoint.Method, f.APIEndpoint.Host, f.APIEndpoint.Path)
 	}},
-	{Name: "section", Value: func(f *metlo.DataField) string { return f.DataSection.String() }},
+	{Name: "section", Value: func(f *metlo.DataField) string { return string(f.DataSection) }},
 	{Name: "path", Value: func(f *metlo.DataField) string { return f.DataPath }},
-	{Name: "type", Value: func(f *metlo.DataField) string { return f.DataType.String() }},
+	{Name: "type", Value: func(f *metlo.DataField) string { return string(f.DataType) }},
 	{Name: "dataClasses", Value: func(f *metlo.DataField) string { return list(f.DataClasses) }},
 }
 

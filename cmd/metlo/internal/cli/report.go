@@ -17,7 +17,7 @@ func (a *app) reportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "report", Short: "Write the state of the instance as one HTML file", Args: cobra.NoArgs,
 		Long: "Write one HTML file that needs no network and no script: risk by host, alerts over time, sensitive data by endpoint and\n" +
-			"coverage of authentication. It follows the reader's light or dark scheme, and prints.",
+			"what is known about authentication. It follows the reader's light or dark scheme, and prints.",
 		Example: "  metlo report --file report.html\n  metlo report --host shop.example.com --file - > shop.html",
 	}
 	a.hostsFlag(cmd, &hosts, "endpoints and alerts")

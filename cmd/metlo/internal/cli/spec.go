@@ -63,7 +63,7 @@ func (a *app) specGet() *cobra.Command {
 		}
 		return output.Object(p, spec, []output.Column[metlo.Spec]{
 			{Name: "name", Value: func(s *metlo.Spec) string { return s.Name }},
-			{Name: "extension", Value: func(s *metlo.Spec) string { return s.Extension.String() }},
+			{Name: "extension", Value: func(s *metlo.Spec) string { return string(s.Extension) }},
 			{Name: "hosts", Value: func(s *metlo.Spec) string { return list(s.Hosts) }},
 		})
 	})

@@ -40,7 +40,7 @@ func (a *app) statusCommand() *cobra.Command {
 		}
 		if err := output.List(p, each(checks), []output.Column[check]{
 			{Name: "check", Value: func(c *check) string { return c.Name }},
-			{Name: "ok", Value: func(c *check) string { return map[bool]string{true: "yes", false: "NO"}[c.OK] }},
+			{Name: "ok", Value: func(c *check) string { return map[bool]string{true: "yes", false: "NO"}[c.OK] }, Alarm: "NO"},
 			{Name: "result", Value: func(c *check) string { return c.Result }},
 			{Name: "advice", Value: func(c *check) string { return c.Advice }},
 		}); err != nil {

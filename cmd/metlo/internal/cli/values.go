@@ -37,14 +37,6 @@ func truth(b bool) string {
 	return "no"
 }
 
-// authenticated makes an endpoint that anybody may call stand out.
-func authenticated(e *metlo.Endpoint) string {
-	if e.Authenticated() {
-		return "yes"
-	}
-	return "NO"
-}
-
 // parseTime reads a point in time: RFC 3339, a date, or an age such as 24h or 7d.
 func parseTime(text string) (time.Time, error) {
 	if days, found := strings.CutSuffix(text, "d"); found {
@@ -74,11 +66,11 @@ func endpointName(method metlo.RestMethod, host, path string) string {
 
 var endpointColumns = []output.Column[metlo.Endpoint]{
 	{Name: "uuid", Value: func(e *metlo.Endpoint) string { return e.UUID }, Key: true},
-	{Name: "risk", Value: func(e *metlo.Endpoint) string { return e.RiskScore.String() }},
-	{Name: "method", Value: func(e *metlo.Endpoint) string { return e.Method.String() }},
+	{Name: "risk", Value: func(e *metlo.Endpoint) string { return string(e.RiskScore) }},
+	{Name: "method", Value: func(e *metlo.Endpoint) string { return string(e.Method) }},
 	{Name: "host", Value: func(e *metlo.Endpoint) string { return e.Host }},
 	{Name: "path", Value: func(e *metlo.Endpoint) string { return e.Path }},
-	{Name: "authenticated", Value: authenticated},
+	{Name: "authentication", Value: func(e *metlo.Endpoint) string { return string(e.Authentication()) }, Alarm: string(metlo.AuthenticationNone)},
 	{Name: "dataClasses", Value: func(e *metlo.Endpoint) string { return list(e.DataClasses) }},
 	{Name: "public", Value: func(e *metlo.Endpoint) string { return truth(e.IsPublic) }, Wide: true},
 	{Name: "graphql", Value: func(e *metlo.Endpoint) string { return truth(e.IsGraphQL) }, Wide: true},

@@ -77,7 +77,7 @@ func judge(alerts iter.Seq2[metlo.Alert, error], rules *Rules) (*Result, error) 
 	if len(rules.Types) > 0 {
 		types := make([]string, len(rules.Types))
 		for i, t := range rules.Types {
-			types[i] = t.String()
+			types[i] = string(t)
 		}
 		result.Notes = append(result.Notes, "only types "+strings.Join(types, ", "))
 	}
@@ -91,7 +91,7 @@ func severe(risk, lowest metlo.RiskScore) bool { return risk.AtLeast(lowest) || 
 func finding(a *metlo.Alert, specs *SpecFiles) *findings.Finding {
 	file, line := specs.place(a)
 	return &findings.Finding{
-		ID: a.UUID, Rule: a.Type.String(), Severity: findings.Severity(a.RiskScore.String()), Method: a.APIEndpoint.Method.String(),
+		ID: a.UUID, Rule: string(a.Type), Severity: findings.Severity(a.RiskScore), Method: string(a.APIEndpoint.Method),
 		Host: a.APIEndpoint.Host, Path: a.APIEndpoint.Path, Message: a.Description, Created: a.CreatedAt, File: file, Line: line,
 	}
 }

@@ -103,18 +103,39 @@ func scale(highest int) (top, step int) {
 
 // riskBar draws how many of something have which risk, against the longest of its table.
 func riskBar(byRisk map[metlo.RiskScore]int, longest int) template.HTML {
+	parts := make([]part, len(risks))
+	for i, risk := range risks {
+		parts[i] = part{string(risk), byRisk[risk]}
+	}
+	return stackedBar(parts, longest, breakdown(byRisk))
+}
+
+// stateBar draws of how many endpoints authentication is what, against the longest of its table.
+func stateBar(byState map[metlo.Authentication]int, longest int) template.HTML {
+	none, unknown, required := byState[metlo.AuthenticationNone], byState[metlo.AuthenticationUnknown], byState[metlo.AuthenticationRequired]
+	return stackedBar([]part{{"high", none}, {"rest", unknown}, {"good", required}}, longest,
+		fmt.Sprintf("%d none, %d unknown, %d required", none, unknown, required))
+}
+
+// part is a part of a bar: the class of its color, and how long it is.
+type part struct {
+	class string
+	count int
+}
+
+func stackedBar(parts []part, longest int, label string) template.HTML {
 	var svg strings.Builder
-	fmt.Fprintf(&svg, `<svg class="bar" viewBox="0 0 200 12" preserveAspectRatio="none" role="img" aria-label="%s">`, html.EscapeString(breakdown(byRisk)))
+	fmt.Fprintf(&svg, `<svg class="bar" viewBox="0 0 200 12" preserveAspectRatio="none" role="img" aria-label="%s">`, html.EscapeString(label))
 	x := 0.0
-	for _, risk := range risks {
-		width := 200 * float64(byRisk[risk]) / float64(max(1, longest))
+	for _, p := range parts {
+		width := 200 * float64(p.count) / float64(max(1, longest))
 		if width > 0 {
-			fmt.Fprintf(&svg, `<rect class="%s" x="%.2f" y="0" width="%.2f" height="12"/>`, risk, x, width)
+			fmt.Fprintf(&svg, `<rect class="%s" x="%.2f" y="0" width="%.2f" height="12"/>`, p.class, x, width)
 		}
 		x += width
 	}
 	svg.WriteString("</svg>")
-	return template.HTML(svg.String()) //nolint:gosec // numbers and escaped text
+	return template.HTML(svg.String()) //nolint:gosec // numbers, classes of ours and escaped text
 }
 
 // shareBar draws a part of a whole.

@@ -3,7 +3,6 @@ package htmlreport
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -49,18 +48,18 @@ type Data struct {
 }
 
 type host struct {
-	Name          string
-	Endpoints     int
-	Authenticated int
-	Public        bool
-	Risks         map[metlo.RiskScore]int
-	OpenAlerts    int
+	Name           string
+	Endpoints      int
+	Authentication map[metlo.Authentication]int
+	Public         bool
+	Risks          map[metlo.RiskScore]int
+	OpenAlerts     int
 }
 
 type sensitive struct {
 	Method, Host, Path string
 	Risk               metlo.RiskScore
-	Authenticated      bool
+	Authentication     metlo.Authentication
 	Public             bool
 	Classes            []string
 }
@@ -76,7 +75,7 @@ func New(instance, version string, at time.Time) *Data {
 func (d *Data) host(name string) *host {
 	h := d.hosts[name]
 	if h == nil {
-		h = &host{Name: name, Risks: map[metlo.RiskScore]int{}}
+		h = &host{Name: name, Risks: map[metlo.RiskScore]int{}, Authentication: map[metlo.Authentication]int{}}
 		d.hosts[name] = h
 	}
 	return h
@@ -89,9 +88,7 @@ func (d *Data) AddEndpoint(e *metlo.Endpoint) {
 	h.Endpoints++
 	h.Risks[riskOf(e.RiskScore)]++
 	h.Public = h.Public || e.IsPublic
-	if e.Authenticated() {
-		h.Authenticated++
-	}
+	h.Authentication[e.Authentication()]++
 	if len(e.DataClasses) == 0 {
 		return
 	}
@@ -99,7 +96,7 @@ func (d *Data) AddEndpoint(e *metlo.Endpoint) {
 		d.classes[class]++
 	}
 	d.sensitive = append(d.sensitive, sensitive{
-		string(e.Method), e.Host, e.Path, riskOf(e.RiskScore), e.Authenticated(), e.IsPublic, slices.Sorted(slices.Values(e.DataClasses)),
+		string(e.Method), e.Host, e.Path, riskOf(e.RiskScore), e.Authentication(), e.IsPublic, slices.Sorted(slices.Values(e.DataClasses)),
 	})
 }
 
@@ -124,11 +121,14 @@ func (d *Data) AddAlert(a *metlo.Alert) {
 	}
 }
 
-// exposed are endpoints with sensitive data that anybody may call.
-func (d *Data) exposed() int {
+// states are in the order of urgency. That nothing is known comes before that all is well.
+var states = []metlo.Authentication{metlo.AuthenticationNone, metlo.AuthenticationUnknown, metlo.AuthenticationRequired}
+
+// sensitiveIn counts the endpoints with sensitive data whose authentication is in a state.
+func (d *Data) sensitiveIn(state metlo.Authentication) int {
 	n := 0
 	for i := range d.sensitive {
-		if !d.sensitive[i].Authenticated {
+		if d.sensitive[i].Authentication == state {
 			n++
 		}
 	}
@@ -143,11 +143,11 @@ func (d *Data) sortedHosts() []*host {
 	})
 }
 
-// sortedSensitive returns the endpoints with sensitive data, those that anybody may call first.
+// sortedSensitive returns the endpoints with sensitive data, those that anybody may call first, and then those of which nothing is known.
 func (d *Data) sortedSensitive() []sensitive {
 	list := slices.Clone(d.sensitive)
 	slices.SortFunc(list, func(x, y sensitive) int {
-		return cmp.Or(boolOrder(x.Authenticated, y.Authenticated), slices.Index(risks, x.Risk)-slices.Index(risks, y.Risk),
+		return cmp.Or(slices.Index(states, x.Authentication)-slices.Index(states, y.Authentication), slices.Index(risks, x.Risk)-slices.Index(risks, y.Risk),
 			boolOrder(y.Public, x.Public), strings.Compare(x.Host+x.Path+x.Method, y.Host+y.Path+y.Method))
 	})
 	return list
@@ -205,13 +205,6 @@ func (d *Data) columns() (list []column, span, earlier int) {
 		}
 	}
 	return list, span, earlier
-}
-
-func percent(part, whole int) string {
-	if whole == 0 {
-		return "–"
-	}
-	return fmt.Sprintf("%d %%", part*100/whole)
 }
 
 func total(byRisk map[metlo.RiskScore]int) int {

@@ -39,15 +39,14 @@ type view struct {
 type number struct{ Value, Label, Class string }
 
 type hostRow struct {
-	Name          string
-	Public        bool
-	Endpoints     int
-	Risks         []int
-	Bar           template.HTML
-	OpenAlerts    int
-	Authenticated int
-	Coverage      string
-	CoverageBar   template.HTML
+	Name              string
+	Public            bool
+	Endpoints         int
+	Risks             []int
+	Bar               template.HTML
+	OpenAlerts        int
+	States            []int // of authentication, in the order of states
+	AuthenticationBar template.HTML
 }
 
 type typeRow struct {
@@ -66,7 +65,8 @@ type classRow struct {
 type sensitiveRow struct {
 	Method, Host, Risk, Classes string
 	Parts                       []string // of the path, between which a line may break
-	Authenticated, Public       bool
+	Authentication              metlo.Authentication
+	Public                      bool
 }
 
 // Write writes the page.
@@ -79,11 +79,14 @@ func (d *Data) Write(w io.Writer) error {
 }
 
 func (d *Data) view() *view {
-	authenticated := 0
+	unknown := 0
 	for _, h := range d.hosts {
-		authenticated += h.Authenticated
+		unknown += h.Authentication[metlo.AuthenticationUnknown]
 	}
-	exposed := d.exposed()
+	exposed := number{fmt.Sprint(d.sensitiveIn(metlo.AuthenticationNone)), "endpoints with sensitive data that anybody may call", d.alarm(d.sensitiveIn(metlo.AuthenticationNone))}
+	if exposed.Class == "fine" && d.sensitiveIn(metlo.AuthenticationUnknown) > 0 {
+		exposed.Class = ""
+	}
 	v := &view{
 		Title: "API security report", Instance: safetext.Line(d.Instance), Version: d.Version,
 		Generated: d.Time.Format("2 January 2006, 15:04 UTC"), Scope: safetext.Line(d.Scope),
@@ -92,8 +95,8 @@ func (d *Data) view() *view {
 			{fmt.Sprint(len(d.hosts)), "hosts", ""},
 			{fmt.Sprint(d.alerts[metlo.StatusOpen]), "open alerts", ""},
 			{fmt.Sprint(d.high), "open alerts of high risk", d.alarm(d.high)},
-			{percent(authenticated, d.endpoints), "of endpoints require authentication", ""},
-			{fmt.Sprint(exposed), "endpoints with sensitive data that anybody may call", d.alarm(exposed)},
+			{fmt.Sprint(unknown), "endpoints whose authentication is unknown", ""},
+			exposed,
 		},
 		HasEndpoints: d.endpoints > 0,
 	}
@@ -139,7 +142,10 @@ func (d *Data) viewHosts(v *view) {
 	for _, h := range hosts[:min(len(hosts), maxHosts)] {
 		row := hostRow{
 			Name: shown(h.Name), Public: h.Public, Endpoints: h.Endpoints, Bar: riskBar(h.Risks, longest), OpenAlerts: h.OpenAlerts,
-			Authenticated: h.Authenticated, Coverage: percent(h.Authenticated, h.Endpoints), CoverageBar: shareBar(h.Authenticated, h.Endpoints, "good"),
+			AuthenticationBar: stateBar(h.Authentication, longest),
+		}
+		for _, state := range states {
+			row.States = append(row.States, h.Authentication[state])
 		}
 		for _, risk := range risks[:3] {
 			row.Risks = append(row.Risks, h.Risks[risk])
@@ -183,7 +189,7 @@ func (d *Data) viewSensitive(v *view) {
 	list := d.sortedSensitive()
 	for _, s := range list[:min(len(list), maxSensitive)] {
 		v.Sensitive = append(v.Sensitive, sensitiveRow{
-			shown(s.Method), shown(s.Host), string(s.Risk), shown(strings.Join(s.Classes, ", ")), pathParts(shown(s.Path)), s.Authenticated, s.Public,
+			shown(s.Method), shown(s.Host), string(s.Risk), shown(strings.Join(s.Classes, ", ")), pathParts(shown(s.Path)), s.Authentication, s.Public,
 		})
 	}
 	v.MoreSensitive = len(list) - len(v.Sensitive)

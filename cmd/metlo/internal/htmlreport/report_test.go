@@ -29,7 +29,7 @@ func pages(t *testing.T) map[string]string {
 	for i, path := range []string{"/users", "/users/{param1}", "/health"} {
 		small.AddEndpoint(&metlo.Endpoint{
 			Method: "GET", Host: "shop.example.com", Path: path, RiskScore: []metlo.RiskScore{"high", "medium", "none"}[i],
-			DataClasses: [][]string{{"Email", "Phone Number"}, {"Email"}, nil}[i],
+			DataClasses: [][]string{{"Email", "Phone Number"}, {"Email"}, nil}[i], IsAuthenticatedUserSet: []*bool{nil, nil, new(true)}[i],
 		})
 	}
 	small.AddEndpoint(&metlo.Endpoint{Method: "POST", Host: "pay.example.com", Path: "/payments", RiskScore: "high", IsAuthenticatedDetected: true, DataClasses: []string{"Credit Card Number"}})
@@ -141,12 +141,12 @@ func cells(t *testing.T, page string) (rows []string) {
 func TestNumbersAreThoseOfTheData(t *testing.T) {
 	rows := cells(t, pages(t)["small"])
 	for _, want := range []string{
-		"4 endpoints", "2 hosts", "3 open alerts", "3 open alerts of high risk", "25 % of endpoints require authentication", "2 endpoints with sensitive data that anybody may call",
+		"4 endpoints", "2 hosts", "3 open alerts", "3 open alerts of high risk", "1 endpoints whose authentication is unknown", "2 endpoints with sensitive data that anybody may call",
 		"shop.example.com 3 1 1 0 3", "pay.example.com 1 1 0 0 0", // endpoints, of which high, medium, low; open alerts
 		"3 alerts raised, of whatever status now, each column 12 days; 1 more is over a year old.",
 		"PII Data Detected 3 3 high", "Email 2", "Credit Card Number 1",
-		"GET shop.example.com /users high none Email, Phone Number", "POST pay.example.com /payments high required Credit Card Number",
-		"shop.example.com 0 % 0 3", "pay.example.com 100 % 1 1",
+		"GET shop.example.com /users high none Email, Phone Number", "POST pay.example.com /payments high unknown Credit Card Number",
+		"shop.example.com 2 0 1", "pay.example.com 0 1 0", // none, unknown, required
 	} {
 		assert.Contains(t, rows, want)
 	}
@@ -159,12 +159,33 @@ func TestNumbersAreThoseOfTheData(t *testing.T) {
 func TestEmptyInstanceSaysSo(t *testing.T) {
 	rows := cells(t, pages(t)["empty"])
 	for _, want := range []string{
-		"0 endpoints", "– of endpoints require authentication", "No endpoint is known.", "No alert was ever raised.",
+		"0 endpoints", "0 endpoints whose authentication is unknown", "No endpoint is known.", "No alert was ever raised.",
 		"No endpoint is known to hold sensitive data.",
 	} {
 		assert.Contains(t, rows, want)
 	}
 	assert.NotContains(t, pages(t)["empty"], `class="fine"`, "no good news")
+}
+
+// TestUnknownIsNoGoodNews is about endpoints with sensitive data of which nobody knows who may call them.
+func TestUnknownIsNoGoodNews(t *testing.T) {
+	for _, tt := range []struct {
+		state string
+		set   *bool
+		class string
+	}{{"required", new(true), "fine"}, {"none", new(false), "alarm"}, {"unknown", nil, ""}} {
+		d := data()
+		d.AddEndpoint(&metlo.Endpoint{Host: "shop.example.com", Path: "/users", DataClasses: []string{"Email"}, IsAuthenticatedDetected: true, IsAuthenticatedUserSet: tt.set})
+		var page bytes.Buffer
+		require.NoError(t, d.Write(&page))
+		attribute := ""
+		if tt.class != "" {
+			attribute = fmt.Sprintf(" class=%q", tt.class)
+		}
+		count := map[string]int{"none": 1}[tt.state]
+		assert.Contains(t, page.String(), fmt.Sprintf("<li%s><b>%d</b>endpoints with sensitive data that anybody may call</li>", attribute, count), tt.state)
+		assert.Contains(t, page.String(), ">"+tt.state+"</span>", tt.state)
+	}
 }
 
 func TestPageStaysSmall(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ import (
 var Formats = []string{"csv", "jsonl"}
 
 var columns = []string{
-	"uuid", "host", "method", "path", "riskScore", "dataClasses", "authenticated", "public", "graphql", "spec", "firstDetected", "lastActive",
+	"uuid", "host", "method", "path", "riskScore", "dataClasses", "authentication", "public", "graphql", "spec", "firstDetected", "lastActive",
 }
 
 // Write exports the endpoints that are not in seen, and returns how many it wrote. It calls progress after each.
@@ -37,11 +38,8 @@ func Write(
 			return 0, err
 		}
 	}
-	lines, err := newLines()
-	if err != nil {
-		return 0, err
-	}
-	written := 0
+	lines, written := json.NewEncoder(buffer), 0
+	var err error
 	for e, listErr := range endpoints {
 		if err = listErr; err != nil {
 			break
@@ -52,7 +50,7 @@ func Write(
 		if format == "csv" {
 			_, err = buffer.WriteString(row(&e))
 		} else {
-			err = lines.write(buffer, &e)
+			err = lines.Encode(&e)
 		}
 		if err != nil {
 			break
@@ -65,8 +63,8 @@ func Write(
 
 func row(e *metlo.Endpoint) string {
 	return safetext.CSV(
-		e.UUID, e.Host, e.Method.String(), e.Path, e.RiskScore.String(), strings.Join(e.DataClasses, "; "),
-		strconv.FormatBool(e.Authenticated()), strconv.FormatBool(e.IsPublic), strconv.FormatBool(e.IsGraphQL),
+		e.UUID, e.Host, string(e.Method), e.Path, string(e.RiskScore), strings.Join(e.DataClasses, "; "),
+		string(e.Authentication()), strconv.FormatBool(e.IsPublic), strconv.FormatBool(e.IsGraphQL),
 		e.OpenAPISpecName, timestamp(e.FirstDetected), timestamp(e.LastActive),
 	)
 }
@@ -107,7 +105,7 @@ func idOf(line []byte, format string, first bool) (string, error) {
 	if format == "csv" {
 		record, err := csv.NewReader(bytes.NewReader(line)).Read()
 		switch {
-		case err != nil || len(record) != len(columns) || first && record[0] != columns[0]:
+		case err != nil || len(record) != len(columns) || first && !slices.Equal(record, columns):
 			return "", fmt.Errorf("what is there is no export of this version in CSV: remove it, or leave out --resume")
 		case first:
 			return "", nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"reflect"
 	"strings"
 	"text/template"
 
@@ -41,8 +42,9 @@ type Printer struct {
 type Column[T any] struct {
 	Name  string // such as dataClasses; a table shows DATA CLASSES
 	Value func(*T) string
-	Wide  bool // left out of tables, present in CSV
-	Key   bool // never shortened, since other commands take it
+	Wide  bool   // left out of tables, present in CSV
+	Key   bool   // never shortened, since other commands take it
+	Alarm string // the value that a terminal shows in red
 }
 
 // New returns a printer that writes to w, or says what is wrong with the flags.
@@ -219,12 +221,44 @@ func (p *Printer) execute(item any) error {
 	if err != nil {
 		return err
 	}
+	complete(value, reflect.TypeOf(item))
 	var text strings.Builder
 	if err := p.template.Execute(&text, value); err != nil {
 		return fmt.Errorf("--output %w", err)
 	}
 	_, err = io.WriteString(p.w, strings.TrimSuffix(safetext.Terminal(text.String()), "\n")+"\n")
 	return err
+}
+
+// complete adds null for what the JSON form of a type leaves out when it is zero, so that a template fails only on a name
+// that no item has.
+func complete(value any, t reflect.Type) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch v := value.(type) {
+	case []any:
+		if t.Kind() == reflect.Slice {
+			for i := range v {
+				complete(v[i], t.Elem())
+			}
+		}
+	case map[string]any:
+		if t.Kind() != reflect.Struct {
+			return
+		}
+		for _, field := range reflect.VisibleFields(t) {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if name == "" || name == "-" {
+				continue
+			}
+			if member, present := v[name]; present {
+				complete(member, field.Type)
+			} else {
+				v[name] = nil
+			}
+		}
+	}
 }
 
 func items2any[T any](items iter.Seq2[T, error]) iter.Seq2[any, error] {

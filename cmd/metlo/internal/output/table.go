@@ -18,13 +18,21 @@ const (
 	minColumns = 3 // of a table on a terminal; a narrower terminal gets a line for each field
 )
 
+// look is how a column is shown.
+type look struct {
+	key   bool
+	alarm string
+}
+
+func (l look) alarms(cell string) bool { return l.alarm != "" && cell == l.alarm }
+
 // writeTable writes a line for each item. On a terminal the last columns are left out and the widest ones shortened until
 // a line fits; elsewhere nothing is, so that the text depends on nothing but the items.
 func writeTable[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T]) error {
 	columns = slices.DeleteFunc(slices.Clone(columns), func(c Column[T]) bool { return c.Wide })
-	header, keys := make([]string, len(columns)), make([]bool, len(columns))
+	header, looks := make([]string, len(columns)), make([]look, len(columns))
 	for i, c := range columns {
-		header[i], keys[i] = title(c.Name), c.Key
+		header[i], looks[i] = title(c.Name), look{c.Key, c.Alarm}
 	}
 	rows := [][]string{header}
 	for item, err := range items {
@@ -37,32 +45,32 @@ func writeTable[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T
 		}
 		rows = append(rows, row)
 	}
-	widths, fits := fit(rows, keys, p.Width)
+	widths, fits := fit(rows, looks, p.Width)
 	if !fits {
-		return p.blocks(rows, keys)
+		return p.blocks(rows, looks)
 	}
-	return p.lines(rows, widths)
+	return p.lines(rows, looks, widths)
 }
 
 // writeFields writes a line for each field of one item.
 func writeFields[T any](p *Printer, item *T, columns []Column[T]) error {
-	header, row, keys := make([]string, len(columns)), make([]string, len(columns)), make([]bool, len(columns))
+	header, row, looks := make([]string, len(columns)), make([]string, len(columns)), make([]look, len(columns))
 	for i, c := range columns {
-		header[i], row[i], keys[i] = title(c.Name), safetext.Line(c.Value(item)), c.Key
+		header[i], row[i], looks[i] = title(c.Name), safetext.Line(c.Value(item)), look{c.Key, c.Alarm}
 	}
-	return p.blocks([][]string{header, row}, keys)
+	return p.blocks([][]string{header, row}, looks)
 }
 
-func (p *Printer) lines(rows [][]string, widths []int) error {
+func (p *Printer) lines(rows [][]string, looks []look, widths []int) error {
 	var out strings.Builder
 	for r, row := range rows {
 		var line strings.Builder
 		for i, width := range widths {
-			cell := row[i]
+			cell, alarm := row[i], looks[i].alarms(row[i])
 			if p.Width > 0 {
 				cell = text.Snip(cell, width, "…")
 			}
-			line.WriteString(p.paint(cell, r == 0))
+			line.WriteString(p.paint(cell, r == 0, alarm))
 			if i < len(widths)-1 {
 				line.WriteString(strings.Repeat(" ", max(0, width-text.StringWidth(cell))) + gap)
 			}
@@ -76,7 +84,7 @@ func (p *Printer) lines(rows [][]string, widths []int) error {
 
 // blocks writes a line for each field of each item, and an empty one between items. On a terminal a field that is too
 // long goes on below itself, except a key, which can be copied only from one line.
-func (p *Printer) blocks(rows [][]string, keys []bool) error {
+func (p *Printer) blocks(rows [][]string, looks []look) error {
 	names := 0
 	for _, name := range rows[0] {
 		names = max(names, text.StringWidth(name))
@@ -89,12 +97,12 @@ func (p *Printer) blocks(rows [][]string, keys []bool) error {
 		}
 		for i, name := range rows[0] {
 			parts := []string{row[i]}
-			if p.Width > margin && !keys[i] {
+			if p.Width > margin && !looks[i].key {
 				parts = strings.Split(text.WrapHard(row[i], p.Width-margin), "\n")
 			}
-			line := p.paint(name, true) + strings.Repeat(" ", margin-text.StringWidth(name))
+			line := p.paint(name, true, false) + strings.Repeat(" ", margin-text.StringWidth(name))
 			for _, part := range parts {
-				out.WriteString(strings.TrimRight(line+p.paint(part, false), " ") + "\n")
+				out.WriteString(strings.TrimRight(line+p.paint(part, false, looks[i].alarms(row[i])), " ") + "\n")
 				line = strings.Repeat(" ", margin)
 			}
 		}
@@ -105,13 +113,13 @@ func (p *Printer) blocks(rows [][]string, keys []bool) error {
 
 // fit returns the widths of the columns, from the first on, that a line of total has room for. It reports whether those
 // are enough for a table; a total of 0 has room for all.
-func fit(rows [][]string, keys []bool, total int) (widths []int, fits bool) {
-	widths, least := make([]int, len(keys)), make([]int, len(keys))
+func fit(rows [][]string, looks []look, total int) (widths []int, fits bool) {
+	widths, least := make([]int, len(looks)), make([]int, len(looks))
 	for i := range widths {
 		for _, row := range rows {
 			widths[i] = max(widths[i], text.StringWidth(row[i]))
 		}
-		if least[i] = widths[i]; !keys[i] {
+		if least[i] = widths[i]; !looks[i].key {
 			least[i] = min(widths[i], minWidth)
 		}
 	}
@@ -148,13 +156,16 @@ func fit(rows [][]string, keys []bool, total int) (widths []int, fits bool) {
 // colors are those of values that a reader looks for.
 var colors = map[string]text.Colors{
 	"high": {text.FgRed}, "medium": {text.FgYellow}, "low": {text.FgCyan},
-	"Open": {text.Bold}, "NO": {text.FgRed},
+	"Open": {text.Bold},
 }
 
-func (p *Printer) paint(cell string, name bool) string {
+func (p *Printer) paint(cell string, name, alarm bool) string {
 	color := colors[cell]
-	if name {
+	switch {
+	case name:
 		color = text.Colors{text.Bold}
+	case alarm:
+		color = text.Colors{text.FgRed}
 	}
 	if !p.Color || color == nil {
 		return cell

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// entry is an assignment, or a line that is none and has no name.
+// entry is an assignment, or another line, which has no name.
 type entry struct {
 	name string
 	text string
@@ -80,7 +80,7 @@ func decode(data []byte) (string, error) {
 	return string(data), nil
 }
 
-// invalidByte is the place of the first byte that is no UTF-8, or is NUL; -1 if there is none.
+// invalidByte returns the index of the first NUL or byte outside UTF-8, and -1 if there is none.
 func invalidByte(data []byte) int {
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])

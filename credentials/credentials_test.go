@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -187,4 +188,12 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestFilePrintsNoValue(t *testing.T) {
+	file, err := Parse([]byte("METLO_HOST=https://metlo.example.com\nMETLO_API_KEY=metlo.a-key\n"))
+	require.NoError(t, err)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		assert.Equal(t, "credentials.File[METLO_API_KEY METLO_HOST]", fmt.Sprintf(verb, file))
+	}
 }

@@ -1,5 +1,5 @@
-// Package credentials finds and reads the file in which the Metlo CLI keeps an instance's address and key, as the CLI itself
-// reads it, and compares addresses.
+// Package credentials reads ~/.metlo/credentials, the file in which the Metlo CLI keeps the address and the key of an
+// instance, as the CLI itself reads it. [github.com/metlo-go/metlo.NewClientFromEnv] uses it.
 package credentials
 
 import (
@@ -7,20 +7,28 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode"
 )
 
-// MaxBytes is how long a credentials file may be.
+// MaxBytes is the greatest length of a credentials file.
 const MaxBytes = 64 << 10
 
-// File is what a credentials file says, by the name of the variable. A blank value counts as none.
+// File holds the values of a credentials file by the names of the variables: METLO_HOST, METLO_API_KEY,
+// METLO_COLLECTOR_HOST, METLO_INSECURE_HTTP, and whatever else the file sets. A blank value counts as none.
 type File map[string]string
+
+// Format writes the names of the variables, and no value, for every verb.
+func (f File) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "credentials.File%v", slices.Sorted(maps.Keys(f)))
+}
 
 // names are the variables that the SDK reads.
 func names() []string {

@@ -1,0 +1,166 @@
+package capture
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	maxTexts     = 3   // texts of JSON within each other
+	maxJSONDepth = 200 // objects and lists within each other
+)
+
+// jsonValue is a value of JSON. A list has no names.
+type jsonValue struct {
+	kind  jsontext.Kind
+	text  string   // of a string, decoded
+	raw   []byte   // of any other scalar
+	names []string // of an object's members
+	kids  []*jsonValue
+}
+
+// json masks a JSON object or list. Of one that is cut it takes the values that are whole. It looks at each value once, so
+// that its time grows with the length of the text alone.
+func (m *masker) json(data []byte, cut bool, depth int) (text string, ok bool) {
+	if !isJSON(data) {
+		return "", false
+	}
+	opts := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), opts...)
+	v, err := readValue(dec, 0)
+	if err == nil {
+		if _, err = dec.ReadToken(); err == nil {
+			return "", false
+		}
+	}
+	if !errors.Is(err, io.EOF) && !(cut && errors.Is(err, io.ErrUnexpectedEOF)) {
+		return "", false
+	}
+	var b bytes.Buffer
+	enc := jsontext.NewEncoder(&b, opts...)
+	if m.write(enc, v, false, depth) != nil {
+		return "", false
+	}
+	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), true
+}
+
+// readValue reads a value. With an error it returns the part that could be read, nil for none.
+func readValue(dec *jsontext.Decoder, depth int) (*jsonValue, error) {
+	if depth > maxJSONDepth {
+		return nil, errors.New("too deep")
+	}
+	v := &jsonValue{kind: dec.PeekKind()}
+	switch v.kind {
+	case '{', '[':
+		if _, err := dec.ReadToken(); err != nil {
+			return nil, err
+		}
+		for kind := dec.PeekKind(); kind != '}' && kind != ']'; kind = dec.PeekKind() {
+			name := ""
+			if v.kind == '{' {
+				token, err := dec.ReadToken()
+				if err != nil {
+					return v, err
+				}
+				name = token.String()
+			}
+			kid, err := readValue(dec, depth+1)
+			if kid != nil {
+				v.kids = append(v.kids, kid)
+				if v.kind == '{' {
+					v.names = append(v.names, name)
+				}
+			}
+			if err != nil {
+				return v, err
+			}
+		}
+		_, err := dec.ReadToken()
+		return v, err
+	case '"':
+		token, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		v.text = token.String()
+		return v, nil
+	}
+	raw, err := dec.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	v.raw = bytes.Clone(raw)
+	return v, nil
+}
+
+// write writes a value, with all that is below the name of a secret masked.
+func (m *masker) write(enc *jsontext.Encoder, v *jsonValue, isSecret bool, depth int) error {
+	switch v.kind {
+	case '{':
+		if err := enc.WriteToken(jsontext.BeginObject); err != nil {
+			return err
+		}
+		isPair := m.isPair(v)
+		for i, kid := range v.kids {
+			if err := enc.WriteToken(jsontext.String(m.text(v.names[i]))); err != nil {
+				return err
+			}
+			if err := m.write(enc, kid, isSecret || m.secret(v.names[i]) || isPair && isPairValue(v.names[i]), depth); err != nil {
+				return err
+			}
+		}
+		return enc.WriteToken(jsontext.EndObject)
+	case '[':
+		if err := enc.WriteToken(jsontext.BeginArray); err != nil {
+			return err
+		}
+		// A list of a name and its value, as tables have them.
+		isPair := len(v.kids) == 2 && v.kids[0].kind == '"' && m.secret(v.kids[0].text)
+		for i, kid := range v.kids {
+			if err := m.write(enc, kid, isSecret || isPair && i == 1, depth); err != nil {
+				return err
+			}
+		}
+		return enc.WriteToken(jsontext.EndArray)
+	case '"':
+		text := m.value(v.text, depth)
+		if isSecret {
+			text = maskedText(v.text)
+		}
+		return enc.WriteToken(jsontext.String(text))
+	}
+	switch {
+	case isSecret && v.kind == '0':
+		return enc.WriteToken(jsontext.Int(0))
+	case isSecret && v.kind == 't':
+		return enc.WriteToken(jsontext.False)
+	}
+	return enc.WriteValue(v.raw)
+}
+
+// isPair reports whether an object has a member that names a secret, of which another member is the value: {"name": …,
+// "value": …} and its kin, and the operations of JSON Patch and SCIM.
+func (m *masker) isPair(v *jsonValue) bool {
+	for i, kid := range v.kids {
+		switch normalName(v.names[i]) {
+		case "name", "key", "field", "id", "k", "n", "path", "property", "header", "attribute", "label", "param", "parameter", "variable", "type":
+			if kid.kind == '"' && m.secret(strings.ReplaceAll(strings.ReplaceAll(kid.text, "~1", "/"), "~0", "~")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isPairValue reports whether a member called name is the value of a pair.
+func isPairValue(name string) bool {
+	switch normalName(name) {
+	case "value", "values", "val", "v", "content", "data", "text", "default", "defaultvalue", "stringvalue", "plaintext":
+		return true
+	}
+	return false
+}

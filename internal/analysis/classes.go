@@ -1,0 +1,472 @@
+package analysis
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+)
+
+// Class is a kind of sensitive data. A value belongs to it when it matches Pattern, a field when its path matches
+// KeyPattern; both are regular expressions of JavaScript, empty for none.
+type Class struct {
+	Name       string
+	Severity   string
+	ShortName  string
+	ConfigKey  string // by which the instance's configuration names a built-in class
+	Pattern    string
+	KeyPattern string
+}
+
+// Builtin returns the classes of every server, in its order. Three of them match nothing.
+func Builtin() []Class {
+	return []Class{
+		{
+			Name: "Email", Severity: "medium", ConfigKey: "EMAIL",
+			Pattern: `(^|\s)(?:[a-z0-9!#$%&'*+/=?^_` + "`" + `{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_` + "`" + `{|}~-]+)*|"(?:[\x01-\x08\x0b\x0c\x0e-\x1f\x21\x23-\x5b\x5d-\x7f]|\\[\x01-\x09\x0b\x0c\x0e-\x7f])*")@(?:(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]*[a-z0-9])?|\[(?:(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)\.){3}(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?|[a-z0-9-]*[a-z0-9]:(?:[\x01-\x08\x0b\x0c\x0e-\x1f\x21-\x5a\x53-\x7f]|\\[\x01-\x09\x0b\x0c\x0e-\x7f])+)\])(\s|$)`,
+		},
+		{
+			Name: "Credit Card Number", Severity: "high", ShortName: "CCN", ConfigKey: "CREDIT_CARD",
+			Pattern: `(^|\s)3[47][0-9]{13}(\s|$)|(^|\s)3[47][0-9]{2}-[0-9]{6}-[0-9]{5}(\s|$)|(^|\s)3[47][0-9]{2}[ ][0-9]{6}[ ][0-9]{5}(\s|$)|(^|\s)4[0-9]{12}(?:[0-9]{3})?(\s|$)|(^|\s)4[0-9]{3}-[0-9]{4}-[0-9]{4}-[0-9]{4}(\s|$)|(^|\s)4[0-9]{3}[ ][0-9]{4}[ ][0-9]{4}[ ][0-9]{4}(\s|$)|(^|\s)5[1-5][0-9]{14}(\s|$)|(^|\s)(?:222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[0-1]\d|2720)[0-9]{12}(\s|$)|(^|\s)6(?:011\d{12,15}|5\d{14,17}|4[4-9]\d{13,16}|22(?:1(?:2[6-9]|[3-9]\d)|[2-8]\d{2}|9(?:[01]\d|2[0-5]))\d{10,13})(\s|$)|(^|\s)(?:2131|1800|35[0-9]{3})[0-9]{11}(\s|$)`,
+		},
+		{
+			Name: "Social Security Number", Severity: "high", ShortName: "SSN", ConfigKey: "SSN",
+			Pattern: `(^|\s)[0-9]{3}[- ]?[0-9]{2}[- ]?[0-9]{4}(\s|$)`,
+		},
+		{
+			Name: "Phone Number", Severity: "medium", ShortName: "Phone Num", ConfigKey: "PHONE_NUMBER",
+			Pattern: `(^|\s)(\+\d{1,2}\s)?\(?\d{3}\)?[\s.-]\d{3}[\s.-]\d{4}(\s|$)`,
+		},
+		{
+			Name: "IP Address", Severity: "low", ShortName: "IP", ConfigKey: "IP_ADDRESS",
+			Pattern: `(^|\s)(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)\.(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)\.(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)\.(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)(\s|$)`,
+		},
+		{
+			Name: "Geographic Coordinates", Severity: "medium", ShortName: "Coordinates", ConfigKey: "COORDINATE",
+			Pattern: `(^|\s)[-+]?(?:[1-8]?\d(?:\.\d+)?|90(?:\.0+)?)\s*,\s*[-+]?(?:180(?:\.0+)?|(?:(?:1[0-7]\d)|(?:[1-9]?\d))(?:\.\d+)?)(\s|$)`,
+		},
+		{Name: "Vehicle Identification Number", Severity: "low", ShortName: "VIN", ConfigKey: "VIN"},
+		{Name: "Address", Severity: "medium", ConfigKey: "ADDRESS", KeyPattern: `address`},
+		{Name: "Date of Birth", Severity: "medium", ShortName: "DOB", ConfigKey: "DOB"},
+		{Name: "Driver License Number", Severity: "medium", ShortName: "DL", ConfigKey: "DL_NUMBER"},
+		{
+			Name: "Aadhar Number", Severity: "high", ShortName: "Aadhar", ConfigKey: "AADHAR_NUMBER",
+			Pattern: `(^|\s)(([0-9]{12})|([0-9]{4} [0-9]{4} [0-9]{4}))(\s|$)`,
+		},
+		{
+			Name: "Brazil CPF", Severity: "high", ShortName: "CPF", ConfigKey: "BRAZIL_CPF",
+			Pattern: `(^|\s)([-\.\s]?(\d{3})){3}[-\.\s]?(\d{2})(\s|$)`,
+		},
+	}
+}
+
+// valid returns the checksum of a class's values, nil for none.
+func valid(class string) func(string) bool {
+	switch class {
+	case "Aadhar Number":
+		return validAadhar
+	case "Brazil CPF":
+		return validCPF
+	}
+	return nil
+}
+
+// stringsOnly reports whether the values of a class are strings, never numbers.
+func stringsOnly(class string) bool {
+	switch class {
+	case "Phone Number", "Address", "Geographic Coordinates", "IP Address", "Email", "Aadhar Number":
+		return true
+	}
+	return false
+}
+
+const maxClasses = 128
+
+// classSet is a set of classes by their numbers.
+type classSet [maxClasses / 64]uint64
+
+func (s *classSet) add(i int)      { s[i/64] |= 1 << (i % 64) }
+func (s *classSet) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
+
+func (s classSet) with(other classSet) classSet {
+	for i := range s {
+		s[i] |= other[i]
+	}
+	return s
+}
+
+// Classes finds sensitive data. It is safe for concurrent use.
+type Classes struct {
+	names    []string
+	patterns []pattern
+	keys     []keyPattern
+
+	// Faults are the patterns that package regexp does not run. Their classes are found by nothing else.
+	Faults []error
+}
+
+type pattern struct {
+	class       int
+	re          *regexp.Regexp
+	need        need
+	stringsOnly bool
+	valid       func(string) bool
+}
+
+type keyPattern struct {
+	class int
+	re    *regexp.Regexp
+	valid func(string) bool
+}
+
+// NewClasses compiles the patterns of classes, of up to 128.
+func NewClasses(list []Class) *Classes {
+	c := &Classes{}
+	for i, class := range list {
+		if i >= maxClasses {
+			c.Faults = append(c.Faults, fmt.Errorf("data class %q: it is beyond the first %d", class.Name, maxClasses))
+			continue
+		}
+		c.names = append(c.names, class.Name)
+		if re := c.compile(class.Name, class.Pattern); re != nil {
+			c.patterns = append(c.patterns, pattern{i, re, needOf(class.Pattern), stringsOnly(class.Name), valid(class.Name)})
+		}
+		if re := c.compile(class.Name, class.KeyPattern); re != nil {
+			c.keys = append(c.keys, keyPattern{i, re, valid(class.Name)})
+		}
+	}
+	return c
+}
+
+func (c *Classes) compile(class, text string) *regexp.Regexp {
+	if text == "" {
+		return nil
+	}
+	re, err := CompilePattern(text)
+	if err != nil {
+		c.Faults = append(c.Faults, fmt.Errorf("data class %q: %w", class, err))
+	}
+	return re
+}
+
+// CompilePattern compiles a regular expression of JavaScript. Package regexp lacks lookaround and back references.
+func CompilePattern(text string) (*regexp.Regexp, error) {
+	return regexp.Compile(translatePattern(text))
+}
+
+// translatePattern rewrites what JavaScript spells otherwise: \u0041, [^], and escapes that escape nothing.
+func translatePattern(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		rest := text[i:]
+		switch {
+		case strings.HasPrefix(rest, `\u`) && len(rest) >= 6 && isHex(rest[2:6]):
+			b.WriteString(`\x{` + rest[2:6] + `}`)
+			i += 5
+		case strings.HasPrefix(rest, `\_`) || strings.HasPrefix(rest, `\/`):
+			b.WriteByte(rest[1])
+			i++
+		case rest[0] == '\\' && len(rest) > 1:
+			b.WriteString(rest[:2])
+			i++
+		case strings.HasPrefix(rest, `[^]`):
+			b.WriteString(`(?s:.)`)
+			i += 2
+		default:
+			b.WriteByte(rest[0])
+		}
+	}
+	return b.String()
+}
+
+func isHex(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; !(c >= '0' && c <= '9') && !(c|0x20 >= 'a' && c|0x20 <= 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// scan adds the classes that a value shows. isString tells a string from a number or a boolean.
+func (c *Classes) scan(found *classSet, text []byte, isString bool) {
+	if len(text) == 0 || len(c.patterns) == 0 {
+		return
+	}
+	var has need
+	has.count(text)
+	for i := range c.patterns {
+		p := &c.patterns[i]
+		if found.has(p.class) || p.stringsOnly && !isString || !p.need.metBy(&has, text) {
+			continue
+		}
+		if p.valid != nil {
+			if match := p.re.Find(text); match != nil && p.valid(string(match)) {
+				found.add(p.class)
+			}
+		} else if p.re.Match(text) {
+			found.add(p.class)
+		}
+	}
+}
+
+// Scan returns the names of the classes that a value shows, in their order.
+func (c *Classes) Scan(text string, isString bool) []string {
+	var found classSet
+	c.scan(&found, []byte(text), isString)
+	return c.named(found)
+}
+
+// ScanName returns the names of the classes that the path of a field shows, in their order.
+func (c *Classes) ScanName(path string) []string { return c.named(c.ofName(path)) }
+
+func (c *Classes) ofName(path string) (found classSet) {
+	for _, key := range c.keys {
+		if match := key.re.FindString(path); key.re.MatchString(path) && (key.valid == nil || key.valid(match)) {
+			found.add(key.class)
+		}
+	}
+	return found
+}
+
+func (c *Classes) named(found classSet) []string {
+	if found == (classSet{}) {
+		return nil
+	}
+	var names []string
+	for i, name := range c.names {
+		if found.has(i) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// need is what a text must have to match a pattern, so that most texts are told from it without running it.
+type need struct {
+	digits, ats, dots, commas, length int
+
+	// whole says that a match in a text without spaces is all of it, so that each character is one of alphabet, and there are
+	// at most longest.
+	whole    bool
+	longest  int
+	alphabet [4]uint64
+	spaces   bool // of a text
+}
+
+// needOf derives the need of a pattern.
+func needOf(text string) need {
+	re, err := syntax.Parse(translatePattern(text), syntax.Perl)
+	if err != nil {
+		return need{}
+	}
+	n := leastOf(re)
+	n.whole, n.longest = isBounded(re), longestOf(re)
+	n.letters(re)
+	return n
+}
+
+const unlimited = 1 << 20
+
+// longestOf returns how many characters a match has at most.
+func longestOf(re *syntax.Regexp) int {
+	n := 0
+	switch re.Op {
+	case syntax.OpLiteral:
+		n = len(re.Rune)
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		n = 1
+	case syntax.OpCapture, syntax.OpQuest:
+		n = longestOf(re.Sub[0])
+	case syntax.OpStar, syntax.OpPlus:
+		n = unlimited
+	case syntax.OpRepeat:
+		n = unlimited
+		if re.Max >= 0 {
+			n = longestOf(re.Sub[0]) * re.Max
+		}
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			n += longestOf(sub)
+		}
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			n = max(n, longestOf(sub))
+		}
+	}
+	return min(n, unlimited)
+}
+
+// leastOf counts what every match holds.
+func leastOf(re *syntax.Regexp) need {
+	switch re.Op {
+	case syntax.OpLiteral:
+		var n need
+		for _, r := range re.Rune {
+			n.rune(r)
+		}
+		return n
+	case syntax.OpCharClass:
+		if len(re.Rune) == 2 && re.Rune[0] == re.Rune[1] {
+			var n need
+			n.rune(re.Rune[0])
+			return n
+		}
+		n := need{length: 1, digits: 1}
+		for i := 0; i < len(re.Rune); i += 2 {
+			if re.Rune[i] < '0' || re.Rune[i+1] > '9' {
+				n.digits = 0
+			}
+		}
+		return n
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return need{length: 1}
+	case syntax.OpCapture, syntax.OpPlus:
+		return leastOf(re.Sub[0])
+	case syntax.OpRepeat:
+		n := leastOf(re.Sub[0])
+		return need{digits: n.digits * re.Min, ats: n.ats * re.Min, dots: n.dots * re.Min, commas: n.commas * re.Min, length: n.length * re.Min}
+	case syntax.OpConcat:
+		var sum need
+		for _, sub := range re.Sub {
+			n := leastOf(sub)
+			sum.digits, sum.ats, sum.dots, sum.commas, sum.length = sum.digits+n.digits, sum.ats+n.ats, sum.dots+n.dots, sum.commas+n.commas, sum.length+n.length
+		}
+		return sum
+	case syntax.OpAlternate:
+		least := leastOf(re.Sub[0])
+		for _, sub := range re.Sub[1:] {
+			n := leastOf(sub)
+			least.digits, least.ats, least.dots = min(least.digits, n.digits), min(least.ats, n.ats), min(least.dots, n.dots)
+			least.commas, least.length = min(least.commas, n.commas), min(least.length, n.length)
+		}
+		return least
+	}
+	return need{}
+}
+
+func (n *need) rune(r rune) {
+	n.length++
+	switch {
+	case r >= '0' && r <= '9':
+		n.digits++
+	case r == '@':
+		n.ats++
+	case r == '.':
+		n.dots++
+	case r == ',':
+		n.commas++
+	}
+}
+
+// isBounded reports whether a match begins at the text's beginning or a space, and ends likewise.
+func isBounded(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpCapture:
+		return isBounded(re.Sub[0])
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			if !isBounded(sub) {
+				return false
+			}
+		}
+		return true
+	case syntax.OpConcat:
+		return isBound(re.Sub[0], syntax.OpBeginText) && isBound(re.Sub[len(re.Sub)-1], syntax.OpEndText)
+	}
+	return false
+}
+
+func isBound(re *syntax.Regexp, anchor syntax.Op) bool {
+	switch re.Op {
+	case anchor:
+		return true
+	case syntax.OpCapture:
+		return isBound(re.Sub[0], anchor)
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			if !isBound(sub, anchor) {
+				return false
+			}
+		}
+		return true
+	case syntax.OpCharClass:
+		for i := 0; i < len(re.Rune); i += 2 {
+			for r := re.Rune[i]; r <= re.Rune[i+1]; r++ {
+				if r > ' ' || !isSpace(byte(r)) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func isSpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
+
+// letters notes the characters that a match may hold. What folds case or is not ASCII may be anything.
+func (n *need) letters(re *syntax.Regexp) {
+	anything := re.Op == syntax.OpAnyChar || re.Op == syntax.OpAnyCharNotNL || re.Flags&syntax.FoldCase != 0
+	for i, r := range re.Rune {
+		switch {
+		case re.Op == syntax.OpCharClass && i%2 == 0:
+			if re.Rune[i+1] > 0x7f {
+				anything = true
+				continue
+			}
+			for c := r; c <= re.Rune[i+1]; c++ {
+				n.alphabet[c/64] |= 1 << (c % 64)
+			}
+		case re.Op == syntax.OpLiteral && r < 0x80:
+			n.alphabet[r/64] |= 1 << (r % 64)
+		case re.Op == syntax.OpLiteral:
+			anything = true
+		}
+	}
+	if anything {
+		n.whole = false
+	}
+	for _, sub := range re.Sub {
+		n.letters(sub)
+	}
+}
+
+// count notes what a text has.
+func (n *need) count(text []byte) {
+	n.length = len(text)
+	for _, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			n.digits++
+		case c > '@':
+		case c == '@':
+			n.ats++
+		case c == '.':
+			n.dots++
+		case c == ',':
+			n.commas++
+		case isSpace(c):
+			n.spaces = true
+		}
+	}
+}
+
+// metBy reports whether a text may match.
+func (n *need) metBy(has *need, text []byte) bool {
+	if has.digits < n.digits || has.ats < n.ats || has.dots < n.dots || has.commas < n.commas || has.length < n.length {
+		return false
+	}
+	if !n.whole || has.spaces {
+		return true
+	}
+	if has.length > n.longest && n.longest < unlimited {
+		return false
+	}
+	for _, c := range text {
+		if n.alphabet[c/64]&(1<<(c%64)) == 0 {
+			return false
+		}
+	}
+	return true
+}

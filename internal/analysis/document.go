@@ -1,0 +1,284 @@
+package analysis
+
+import "strings"
+
+// document is what a GraphQL text asks for. Of a text that is none it holds what was read before the fault.
+type document struct {
+	operations []*operation
+	fragments  map[string]*selection
+}
+
+type operation struct {
+	kind, name string // kind is query, mutation or subscription
+	selection  selection
+}
+
+// selection is what is asked of an object.
+type selection struct {
+	fields  []*field
+	spreads []string     // fragments by name
+	inline  []*selection // fragments in place
+}
+
+type field struct {
+	key, name    string // key is the alias, or the name
+	arguments    []argument
+	hasArguments bool // or a field below has
+	selection    selection
+}
+
+type argument struct{ name, value string }
+
+// fields returns the fields of a selection, those of fragments included.
+func (d *document) fields(s *selection) (all []*field) {
+	d.visit(s, map[*selection]bool{}, func(f *field) bool {
+		all = append(all, f)
+		return true
+	})
+	return all
+}
+
+// find returns the field that a response has under key, nil if there is none.
+func (d *document) find(s *selection, key string) (found *field) {
+	for _, f := range s.fields {
+		if f.key == key {
+			return f
+		}
+	}
+	if len(s.spreads)+len(s.inline) > 0 {
+		d.visit(s, map[*selection]bool{}, func(f *field) bool {
+			if f.key == key {
+				found = f
+			}
+			return found == nil
+		})
+	}
+	return found
+}
+
+func (d *document) visit(s *selection, seen map[*selection]bool, each func(*field) bool) bool {
+	if s == nil || seen[s] {
+		return true
+	}
+	seen[s] = true
+	for _, f := range s.fields {
+		if !each(f) {
+			return false
+		}
+	}
+	for _, inline := range s.inline {
+		if !d.visit(inline, seen, each) {
+			return false
+		}
+	}
+	for _, name := range s.spreads {
+		if !d.visit(d.fragments[name], seen, each) {
+			return false
+		}
+	}
+	return true
+}
+
+// documentReader reads the tokens of a GraphQL text.
+type documentReader struct {
+	text  string
+	at    int
+	token string // empty at the end
+}
+
+func parseDocument(text string) *document {
+	d := &document{fragments: map[string]*selection{}}
+	r := &documentReader{text: text}
+	r.next()
+	for r.token != "" {
+		switch r.token {
+		case "{":
+			op := &operation{kind: "query"}
+			d.operations = append(d.operations, op)
+			r.selection(&op.selection, 0)
+		case "query", "mutation", "subscription":
+			op := &operation{kind: r.token}
+			r.next()
+			if r.isName() {
+				op.name = r.token
+				r.next()
+			}
+			r.skipTo("{")
+			if r.token != "" {
+				d.operations = append(d.operations, op)
+				r.selection(&op.selection, 0)
+			}
+		case "fragment":
+			r.next()
+			s := new(selection)
+			d.fragments[r.token] = s
+			r.skipTo("{")
+			r.selection(s, 0)
+		default:
+			return d
+		}
+	}
+	return d
+}
+
+// next reads a token: a name, a number, a string with its quotes, $name, or a sign.
+func (r *documentReader) next() {
+	for r.at < len(r.text) {
+		switch c := r.text[r.at]; {
+		case c == '#':
+			if end := strings.IndexAny(r.text[r.at:], "\r\n"); end >= 0 {
+				r.at += end
+			} else {
+				r.at = len(r.text)
+			}
+		case c == ' ' || c == ',' || c == '\t' || c == '\r' || c == '\n' || c == 0xEF || c == 0xBB || c == 0xBF:
+			r.at++
+		default:
+			from := r.at
+			r.at = r.end(from)
+			r.token = r.text[from:r.at]
+			return
+		}
+	}
+	r.token = ""
+}
+
+// end returns where the token that begins at from ends.
+func (r *documentReader) end(from int) int {
+	text := r.text[from:]
+	switch {
+	case strings.HasPrefix(text, `"""`):
+		if end := strings.Index(text[3:], `"""`); end >= 0 {
+			return from + end + 6
+		}
+		return len(r.text)
+	case text[0] == '"':
+		for i := 1; i < len(text); i++ {
+			switch text[i] {
+			case '\\':
+				i++
+			case '"':
+				return from + i + 1
+			}
+		}
+		return len(r.text)
+	case strings.HasPrefix(text, "..."):
+		return from + 3
+	}
+	i := 1
+	if text[0] != '$' && text[0] != '-' && !isNamePart(text[0]) {
+		return from + 1
+	}
+	for i < len(text) && (isNamePart(text[i]) || text[i] == '.' && kindOf(text[0]) == '9') {
+		i++
+	}
+	return from + i
+}
+
+func isNamePart(c byte) bool { return c == '_' || kindOf(c) != 0 }
+
+func (r *documentReader) isName() bool {
+	return r.token != "" && (r.token[0] == '_' || kindOf(r.token[0]) == 'a')
+}
+
+// skipTo goes to the sign, past what lies in parentheses.
+func (r *documentReader) skipTo(sign string) {
+	depth := 0
+	for r.token != "" && (r.token != sign || depth > 0) {
+		switch r.token {
+		case "(":
+			depth++
+		case ")":
+			depth--
+		}
+		r.next()
+	}
+}
+
+// selection reads from a brace to the one that closes it, and reports whether it holds arguments.
+func (r *documentReader) selection(s *selection, depth int) (hasArguments bool) {
+	r.next() // the brace
+	for r.token != "" && r.token != "}" {
+		switch {
+		case depth > maxSelections:
+			r.token, r.at = "", len(r.text)
+			return hasArguments
+		case r.token == "...":
+			r.next()
+			if r.isName() && r.token != "on" {
+				s.spreads = append(s.spreads, r.token)
+				r.next()
+				continue
+			}
+			for r.token != "" && r.token != "{" && r.token != "}" {
+				r.next() // on Type and directives
+			}
+			if r.token == "{" {
+				inline := new(selection)
+				s.inline = append(s.inline, inline)
+				hasArguments = r.selection(inline, depth+1) || hasArguments
+			}
+		case r.isName():
+			f := r.field(depth)
+			s.fields = append(s.fields, f)
+			hasArguments = hasArguments || f.hasArguments
+		default:
+			r.next() // of a directive
+		}
+	}
+	r.next()
+	return hasArguments
+}
+
+func (r *documentReader) field(depth int) *field {
+	f := &field{key: r.token, name: r.token}
+	r.next()
+	if r.token == ":" {
+		r.next()
+		f.name = r.token
+		r.next()
+	}
+	if r.token == "(" {
+		r.arguments(f)
+	}
+	for r.token == "@" {
+		r.next()
+		r.next()
+		if r.token == "(" {
+			r.arguments(new(field))
+		}
+	}
+	f.hasArguments = len(f.arguments) > 0
+	if r.token == "{" {
+		f.hasArguments = r.selection(&f.selection, depth+1) || f.hasArguments
+	}
+	return f
+}
+
+// arguments reads names and values. Of lists and objects in the text only variables are looked at, by the argument's name.
+func (r *documentReader) arguments(f *field) {
+	depth := 1
+	r.next()
+	name := ""
+	for r.token != "" && depth > 0 {
+		switch r.token {
+		case "(", "[", "{":
+			depth++
+		case ")", "]", "}":
+			depth--
+		case ":":
+		default:
+			switch token := r.token; {
+			case depth == 1 && r.isName() && r.followedByColon():
+				name = token
+			case name != "" && (depth == 1 || token[0] == '$'):
+				f.arguments = append(f.arguments, argument{name, token})
+			}
+		}
+		r.next()
+	}
+}
+
+func (r *documentReader) followedByColon() bool {
+	return strings.HasPrefix(strings.TrimLeft(r.text[r.at:], " \t\r\n"), ":")
+}

@@ -1,0 +1,274 @@
+package analysis
+
+import (
+	"math"
+	"slices"
+	"strconv"
+)
+
+// Type is a type of a field as the server names it.
+type Type string
+
+// The types of values.
+const (
+	TypeString  Type = "string"
+	TypeInteger Type = "integer"
+	TypeNumber  Type = "number"
+	TypeBoolean Type = "boolean"
+	TypeNull    Type = "null"
+)
+
+// NumberType returns the type of a number: integer, whatever its spelling, or number.
+func NumberType(f float64) Type {
+	if f == math.Trunc(f) && !math.IsInf(f, 0) {
+		return TypeInteger
+	}
+	return TypeNumber
+}
+
+const (
+	maxNodes = 1000 // places of one section; the server keeps 200 fields of an endpoint
+	fewKids  = 8    // children that are looked through one by one
+	anyName  = "[string]"
+	element  = "[]"
+)
+
+// node is a place in a section, and what was seen there.
+type node struct {
+	name    string
+	types   []Type // in the order in which they came
+	classes classSet
+	kids    []*node
+	index   map[string]*node // of kids, once there are many
+	any     *node            // members whose names are values
+	items   *node            // elements of lists
+	count   int              // of the root: nodes below it
+	root    *node
+}
+
+func (n *node) top() *node {
+	if n.root == nil {
+		return n
+	}
+	return n.root
+}
+
+func (n *node) add(name string) *node {
+	top := n.top()
+	top.count++
+	return &node{name: name, root: top}
+}
+
+// list returns the place of a list's elements.
+func (n *node) list() *node {
+	if n.items == nil {
+		n.items = n.add(element)
+	}
+	return n.items
+}
+
+// other returns the place of members whose names are values.
+func (n *node) other() *node {
+	if n.any == nil {
+		n.any = n.add(anyName)
+	}
+	return n.any
+}
+
+func (n *node) find(name []byte) *node {
+	if n.index != nil {
+		return n.index[string(name)]
+	}
+	for _, kid := range n.kids {
+		if kid.name == string(name) {
+			return kid
+		}
+	}
+	return nil
+}
+
+// child returns the place of the member called name, which is of a kind.
+func (a *Analyzer) child(n *node, name []byte, kind nameKind) *node {
+	if kid := n.find(name); kid != nil {
+		return kid
+	}
+	if n.top().count >= maxNodes || !a.names.isName(name, kind) {
+		return n.other()
+	}
+	kid := n.add(string(name))
+	n.kids = append(n.kids, kid)
+	if n.index != nil {
+		n.index[kid.name] = kid
+	} else if len(n.kids) > fewKids {
+		n.index = map[string]*node{}
+		for _, k := range n.kids {
+			n.index[k.name] = k
+		}
+	}
+	return kid
+}
+
+func (n *node) saw(t Type) {
+	for _, known := range n.types {
+		if known == t {
+			return
+		}
+	}
+	n.types = append(n.types, t)
+}
+
+// typeNames returns the types in the order that makes the server choose the one that came first.
+func (n *node) typeNames() []string {
+	var names []string
+	for _, t := range slices.Backward(n.types) {
+		if t == TypeNull {
+			names = slices.Insert(names, 0, string(t))
+		} else {
+			names = append(names, string(t))
+		}
+	}
+	return names
+}
+
+// value notes a text, and the classes that it shows.
+func (a *Analyzer) value(n *node, text []byte) {
+	n.saw(TypeString)
+	a.classes.scan(&n.classes, text, true)
+}
+
+// number notes a number as JSON spells it.
+func (a *Analyzer) number(n *node, text []byte) {
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil && f == 0 {
+		return
+	}
+	n.saw(NumberType(f))
+	const exact = 15 // digits that are spelled the same after they were read
+	if len(text) > exact || !isDigits(text) {
+		text = appendNumber(nil, f)
+	}
+	a.classes.scan(&n.classes, text, false)
+}
+
+// appendNumber spells a number as JavaScript does.
+func appendNumber(b []byte, f float64) []byte {
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		return strconv.AppendFloat(b, f, 'e', -1, 64)
+	}
+	return strconv.AppendFloat(b, f, 'f', -1, 64)
+}
+
+func isDigits(text []byte) bool {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(text) > 0
+}
+
+func (a *Analyzer) boolean(n *node, is bool) {
+	n.saw(TypeBoolean)
+	a.classes.scan(&n.classes, strconv.AppendBool(nil, is), false)
+}
+
+// each calls visit for every field below n. path holds the section and the names above; the path of a field in its section
+// begins behind skip bytes and a dot.
+func (n *node) each(path []byte, skip int, visit func(key, path string, n *node)) {
+	if shareForm(n.kids) {
+		for _, kid := range n.kids {
+			n.other().merge(kid)
+		}
+		n.kids, n.index = nil, nil
+	}
+	if len(n.types) > 0 {
+		key := string(path)
+		visit(key, key[min(skip+1, len(key)):], n)
+	}
+	below := append(path, '.') //nolint:gocritic // each child begins there
+	for _, kid := range n.kids {
+		kid.each(append(below, kid.name...), skip, visit)
+	}
+	for _, kid := range []*node{n.items, n.any} {
+		if kid != nil {
+			kid.each(append(below, kid.name...), skip, visit)
+		}
+	}
+}
+
+// merge adds what was seen at another place.
+func (n *node) merge(other *node) {
+	for _, t := range other.types {
+		n.saw(t)
+	}
+	n.classes = n.classes.with(other.classes)
+	for _, kid := range other.kids {
+		if own := n.find([]byte(kid.name)); own != nil {
+			own.merge(kid)
+		} else {
+			n.kids, n.index = append(n.kids, kid), nil
+		}
+	}
+	if other.items != nil {
+		n.list().merge(other.items)
+	}
+	if other.any != nil {
+		n.other().merge(other.any)
+	}
+}
+
+// shareForm reports whether the names of an object have one form that is that of values, such as order17 and order18.
+func shareForm(kids []*node) bool {
+	if len(kids) < 2 {
+		return false
+	}
+	form := formOf(kids[0].name)
+	if form == "" {
+		return false
+	}
+	for _, kid := range kids[1:] {
+		if formOf(kid.name) != form {
+			return false
+		}
+	}
+	return true
+}
+
+// formOf returns a name with each run of letters as a and each run of two and more digits as 9, "" for a name without.
+func formOf(name string) string {
+	var form []byte
+	long := false
+	for i := 0; i < len(name); {
+		j := i
+		for j < len(name) && kindOf(name[j]) == kindOf(name[i]) && kindOf(name[i]) != 0 {
+			j++
+		}
+		switch {
+		case j == i:
+			form = append(form, name[i])
+			j++
+		case kindOf(name[i]) == 'a':
+			form = append(form, 'a')
+		case j-i > 1:
+			form = append(form, '9')
+			long = true
+		default:
+			form = append(form, name[i])
+		}
+		i = j
+	}
+	if !long {
+		return ""
+	}
+	return string(form)
+}
+
+func kindOf(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return '9'
+	case c|0x20 >= 'a' && c|0x20 <= 'z':
+		return 'a'
+	}
+	return 0
+}

@@ -1,0 +1,140 @@
+package analysis
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const maxDepth = 200 // of JSON; what lies deeper is not looked at
+
+// jsonReader reads JSON without making values of it.
+type jsonReader struct {
+	dec   *jsontext.Decoder
+	input bytes.Buffer
+	text  []byte // what an escaped string says
+}
+
+func (r *jsonReader) start(data []byte) {
+	r.input = *bytes.NewBuffer(data)
+	opts := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	if r.dec == nil {
+		r.dec = jsontext.NewDecoder(&r.input, opts...)
+		return
+	}
+	r.dec.Reset(&r.input, opts...)
+}
+
+// unquoted returns what a string says. It is good until the next call.
+func (r *jsonReader) unquoted(raw jsontext.Value) []byte {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
+	}
+	r.text, _ = jsontext.AppendUnquote(r.text[:0], raw) // what it cannot read becomes U+FFFD
+	return r.text
+}
+
+// readJSON analyses a text that is a JSON object or list, and reports whether it is one. Of one that is cut it takes what
+// is there. A text that is not JSON to its end leaves n as it was.
+func (a *Analyzer) readJSON(n *node, data []byte, cut bool) bool {
+	start := bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\ufeff")), " \t\r\n")
+	if bytes.Equal(bytes.TrimRight(start, " \t\r\n"), []byte("null")) {
+		return n.root == nil // the server takes it for an empty object where a body is, and for a text elsewhere
+	}
+	if len(start) == 0 || start[0] != '{' && start[0] != '[' {
+		return false
+	}
+	scratch := node{}
+	a.json.start(start)
+	err := a.element(&scratch, 0)
+	if err == nil {
+		if _, err = a.json.dec.ReadToken(); err == nil {
+			err = errTrailing
+		}
+	}
+	if !errors.Is(err, io.EOF) && !(cut && errors.Is(err, io.ErrUnexpectedEOF)) {
+		return false
+	}
+	scratch.adopt(n)
+	return true
+}
+
+var errTrailing = errors.New("something follows the value")
+
+// adopt moves what was seen to n.
+func (n *node) adopt(to *node) {
+	to.top().count += n.count
+	n.reroot(to.top())
+	to.merge(n)
+}
+
+func (n *node) reroot(top *node) {
+	n.root = top
+	for _, kid := range n.kids {
+		kid.reroot(top)
+	}
+	for _, kid := range []*node{n.items, n.any} {
+		if kid != nil {
+			kid.reroot(top)
+		}
+	}
+}
+
+// element analyses the next value.
+func (a *Analyzer) element(n *node, depth int) error {
+	dec := a.json.dec
+	kind := dec.PeekKind()
+	if depth > maxDepth {
+		return dec.SkipValue()
+	}
+	switch kind {
+	case '{':
+		return a.members(n, depth)
+	case '[':
+		if _, err := dec.ReadToken(); err != nil {
+			return err
+		}
+		for dec.PeekKind() != ']' {
+			if err := a.element(n.list(), depth+1); err != nil {
+				return err
+			}
+		}
+		_, err := dec.ReadToken()
+		return err
+	}
+	raw, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case '"':
+		a.value(n, a.json.unquoted(raw))
+	case '0':
+		a.number(n, raw)
+	case 't', 'f':
+		a.boolean(n, kind == 't')
+	case 'n':
+		n.saw(TypeNull)
+	}
+	return nil
+}
+
+func (a *Analyzer) members(n *node, depth int) error {
+	dec := a.json.dec
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != '}' {
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := a.element(a.child(n, a.json.unquoted(raw), memberName), depth+1); err != nil {
+			return err
+		}
+	}
+	_, err := dec.ReadToken()
+	return err
+}

@@ -1,0 +1,150 @@
+package analysis
+
+import (
+	_ "embed"
+	"strings"
+)
+
+// trigrams has one bit for each three letters that follow each other in at least 25 of the words that the server knows.
+//
+//go:embed trigrams.bin
+var trigrams string
+
+// nameKind is where a name stands.
+type nameKind int
+
+const (
+	memberName nameKind = iota // of JSON
+	nestedName                 // of a query or a form, such as filter[name] and user.name
+	headerName
+)
+
+const (
+	maxName       = 64
+	maxNamesKept  = 4096
+	maxDigits     = 4 // of a name, such as iso8601
+	maxDigitRuns  = 2
+	shortWord     = 3 // letters that may be an abbreviation
+	wordShare     = 2 // of the letters, one in so many belongs to a word
+	wordsForVowel = 6 // letters among which there is a vowel
+)
+
+// names remembers which texts are names. What is none is a value that serves as one: an id, an address, a date, a token.
+type names map[string]bool
+
+// isName reports whether a text is a name that a programmer chose, as far as one can tell.
+func (k names) isName(text []byte, kind nameKind) bool {
+	if len(text) > maxName || len(text) == 0 {
+		return false
+	}
+	if kind == nestedName {
+		return k.nested(text)
+	}
+	if is, known := k[string(text)]; known {
+		return is
+	}
+	is := looksLikeName(string(text))
+	if k != nil && len(k) < maxNamesKept {
+		k[string(text)] = is
+	}
+	return is
+}
+
+// nested reports whether all parts of a name are names; one that is a number or empty stands for an element.
+func (k names) nested(text []byte) bool {
+	found := false
+	for part := range strings.FieldsFuncSeq(string(text), func(r rune) bool { return r == '[' || r == ']' || r == '.' }) {
+		isIndex := isDigits([]byte(part)) && len(part) <= 2
+		if !isIndex && !k.isName([]byte(part), memberName) {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// looksLikeName reports whether a text consists of words and abbreviations as names do.
+func looksLikeName(text string) bool {
+	text = strings.TrimLeft(text, "$@_")
+	if text == "" || kindOf(text[0]) != 'a' {
+		return false
+	}
+	digits, runs, letters, worded, odd := 0, 0, 0, 0, 0
+	for i := 0; i < len(text); {
+		j := i + 1
+		switch kindOf(text[i]) {
+		case '9':
+			for j < len(text) && kindOf(text[j]) == '9' {
+				j++
+			}
+			digits += j - i
+			runs++
+		case 'a':
+			for j < len(text) && kindOf(text[j]) == 'a' && !newWord(text, j) {
+				j++
+			}
+			letters += j - i
+			switch word := strings.ToLower(text[i:j]); {
+			case isWord(word):
+				worded += len(word)
+			case len(word) <= shortWord:
+				odd++
+			default:
+				return false
+			}
+		default:
+			if text[i] != '_' && text[i] != '-' {
+				return false
+			}
+		}
+		i = j
+	}
+	if letters+digits <= shortWord+1 {
+		return true
+	}
+	return digits <= maxDigits && runs <= maxDigitRuns && digits < letters && odd <= 1 && worded*wordShare >= letters
+}
+
+// newWord reports whether the letter at i begins a word, as in userName and userIDs.
+func newWord(text string, i int) bool {
+	upper := func(c byte) bool { return c >= 'A' && c <= 'Z' }
+	if !upper(text[i]) {
+		return false
+	}
+	return !upper(text[i-1]) || i+1 < len(text) && kindOf(text[i+1]) == 'a' && !upper(text[i+1])
+}
+
+// isWord reports whether letters in lower case could be a word, or are an abbreviation that programmers use.
+func isWord(word string) bool {
+	if strings.Contains(abbreviations, " "+word+" ") {
+		return true
+	}
+	vowel := strings.ContainsAny(word, "aeiouy")
+	if len(word) <= 2 {
+		return false
+	}
+	if len(word) >= wordsForVowel && !vowel {
+		return false
+	}
+	for i := 0; i+2 < len(word); i++ {
+		bit := (int(word[i]-'a')*26+int(word[i+1]-'a'))*26 + int(word[i+2]-'a')
+		if trigrams[bit/8]&(1<<(bit%8)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// abbreviations are parts of names that are no words.
+const abbreviations = " acl api by do go in is me my no of on or to up us we app args attr auth aws bcc bic btn bytes cc cfg cmd config cpf cpu css csrf css csv ctrl ctx cvc cvv db " +
+	"dns dob dto etag exp ext fk fqdn gcp gdpr gmt gps gpu gql graphql grpc gtm guid hmac href html http https iban icmp id ids iframe " +
+	"img imgs ip ipv iso isbn jpeg jpg json jsonrpc jti jwks jwt kms kwargs lang lat ldap lng lon lts mac mb md mfa mgmt mime mq mqtt " +
+	"ms msg msgs mtls nbf nfc nginx ns num oauth oidc otp params pci pct pdf php pin pk png pnr png prev ptr pwd px qr qty " +
+	"ref refs regex req res rfc rgb rgba rpc rss saas saml sdk sha sid sig sku skus smtp sms sql src ssh sso ssl ssn std str sub svc svg " +
+	"swift tcp tls tmp totp ttl txn txt udp uid uids uri uris url urls urn usd usr utc utf utm uuid uuids vat vin vpc vpn wav webp wifi " +
+	"wss www xhr xml xmlns xss xsrf yaml yml zip ajax apis csp cdn cidr cors crm cron ctr cta dest diff dist dpop ean ecdsa eol erp eth " +
+	"faq fcm fps geo gtin hls hst idp idx iot jpg jsonp kb kg km kpi kyc mhz mp npi nps oem opts org os pem pkce poi pos proto qos ram rsa " +
+	"rtc sca sftp sla slo smb spf ssd ssid sys tld toc tos tx ui upc usb ux vlan vm vrf wan xff xls xlsx xyz bandwidth birthday " +
+	"checksum docs downtime dropdown firmware fullname giftcard github gitlab jsonb kafka kubernetes markdown museum mysql offset offsets " +
+	"paycheck paypal placeholder placeholders postgres pullrequest pullrequests throughput thumbnail thumbnails viewport webhook webhooks " +
+	"website websites workflow workflows "

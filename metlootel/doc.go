@@ -1,0 +1,36 @@
+// Package metlootel records what a Metlo client sends as OpenTelemetry spans and metrics, and counts what a recorder of
+// package capture does.
+//
+//	client, err := metlo.NewClient(baseURL, key, metlo.WithHooks(metlootel.Hooks()))
+//
+// # What is recorded
+//
+// Names, units and attributes are those of the semantic conventions for HTTP clients, version 1.43.
+//
+// Each attempt of a call becomes a span of kind client, named by method and route, such as "GET /alert/{uuid}". Its
+// parent is the span of the context that was passed to the call. Attempts after the first have http.request.resend_count.
+//
+// Each attempt is also recorded in the histogram http.client.request.duration, in seconds. Each wait before an attempt is
+// recorded in the histogram metlo.client.wait.duration, in seconds, with its metlo.WaitReason as metlo.wait.reason:
+// "retry", "cool-down" or "rate limit".
+//
+// The attributes have few values. The attribute url.template is the route below /api/v1, and is absent for Client.Call.
+// The attribute server.port is absent if the base URL names no port. The attribute error.type is the status code as text
+// from 400 on, and otherwise one of
+//
+//   - canceled: the context of the call was canceled
+//   - timeout: a deadline or a time limit passed
+//   - name_resolution: the name of the server was not found
+//   - certificate: the certificate of the server was refused
+//   - connection_failed: no connection was made
+//   - connection_broken: the connection ended early
+//   - _OTHER: anything else
+//
+// # What is not recorded
+//
+// No span has the URL, the text of an error, a header or a body, since those hold ids and values. This departs from the
+// conventions in one point, which ask for url.full.
+//
+// A span is made when its attempt has ended, so the request carries no traceparent header. To send one, leave out the
+// spans with [WithTracerProvider] and use a transport that makes them, such as that of otelhttp, with metlo.WithHTTPClient.
+package metlootel
