@@ -317,7 +317,9 @@ func (r *runner) settle(i int, res *StepResult, what ruling) {
 	if what.doubt != "" && !r.lenient {
 		res.Outcome, res.Success = Inconclusive, false
 		res.Reasons = append(res.Reasons, "inconclusive: "+what.doubt)
-		r.result.Reasons = append(r.result.Reasons, fmt.Sprintf("step %d: %s", i+1, what.doubt))
+		if r.hook != nil { // which was told that the step passed
+			r.result.Reasons = append(r.result.Reasons, fmt.Sprintf("step %d: %s", i+1, what.doubt))
+		}
 		return
 	}
 	if res.Control = what.control; what.doubt != "" {
