@@ -3,6 +3,7 @@ package apitest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -200,10 +201,11 @@ func (e *evaluator) probe() {
 func (e *evaluator) holdsFor(status int) bool {
 	ex := *e.ex
 	ex.status, ex.text = status, http.StatusText(status)
-	res := StepResult{}
-	run := stepRun{runner: e.runner, step: e.step, st: e.st, res: &res}
-	other := evaluator{stepRun: &run, ctx: e.ctx, ex: &ex, engine: script.New(e.scripts, ex.scriptView())}
-	defer other.engine.Close()
+	res, st := StepResult{}, *e.st
+	st.vars = maps.Clone(e.st.vars)
+	st.vars["resp"] = ex.value() // what scripts see instead of the response
+	run := stepRun{runner: e.runner, step: e.step, st: &st, res: &res}
+	other := evaluator{stepRun: &run, ctx: e.ctx, ex: &ex, engine: e.engine}
 	for _, a := range e.step.Assert {
 		if !a.aboutStatus() {
 			continue
@@ -322,39 +324,49 @@ func (r *runner) settle(i int, res *StepResult, what ruling) {
 		}
 		return
 	}
-	if res.Control = what.control; what.doubt != "" {
-		res.Control = ""
+	if what.doubt == "" {
+		res.Control = what.control
 	}
 }
 
 // judgeStep looks for the control of a step that passed.
 func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) ruling {
 	s := res.seen
-	step := &r.cfg.Test[i]
-	switch {
-	case s == nil || s.status == 0:
+	if s == nil || s.status == 0 {
 		return ruling{}
-	case succeeded(s.status) && step.Control == "", !s.asserts, s.status < 400 && s.about.status && step.Control == "":
+	}
+	asked := succeeded(s.status) || s.status < 400 && s.about.status // the status is what the step is about
+	if !s.asserts || asked && r.cfg.Test[i].Control == "" {
 		return ruling{control: res.Name}
-	case unavailable(s.status) && s.about.status && (s.allows || s.challenges || s.denies || s.missing):
+	}
+	if unavailable(s.status) && s.about.status && (s.allows || s.challenges || s.denies || s.missing) {
 		return ruling{doubt: fmt.Sprintf("the service answered %d, which neither allows nor refuses", s.status)}
 	}
 	control, doubt := t.control(r, i, s)
-	_, identityWorks := t.works(func(o *sighting) bool { return o.identity == s.identity })
-	switch {
-	case doubt != "":
-		return ruling{doubt: doubt}
-	case s.status == http.StatusUnauthorized && s.identity != "" && s.denies && (s.payload || !identityWorks):
-		return ruling{doubt: "the service answered 401 to credentials, which may have expired: " +
-			"no request with them succeeded in this run; assert 403 if they are valid"}
-	case s.payload && refusedPayload(s.status) && control == "" && r.allRefused(i):
-		return ruling{doubt: fmt.Sprintf("every payload was refused (%d), so none was processed, and no benign value was seen to work", s.status)}
-	case s.payload && control != "" && (s.status == http.StatusMethodNotAllowed || s.status == http.StatusTooManyRequests):
-		return ruling{doubt: fmt.Sprintf("the payload was answered with %d, so it was not processed", s.status)}
-	case control == "" && !reached && s.unclear():
-		return ruling{doubt: fmt.Sprintf("status %d may mean that the endpoint was not reached: no step of this test got a response below 400", s.status)}
+	if doubt == "" {
+		doubt = t.doubtRefusal(r, i, s, control != "", reached)
 	}
-	return ruling{control: control}
+	return ruling{control, doubt}
+}
+
+// doubtRefusal says why the refusal of a request proves nothing, "" when it may.
+func (t *trial) doubtRefusal(r *runner, i int, s *sighting, controlled, reached bool) string {
+	if s.status == http.StatusUnauthorized && s.identity != "" && s.denies {
+		_, known := t.works(func(o *sighting) bool { return o.identity == s.identity })
+		if s.payload || !known {
+			return "the service answered 401 to credentials, which may have expired: " +
+				"no request with them succeeded in this run; assert 403 if they are valid"
+		}
+	}
+	switch {
+	case s.payload && controlled && (s.status == http.StatusMethodNotAllowed || s.status == http.StatusTooManyRequests):
+		return fmt.Sprintf("the payload was answered with %d, so it was not processed", s.status)
+	case s.payload && !controlled && refusedPayload(s.status) && r.allRefused(i):
+		return fmt.Sprintf("every payload was refused (%d), so none was processed, and no benign value was seen to work", s.status)
+	case !controlled && !reached && s.unclear():
+		return fmt.Sprintf("status %d may mean that the endpoint was not reached: no step of this test got a response below 400", s.status)
+	}
+	return ""
 }
 
 // unclear reports whether a refusal may come from in front of the code that the step is about.
@@ -482,7 +494,10 @@ func disjoint(a, b *Step) bool {
 // takes reports whether the assertions about nothing but the status hold for one.
 func (s *Step) takes(status int) bool {
 	ex := &response{sent: &outgoing{url: &url.URL{}}, status: status}
-	run := &stepRun{runner: &runner{settings: &settings{scripts: script.Default()}, secrets: &secrets{}}, res: &StepResult{}, st: &state{jars: cookies.NewJars(false, false)}}
+	run := &stepRun{
+		runner: &runner{settings: &settings{scripts: script.Default()}, secrets: &secrets{}},
+		res:    &StepResult{}, st: &state{jars: cookies.NewJars(false, false)},
+	}
 	e := &evaluator{stepRun: run, ctx: context.Background(), ex: ex, engine: script.New(script.Default(), ex.scriptView())}
 	defer e.engine.Close()
 	for _, a := range s.Assert {

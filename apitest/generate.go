@@ -14,14 +14,13 @@ import (
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// Generate makes a test for endpoint from a template, whose name is matched in any case: GENERIC,
-// BROKEN_AUTHENTICATION, BOLA, BOLA_ADMIN, BOLA_MULTI_TENANT, HSTS, CSP, VALIDATE_AUTH_RULES, SQLI, SQLI_TIME_BASED,
-// XSS, TEMPLATE_INJECTION, PATH_TRAVERSAL or one given by WithTemplate. config may be nil for templates that do not need it. Requests go to the testingHost that
-// config names for the endpoint's host, else to that host.
+// Generate makes a test for endpoint from a template, whose name is matched in any case: one of Templates, or one given
+// by WithTemplate. config may be nil for templates that do not need it. Requests go to the testingHost that config
+// names for the endpoint's host, else to that host.
 //
 // Errors: ErrUnknownTemplate; ErrNotApplicable when the template cannot test the endpoint, as BOLA without an id, or
-// when the steps of the test would contradict each other; ErrNoAuthConfig when the template needs the authentication of a host for which none is
-// configured; and an endpoint that lacks host, path or method.
+// when the steps of the test would contradict each other; ErrNoAuthConfig when the template needs the authentication of
+// a host for which none is configured; and an endpoint that lacks host, path or method.
 func Generate(template string, endpoint *metlo.TestEndpoint, config *TestingConfig, opts ...GenerateOption) (*Config, error) {
 	g := &generator{templates: builtinTemplates(), random: rand.Float64}
 	for _, o := range opts {

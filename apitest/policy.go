@@ -52,7 +52,7 @@ func (p *Policy) judge(c *Cell, e Endpoint, in *MatrixInput) {
 		p = &Policy{}
 	}
 	c.Policy = p.wants(e, c.Identity)
-	fail := func(format string, args ...any) { c.State, c.Reason = StateViolation, fmt.Sprintf(format, args...) }
+	fail := func(reason string) { c.State, c.Reason = StateViolation, reason }
 	c.State = StateOK
 	switch {
 	case c.Access == AccessLeaks:

@@ -294,8 +294,8 @@ func (s StepResult) MarshalJSON() ([]byte, error) {
 		Response   *StepResponse     `json:"res,omitempty"`
 		Err        string            `json:"err,omitempty"`
 	}{
-		s.Index, s.Name, stepContext{s.Cookies, jsvalue.Finite(s.Variables)}, s.Success, s.Outcome, s.Verdict, s.Identity, s.Control, s.Demands, s.Attack, s.Reasons, s.Payload,
-		s.Assertions, s.Request, s.Response, "",
+		s.Index, s.Name, stepContext{s.Cookies, jsvalue.Finite(s.Variables)}, s.Success, s.Outcome, s.Verdict, s.Identity,
+		s.Control, s.Demands, s.Attack, s.Reasons, s.Payload, s.Assertions, s.Request, s.Response, "",
 	}
 	if s.Err != nil {
 		out.Err = s.Err.Error()

@@ -57,15 +57,16 @@ func RunAll(ctx context.Context, configs []*Config, opts ...Option) ([]*Result, 
 	ran := slices.DeleteFunc(slices.Clone(runners), func(r *runner) bool { return r == nil })
 	(&trial{ran}).judge()
 	results := make([]*Result, len(configs))
-	for i, r := range runners {
-		if r == nil {
-			results[i] = NotRun(configs[i], errs[i])
+	for i, cfg := range configs {
+		err := errs[i]
+		if r := runners[i]; r == nil {
+			results[i] = NotRun(cfg, err)
 		} else {
-			r.finish(errs[i])
+			r.finish(err)
 			results[i] = r.result
 		}
-		if errs[i] != nil {
-			errs[i] = fmt.Errorf("test %s: %w", cmp.Or(configs[i].label(), strconv.Itoa(i+1)), errs[i])
+		if err != nil {
+			errs[i] = fmt.Errorf("test %s: %w", cmp.Or(cfg.label(), strconv.Itoa(i+1)), err)
 		}
 	}
 	return results, errors.Join(errs...)

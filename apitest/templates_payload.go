@@ -11,8 +11,8 @@ import (
 
 // attack is a template that sends the payloads of a list, after a control with a benign value.
 type attack struct {
-	name, list, tag string
-	assert          []Assertion
+	name, list string
+	assert     []Assertion
 	// extract is what the control keeps for the assertions.
 	extract []Extractor
 	stop    bool

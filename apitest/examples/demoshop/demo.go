@@ -174,7 +174,7 @@ func (s *shop) greet(w http.ResponseWriter, r *http.Request) {
 		name = strings.ReplaceAll(name, "{{7919*7907}}", strconv.Itoa(7919*7907))
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = io.WriteString(w, "<p>Hello "+name+"</p>")
+	_, _ = io.WriteString(w, "<p>Hello "+name+"</p>") //nolint:gosec // the flaw
 }
 
 func (s *shop) file(w http.ResponseWriter, r *http.Request) {

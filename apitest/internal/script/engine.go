@@ -55,7 +55,8 @@ func (e *Engine) Truthy(ctx context.Context, source string, vars map[string]any,
 	if kind, odd := v.(string); odd && strict {
 		return false, &ResultError{Kind: kind}
 	}
-	return v != false && err == nil, err
+	holds, isBool := v.(bool)
+	return (holds || !isBool) && err == nil, err
 }
 
 func (e *Engine) call(ctx context.Context, mode, source string, vars map[string]any) (any, error) {
