@@ -481,6 +481,27 @@ func contradiction(c *Config) (i, j int, found bool) {
 	return 0, 0, false
 }
 
+// checkFilled refuses a test that compares identities when its variables make two steps one request that must and must
+// not succeed, such as two users with one object.
+func (s *settings) checkFilled(c *Config, st *state) error {
+	if s.lenient || c.Meta == nil || !slices.ContainsFunc(c.Meta.Tags, comparesIdentities) {
+		return nil
+	}
+	filled := make([]string, len(c.Test))
+	for i := range c.Test {
+		out, problems, err := st.prepare(&c.Test[i].Request, false)
+		if err != nil || len(problems) > 0 || len(c.Test[i].Payload) > 0 {
+			continue
+		}
+		filled[i] = fmt.Sprint(out.method, out.url, out.headers, out.cookies, string(out.body))
+		if j := slices.Index(filled[:i], filled[i]); j >= 0 && disjoint(&c.Test[j], &c.Test[i]) {
+			return &ConfigError{Path: fmt.Sprintf("test[%d]", i), Message: fmt.Sprintf(
+				"steps %d and %d are one request, of which one must succeed where the other must not: give the identities different ids", j+1, i+1)}
+		}
+	}
+	return nil
+}
+
 // disjoint reports whether no status satisfies both steps.
 func disjoint(a, b *Step) bool {
 	for _, status := range []int{200, 201, 202, 204, 301, 302, 400, 401, 403, 404, 405, 409, 410, 415, 422, 429, 500} {

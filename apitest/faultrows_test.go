@@ -264,6 +264,14 @@ func testGenerationRows(t *testing.T) (members int) {
 			needs := strings.Join(cfg.Placeholders(), " ")
 			assert.Contains(t, needs, "USER_A_order")
 			assert.Contains(t, needs, "USER_B_order")
+			for _, name := range strings.Fields(needs) {
+				if strings.HasPrefix(name, "global.") {
+					continue
+				}
+				require.NoError(t, cfg.Set(name, "1"))
+			}
+			_, err = Run(t.Context(), cfg, WithHandler(always(200)), WithGlobalEnv(map[string]string{"USER_A_CREDENTIALS": "a", "USER_B_CREDENTIALS": "b"}))
+			assert.ErrorContains(t, err, "steps 1 and 3 are one request")
 		})
 	}
 	return members

@@ -93,6 +93,9 @@ func (s *settings) run(ctx context.Context, cfg *Config) (*runner, error) {
 		return nil, err
 	}
 	st, err := s.initialState(cfg)
+	if err == nil {
+		err = s.checkFilled(cfg, st)
+	}
 	if err != nil {
 		return nil, err
 	}
