@@ -52,8 +52,8 @@ type junitProblem struct {
 
 // JUnit gives a JUnit XML report with one suite per result and one test case per request.
 //
-// A suite has the test's id, and as properties its severity, tags and outcome. A case has a status: passed; failed, with
-// a failure; inconclusive, with an error of type inconclusive; or skipped, for a step that was not reached. Why the test
+// A suite has the test's id, and as properties its severity, tags, outcome and verdict. A case has a status: proven or
+// uncontrolled; failed, with a failure; inconclusive, with an error of type inconclusive; or skipped, for a step that was not reached. Why the test
 // as a whole is inconclusive is a case of its own. A case that did not pass shows its request as a curl command.
 func JUnit(results ...*Result) ([]byte, error) {
 	var doc junitSuites
