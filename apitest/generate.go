@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
@@ -68,12 +67,7 @@ var (
 
 // TestingConfig is what a testing configuration says about hosts, actors, resources and permissions, in the order of
 // its text.
-type TestingConfig struct {
-	Hosts       []authrules.Host
-	Actors      []authrules.Actor
-	Resources   []authrules.Resource
-	Permissions []authrules.Permission
-}
+type TestingConfig = testingconfig.Config
 
 // ParseTestingConfig reads a text of the language that says who may do what, as Testing.Config of the client gives it.
 // An empty text is an empty configuration. Faults are *ConfigError, all of them joined, with line and column.
@@ -89,8 +83,7 @@ func ParseTestingConfig(text string) (*TestingConfig, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	rules := TestingConfig(*authrules.New(testingconfig.NewConfig(statements)))
-	return &rules, nil
+	return testingconfig.NewConfig(statements), nil
 }
 
 // Format lays out a testing configuration in the standard way. A fault of the syntax is a *ConfigError; members are not
@@ -218,15 +211,20 @@ type TemplateInput struct {
 	fillIDs bool // ids in bodies are variables to fill in
 }
 
-func (in *TemplateInput) rules() *authrules.TemplateConfig {
-	rules := authrules.TemplateConfig(*in.Config)
-	return &rules
+// host returns what the testing configuration says about the endpoint's host, or nil.
+func (in *TemplateInput) host() *testingconfig.Host {
+	for i := range in.Config.Hosts {
+		if in.Config.Hosts[i].Name == in.Endpoint.Host {
+			return &in.Config.Hosts[i]
+		}
+	}
+	return nil
 }
 
 // baseURL is where the endpoint's requests go.
 func (in *TemplateInput) baseURL() string {
 	host := in.Endpoint.Host
-	if h := in.rules().Host(host); h != nil && h.TestingHost != "" {
+	if h := in.host(); h != nil && h.TestingHost != "" {
 		host = h.TestingHost
 	}
 	if strings.HasPrefix(host, "http://") || strings.HasPrefix(host, "https://") {

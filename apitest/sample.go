@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/apitest/internal/handlebars"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/ordered"
 )
 
 // entityValues holds the known values of entities, such as "Order.id".
@@ -141,7 +141,7 @@ func (s *StepBuilder) sampleBody(pre string, entities entityValues) {
 	}
 	mark := strings.NewReplacer(ids...).Replace
 	r := &s.step.Request
-	item, isObject := body.(authrules.Item)
+	item, isObject := body.(ordered.Item)
 	text, isText := body.(string)
 	header := contentType
 	switch {
@@ -182,7 +182,7 @@ func bodyFields(all []metlo.TestDataField, wanted func(metlo.TestDataField) bool
 func (in *TemplateInput) grow(body any, path []string, f metlo.TestDataField, entities entityValues) any {
 	if len(path) == 0 || path[0] == "" {
 		switch body.(type) {
-		case authrules.Item, []any: // a field inside is already known
+		case ordered.Item, []any: // a field inside is already known
 			return body
 		}
 		if v := entities.of(f); v != nil {
@@ -201,7 +201,7 @@ func (in *TemplateInput) grow(body any, path []string, f metlo.TestDataField, en
 	if name == "[string]" {
 		name = "ANY_STRING"
 	}
-	object, _ := body.(authrules.Item)
+	object, _ := body.(ordered.Item)
 	have, _ := object.Get(name)
 	return object.Set(name, in.grow(have, path[1:], f, entities))
 }
@@ -215,7 +215,7 @@ func (in *TemplateInput) sampleValue(t metlo.DataType) any {
 	case "string":
 		return base36(in.float())
 	case "object":
-		return authrules.Item{}
+		return ordered.Item{}
 	case "array":
 		return []any{}
 	}

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/ordered"
 )
 
 // attack is a template that sends the payloads of a list, after a control with a benign value.
@@ -86,8 +86,8 @@ func injectPayload(r *Request, text, json string) (before string, found bool) {
 	if !strings.HasPrefix(r.Data, "{") {
 		return injectIntoPath(r, text)
 	}
-	body, err := authrules.OrderedJSON(r.Data)
-	item, isObject := body.(authrules.Item)
+	body, err := ordered.Parse(r.Data)
+	item, isObject := body.(ordered.Item)
 	if err != nil || !isObject || len(item) == 0 {
 		return injectIntoPath(r, text)
 	}
