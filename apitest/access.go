@@ -7,9 +7,10 @@ import (
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/ordered"
 	"github.com/metlo-go/metlo/apitest/internal/script"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 // entityRef is an entity of the config that a data field of the endpoint carries.
@@ -33,7 +34,7 @@ func (in *TemplateInput) entityRefs() []entityRef {
 	var out []entityRef
 	for _, f := range in.Endpoint.DataFields {
 		owner, key, ok := strings.Cut(f.Entity, ".")
-		items := in.rules().Items(owner)
+		items := in.items(owner)
 		if !ok || len(items) == 0 {
 			continue
 		}
@@ -49,20 +50,35 @@ func (in *TemplateInput) entityRefs() []entityRef {
 	return out
 }
 
+// items returns the instances of the actor or resource called name.
+func (in *TemplateInput) items(name string) []testingconfig.Object {
+	for _, a := range in.Config.Actors {
+		if a.Name == name {
+			return a.Items
+		}
+	}
+	for _, r := range in.Config.Resources {
+		if r.Name == name {
+			return r.Items
+		}
+	}
+	return nil
+}
+
 // requestEntities gives the values of the first instance of each entity that the request carries.
 func (in *TemplateInput) requestEntities() entityValues {
 	out := entityValues{}
 	for _, ref := range in.entityRefs() {
 		if ref.inReq {
-			out.add(ref.owner, in.rules().Items(ref.owner)[0])
+			out.add(ref.owner, in.items(ref.owner)[0])
 		}
 	}
 	return out
 }
 
-func (v entityValues) add(owner string, item authrules.Item) {
+func (v entityValues) add(owner string, item testingconfig.Object) {
 	for _, f := range item {
-		v[owner+"."+f.Name] = f.Value
+		v[owner+"."+f.Name] = ordered.Value(f.Value)
 	}
 }
 
@@ -99,8 +115,8 @@ func (in *TemplateInput) permissionsNeeded() ([]neededPermissions, error) {
 	return out, nil
 }
 
-func (in *TemplateInput) applies(rule authrules.EndpointRule, resource string, refs []entityRef) (bool, error) {
-	if len(rule.Methods) > 0 && !slices.Contains(rule.Methods, in.Endpoint.Method) {
+func (in *TemplateInput) applies(rule testingconfig.EndpointRule, resource string, refs []entityRef) (bool, error) {
+	if len(rule.Methods) > 0 && !slices.Contains(rule.Methods, string(in.Endpoint.Method)) {
 		return false, nil
 	}
 	for _, m := range []struct{ pattern, text string }{{rule.Host, in.Endpoint.Host}, {rule.Path, in.Endpoint.Path}} {
@@ -140,18 +156,18 @@ type authActor struct {
 	name   string
 	number int // from 1
 	auth   string
-	item   authrules.Item
+	item   testingconfig.Object
 }
 
 func (a *authActor) String() string {
-	item := slices.DeleteFunc(slices.Clone(a.item), func(f authrules.Field) bool { return f.Name == "auth" })
+	item := slices.DeleteFunc(slices.Clone(a.item), func(f testingconfig.Property) bool { return f.Name == "auth" })
 	return a.name + "(" + listFields(item) + ")"
 }
 
-func listFields(item authrules.Item) string {
+func listFields(item testingconfig.Object) string {
 	parts := make([]string, len(item))
 	for i, f := range item {
-		parts[i] = f.Name + "=" + jsvalue.String(f.Value)
+		parts[i] = f.Name + "=" + jsvalue.String(ordered.Value(f.Value))
 	}
 	return strings.Join(parts, ",")
 }
@@ -164,7 +180,7 @@ func (in *TemplateInput) authActors() []authActor {
 			if auth == nil || auth == "" {
 				continue
 			}
-			out = append(out, authActor{name: a.Name, number: i + 1, auth: jsvalue.String(auth), item: item})
+			out = append(out, authActor{name: a.Name, number: i + 1, auth: jsvalue.String(ordered.Value(auth)), item: item})
 		}
 	}
 	return out
@@ -182,7 +198,7 @@ type access struct {
 func (a *access) hasItems() bool { return len(a.allowed)+len(a.denied) > 0 }
 
 type accessItem struct {
-	item   authrules.Item
+	item   testingconfig.Object
 	reason string
 }
 
@@ -190,13 +206,13 @@ type accessItem struct {
 func (in *TemplateInput) accessTo(actor *authActor, need neededPermissions) access {
 	out := access{resource: need.resource}
 	grants := in.grants(actor, need)
-	items := in.rules().Items(need.resource)
+	items := in.items(need.resource)
 	if len(items) == 0 {
-		out.wholeResource = slices.ContainsFunc(grants, func(p authrules.Permission) bool { return len(p.Resource.Filters) == 0 })
+		out.wholeResource = slices.ContainsFunc(grants, func(p testingconfig.Permission) bool { return len(p.Resource.Filters) == 0 })
 		return out
 	}
 	for _, item := range items {
-		i := slices.IndexFunc(grants, func(p authrules.Permission) bool { return matches(item, p.Resource.Filters) })
+		i := slices.IndexFunc(grants, func(p testingconfig.Permission) bool { return matches(item, p.Resource.Filters) })
 		target := need.resource + "(" + listFields(item) + ")."
 		if i < 0 {
 			out.denied = append(out.denied, accessItem{item, fmt.Sprintf("%s does not have %s access to %s",
@@ -210,22 +226,22 @@ func (in *TemplateInput) accessTo(actor *authActor, need neededPermissions) acce
 }
 
 // grants gives the permissions of actor that cover need, the least specific first.
-func (in *TemplateInput) grants(actor *authActor, need neededPermissions) []authrules.Permission {
-	var out []authrules.Permission
+func (in *TemplateInput) grants(actor *authActor, need neededPermissions) []testingconfig.Permission {
+	var out []testingconfig.Permission
 	for _, p := range in.Config.Permissions {
 		covers := !slices.ContainsFunc(need.permissions, func(n string) bool { return !slices.Contains(p.Permissions, n) })
 		if covers && p.Actor.Name == actor.name && p.Resource.Name == need.resource && matches(actor.item, p.Actor.Filters) {
 			out = append(out, p)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b authrules.Permission) int {
+	slices.SortStableFunc(out, func(a, b testingconfig.Permission) int {
 		return len(a.Actor.Filters) + len(a.Resource.Filters) - len(b.Actor.Filters) - len(b.Resource.Filters)
 	})
 	return out
 }
 
-func matches(it, filters authrules.Item) bool {
-	return !slices.ContainsFunc(filters, func(f authrules.Field) bool {
+func matches(it, filters testingconfig.Object) bool {
+	return !slices.ContainsFunc(filters, func(f testingconfig.Property) bool {
 		v, _ := it.Get(f.Name)
 		return !jsvalue.LooseEqual(v, f.Value)
 	})

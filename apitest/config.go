@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	metlo "github.com/metlo-go/metlo"
@@ -27,6 +28,23 @@ type Config struct {
 	Env []KeyValue
 	// Test holds the steps in the order they run. At least one is required.
 	Test []Step
+	// File is where Load read the test. It is no part of the test.
+	File string
+}
+
+// label names a test in reports: its file and its name, or its id.
+func (c *Config) label() string {
+	if c == nil {
+		return ""
+	}
+	name := c.ID
+	if c.Meta != nil && c.Meta.Name != "" {
+		name = c.Meta.Name
+	}
+	if c.File == "" {
+		return name
+	}
+	return strings.TrimSuffix(c.File+": "+name, ": ")
 }
 
 // MarshalJSON writes the form of a test file.
@@ -37,11 +55,12 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(struct {
 		ID      string     `json:"id"`
+		File    string     `json:"file,omitempty"`
 		Meta    *Meta      `json:"meta,omitempty"`
 		Options options    `json:"options"`
 		Env     []KeyValue `json:"env,omitempty"`
 		Test    []Step     `json:"test"`
-	}{c.ID, c.Meta, options{c.StopOnFailure, c.Cookies}, c.Env, c.Test})
+	}{c.ID, c.File, c.Meta, options{c.StopOnFailure, c.Cookies}, c.Env, c.Test})
 }
 
 // cookies gives the mode in force.
@@ -101,6 +120,13 @@ type Step struct {
 	Retry int `json:"retry,omitempty"`
 	// Timeout bounds each attempt, from dialling to the last byte. Zero leaves it to WithStepTimeout.
 	Timeout time.Duration `json:"timeout,omitempty"`
+	// Until repeats the step until its assertions hold, for at most that time. Zero sends it once.
+	Until time.Duration `json:"until,omitempty"`
+	// As names the identity that sends the request. Empty takes the name of the variable that holds its credentials.
+	As string `json:"as,omitempty"`
+	// Control names what shows the target of the step to work: the number of a step, or the id of another test of the
+	// same run. It makes the step inconclusive when that did not succeed. Empty lets the run look for one.
+	Control string `json:"control,omitempty"`
 }
 
 // Request is the request of a step. At most one body is sent: Form, else GraphQL, else Data.

@@ -23,6 +23,8 @@ var (
 	ErrUnknownTemplate = errors.New("unknown template")
 	// ErrUnknownVariable is a name given to Set that the test neither declares nor uses.
 	ErrUnknownVariable = errors.New("unknown variable")
+	// ErrNotApplicable is an endpoint that a template cannot test. The error names the endpoint and the reason.
+	ErrNotApplicable = errors.New("not applicable")
 	// ErrNoAuthConfig is an endpoint whose host has no authentication configured, which the template needs.
 	ErrNoAuthConfig = errors.New("no auth config")
 )

@@ -110,6 +110,7 @@ func (e *evaluator) assertAll() {
 // a failure; one that names a variable that does not exist, or is stopped, is a fault of the test.
 func (e *evaluator) assertionFault(n int, a Assertion, err error) {
 	var unknown *script.ReferenceError
+	var odd *script.ResultError
 	wrapped := fmt.Errorf("assert %d: %w", n+1, err)
 	if errors.As(err, &unknown) {
 		for _, name := range sortedKeys(e.st.unset) {
@@ -118,7 +119,7 @@ func (e *evaluator) assertionFault(n int, a Assertion, err error) {
 			}
 		}
 	}
-	if a.kind() == AssertJS && !errors.As(err, &unknown) && !errors.Is(err, script.ErrLimit) && e.ctx.Err() == nil {
+	if a.kind() == AssertJS && !errors.As(err, &unknown) && !errors.As(err, &odd) && !errors.Is(err, script.ErrLimit) && e.ctx.Err() == nil {
 		e.res.Err = errors.Join(e.res.Err, wrapped)
 		e.res.Failures = append(e.res.Failures, Failure{
 			Assertion: n, Expected: a.describe(e.hide), Description: a.Description,
@@ -144,7 +145,7 @@ func (e *evaluator) check(where string, a Assertion) (holds bool, found string, 
 	}
 	if a.kind() == AssertJS {
 		source, _ := want.(string)
-		holds, err := e.engine.Truthy(e.ctx, source, e.st.vars)
+		holds, err := e.engine.Truthy(e.ctx, source, e.st.vars, !e.lenient)
 		if err != nil || holds {
 			return holds, "", err
 		}

@@ -10,17 +10,16 @@ import (
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// Generate makes a test for endpoint from a template, whose name is matched in any case: GENERIC,
-// BROKEN_AUTHENTICATION, BOLA, BOLA_ADMIN, BOLA_MULTI_TENANT, HSTS, CSP, VALIDATE_AUTH_RULES, SQLI_TIME_BASED or
-// one given by WithTemplate. config may be nil for templates that do not need it. Requests go to the testingHost that
-// config names for the endpoint's host, else to that host.
+// Generate makes a test for endpoint from a template, whose name is matched in any case: one of Templates, or one given
+// by WithTemplate. config may be nil for templates that do not need it. Requests go to the testingHost that config
+// names for the endpoint's host, else to that host.
 //
-// Errors: ErrUnknownTemplate; ErrNoAuthConfig when the template needs the authentication of a host for which none is
-// configured; and an endpoint that lacks host, path or method.
+// Errors: ErrUnknownTemplate; ErrNotApplicable when the template cannot test the endpoint, as BOLA without an id, or
+// when the steps of the test would contradict each other; ErrNoAuthConfig when the template needs the authentication of
+// a host for which none is configured; and an endpoint that lacks host, path or method.
 func Generate(template string, endpoint *metlo.TestEndpoint, config *TestingConfig, opts ...GenerateOption) (*Config, error) {
 	g := &generator{templates: builtinTemplates(), random: rand.Float64}
 	for _, o := range opts {
@@ -68,12 +67,7 @@ var (
 
 // TestingConfig is what a testing configuration says about hosts, actors, resources and permissions, in the order of
 // its text.
-type TestingConfig struct {
-	Hosts       []authrules.Host
-	Actors      []authrules.Actor
-	Resources   []authrules.Resource
-	Permissions []authrules.Permission
-}
+type TestingConfig = testingconfig.Config
 
 // ParseTestingConfig reads a text of the language that says who may do what, as Testing.Config of the client gives it.
 // An empty text is an empty configuration. Faults are *ConfigError, all of them joined, with line and column.
@@ -89,8 +83,7 @@ func ParseTestingConfig(text string) (*TestingConfig, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	rules := TestingConfig(*authrules.New(testingconfig.NewConfig(statements)))
-	return &rules, nil
+	return testingconfig.NewConfig(statements), nil
 }
 
 // Format lays out a testing configuration in the standard way. A fault of the syntax is a *ConfigError; members are not
@@ -142,7 +135,14 @@ func (g *generator) generate(
 	if builder == nil {
 		return nil, errors.New("the template built nothing")
 	}
-	return builder.Config()
+	cfg, err := builder.Config()
+	if err != nil {
+		return nil, err
+	}
+	if i, j, found := contradiction(cfg); found {
+		return nil, in.notApplicable("makes steps %d and %d the same request, of which one must succeed where the other must not", i+1, j+1)
+	}
+	return cfg, nil
 }
 
 func checkEndpoint(e *metlo.TestEndpoint) error {
@@ -206,19 +206,25 @@ type TemplateInput struct {
 	// Config knows hosts, actors, resources and permissions. It is never nil.
 	Config *TestingConfig
 
-	random func() float64
-	id     string
+	random  func() float64
+	id      string
+	fillIDs bool // ids in bodies are variables to fill in
 }
 
-func (in *TemplateInput) rules() *authrules.TemplateConfig {
-	rules := authrules.TemplateConfig(*in.Config)
-	return &rules
+// host returns what the testing configuration says about the endpoint's host, or nil.
+func (in *TemplateInput) host() *testingconfig.Host {
+	for i := range in.Config.Hosts {
+		if in.Config.Hosts[i].Name == in.Endpoint.Host {
+			return &in.Config.Hosts[i]
+		}
+	}
+	return nil
 }
 
 // baseURL is where the endpoint's requests go.
 func (in *TemplateInput) baseURL() string {
 	host := in.Endpoint.Host
-	if h := in.rules().Host(host); h != nil && h.TestingHost != "" {
+	if h := in.host(); h != nil && h.TestingHost != "" {
 		host = h.TestingHost
 	}
 	if strings.HasPrefix(host, "http://") || strings.HasPrefix(host, "https://") {

@@ -2,8 +2,10 @@ package apitest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	metlo "github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/ordered"
 )
 
 // goldenGenerated is testdata/generated.json: what the original library generated.
@@ -39,6 +41,14 @@ func byDesign(text string) string {
 	return strings.ReplaceAll(text, `https://staging.example.org`, `https://api.example.org`)
 }
 
+// withoutControls leaves the steps out that generated tests have more than the original's.
+func withoutControls(cfg *Config) *Config {
+	if cfg != nil {
+		cfg.Test = slices.DeleteFunc(cfg.Test, func(s Step) bool { return s.Assert[0].Description == controlNote })
+	}
+	return cfg
+}
+
 // unfold writes a text that the original folds, because it is longer than 80 columns, in one line.
 func unfold(text string) string {
 	return regexp.MustCompile(`>-\n +([^\n]*)\n {10}(\S[^\n]*)\n`).ReplaceAllString(text, "$1 $2\n")
@@ -53,6 +63,13 @@ func goldenGenerateCount(t *testing.T) (matched, differing, total int) {
 		ok := t.Run("generate/"+name, func(t *testing.T) {
 			cfg, err := Generate(c.Template, golden.Endpoints[c.Endpoint], templateConfigFrom(t, golden.Configs[c.Config]),
 				WithRandom(half), WithID(goldenID))
+			if errors.Is(err, ErrNotApplicable) {
+				assert.Contains(t, []string{"BOLA", "BOLA_MULTI_TENANT"}, c.Template)
+				assert.NotEqual(t, "get_by_id", c.Endpoint)
+				differs = true
+				return
+			}
+			cfg = withoutControls(cfg)
 			if c.Error != "" {
 				require.ErrorIs(t, err, ErrNoAuthConfig)
 				assert.Contains(t, err.Error(), `host "`+golden.Endpoints[c.Endpoint].Host+`"`)
@@ -88,16 +105,16 @@ func goldenGenerateCount(t *testing.T) (matched, differing, total int) {
 // templateConfigFrom reads the original's form of a testing configuration, by writing it in the language.
 func templateConfigFrom(t *testing.T, raw json.RawMessage) *TestingConfig {
 	t.Helper()
-	parsed, err := authrules.OrderedJSON(string(raw))
+	parsed, err := ordered.Parse(string(raw))
 	require.NoError(t, err)
-	top, _ := parsed.(authrules.Item)
+	top, _ := parsed.(ordered.Item)
 	var b strings.Builder
 	for _, kind := range []string{"host", "actor", "resource"} {
 		section, _ := top.Get(kind + "s")
-		declared, _ := section.(authrules.Item)
+		declared, _ := section.(ordered.Item)
 		for _, d := range declared {
 			var members []string
-			for _, m := range d.Value.(authrules.Item) {
+			for _, m := range d.Value.(ordered.Item) {
 				if m.Name != "name" && m.Name != "type" {
 					members = append(members, m.Name+" = "+jsvalue.JSON(m.Value))
 				}
@@ -107,7 +124,7 @@ func templateConfigFrom(t *testing.T, raw json.RawMessage) *TestingConfig {
 	}
 	list, _ := top.Get("permissions")
 	for _, v := range list.([]any) {
-		p := v.(authrules.Item)
+		p := v.(ordered.Item)
 		permissions, _ := p.Get("permissions")
 		actor, _ := p.Get("actor")
 		resource, _ := p.Get("resource")
@@ -119,10 +136,10 @@ func templateConfigFrom(t *testing.T, raw json.RawMessage) *TestingConfig {
 }
 
 func selectorText(v any) string {
-	name, _ := v.(authrules.Item).Get("name")
-	filters, _ := v.(authrules.Item).Get("filters")
+	name, _ := v.(ordered.Item).Get("name")
+	filters, _ := v.(ordered.Item).Get("filters")
 	var parts []string
-	for _, f := range filters.(authrules.Item) {
+	for _, f := range filters.(ordered.Item) {
 		parts = append(parts, f.Name+"="+jsvalue.JSON(f.Value))
 	}
 	return fmt.Sprintf("%s(%s)", name, strings.Join(parts, ", "))

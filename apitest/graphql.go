@@ -7,15 +7,15 @@ import (
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/apitest/internal/handlebars"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/ordered"
 )
 
 // gqlField is a field of a GraphQL query, with its arguments and the fields selected in it.
 type gqlField struct {
 	name   string
-	args   authrules.Item
+	args   ordered.Item
 	fields []*gqlField
 }
 
@@ -84,7 +84,7 @@ func (in *TemplateInput) addGraphQLField(root *gqlField, f metlo.TestDataField, 
 		case token == "[]":
 		case token == "__args":
 			args := in.grow(at.args, path[i+1:], f, enumEntities(entities, f))
-			if item, ok := args.(authrules.Item); ok {
+			if item, ok := args.(ordered.Item); ok {
 				at.args = item
 			}
 			return
@@ -143,7 +143,7 @@ func (f *gqlField) write(b *strings.Builder, indent string) {
 	b.WriteString(indent + "}\n")
 }
 
-func gqlArgs(args authrules.Item) string {
+func gqlArgs(args ordered.Item) string {
 	parts := make([]string, len(args))
 	for i, a := range args {
 		parts[i] = a.Name + ": " + gqlValue(a.Value)
@@ -155,7 +155,7 @@ func gqlValue(v any) string {
 	switch v := v.(type) {
 	case gqlEnum:
 		return string(v)
-	case authrules.Item:
+	case ordered.Item:
 		return "{" + gqlArgs(v) + "}"
 	case []any:
 		parts := make([]string, len(v))

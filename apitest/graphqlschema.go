@@ -7,8 +7,8 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/ordered"
 )
 
 const (
@@ -138,9 +138,9 @@ func (c *gqlCompleter) value(t *ast.Type, have any, depth int) any {
 }
 
 func (c *gqlCompleter) inputObject(def *ast.Definition, have any, depth int) any {
-	item, _ := have.(authrules.Item)
+	item, _ := have.(ordered.Item)
 	if item == nil {
-		item = authrules.Item{}
+		item = ordered.Item{}
 	}
 	for _, field := range def.Fields {
 		v, given := item.Get(field.Name)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
@@ -16,15 +15,11 @@ func (s *stepRun) doubtResponse(x *response) {
 	if len(s.res.Failures) > 0 || s.broken {
 		return
 	}
-	if x.redirectedTo != "" && s.step.Request.FollowRedirects == nil {
-		s.doubts = append(s.doubts, fmt.Sprintf(
-			"the response came from %s, where a redirect led: is it a login page? Write followRedirects: true if the redirect is expected, or false to look at the redirect itself",
-			x.redirectedTo))
+	if x.detour != "" {
+		s.doubts = append(s.doubts, x.detour)
 		return
 	}
 	about := s.step.subjects()
-	named := strings.Contains(about.statuses, strconv.Itoa(x.status))
-	place := stepPlace{s.res.Index, len(s.result.Results[s.res.Index])}
 	switch {
 	case len(s.step.Assert) == 0:
 	case isRedirect(x.status) && s.step.Request.FollowRedirects == nil && !about.status:
@@ -32,9 +27,6 @@ func (s *stepRun) doubtResponse(x *response) {
 	case s.unreached(x.status) && !about.status && !about.body:
 		s.doubts = append(s.doubts, fmt.Sprintf(
 			"the service answered %s, so the endpoint was not reached, and no assertion compares the status or a value of the body", x.statusLine()))
-	case x.status == http.StatusNotFound && about.status && !about.notFoundOnly,
-		s.unreached(x.status) && about.excludes && !named:
-		s.unproven = append(s.unproven, place)
 	}
 }
 
@@ -47,12 +39,12 @@ func isRedirect(status int) bool {
 func (s *stepRun) unreached(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusGone,
-		http.StatusTooManyRequests, http.StatusNotImplemented, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		http.StatusTooManyRequests:
 		return true
 	case http.StatusForbidden:
 		return len(s.st.payload) == 0
 	}
-	return false
+	return status >= 500
 }
 
 // subjects is what the assertions of a step look at.
@@ -61,61 +53,26 @@ type subjects struct {
 	status, body bool
 	// statuses are the texts that name statuses.
 	statuses string
-	// excludes is set when all that is said about the status is what it must not be, such as resp.status < 500.
-	excludes bool
-	// notFoundOnly is set when a 404 is what the step asks for, and not one of several ways to refuse.
-	notFoundOnly bool
 }
 
 var (
-	statusWord  = regexp.MustCompile(`\bstatus(Text)?\b`)
-	dataPath    = regexp.MustCompile(`^resp\.data\b|^resp\[.data.\]`)
-	refusal     = regexp.MustCompile(`\b40[13]\b`)
-	notAStatus  = regexp.MustCompile(`\bstatus\b\s*(<|!=)`)
-	exactStatus = regexp.MustCompile(`\bstatus\b\s*(>|==)|\bincludes\b|\bindexOf\b`)
+	statusWord = regexp.MustCompile(`\bstatus(Text)?\b`)
+	dataPath   = regexp.MustCompile(`^resp\.data\b|^resp\[.data.\]`)
 )
 
 func (s *Step) subjects() subjects {
-	out := subjects{excludes: true}
+	var out subjects
 	for i := range s.Assert {
 		a := &s.Assert[i]
-		text := a.Key
-		if a.kind() == AssertJS {
-			text = jsvalue.String(a.Value)
-		} else {
+		if a.kind() != AssertJS {
 			out.body = out.body || dataPath.MatchString(a.Key)
 		}
-		if !statusWord.MatchString(text) {
-			continue
-		}
-		out.status = true
-		value := jsvalue.JSON(a.Value)
-		out.statuses += value + " "
-		out.excludes = out.excludes && a.kind() == AssertJS && notAStatus.MatchString(text) && !exactStatus.MatchString(text)
-		if strings.Contains(value, "404") && !refusal.MatchString(value) && !notAStatus.MatchString(text) {
-			out.notFoundOnly = true
+		if a.aboutStatus() {
+			out.status = true
+			out.statuses += jsvalue.JSON(a.Value) + " "
 		}
 	}
-	out.excludes = out.excludes && out.status
 	return out
-}
-
-// judgeUnproven makes steps inconclusive whose status may mean that nothing is there: no step of the test got a
-// response below 400.
-func (r *runner) judgeUnproven() {
-	if r.reached {
-		return
-	}
-	for _, place := range r.unproven {
-		step := &r.result.Results[place.step][place.run]
-		if step.Outcome != Passed {
-			continue
-		}
-		step.Outcome, step.Success = Inconclusive, false
-		why := fmt.Sprintf("status %d may mean that the endpoint was not reached: no step of this test got a response below 400", step.Response.Status)
-		step.Reasons = append(step.Reasons, "inconclusive: "+why)
-		r.result.Reasons = append(r.result.Reasons, fmt.Sprintf("step %d: %s", place.step+1, why))
-	}
 }
 
 // whyNothingWasTested gives the reasons why a test as a whole cannot pass.

@@ -52,8 +52,8 @@ type junitProblem struct {
 
 // JUnit gives a JUnit XML report with one suite per result and one test case per request.
 //
-// A suite has the test's id, and as properties its severity, tags and outcome. A case has a status: passed; failed, with
-// a failure; inconclusive, with an error of type inconclusive; or skipped, for a step that was not reached. Why the test
+// A suite has the test's id, and as properties its severity, tags, outcome and verdict. A case has a status: proven or
+// uncontrolled; failed, with a failure; inconclusive, with an error of type inconclusive; or skipped, for a step that was not reached. Why the test
 // as a whole is inconclusive is a case of its own. A case that did not pass shows its request as a curl command.
 func JUnit(results ...*Result) ([]byte, error) {
 	var doc junitSuites
@@ -61,12 +61,7 @@ func JUnit(results ...*Result) ([]byte, error) {
 		if r == nil {
 			continue
 		}
-		s := r.suite()
-		doc.Tests += s.Tests
-		doc.Failures += s.Failures
-		doc.Errors += s.Errors
-		doc.Skipped += s.Skipped
-		doc.Suites = append(doc.Suites, s)
+		doc.add(r.suite())
 	}
 	text, err := xml.MarshalIndent(doc, "", "  ")
 	if err != nil {
@@ -75,8 +70,16 @@ func JUnit(results ...*Result) ([]byte, error) {
 	return append([]byte(xml.Header), append(text, '\n')...), nil
 }
 
+func (d *junitSuites) add(s junitSuite) {
+	d.Tests += s.Tests
+	d.Failures += s.Failures
+	d.Errors += s.Errors
+	d.Skipped += s.Skipped
+	d.Suites = append(d.Suites, s)
+}
+
 func (r *Result) suite() junitSuite {
-	s := junitSuite{Name: r.title(), Time: seconds(r.Duration), Properties: []junitProperty{{"outcome", string(r.Outcome)}}}
+	s := junitSuite{Name: r.title(), Time: seconds(r.Duration), Properties: []junitProperty{{"outcome", string(r.Outcome)}, {"verdict", string(r.Verdict)}}}
 	steps := 0
 	if r.Test != nil {
 		s.ID, steps = r.Test.ID, len(r.Test.Test)
@@ -127,6 +130,7 @@ func (s *StepResult) testCase() junitCase {
 		c.Time = seconds(s.Response.Duration)
 	}
 	if s.Outcome == Passed {
+		c.Status = string(s.Verdict)
 		return c
 	}
 	p := &junitProblem{Text: strings.Join(s.Reasons, "\n")}

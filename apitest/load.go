@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +20,11 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("apitest: read the test file: %w", err)
 	}
-	return parse(path, text)
+	cfg, err := parse(path, text)
+	if cfg != nil {
+		cfg.File = path
+	}
+	return cfg, err
 }
 
 // Parse reads the YAML (or JSON) of one test. Faults are *ConfigError, all of them joined,
@@ -305,8 +310,22 @@ func (d *decoder) step(n *yamltree.Node, path string) Step {
 		"assert":  func(n *yamltree.Node) { s.Assert = list(d, n, path+".assert", d.assertion) },
 		"retry":   func(n *yamltree.Node) { s.Retry = d.count(n, path+".retry") },
 		"timeout": func(n *yamltree.Node) { s.Timeout = d.duration(n, path+".timeout") },
+		"until":   func(n *yamltree.Node) { s.Until = d.duration(n, path+".until") },
+		"as":      func(n *yamltree.Node) { s.As = d.name(n, path+".as") },
+		"control": func(n *yamltree.Node) { s.Control = d.control(n, path+".control") },
 	})
 	return s
+}
+
+// control reads the number of a step, or the id of a test.
+func (d *decoder) control(n *yamltree.Node, path string) string {
+	if v, _ := d.scalar(n); v != nil && n.Kind == yamltree.Number {
+		if number, ok := v.(int); ok && number > 0 {
+			d.at[path] = n
+			return strconv.Itoa(number)
+		}
+	}
+	return d.name(n, path)
 }
 
 func (d *decoder) request(n *yamltree.Node, path string) Request {

@@ -74,7 +74,7 @@ func (c *Config) normal() *Config {
 	for _, s := range c.Test {
 		r := s.Request
 		r.Headers, r.Query, r.Form = orNil(r.Headers), orNil(r.Query), orNil(r.Form)
-		step := Step{Request: r, Payload: orNil(s.Payload), Retry: s.Retry, Timeout: s.Timeout}
+		step := Step{Request: r, Payload: orNil(s.Payload), Retry: s.Retry, Timeout: s.Timeout, Until: s.Until, As: s.As, Control: s.Control}
 		for _, e := range s.Extract {
 			e.Type = e.kind()
 			step.Extract = append(step.Extract, e)
@@ -182,6 +182,15 @@ func (w *yamlWriter) step(s *Step) {
 	}
 	if s.Timeout > 0 {
 		w.pair(2, "timeout", s.Timeout.String())
+	}
+	if s.Until > 0 {
+		w.pair(2, "until", s.Until.String())
+	}
+	if s.As != "" {
+		w.pair(2, "as", s.As)
+	}
+	if s.Control != "" {
+		w.pair(2, "control", s.Control)
 	}
 	if len(s.Payload) > 0 {
 		w.buf.WriteString("    payload:\n")

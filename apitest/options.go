@@ -17,22 +17,24 @@ import (
 type Option func(*settings) error
 
 type settings struct {
-	allow       netguard.AllowList
-	env         map[string]any
-	client      *http.Client
-	stepTimeout time.Duration
-	runTimeout  time.Duration
-	payloads    map[string][]string
-	scripts     script.Limits
-	maxRequests int
-	maxBody     int64
-	cookies     CookieMode
-	lenient     bool
-	showSecrets bool
-	parallel    int
-	slots       chan struct{} // one for each test or payload that runs
-	retries     int
-	pace        *pacer
+	allow           netguard.AllowList
+	env             map[string]any
+	client          *http.Client
+	stepTimeout     time.Duration
+	runTimeout      time.Duration
+	payloads        map[string][]string
+	scripts         script.Limits
+	maxRequests     int
+	maxBody         int64
+	cookies         CookieMode
+	lenient         bool
+	requireControls bool
+	handler         http.Handler
+	showSecrets     bool
+	parallel        int
+	slots           chan struct{} // one for each test or payload that runs
+	retries         int
+	pace            *pacer
 }
 
 // applyOptions gives the settings also when an option is wrong.
@@ -41,7 +43,7 @@ func applyOptions(opts []Option) (*settings, error) {
 		env:         map[string]any{},
 		client:      http.DefaultClient,
 		stepTimeout: 10 * time.Second,
-		payloads:    map[string][]string{},
+		payloads:    builtinPayloads(),
 		scripts:     script.Default(),
 		maxRequests: 1000,
 		maxBody:     10 << 20,
@@ -59,7 +61,7 @@ func applyOptions(opts []Option) (*settings, error) {
 
 func newSettings(opts []Option) (*settings, error) {
 	s, err := applyOptions(opts)
-	if len(s.allow) == 0 && err == nil {
+	if len(s.allow) == 0 && s.handler == nil && err == nil {
 		err = errors.New(`apitest: no host is allowed: pass AllowHosts("staging.example.com")`)
 	}
 	s.slots = make(chan struct{}, max(s.parallel, 1))
@@ -88,6 +90,14 @@ func AllowHosts(hosts ...string) Option {
 func Lenient() Option {
 	return func(s *settings) error {
 		s.lenient = true
+		return nil
+	}
+}
+
+// RequireControls makes a check inconclusive that held where nothing shows the target to work.
+func RequireControls() Option {
+	return func(s *settings) error {
+		s.requireControls = true
 		return nil
 	}
 }

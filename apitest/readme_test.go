@@ -38,6 +38,10 @@ func TestREADMECompiles(t *testing.T) {
 	require.Len(t, yaml, 1)
 	_, err = Parse([]byte(yaml[0]))
 	require.NoError(t, err)
+	policy := filepath.Join(dir, "policy.yaml")
+	require.NoError(t, os.WriteFile(policy, []byte(codeBlocks(string(readme), "yaml policy")[0]), 0o600))
+	_, err = LoadPolicy(policy)
+	require.NoError(t, err)
 }
 
 func codeBlocks(text, language string) []string {
@@ -54,7 +58,7 @@ func readmeProgram(n int, block string) string {
 	b.WriteString("package readme\n")
 	for name, path := range map[string]string{
 		"apitest": "github.com/metlo-go/metlo/apitest", "apitestt": "github.com/metlo-go/metlo/apitest/apitestt", "metlo": "github.com/metlo-go/metlo",
-		"errors": "errors", "fmt": "fmt", "os": "os", "testing": "testing",
+		"errors": "errors", "fmt": "fmt", "os": "os", "testing": "testing", "time": "time",
 	} {
 		if regexp.MustCompile(`\b` + name + `\.[A-Z]`).MatchString(block) {
 			fmt.Fprintf(&b, "import %q\n", path)
@@ -64,12 +68,12 @@ func readmeProgram(n int, block string) string {
 		return b.String() + block
 	}
 	var used []string
-	for _, name := range []string{"ctx", "client", "endpoint"} {
+	for _, name := range []string{"ctx", "client", "endpoint", "document", "results"} {
 		if regexp.MustCompile(`\b` + name + `\b`).MatchString(block) {
 			used = append(used, name)
 		}
 	}
-	types := map[string]string{"ctx": "context.Context", "client": "*metlo.Client", "endpoint": "*metlo.TestEndpoint"}
+	types := map[string]string{"ctx": "context.Context", "client": "*metlo.Client", "endpoint": "*metlo.TestEndpoint", "document": "[]byte", "results": "[]*apitest.Result"}
 	var params []string
 	for _, name := range used {
 		params = append(params, name+" "+types[name])

@@ -62,7 +62,33 @@ func (s *state) prepare(r *Request, lenient bool) (out *outgoing, problems []str
 
 // render fills one text in.
 func (p *preparation) render(where, text string, emptyCounts bool) (string, error) {
-	out, uses, err := handlebars.Render(text, p.st.vars)
+	return p.renderWith(where, text, emptyCounts, func(value string, uses []handlebars.Use) string {
+		if p.st.fromPayload(uses) {
+			if why := changed(where, value); why != "" {
+				p.problems = append(p.problems, where+": "+why)
+			}
+		}
+		return value
+	})
+}
+
+// changed says how a payload would be changed on its way in a part of a request.
+func changed(where, value string) string {
+	switch header, isHeader := strings.CutPrefix(where, "header "); {
+	case isHeader && strings.ContainsAny(value, "\r\n\x00"):
+		return "the payload holds a character that no header can"
+	case isHeader && strings.Trim(value, " \t") != value:
+		return "the payload starts or ends in a space, which no header keeps"
+	case isHeader && (strings.EqualFold(header, "Cookie")) && strings.ContainsAny(value, ";, \t\"\\"):
+		return "the payload holds a character that no cookie can"
+	case where == "data" && strings.ContainsRune(value, '\ufffd'):
+		return "the payload is not valid UTF-8, which JSON cannot hold"
+	}
+	return ""
+}
+
+func (p *preparation) renderWith(where, text string, emptyCounts bool, escape func(string, []handlebars.Use) string) (string, error) {
+	out, uses, err := handlebars.RenderWith(text, p.st.vars, escape)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", where, err)
 	}
@@ -73,15 +99,23 @@ func (p *preparation) render(where, text string, emptyCounts bool) (string, erro
 	return out, nil
 }
 
-// url fills the URL in. A # of a variable belongs to its value, so it is encoded; one in the path as written starts a
-// fragment, which is not sent.
+// url fills the URL in. A # of a variable belongs to its value, and every byte of a payload that some server reads as
+// a separator belongs to the payload, so these are encoded. A # in the path as written starts a fragment, which is not
+// sent.
 func (p *preparation) url(text string) (string, error) {
-	plain := *p.st
-	plain.vars = encodeHashes(p.st.vars)
-	whole := *p
-	whole.st = &plain
-	out, err := whole.render("url", strings.TrimSpace(text), true)
-	p.problems = whole.problems
+	text = strings.TrimSpace(text)
+	start := true // a payload at the start is the whole address
+	out, err := p.renderWith("url", text, true, func(value string, uses []handlebars.Use) string {
+		whole := start && strings.HasPrefix(text, "{{")
+		start = false
+		switch {
+		case p.lenient || whole || !p.st.fromPayload(uses):
+			return strings.ReplaceAll(value, "#", "%23")
+		case value == "." || value == "..":
+			p.problems = append(p.problems, fmt.Sprintf("url: the payload %q as a segment of a path would be resolved on the way", value))
+		}
+		return escapeQuery(value)
+	})
 	if err != nil {
 		return "", err
 	}
@@ -93,21 +127,16 @@ func (p *preparation) url(text string) (string, error) {
 	return encodeTarget(out), nil
 }
 
-var wholeName = regexp.MustCompile(`<<([^<>]*)>>`)
-
-func encodeHashes(vars map[string]any) map[string]any {
-	out := make(map[string]any, len(vars))
-	for name, v := range vars {
-		switch x := v.(type) {
-		case string:
-			v = strings.ReplaceAll(x, "#", "%23")
-		case map[string]any:
-			v = encodeHashes(x)
-		}
-		out[name] = v
-	}
-	return out
+// fromPayload reports whether one of the variables holds a payload.
+func (s *state) fromPayload(uses []handlebars.Use) bool {
+	return slices.ContainsFunc(uses, func(u handlebars.Use) bool {
+		root, _, _ := strings.Cut(u.Name, ".")
+		_, found := s.payload[root]
+		return found
+	})
 }
+
+var wholeName = regexp.MustCompile(`<<([^<>]*)>>`)
 
 // encodeTarget percent-encodes every byte of a URL's path and query that cannot stand there, and leaves %XX alone.
 func encodeTarget(text string) string {
@@ -148,7 +177,7 @@ func mayStand(c byte, inQuery bool) bool {
 	switch {
 	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
 		return true
-	case c == '\'':
+	case c == '\'', c == ';': // some servers drop a query with a semicolon, others split it there
 		return !inQuery
 	}
 	return strings.IndexByte("-._~!$&()*+,;=:@/?", c) >= 0

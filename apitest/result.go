@@ -57,6 +57,8 @@ type Result struct {
 	Test *Config
 	// Outcome is the worst outcome of the steps and of the test as a whole.
 	Outcome Outcome
+	// Verdict is the worst verdict of the steps.
+	Verdict Verdict
 	// Success is true for Passed.
 	Success bool
 	// Reasons says why the test as a whole is inconclusive. The reasons of steps are with the steps.
@@ -77,6 +79,18 @@ type StepResult struct {
 	Name string
 	// Outcome is what the step found out.
 	Outcome Outcome
+	// Verdict is what the step proved.
+	Verdict Verdict
+	// Identity names who sent the request: what the step says with as, else the variables of its credentials, or
+	// "anonymous".
+	Identity string
+	// Control names the request that shows the target to work, which is this one when it succeeded. It is empty when
+	// nothing shows it.
+	Control string
+	// Demands is what the assertions about the status want: "success", "refusal", or "" when they take both or name none.
+	Demands string
+	// Attack is set when the request carried a payload.
+	Attack bool
 	// Success is true for Passed.
 	Success bool
 	// Reasons says, one line each, why the step did not pass.
@@ -99,6 +113,8 @@ type StepResult struct {
 	Attempts int
 	// Err is why the step could not be carried out, or what a script threw; else nil.
 	Err error
+
+	seen *sighting
 }
 
 // StepRequest is the request of a step, templates filled in.
@@ -179,17 +195,16 @@ func (r Result) String() string {
 	return b.String()
 }
 
+// title names the test by file and name, with its severity.
 func (r *Result) title() string {
 	if r.Test == nil {
 		return ""
 	}
-	if m := r.Test.Meta; m != nil && m.Name != "" {
-		if m.Severity != "" {
-			return m.Name + " (" + string(m.Severity) + ")"
-		}
-		return m.Name
+	title := r.Test.label()
+	if m := r.Test.Meta; m != nil && m.Name != "" && m.Severity != "" {
+		title += " (" + string(m.Severity) + ")"
 	}
-	return r.Test.ID
+	return title
 }
 
 // String gives one line, and one more for each reason.
@@ -198,6 +213,9 @@ func (s StepResult) String() string {
 	text := "  " + mark + " " + s.Name
 	if note := s.summary(); note != "" {
 		text += ": " + note
+	}
+	if s.Verdict == VerdictUncontrolled {
+		text += ", uncontrolled"
 	}
 	for _, why := range s.Reasons {
 		text += "\n       " + why
@@ -243,11 +261,12 @@ func (r Result) MarshalJSON() ([]byte, error) {
 		Test      *Config        `json:"test"`
 		Success   bool           `json:"success"`
 		Outcome   Outcome        `json:"outcome"`
+		Verdict   Verdict        `json:"verdict"`
 		Reasons   []string       `json:"reasons,omitempty"`
 		Results   [][]StepResult `json:"results"`
 		AbortedAt int            `json:"abortedAt,omitempty"`
 		Duration  int64          `json:"duration"`
-	}{r.Test, r.Success, r.Outcome, r.Reasons, r.Results, r.AbortedAt, r.Duration.Milliseconds()})
+	}{r.Test, r.Success, r.Outcome, r.Verdict, r.Reasons, r.Results, r.AbortedAt, r.Duration.Milliseconds()})
 }
 
 // MarshalJSON gives the original library's form: idx, ctx, success, assertions, req, res, err; with name, outcome and
@@ -263,6 +282,11 @@ func (s StepResult) MarshalJSON() ([]byte, error) {
 		Context    stepContext       `json:"ctx"`
 		Success    bool              `json:"success"`
 		Outcome    Outcome           `json:"outcome"`
+		Verdict    Verdict           `json:"verdict"`
+		Identity   string            `json:"identity,omitempty"`
+		Control    string            `json:"control,omitempty"`
+		Demands    string            `json:"demands,omitempty"`
+		Attack     bool              `json:"attack,omitempty"`
 		Reasons    []string          `json:"reasons,omitempty"`
 		Payload    map[string]string `json:"payload,omitempty"`
 		Assertions []bool            `json:"assertions"`
@@ -270,8 +294,8 @@ func (s StepResult) MarshalJSON() ([]byte, error) {
 		Response   *StepResponse     `json:"res,omitempty"`
 		Err        string            `json:"err,omitempty"`
 	}{
-		s.Index, s.Name, stepContext{s.Cookies, jsvalue.Finite(s.Variables)}, s.Success, s.Outcome, s.Reasons, s.Payload,
-		s.Assertions, s.Request, s.Response, "",
+		s.Index, s.Name, stepContext{s.Cookies, jsvalue.Finite(s.Variables)}, s.Success, s.Outcome, s.Verdict, s.Identity,
+		s.Control, s.Demands, s.Attack, s.Reasons, s.Payload, s.Assertions, s.Request, s.Response, "",
 	}
 	if s.Err != nil {
 		out.Err = s.Err.Error()

@@ -56,9 +56,9 @@ func TestJUnit(t *testing.T) {
 	require.Len(t, doc.Suites, 1)
 	s := doc.Suites[0]
 	assert.Equal(t, []any{"Mixed <&> (HIGH)", "t", 3, 1, 1, 0}, []any{s.Name, s.ID, s.Tests, s.Failures, s.Errors, s.Skipped})
-	assert.Equal(t, []junitProperty{{"outcome", "failed"}, {"severity", "HIGH"}, {"tag", "A"}, {"tag", "B"}}, s.Properties)
+	assert.Equal(t, []junitProperty{{"outcome", "failed"}, {"verdict", "failed"}, {"severity", "HIGH"}, {"tag", "A"}, {"tag", "B"}}, s.Properties)
 	assert.Nil(t, s.Cases[0].Failure)
-	assert.Equal(t, []string{"passed", "failed", "inconclusive"}, []string{s.Cases[0].Status, s.Cases[1].Status, s.Cases[2].Status})
+	assert.Equal(t, []string{"proven", "failed", "inconclusive"}, []string{s.Cases[0].Status, s.Cases[1].Status, s.Cases[2].Status})
 	assert.Equal(t, "it works (expected resp.status is 201; resp.status is 200)", s.Cases[1].Failure.Message)
 	assert.Contains(t, s.Cases[1].Failure.Text, "expected 1 > 2")
 	assert.Contains(t, s.Cases[1].Output, "curl -i -X GET 'http://")

@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,36 +27,65 @@ func Run(ctx context.Context, cfg *Config, opts ...Option) (*Result, error) {
 		return nil, err
 	}
 	s.slots <- struct{}{}
-	return s.run(ctx, cfg)
+	r, err := s.run(ctx, cfg)
+	if r == nil {
+		return nil, err
+	}
+	(&trial{[]*runner{r}}).judge()
+	r.finish(err)
+	return r.result, err
 }
 
-// RunAll is Run for each of configs. Up to WithParallel of them, and of their payloads, run at a time. The results are in
-// the order of configs; one that could not run at all is nil, and the error, which joins those of all tests, says why.
+// RunAll is Run for each of configs, as one run: a request of one test can be the control of another. Up to WithParallel
+// of them, and of their payloads, run at a time. The results are in the order of configs. A test that could not run has
+// an inconclusive result that says why, and its error is among those that are joined.
 func RunAll(ctx context.Context, configs []*Config, opts ...Option) ([]*Result, error) {
 	s, err := newSettings(opts)
 	if err != nil {
 		return nil, err
 	}
-	results, errs := make([]*Result, len(configs)), make([]error, len(configs))
+	runners, errs := make([]*runner, len(configs)), make([]error, len(configs))
 	var wg sync.WaitGroup
 	for i, cfg := range configs {
 		s.slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-s.slots }()
-			var err error
-			if results[i], err = s.run(ctx, cfg); err != nil {
-				errs[i] = fmt.Errorf("test %d: %w", i+1, err)
-				if cfg != nil && cfg.ID != "" {
-					errs[i] = fmt.Errorf("test %s: %w", cfg.ID, err)
-				}
-			}
+			runners[i], errs[i] = s.run(ctx, cfg)
 		})
 	}
 	wg.Wait()
+	ran := slices.DeleteFunc(slices.Clone(runners), func(r *runner) bool { return r == nil })
+	(&trial{ran}).judge()
+	results := make([]*Result, len(configs))
+	for i, cfg := range configs {
+		err := errs[i]
+		if r := runners[i]; r == nil {
+			results[i] = NotRun(cfg, err)
+		} else {
+			r.finish(err)
+			results[i] = r.result
+		}
+		if err != nil {
+			errs[i] = fmt.Errorf("test %s: %w", cmp.Or(cfg.label(), strconv.Itoa(i+1)), err)
+		}
+	}
 	return results, errors.Join(errs...)
 }
 
-func (s *settings) run(ctx context.Context, cfg *Config) (*Result, error) {
+// NotRun returns the inconclusive result of a test that could not run, such as a file with faults. A Config with File
+// alone stands for such a file. Reports have a row for it.
+func NotRun(cfg *Config, why error) *Result {
+	if cfg == nil {
+		cfg = &Config{}
+	}
+	return &Result{
+		Test: cfg, Outcome: Inconclusive, Verdict: VerdictInconclusive, Results: [][]StepResult{},
+		Reasons: []string{"the test could not run: " + strings.TrimSpace(why.Error())},
+	}
+}
+
+// run sends the requests of a test. The runner is nil when nothing could be sent.
+func (s *settings) run(ctx context.Context, cfg *Config) (*runner, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -61,6 +93,9 @@ func (s *settings) run(ctx context.Context, cfg *Config) (*Result, error) {
 		return nil, err
 	}
 	st, err := s.initialState(cfg)
+	if err == nil {
+		err = s.checkFilled(cfg, st)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +111,7 @@ func (s *settings) run(ctx context.Context, cfg *Config) (*Result, error) {
 	started := time.Now()
 	_, err = r.runFrom(ctx, 0, st)
 	r.result.Duration = time.Since(started)
-	r.finish(err)
-	return r.result, err
+	return r, err
 }
 
 // runner holds one run.
@@ -88,14 +122,8 @@ type runner struct {
 	hook    hook.Step
 	secrets *secrets
 	ended   *atomic.Bool // no branch of the run sends anything more
-	// reached is set by the first response below 400: the service is there and takes requests.
-	reached bool
-	// unproven are steps that pass if the service was reached.
-	unproven []stepPlace
-	leftOut  bool // the hook did not run a step
+	leftOut bool         // the hook did not run a step
 }
-
-type stepPlace struct{ step, run int }
 
 // runFrom runs step i and all later ones, once per combination of payloads. stop ends the whole run.
 func (r *runner) runFrom(ctx context.Context, i int, st *state) (stop bool, err error) {
@@ -176,13 +204,9 @@ func (r *runner) fork() *runner {
 
 // join puts the results of a fork behind those of r.
 func (r *runner) join(branch *runner) {
-	for _, place := range branch.unproven {
-		r.unproven = append(r.unproven, stepPlace{place.step, place.run + len(r.result.Results[place.step])})
-	}
 	for i, runs := range branch.result.Results {
 		r.result.Results[i] = append(r.result.Results[i], runs...)
 	}
-	r.reached = r.reached || branch.reached
 }
 
 // runStep runs a step, through the hook if there is one, which may leave it out.
@@ -206,11 +230,10 @@ func (r *runner) runStep(ctx context.Context, i int, step *Step, st *state) (sto
 	return stop, err
 }
 
-// finish judges the test as a whole and masks secrets.
+// finish sums the steps up and masks secrets.
 func (r *runner) finish(err error) {
 	res := r.result
 	if !r.lenient {
-		r.judgeUnproven()
 		res.Reasons = append(res.Reasons, r.whyNothingWasTested()...)
 	}
 	if err != nil {
@@ -226,11 +249,15 @@ func (r *runner) finish(err error) {
 		}
 	}
 	res.Success = res.Outcome == Passed
+	if res.Outcome == Inconclusive {
+		res.Verdict = VerdictInconclusive
+	}
 	res.trim()
 	res.Test = r.secrets.config(r.cfg, r.showSecrets)
 	for _, runs := range res.Results {
 		for i := range runs {
 			runs[i] = r.secrets.step(runs[i], r.showSecrets)
+			runs[i].seen = nil
 		}
 	}
 	for i, why := range res.Reasons {

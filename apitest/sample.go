@@ -2,15 +2,16 @@ package apitest
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"regexp"
 	"strings"
 
 	metlo "github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/apitest/internal/handlebars"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/ordered"
 )
 
 // entityValues holds the known values of entities, such as "Order.id".
@@ -31,7 +32,7 @@ func (in *TemplateInput) sample(prefix string, entities entityValues) *StepBuild
 	}
 	s.sampleQuery(pre, entities)
 	if !e.IsGraphQL {
-		s.sampleBody(entities)
+		s.sampleBody(pre, entities)
 	}
 	return s
 }
@@ -117,7 +118,7 @@ func (s *StepBuilder) sampleQuery(pre string, entities entityValues) {
 }
 
 // sampleBody builds the body out of the fields that have the last field's content type.
-func (s *StepBuilder) sampleBody(entities entityValues) {
+func (s *StepBuilder) sampleBody(pre string, entities entityValues) {
 	fields := bodyFields(s.in.Endpoint.DataFields, func(f metlo.TestDataField) bool {
 		return f.DataSection == metlo.SectionRequestBody
 	})
@@ -126,11 +127,21 @@ func (s *StepBuilder) sampleBody(entities entityValues) {
 	}
 	contentType := fields[0].ContentType
 	var body any
+	var ids []string // pairs of a mark in the body and the variable for it
 	for _, f := range fields {
+		if s.in.fillIDs && identifiesObject(f) && entities.of(f) == nil {
+			mark := "\x00" + f.DataPath + "\x00"
+			variable := strings.Trim(s.toFillIn(pre, f.DataPath), "{}")
+			ids = append(ids, jsvalue.JSON(mark), "{{json "+variable+"}}", mark, "{{"+variable+"}}")
+			entities = maps.Clone(entities)
+			f.Entity = mark
+			entities[mark] = mark
+		}
 		body = s.in.grow(body, strings.Split(f.DataPath, "."), f, entities)
 	}
+	mark := strings.NewReplacer(ids...).Replace
 	r := &s.step.Request
-	item, isObject := body.(authrules.Item)
+	item, isObject := body.(ordered.Item)
 	text, isText := body.(string)
 	header := contentType
 	switch {
@@ -139,13 +150,13 @@ func (s *StepBuilder) sampleBody(entities entityValues) {
 			return
 		}
 		for _, f := range item {
-			r.Form = append(r.Form, KeyValue{Name: handlebars.Literal(f.Name), Value: handlebars.Literal(jsvalue.String(f.Value))})
+			r.Form = append(r.Form, KeyValue{Name: handlebars.Literal(f.Name), Value: mark(handlebars.Literal(jsvalue.String(f.Value)))})
 		}
 	case !strings.Contains(contentType, "json") && contentType != "*/*" && isText:
-		r.Data = handlebars.Literal(text)
+		r.Data = mark(handlebars.Literal(text))
 	default:
 		header = "application/json"
-		r.Data = handlebars.Literal(indentJSON(body))
+		r.Data = mark(handlebars.Literal(indentJSON(body)))
 	}
 	r.Headers = append(r.Headers, KeyValue{Name: "Content-Type", Value: header})
 }
@@ -171,7 +182,7 @@ func bodyFields(all []metlo.TestDataField, wanted func(metlo.TestDataField) bool
 func (in *TemplateInput) grow(body any, path []string, f metlo.TestDataField, entities entityValues) any {
 	if len(path) == 0 || path[0] == "" {
 		switch body.(type) {
-		case authrules.Item, []any: // a field inside is already known
+		case ordered.Item, []any: // a field inside is already known
 			return body
 		}
 		if v := entities.of(f); v != nil {
@@ -190,7 +201,7 @@ func (in *TemplateInput) grow(body any, path []string, f metlo.TestDataField, en
 	if name == "[string]" {
 		name = "ANY_STRING"
 	}
-	object, _ := body.(authrules.Item)
+	object, _ := body.(ordered.Item)
 	have, _ := object.Get(name)
 	return object.Set(name, in.grow(have, path[1:], f, entities))
 }
@@ -204,7 +215,7 @@ func (in *TemplateInput) sampleValue(t metlo.DataType) any {
 	case "string":
 		return base36(in.float())
 	case "object":
-		return authrules.Item{}
+		return ordered.Item{}
 	case "array":
 		return []any{}
 	}

@@ -3,9 +3,7 @@ package apitest
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"html"
 	"maps"
 	"net/http"
 	"net/url"
@@ -20,12 +18,12 @@ const masked = "***"
 
 // secrets knows the texts of a run that must not be printed.
 type secrets struct {
-	mu       sync.Mutex      // of texts and replacer: payloads run side by side
-	vars     map[string]bool // variables whose value is secret as a whole
-	globals  map[string]bool
-	sources  []string // templates of credentials
-	texts    map[string]bool
-	replacer *strings.Replacer // nil after texts has changed
+	mu      sync.Mutex      // of texts and masker: payloads run side by side
+	vars    map[string]bool // variables whose value is secret as a whole
+	globals map[string]bool
+	sources []string // templates of credentials
+	texts   map[string]bool
+	masker  *masker // nil after texts has changed
 }
 
 func newSecrets(env map[string]any, c *Config) *secrets {
@@ -80,7 +78,7 @@ func (s *secrets) add(text string) {
 		return
 	}
 	s.texts[text] = true
-	s.replacer = nil
+	s.masker = nil
 }
 
 // addCredential remembers the value of a header that authenticates, and the parts of it.
@@ -132,22 +130,10 @@ func (s *secrets) text(text string, show bool) string {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.replacer == nil {
-		known := slices.SortedFunc(maps.Keys(s.texts), func(a, b string) int { return len(b) - len(a) })
-		var pairs []string
-		for _, t := range known {
-			for _, form := range []string{
-				t, url.QueryEscape(t), escapeQuery(t), url.PathEscape(t), encodeTarget("http://h/?" + t)[10:],
-				html.EscapeString(t), base64.StdEncoding.EncodeToString([]byte(t)),
-			} {
-				quoted := jsvalue.JSON(form)
-				escaped, _ := json.Marshal(form)
-				pairs = append(pairs, form, masked, quoted[1:len(quoted)-1], masked, string(escaped[1:len(escaped)-1]), masked)
-			}
-		}
-		s.replacer = strings.NewReplacer(pairs...)
+	if s.masker == nil {
+		s.masker = newMasker(slices.Collect(maps.Keys(s.texts)))
 	}
-	return s.replacer.Replace(text)
+	return s.masker.mask(text)
 }
 
 func (s *secrets) value(v any) any {
@@ -180,7 +166,7 @@ func (s *secrets) step(res StepResult, show bool) StepResult {
 		return res
 	}
 	out := res
-	out.Name = s.text(res.Name, false)
+	out.Name, out.Control = s.text(res.Name, false), s.text(res.Control, false)
 	out.Reasons = s.list(res.Reasons)
 	out.Payload = make(map[string]string, len(res.Payload))
 	for k, v := range res.Payload {

@@ -1,9 +1,14 @@
 package apitest
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -97,4 +102,40 @@ func TestMaskingLeavesReportsReadable(t *testing.T) {
 	assert.Equal(t, base, got.Variables["BASE_URL"])
 	assert.Equal(t, "***", got.Variables["ORDER"])
 	assert.Equal(t, "curl -i -X GET '"+base+"/json?id=o1&n=200&y=true'", got.Curl())
+}
+
+// TestEveryFormOfASecretIsMasked writes secrets as encoders, clients and reports do, whole and in pieces.
+func TestEveryFormOfASecretIsMasked(t *testing.T) {
+	const secret = "p<&4nt+d/S3cr=t\\k y\"é"
+	basic := base64.StdEncoding.EncodeToString([]byte("user:" + secret))
+	escaped, err := json.Marshal(secret)
+	require.NoError(t, err)
+	for name, written := range map[string]string{
+		"plain":                      secret,
+		"cut at the start":           secret[1:],
+		"cut at the end":             secret[:len(secret)-2],
+		"a piece":                    secret[5:13],
+		"JSON":                       string(escaped),
+		"JSON in JSON":               fmt.Sprintf("%q", escaped),
+		"query":                      url.QueryEscape(secret),
+		"path":                       url.PathEscape(secret),
+		"lower-case percent":         strings.ToLower(url.PathEscape(secret[:9])),
+		"percent of every byte":      "%" + strings.ReplaceAll(fmt.Sprintf("% x", secret), " ", "%"),
+		"HTML":                       html.EscapeString(secret),
+		"base64 of a pair":           basic,
+		"base64 of a pair, in a URL": url.QueryEscape(basic),
+		"base64, cut":                basic[9:],
+		"base64url":                  base64.RawURLEncoding.EncodeToString([]byte("ab" + secret)),
+		"hex":                        hex.EncodeToString([]byte(secret)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := newMasker([]string{secret}).mask("before " + written + " after")
+			assert.Regexp(t, `^before .{0,12}\*\*\*.{0,7}(\*\*\*.{0,7})* after$`, got)
+			for i := 0; i+pieceLength <= len(secret); i++ {
+				assert.NotContains(t, got, secret[i:i+pieceLength])
+			}
+		})
+	}
+	assert.Equal(t, "12 orders of user-1 & more%", newMasker([]string{secret, "s3cr"}).mask("12 orders of user-1 & more%"))
+	assert.Equal(t, "k=***&k=***", newMasker([]string{"a/b c"}).mask("k=a%2fb%20c&k=a%2Fb+c"))
 }

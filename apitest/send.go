@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -23,15 +24,16 @@ import (
 
 // response is what a step got.
 type response struct {
-	sent         *outgoing
-	status       int
-	text         string // reason phrase
-	header       http.Header
-	body         string
-	data         any // the body decoded, or the body itself when it is not JSON
-	isJSON       bool
-	duration     time.Duration
-	redirectedTo string // the path that a redirect led to; empty when there was none, or only to https or a slash
+	sent     *outgoing
+	status   int
+	text     string // reason phrase
+	header   http.Header
+	body     string
+	data     any // the body decoded, or the body itself when it is not JSON
+	isJSON   bool
+	duration time.Duration
+	// detour says why redirects led to another request than the step's; empty when they did not.
+	detour string
 }
 
 // send sends o, again if the step says so, and reads the whole response.
@@ -40,10 +42,11 @@ func (s *stepRun) send(ctx context.Context, o *outgoing) (*response, error) {
 	if s.step.Retry > 0 {
 		retries = s.step.Retry
 	}
+	before := s.res.Attempts
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 4*time.Second) {
 		s.res.Attempts++
 		ex, err := s.attempt(ctx, o)
-		if s.res.Attempts > retries || !worthRetrying(ctx, ex, err) {
+		if s.res.Attempts-before > retries || !worthRetrying(ctx, ex, err) {
 			return ex, err
 		}
 		if ex != nil {
@@ -109,7 +112,8 @@ func (s *stepRun) attempt(ctx context.Context, o *outgoing) (*response, error) {
 	}
 	ex := &response{
 		sent: o, status: resp.StatusCode, text: reason(resp), header: resp.Header,
-		body: body, data: body, duration: time.Since(started), redirectedTo: elsewhere(o.url, *hops),
+		body: body, data: body, duration: time.Since(started),
+		detour: detour(o, *hops, body, s.step.Request.FollowRedirects != nil),
 	}
 	if v, ok := jsvalue.Decode([]byte(body)); ok {
 		ex.data, ex.isJSON = v, true
@@ -118,7 +122,7 @@ func (s *stepRun) attempt(ctx context.Context, o *outgoing) (*response, error) {
 }
 
 // httpClient gives the client of one attempt, and the addresses that redirects lead to while it works.
-func (s *stepRun) httpClient(o *outgoing) (client *http.Client, hops *[]*url.URL) {
+func (s *stepRun) httpClient(o *outgoing) (client *http.Client, hops *[]hop) {
 	copied := *s.client
 	copied.Jar = cookies.StepJar{Jar: s.st.jars.For(o.identity()), Own: o.cookies}
 	next := copied.Transport
@@ -126,14 +130,17 @@ func (s *stepRun) httpClient(o *outgoing) (client *http.Client, hops *[]*url.URL
 		next = http.DefaultTransport
 	}
 	copied.Transport = netguard.Transport{Allow: s.allow, Next: next}
-	hops = &[]*url.URL{}
+	if s.handler != nil {
+		copied.Transport = inProcess{s.handler}
+	}
+	hops = &[]hop{}
 	callers := copied.CheckRedirect
 	follow := s.step.Request.FollowRedirects
 	copied.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if follow != nil && !*follow {
 			return http.ErrUseLastResponse
 		}
-		*hops = append(*hops, req.URL)
+		*hops = append(*hops, hop{req.Method, req.URL})
 		if callers != nil {
 			return callers(req, via)
 		}
@@ -145,19 +152,56 @@ func (s *stepRun) httpClient(o *outgoing) (client *http.Client, hops *[]*url.URL
 	return &copied, hops
 }
 
-// elsewhere gives where redirects led, unless that is the same page with https or another slash at its end.
-func elsewhere(from *url.URL, hops []*url.URL) string {
+// hop is a request that a redirect led to.
+type hop struct {
+	method string
+	url    *url.URL
+}
+
+var (
+	loginPath     = regexp.MustCompile(`(?i)(^|[/._-])(log-?[io]n|sign-?in|sso|saml2?|oauth2?|oidc|authorize|authenticate|auth)([/._-]|$)|/sessions?/new`)
+	passwordField = regexp.MustCompile(`(?i)<input[^>]*\btype\s*=\s*["']?password\b`)
+)
+
+// detour says why redirects led to another request than the one of the step: its method changed, or they led to a login
+// page, or, unless the step expects redirects, to another page. https and a slash at the end make no other page.
+func detour(o *outgoing, hops []hop, body string, expected bool) string {
 	if len(hops) == 0 {
 		return ""
 	}
-	to := hops[len(hops)-1]
-	if to.Hostname() == from.Hostname() && strings.TrimSuffix(to.Path, "/") == strings.TrimSuffix(from.Path, "/") {
+	from, last := o.url, hops[len(hops)-1]
+	to := last.url
+	shown := to.EscapedPath()
+	if to.Host != from.Host {
+		shown = to.Scheme + "://" + to.Host + shown
+	}
+	for _, h := range hops {
+		if h.method != o.method {
+			return fmt.Sprintf("a redirect made %s of the %s, at %s, so the endpoint was not reached: correct the address, "+
+				"or write followRedirects: false and ask for the other page in a step of its own", h.method, o.method, shown)
+		}
+	}
+	if passwordField.MatchString(body) || loginPath.MatchString(to.Path) && !loginPath.MatchString(from.Path) {
+		return fmt.Sprintf("the response came from %s, where a redirect led: it is a login page, so the endpoint was not reached. "+
+			"Write followRedirects: false to look at the redirect itself", shown)
+	}
+	if expected || samePage(from, to) {
 		return ""
 	}
-	if to.Hostname() != from.Hostname() {
-		return to.Scheme + "://" + to.Host + to.EscapedPath()
+	return fmt.Sprintf("the response came from %s, where a redirect led: is it a login page? "+
+		"Write followRedirects: true if the redirect is expected, or false to look at the redirect itself", shown)
+}
+
+// samePage reports whether two addresses differ at most in https and in a slash at the end of the path.
+func samePage(from, to *url.URL) bool {
+	port := func(u *url.URL) string {
+		if u.Port() == "80" && u.Scheme == "http" || u.Port() == "443" && u.Scheme == "https" {
+			return ""
+		}
+		return u.Port()
 	}
-	return to.EscapedPath()
+	return to.Hostname() == from.Hostname() && port(to) == port(from) && to.RawQuery == from.RawQuery &&
+		strings.TrimSuffix(to.Path, "/") == strings.TrimSuffix(from.Path, "/")
 }
 
 // unsentError is a request that reached nobody.
@@ -176,13 +220,13 @@ func neverSent(err error) bool {
 }
 
 // sendError makes a network error say what matters: the cause, without the query of the URL.
-func sendError(ctx context.Context, err error, hops []*url.URL) error {
+func sendError(ctx context.Context, err error, hops []hop) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
 	if errors.Is(err, ErrHostNotAllowed) && len(hops) > 0 {
-		return fmt.Errorf("the service redirects to %s://%s: %w", hops[len(hops)-1].Scheme, hops[len(hops)-1].Host, err)
+		return fmt.Errorf("the service redirects to %s://%s: %w", hops[len(hops)-1].url.Scheme, hops[len(hops)-1].url.Host, err)
 	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, ErrHostNotAllowed) {
 		return fmt.Errorf("send: %w", cause)

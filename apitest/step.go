@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 	"github.com/metlo-go/metlo/apitest/internal/netguard"
@@ -33,8 +34,7 @@ func (r *runner) perform(ctx context.Context, i int, step *Step, st *state) (res
 		Request: StepRequest{Method: string(step.Request.Method), URL: step.Request.URL, Headers: map[string]string{}},
 	}
 	s := &stepRun{runner: r, step: step, st: st, res: &res}
-	s.run(ctx)
-	s.judge()
+	s.repeat(ctx)
 	res.Variables = snapshot(st.vars)
 	res.Cookies = st.jars.Snapshot()
 
@@ -45,6 +45,30 @@ func (r *runner) perform(ctx context.Context, i int, step *Step, st *state) (res
 		return res, true, fmt.Errorf("apitest: run: step %d: %w", i+1, context.Cause(ctx))
 	}
 	return res, !res.Success && r.cfg.StopOnFailure, nil
+}
+
+// repeat runs the step, once, or until its assertions hold or its time is over. Each repetition starts from the state
+// that the step found.
+func (s *stepRun) repeat(ctx context.Context) {
+	blank, before, deadline := *s.res, s.st.clone(), time.Now().Add(s.step.Until)
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		s.run(ctx)
+		s.judge()
+		if s.res.Outcome == Passed || !time.Now().Add(wait).Before(deadline) || errors.Is(s.res.Err, ErrHostNotAllowed) {
+			return
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		attempts := s.res.Attempts
+		*s.res, *s.st = blank, *before.clone()
+		s.res.Attempts, s.res.Assertions = attempts, []bool{}
+		s.doubts, s.broken, s.result.AbortedAt = nil, false, 0
+	}
 }
 
 func snapshot(vars map[string]any) map[string]any {
@@ -60,6 +84,7 @@ func (s *stepRun) run(ctx context.Context) {
 	}
 	s.res.Request = out.asSent()
 	s.secrets.addRequest(out)
+	s.see(out)
 	if len(problems) > 0 && !s.lenient {
 		s.doubts = append(s.doubts, problems...)
 		s.doubts[len(s.doubts)-1] += "; nothing was sent"
@@ -71,13 +96,13 @@ func (s *stepRun) run(ctx context.Context) {
 		return
 	}
 	s.secrets.addResponse(ex.header)
-	s.reached = s.reached || ex.status < 400
 	s.res.Response = ex.result()
 	engine := script.New(s.scripts, ex.scriptView())
 	defer engine.Close()
 	e := &evaluator{stepRun: s, ctx: ctx, ex: ex, engine: engine}
 	e.extractAll()
 	e.assertAll()
+	e.probe()
 	if !s.lenient {
 		s.doubtResponse(ex)
 	}

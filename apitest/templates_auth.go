@@ -1,5 +1,12 @@
 package apitest
 
+import (
+	"regexp"
+	"slices"
+
+	metlo "github.com/metlo-go/metlo"
+)
+
 // buildBrokenAuthentication checks that the request fails without authentication.
 func buildBrokenAuthentication(in *TemplateInput) (*TestBuilder, error) {
 	if err := in.RequireAuth(); err != nil {
@@ -23,15 +30,58 @@ func buildBOLAMultiTenant(in *TemplateInput) (*TestBuilder, error) {
 	return in.crossAccess(meta, "TENANT_A", "TENANT_B", 404)
 }
 
-// crossAccess sends a's request as a, a's request as b and b's request as a.
+// crossAccess sends a's request as a, a's request as b, b's request as a, and, as the control of b, b's request as b.
 func (in *TemplateInput) crossAccess(meta Meta, a, b string, refused ...any) (*TestBuilder, error) {
 	if err := in.RequireAuth(); err != nil {
 		return nil, err
 	}
+	if !slices.ContainsFunc(in.parameters(), func(p parameter) bool { return p.identifies }) {
+		return nil, in.notApplicable("has no id in path, query or body, so nobody has an object of their own there")
+	}
+	if i := slices.IndexFunc(in.parameters(), func(p parameter) bool { return p.identifies && p.known }); i >= 0 {
+		return nil, in.notApplicable("takes %s from the testing config, which is the same for both: use VALIDATE_AUTH_RULES, which knows whose it is",
+			in.parameters()[i].name)
+	}
+	in.fillIDs = true
+	works := JS(defaultSuccess)
+	works.Description = controlNote
 	return in.NewTest(meta).
 		AddStep(in.SampleRequest(a).Assert(JS(defaultSuccess))).
 		AddStep(in.SampleRequestWithoutAuth(a).AddAuth(b).Assert(OneOf(statusKey, refused...))).
-		AddStep(in.SampleRequestWithoutAuth(b).AddAuth(a).Assert(OneOf(statusKey, refused...))), nil
+		AddStep(in.SampleRequestWithoutAuth(b).AddAuth(a).Assert(OneOf(statusKey, refused...))).
+		AddStep(in.SampleRequest(b).Assert(works)), nil
+}
+
+// parameter is a value that a request to the endpoint carries.
+type parameter struct {
+	name string
+	// identifies is set for what names an object, and known when the testing config has its value.
+	identifies, known bool
+}
+
+func (in *TemplateInput) parameters() []parameter {
+	known := in.requestEntities()
+	var out []parameter
+	for _, m := range pathParameter.FindAllStringSubmatch(in.Endpoint.Path, -1) {
+		p := parameter{name: m[1], identifies: true}
+		for _, f := range in.Endpoint.DataFields {
+			p.known = p.known || f.DataSection == metlo.SectionRequestPath && f.DataPath == m[1] && known.of(f) != nil
+		}
+		out = append(out, p)
+	}
+	for _, f := range in.Endpoint.DataFields {
+		if f.DataSection == metlo.SectionRequestQuery || f.DataSection == metlo.SectionRequestBody {
+			out = append(out, parameter{f.DataPath, identifiesObject(f), known.of(f) != nil})
+		}
+	}
+	return out
+}
+
+var idName = regexp.MustCompile(`(?i)(^|[._-])(id|uuid|guid|key|ref|slug|number|no|sub|owner|account|tenant)$|[a-z](Id|ID|Uuid|UUID|Key|Ref|No|Number)$`)
+
+// identifiesObject reports whether a field names an object, by its entity or its name.
+func identifiesObject(f metlo.TestDataField) bool {
+	return f.Entity != "" || idName.MatchString(f.DataPath)
 }
 
 // buildBOLAAdmin checks that an administrator's request is refused to others.

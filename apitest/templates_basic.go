@@ -2,12 +2,12 @@ package apitest
 
 import (
 	metlo "github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 // buildGeneric checks that a sample request succeeds.
 func buildGeneric(in *TemplateInput) (*TestBuilder, error) {
-	host := in.rules().Host(in.Endpoint.Host)
+	host := in.host()
 	if in.Endpoint.AuthConfig == nil && host != nil && host.AuthType != "" {
 		in.Endpoint.AuthConfig = hostAuth(host)
 	}
@@ -23,27 +23,27 @@ func buildGeneric(in *TemplateInput) (*TestBuilder, error) {
 		AddStep(in.SampleRequest("").Assert(JS(success))), nil
 }
 
-func hostAuth(h *authrules.Host) *metlo.TestAuthConfig {
+func hostAuth(h *testingconfig.Host) *metlo.TestAuthConfig {
 	return &metlo.TestAuthConfig{
-		AuthType: h.AuthType, HeaderKey: h.HeaderKey, JWTUserPath: h.JWTUserPath, CookieName: h.CookieName,
+		AuthType: metlo.AuthType(h.AuthType), HeaderKey: h.HeaderKey, JWTUserPath: h.JWTUserPath, CookieName: h.CookieName,
 	}
 }
 
 // responseAssertion gives the first rule whose path matches, or an empty one.
-func responseAssertion(h *authrules.Host, path string) (authrules.ResponseAssertion, error) {
+func responseAssertion(h *testingconfig.Host, path string) (testingconfig.ResponseAssertion, error) {
 	if h == nil {
-		return authrules.ResponseAssertion{}, nil
+		return testingconfig.ResponseAssertion{}, nil
 	}
 	for _, r := range h.ResponseAssertions {
 		ok, err := patternMatches(r.Path, path)
 		if err != nil {
-			return authrules.ResponseAssertion{}, err
+			return testingconfig.ResponseAssertion{}, err
 		}
 		if ok {
 			return r, nil
 		}
 	}
-	return authrules.ResponseAssertion{}, nil
+	return testingconfig.ResponseAssertion{}, nil
 }
 
 // buildHSTS checks for the header that makes browsers use https.

@@ -1,8 +1,8 @@
 package apitest
 
-// builtinTemplates gives the templates of the original library.
+// builtinTemplates returns the templates of the original library, and those of the attacks.
 func builtinTemplates() map[string]func(in *TemplateInput) (*TestBuilder, error) {
-	return map[string]func(in *TemplateInput) (*TestBuilder, error){
+	out := map[string]func(in *TemplateInput) (*TestBuilder, error){
 		"GENERIC":               buildGeneric,
 		"BROKEN_AUTHENTICATION": buildBrokenAuthentication,
 		"BOLA":                  buildBOLA,
@@ -11,8 +11,11 @@ func builtinTemplates() map[string]func(in *TemplateInput) (*TestBuilder, error)
 		"HSTS":                  buildHSTS,
 		"CSP":                   buildCSP,
 		"VALIDATE_AUTH_RULES":   buildValidateAuthRules,
-		"SQLI_TIME_BASED":       buildSQLITimeBased,
 	}
+	for name, a := range attacks() {
+		out[name] = a.build(name)
+	}
+	return out
 }
 
 const (

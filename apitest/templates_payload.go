@@ -1,44 +1,119 @@
 package apitest
 
 import (
-	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/ordered"
 )
 
-// buildSQLITimeBased checks that no payload of the list SQLI_TIME, which the caller supplies to Run,
-// makes the response take a second: in the first query parameter, else form field, else key of the JSON body.
-func buildSQLITimeBased(in *TemplateInput) (*TestBuilder, error) {
-	step := in.SampleRequest("").AddPayload("SQLI_PAYLOAD", "SQLI_TIME")
-	if !injectPayload(&step.step.Request, "SQLI_PAYLOAD") {
-		return nil, errors.New("the endpoint has no query parameter, form field or JSON key to put a payload into")
-	}
-	return in.NewTest(Meta{Name: in.Endpoint.Path + " SQLI TIME BASED", Severity: SeverityHigh, Tags: []string{"SQLI_TIME_BASED"}}).
-		StopOnFailure().
-		AddStep(step.Assert(Expr("resp.duration < 1000"))), nil
+// attack is a template that sends the payloads of a list, after a control with a benign value.
+type attack struct {
+	name, list string
+	assert     []Assertion
+	// extract is what the control keeps for the assertions.
+	extract []Extractor
+	stop    bool
 }
 
-// injectPayload puts the variable into the first place of r that takes text.
-func injectPayload(r *Request, variable string) bool {
-	switch {
-	case len(r.Query) > 0:
-		r.Query[0].Value = "{{" + variable + "}}"
-		return true
-	case len(r.Form) > 0:
-		r.Form[0].Value = "{{" + variable + "}}"
-		return true
-	case !strings.HasPrefix(r.Data, "{"):
-		return false
+const attackVariable = "PAYLOAD"
+
+func attacks() map[string]attack {
+	return map[string]attack{
+		"SQLI": {name: "SQL Injection", list: "SQLI", assert: []Assertion{
+			Expr("resp.status < 500"),
+			Expr(`!/SQL syntax|SQLSTATE|ORA-\d{5}|SQLite3?::|unterminated quoted string|Unclosed quotation mark|pg_query/i.test(JSON.stringify(resp.data) ?? '')`),
+		}},
+		"SQLI_TIME_BASED": {
+			name: "SQLI TIME BASED", list: "SQLI_TIME", stop: true,
+			extract: []Extractor{{Name: "CONTROL_DURATION", Type: ExtractValue, Value: "resp.duration"}},
+			assert:  []Assertion{Expr("resp.duration < 1000 + 2 * CONTROL_DURATION")},
+		},
+		"XSS": {name: "XSS", list: "XSS", assert: []Assertion{
+			Expr("resp.status < 500"),
+			Expr("!(String(resp.headers['content-type']).includes('html') && String(resp.data).includes(" + attackVariable + "))"),
+		}},
+		"TEMPLATE_INJECTION": {name: "Template Injection", list: "TEMPLATE_INJECTION", assert: []Assertion{
+			Expr("resp.status < 500"), Expr("!(JSON.stringify(resp.data) ?? '').includes('" + templateProduct + "')"),
+		}},
+		"PATH_TRAVERSAL": {name: "Path Traversal", list: "PATH_TRAVERSAL", assert: []Assertion{
+			Expr("resp.status < 500"), Expr(`!/root:[^:]*:0:0:|for 16-bit app support/.test(JSON.stringify(resp.data) ?? '')`),
+		}},
 	}
-	body, err := authrules.OrderedJSON(r.Data)
-	item, isObject := body.(authrules.Item)
+}
+
+// build puts the payload into the first query parameter, else form field, else key of the JSON body, else parameter of
+// the path. The control sends the same request with a benign value there.
+func (a attack) build(name string) func(in *TemplateInput) (*TestBuilder, error) {
+	variable := attackVariable
+	if a.stop {
+		variable = "SQLI_PAYLOAD" // the name in the original's test
+	}
+	return func(in *TemplateInput) (*TestBuilder, error) {
+		control, step := in.SampleRequest(""), in.SampleRequest("").AddPayload(variable, a.list)
+		parameter, found := injectPayload(&step.step.Request, "{{"+variable+"}}", "{{json "+variable+"}}")
+		if !found {
+			return nil, in.notApplicable("has no query parameter, form field, JSON key or path parameter to put a payload into")
+		}
+		injectPayload(&control.step.Request, `{{default BENIGN_VALUE "1"}}`, `{{json (default BENIGN_VALUE "1")}}`)
+		for _, s := range []*StepBuilder{control, step} { // the payload takes the place of what had to be filled in
+			s.env = slices.DeleteFunc(s.env, func(kv KeyValue) bool { return "{{"+kv.Name+"}}" == parameter })
+		}
+		succeeds := JS(defaultSuccess)
+		succeeds.Description = controlNote
+		test := in.NewTest(Meta{Name: in.Endpoint.Path + " " + a.name, Severity: SeverityHigh, Tags: []string{name}})
+		if a.stop {
+			test.StopOnFailure()
+		}
+		return test.AddStep(control.Extract(a.extract...).Assert(succeeds)).AddStep(step.Assert(a.assert...)), nil
+	}
+}
+
+// controlNote describes the assertion of a step that is there to show that the endpoint works.
+const controlNote = "control: the endpoint works for this identity"
+
+// injectPayload puts text into the first place of r that takes one, and json where it must be JSON. It returns what
+// stood there.
+func injectPayload(r *Request, text, json string) (before string, found bool) {
+	for _, list := range [][]KeyValue{r.Query, r.Form} {
+		if len(list) > 0 {
+			before, list[0].Value = list[0].Value, text
+			return before, true
+		}
+	}
+	if !strings.HasPrefix(r.Data, "{") {
+		return injectIntoPath(r, text)
+	}
+	body, err := ordered.Parse(r.Data)
+	item, isObject := body.(ordered.Item)
 	if err != nil || !isObject || len(item) == 0 {
-		return false
+		return injectIntoPath(r, text)
 	}
 	const marker = "\x00payload\x00" // JSON writes it as an escape that no sample holds
 	item[0].Value = marker
-	r.Data = strings.Replace(indentJSON(item), jsvalue.JSON(marker), "{{json "+variable+"}}", 1)
-	return true
+	r.Data = strings.Replace(indentJSON(item), jsvalue.JSON(marker), json, 1)
+	return "", true
+}
+
+// injectIntoPath replaces the last parameter of the path.
+func injectIntoPath(r *Request, text string) (before string, found bool) {
+	start := strings.LastIndex(r.URL, "{{")
+	if start <= 0 { // at 0 stands BASE_URL
+		return "", false
+	}
+	end := strings.Index(r.URL[start:], "}}")
+	if end < 0 {
+		return "", false
+	}
+	end += start + 2
+	before = r.URL[start:end]
+	r.URL = r.URL[:start] + text + r.URL[end:]
+	return before, true
+}
+
+// notApplicable says why a template makes no test of the endpoint.
+func (in *TemplateInput) notApplicable(format string, args ...any) error {
+	return fmt.Errorf("%w: %s %s%s %s", ErrNotApplicable, in.Endpoint.Method, in.Endpoint.Host, in.Endpoint.Path, fmt.Sprintf(format, args...))
 }

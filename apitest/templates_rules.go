@@ -5,14 +5,14 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
 	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 // buildValidateAuthRules checks the permissions of the testing config: one step per instance of an actor
 // that may do it, and one per instance of a resource that it may not touch.
 func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
-	host := in.rules().Host(in.Endpoint.Host)
+	host := in.host()
 	if host == nil || host.AuthType == "" {
 		return nil, in.noAuth()
 	}
@@ -51,7 +51,7 @@ type attempt struct {
 	reason   string
 }
 
-func (a *attempt) assertion(rule authrules.ResponseAssertion) Assertion {
+func (a *attempt) assertion(rule testingconfig.ResponseAssertion) Assertion {
 	out := OneOf(statusKey, 401, 403, 404)
 	switch {
 	case a.allowed && rule.Success != "":

@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	metlo "github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/apitest/internal/authrules"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 func TestParseTestingConfig(t *testing.T) {
@@ -23,21 +22,21 @@ has_permission(A(n=1, "x y"="z"), ["p", "q"], B)
 `)
 	require.NoError(t, err)
 	assert.Equal(t, &TestingConfig{
-		Hosts: []authrules.Host{{
-			Name: "a", TestingHost: "b", AuthType: metlo.AuthJWT,
-			ResponseAssertions: []authrules.ResponseAssertion{{Path: "^/x", Success: "s", Unauthenticated: "u"}},
+		Hosts: []testingconfig.Host{{
+			Name: "a", TestingHost: "b", AuthType: "jwt",
+			ResponseAssertions: []testingconfig.ResponseAssertion{{Path: "^/x", Success: "s", Unauthenticated: "u"}},
 		}},
-		Actors: []authrules.Actor{{Name: "Shop Customer 2", Items: []authrules.Item{{
-			{Name: "s", Value: "é"}, {Name: "n", Value: []any{-1, 0.5, 1000}},
-			{Name: "o", Value: authrules.Item{{Name: "z", Value: 1}, {Name: "a", Value: nil}}},
+		Actors: []testingconfig.Actor{{Name: "Shop Customer 2", Items: []testingconfig.Object{{
+			{Name: "s", Value: "é"}, {Name: "n", Value: []any{-1.0, 0.5, 1000.0}},
+			{Name: "o", Value: testingconfig.Object{{Name: "z", Value: 1.0}, {Name: "a", Value: nil}}},
 		}}}},
-		Resources: []authrules.Resource{{Name: "R", Permissions: []string{}, Endpoints: []authrules.EndpointRule{{
-			Permissions: []string{"x"}, Methods: []metlo.RestMethod{"GET", "PUT"},
-			ContainsResource: &authrules.ContainsResource{Path: "req.path", Type: "A"},
+		Resources: []testingconfig.Resource{{Name: "R", Permissions: []string{}, Items: []testingconfig.Object{}, Endpoints: []testingconfig.EndpointRule{{
+			Permissions: []string{"x"}, Methods: []string{"GET", "PUT"}, MethodIsList: true,
+			ContainsResource: &testingconfig.ContainsResource{Path: "req.path", Type: "A"},
 		}}}},
-		Permissions: []authrules.Permission{{
-			Actor:       authrules.Selector{Name: "A", Filters: authrules.Item{{Name: "n", Value: 1}, {Name: "x y", Value: "z"}}},
-			Permissions: []string{"p", "q"}, Resource: authrules.Selector{Name: "B", Filters: authrules.Item{}},
+		Permissions: []testingconfig.Permission{{
+			Actor:       testingconfig.Selection{Name: "A", Filters: testingconfig.Object{{Name: "n", Value: 1.0}, {Name: "x y", Value: "z"}}},
+			Permissions: []string{"p", "q"}, Resource: testingconfig.Selection{Name: "B", Filters: testingconfig.Object{}},
 		}},
 	}, cfg)
 	for _, empty := range []string{"", " \n\t"} {
@@ -75,9 +74,7 @@ func TestTestingConfigKeepsOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, cfg.Actors, 2)
 	assert.Equal(t, "B", cfg.Actors[0].Name)
-	raw, err := json.Marshal(cfg.Actors[0].Items)
-	require.NoError(t, err)
-	assert.Equal(t, `[{"z":1,"a":2}]`, string(raw))
+	assert.Equal(t, []testingconfig.Object{{{Name: "z", Value: 1.0}, {Name: "a", Value: 2.0}}}, cfg.Actors[0].Items)
 }
 
 func TestFormat(t *testing.T) {

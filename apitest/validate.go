@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -44,6 +45,9 @@ func (c *Config) validate(check *checker) error {
 	}
 	for i := range c.Test {
 		c.Test[i].validate(fmt.Sprintf("test[%d]", i), fail)
+		if n, err := strconv.Atoi(c.Test[i].Control); err == nil && (n < 1 || n > len(c.Test) || n == i+1) {
+			fail(fmt.Sprintf("test[%d].control", i), "%d is not the number of another step", n)
+		}
 	}
 	for place, fault := range check.faults(c) {
 		fail(place, "%s", fault.Error())
@@ -94,8 +98,8 @@ func (s *Step) validate(path string, fail func(path, format string, args ...any)
 			fail(fmt.Sprintf("%s.assert[%d]%s", path, i, field), "%s", msg)
 		}
 	}
-	if s.Retry < 0 || s.Timeout < 0 {
-		fail(path, "retry and timeout must not be negative")
+	if s.Retry < 0 || s.Timeout < 0 || s.Until < 0 {
+		fail(path, "retry, timeout and until must not be negative")
 	}
 	for i, p := range s.Payload {
 		at := fmt.Sprintf("%s.payload[%d]", path, i)

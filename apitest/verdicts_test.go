@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"net"
@@ -160,6 +161,10 @@ func templateCases(t *testing.T) []verdictCase {
 		{"BOLA_ADMIN", demoEndpoint("/admin/users", byKey), nil,
 			map[string]string{"ADMIN_USER_CREDENTIALS": demoshop.RootToken, "NON_ADMIN_USER_CREDENTIALS": demoshop.AnnToken}, nil},
 		{"VALIDATE_AUTH_RULES", demoEndpoint("/orders/{orderId}", nil, orderRef), nil, nil, nil},
+		{"SQLI", demoEndpoint("/search", byKey, searched), nil, own, nil},
+		{"XSS", demoEndpoint("/greet", byKey, named), nil, own, nil},
+		{"TEMPLATE_INJECTION", demoEndpoint("/greet", byKey, named), nil, own, nil},
+		{"PATH_TRAVERSAL", demoEndpoint("/files", byKey, named), nil, own, nil},
 		{"SQLI_TIME_BASED", demoEndpoint("/search", byKey, searched), nil, own, map[string][]string{"SQLI_TIME": {"' & #", "1 OR SLEEP(2) --"}}},
 	} {
 		out = append(out, verdictCase{
@@ -211,6 +216,7 @@ func handWrittenCases() []verdictCase {
 // TestVerdicts runs every template and the hand-written tests against a sound service, which passes; the flawed one,
 // which fails; and in eight ways that test nothing, which never pass.
 func TestVerdicts(t *testing.T) {
+	testVerdictRows(t)
 	var passed, failed, empty, total, ways int
 	for _, c := range append(templateCases(t), handWrittenCases()...) {
 		total++
@@ -233,6 +239,9 @@ func TestVerdicts(t *testing.T) {
 				}
 			})
 		}
+	}
+	if strings.Contains(flag.Lookup("test.run").Value.String(), "/") { // some rows were left out
+		return
 	}
 	fmt.Printf("%d sound passed, %d flawed failed, %d empty not passed\n", passed, failed, empty)
 	assert.Equal(t, []int{total, total, ways}, []int{passed, failed, empty})

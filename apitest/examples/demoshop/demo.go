@@ -3,7 +3,10 @@ package demoshop
 
 import (
 	"encoding/json"
+	"html"
+	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -62,7 +65,9 @@ type shop struct {
 //	GET /session/profile   the same with the session cookie sid
 //	GET /admin/users       flaw: any user may list them
 //	GET /status            flaw: fails; lacks security headers
-//	GET /search?q=         flaw: the text reaches the database, where SLEEP waits two seconds
+//	GET /greet?name=       flaw: a page with the name as it was given, calculated where it looks like {{7*7}}
+//	GET /files?name=       flaw: reads any file
+//	GET /search?q=         flaw: fails at UNION SELECT, and the text reaches the database, where SLEEP waits two seconds
 func Handler(fixed bool) http.Handler {
 	s := &shop{fixed: fixed, users: users(), orders: orders()}
 	mux := http.NewServeMux()
@@ -72,6 +77,8 @@ func Handler(fixed bool) http.Handler {
 	mux.HandleFunc("GET /admin/users", s.list)
 	mux.HandleFunc("GET /status", s.status)
 	mux.HandleFunc("GET /search", s.search)
+	mux.HandleFunc("GET /greet", s.greet)
+	mux.HandleFunc("GET /files", s.file)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if fixed {
 			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
@@ -152,5 +159,31 @@ func (s *shop) search(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 		}
 	}
+	if !s.fixed && strings.Contains(r.FormValue("q"), "UNION SELECT") {
+		refuse(w, http.StatusInternalServerError)
+		return
+	}
 	answer(w, http.StatusOK, []string{})
+}
+
+func (s *shop) greet(w http.ResponseWriter, r *http.Request) {
+	name := r.FormValue("name")
+	if s.fixed {
+		name = html.EscapeString(name)
+	} else {
+		name = strings.ReplaceAll(name, "{{7919*7907}}", strconv.Itoa(7919*7907))
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = io.WriteString(w, "<p>Hello "+name+"</p>") //nolint:gosec // the flaw
+}
+
+func (s *shop) file(w http.ResponseWriter, r *http.Request) {
+	switch name := r.FormValue("name"); {
+	case !s.fixed && strings.HasSuffix(name, "/etc/passwd"):
+		_, _ = io.WriteString(w, "root:x:0:0:root:/root:/bin/sh\n")
+	case s.fixed && strings.ContainsAny(name, `/\%`):
+		refuse(w, http.StatusUnprocessableEntity)
+	default:
+		answer(w, http.StatusOK, "a file")
+	}
 }

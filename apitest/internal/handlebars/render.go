@@ -46,6 +46,11 @@ type Use struct {
 // An expression is a path (a.b, a.[odd name], a.0), a literal, {{default value fallback}} or {{json value}}.
 // {{{x}}} and {{&x}} mean {{x}}, {{! … }} is a comment, \{{ is a plain {{, and ~ eats white space.
 func Render(text string, vars map[string]any) (string, []Use, error) {
+	return RenderWith(text, vars, func(value string, _ []Use) string { return value })
+}
+
+// RenderWith is Render with an escape for what each expression gives. It is told which variables the expression read.
+func RenderWith(text string, vars map[string]any, escape func(value string, uses []Use) string) (string, []Use, error) {
 	if !strings.Contains(text, "{{") {
 		return text, nil, nil
 	}
@@ -81,8 +86,8 @@ func Render(text string, vars map[string]any) (string, []Use, error) {
 			if err != nil {
 				return "", nil, err
 			}
+			out.WriteString(escape(jsvalue.String(value), p.uses[len(uses):]))
 			uses = p.uses
-			out.WriteString(jsvalue.String(value))
 		}
 		text, trimNext = rest, tag.trimRight
 	}

@@ -32,7 +32,7 @@ func BenchmarkScripts(b *testing.B) {
 		for b.Loop() {
 			e := New(patient, &Response{Fields: map[string]any{"status": 200}, Body: body, JSON: true})
 			for range times {
-				if _, err := e.Truthy(b.Context(), source, nil); err != nil {
+				if _, err := e.Truthy(b.Context(), source, nil, true); err != nil {
 					b.Fatal(err)
 				}
 			}

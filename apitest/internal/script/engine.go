@@ -48,11 +48,15 @@ func (e *Engine) Eval(ctx context.Context, source string, vars map[string]any) (
 	return fromScript(v), nil
 }
 
-// Truthy runs source with vars as globals, and says whether its result is truthy.
-func (e *Engine) Truthy(ctx context.Context, source string, vars map[string]any) (bool, error) {
+// Truthy runs source with vars as globals, and reports whether its result counts as true. With strict, a result that
+// is no string, number, bool, null or undefined is a *ResultError, because it counts as true whatever it holds.
+func (e *Engine) Truthy(ctx context.Context, source string, vars map[string]any, strict bool) (bool, error) {
 	v, err := e.call(ctx, "truthy", source, vars)
-	holds, _ := v.(bool)
-	return holds, err
+	if kind, odd := v.(string); odd && strict {
+		return false, &ResultError{Kind: kind}
+	}
+	holds, isBool := v.(bool)
+	return (holds || !isBool) && err == nil, err
 }
 
 func (e *Engine) call(ctx context.Context, mode, source string, vars map[string]any) (any, error) {

@@ -22,7 +22,7 @@ func (*Engine) Close() {}
 func (*Engine) Eval(context.Context, string, map[string]any) (any, error) { return nil, errUnsupported }
 
 // Truthy fails.
-func (*Engine) Truthy(context.Context, string, map[string]any) (bool, error) {
+func (*Engine) Truthy(context.Context, string, map[string]any, bool) (bool, error) {
 	return false, errUnsupported
 }
 

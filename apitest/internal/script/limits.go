@@ -48,3 +48,14 @@ type ReferenceError struct{ Message string }
 func (e *ReferenceError) Error() string { return "script: ReferenceError: " + e.Message }
 
 func isLimit(err error) bool { return errors.Is(err, ErrLimit) }
+
+// ResultError is a result that counts as true whatever it holds.
+type ResultError struct {
+	// Kind is such as "a promise".
+	Kind string
+}
+
+// Error names the kind of the result and what to write instead.
+func (e *ResultError) Error() string {
+	return "the script returns " + e.Kind + ", which always counts as true: return a truth value, such as x !== null or x.length > 0"
+}

@@ -10,6 +10,7 @@
   const isArray = Array.isArray
   const Text = String
   const TooLarge = RangeError
+  const Later = Promise
 
   const refuse = what => { throw new TooLarge(what + ' is over the limit for scripts') }
   const length = self => (self === null || self === undefined ? 0 : Number(self.length))
@@ -152,7 +153,11 @@
       }
     }
     const value = scoped(source, parse(argument))
-    if (mode === 'truthy') return !!value
+    if (mode === 'truthy') {
+      if (typeof value === 'symbol' || typeof value === 'function') return 'a ' + typeof value
+      if (value === null || typeof value !== 'object') return !!value
+      return value instanceof Later ? 'a promise' : 'an object'
+    }
     if (typeof value === 'symbol') return value.toString()
     if (value !== null && (typeof value === 'object' || typeof value === 'function')) {
       throw new TypeFault('the result is an object; give a string, a number or a bool')

@@ -145,7 +145,7 @@ func TestScriptsDoNotShareState(t *testing.T) {
 func TestAssigningToTheResponseIsAFault(t *testing.T) {
 	e := New(patient, &Response{Fields: map[string]any{"status": 500}})
 	defer e.Close()
-	_, err := e.Truthy(t.Context(), "resp.status = 200", nil)
+	_, err := e.Truthy(t.Context(), "resp.status = 200", nil, true)
 	assert.ErrorContains(t, err, "to compare, write == or ===")
 }
 
@@ -153,7 +153,7 @@ func TestTheBodyIsParsedOnceAndOnDemand(t *testing.T) {
 	resp := &Response{Fields: map[string]any{"status": 200}, Body: "not JSON at all", JSON: true}
 	e := New(patient, resp)
 	defer e.Close()
-	holds, err := e.Truthy(t.Context(), "resp.status == 200", nil)
+	holds, err := e.Truthy(t.Context(), "resp.status == 200", nil, true)
 	require.NoError(t, err, "a script that does not touch resp.data parses nothing")
 	assert.True(t, holds)
 	resp.Body = `{"a": {"b": 1}}`

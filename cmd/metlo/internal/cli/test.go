@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,7 +22,7 @@ import (
 
 func (a *app) testCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "test", Aliases: []string{"tests"}, Short: "Generate and run API tests"}
-	cmd.AddCommand(a.testGenerate(), a.testRun(), a.testList())
+	cmd.AddCommand(a.testGenerate(), a.testRun(), a.testList(), a.testMatrix(), a.testCoverage())
 	return cmd
 }
 
@@ -90,8 +91,8 @@ func (a *app) generate(ctx context.Context, client *metlo.Client, f *generateFla
 				leftOut[template+" needs the authentication of the host in the configuration"]++
 				continue
 			}
-			if err != nil {
-				leftOut[template+": "+err.Error()]++
+			if err != nil { // ErrNotApplicable names the endpoint too
+				leftOut[message(err)]++
 				continue
 			}
 			if err := writeTest(filepath.Join(f.folder, apitest.FileName(template, endpoint)), test); err != nil {
@@ -104,8 +105,8 @@ func (a *app) generate(ctx context.Context, client *metlo.Client, f *generateFla
 		}
 	}
 	a.note("%s in %s", output.Count(written, "test"), f.folder)
-	for reason, n := range leftOut {
-		a.note("  %d left out: %s", n, reason)
+	for _, reason := range slices.Sorted(maps.Keys(leftOut)) {
+		a.note("  %d left out: %s", leftOut[reason], reason)
 	}
 	if len(missing) > 0 {
 		a.note("  to be given when they run, with --set or --env-file: %s", strings.Join(sortedKeys(missing), ", "))
@@ -147,16 +148,16 @@ func sortedKeys(set map[string]bool) []string {
 	return names
 }
 
-// testFile is a test with the file that it came from.
+// testFile is a test with the file that it came from, or the faults of the file.
 type testFile struct {
 	name   string
 	config *apitest.Config
+	faults error
 }
 
-// loadTests reads test files and folders of them, and reports all faults at once. No test at all is a fault.
+// loadTests reads test files and folders of them. No test at all is a fault.
 func loadTests(names []string) ([]testFile, error) {
 	var tests []testFile
-	var faults []error
 	for _, name := range names {
 		err := filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
@@ -167,19 +168,12 @@ func loadTests(names []string) ([]testFile, error) {
 				return nil
 			}
 			config, err := apitest.Load(path)
-			if err != nil {
-				faults = append(faults, err)
-				return nil
-			}
-			tests = append(tests, testFile{path, config})
+			tests = append(tests, testFile{path, config, err})
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
-	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
 	}
 	if len(tests) == 0 {
 		return nil, fmt.Errorf("no test in %s: test files end in .yaml or .yml", strings.Join(names, ", "))
@@ -209,6 +203,13 @@ func (a *app) testList() *cobra.Command {
 		}
 		tests, err := loadTests(args)
 		if err != nil {
+			return err
+		}
+		var faults []error
+		for _, t := range tests {
+			faults = append(faults, t.faults)
+		}
+		if err := errors.Join(faults...); err != nil {
 			return err
 		}
 		states := make([]testState, len(tests))

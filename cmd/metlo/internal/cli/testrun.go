@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +19,6 @@ import (
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
-	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
@@ -25,6 +26,9 @@ type runFlags struct {
 	allow, set, envFiles []string
 	payloads             string
 	globals, lenient     bool
+	require, severity    string
+	tags                 []string
+	rerun, results       string
 	parallel             int
 	rate                 float64
 	reports              reportFlags
@@ -40,14 +44,8 @@ func (a *app) testRun() *cobra.Command {
 		Example: "  metlo test run --allow-host staging.shop.example.com --env-file staging.env\n" +
 			"  metlo test run tests/ --allow-host http://localhost:8080 --format junit=tests.xml --format sarif=tests.sarif",
 	}
-	texts(cmd, &f.allow, "allow-host", "host that may be called, such as api.example.com or http://localhost:8080; required")
-	cmd.Flags().StringArrayVar(&f.set, "set", nil, "`NAME=VALUE` of a variable; may be repeated. A secret belongs into an --env-file")
-	cmd.Flags().StringArrayVar(&f.envFiles, "env-file", nil, "`file` with NAME=VALUE lines; may be repeated")
-	cmd.Flags().BoolVar(&f.globals, "globals", false, "take global variables from the instance's configuration")
-	cmd.Flags().StringVar(&f.payloads, "payload-dir", "", "`folder` of payload lists: NAME.txt is the list NAME")
-	cmd.Flags().IntVar(&f.parallel, "parallel", 1, "how many tests, or payloads of a test, run at a time")
-	cmd.Flags().Float64Var(&f.rate, "rate", 10, "most requests a second to one host")
-	cmd.Flags().BoolVar(&f.lenient, "lenient", false, "let a test pass though a variable was empty, as the old command did")
+	words("controls").one(cmd, &f.require, "require", "what a pass needs besides its assertions: a control that shows the target to work")
+	f.flags(cmd)
 	f.reports.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
@@ -66,6 +64,22 @@ func (a *app) testRun() *cobra.Command {
 	return cmd
 }
 
+// flags are those of every command that runs tests.
+func (f *runFlags) flags(cmd *cobra.Command) {
+	texts(cmd, &f.allow, "allow-host", "host that may be called, such as api.example.com or http://localhost:8080; required")
+	cmd.Flags().StringArrayVar(&f.set, "set", nil, "`NAME=VALUE` of a variable; may be repeated. A secret belongs into an --env-file")
+	cmd.Flags().StringArrayVar(&f.envFiles, "env-file", nil, "`file` with NAME=VALUE lines; may be repeated")
+	cmd.Flags().BoolVar(&f.globals, "globals", false, "take global variables from the instance's configuration")
+	cmd.Flags().StringVar(&f.payloads, "payload-dir", "", "`folder` of payload lists: NAME.txt is the list NAME, and replaces a built-in one")
+	cmd.Flags().IntVar(&f.parallel, "parallel", 1, "how many tests, or payloads of a test, run at a time")
+	cmd.Flags().Float64Var(&f.rate, "rate", 10, "most requests a second to one host")
+	cmd.Flags().BoolVar(&f.lenient, "lenient", false, "let a test pass though a variable was empty, as the old command did")
+	texts(cmd, &f.tags, "tag", "only tests with this tag")
+	words("low", "medium", "high", "critical").one(cmd, &f.severity, "severity", "only tests of at least this severity")
+	cmd.Flags().StringVar(&f.rerun, "rerun-failed", "", "`file` that --results wrote: only tests that did not pass there, or are not in it")
+	cmd.Flags().StringVar(&f.results, "results", "", "`file` to write all results to, as JSON, for --rerun-failed and metlo test matrix")
+}
+
 func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	report := &findings.Report{Title: "metlo test", Version: metlo.Version, Instance: strings.Join(f.allow, ", "), Time: time.Now()}
 	tests, results, err := a.askTests(ctx, f, names)
@@ -76,8 +90,9 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	if err == nil {
 		outcome = apitest.Summarize(results...)
 	}
-	report.Findings, report.Why = testFindings(tests, results)
-	report.Summary = testSummary(tests, results)
+	report.Findings, report.Notes = testFindings(tests, results)
+	report.Why = firstReasons(report.Notes)
+	report.Summary = apitest.SummaryLine(results...)
 	switch {
 	case err != nil:
 		report.Why = message(err)
@@ -99,10 +114,13 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	return fmt.Errorf("inconclusive: %s", report.Why)
 }
 
-// askTests reads the tests and runs them.
+// askTests reads the tests, runs those that the flags select, and writes the results. A file with faults has a result.
 func (a *app) askTests(ctx context.Context, f *runFlags, names []string) ([]testFile, []*apitest.Result, error) {
 	tests, err := loadTests(names)
 	if err != nil {
+		return nil, nil, err
+	}
+	if tests, err = f.selected(tests); err != nil {
 		return nil, nil, err
 	}
 	opts := []apitest.Option{apitest.AllowHosts(f.allow...), apitest.WithParallel(f.parallel), apitest.WithRateLimit(f.rate, max(1, int(f.rate)))}
@@ -117,6 +135,9 @@ func (a *app) askTests(ctx context.Context, f *runFlags, names []string) ([]test
 	if f.lenient {
 		opts = append(opts, apitest.Lenient())
 	}
+	if f.require != "" {
+		opts = append(opts, apitest.RequireControls())
+	}
 	if f.globals {
 		client, err := a.connect()
 		if err != nil {
@@ -126,18 +147,57 @@ func (a *app) askTests(ctx context.Context, f *runFlags, names []string) ([]test
 		if err != nil {
 			return tests, nil, err
 		}
-		values := map[string]string{}
-		for _, v := range globals {
-			values[v.Name] = v.Value.Reveal()
+		opts = append(opts, apitest.WithGlobals(globals))
+	}
+	var configs []*apitest.Config
+	for _, t := range tests {
+		if t.faults == nil {
+			configs = append(configs, t.config)
 		}
-		opts = append(opts, apitest.WithGlobalEnv(values))
 	}
-	configs := make([]*apitest.Config, len(tests))
-	for i := range tests {
-		configs[i] = tests[i].config
+	ran, err := apitest.RunAll(ctx, configs, opts...)
+	if ran == nil && err != nil { // of the options; what a test could not do is in its result
+		return tests, nil, err
 	}
-	results, err := apitest.RunAll(ctx, configs, opts...)
-	return tests, results, err
+	results := make([]*apitest.Result, len(tests))
+	for i, t := range tests {
+		if t.faults != nil {
+			results[i] = apitest.NotRun(&apitest.Config{File: t.name}, t.faults)
+			continue
+		}
+		results[i], ran = ran[0], ran[1:]
+	}
+	if f.results != "" {
+		return tests, results, writeFile(f.results, func(w io.Writer) error { return json.NewEncoder(w).Encode(results) })
+	}
+	return tests, results, nil
+}
+
+// selected leaves out the tests that the flags do not want. Files with faults stay, because nothing is known of them.
+func (f *runFlags) selected(tests []testFile) ([]testFile, error) {
+	var configs []*apitest.Config
+	for _, t := range tests {
+		if t.faults == nil {
+			configs = append(configs, t.config)
+		}
+	}
+	configs = apitest.Select(configs, f.tags, apitest.Severity(strings.ToUpper(f.severity)))
+	if f.rerun != "" {
+		text, err := os.ReadFile(f.rerun)
+		if err != nil {
+			return nil, fmt.Errorf("--rerun-failed: %w", err)
+		}
+		earlier, err := apitest.ParseResults(text)
+		if err != nil {
+			return nil, fmt.Errorf("--rerun-failed %s: %w", f.rerun, err)
+		}
+		configs = earlier.NotPassed(configs)
+	}
+	tests = slices.DeleteFunc(tests, func(t testFile) bool { return t.faults == nil && !slices.Contains(configs, t.config) })
+	if len(tests) == 0 {
+		return nil, errors.New("no test is left: see --tag, --severity and --rerun-failed")
+	}
+	return tests, nil
 }
 
 // variables are those of the files and flags; a later one wins.
@@ -166,14 +226,10 @@ func (f *runFlags) variables() (map[string]string, error) {
 	return env, nil
 }
 
-// testFindings makes a finding of each step that failed, and says why others are inconclusive.
-func testFindings(tests []testFile, results []*apitest.Result) (list *findings.List, why string) {
+// testFindings makes a finding of each step that failed, and notes why others are inconclusive.
+func testFindings(tests []testFile, results []*apitest.Result) (list *findings.List, reasons []string) {
 	list = &findings.List{}
-	var reasons []string
 	for i, result := range results {
-		if result == nil {
-			continue
-		}
 		for _, reason := range result.Reasons {
 			reasons = append(reasons, tests[i].name+": "+reason)
 		}
@@ -206,10 +262,15 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 		}
 	}
 	list.Sort()
+	return list, reasons
+}
+
+// firstReasons fits reasons into a line.
+func firstReasons(reasons []string) string {
 	if len(reasons) > 5 {
-		reasons = append(reasons[:5], fmt.Sprintf("and %d more", len(reasons)-5))
+		reasons = append(slices.Clone(reasons[:5]), fmt.Sprintf("and %d more", len(reasons)-5))
 	}
-	return list, strings.Join(reasons, "; ")
+	return strings.Join(reasons, "; ")
 }
 
 // stepLines are the lines of a test's steps in its file.
@@ -229,35 +290,16 @@ func stepLines(name string) []int {
 	return lines
 }
 
-func testSummary(tests []testFile, results []*apitest.Result) string {
-	counts := map[apitest.Outcome]int{}
-	for _, result := range results {
-		if result == nil {
-			counts[apitest.Inconclusive]++
-		} else {
-			counts[result.Outcome]++
-		}
-	}
-	return fmt.Sprintf("%s: %d passed, %d failed, %d inconclusive", output.Count(len(tests), "test"),
-		counts[apitest.Passed], counts[apitest.Failed], counts[apitest.Inconclusive])
-}
-
 // writeTests is write, but that JUnit shows the tests that passed too.
 func (r *reportFlags) writeTests(a *app, report *findings.Report, results []*apitest.Result) error {
-	var ran []*apitest.Result
-	for _, result := range results {
-		if result != nil {
-			ran = append(ran, result)
-		}
-	}
-	if len(ran) == 0 {
+	if len(results) == 0 {
 		return r.write(a, report)
 	}
 	return r.writeWith(a, func(w io.Writer, format string) error {
 		if format != "junit" {
 			return findings.Write(w, format, report)
 		}
-		data, err := apitest.JUnit(ran...)
+		data, err := apitest.JUnit(results...)
 		if err == nil {
 			_, err = w.Write(data)
 		}

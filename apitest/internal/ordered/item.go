@@ -1,4 +1,5 @@
-package authrules
+// Package ordered holds JSON objects whose fields keep their order.
+package ordered
 
 import (
 	"bytes"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 // Item is an object whose fields keep their order.
@@ -55,8 +57,8 @@ func (it Item) Set(name string, v any) Item {
 	return append(it, Field{Name: name, Value: v})
 }
 
-// OrderedJSON decodes JSON with objects as Item.
-func OrderedJSON(text string) (any, error) {
+// Parse decodes JSON with objects as Item.
+func Parse(text string) (any, error) {
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
 	v, err := next(dec)
@@ -111,4 +113,25 @@ func next(dec *json.Decoder) (any, error) {
 		return jsvalue.Shrink(f), err
 	}
 	return token, nil
+}
+
+// Value returns a value of a testing configuration with objects as Item and whole numbers as int.
+func Value(v any) any {
+	switch v := v.(type) {
+	case float64:
+		return jsvalue.Shrink(v)
+	case testingconfig.Object:
+		out := Item{}
+		for _, p := range v {
+			out = append(out, Field{Name: p.Name, Value: Value(p.Value)})
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = Value(e)
+		}
+		return out
+	}
+	return v
 }

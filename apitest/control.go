@@ -1,0 +1,533 @@
+package apitest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/metlo-go/metlo/apitest/internal/cookies"
+	"github.com/metlo-go/metlo/apitest/internal/handlebars"
+	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
+	"github.com/metlo-go/metlo/apitest/internal/script"
+)
+
+// Verdict is what a test or a step proved.
+type Verdict string
+
+// The verdicts, from best to worst. The Outcome of Proven and Uncontrolled is Passed.
+const (
+	// VerdictProven is a check that held where the same target was seen to work for the same identity.
+	VerdictProven Verdict = "proven"
+	// VerdictUncontrolled is a check that held, with nothing that shows the target to work. RequireControls makes it
+	// inconclusive.
+	VerdictUncontrolled Verdict = "uncontrolled"
+	// VerdictInconclusive is a check that shows nothing about the service.
+	VerdictInconclusive Verdict = "inconclusive"
+	// VerdictFailed is a check that did not hold.
+	VerdictFailed Verdict = "failed"
+)
+
+// Verdicts lists the verdicts from best to worst.
+func Verdicts() []Verdict {
+	return []Verdict{VerdictProven, VerdictUncontrolled, VerdictInconclusive, VerdictFailed}
+}
+
+// sighting is what one request of a run showed about its target.
+type sighting struct {
+	target   target
+	identity string // the credentials as sent; empty for none
+	payload  bool   // the request carries a payload
+	status   int    // 0 without a response
+	asserts  bool
+	about    subjects
+	// allows, challenges, denies and missing report whether the assertions about the status hold for 200, 401, 403 and 404.
+	allows, challenges, denies, missing bool
+}
+
+// target is what a request is sent to. Variable segments of the route are empty.
+type target struct {
+	method, host, path string
+	route              []string
+}
+
+var leadingVariable = regexp.MustCompile(`^\{\{[^{}]*\}\}`)
+
+// targetOf returns the target of a request. A segment of the path is variable when it holds a variable or a digit.
+func targetOf(written string, o *outgoing) target {
+	written, _, _ = strings.Cut(strings.TrimSpace(written), "?")
+	if _, rest, ok := strings.Cut(written, "://"); ok {
+		_, rest, _ = strings.Cut(rest, "/")
+		written = "/" + rest
+	} else {
+		written = leadingVariable.ReplaceAllString(written, "")
+	}
+	if written == "" {
+		written = o.url.Path
+	}
+	t := target{method: o.method, host: o.url.Host, path: o.url.RequestURI()}
+	for segment := range strings.SplitSeq(strings.Trim(written, "/"), "/") {
+		if strings.Contains(segment, "{{") || strings.ContainsAny(segment, "0123456789") {
+			segment = ""
+		}
+		t.route = append(t.route, segment)
+	}
+	return t
+}
+
+// sameRoute reports whether two targets are one route of one host.
+func (t *target) sameRoute(u *target) bool {
+	if t.method != u.method || t.host != u.host || len(t.route) != len(u.route) {
+		return false
+	}
+	for i, segment := range t.route {
+		if segment != u.route[i] && segment != "" && u.route[i] != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// sameObject reports whether two targets are one address.
+func (t *target) sameObject(u *target) bool {
+	return t.method == u.method && t.host == u.host && t.path == u.path
+}
+
+// see records what the request was and, if there was an answer, what the assertions say about it.
+func (s *stepRun) see(out *outgoing) {
+	s.res.Identity = s.identityName(out)
+	s.res.seen = &sighting{
+		target: targetOf(s.step.Request.URL, out), identity: s.credentials(out), payload: s.step.Request.uses(s.st.payload),
+		asserts: len(s.step.Assert) > 0, about: s.step.subjects(),
+	}
+}
+
+// credentials is what a request authenticates with: headers, cookies, user information and query.
+func (s *stepRun) credentials(o *outgoing) string {
+	parts := o.identity()
+	if o.url.User != nil {
+		parts += "\n" + o.url.User.String()
+	}
+	for name, values := range o.url.Query() {
+		if isCredential(name) {
+			parts += "\n" + name + "=" + strings.Join(values, ",")
+		}
+	}
+	if parts == "" && len(s.st.jars.For("").Cookies(o.url)) > 0 {
+		parts = "session"
+	}
+	return parts
+}
+
+const (
+	anonymous = "anonymous"
+	unnamed   = "unnamed"
+)
+
+var credentialSuffix = regexp.MustCompile(`_(CREDENTIALS|JWT|COOKIE|BASIC_AUTH_CRED)$`)
+
+// identityName names who sends a request: what the step says, or the variables that hold its credentials.
+func (s *stepRun) identityName(o *outgoing) string {
+	if s.step.As != "" {
+		return s.step.As
+	}
+	credentials := s.credentials(o)
+	if credentials == "" {
+		return anonymous
+	}
+	var names []string
+	r := &s.step.Request
+	for _, kv := range slices.Concat(r.Headers, r.Query) {
+		if !isCredential(kv.Name) && !strings.Contains(kv.Value, "COOKIE") {
+			continue
+		}
+		uses, _ := handlebars.Check(kv.Value) // faults are Validate's
+		for _, u := range uses {
+			name := credentialSuffix.ReplaceAllString(strings.TrimPrefix(u.Name, "global."), "")
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	switch {
+	case len(names) > 0:
+		return strings.Join(names, "+")
+	case credentials == "session":
+		return "session"
+	}
+	return unnamed
+}
+
+// uses reports whether the request holds one of the given variables.
+func (r *Request) uses(variables map[string]string) bool {
+	if len(variables) == 0 {
+		return false
+	}
+	step := Step{Request: *r}
+	for _, t := range step.texts() {
+		used, _ := handlebars.Check(t.text) // faults are Validate's
+		for _, u := range used {
+			root, _, _ := strings.Cut(u.Name, ".")
+			if _, ok := variables[root]; ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// probe finds out for which statuses the assertions hold. It is needed where the status alone proves nothing.
+func (e *evaluator) probe() {
+	seen := e.res.seen
+	seen.status = e.ex.status
+	if succeeded(seen.status) && len(e.res.Failures) == 0 || !seen.about.status {
+		free := !seen.about.status // where the step succeeded, what else would do does not matter
+		seen.allows, seen.challenges, seen.denies, seen.missing = true, free, free, free
+		return
+	}
+	seen.allows = e.holdsFor(http.StatusOK)
+	seen.challenges = e.holdsFor(http.StatusUnauthorized)
+	seen.denies = e.holdsFor(http.StatusForbidden)
+	seen.missing = e.holdsFor(http.StatusNotFound)
+}
+
+// holdsFor reports whether the assertions about the status would hold for another one.
+func (e *evaluator) holdsFor(status int) bool {
+	ex := *e.ex
+	ex.status, ex.text = status, http.StatusText(status)
+	res, st := StepResult{}, *e.st
+	st.vars = maps.Clone(e.st.vars)
+	st.vars["resp"] = ex.value() // what scripts see instead of the response
+	run := stepRun{runner: e.runner, step: e.step, st: &st, res: &res}
+	other := evaluator{stepRun: &run, ctx: e.ctx, ex: &ex, engine: e.engine}
+	for _, a := range e.step.Assert {
+		if !a.aboutStatus() {
+			continue
+		}
+		if holds, _, err := other.check("", a); err != nil || !holds {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	demandsSuccess = "success"
+	demandsRefusal = "refusal"
+)
+
+// demands says what the assertions about the status want.
+func (s *sighting) demands() string {
+	switch refuses := s.challenges || s.denies || s.missing; {
+	case !s.about.status || s.allows && refuses || s.status == 0:
+		return ""
+	case s.allows:
+		return demandsSuccess
+	case refuses:
+		return demandsRefusal
+	}
+	return ""
+}
+
+func (a *Assertion) aboutStatus() bool {
+	if a.kind() == AssertJS {
+		return statusWord.MatchString(jsvalue.String(a.Value))
+	}
+	return statusWord.MatchString(a.Key)
+}
+
+func succeeded(status int) bool { return status >= 200 && status < 300 }
+
+// refusedPayload reports whether a status to a payload shows that it was not processed.
+func refusedPayload(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests:
+		return true
+	}
+	return false
+}
+
+// unavailable reports whether a status says neither yes nor no.
+func unavailable(status int) bool {
+	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusProxyAuthRequired
+}
+
+// trial is all that was seen in one run of one or many tests.
+type trial struct{ runners []*runner }
+
+// works reports whether a benign request, for which fits holds, succeeded anywhere in the trial. It returns its name.
+func (t *trial) works(fits func(s *sighting) bool) (name string, found bool) {
+	for _, r := range t.runners {
+		for _, runs := range r.result.Results {
+			for i := range runs {
+				s := runs[i].seen
+				if s != nil && !s.payload && succeeded(s.status) && runs[i].Outcome == Passed && fits(s) {
+					return runs[i].Name, true
+				}
+			}
+		}
+	}
+	return "", false
+}
+
+// judge gives the steps of every test their verdicts.
+func (t *trial) judge() {
+	for _, r := range t.runners {
+		reached := r.reached()
+		for i, runs := range r.result.Results {
+			for j := range runs {
+				if res := &runs[j]; res.Outcome == Passed {
+					r.settle(i, res, t.judgeStep(r, i, res, reached))
+				}
+			}
+		}
+		r.conclude()
+	}
+}
+
+// reached reports whether a response of the test was below 400.
+func (r *runner) reached() bool {
+	return r.anyStep(func(s *StepResult) bool { return s.seen != nil && s.seen.status > 0 && s.seen.status < 400 })
+}
+
+func (r *runner) anyStep(fits func(s *StepResult) bool) bool {
+	return slices.ContainsFunc(r.result.Results, func(runs []StepResult) bool {
+		for i := range runs {
+			if fits(&runs[i]) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// ruling is the judgement of one step that passed: by what it is proven, or why it is not.
+type ruling struct{ control, doubt string }
+
+func (r *runner) settle(i int, res *StepResult, what ruling) {
+	if what.doubt == "" && what.control == "" && r.requireControls && len(r.cfg.Test[i].Assert) > 0 {
+		what.doubt = "nothing shows that this target works for " + res.Identity +
+			": add a step that succeeds there, or name one with control"
+	}
+	if what.doubt != "" && !r.lenient {
+		res.Outcome, res.Success = Inconclusive, false
+		res.Reasons = append(res.Reasons, "inconclusive: "+what.doubt)
+		if r.hook != nil { // which was told that the step passed
+			r.result.Reasons = append(r.result.Reasons, fmt.Sprintf("step %d: %s", i+1, what.doubt))
+		}
+		return
+	}
+	if what.doubt == "" {
+		res.Control = what.control
+	}
+}
+
+// judgeStep looks for the control of a step that passed.
+func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) ruling {
+	s := res.seen
+	if s == nil || s.status == 0 {
+		return ruling{}
+	}
+	asked := succeeded(s.status) || s.status < 400 && s.about.status // the status is what the step is about
+	if !s.asserts || asked && r.cfg.Test[i].Control == "" {
+		return ruling{control: res.Name}
+	}
+	if unavailable(s.status) && s.about.status && (s.allows || s.challenges || s.denies || s.missing) {
+		return ruling{doubt: fmt.Sprintf("the service answered %d, which neither allows nor refuses", s.status)}
+	}
+	control, doubt := t.control(r, i, s)
+	if doubt == "" {
+		doubt = t.doubtRefusal(r, i, s, control != "", reached)
+	}
+	return ruling{control, doubt}
+}
+
+// doubtRefusal says why the refusal of a request proves nothing, "" when it may.
+func (t *trial) doubtRefusal(r *runner, i int, s *sighting, controlled, reached bool) string {
+	if s.status == http.StatusUnauthorized && s.identity != "" && s.denies {
+		_, known := t.works(func(o *sighting) bool { return o.identity == s.identity })
+		if s.payload || !known {
+			return "the service answered 401 to credentials, which may have expired: " +
+				"no request with them succeeded in this run; assert 403 if they are valid"
+		}
+	}
+	switch {
+	case s.payload && controlled && (s.status == http.StatusMethodNotAllowed || s.status == http.StatusTooManyRequests):
+		return fmt.Sprintf("the payload was answered with %d, so it was not processed", s.status)
+	case s.payload && !controlled && refusedPayload(s.status) && r.allRefused(i):
+		return fmt.Sprintf("every payload was refused (%d), so none was processed, and no benign value was seen to work", s.status)
+	case !controlled && !reached && s.unclear():
+		return fmt.Sprintf("status %d may mean that the endpoint was not reached: no step of this test got a response below 400", s.status)
+	}
+	return ""
+}
+
+// unclear reports whether a refusal may come from in front of the code that the step is about.
+func (s *sighting) unclear() bool {
+	named := strings.Contains(s.about.statuses, strconv.Itoa(s.status))
+	neutral := s.about.status && s.allows && s.denies && !named
+	return neutral || s.status == http.StatusNotFound && s.about.status && (s.allows || s.challenges || s.denies)
+}
+
+// allRefused reports whether no payload of step i was processed.
+func (r *runner) allRefused(i int) bool {
+	for _, runs := range r.result.Results[i] {
+		if runs.seen != nil && runs.seen.status > 0 && !refusedPayload(runs.seen.status) {
+			return false
+		}
+	}
+	return true
+}
+
+// control returns the name of the request that shows the target of s to work, or why the control of the step failed.
+func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
+	if named := r.cfg.Test[i].Control; named != "" {
+		return t.namedControl(r, named)
+	}
+	name, found := t.works(func(o *sighting) bool {
+		return o != s && o.identity == s.identity && o.target.sameRoute(&s.target)
+	})
+	if found {
+		return name, ""
+	}
+	failed := r.anyStep(func(res *StepResult) bool {
+		o := res.seen
+		return o != nil && res.Index != i && !o.payload && o.status > 0 && !succeeded(o.status) && o.allows && o.about.status &&
+			o.identity == s.identity && o.target.sameRoute(&s.target)
+	})
+	if failed {
+		return "", "its control, a step with the same target and identity, did not succeed"
+	}
+	owner, found := t.works(func(o *sighting) bool { return o.identity != s.identity && o.target.sameObject(&s.target) })
+	_, known := t.works(func(o *sighting) bool { return o.identity == s.identity })
+	if found && (s.identity == "" || known) {
+		return owner, ""
+	}
+	return "", ""
+}
+
+// namedControl resolves the control that a step names: the number of a step, or the id of another test of the run.
+func (t *trial) namedControl(r *runner, named string) (name, doubt string) {
+	if n, err := strconv.Atoi(named); err == nil {
+		if n > len(r.result.Results) || len(r.result.Results[n-1]) == 0 {
+			return "", fmt.Sprintf("its control, step %d, was not sent", n)
+		}
+		for _, res := range r.result.Results[n-1] {
+			if res.Outcome != Passed || res.seen == nil || !succeeded(res.seen.status) {
+				return "", fmt.Sprintf("its control, step %d, did not succeed", n)
+			}
+		}
+		return r.result.Results[n-1][0].Name, ""
+	}
+	for _, other := range t.runners {
+		if other == r || other.cfg.ID != named {
+			continue
+		}
+		if other.anyStep(func(res *StepResult) bool {
+			return res.Outcome != Passed || res.seen == nil || !succeeded(res.seen.status)
+		}) {
+			return "", fmt.Sprintf("its control, the test %s, did not succeed", named)
+		}
+		return named, ""
+	}
+	return "", fmt.Sprintf("its control, the test %s, is not part of this run", named)
+}
+
+// conclude gives the steps and the test their verdicts.
+func (r *runner) conclude() {
+	order := Verdicts()
+	worst := VerdictProven
+	for _, runs := range r.result.Results {
+		for i := range runs {
+			res := &runs[i]
+			if res.seen != nil {
+				res.Demands, res.Attack = res.seen.demands(), res.seen.payload
+			}
+			switch {
+			case res.Outcome == Failed:
+				res.Verdict = VerdictFailed
+			case res.Outcome == Inconclusive:
+				res.Verdict = VerdictInconclusive
+			case res.Control == "":
+				res.Verdict = VerdictUncontrolled
+			default:
+				res.Verdict = VerdictProven
+			}
+			if slices.Index(order, res.Verdict) > slices.Index(order, worst) {
+				worst = res.Verdict
+			}
+		}
+	}
+	r.result.Verdict = worst
+}
+
+// contradiction returns two steps that send one request of which no answer can satisfy both.
+func contradiction(c *Config) (i, j int, found bool) {
+	for j := range c.Test {
+		for i := range j {
+			a, b := &c.Test[i], &c.Test[j]
+			if len(a.Payload) == 0 && len(b.Payload) == 0 && reflect.DeepEqual(a.Request, b.Request) && disjoint(a, b) {
+				return i, j, true
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+// checkFilled refuses a test that compares identities when its variables make two steps one request that must and must
+// not succeed, such as two users with one object.
+func (s *settings) checkFilled(c *Config, st *state) error {
+	if s.lenient || c.Meta == nil || !slices.ContainsFunc(c.Meta.Tags, comparesIdentities) {
+		return nil
+	}
+	filled := make([]string, len(c.Test))
+	for i := range c.Test {
+		out, problems, err := st.prepare(&c.Test[i].Request, false)
+		if err != nil || len(problems) > 0 || len(c.Test[i].Payload) > 0 {
+			continue
+		}
+		filled[i] = fmt.Sprint(out.method, out.url, out.headers, out.cookies, string(out.body))
+		if j := slices.Index(filled[:i], filled[i]); j >= 0 && disjoint(&c.Test[j], &c.Test[i]) {
+			return &ConfigError{Path: fmt.Sprintf("test[%d]", i), Message: fmt.Sprintf(
+				"steps %d and %d are one request, of which one must succeed where the other must not: give the identities different ids", j+1, i+1)}
+		}
+	}
+	return nil
+}
+
+// disjoint reports whether no status satisfies both steps.
+func disjoint(a, b *Step) bool {
+	for _, status := range []int{200, 201, 202, 204, 301, 302, 400, 401, 403, 404, 405, 409, 410, 415, 422, 429, 500} {
+		if a.takes(status) && b.takes(status) {
+			return false
+		}
+	}
+	return true
+}
+
+// takes reports whether the assertions about nothing but the status hold for one.
+func (s *Step) takes(status int) bool {
+	ex := &response{sent: &outgoing{url: &url.URL{}}, status: status}
+	run := &stepRun{
+		runner: &runner{settings: &settings{scripts: script.Default()}, secrets: &secrets{}},
+		res:    &StepResult{}, st: &state{jars: cookies.NewJars(false, false)},
+	}
+	e := &evaluator{stepRun: run, ctx: context.Background(), ex: ex, engine: script.New(script.Default(), ex.scriptView())}
+	defer e.engine.Close()
+	for _, a := range s.Assert {
+		if !a.aboutStatus() {
+			continue
+		}
+		if holds, _, err := e.check("", a); err == nil && !holds {
+			return false
+		}
+	}
+	return true
+}

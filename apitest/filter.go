@@ -1,0 +1,127 @@
+package apitest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Select returns the tests with one of the tags, in any case, and at least the given severity. No tags and an empty
+// severity select all. A test without a severity has the lowest.
+func Select(tests []*Config, tags []string, least Severity) []*Config {
+	var out []*Config
+	for _, c := range tests {
+		var meta Meta
+		if c.Meta != nil {
+			meta = *c.Meta
+		}
+		tagged := len(tags) == 0 || slices.ContainsFunc(meta.Tags, func(have string) bool {
+			return slices.ContainsFunc(tags, func(want string) bool { return strings.EqualFold(have, want) })
+		})
+		if tagged && slices.Index(severities, string(meta.Severity)) >= slices.Index(severities, string(least)) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Earlier is what the JSON of an earlier run holds, as encoding/json writes a Result or a list of them.
+type Earlier []earlierTest
+
+type earlierTest struct {
+	Test struct {
+		ID   string `json:"id"`
+		File string `json:"file"`
+		Meta *Meta  `json:"meta"`
+	} `json:"test"`
+	Outcome Outcome         `json:"outcome"`
+	Results [][]earlierStep `json:"results"`
+}
+
+type earlierStep struct {
+	Name     string      `json:"name"`
+	Outcome  Outcome     `json:"outcome"`
+	Verdict  Verdict     `json:"verdict"`
+	Identity string      `json:"identity"`
+	Control  string      `json:"control"`
+	Demands  string      `json:"demands"`
+	Payload  bool        `json:"attack"`
+	Reasons  []string    `json:"reasons"`
+	Request  StepRequest `json:"req"`
+	Response *struct {
+		Status int `json:"status"`
+	} `json:"res"`
+}
+
+// ParseResults reads the results of an earlier run from JSON: one Result or a list of them.
+func ParseResults(text []byte) (Earlier, error) {
+	var list Earlier
+	err := json.Unmarshal(text, &list)
+	if err != nil {
+		list = make(Earlier, 1)
+		err = json.Unmarshal(text, &list[0])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("apitest: the results are not JSON of a run: %w", err)
+	}
+	for i := range list {
+		if !slices.Contains([]Outcome{Passed, Failed, Inconclusive}, list[i].Outcome) {
+			return nil, errors.New("apitest: the results are not JSON of a run: a test has no outcome")
+		}
+	}
+	return list, nil
+}
+
+// earlier gives results the form that their JSON has, so that both are read by one code.
+func earlier(results []*Result) (Earlier, error) {
+	text, err := json.Marshal(results)
+	if err != nil {
+		return nil, fmt.Errorf("apitest: the results: %w", err)
+	}
+	return ParseResults(text)
+}
+
+// NotPassed returns the tests that did not pass in the earlier run, and those that it does not hold. A test is known by
+// its file and id, or by its id alone where one of both has no file.
+func (e Earlier) NotPassed(tests []*Config) []*Config {
+	var out []*Config
+	for _, c := range tests {
+		passed := false
+		for i := range e {
+			t := &e[i]
+			if t.Test.ID == c.ID && (t.Test.File == c.File || t.Test.File == "" || c.File == "") {
+				passed = t.Outcome == Passed
+				if !passed {
+					break
+				}
+			}
+		}
+		if !passed {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// SummaryLine counts the tests by verdict, in one line.
+func SummaryLine(results ...*Result) string {
+	counts := map[Verdict]int{}
+	for _, r := range results {
+		v := VerdictInconclusive
+		if r != nil && r.Verdict != "" {
+			v = r.Verdict
+		}
+		counts[v]++
+	}
+	parts := make([]string, 0, len(counts))
+	for _, v := range Verdicts() {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
+	}
+	noun := "tests"
+	if len(results) == 1 {
+		noun = "test"
+	}
+	return fmt.Sprintf("%d %s: %s", len(results), noun, strings.Join(parts, ", "))
+}

@@ -1,0 +1,119 @@
+package apitest
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	metlo "github.com/metlo-go/metlo"
+)
+
+func TestMatrixReports(t *testing.T) {
+	l := newLaboratory()
+	l.open = map[cellKey]bool{{0, "ann"}: true}
+	m := l.matrix(t, true, Endpoint{Method: "GET", Path: "/shared/a|b"})
+	text := m.String()
+	assert.Contains(t, text, "GET /own/ca/{id}")
+	assert.Contains(t, text, "LEAKS ✗")
+	assert.Contains(t, text, "violation: GET /own/ca/{id} as ann: it is served an object of another identity")
+	assert.True(t, strings.HasSuffix(text, "61 endpoints, 4 identities, 244 cells: 239 ok, 5 violations, 0 could not tell, 0 open, 0 excepted\n"), text[len(text)-200:])
+	assert.Contains(t, m.Markdown(), `| GET /shared/a\|b | untested ✗ |`)
+	report, err := m.JUnit()
+	require.NoError(t, err)
+	var doc junitSuites
+	require.NoError(t, xml.Unmarshal(report, &doc))
+	assert.Equal(t, []int{244, 5, 0, 0}, []int{doc.Tests, doc.Failures, doc.Errors, doc.Skipped})
+	assert.NotContains(t, string(report), "token-of")
+	raw, err := json.Marshal(m)
+	require.NoError(t, err)
+	assert.NotContains(t, string(raw), "token-of")
+	var back Matrix
+	require.NoError(t, json.Unmarshal(raw, &back))
+	assert.Equal(t, m.Summary(), back.Summary())
+	assert.Equal(t, "step 3 GET http://lab.test/own/ca/1-ann", strings.Replace(back.Rows[0].Cells[1].Evidence[0].Step, "GET /", "GET http://lab.test/", 1))
+	var schema map[string]any
+	require.NoError(t, json.Unmarshal(MatrixSchema(), &schema))
+	_, err = NewMatrix(&MatrixInput{})
+	require.ErrorContains(t, err, "no endpoint")
+}
+
+// TestMatrixOfEarlierRuns makes the matrix out of the JSON that a run wrote.
+func TestMatrixOfEarlierRuns(t *testing.T) {
+	as := get("http://x.test/orders/1", Equal("resp.status", 200))
+	as.As = "clerk"
+	as.Request.Headers = []KeyValue{{"Authorization", "Bearer hidden-token"}}
+	results, err := RunAll(t.Context(), []*Config{{ID: "t", Test: []Step{as, get("http://x.test/elsewhere", Equal("resp.status", 401))}}},
+		WithHandler(byToken(401, map[string]int{"hidden-token": 200})))
+	require.NoError(t, err)
+	text, err := json.Marshal(results)
+	require.NoError(t, err)
+	before, err := ParseResults(text)
+	require.NoError(t, err)
+	m, err := NewMatrix(&MatrixInput{Endpoints: []Endpoint{{Method: "GET", Path: "/orders/all"}, {Method: "GET", Path: "/orders/{id}"}}, Earlier: before})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"clerk"}, m.Identities)
+	assert.Equal(t, []string{"GET /elsewhere"}, m.Unlisted)
+	assert.Equal(t, []Access{AccessUntested, AccessAllowed}, []Access{m.Rows[0].Cells[0].Access, m.Rows[1].Cells[0].Access})
+	assert.Equal(t, Inconclusive, m.Outcome, "without a policy nothing is compared")
+}
+
+func TestPolicyFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o600)) }
+	write("identities: [anonymous, user, admin]\nrules:\n  - endpoints: ['GET /orders/{id}', '* api.test/admin/**']\n    own: [user]\n    allow: [admin]\n" +
+		"exceptions:\n  - endpoints: ['* /**']\n    identities: [user]\n    reason: later\n    until: 2027-01-31\n")
+	p, err := LoadPolicy(file)
+	require.NoError(t, err)
+	assert.Equal(t, time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC), p.Exceptions[0].Until)
+	for want, e := range map[string]Endpoint{
+		"own": {"GET", "", "/orders/{orderId}"}, "": {"GET", "", "/orders"},
+	} {
+		assert.Equal(t, want, p.wants(e, "user"), e)
+	}
+	assert.Equal(t, "own", p.wants(Endpoint{"PUT", "api.test", "/admin/a/b"}, "user"))
+	assert.Empty(t, p.wants(Endpoint{"PUT", "other.test", "/admin/a/b"}, "user"))
+	assert.Equal(t, "deny", p.wants(Endpoint{"GET", "", "/orders/{id}"}, "anonymous"))
+	assert.Empty(t, p.wants(Endpoint{"GET", "", "/orders/{id}"}, "stranger"))
+	for text, want := range map[string]string{
+		"identities: [a]\nrules: [{endpoints: [GET /x], allow: [b]}]":                                    `:2:9: rules[0]: "b" is not one of the identities`,
+		"identities: [a]\nrules: [{endpoints: [/x]}]":                                                    "must be a method or *",
+		"identities: [a]\nrules: []\nexceptions: [{endpoints: [GET /x], reason: r, until: soon}]":        "must be a date",
+		"identities: [a]\nrules: []\nexceptions: [{endpoints: [GET /x], until: 2027-01-01}]":             "reason is missing",
+		"identities: [a]\nrules: []\nexceptions: [{endpoints: [GET /x], reason: '', until: 2027-01-01}]": "is empty",
+		"identity: [a]\nrules: []": `unknown key "identity"`,
+	} {
+		write(text)
+		_, err := LoadPolicy(file)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestPolicyOfATestingConfig(t *testing.T) {
+	rules, err := ParseTestingConfig(demoRules)
+	require.NoError(t, err)
+	p, err := PolicyOf(rules, []metlo.TestEndpoint{*demoEndpoint("/orders/{orderId}", nil, orderRef), *demoEndpoint("/status", nil)})
+	require.NoError(t, err)
+	assert.Equal(t, &Policy{Identities: []string{"Customer_1", "Customer_2", "Admin_1"}, Rules: []Rule{{
+		Endpoints: []string{"GET shop.example.com/orders/{orderId}"}, Own: []string{"Customer_1", "Customer_2"}, Allow: []string{"Admin_1"},
+	}}}, p)
+}
+
+func TestOpenAPIEndpoints(t *testing.T) {
+	got, err := OpenAPIEndpoints([]byte("openapi: 3.1.0\nservers: [{url: 'https://a.test/v1/'}]\npaths:\n  /orders/{id}:\n    parameters: []\n    get: {}\n    delete: {}\n"))
+	require.NoError(t, err)
+	assert.Equal(t, []Endpoint{{"GET", "", "/v1/orders/{id}"}, {"DELETE", "", "/v1/orders/{id}"}}, got)
+	got, err = OpenAPIEndpoints([]byte(`{"swagger": "2.0", "basePath": "/v2", "paths": {"/a": {"post": {}}}}`))
+	require.NoError(t, err)
+	assert.Equal(t, []Endpoint{{"POST", "", "/v2/a"}}, got)
+	for _, bad := range []string{"", "a: 1", "openapi: 3.0.0\npaths: {}", "{"} {
+		_, err := OpenAPIEndpoints([]byte(bad))
+		require.ErrorContains(t, err, "OpenAPI", bad)
+	}
+}

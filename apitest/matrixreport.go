@@ -1,0 +1,130 @@
+package apitest
+
+import (
+	_ "embed" // for the schema
+	"encoding/xml"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+)
+
+//go:embed matrix.schema.json
+var matrixSchema []byte
+
+// MatrixSchema returns the JSON schema of a Matrix.
+func MatrixSchema() []byte { return append([]byte{}, matrixSchema...) }
+
+var accessWords = map[Access]string{
+	AccessAllowed: "allowed", AccessDenied: "denied", AccessLeaks: "LEAKS", AccessUntested: "untested", AccessUnknown: "could not tell",
+}
+
+// word shows a cell in a table: its access, with a mark for what is not ok.
+func (c *Cell) word() string {
+	return accessWords[c.Access] + map[CellState]string{StateViolation: " ✗", StateUnknown: " ?", StateExcepted: " (excepted)"}[c.State]
+}
+
+// problems calls f for each cell that is not ok.
+func (m *Matrix) problems(f func(e Endpoint, c *Cell)) {
+	for i := range m.Rows {
+		for j := range m.Rows[i].Cells {
+			if c := &m.Rows[i].Cells[j]; c.State != StateOK {
+				f(m.Rows[i].Endpoint, c)
+			}
+		}
+	}
+}
+
+// Summary counts the cells, in one line.
+func (m *Matrix) Summary() string {
+	counts, cells := map[CellState]int{}, 0
+	for _, row := range m.Rows {
+		for _, c := range row.Cells {
+			counts[c.State]++
+			cells++
+		}
+	}
+	return fmt.Sprintf("%d endpoints, %d identities, %d cells: %d ok, %d violations, %d could not tell, %d open, %d excepted", len(m.Rows),
+		len(m.Identities), cells, counts[StateOK], counts[StateViolation], counts[StateUnknown], counts[StateOpen], counts[StateExcepted])
+}
+
+// String returns a table, the reasons of what is not ok, and the summary.
+func (m *Matrix) String() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "endpoint\t"+strings.Join(m.Identities, "\t"))
+	for _, row := range m.Rows {
+		line := row.String()
+		for i := range row.Cells {
+			line += "\t" + row.Cells[i].word()
+		}
+		_, _ = fmt.Fprintln(w, line)
+	}
+	_ = w.Flush()
+	m.problems(func(e Endpoint, c *Cell) {
+		fmt.Fprintf(&b, "%s: %s as %s: %s\n", c.State, e, c.Identity, c.Reason)
+	})
+	return b.String() + m.Summary() + "\n"
+}
+
+// Markdown returns the table for a pull request.
+func (m *Matrix) Markdown() string {
+	cell := strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace
+	var b strings.Builder
+	b.WriteString("| endpoint |")
+	for _, identity := range m.Identities {
+		b.WriteString(" " + cell(identity) + " |")
+	}
+	b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(m.Identities)) + "\n")
+	for _, row := range m.Rows {
+		b.WriteString("| " + cell(row.String()) + " |")
+		for i := range row.Cells {
+			b.WriteString(" " + row.Cells[i].word() + " |")
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\n")
+	m.problems(func(e Endpoint, c *Cell) {
+		fmt.Fprintf(&b, "- %s: %s as %s: %s\n", c.State, cell(e.String()), cell(c.Identity), cell(c.Reason))
+	})
+	return b.String() + "\n" + m.Summary() + "\n"
+}
+
+// JUnit returns a report with one suite for each endpoint and one case for each identity. A violation is a failure; what
+// could not be told is an error; what is open or excepted is skipped.
+func (m *Matrix) JUnit() ([]byte, error) {
+	var doc junitSuites
+	for i := range m.Rows {
+		s := junitSuite{Name: m.Rows[i].String(), Time: seconds(0)}
+		for j := range m.Rows[i].Cells {
+			c := &m.Rows[i].Cells[j]
+			jc := junitCase{Name: c.Identity + ": " + accessWords[c.Access], Status: string(c.State), Time: seconds(0)}
+			problem := &junitProblem{c.Reason, string(c.State), c.steps()}
+			switch c.State {
+			case StateViolation:
+				jc.Failure = problem
+			case StateUnknown:
+				jc.Error = problem
+			case StateOpen, StateExcepted:
+				jc.Skipped = problem
+			default:
+				jc.Output = c.steps()
+			}
+			s.add(jc)
+		}
+		doc.add(s)
+	}
+	text, err := xml.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("apitest: junit: %w", err)
+	}
+	return append([]byte(xml.Header), append(text, '\n')...), nil
+}
+
+// steps lists the evidence, one line each.
+func (c *Cell) steps() string {
+	lines := make([]string, len(c.Evidence))
+	for i, e := range c.Evidence {
+		lines[i] = fmt.Sprintf("%s: %s: %d, %s", e.Test, e.Step, e.Status, accessWords[e.Access])
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,276 @@
+package apitest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	metlo "github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/apitest/internal/yamltree"
+)
+
+// Policy says who may do what.
+type Policy struct {
+	// Identities are all that the policy is about, in the order of the columns.
+	Identities []string
+	// Rules say who may use which endpoints. The first that fits an endpoint counts.
+	Rules []Rule
+	// Exceptions say why something is not proven, until a date.
+	Exceptions []Exception
+}
+
+// Rule says who may use endpoints. Every other identity of the policy is to be refused.
+type Rule struct {
+	// Endpoints are patterns: a method or *, a space, and a path in which * is one segment and ** any number of them. A
+	// host may stand before the path.
+	Endpoints []string
+	// Allow are identities that may use the endpoint, and Own those that may use it for their own objects.
+	Allow, Own []string
+}
+
+// Exception says why cells are not proven.
+type Exception struct {
+	// Endpoints are patterns as those of a Rule; Identities are empty for all.
+	Endpoints, Identities []string
+	Reason                string
+	// Until is the last day on which the exception counts.
+	Until time.Time
+}
+
+const (
+	policyAllow = "allow"
+	policyOwn   = "own"
+	policyDeny  = "deny"
+)
+
+// judge compares a cell with the policy, which may be nil.
+func (p *Policy) judge(c *Cell, e Endpoint, in *MatrixInput) {
+	if p == nil {
+		p = &Policy{}
+	}
+	c.Policy = p.wants(e, c.Identity)
+	fail := func(reason string) { c.State, c.Reason = StateViolation, reason }
+	c.State = StateOK
+	switch {
+	case c.Access == AccessLeaks:
+		fail("it is served an object of another identity")
+		return
+	case c.allowedThoughRefused() && (c.Policy != policyAllow):
+		fail("it is served what a test demands to be refused")
+		return
+	case c.Access == AccessAllowed && c.Policy == policyDeny:
+		fail("it is served, and the policy denies it")
+		return
+	case c.Access == AccessDenied && (c.Policy == policyAllow || c.Policy == policyOwn):
+		fail("it is refused, and the policy allows it")
+		return
+	case c.Access == AccessUnknown:
+		c.State = StateUnknown
+	case c.Access == AccessUntested:
+		c.State, c.Reason = StateOpen, "no request was sent"
+	case c.Policy == policyOwn && !c.refusesOthers():
+		c.State, c.Reason = StateOpen, "no request for an object of another identity was sent"
+	case c.Policy == "":
+		c.State, c.Reason = StateOpen, "the policy has no rule for it"
+	}
+	if c.State == StateOK {
+		return
+	}
+	p.except(c, e, in)
+	if c.State == StateOpen && in.RequireAll {
+		c.State = StateViolation
+	}
+}
+
+// except applies the exceptions to a cell that is not proven.
+func (p *Policy) except(c *Cell, e Endpoint, in *MatrixInput) {
+	for _, x := range p.Exceptions {
+		if len(x.Identities) > 0 && !slices.Contains(x.Identities, c.Identity) || !anyFits(x.Endpoints, e) {
+			continue
+		}
+		until := x.Until.Format(time.DateOnly)
+		if in.Now.After(x.Until.AddDate(0, 0, 1)) {
+			c.Reason += fmt.Sprintf("; the exception %q ended on %s", x.Reason, until)
+			continue
+		}
+		c.State, c.Reason = StateExcepted, fmt.Sprintf("%s, until %s", x.Reason, until)
+		return
+	}
+}
+
+// wants returns what the policy says about an endpoint and an identity, "" when it says nothing.
+func (p *Policy) wants(e Endpoint, identity string) string {
+	if !slices.Contains(p.Identities, identity) {
+		return ""
+	}
+	for _, r := range p.Rules {
+		switch {
+		case !anyFits(r.Endpoints, e):
+			continue
+		case slices.Contains(r.Allow, identity):
+			return policyAllow
+		case slices.Contains(r.Own, identity):
+			return policyOwn
+		}
+		return policyDeny
+	}
+	return ""
+}
+
+func anyFits(patterns []string, e Endpoint) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return patternFits(pattern, e) })
+}
+
+func patternFits(pattern string, e Endpoint) bool {
+	method, address, _ := strings.Cut(pattern, " ")
+	host, path, _ := strings.Cut(strings.TrimSpace(address), "/")
+	if method != "*" && !strings.EqualFold(method, e.Method) || host != "" && host != e.Host {
+		return false
+	}
+	return segmentsFit(strings.Split(strings.Trim(path, "/"), "/"), strings.Split(strings.Trim(e.Path, "/"), "/"))
+}
+
+func segmentsFit(pattern, path []string) bool {
+	if len(pattern) == 0 {
+		return len(path) == 0
+	}
+	if pattern[0] == "**" {
+		for i := range len(path) + 1 {
+			if segmentsFit(pattern[1:], path[i:]) {
+				return true
+			}
+		}
+		return false
+	}
+	if len(path) == 0 {
+		return false
+	}
+	parameters := strings.HasPrefix(pattern[0], "{") && strings.HasPrefix(path[0], "{")
+	return (pattern[0] == "*" || pattern[0] == path[0] || parameters) && segmentsFit(pattern[1:], path[1:])
+}
+
+// LoadPolicy reads a policy file.
+//
+//	identities: [anonymous, user, admin]
+//	rules:
+//	  - endpoints: ['GET /orders/{id}', '* /carts/**']
+//	    own: [user]
+//	    allow: [admin]
+//	exceptions:
+//	  - endpoints: ['GET /health']
+//	    reason: it answers probes alone
+//	    until: 2027-01-31
+//
+// Faults are *ConfigError, all of them joined, with line and column.
+func LoadPolicy(path string) (*Policy, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("apitest: read the policy: %w", err)
+	}
+	d := &decoder{file: path, lines: strings.Split(string(text), "\n"), at: map[string]*yamltree.Node{}}
+	root, err := d.parseYAML(string(text))
+	if err != nil {
+		return nil, err
+	}
+	p := &Policy{}
+	d.mapping(root, "", "identities rules", fields{
+		"identities": func(n *yamltree.Node) { p.Identities = list(d, n, "identities", d.name) },
+		"rules":      func(n *yamltree.Node) { p.Rules = list(d, n, "rules", d.rule) },
+		"exceptions": func(n *yamltree.Node) { p.Exceptions = list(d, n, "exceptions", d.exception) },
+	})
+	for i, r := range p.Rules {
+		for _, identity := range slices.Concat(r.Allow, r.Own) {
+			if !slices.Contains(p.Identities, identity) {
+				path := fmt.Sprintf("rules[%d]", i)
+				d.fail(d.at[path], path, "%q is not one of the identities%s", identity, didYouMean(identity, p.Identities))
+			}
+		}
+	}
+	if len(d.errs) > 0 {
+		return nil, d.joined()
+	}
+	return p, nil
+}
+
+func (d *decoder) rule(n *yamltree.Node, path string) Rule {
+	var r Rule
+	d.mapping(n, path, "endpoints", fields{
+		"endpoints": func(n *yamltree.Node) { r.Endpoints = list(d, n, path+".endpoints", d.pattern) },
+		"allow":     func(n *yamltree.Node) { r.Allow = list(d, n, path+".allow", d.name) },
+		"own":       func(n *yamltree.Node) { r.Own = list(d, n, path+".own", d.name) },
+	})
+	return r
+}
+
+func (d *decoder) exception(n *yamltree.Node, path string) Exception {
+	var x Exception
+	d.mapping(n, path, "endpoints reason until", fields{
+		"endpoints":  func(n *yamltree.Node) { x.Endpoints = list(d, n, path+".endpoints", d.pattern) },
+		"identities": func(n *yamltree.Node) { x.Identities = list(d, n, path+".identities", d.name) },
+		"reason":     func(n *yamltree.Node) { x.Reason = d.name(n, path+".reason") },
+		"until": func(n *yamltree.Node) {
+			var err error
+			if x.Until, err = time.Parse(time.DateOnly, n.Text); err != nil {
+				d.fail(n, path+".until", "must be a date such as 2027-01-31")
+			}
+		},
+	})
+	return x
+}
+
+func (d *decoder) pattern(n *yamltree.Node, path string) string {
+	text := d.name(n, path)
+	method, address, _ := strings.Cut(text, " ")
+	if method != "*" && !slices.Contains(restMethods, strings.ToUpper(method)) || !strings.Contains(address, "/") {
+		d.fail(n, path, "must be a method or *, a space and a path, such as GET /orders/{id}")
+	}
+	return text
+}
+
+// PolicyOf returns the policy that the permissions of a testing configuration make for endpoints. An identity is an
+// instance of an actor that has credentials, as VALIDATE_AUTH_RULES names it: Customer_1. An endpoint that the
+// configuration says nothing about gets no rule.
+func PolicyOf(config *TestingConfig, endpoints []metlo.TestEndpoint) (*Policy, error) {
+	if config == nil {
+		return nil, errors.New("apitest: the testing config is nil")
+	}
+	p := &Policy{}
+	for i := range endpoints {
+		in := &TemplateInput{Endpoint: cloneEndpoint(&endpoints[i]), Config: config}
+		needs, err := in.permissionsNeeded()
+		if err != nil {
+			return nil, fmt.Errorf("apitest: policy: %w", err)
+		}
+		attempts, err := in.attempts()
+		if err != nil {
+			return nil, fmt.Errorf("apitest: policy: %w", err)
+		}
+		e := &endpoints[i]
+		rule := Rule{Endpoints: []string{string(e.Method) + " " + e.Host + e.Path}}
+		denied := map[string]bool{}
+		for _, a := range attempts {
+			identity := fmt.Sprintf("%s_%d", underscoredName(a.actor.name), a.actor.number)
+			if !slices.Contains(p.Identities, identity) {
+				p.Identities = append(p.Identities, identity)
+			}
+			if denied[identity] = denied[identity] || !a.allowed; a.allowed {
+				rule.Allow = append(rule.Allow, identity)
+			}
+		}
+		for _, identity := range rule.Allow {
+			if denied[identity] {
+				rule.Own = append(rule.Own, identity)
+			}
+		}
+		rule.Allow = slices.DeleteFunc(rule.Allow, func(identity string) bool { return denied[identity] })
+		if len(needs) > 0 {
+			p.Rules = append(p.Rules, rule)
+		}
+	}
+	return p, nil
+}
+
+func underscoredName(name string) string { return oddCharacter.ReplaceAllString(name, "_") }
