@@ -42,7 +42,7 @@ func TestAnalyzedTracesOfTheSample(t *testing.T) {
 		client, server := scriptedClient(t, always(http.StatusOK, "OK"))
 		require.NoError(t, client.Collector.LogAnalyzed(t.Context(), &trace), x.Name)
 		assert.Equal(t, "POST collector:/api/v2/log-request/single", server.sent[0].Method+" "+server.sent[0].Path)
-		assert.JSONEq(t, string(x.Trace), string(server.sent[0].Body), x.Name)
+		assert.JSONEq(t, string(x.Trace), server.sent[0].Body, x.Name)
 	}
 	assert.GreaterOrEqual(t, checked, 7)
 }

@@ -56,7 +56,7 @@ func NewAnalyzer(opts ...AnalyzeOption) (*Analyzer, error) {
 func newAnalyzer(names credentials) *Analyzer {
 	words := analysis.NewWords()
 	return &Analyzer{
-		analysis: analysis.NewAnalyzer(analysis.NewClasses(analysis.Builtin()), words), words: words, credentials: names,
+		analysis: analysis.NewAnalyzer(analysis.BuiltinClasses(), words), words: words, credentials: names,
 		skipper: newSkipper(DefaultSkips()),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"sync"
 )
 
 // Class is a kind of sensitive data. A value belongs to it when it matches Pattern, a field when its path matches
@@ -59,6 +60,9 @@ func Builtin() []Class {
 		},
 	}
 }
+
+// BuiltinClasses returns the built-in classes, compiled once.
+var BuiltinClasses = sync.OnceValue(func() *Classes { return NewClasses(Builtin()) })
 
 // valid returns the checksum of a class's values, nil for none.
 func valid(class string) func(string) bool {
