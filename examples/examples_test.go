@@ -246,8 +246,8 @@ func TestCigateExitCodes(t *testing.T) {
 	srv, env := instance(t)
 	found := run(t, env, "cigate")
 	assert.Equal(t, 1, found.code)
-	assert.Len(t, lines(found.stdout), 12)
-	assert.Contains(t, found.stderr, "12 open alerts of severity high or above; left out: 8 of lower severity, 0 raised before")
+	assert.Len(t, lines(found.stdout), 13)
+	assert.Contains(t, found.stderr, "13 open alerts of severity high or above; left out: 8 of lower severity, 0 raised before")
 	github := run(t, env, "cigate", "-github", "-severity", "medium")
 	for _, line := range lines(github.stdout) {
 		assert.Regexp(t, `^::error title=Metlo \((high|medium)\)::\S.*$`, line)
