@@ -139,6 +139,20 @@ func verdictRows() []verdictRow {
 	} {
 		add("E5", "the second token has expired: "+name, expired, own+crossed(accepted), VerdictInconclusive)
 	}
+	toLogin := func(known string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") == "Bearer "+known {
+				reply(w, 200, nil)
+				return
+			}
+			http.Redirect(w, r, "/login", http.StatusFound)
+		}
+	}
+	manual := "      followRedirects: false\n"
+	add("E5", "the second token has expired: a redirect to the login", toLogin("ann"), own+
+		request("GET", "/orders/1", as("bob")+manual, "{key: resp.status, value: [302, 403]}"), VerdictInconclusive)
+	add("E5, sound", "nobody is redirected to the login", toLogin("ann"), own+
+		request("GET", "/orders/1", manual, "{key: resp.status, value: [302, 401]}"), VerdictProven)
 	add("E5", "a key in the query has expired", byToken(401, map[string]int{"ann": 200}),
 		own+request("GET", "/orders/1?api_key=bob", "", "{key: resp.status, value: [401, 403]}"), VerdictInconclusive)
 	add("E5", "a cookie has expired", byToken(401, map[string]int{"ann": 200}),

@@ -245,6 +245,8 @@ func (b *matrixBuilder) weigh(t *earlierTest, s *earlierStep) Evidence {
 		e.Access = AccessAllowed
 	case e.Status == http.StatusUnauthorized && s.Identity != anonymous && !b.worked[s.Identity]:
 		return unknown("401 to credentials that no endpoint accepted: have they expired?")
+	case e.refusal && isRedirect(e.Status) && s.Verdict == VerdictProven:
+		e.Access = AccessDenied
 	case e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden && e.Status != http.StatusNotFound:
 		return unknown(fmt.Sprintf("%d neither allows nor refuses", e.Status))
 	case e.refusal && s.Verdict != VerdictProven:
