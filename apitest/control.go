@@ -71,7 +71,12 @@ func targetOf(written string, o *outgoing) target {
 	if written == "" {
 		written = o.url.Path
 	}
-	t := target{method: o.method, host: o.url.Host, path: o.url.RequestURI()}
+	t := target{method: o.method, host: o.url.Host, path: o.url.EscapedPath()}
+	for pair := range strings.SplitSeq(o.url.RawQuery, "&") { // but for what authenticates
+		if name, _, _ := strings.Cut(pair, "="); pair != "" && !isCredential(name) {
+			t.path += "&" + pair
+		}
+	}
 	for segment := range strings.SplitSeq(strings.Trim(written, "/"), "/") {
 		if strings.Contains(segment, "{{") || strings.ContainsAny(segment, "0123456789") {
 			segment = ""
@@ -408,9 +413,9 @@ func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
 	if failed {
 		return "", "its control, a step with the same target and identity, did not succeed"
 	}
-	owner, found := t.works(func(o *sighting) bool { return o.identity != s.identity && o.target.sameObject(&s.target) })
+	owner, _ := t.works(func(o *sighting) bool { return o.identity != s.identity && o.target.sameObject(&s.target) })
 	_, known := t.works(func(o *sighting) bool { return o.identity == s.identity })
-	if found && (s.identity == "" || known) {
+	if s.identity == "" || known {
 		return owner, ""
 	}
 	return "", ""
