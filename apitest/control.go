@@ -71,7 +71,12 @@ func targetOf(written string, o *outgoing) target {
 	if written == "" {
 		written = o.url.Path
 	}
-	t := target{method: o.method, host: o.url.Host, path: o.url.RequestURI()}
+	t := target{method: o.method, host: o.url.Host, path: o.url.EscapedPath()}
+	for pair := range strings.SplitSeq(o.url.RawQuery, "&") { // but for what authenticates
+		if name, _, _ := strings.Cut(pair, "="); pair != "" && !isCredential(name) {
+			t.path += "&" + pair
+		}
+	}
 	for segment := range strings.SplitSeq(strings.Trim(written, "/"), "/") {
 		if strings.Contains(segment, "{{") || strings.ContainsAny(segment, "0123456789") {
 			segment = ""
@@ -224,7 +229,7 @@ const (
 
 // demands says what the assertions about the status want.
 func (s *sighting) demands() string {
-	switch refuses := s.challenges || s.denies || s.missing; {
+	switch refuses := s.refuses(); {
 	case !s.about.status || s.allows && refuses || s.status == 0:
 		return ""
 	case s.allows:
@@ -234,6 +239,9 @@ func (s *sighting) demands() string {
 	}
 	return ""
 }
+
+// refuses reports whether the assertions about the status hold for a refusal.
+func (s *sighting) refuses() bool { return s.challenges || s.denies || s.missing }
 
 func (a *Assertion) aboutStatus() bool {
 	if a.kind() == AssertJS {
@@ -335,11 +343,11 @@ func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) rulin
 	if s == nil || s.status == 0 {
 		return ruling{}
 	}
-	asked := succeeded(s.status) || s.status < 400 && s.about.status // the status is what the step is about
+	asked := succeeded(s.status) || s.status < 400 && s.about.status && !s.refuses() // the status is what the step is about
 	if !s.asserts || asked && r.cfg.Test[i].Control == "" {
 		return ruling{control: res.Name}
 	}
-	if unavailable(s.status) && s.about.status && (s.allows || s.challenges || s.denies || s.missing) {
+	if unavailable(s.status) && s.about.status && (s.allows || s.refuses()) {
 		return ruling{doubt: fmt.Sprintf("the service answered %d, which neither allows nor refuses", s.status)}
 	}
 	control, doubt := t.control(r, i, s)
@@ -351,11 +359,11 @@ func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) rulin
 
 // doubtRefusal says why the refusal of a request proves nothing, "" when it may.
 func (t *trial) doubtRefusal(r *runner, i int, s *sighting, controlled, reached bool) string {
-	if s.status == http.StatusUnauthorized && s.identity != "" && s.denies {
+	if (s.status == http.StatusUnauthorized || s.status < 400) && s.identity != "" && s.denies {
 		_, known := t.works(func(o *sighting) bool { return o.identity == s.identity })
 		if s.payload || !known {
-			return "the service answered 401 to credentials, which may have expired: " +
-				"no request with them succeeded in this run; assert 403 if they are valid"
+			return fmt.Sprintf("the service answered %d to credentials, which may have expired: "+
+				"no request with them succeeded in this run; assert 403 if they are valid", s.status)
 		}
 	}
 	switch {
@@ -405,9 +413,9 @@ func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
 	if failed {
 		return "", "its control, a step with the same target and identity, did not succeed"
 	}
-	owner, found := t.works(func(o *sighting) bool { return o.identity != s.identity && o.target.sameObject(&s.target) })
+	owner, _ := t.works(func(o *sighting) bool { return o.identity != s.identity && o.target.sameObject(&s.target) })
 	_, known := t.works(func(o *sighting) bool { return o.identity == s.identity })
-	if found && (s.identity == "" || known) {
+	if s.identity == "" || known {
 		return owner, ""
 	}
 	return "", ""

@@ -95,6 +95,9 @@ func verdictRows() []verdictRow {
 	for _, status := range []int{400, 403, 415, 422} {
 		add("E1, sound", fmt.Sprintf("%d to payloads and 200 to a benign value", status), refusesPayloads(status), benign+attack(below500), VerdictProven)
 	}
+	add("E1, sound", "one payload is processed, the others are refused", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, map[bool]int{true: 200, false: 403}[r.FormValue("q") == "'"], nil)
+	}, attack(below500), VerdictUncontrolled)
 	add("E1, sound", "payloads are processed", always(200), attack(below500), VerdictProven)
 
 	add("E2", "the first payload 200, the others 429", inTurn(200, 429), attack(below500), VerdictInconclusive)
@@ -139,6 +142,20 @@ func verdictRows() []verdictRow {
 	} {
 		add("E5", "the second token has expired: "+name, expired, own+crossed(accepted), VerdictInconclusive)
 	}
+	toLogin := func(known string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") == "Bearer "+known {
+				reply(w, 200, nil)
+				return
+			}
+			http.Redirect(w, r, "/login", http.StatusFound)
+		}
+	}
+	manual := "      followRedirects: false\n"
+	add("E5", "the second token has expired: a redirect to the login", toLogin("ann"), own+
+		request("GET", "/orders/1", as("bob")+manual, "{key: resp.status, value: [302, 403]}"), VerdictInconclusive)
+	add("E5, sound", "nobody is redirected to the login", toLogin("ann"), own+
+		request("GET", "/orders/1", manual, "{key: resp.status, value: [302, 401]}"), VerdictProven)
 	add("E5", "a key in the query has expired", byToken(401, map[string]int{"ann": 200}),
 		own+request("GET", "/orders/1?api_key=bob", "", "{key: resp.status, value: [401, 403]}"), VerdictInconclusive)
 	add("E5", "a cookie has expired", byToken(401, map[string]int{"ann": 200}),
@@ -148,6 +165,11 @@ func verdictRows() []verdictRow {
 		reply(w, map[bool]int{true: 200, false: 401}[owner == r.Header.Get("Authorization")], nil)
 	}, own+bobs+crossed("{key: resp.status, value: [401, 403]}"), VerdictProven)
 	add("E5, sound", "403 without a control", byToken(401, map[string]int{"ann": 200, "bob": 403}), own+crossed("{key: resp.status, value: [401, 403]}"), VerdictUncontrolled)
+	add("E5, sound", "a key in the query that works elsewhere", func(w http.ResponseWriter, r *http.Request) {
+		status := map[bool]int{true: 200, false: 403}[r.FormValue("api_key") == "ann" || r.URL.Path == "/mine"]
+		reply(w, status, nil)
+	}, request("GET", "/orders/1?api_key=ann", "", "resp.status == 200")+request("GET", "/mine?api_key=bob", "", "resp.status == 200")+
+		request("GET", "/orders/1?api_key=bob", "", "{key: resp.status, value: [401, 403]}"), VerdictProven)
 	add("E5, sound", "401 is what is asked for", expired, own+crossed("resp.status == 401"), VerdictUncontrolled)
 	add("E5, sound", "nobody", byToken(401, map[string]int{"ann": 200}), own+request("GET", "/orders/1", "", "{key: resp.status, value: [401, 403]}"), VerdictProven)
 	add("E5, sound", "a control that is named", byToken(403, map[string]int{"ann": 200}), own+crossed("resp.status == 403")+"    control: 1\n", VerdictProven)

@@ -237,10 +237,6 @@ func TestSoundServiceThatValidates(t *testing.T) {
 		require.NoError(t, err)
 		res, err := Run(t.Context(), cfg, WithHandler(validating))
 		require.NoError(t, err)
-		if name == "SQLI_TIME_BASED" { // the duration of a refusal shows nothing about the database
-			assert.NotEqual(t, VerdictFailed, res.Verdict, res)
-			continue
-		}
 		assert.Equal(t, VerdictProven, res.Verdict, "%s\n%s", name, res)
 	}
 }

@@ -245,7 +245,7 @@ func (b *matrixBuilder) weigh(t *earlierTest, s *earlierStep) Evidence {
 		e.Access = AccessAllowed
 	case e.Status == http.StatusUnauthorized && s.Identity != anonymous && !b.worked[s.Identity]:
 		return unknown("401 to credentials that no endpoint accepted: have they expired?")
-	case e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden && e.Status != http.StatusNotFound:
+	case !refuses(e.Status) && (!e.refusal || !isRedirect(e.Status)):
 		return unknown(fmt.Sprintf("%d neither allows nor refuses", e.Status))
 	case e.refusal && s.Verdict != VerdictProven:
 		return unknown(fmt.Sprintf("%d without a control: nothing shows that the endpoint works and the credentials are valid", e.Status))
@@ -255,6 +255,11 @@ func (b *matrixBuilder) weigh(t *earlierTest, s *earlierStep) Evidence {
 		e.Access = AccessDenied
 	}
 	return e
+}
+
+// refuses reports whether a status is one of those that refuse an identity.
+func refuses(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound
 }
 
 func (t *earlierTest) name() string {
