@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 // prose is a document without its blocks of code.
@@ -34,6 +36,7 @@ func anchors(text string) []string {
 }
 
 func TestDocumentLinksLead(t *testing.T) {
+	t.Chdir(kit.Root())
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	n := 0
 	for _, document := range documents(t) {
@@ -70,6 +73,7 @@ func TestLinksAreFound(t *testing.T) {
 
 // TestTasksHaveExamples looks for each example function that a document names in the file to which the name leads.
 func TestTasksHaveExamples(t *testing.T) {
+	t.Chdir(kit.Root())
 	link := regexp.MustCompile(`\[(Example\w*)\]\(([^)\s]+_test\.go)\)`)
 	n := 0
 	for _, document := range documents(t) {
