@@ -131,3 +131,35 @@ func TestCIRunsTheOldestGo(t *testing.T) {
 		assert.Equal(t, []string{oldest[1], "stable"}, workflow.Jobs["run"].Strategy.Matrix.Go, "module %s", folder)
 	}
 }
+
+// TestIssueFormsWarnOfSecrets checks that each form can be sent, and warns before anything is asked.
+func TestIssueFormsWarnOfSecrets(t *testing.T) {
+	t.Chdir(kit.Root())
+	for _, name := range []string{"bug", "server-difference", "feature"} {
+		t.Run(name, func(t *testing.T) {
+			var form struct {
+				Name        string `yaml:"name"`
+				Description string `yaml:"description"`
+				Body        []struct {
+					Type       string         `yaml:"type"`
+					ID         string         `yaml:"id"`
+					Attributes map[string]any `yaml:"attributes"`
+				} `yaml:"body"`
+			}
+			readYAML(t, ".github/ISSUE_TEMPLATE/"+name+".yml", &form)
+			assert.NotEmpty(t, form.Name)
+			assert.NotEmpty(t, form.Description)
+			require.NotEmpty(t, form.Body)
+			assert.Equal(t, "markdown", form.Body[0].Type)
+			assert.Contains(t, form.Body[0].Attributes["value"], "**Leave secrets out.**")
+			ids := map[string]bool{}
+			for _, field := range form.Body[1:] {
+				assert.Contains(t, []string{"checkboxes", "dropdown", "input", "textarea"}, field.Type)
+				assert.Regexp(t, `^[a-z]+$`, field.ID)
+				assert.False(t, ids[field.ID], "two fields have the id %s", field.ID)
+				ids[field.ID] = true
+				assert.NotEmpty(t, field.Attributes["label"], field.ID)
+			}
+		})
+	}
+}
