@@ -63,7 +63,7 @@ sources() { git ls-files -z --cached --others --exclude-standard -- "$@"; }
 
 modules() { sources 'go.mod' '*/go.mod' | xargs -0 -n1 dirname | sort; }
 
-code_modules() { modules | grep -vx tools; } # tools has checks of its own
+code_modules() { modules | grep -v "^tools"; } # tools have checks of their own
 
 install_package() {
 	local command=$1 package=$2 sudo=()

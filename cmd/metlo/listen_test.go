@@ -26,6 +26,7 @@ type listener struct {
 
 func listen(t *testing.T, srv *metlotest.Server, token string, args ...string) *listener {
 	t.Helper()
+	interruptible(t)
 	cmd := command(t, srv, append([]string{"webhook", "listen", "--address", "127.0.0.1:0"}, args...)...)
 	cmd.Env = append(cmd.Env, "METLO_WEBHOOK_TOKEN="+token)
 	stdout, err := cmd.StdoutPipe()

@@ -160,6 +160,7 @@ func eventually(t *testing.T, otherwise string, holds func() bool) {
 
 // TestInterrupt sends Ctrl-C while the server does not answer.
 func TestInterrupt(t *testing.T) {
+	interruptible(t)
 	tests := map[string]struct {
 		path string
 		args []string
@@ -195,6 +196,7 @@ func TestInterrupt(t *testing.T) {
 
 // TestInterruptedChangeSaysWhatWasChanged stops while the second of two alerts is being changed.
 func TestInterruptedChangeSaysWhatWasChanged(t *testing.T) {
+	interruptible(t)
 	srv := shop(t)
 	srv.Inject(metlotest.Fault{Method: http.MethodPut, Path: "/alert/00000000-0000-4000-b000-000000000001", Delay: time.Hour})
 	cmd := command(t, srv, "alert", "resolve", "--type", "PII Data Detected", "--yes", "-m", "done")
@@ -211,6 +213,7 @@ func TestInterruptedChangeSaysWhatWasChanged(t *testing.T) {
 
 // TestSecondInterruptEndsAtOnce stops a demo server, which takes its time to close, twice.
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
+	interruptible(t)
 	cmd := command(t, shop(t), "demo")
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)

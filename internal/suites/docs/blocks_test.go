@@ -23,6 +23,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 // documentImports are the packages that blocks without imports of their own may use, by the name before the dot.
@@ -199,6 +201,7 @@ func run(t *testing.T, f func(context.Context, *metlo.Client, string, string) er
 }
 
 func TestBlocks(t *testing.T) {
+	t.Chdir(kit.Root())
 %s}
 `
 
@@ -228,6 +231,7 @@ func workspace(root string) string {
 }
 
 func TestDocumentsCompileAndRun(t *testing.T) {
+	t.Chdir(kit.Root())
 	root, err := os.Getwd()
 	require.NoError(t, err)
 	dir := t.TempDir()

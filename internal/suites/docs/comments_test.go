@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 // publicFuncs are the exported functions and methods of the root package.
@@ -48,6 +50,7 @@ func yieldsError(f *ast.FuncDecl) bool {
 
 // TestPackageCommentWarnsOfTheDroppedError holds the one place that warns of loops with one variable, while any method has one.
 func TestPackageCommentWarnsOfTheDroppedError(t *testing.T) {
+	t.Chdir(kit.Root())
 	require.True(t, slices.ContainsFunc(publicFuncs(t), yieldsError))
 	source, err := os.ReadFile("metlo.go")
 	require.NoError(t, err)

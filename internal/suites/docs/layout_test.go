@@ -8,10 +8,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 // TestRootHasATestBesideEachFile checks what CONTRIBUTING.md says of the root folder.
 func TestRootHasATestBesideEachFile(t *testing.T) {
+	t.Chdir(kit.Root())
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	require.Greater(t, len(files), 40)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 // prose is a document without its blocks of code.
@@ -34,6 +36,7 @@ func anchors(text string) []string {
 }
 
 func TestDocumentLinksLead(t *testing.T) {
+	t.Chdir(kit.Root())
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	n := 0
 	for _, document := range documents(t) {
@@ -61,6 +64,40 @@ func TestDocumentLinksLead(t *testing.T) {
 	require.Greater(t, n, 20)
 }
 
+// TestTheMapNamesEveryDocument compares the links of llms.txt with the documents of the repository.
+func TestTheMapNamesEveryDocument(t *testing.T) {
+	t.Chdir(kit.Root())
+	text, err := os.ReadFile("llms.txt")
+	require.NoError(t, err)
+	var named []string
+	for line := range strings.Lines(string(text)) {
+		if entry, ok := strings.CutPrefix(line, "- "); ok {
+			link := regexp.MustCompile(`^\[[^]]+\]\(([^)\s]+)\): \S.*\n$`).FindStringSubmatch(entry)
+			require.NotNil(t, link, "write [name](file): what it is for, instead of %q", line)
+			named = append(named, link[1])
+			_, err := os.Stat(filepath.FromSlash(link[1]))
+			assert.NoError(t, err, "llms.txt links to %s", link[1])
+		}
+	}
+	want, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	pages, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, pages)
+	want = append(want, pages...)
+	for _, folder := range moduleFolders(t) {
+		readme := filepath.Join(folder, "README.md")
+		if _, err := os.Stat(readme); err == nil && folder != "." {
+			want = append(want, readme)
+		}
+	}
+	require.Greater(t, len(want), len(pages)+3, "there are READMEs of modules")
+	for _, document := range want {
+		assert.Contains(t, named, filepath.ToSlash(document), "llms.txt does not name it")
+	}
+	assert.Equal(t, len(named), len(slices.Compact(slices.Sorted(slices.Values(named)))), "llms.txt names a file twice")
+}
+
 // TestLinksAreFound checks that the test above has links to follow.
 func TestLinksAreFound(t *testing.T) {
 	text := "# One: `two`\n```go\na\n```\n[x](y.md)\n## A B\n## A B\n```sh\n[no](no)\n```\n"
@@ -70,6 +107,7 @@ func TestLinksAreFound(t *testing.T) {
 
 // TestTasksHaveExamples looks for each example function that a document names in the file to which the name leads.
 func TestTasksHaveExamples(t *testing.T) {
+	t.Chdir(kit.Root())
 	link := regexp.MustCompile(`\[(Example\w*)\]\(([^)\s]+_test\.go)\)`)
 	n := 0
 	for _, document := range documents(t) {

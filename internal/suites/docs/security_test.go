@@ -10,10 +10,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
 // TestSecurityNamesItsProofs checks that each test that SECURITY.md names exists.
 func TestSecurityNamesItsProofs(t *testing.T) {
+	t.Chdir(kit.Root())
 	page, err := os.ReadFile("SECURITY.md")
 	require.NoError(t, err)
 	var code strings.Builder

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -40,6 +41,9 @@ func TestStoreKeepsWhatItIsGiven(t *testing.T) {
 				got.Key, entry.Key = metlo.Secret{}, metlo.Secret{}
 				assert.Equal(t, entry, got)
 				entry.Key = metlo.NewSecret(key)
+			}
+			if runtime.GOOS == "windows" {
+				return // its files have no modes
 			}
 			info, err := os.Stat(filepath.Join(dir, "credentials"))
 			require.NoError(t, err)
