@@ -48,6 +48,7 @@ func shop(t interface{ Cleanup(func()) }) *metlotest.Server {
 //
 //	exits CODE COMMAND…        the command ends with this code
 //	fault PATH [STATUS|cut]    the server fails requests to the path from now on
+//	outage STAGE, mend STAGE  the database or the cache of the server stops, and starts again
 //	sent METHOD PATH           prints the bodies of the requests that the server received so
 //	instance                   commands talk to the server, which is $SERVER with $KEY and $COLLECTOR
 func TestScripts(t *testing.T) {
@@ -95,6 +96,12 @@ func TestScripts(t *testing.T) {
 				}
 				ts.Value("server").(*metlotest.Server).Inject(fault)
 			},
+			"outage": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Value("server").(*metlotest.Server).Stop(stage(ts, args))
+			},
+			"mend": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Value("server").(*metlotest.Server).Start(stage(ts, args))
+			},
 			"sent": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, r := range ts.Value("server").(*metlotest.Server).Requests() {
 					if r.Method == args[0] && strings.HasSuffix(r.Path, args[1]) {
@@ -109,6 +116,14 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+func stage(ts *testscript.TestScript, args []string) metlotest.Stage {
+	found := map[string]metlotest.Stage{"database": metlotest.Database, "cache": metlotest.Cache}[args[0]]
+	if found == 0 {
+		ts.Fatalf("no stage %s", args[0])
+	}
+	return found
 }
 
 type cleaner struct{ env *testscript.Env }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 // interruptGrace is how long an interrupted command may take to end by itself.
@@ -29,6 +30,7 @@ type app struct {
 	err    io.Writer     // everything else
 	global globalFlags
 
+	demo    *metlotest.Server // of --demo, once a client is made
 	closers []func()
 }
 

@@ -114,6 +114,7 @@ func (a *app) connect(opts ...metlo.Option) (*metlo.Client, error) {
 		}
 		a.note("This is a demo server.")
 		server := metlotest.NewServer(metlotest.Demo())
+		a.demo = server
 		a.closers = append(a.closers, server.Close)
 		return metlo.NewClient(server.URL, server.APIKey,
 			append(opts, metlo.WithCollectorURL(server.CollectorURL), metlo.WithoutRateLimit())...)
