@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -212,7 +214,7 @@ func TestInterrupt(t *testing.T) {
 func TestInterruptedChangeSaysWhatWasChanged(t *testing.T) {
 	srv := shop(t)
 	srv.Inject(metlotest.Fault{Method: http.MethodPut, Path: "/alert/00000000-0000-4000-b000-000000000001", Delay: time.Hour})
-	cmd := command(t, srv, "alert", "resolve", "--type", "PII Data Detected", "--yes", "-m", "done")
+	cmd := command(t, srv, "alert", "resolve", "--type", "PII Data Detected", "--yes", "-m", "done", "--audit", "audit.jsonl")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	require.NoError(t, cmd.Start())
@@ -220,8 +222,18 @@ func TestInterruptedChangeSaysWhatWasChanged(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.Error(t, cmd.Wait())
 	assert.Equal(t, 130, cmd.ProcessState.ExitCode())
-	assert.Contains(t, stderr.String(), "interrupted: 1 of 3 alerts resolved, and perhaps 00000000-0000-4000-b000-000000000001")
-	assert.Contains(t, stdout.String(), "Resolved  00000000-0000-4000-b000-000000000004")
+	assert.Contains(t, stderr.String(), "interrupted: 1 of 3 alerts resolved, and perhaps 00000000-0000-4000-b000-000000000001, 1 not sent")
+	assert.Contains(t, stdout.String(), "  resolved  00000000-0000-4000-b000-000000000004")
+	assert.Equal(t, 2, strings.Count(stdout.String(), "\n"), "a line for each that was sent")
+	audit, err := os.ReadFile(filepath.Join(cmd.Dir, "audit.jsonl"))
+	require.NoError(t, err)
+	var outcomes []string
+	for line := range strings.Lines(string(audit)) {
+		var entry struct{ Alert, Outcome string }
+		require.NoError(t, json.Unmarshal([]byte(line), &entry))
+		outcomes = append(outcomes, entry.Outcome)
+	}
+	assert.Equal(t, []string{"resolved", "perhaps done", "not sent"}, outcomes)
 }
 
 // TestSecondInterruptEndsAtOnce stops a demo server, which takes its time to close, twice.

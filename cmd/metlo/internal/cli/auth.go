@@ -266,13 +266,13 @@ func (a *app) contextList() *cobra.Command {
 		}
 		return output.List(p, each(states), []output.Column[contextState]{
 			{Name: "inUse", Value: func(s *contextState) string { return map[bool]string{true: "*"}[s.InUse] }},
-			{Name: "name", Value: func(s *contextState) string { return s.Name }, Key: true},
+			{Name: "name", Value: func(s *contextState) string { return s.Name }, Vital: true},
 			{Name: "instance", Value: func(s *contextState) string { return s.Instance }},
 			{Name: "collector", Value: func(s *contextState) string { return s.Collector }},
 			{Name: "key", Value: func(s *contextState) string { return s.Key }},
 		})
 	}
-	return a.reading(cmd)
+	return a.listing(cmd)
 }
 
 func (a *app) contextUse() *cobra.Command {

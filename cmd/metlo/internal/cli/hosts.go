@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -45,8 +46,6 @@ func (a *app) hostList() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List hosts, those with the most endpoints first", Args: cobra.NoArgs}
 	cmd.Flags().StringVar(&opts.SearchQuery, "search", "", "only hosts whose name holds this `text`")
 	hostTypes.one(cmd, &opts.HostType, "type", "only hosts of this type")
-	hostSorts.one(cmd, &opts.SortBy, "sort", "field to order by")
-	orders.one(cmd, &opts.SortOrder, "order", "direction of the order")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		p, err := a.printer()
 		if err != nil {
@@ -56,35 +55,19 @@ func (a *app) hostList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		sortHosts(hosts, &opts)
+		slices.SortStableFunc(hosts, compareHosts)
 		return output.List(p, each(hosts), []output.Column[metlo.Host]{
 			{Name: "host", Value: func(h *metlo.Host) string { return h.Host }},
 			{Name: "endpoints", Value: func(h *metlo.Host) string { return fmt.Sprint(h.NumEndpoints) }},
 			{Name: "public", Value: func(h *metlo.Host) string { return truth(h.IsPublic) }},
 		})
 	})
-	return a.reading(cmd)
+	return a.listing(cmd)
 }
 
-// sortHosts orders what a walk gives in no order.
-func sortHosts(hosts []metlo.Host, opts *metlo.HostFilter) {
-	slices.SortStableFunc(hosts, func(x, y metlo.Host) int {
-		byName := strings.Compare(x.Host, y.Host)
-		if opts.SortBy == metlo.SortByHost {
-			if opts.SortOrder == metlo.Ascending {
-				return byName
-			}
-			return -byName
-		}
-		byCount := y.NumEndpoints - x.NumEndpoints
-		if opts.SortOrder == metlo.Ascending {
-			byCount = -byCount
-		}
-		if byCount != 0 {
-			return byCount
-		}
-		return byName
-	})
+// compareHosts orders those with the most endpoints first: a walk gives them in no order.
+func compareHosts(x, y metlo.Host) int {
+	return cmp.Or(cmp.Compare(y.NumEndpoints, x.NumEndpoints), strings.Compare(x.Host, y.Host))
 }
 
 func (a *app) hostDelete() *cobra.Command {

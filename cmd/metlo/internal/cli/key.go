@@ -28,13 +28,13 @@ func (a *app) keyList() *cobra.Command {
 			return err
 		}
 		return output.List(p, each(keys), []output.Column[metlo.Key]{
-			{Name: "name", Value: func(k *metlo.Key) string { return k.Name }, Key: true},
+			{Name: "name", Value: func(k *metlo.Key) string { return k.Name }, Vital: true},
 			{Name: "beginsWith", Value: func(k *metlo.Key) string { return k.Identifier }},
 			{Name: "for", Value: func(k *metlo.Key) string { return string(k.For) }},
-			{Name: "created", Value: func(k *metlo.Key) string { return timestamp(k.Created) }},
+			{Name: "created", Value: func(k *metlo.Key) string { return timestamp(k.Created) }, Time: true},
 		})
 	})
-	return a.reading(cmd)
+	return a.listing(cmd)
 }
 
 func (a *app) keyCreate() *cobra.Command {

@@ -150,6 +150,14 @@ func (a *app) reading(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// listing gives a command the flags of all commands that list.
+func (a *app) listing(cmd *cobra.Command) *cobra.Command {
+	texts(cmd, &a.global.format.Columns, "columns", "columns of a table or a CSV, such as uuid,created")
+	cmd.Flags().StringVar(&a.global.format.Sort, "sort", "", "`column` to order by, with a minus before it for the other direction")
+	cmd.Flags().IntVar(&a.global.format.Limit, "limit", 0, "most `lines`; 0 for all")
+	return a.reading(cmd)
+}
+
 // printer returns what writes the values of a command that reads.
 func (a *app) printer() (*output.Printer, error) {
 	format := a.global.format.Format
@@ -158,7 +166,7 @@ func (a *app) printer() (*output.Printer, error) {
 			return nil, fmt.Errorf("--output: %w", err)
 		}
 	}
-	p, err := output.New(a.out, output.Flags{Format: strings.TrimSuffix(format, ""), JQ: a.global.format.JQ})
+	p, err := output.New(a.out, a.global.format)
 	if err != nil {
 		return nil, err
 	}
