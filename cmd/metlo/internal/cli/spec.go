@@ -97,20 +97,21 @@ func (a *app) specUpload() *cobra.Command {
 				return err
 			}
 		}
-		var failures []error
+		failures := 0
 		for i, file := range files {
 			done, err := a.uploadSpec(ctx, client, file, replace)
 			if ctx.Err() != nil {
-				return &partialError{fmt.Sprintf("%d of %d documents uploaded, and perhaps %s", i-len(failures), len(files), file), context.Cause(ctx)}
+				return &partialError{fmt.Sprintf("%d of %d documents uploaded, and perhaps %s", i-failures, len(files), file), context.Cause(ctx)}
 			}
 			if err != nil {
-				failures = append(failures, fmt.Errorf("%s: %w", file, err))
+				failures++
+				fmt.Fprintln(a.err, sprintLine("%s: %s", file, message(err)))
 				continue
 			}
 			a.note("%s: %s", file, done)
 		}
-		if len(failures) > 0 {
-			return fmt.Errorf("%d of %d documents not uploaded: %w", len(failures), len(files), errors.Join(failures...))
+		if failures > 0 {
+			return fmt.Errorf("%d of %s not uploaded", failures, output.Count(len(files), "document"))
 		}
 		return nil
 	})
