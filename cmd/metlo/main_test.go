@@ -296,3 +296,42 @@ func TestEvidenceOfAuthentication(t *testing.T) {
 		assert.Regexp(t, "(?m)^"+want+"$", string(out))
 	}
 }
+
+// TestLoopsEndWithTheTimeout is about work that makes no request: a filter without an end, and an archive without one.
+func TestLoopsEndWithTheTimeout(t *testing.T) {
+	endless := func(w *os.File) {
+		entry := `{"request":{"method":"GET","url":"https://a.example.com/` + strings.Repeat("x", 1000) + `","headers":[]},"response":{"status":200,"headers":[],"content":{}}},`
+		_, _ = w.WriteString(`{"log":{"entries":[`)
+		for {
+			if _, err := w.WriteString(entry); err != nil {
+				return
+			}
+		}
+	}
+	for name, tt := range map[string]struct {
+		input func(*os.File)
+		args  []string
+	}{
+		"a filter that calls itself": {nil, []string{"host", "list", "--jq", "def f: f; f"}},
+		"a filter that repeats":      {nil, []string{"data-class", "list", "--jq", "repeat(1) | select(. == 2)"}},
+		"a filter of status":         {nil, []string{"status", "--jq", "def f: f; f"}},
+		"an archive without an end":  {endless, []string{"ingest", "har", "-", "--dry-run"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			input, args := tt.input, append([]string{"--timeout", "1s"}, tt.args...)
+			cmd := command(t, shop(t), args...)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if input != nil {
+				read, write, err := os.Pipe()
+				require.NoError(t, err)
+				cmd.Stdin = read
+				go func() { input(write); _ = write.Close() }()
+				defer read.Close()
+			}
+			require.Error(t, cmd.Run())
+			assert.Equal(t, 2, cmd.ProcessState.ExitCode(), stderr.String())
+			assert.Contains(t, stderr.String(), "raise --timeout")
+		})
+	}
+}

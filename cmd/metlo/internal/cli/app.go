@@ -30,6 +30,7 @@ type app struct {
 	err    io.Writer     // everything else
 	global globalFlags
 
+	ctx     context.Context   //nolint:containedctx // of the run, with --timeout
 	demo    *metlotest.Server // of --demo, once a client is made
 	closers []func()
 }
@@ -54,6 +55,7 @@ func Main() int {
 }
 
 func (a *app) run(ctx context.Context, args []string) int {
+	a.ctx = ctx
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(a.in)

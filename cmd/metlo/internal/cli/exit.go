@@ -60,7 +60,7 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 // message is what an error says, in one line and in the words of the command: errors that were joined come on lines of
 // their own, and those of the SDK begin with its name and speak of its functions.
 func message(err error) string {
-	text := strings.ReplaceAll(strings.ReplaceAll(err.Error(), "\n", "; "), "metlo: ", "")
+	text := sdkPrefix().ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", "; "), "$1")
 	text = payloadCall().ReplaceAllString(text, "put $1.txt into the folder of --payload-dir")
 	return methodName().ReplaceAllString(flagNames().Replace(text), "")
 }
@@ -83,6 +83,8 @@ var flagNames = sync.OnceValue(func() *strings.Replacer {
 })
 
 var (
+	// sdkPrefix is the name of the SDK before an error of it, and not the end of a file's name such as ~/.metlo.
+	sdkPrefix   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(^|[:;] )metlo: `) })
 	payloadCall = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`pass WithPayloads\("([^"]*)", …\)`) })
 	// methodName is the name of a method before what is wrong with its argument.
 	methodName = sync.OnceValue(func() *regexp.Regexp {

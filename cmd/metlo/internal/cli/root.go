@@ -174,6 +174,7 @@ func (a *app) printer() (*output.Printer, error) {
 		p.Width = terminalWidth()
 	}
 	p.Color = a.colored(a.stdout)
+	p.Context = a.ctx
 	return p, nil
 }
 

@@ -159,7 +159,7 @@ func (f *runFlags) variables() (map[string]string, error) {
 	for _, pair := range f.set {
 		name, value, found := strings.Cut(pair, "=")
 		if !found || name == "" {
-			return nil, fmt.Errorf("--set %s: write NAME=VALUE", pair)
+			return nil, errors.New("--set: write NAME=VALUE") // what was typed may be a secret
 		}
 		env[name] = value
 	}

@@ -84,9 +84,31 @@ func (a *app) webhookCreate() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		a.warnOfSilence(webhook)
 		return output.Object(p, webhook, webhookColumns[:5])
 	})
 	return a.reading(cmd)
+}
+
+// neverPosted are the types of alerts that a job of the open server raises. Only its analyzer posts alerts.
+var neverPosted = []metlo.AlertType{
+	metlo.AlertPIIData, metlo.AlertQuerySensitiveData, metlo.AlertPathSensitiveData, metlo.AlertUnauthenticatedSensitive,
+}
+
+// warnOfSilence names the types of alerts that a webhook waits for in vain.
+func (a *app) warnOfSilence(webhook *metlo.Webhook) {
+	var silent []string
+	for _, t := range webhook.AlertTypes {
+		if slices.Contains(neverPosted, t) {
+			silent = append(silent, string(t))
+		}
+	}
+	switch {
+	case len(webhook.AlertTypes) == 0:
+		a.note("Metlo's open server posts no alerts about sensitive data, which a job raises: list those with metlo alert list.")
+	case len(silent) > 0:
+		a.note("Metlo's open server never posts alerts of type %s, which a job raises: list those with metlo alert list.", list(silent))
+	}
 }
 
 func (a *app) webhookUpdate() *cobra.Command {
@@ -137,6 +159,7 @@ func (a *app) webhookUpdate() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		a.warnOfSilence(webhook)
 		return output.Object(p, webhook, webhookColumns[:5])
 	})
 	return a.reading(cmd)

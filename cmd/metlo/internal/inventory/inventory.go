@@ -132,6 +132,9 @@ func File(
 	name, format string, resume bool, endpoints iter.Seq2[metlo.Endpoint, error], resumed func(int), progress func(),
 ) (int, error) {
 	partial := name + ".partial"
+	if info, err := os.Lstat(partial); err == nil && !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("%s is not a plain file: remove it, or name another --file", partial)
+	}
 	file, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return 0, err

@@ -3,6 +3,7 @@ package output
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,8 @@ type Printer struct {
 	Width int
 	// Color is whether to write ANSI colors.
 	Color bool
+	// Context ends a jq filter that does not end by itself; nil for none.
+	Context context.Context //nolint:containedctx // of the one command that the printer is for
 
 	w        io.Writer
 	format   string
@@ -212,7 +215,11 @@ func (p *Printer) filter(data []byte) error {
 	if err != nil {
 		return err
 	}
-	results := p.query.Run(value)
+	ctx := p.Context
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	results := p.query.RunWithContext(ctx, value)
 	for {
 		result, ok := results.Next()
 		if !ok {
