@@ -50,7 +50,7 @@ func (f *alertFilter) given() bool {
 
 // check refuses a filter that names what does not exist.
 func (f *alertFilter) check(ctx context.Context, client *metlo.Client) error {
-	if err := knownHosts(ctx, client, f.opts.Hosts); err != nil {
+	if err := expand(ctx, client, &f.opts.Hosts); err != nil {
 		return err
 	}
 	if f.opts.APIEndpointUUID == "" {

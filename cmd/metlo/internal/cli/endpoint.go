@@ -50,6 +50,30 @@ func (f *endpointFilter) all(ctx context.Context, client *metlo.Client, walk ...
 	}
 }
 
+// check refuses a filter that names what the instance does not have, and expands its patterns.
+func (f *endpointFilter) check(ctx context.Context, client *metlo.Client) error {
+	if err := expand(ctx, client, &f.opts.Hosts); err != nil {
+		return err
+	}
+	if len(f.opts.DataClasses) == 0 {
+		return nil
+	}
+	classes, err := client.DataClasses.List(ctx)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(classes))
+	for i, c := range classes {
+		names[i] = c.ClassName
+	}
+	for _, class := range f.opts.DataClasses {
+		if !slices.Contains(names, class) {
+			return fmt.Errorf("--data-class: there is no data class %q%s (metlo data-class list shows all)", class, didYouMean(class, names))
+		}
+	}
+	return nil
+}
+
 // endpointFilterFlags makes the flags that choose endpoints.
 func (a *app) endpointFilterFlags(cmd *cobra.Command, f *endpointFilter) {
 	opts := &f.opts
@@ -76,7 +100,7 @@ func (a *app) endpointList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := knownHosts(ctx, client, filter.opts.Hosts); err != nil {
+		if err := filter.check(ctx, client); err != nil {
 			return err
 		}
 		endpoints, err := metlo.Collect(filter.all(ctx, client))

@@ -167,7 +167,7 @@ func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 		return nil, err
 	}
 	defer client.CloseIdleConnections()
-	if err := knownHosts(ctx, client, f.rules.Hosts); err != nil {
+	if err := expand(ctx, client, &f.rules.Hosts); err != nil {
 		return nil, err
 	}
 	result, err := gate.Run(ctx, client, &f.rules)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -13,8 +14,77 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// knownHosts refuses hosts that the instance does not have: the server answers a filter that names one with nothing,
-// which looks like good news.
+// expandHosts returns the hosts of the instance for what a user has typed: names, patterns such as *.example.com, and
+// exclusions such as !test.example.com. It refuses what fits no host: the server answers a filter that names one with
+// nothing, which looks like good news.
+func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]string, error) {
+	if len(typed) == 0 {
+		return typed, nil
+	}
+	names, err := client.Hosts.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var chosen, left []string
+	excluded := 0
+	for _, text := range typed {
+		pattern, exclude := strings.CutPrefix(text, "!")
+		found, err := hostsLike(names, pattern)
+		if err != nil {
+			return nil, err
+		}
+		if exclude {
+			excluded++
+			left = append(left, found...)
+		} else {
+			chosen = append(chosen, found...)
+		}
+	}
+	if excluded == len(typed) {
+		chosen = slices.Clone(names)
+	}
+	chosen = slices.DeleteFunc(chosen, func(name string) bool { return slices.Contains(left, name) })
+	slices.Sort(chosen)
+	if chosen = slices.Compact(chosen); len(chosen) == 0 {
+		return nil, fmt.Errorf("--host %s leaves no host: metlo host list shows all", strings.Join(typed, ","))
+	}
+	return chosen, nil
+}
+
+// expand puts the hosts in the place of what a user has typed.
+func expand(ctx context.Context, client *metlo.Client, hosts *[]string) (err error) {
+	*hosts, err = expandHosts(ctx, client, *hosts)
+	return err
+}
+
+// hostsLike returns the hosts that a name or a pattern stands for, at least one.
+func hostsLike(names []string, pattern string) ([]string, error) {
+	if slices.Contains(names, pattern) {
+		return []string{pattern}, nil
+	}
+	if strings.ContainsAny(pattern, "*?[") {
+		var found []string
+		for _, name := range names {
+			ok, err := path.Match(pattern, name)
+			if err != nil {
+				return nil, fmt.Errorf("--host: %q is not a pattern: use one such as *.example.com", pattern)
+			}
+			if ok {
+				found = append(found, name)
+			}
+		}
+		if found == nil {
+			return nil, fmt.Errorf("no host is like %s (metlo host list shows all)", pattern)
+		}
+		return found, nil
+	}
+	if i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, pattern) }); i >= 0 {
+		return nil, fmt.Errorf("no such host: %s, did you mean %s?", pattern, names[i])
+	}
+	return nil, fmt.Errorf("no such host: %s%s (metlo host list shows all)", pattern, didYouMean(pattern, names))
+}
+
+// knownHosts refuses hosts that the instance does not have.
 func knownHosts(ctx context.Context, client *metlo.Client, hosts []string) error {
 	if len(hosts) == 0 {
 		return nil
@@ -24,13 +94,12 @@ func knownHosts(ctx context.Context, client *metlo.Client, hosts []string) error
 		return err
 	}
 	for _, host := range hosts {
-		if slices.Contains(names, host) {
-			continue
+		if strings.ContainsAny(host, "*?[!") {
+			return fmt.Errorf("no such host: %s: patterns choose what is read, and here hosts are named", host)
 		}
-		if i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, host) }); i >= 0 {
-			return fmt.Errorf("no such host: %s, did you mean %s?", host, names[i])
+		if _, err := hostsLike(names, host); err != nil {
+			return err
 		}
-		return fmt.Errorf("no such host: %s%s (metlo host list shows all)", host, didYouMean(host, names))
 	}
 	return nil
 }

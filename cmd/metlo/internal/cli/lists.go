@@ -59,7 +59,7 @@ func (a *app) detectionList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := knownHosts(ctx, client, opts.Hosts); err != nil {
+		if err := expand(ctx, client, &opts.Hosts); err != nil {
 			return err
 		}
 		if kind == "data-field" {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -159,6 +160,11 @@ func (a *app) specDelete() *cobra.Command {
 		}
 		if err := allKnown("document", names, known); err != nil {
 			return err
+		}
+		for _, s := range specs {
+			if slices.Contains(names, s.Name) {
+				a.note("%s  hosts %s, updated %s", s.Name, list(s.Hosts), timestamp(s.SpecUpdatedAt))
+			}
 		}
 		if ok, err := a.confirm(ctx, yes, "Delete "+output.Count(len(names), "document")+" and their alerts"); !ok || err != nil {
 			return err

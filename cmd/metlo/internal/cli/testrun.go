@@ -86,7 +86,7 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	case outcome == apitest.Failed:
 		report.Outcome = findings.Found
 	}
-	if err := errors.Join(err, f.reports.writeTests(a, report, results)); err != nil {
+	if err := errors.Join(err, f.reports.writeTests(a, report, withoutResult(tests, results, err))); err != nil {
 		return fmt.Errorf("could not tell: %w", err)
 	}
 	a.note("%s", report.Summary)
@@ -240,6 +240,23 @@ func testSummary(tests []testFile, results []*apitest.Result) string {
 	}
 	return fmt.Sprintf("%s: %d passed, %d failed, %d inconclusive", output.Count(len(tests), "test"),
 		counts[apitest.Passed], counts[apitest.Failed], counts[apitest.Inconclusive])
+}
+
+// withoutResult adds an inconclusive result for each test that has none, so that a report names every test.
+func withoutResult(tests []testFile, results []*apitest.Result, err error) []*apitest.Result {
+	why := "the test did not run"
+	if err != nil {
+		why = message(err)
+	}
+	all := make([]*apitest.Result, len(tests))
+	for i := range tests {
+		if i < len(results) && results[i] != nil {
+			all[i] = results[i]
+			continue
+		}
+		all[i] = &apitest.Result{Test: tests[i].config, Outcome: apitest.Inconclusive, Reasons: []string{tests[i].name + ": " + why}}
+	}
+	return all
 }
 
 // writeTests is write, but that JUnit shows the tests that passed too.
