@@ -231,7 +231,7 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 	if fault == nil {
 		fault = &Fault{}
 	}
-	if !s.wait(r.Context(), fault.Delay) {
+	if !s.wait(r.Context(), max(fault.Delay, s.backend.Delay(service, r.Method, r.URL.Path))) {
 		panic(http.ErrAbortHandler)
 	}
 	res := fault.replacement()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -48,6 +50,7 @@ func shop(t interface{ Cleanup(func()) }) *metlotest.Server {
 //
 //	exits CODE COMMAND…        the command ends with this code
 //	fault PATH [STATUS|cut]    the server fails requests to the path from now on
+//	outage STAGE, mend STAGE  the database or the cache of the server stops, and starts again
 //	sent METHOD PATH           prints the bodies of the requests that the server received so
 //	instance                   commands talk to the server, which is $SERVER with $KEY and $COLLECTOR
 func TestScripts(t *testing.T) {
@@ -95,6 +98,12 @@ func TestScripts(t *testing.T) {
 				}
 				ts.Value("server").(*metlotest.Server).Inject(fault)
 			},
+			"outage": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Value("server").(*metlotest.Server).Stop(stage(ts, args))
+			},
+			"mend": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Value("server").(*metlotest.Server).Start(stage(ts, args))
+			},
 			"sent": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, r := range ts.Value("server").(*metlotest.Server).Requests() {
 					if r.Method == args[0] && strings.HasSuffix(r.Path, args[1]) {
@@ -109,6 +118,14 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+func stage(ts *testscript.TestScript, args []string) metlotest.Stage {
+	found := map[string]metlotest.Stage{"database": metlotest.Database, "cache": metlotest.Cache}[args[0]]
+	if found == 0 {
+		ts.Fatalf("no stage %s", args[0])
+	}
+	return found
 }
 
 type cleaner struct{ env *testscript.Env }
@@ -199,7 +216,7 @@ func TestInterruptedChangeSaysWhatWasChanged(t *testing.T) {
 	interruptible(t)
 	srv := shop(t)
 	srv.Inject(metlotest.Fault{Method: http.MethodPut, Path: "/alert/00000000-0000-4000-b000-000000000001", Delay: time.Hour})
-	cmd := command(t, srv, "alert", "resolve", "--type", "PII Data Detected", "--yes", "-m", "done")
+	cmd := command(t, srv, "alert", "resolve", "--type", "PII Data Detected", "--yes", "-m", "done", "--audit", "audit.jsonl")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	require.NoError(t, cmd.Start())
@@ -207,8 +224,18 @@ func TestInterruptedChangeSaysWhatWasChanged(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.Error(t, cmd.Wait())
 	assert.Equal(t, 130, cmd.ProcessState.ExitCode())
-	assert.Contains(t, stderr.String(), "interrupted: 1 of 3 alerts resolved, and perhaps 00000000-0000-4000-b000-000000000001")
-	assert.Contains(t, stdout.String(), "Resolved  00000000-0000-4000-b000-000000000004")
+	assert.Contains(t, stderr.String(), "interrupted: 1 of 3 alerts resolved, and perhaps 00000000-0000-4000-b000-000000000001, 1 not sent")
+	assert.Contains(t, stdout.String(), "  resolved  00000000-0000-4000-b000-000000000004")
+	assert.Equal(t, 2, strings.Count(stdout.String(), "\n"), "a line for each that was sent")
+	audit, err := os.ReadFile(filepath.Join(cmd.Dir, "audit.jsonl"))
+	require.NoError(t, err)
+	var outcomes []string
+	for line := range strings.Lines(string(audit)) {
+		var entry struct{ Alert, Outcome string }
+		require.NoError(t, json.Unmarshal([]byte(line), &entry))
+		outcomes = append(outcomes, entry.Outcome)
+	}
+	assert.Equal(t, []string{"resolved", "perhaps done", "not sent"}, outcomes)
 }
 
 // TestSecondInterruptEndsAtOnce stops a demo server, which takes its time to close, twice.
@@ -270,5 +297,44 @@ func TestEvidenceOfAuthentication(t *testing.T) {
 	require.NoError(t, err)
 	for _, want := range []string{`AUTHENTICATION +unknown`, `TRACES +5`, `WITH CREDENTIALS +2`, `SUCCEEDED WITHOUT +1`} {
 		assert.Regexp(t, "(?m)^"+want+"$", string(out))
+	}
+}
+
+// TestLoopsEndWithTheTimeout is about work that makes no request: a filter without an end, and an archive without one.
+func TestLoopsEndWithTheTimeout(t *testing.T) {
+	endless := func(w *os.File) {
+		entry := `{"request":{"method":"GET","url":"https://a.example.com/` + strings.Repeat("x", 1000) + `","headers":[]},"response":{"status":200,"headers":[],"content":{}}},`
+		_, _ = w.WriteString(`{"log":{"entries":[`)
+		for {
+			if _, err := w.WriteString(entry); err != nil {
+				return
+			}
+		}
+	}
+	for name, tt := range map[string]struct {
+		input func(*os.File)
+		args  []string
+	}{
+		"a filter that calls itself": {nil, []string{"host", "list", "--jq", "def f: f; f"}},
+		"a filter that repeats":      {nil, []string{"data-class", "list", "--jq", "repeat(1) | select(. == 2)"}},
+		"a filter of status":         {nil, []string{"status", "--jq", "def f: f; f"}},
+		"an archive without an end":  {endless, []string{"ingest", "har", "-", "--dry-run"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			input, args := tt.input, append([]string{"--timeout", "1s"}, tt.args...)
+			cmd := command(t, shop(t), args...)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if input != nil {
+				read, write, err := os.Pipe()
+				require.NoError(t, err)
+				cmd.Stdin = read
+				go func() { input(write); _ = write.Close() }()
+				defer read.Close()
+			}
+			require.Error(t, cmd.Run())
+			assert.Equal(t, 2, cmd.ProcessState.ExitCode(), stderr.String())
+			assert.Contains(t, stderr.String(), "raise --timeout")
+		})
 	}
 }

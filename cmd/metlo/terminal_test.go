@@ -163,6 +163,31 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	}
 }
 
+// TestTablesAtFourWidths compares what a terminal shows of the demo with testdata/tables: ids are short, times are ages, and
+// severity and endpoint are whole for as long as there is room.
+func TestTablesAtFourWidths(t *testing.T) {
+	srv := metlotest.New(t)
+	for _, list := range []string{"alert", "endpoint"} {
+		for _, columns := range []uint16{60, 80, 120, 200} {
+			name := fmt.Sprintf("%s-list-%d.txt", list, columns)
+			t.Run(name, func(t *testing.T) {
+				written := onTerminal(t, srv, columns, []string{"METLO_HOST=", "METLO_API_KEY=", "METLO_COLLECTOR_HOST="}, "--demo", "-q", list, "list")
+				got := strings.ReplaceAll(colorCode.ReplaceAllString(written, ""), "\r\n", "\n")
+				golden := filepath.Join("testdata", "tables", name)
+				if *update {
+					require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
+				}
+				want, err := os.ReadFile(golden)
+				require.NoError(t, err)
+				assert.Equal(t, string(want), got)
+				for line := range strings.Lines(got) {
+					assert.LessOrEqual(t, text.StringWidthWithoutEscSequences(strings.TrimSuffix(line, "\n")), int(columns))
+				}
+			})
+		}
+	}
+}
+
 func TestColors(t *testing.T) {
 	srv := shop(t)
 	for name, tt := range map[string]struct {
@@ -264,7 +289,7 @@ func TestConfirmation(t *testing.T) {
 			term.typed(t, tt.keys)
 			code, written := term.end(t, cmd)
 			assert.Equal(t, tt.code, code, written)
-			assert.Equal(t, tt.changed, strings.Contains(written, "Ignored  "+id))
+			assert.Equal(t, tt.changed, strings.Contains(written, "  ignored  "+id))
 			assert.Equal(t, !tt.changed && tt.code == 0, strings.Contains(written, "Nothing changed."))
 		})
 	}

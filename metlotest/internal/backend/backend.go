@@ -20,6 +20,7 @@ type Server struct {
 	store      *Store
 	routes     []route
 	requireKey bool
+	outages    outages
 }
 
 // Fill puts data into a store that is new.
@@ -82,9 +83,16 @@ func (b *Server) Churn(perSecond int) {
 func (b *Server) Answer(service string, r *http.Request, body []byte, spoiled Spoil) Response {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.store.runDueJobs(time.Now())
+	if !b.outages.stopped[Jobs] && !b.outages.stopped[Database] {
+		b.store.runDueJobs(time.Now())
+	}
 	if service == backend {
+		rate := b.store.churnRate
+		if b.outages.stopped[Queue] {
+			b.store.churnRate = max(rate, 1) // the analyzer is at work on what came before
+		}
 		b.store.churn(time.Now())
+		b.store.churnRate = rate
 	}
 	return b.dispatch(service, r, body, spoiled)
 }

@@ -112,7 +112,9 @@ func (c *call) log(traces []any) Response {
 			}
 			return databaseError(typeError)
 		}
-		c.ingest(newObservation(o, valid, c.v2))
+		if call := newObservation(o, valid, c.v2); c.stages.take(call) {
+			c.ingest(call)
+		}
 	}
 	return sendStatus()
 }

@@ -34,6 +34,7 @@ type call struct {
 	key    string
 	v2     bool
 	spoil  Spoil
+	stages *outages
 }
 
 // upload is the file of a multipart body.
@@ -130,7 +131,7 @@ func (r *route) methods() []string {
 }
 
 func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled Spoil) Response { //nolint:gocyclo // one case for each route
-	c := &call{Store: b.store, query: qs.Parse(r.URL.RawQuery), key: r.Header.Get("Authorization"), spoil: spoiled}
+	c := &call{Store: b.store, query: qs.Parse(r.URL.RawQuery), key: r.Header.Get("Authorization"), spoil: spoiled, stages: &b.outages}
 	path := r.URL.EscapedPath()
 	found, params, allowed := b.find(service, r.Method, path)
 	// The health routes stand before all that reads a body or a key.
@@ -144,6 +145,11 @@ func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled 
 	guarded := service == collector || b.requireKey
 	if guarded && (found == nil || !found.open) && !c.knownKey() {
 		return Text(http.StatusUnauthorized, "Client unauthorized")
+	}
+	if service == backend {
+		if res := b.withoutDatabase(found); res != nil {
+			return *res
+		}
 	}
 	if service == collector && !c.v2 && underV1(path) && (found == nil || !strings.HasSuffix(found.pattern, "/verify")) {
 		// The parser of logged bodies stands before the routes.
@@ -175,6 +181,17 @@ func underV1(path string) bool {
 }
 
 func (c *call) knownKey() bool {
+	if c.stages.stopped[Database] {
+		return c.stages.accepts(c.key)
+	}
+	if !c.isKey() {
+		return false
+	}
+	c.stages.accept(c.key)
+	return true
+}
+
+func (c *call) isKey() bool {
 	same := func(key string) bool { return subtle.ConstantTimeCompare([]byte(key), []byte(c.key)) == 1 }
 	if same(c.masterKey) {
 		return true

@@ -3,6 +3,8 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -48,23 +50,38 @@ func (f *alertFilter) given() bool {
 
 // check refuses a filter that names what does not exist.
 func (f *alertFilter) check(ctx context.Context, client *metlo.Client) error {
-	if err := knownHosts(ctx, client, f.opts.Hosts); err != nil {
+	if err := expand(ctx, client, &f.opts.Hosts); err != nil {
 		return err
 	}
 	if f.opts.APIEndpointUUID == "" {
 		return nil
 	}
-	_, err := client.Endpoints.Get(ctx, f.opts.APIEndpointUUID)
-	return err
+	id, err := endpointID(ctx, client, f.opts.APIEndpointUUID)
+	if err != nil {
+		return fmt.Errorf("--endpoint: %w", err)
+	}
+	f.opts.APIEndpointUUID = id
+	if _, err := client.Endpoints.Get(ctx, id); errors.Is(err, metlo.ErrNotFound) {
+		return fmt.Errorf("--endpoint: there is no endpoint %s", id)
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
 
 var alertColumns = []output.Column[metlo.Alert]{
-	{Name: "uuid", Value: func(a *metlo.Alert) string { return a.UUID }, Key: true},
-	{Name: "risk", Value: func(a *metlo.Alert) string { return string(a.RiskScore) }},
-	{Name: "status", Value: func(a *metlo.Alert) string { return string(a.Status) }},
+	{Name: "uuid", Value: func(a *metlo.Alert) string { return a.UUID }, ID: true},
+	{
+		Name: "risk", Value: func(a *metlo.Alert) string { return string(a.RiskScore) }, Vital: true,
+		Order: func(x, y *metlo.Alert) int { return compareRisk(x.RiskScore, y.RiskScore) },
+	},
+	{Name: "endpoint", Value: alertEndpoint, Vital: true, Combined: true},
+	{Name: "method", Value: func(a *metlo.Alert) string { return string(a.APIEndpoint.Method) }, Wide: true},
+	{Name: "host", Value: func(a *metlo.Alert) string { return a.APIEndpoint.Host }, Wide: true},
+	{Name: "path", Value: func(a *metlo.Alert) string { return a.APIEndpoint.Path }, Wide: true},
 	{Name: "type", Value: func(a *metlo.Alert) string { return string(a.Type) }},
-	{Name: "endpoint", Value: alertEndpoint},
-	{Name: "created", Value: func(a *metlo.Alert) string { return timestamp(a.CreatedAt) }},
+	{Name: "created", Value: func(a *metlo.Alert) string { return timestamp(a.CreatedAt) }, Time: true},
+	{Name: "status", Value: func(a *metlo.Alert) string { return string(a.Status) }},
 	{Name: "description", Value: func(a *metlo.Alert) string { return a.Description }},
 }
 
@@ -102,20 +119,13 @@ func (a *app) alertList() *cobra.Command {
 		slices.SortStableFunc(alerts, compareAlerts)
 		return output.List(p, each(alerts), alertColumns)
 	})
-	return a.reading(cmd)
+	return a.listing(cmd)
 }
 
 // compareAlerts orders by status, then by risk, then the newest first.
 func compareAlerts(x, y metlo.Alert) int {
-	byRisk := 0
-	if x.RiskScore != y.RiskScore {
-		byRisk = 1
-		if x.RiskScore.AtLeast(y.RiskScore) {
-			byRisk = -1
-		}
-	}
 	return cmp.Or(slices.Index(alertStatuses.values, x.Status)-slices.Index(alertStatuses.values, y.Status),
-		byRisk, y.CreatedAt.Compare(x.CreatedAt), strings.Compare(x.UUID, y.UUID))
+		compareRisk(y.RiskScore, x.RiskScore), y.CreatedAt.Compare(x.CreatedAt), strings.Compare(x.UUID, y.UUID))
 }
 
 func (a *app) alertGet() *cobra.Command {
@@ -125,14 +135,21 @@ func (a *app) alertGet() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		alert, err := client.Alerts.Get(ctx, args[0])
+		ids, err := alertIDs(ctx, client, args[0])
+		if err != nil {
+			return err
+		}
+		alert, err := client.Alerts.Get(ctx, ids[0])
+		if errors.Is(err, metlo.ErrNotFound) {
+			return fmt.Errorf("there is no alert %s: metlo alert list --all", ids[0])
+		}
 		if err != nil {
 			return err
 		}
 		return output.Object(p, alert, append(slices.Clone(alertColumns),
 			output.Column[metlo.Alert]{Name: "endpointUuid", Value: func(a *metlo.Alert) string { return a.APIEndpointUUID }},
 			output.Column[metlo.Alert]{Name: "resolution", Value: func(a *metlo.Alert) string { return a.ResolutionMessage }},
-			output.Column[metlo.Alert]{Name: "updated", Value: func(a *metlo.Alert) string { return timestamp(a.UpdatedAt) }},
+			output.Column[metlo.Alert]{Name: "updated", Value: func(a *metlo.Alert) string { return timestamp(a.UpdatedAt) }, Time: true},
 			output.Column[metlo.Alert]{Name: "context", Value: func(a *metlo.Alert) string { return string(a.Context) }},
 		))
 	})

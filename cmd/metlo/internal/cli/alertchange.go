@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -56,6 +58,7 @@ func (a *app) alertReopen() *cobra.Command {
 func (a *app) alertChangeCommand(change *alertChange, short string) *cobra.Command {
 	var filter alertFilter
 	var yes, every bool
+	var auditFile string
 	cmd := &cobra.Command{
 		Use: change.verb + " [UUID…]", Short: short,
 		Long: short + ". It shows the alerts, and changes exactly those, one by one, with --yes or\n" +
@@ -65,6 +68,7 @@ func (a *app) alertChangeCommand(change *alertChange, short string) *cobra.Comma
 	a.alertFilterFlags(cmd, &filter)
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "change the alerts without asking")
 	cmd.Flags().BoolVar(&every, "all", false, "every alert that can be changed so")
+	cmd.Flags().StringVar(&auditFile, "audit", "", "append what became of each alert to this `file`, as JSON Lines")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, ids []string) error {
 		switch {
 		case len(ids) > 0 && (filter.given() || every):
@@ -82,7 +86,7 @@ func (a *app) alertChangeCommand(change *alertChange, short string) *cobra.Comma
 			a.note("No alert to %s.", change.verb)
 			return nil
 		}
-		if !yes || len(ids) == 0 {
+		if !yes {
 			for i := range alerts {
 				fmt.Fprintln(a.out, sprintLine("would %s  %s", change.verb, alertLine(&alerts[i])))
 			}
@@ -93,7 +97,11 @@ func (a *app) alertChangeCommand(change *alertChange, short string) *cobra.Comma
 		if ok, err := a.confirm(ctx, yes, fmt.Sprintf("%s %s", change.verb, output.Count(len(alerts), "alert"))); !ok || err != nil {
 			return err
 		}
-		return a.changeAlerts(ctx, client, change, alerts)
+		log, err := openAudit(auditFile)
+		if err != nil {
+			return err
+		}
+		return errors.Join(a.changeAlerts(ctx, client, change, alerts, log), log.close())
 	})
 	return cmd
 }
@@ -111,6 +119,10 @@ func (a *app) chosenAlerts(
 		slices.SortStableFunc(alerts, compareAlerts)
 		return alerts, err
 	}
+	ids, err := alertIDs(ctx, client, ids...)
+	if err != nil {
+		return nil, err
+	}
 	var alerts []metlo.Alert
 	for _, id := range ids {
 		alert, err := client.Alerts.Get(ctx, id)
@@ -120,46 +132,71 @@ func (a *app) chosenAlerts(
 		case err != nil:
 			return nil, err
 		case !slices.Contains(change.from, alert.Status):
-			return nil, fmt.Errorf("alert %s is %s, and cannot be %s; nothing was changed", id, alert.Status, change.past)
+			return nil, fmt.Errorf("alert %s is %s, and cannot be %s%s; nothing was changed", id, alert.Status, change.past, reopenFirst(change, alert.Status))
 		}
 		alerts = append(alerts, *alert)
 	}
 	return alerts, nil
 }
 
-// changeAlerts changes one alert after the other, and says of each what became of it.
-func (a *app) changeAlerts(ctx context.Context, client *metlo.Client, change *alertChange, alerts []metlo.Alert) error {
-	changed, left := 0, 0
+// changeAlerts changes one alert after the other, and prints one line for each that it has sent a change of. After a failure
+// or an interrupt nothing more is sent.
+func (a *app) changeAlerts(ctx context.Context, client *metlo.Client, change *alertChange, alerts []metlo.Alert, log *audit) error {
+	tally := changeTally{past: change.past, total: len(alerts)}
+	var failure error
 	for i := range alerts {
-		if ctx.Err() != nil {
-			return &partialError{fmt.Sprintf("%d of %d alerts %s", changed, len(alerts), change.past), context.Cause(ctx)}
+		entry := auditEntry{Time: time.Now().UTC().Truncate(time.Millisecond), Change: change.verb, Alert: alerts[i].UUID, Endpoint: alertEndpoint(&alerts[i])}
+		if failure == nil && ctx.Err() != nil {
+			failure = context.Cause(ctx)
 		}
-		became, err := change.apply(ctx, client, &alerts[i])
-		var line string
-		switch {
-		case errors.Is(err, metlo.ErrConflict), errors.Is(err, metlo.ErrNotFound):
-			left++
-			line = sprintLine("left alone, changed by somebody else  %s", alertLine(&alerts[i]))
-		case err != nil:
-			done := fmt.Sprintf("%d of %d alerts %s", changed, len(alerts), change.past)
-			if maySucceed(err) {
-				done += ", and perhaps " + alerts[i].UUID
+		if failure != nil {
+			entry.Outcome = outcomeNotSent
+		} else {
+			var err error
+			entry.Outcome, err = change.send(ctx, client, &alerts[i])
+			if err != nil {
+				entry.Error = message(err)
 			}
-			return &partialError{done, err}
-		default:
-			changed++
-			line = sprintLine("%s  %s", became.Status, alertLine(&alerts[i]))
+			if entry.Outcome == outcomeFailed || entry.Outcome == outcomeUncertain {
+				failure = err
+			}
+			fmt.Fprintln(a.out, sprintLine("%s  %s  %s", timestamp(entry.Time), entry.Outcome, alertLine(&alerts[i])))
 		}
-		fmt.Fprintln(a.out, line)
-		if err := a.out.Flush(); err != nil {
-			return &partialError{fmt.Sprintf("%d of %d alerts %s", changed, len(alerts), change.past), err}
+		tally.add(&entry)
+		if err := errors.Join(a.out.Flush(), log.write(&entry)); err != nil && failure == nil {
+			failure = err
 		}
 	}
-	a.note("%d of %s %s", changed, output.Count(len(alerts), "alert"), change.past)
-	if left > 0 {
-		return fmt.Errorf("%s left alone", output.Count(left, "alert"))
+	if failure != nil {
+		return &partialError{tally.String(), failure}
+	}
+	a.note("%s", tally.String())
+	if tally.left > 0 {
+		return fmt.Errorf("%s left alone", output.Count(tally.left, "alert"))
 	}
 	return nil
+}
+
+// send changes one alert, and returns what became of it.
+func (c *alertChange) send(ctx context.Context, client *metlo.Client, alert *metlo.Alert) (outcome string, err error) {
+	_, err = c.apply(ctx, client, alert)
+	switch {
+	case err == nil:
+		return c.past, nil
+	case errors.Is(err, metlo.ErrConflict), errors.Is(err, metlo.ErrNotFound):
+		return outcomeLeft, err
+	case maySucceed(err):
+		return outcomeUncertain, err
+	}
+	return outcomeFailed, err
+}
+
+// reopenFirst is how an alert gets from one closed state to another.
+func reopenFirst(change *alertChange, status metlo.AlertStatus) string {
+	if change.verb == "reopen" || strings.EqualFold(string(status), change.past) {
+		return ""
+	}
+	return ": reopen it first, with metlo alert reopen"
 }
 
 // maySucceed reports whether a request that failed may have been acted on: it was sent, and nothing came back.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/metlotest"
 )
 
 // interruptGrace is how long an interrupted command may take to end by itself.
@@ -29,6 +30,8 @@ type app struct {
 	err    io.Writer     // everything else
 	global globalFlags
 
+	ctx     context.Context   //nolint:containedctx // of the run, with --timeout
+	demo    *metlotest.Server // of --demo, once a client is made
 	closers []func()
 }
 
@@ -52,6 +55,7 @@ func Main() int {
 }
 
 func (a *app) run(ctx context.Context, args []string) int {
+	a.ctx = ctx
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(a.in)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/account"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/doctor"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
@@ -151,7 +152,9 @@ type authState struct {
 
 func (a *app) authStatus() *cobra.Command {
 	cmd := &cobra.Command{Use: "status", Short: "Show which instance and key are in use, and check them", Args: cobra.NoArgs}
-	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		ctx, cancel := a.withTimeout(cmd.Context())
+		defer cancel()
 		p, err := a.printer()
 		if err != nil {
 			return err
@@ -164,16 +167,16 @@ func (a *app) authStatus() *cobra.Command {
 			}
 			state = authState{Instance: found.Host, Source: found.source, Collector: found.Collector, Key: describeKey(found.Key)}
 		}
-		backendErr := client.Ping(ctx)
-		state.Backend = verdict(backendErr)
-		var keyErr error
-		switch {
-		case state.Collector == "":
-			state.KeyCheck = "not checked: only the collector checks keys, and METLO_COLLECTOR_HOST is not set"
-		default:
-			keyErr = client.Collector.Verify(ctx)
-			state.KeyCheck = verdict(keyErr)
+		d, _, err := a.newDoctor()
+		if err != nil {
+			return err
 		}
+		defer d.Client.CloseIdleConnections()
+		rows, err := d.Check(ctx, true)
+		if err != nil {
+			return err
+		}
+		state.Backend, state.KeyCheck = verdict(rows, doctor.Backend, doctor.Database), verdict(rows, doctor.Key)
 		if err := output.Object(p, &state, []output.Column[authState]{
 			{Name: "instance", Value: func(s *authState) string { return s.Instance }},
 			{Name: "source", Value: func(s *authState) string { return s.Source }},
@@ -184,11 +187,11 @@ func (a *app) authStatus() *cobra.Command {
 		}); err != nil {
 			return err
 		}
-		if backendErr != nil {
-			return backendErr
+		if failed := doctor.FirstFailed(rows); failed != nil {
+			return fmt.Errorf("%s failed: %s", failed.Name, failed.Advice)
 		}
-		return keyErr
-	})
+		return nil
+	}
 	return a.reading(cmd)
 }
 
@@ -204,11 +207,16 @@ func describeKey(key metlo.Secret) string {
 	}
 }
 
-func verdict(err error) string {
-	if err == nil {
-		return "ok"
+// verdict is what the checks found about stages: that of the first that is not ok.
+func verdict(rows []doctor.Row, names ...string) string {
+	for _, name := range names {
+		for _, row := range rows {
+			if row.Name == name && row.State != doctor.OK {
+				return string(row.State) + ": " + row.Detail
+			}
+		}
 	}
-	return message(err)
+	return string(doctor.OK)
 }
 
 func (a *app) contextCommand() *cobra.Command {
@@ -258,13 +266,13 @@ func (a *app) contextList() *cobra.Command {
 		}
 		return output.List(p, each(states), []output.Column[contextState]{
 			{Name: "inUse", Value: func(s *contextState) string { return map[bool]string{true: "*"}[s.InUse] }},
-			{Name: "name", Value: func(s *contextState) string { return s.Name }, Key: true},
+			{Name: "name", Value: func(s *contextState) string { return s.Name }, Vital: true},
 			{Name: "instance", Value: func(s *contextState) string { return s.Instance }},
 			{Name: "collector", Value: func(s *contextState) string { return s.Collector }},
 			{Name: "key", Value: func(s *contextState) string { return s.Key }},
 		})
 	}
-	return a.reading(cmd)
+	return a.listing(cmd)
 }
 
 func (a *app) contextUse() *cobra.Command {

@@ -59,6 +59,6 @@ func (a *app) complete(cmd *cobra.Command, ask func(context.Context, *metlo.Clie
 
 // hostsFlag makes the flag --host.
 func (a *app) hostsFlag(cmd *cobra.Command, target *[]string, what string) {
-	texts(cmd, target, "host", "only "+what+" of this host")
+	texts(cmd, target, "host", "only "+what+" of this host, or of those like *.example.com, or !HOST for all others")
 	_ = cmd.RegisterFlagCompletionFunc("host", a.completeHosts)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/instanceconfig"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
+	"github.com/metlo-go/metlo/testingconfig"
 )
 
 // text is a text that an instance keeps and a file holds.
@@ -74,7 +75,15 @@ func (a *app) testingConfigCommand() *cobra.Command {
 			if _, err := apitest.ParseTestingConfig(content); err != nil {
 				return strings.Split(message(err), "; ")
 			}
-			return nil
+			statements, err := testingconfig.Parse(content)
+			if err != nil {
+				return []string{message(err)}
+			}
+			var faults []string
+			for _, issue := range testingconfig.Unusable(statements) {
+				faults = append(faults, fmt.Sprintf("%d:%d: %s", issue.Line, issue.Column, issue.Message))
+			}
+			return faults
 		},
 		compare: func(oldName, oldText, newName, newText string) ([]byte, error) {
 			return diff.Diff(oldName, []byte(oldText), newName, []byte(newText)), nil
@@ -148,10 +157,10 @@ func (a *app) compareText(ctx context.Context, client *metlo.Client, t *text, fi
 	}
 	content = strings.TrimPrefix(string(data), "\ufeff")
 	if faults := t.check(content); len(faults) > 0 {
-		for i := range faults {
-			faults[i] = file + ":" + faults[i]
+		for _, fault := range faults[:len(faults)-1] {
+			fmt.Fprintln(a.err, sprintLine("%s:%s", file, fault))
 		}
-		return "", nil, errors.New(strings.Join(faults, "; "))
+		return "", nil, fmt.Errorf("%s:%s", file, faults[len(faults)-1])
 	}
 	current, err := t.get(ctx, client)
 	if err != nil {

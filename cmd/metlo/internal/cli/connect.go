@@ -115,6 +115,7 @@ func (a *app) connect(opts ...metlo.Option) (*metlo.Client, error) {
 		}
 		a.note("This is a demo server.")
 		server := metlotest.NewServer(metlotest.Demo())
+		a.demo = server
 		a.closers = append(a.closers, server.Close)
 		return metlo.NewClient(server.URL, server.APIKey,
 			append(opts, metlo.WithCollectorURL(server.CollectorURL), metlo.WithoutRateLimit())...)
@@ -183,10 +184,14 @@ func (a *app) clientOptions() []metlo.Option {
 
 // withTimeout bounds a command by --timeout.
 func (a *app) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	if a.global.timeout <= 0 {
-		return context.WithCancel(ctx)
+	var cancel context.CancelFunc
+	if a.global.timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, a.global.timeout)
+	} else {
+		ctx, cancel = context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, a.global.timeout)
+	a.ctx = ctx
+	return ctx, cancel
 }
 
 // note tells the user something that is not data.

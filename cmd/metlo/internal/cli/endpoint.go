@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,30 @@ func (f *endpointFilter) all(ctx context.Context, client *metlo.Client, walk ...
 	}
 }
 
+// check refuses a filter that names what the instance does not have, and expands its patterns.
+func (f *endpointFilter) check(ctx context.Context, client *metlo.Client) error {
+	if err := expand(ctx, client, &f.opts.Hosts); err != nil {
+		return err
+	}
+	if len(f.opts.DataClasses) == 0 {
+		return nil
+	}
+	classes, err := client.DataClasses.List(ctx)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(classes))
+	for i, c := range classes {
+		names[i] = c.ClassName
+	}
+	for _, class := range f.opts.DataClasses {
+		if !slices.Contains(names, class) {
+			return fmt.Errorf("--data-class: there is no data class %q%s (metlo data-class list shows all)", class, didYouMean(class, names))
+		}
+	}
+	return nil
+}
+
 // endpointFilterFlags makes the flags that choose endpoints.
 func (a *app) endpointFilterFlags(cmd *cobra.Command, f *endpointFilter) {
 	opts := &f.opts
@@ -75,7 +100,7 @@ func (a *app) endpointList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := knownHosts(ctx, client, filter.opts.Hosts); err != nil {
+		if err := filter.check(ctx, client); err != nil {
 			return err
 		}
 		endpoints, err := metlo.Collect(filter.all(ctx, client))
@@ -85,18 +110,12 @@ func (a *app) endpointList() *cobra.Command {
 		slices.SortStableFunc(endpoints, compareEndpoints)
 		return output.List(p, each(endpoints), endpointColumns)
 	})
-	return a.reading(cmd)
+	return a.listing(cmd)
 }
 
 // compareEndpoints orders by risk, highest first, then by name, so that the same endpoints make the same text.
 func compareEndpoints(x, y metlo.Endpoint) int {
-	if x.RiskScore != y.RiskScore {
-		if x.RiskScore.AtLeast(y.RiskScore) {
-			return -1
-		}
-		return 1
-	}
-	return strings.Compare(x.Host+x.Path+string(x.Method), y.Host+y.Path+string(y.Method))
+	return cmp.Or(compareRisk(y.RiskScore, x.RiskScore), strings.Compare(x.Host+x.Path+string(x.Method), y.Host+y.Path+string(y.Method)))
 }
 
 func (a *app) endpointGet() *cobra.Command {
@@ -106,7 +125,14 @@ func (a *app) endpointGet() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		endpoint, err := client.Endpoints.Get(ctx, args[0])
+		id, err := endpointID(ctx, client, args[0])
+		if err != nil {
+			return err
+		}
+		endpoint, err := client.Endpoints.Get(ctx, id)
+		if errors.Is(err, metlo.ErrNotFound) {
+			return noEndpoint(id)
+		}
 		if err != nil {
 			return err
 		}
@@ -114,7 +140,8 @@ func (a *app) endpointGet() *cobra.Command {
 		for _, c := range endpointColumns {
 			if c.Name != "public" { // only lists say so
 				columns = append(columns, output.Column[metlo.EndpointDetail]{
-					Name: c.Name, Value: func(e *metlo.EndpointDetail) string { return c.Value(&e.Endpoint) }, Alarm: c.Alarm,
+					Name: c.Name, Value: func(e *metlo.EndpointDetail) string { return c.Value(&e.Endpoint) },
+					ID: c.ID, Alarm: c.Alarm, Combined: c.Combined,
 				})
 			}
 		}
@@ -132,6 +159,10 @@ func (a *app) endpointGet() *cobra.Command {
 		return output.Object(p, endpoint, columns)
 	})
 	return a.reading(cmd)
+}
+
+func noEndpoint(id string) error {
+	return fmt.Errorf("there is no endpoint %s: metlo endpoint list", id)
 }
 
 func openAlerts(e *metlo.EndpointDetail) string {
@@ -162,7 +193,14 @@ func (a *app) endpointUsage() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		usage, err := client.Endpoints.Usage(ctx, args[0])
+		id, err := endpointID(ctx, client, args[0])
+		if err != nil {
+			return err
+		}
+		usage, err := client.Endpoints.Usage(ctx, id)
+		if errors.Is(err, metlo.ErrNotFound) {
+			return noEndpoint(id)
+		}
 		if err != nil {
 			return err
 		}
@@ -171,7 +209,7 @@ func (a *app) endpointUsage() *cobra.Command {
 			{Name: "requests", Value: func(u *metlo.EndpointUsage) string { return fmt.Sprint(u.Count) }},
 		})
 	})
-	return a.reading(cmd)
+	return a.listing(cmd)
 }
 
 func (a *app) endpointSetAuth() *cobra.Command {
@@ -193,10 +231,16 @@ func (a *app) endpointSetAuth() *cobra.Command {
 			return err
 		}
 		override := map[string]*bool{"required": new(true), "none": new(false)}[state]
-		if err := client.Endpoints.SetAuthenticated(ctx, args[0], override); err != nil {
+		id, err := endpointID(ctx, client, args[0])
+		if err != nil {
 			return err
 		}
-		a.note("%s: authentication is %s", args[0], map[bool]string{true: state, false: "as detected"}[override != nil])
+		if err := client.Endpoints.SetAuthenticated(ctx, id, override); errors.Is(err, metlo.ErrNotFound) {
+			return noEndpoint(id)
+		} else if err != nil {
+			return err
+		}
+		a.note("%s: authentication is %s", id, map[bool]string{true: state, false: "as detected"}[override != nil])
 		return nil
 	})
 	return cmd
@@ -212,7 +256,11 @@ func (a *app) endpointDelete() *cobra.Command {
 		Long: "Delete endpoints with their alerts, data fields and traces. Traffic that Metlo sees later brings them back.\n" + lostCounts,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete without asking")
-	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, ids []string) error {
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, args []string) error {
+		ids, err := endpointIDs(ctx, client, args...)
+		if err != nil {
+			return err
+		}
 		for _, id := range ids {
 			endpoint, err := client.Endpoints.Get(ctx, id)
 			if errors.Is(err, metlo.ErrNotFound) {

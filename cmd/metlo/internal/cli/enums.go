@@ -22,8 +22,6 @@ var (
 	alertTypes    = enum[metlo.AlertType]{metlo.ParseAlertType, metlo.AlertTypes()}
 	methods       = enum[metlo.RestMethod]{metlo.ParseRestMethod, metlo.RestMethods()}
 	hostTypes     = enum[metlo.HostType]{metlo.ParseHostType, metlo.HostTypes()}
-	hostSorts     = enum[metlo.HostSort]{metlo.ParseHostSort, metlo.HostSorts()}
-	orders        = enum[metlo.SortOrder]{metlo.ParseSortOrder, metlo.SortOrders()}
 	keyTypes      = enum[metlo.APIKeyType]{metlo.ParseAPIKeyType, metlo.APIKeyTypes()}
 	authStates    = words(metlo.AuthenticationRequired, metlo.AuthenticationNone, metlo.AuthenticationUnknown)
 )

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/metlo-go/metlo"
@@ -55,11 +57,40 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 	return exitUnknown
 }
 
-// message is what an error says, in one line: errors that were joined come on lines of their own, and those of the SDK
-// begin with its name.
+// message is what an error says, in one line and in the words of the command: errors that were joined come on lines of
+// their own, and those of the SDK begin with its name and speak of its functions.
 func message(err error) string {
-	return strings.ReplaceAll(strings.ReplaceAll(err.Error(), "\n", "; "), "metlo: ", "")
+	text := sdkPrefix().ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", "; "), "$1")
+	text = payloadCall().ReplaceAllString(text, "put $1.txt into the folder of --payload-dir")
+	return methodName().ReplaceAllString(flagNames().Replace(text), "")
 }
+
+// flagNames puts a flag in the place of each function that does the same.
+var flagNames = sync.OnceValue(func() *strings.Replacer {
+	return strings.NewReplacer(
+		"use WithCollectorURL, or METLO_COLLECTOR_HOST with NewClientFromEnv", "name it with --collector or METLO_COLLECTOR_HOST",
+		"the base URL is the collector's: pass that to WithCollectorURL", "the address is the collector's: name it with --collector, and the backend with --instance",
+		"WithCollectorURL", "--collector",
+		"the key or a value of WithHeader", "the key",
+		"WithInsecureHTTP", "--insecure-http",
+		`pass AllowHosts("staging.example.com")`, "name one with --allow-host staging.example.com",
+		"add it to AllowHosts", "name it with --allow-host", "AllowHosts", "--allow-host",
+		"name a list given by WithPayloads", "name a list of --payload-dir",
+		"NewClientFromEnv", "the environment", "NewClient", "the command",
+		"invalid argument: ", "", "apitest: ", "",
+		"use one of Hosts.Names", "metlo host list shows them",
+	)
+})
+
+var (
+	// sdkPrefix is the name of the SDK before an error of it, and not the end of a file's name such as ~/.metlo.
+	sdkPrefix   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(^|[:;] )metlo: `) })
+	payloadCall = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`pass WithPayloads\("([^"]*)", …\)`) })
+	// methodName is the name of a method before what is wrong with its argument.
+	methodName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\b(Alerts|Collector|DataClasses|DataFields|Detections|Endpoints|Hosts|Keys|Settings|Specs|Summary|Testing|Webhooks)\.[A-Z][A-Za-z]+: `)
+	})
+)
 
 // interruptedLine says what an interrupted command had done, if its error says more than that.
 func interruptedLine(err error) string {

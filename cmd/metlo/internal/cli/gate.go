@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -68,6 +69,16 @@ func (a *app) gateCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
+		if f.rules.Since.After(time.Now()) {
+			return fmt.Errorf("--new-since %s lies ahead, so that no alert would count: use a time that has passed, or an age such as 24h",
+				f.rules.Since.UTC().Format(time.RFC3339))
+		}
+		if f.saveBaseline != "" {
+			if cmd.Flags().Changed("format") {
+				return errors.New("--save-baseline writes no report: leave out --format")
+			}
+			return a.runGate(ctx, f)
+		}
 		if err := f.reports.prepare(); err != nil {
 			return err
 		}
@@ -157,7 +168,7 @@ func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 		return nil, err
 	}
 	defer client.CloseIdleConnections()
-	if err := knownHosts(ctx, client, f.rules.Hosts); err != nil {
+	if err := expand(ctx, client, &f.rules.Hosts); err != nil {
 		return nil, err
 	}
 	result, err := gate.Run(ctx, client, &f.rules)
@@ -222,7 +233,7 @@ func (r *reportFlags) prepare() error {
 			stdout = format
 		}
 		for _, other := range r.list {
-			if hasFile && other.name == name {
+			if hasFile && other.name != "" && sameFile(other.name, name) {
 				return fmt.Errorf("--format: two reports would go to %s", name)
 			}
 		}
@@ -237,6 +248,23 @@ func (r *reportFlags) prepare() error {
 		}
 	}
 	return nil
+}
+
+// sameFile reports whether two names are spellings of one file, by links too. Neither need exist.
+func sameFile(x, y string) bool { return realName(x) == realName(y) }
+
+// realName is the whole name of a file without links, of as much of it as exists.
+func realName(name string) string {
+	if whole, err := filepath.Abs(name); err == nil {
+		name = whole
+	}
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		return target
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+		return filepath.Join(folder, filepath.Base(name))
+	}
+	return filepath.Clean(name)
 }
 
 // isSummary reports whether a file is the one to which the steps of a GitHub job append their summaries.

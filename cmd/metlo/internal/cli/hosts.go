@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -12,8 +14,77 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// knownHosts refuses hosts that the instance does not have: the server answers a filter that names one with nothing,
-// which looks like good news.
+// expandHosts returns the hosts of the instance for what a user has typed: names, patterns such as *.example.com, and
+// exclusions such as !test.example.com. It refuses what fits no host: the server answers a filter that names one with
+// nothing, which looks like good news.
+func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]string, error) {
+	if len(typed) == 0 {
+		return typed, nil
+	}
+	names, err := client.Hosts.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var chosen, left []string
+	excluded := 0
+	for _, text := range typed {
+		pattern, exclude := strings.CutPrefix(text, "!")
+		found, err := hostsLike(names, pattern)
+		if err != nil {
+			return nil, err
+		}
+		if exclude {
+			excluded++
+			left = append(left, found...)
+		} else {
+			chosen = append(chosen, found...)
+		}
+	}
+	if excluded == len(typed) {
+		chosen = slices.Clone(names)
+	}
+	chosen = slices.DeleteFunc(chosen, func(name string) bool { return slices.Contains(left, name) })
+	slices.Sort(chosen)
+	if chosen = slices.Compact(chosen); len(chosen) == 0 {
+		return nil, fmt.Errorf("--host %s leaves no host: metlo host list shows all", strings.Join(typed, ","))
+	}
+	return chosen, nil
+}
+
+// expand puts the hosts in the place of what a user has typed.
+func expand(ctx context.Context, client *metlo.Client, hosts *[]string) (err error) {
+	*hosts, err = expandHosts(ctx, client, *hosts)
+	return err
+}
+
+// hostsLike returns the hosts that a name or a pattern stands for, at least one.
+func hostsLike(names []string, pattern string) ([]string, error) {
+	if slices.Contains(names, pattern) {
+		return []string{pattern}, nil
+	}
+	if strings.ContainsAny(pattern, "*?[") {
+		var found []string
+		for _, name := range names {
+			ok, err := path.Match(pattern, name)
+			if err != nil {
+				return nil, fmt.Errorf("--host: %q is not a pattern: use one such as *.example.com", pattern)
+			}
+			if ok {
+				found = append(found, name)
+			}
+		}
+		if found == nil {
+			return nil, fmt.Errorf("no host is like %s (metlo host list shows all)", pattern)
+		}
+		return found, nil
+	}
+	if i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, pattern) }); i >= 0 {
+		return nil, fmt.Errorf("no such host: %s, did you mean %s?", pattern, names[i])
+	}
+	return nil, fmt.Errorf("no such host: %s%s (metlo host list shows all)", pattern, didYouMean(pattern, names))
+}
+
+// knownHosts refuses hosts that the instance does not have.
 func knownHosts(ctx context.Context, client *metlo.Client, hosts []string) error {
 	if len(hosts) == 0 {
 		return nil
@@ -23,13 +94,12 @@ func knownHosts(ctx context.Context, client *metlo.Client, hosts []string) error
 		return err
 	}
 	for _, host := range hosts {
-		if slices.Contains(names, host) {
-			continue
+		if strings.ContainsAny(host, "*?[!") {
+			return fmt.Errorf("no such host: %s: patterns choose what is read, and here hosts are named", host)
 		}
-		if i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, host) }); i >= 0 {
-			return fmt.Errorf("no such host: %s, did you mean %s?", host, names[i])
+		if _, err := hostsLike(names, host); err != nil {
+			return err
 		}
-		return fmt.Errorf("no such host: %s%s (metlo host list shows all)", host, didYouMean(host, names))
 	}
 	return nil
 }
@@ -45,8 +115,6 @@ func (a *app) hostList() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List hosts, those with the most endpoints first", Args: cobra.NoArgs}
 	cmd.Flags().StringVar(&opts.SearchQuery, "search", "", "only hosts whose name holds this `text`")
 	hostTypes.one(cmd, &opts.HostType, "type", "only hosts of this type")
-	hostSorts.one(cmd, &opts.SortBy, "sort", "field to order by")
-	orders.one(cmd, &opts.SortOrder, "order", "direction of the order")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		p, err := a.printer()
 		if err != nil {
@@ -56,35 +124,19 @@ func (a *app) hostList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		sortHosts(hosts, &opts)
+		slices.SortStableFunc(hosts, compareHosts)
 		return output.List(p, each(hosts), []output.Column[metlo.Host]{
 			{Name: "host", Value: func(h *metlo.Host) string { return h.Host }},
 			{Name: "endpoints", Value: func(h *metlo.Host) string { return fmt.Sprint(h.NumEndpoints) }},
 			{Name: "public", Value: func(h *metlo.Host) string { return truth(h.IsPublic) }},
 		})
 	})
-	return a.reading(cmd)
+	return a.listing(cmd)
 }
 
-// sortHosts orders what a walk gives in no order.
-func sortHosts(hosts []metlo.Host, opts *metlo.HostFilter) {
-	slices.SortStableFunc(hosts, func(x, y metlo.Host) int {
-		byName := strings.Compare(x.Host, y.Host)
-		if opts.SortBy == metlo.SortByHost {
-			if opts.SortOrder == metlo.Ascending {
-				return byName
-			}
-			return -byName
-		}
-		byCount := y.NumEndpoints - x.NumEndpoints
-		if opts.SortOrder == metlo.Ascending {
-			byCount = -byCount
-		}
-		if byCount != 0 {
-			return byCount
-		}
-		return byName
-	})
+// compareHosts orders those with the most endpoints first: a walk gives them in no order.
+func compareHosts(x, y metlo.Host) int {
+	return cmp.Or(cmp.Compare(y.NumEndpoints, x.NumEndpoints), strings.Compare(x.Host, y.Host))
 }
 
 func (a *app) hostDelete() *cobra.Command {

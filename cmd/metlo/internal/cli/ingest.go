@@ -121,7 +121,7 @@ func (run *ingest) file(ctx context.Context, name string) error {
 		return err // which names the file
 	}
 	defer r.Close()
-	err = run.read(ctx, name, r)
+	err = run.read(ctx, name, &contextReader{ctx, r})
 	var of *fs.PathError
 	if err == nil || errors.As(err, &of) && of.Path == name {
 		return err
@@ -131,6 +131,9 @@ func (run *ingest) file(ctx context.Context, name string) error {
 
 func (run *ingest) read(ctx context.Context, name string, r io.Reader) error {
 	for trace, err := range har.Read(r) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		var skip *har.SkipError
 		switch {
 		case errors.As(err, &skip):
@@ -161,6 +164,19 @@ func (run *ingest) read(ctx context.Context, name string, r io.Reader) error {
 		}
 	}
 	return nil
+}
+
+// contextReader ends with a context, also within an entry that is large.
+type contextReader struct {
+	ctx context.Context //nolint:containedctx // of the one read
+	r   io.Reader
+}
+
+func (r *contextReader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.r.Read(p)
 }
 
 // flush sends what was read, or shows it.

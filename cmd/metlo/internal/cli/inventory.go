@@ -35,7 +35,7 @@ func (a *app) inventoryCommand() *cobra.Command {
 		if err := notFolder(file); err != nil {
 			return err
 		}
-		if err := knownHosts(ctx, client, filter.opts.Hosts); err != nil {
+		if err := filter.check(ctx, client); err != nil {
 			return err
 		}
 		bar := a.progress("endpoints")

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -28,13 +29,13 @@ func (a *app) keyList() *cobra.Command {
 			return err
 		}
 		return output.List(p, each(keys), []output.Column[metlo.Key]{
-			{Name: "name", Value: func(k *metlo.Key) string { return k.Name }, Key: true},
+			{Name: "name", Value: func(k *metlo.Key) string { return k.Name }, Vital: true},
 			{Name: "beginsWith", Value: func(k *metlo.Key) string { return k.Identifier }},
 			{Name: "for", Value: func(k *metlo.Key) string { return string(k.For) }},
-			{Name: "created", Value: func(k *metlo.Key) string { return timestamp(k.Created) }},
+			{Name: "created", Value: func(k *metlo.Key) string { return timestamp(k.Created) }, Time: true},
 		})
 	})
-	return a.reading(cmd)
+	return a.listing(cmd)
 }
 
 func (a *app) keyCreate() *cobra.Command {
@@ -64,12 +65,21 @@ func (a *app) keyDelete() *cobra.Command {
 	cmd := &cobra.Command{Use: "delete NAME…", Short: "Delete keys", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeKeys}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete without asking")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, names []string) error {
-		known, err := keyNames(ctx, client)
+		keys, err := client.Keys.List(ctx)
 		if err != nil {
 			return err
 		}
+		known := make([]string, len(keys))
+		for i, k := range keys {
+			known[i] = k.Name
+		}
 		if err := allKnown("key", names, known); err != nil {
 			return err
+		}
+		for _, k := range keys {
+			if slices.Contains(names, k.Name) {
+				a.note("%s  begins with %s, made %s", k.Name, k.Identifier, timestamp(k.Created))
+			}
 		}
 		if ok, err := a.confirm(ctx, yes, "Delete "+output.Count(len(names), "key")+", and lock out who uses them"); !ok || err != nil {
 			return err

@@ -79,7 +79,7 @@ func (a *app) register(ctx context.Context, public string) (func() error, error)
 }
 
 var deliveryColumns = []output.Column[metlo.WebhookEvent]{
-	{Name: "uuid", Value: func(e *metlo.WebhookEvent) string { return e.Alert.UUID }, Key: true},
+	{Name: "uuid", Value: func(e *metlo.WebhookEvent) string { return e.Alert.UUID }, Vital: true},
 	{Name: "risk", Value: func(e *metlo.WebhookEvent) string { return string(e.Alert.RiskScore) }},
 	{Name: "type", Value: func(e *metlo.WebhookEvent) string { return string(e.Alert.Type) }},
 	{Name: "endpoint", Value: func(e *metlo.WebhookEvent) string {

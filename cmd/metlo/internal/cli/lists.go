@@ -32,7 +32,7 @@ func (a *app) dataClassCommand() *cobra.Command {
 			{Name: "shortName", Value: func(c *metlo.DataClass) string { return c.ShortName }},
 		})
 	})
-	cmd.AddCommand(a.reading(list))
+	cmd.AddCommand(a.listing(list))
 	return cmd
 }
 
@@ -59,23 +59,23 @@ func (a *app) detectionList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := knownHosts(ctx, client, opts.Hosts); err != nil {
+		if err := expand(ctx, client, &opts.Hosts); err != nil {
 			return err
 		}
 		if kind == "data-field" {
 			return output.List(p, client.Detections.AllDataFields(ctx, &opts), dataFieldColumns)
 		}
 		columns := append([]output.Column[metlo.Endpoint]{
-			{Name: "found", Value: func(e *metlo.Endpoint) string { return timestamp(e.CreatedAt) }},
-		}, endpointColumns[:len(endpointColumns)-1]...)
+			{Name: "found", Value: func(e *metlo.Endpoint) string { return timestamp(e.CreatedAt) }, Time: true},
+		}, slices.DeleteFunc(slices.Clone(endpointColumns), func(c output.Column[metlo.Endpoint]) bool { return c.Name == "lastActive" })...)
 		return output.List(p, client.Detections.AllEndpoints(ctx, &opts), columns)
 	})
-	return a.reading(cmd)
+	return a.listing(cmd)
 }
 
 var dataFieldColumns = []output.Column[metlo.DataField]{
-	{Name: "found", Value: func(f *metlo.DataField) string { return timestamp(f.CreatedAt) }},
-	{Name: "uuid", Value: func(f *metlo.DataField) string { return f.UUID }, Key: true},
+	{Name: "found", Value: func(f *metlo.DataField) string { return timestamp(f.CreatedAt) }, Time: true},
+	{Name: "uuid", Value: func(f *metlo.DataField) string { return f.UUID }, ID: true},
 	{Name: "endpoint", Value: func(f *metlo.DataField) string {
 		if f.APIEndpoint == nil {
 			return f.APIEndpointUUID

@@ -24,7 +24,7 @@ func (a *app) reportCommand() *cobra.Command {
 	a.hostsFlag(cmd, &hosts, "endpoints and alerts")
 	cmd.Flags().StringVar(&file, "file", file, "`file` to write, - for the standard output")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
-		if err := knownHosts(ctx, client, hosts); err != nil {
+		if err := expand(ctx, client, &hosts); err != nil {
 			return err
 		}
 		data := htmlreport.New(a.instanceName(), version.Number(), time.Now())

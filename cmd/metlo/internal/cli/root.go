@@ -66,7 +66,7 @@ func (a *app) root() *cobra.Command {
 	add("ci", a.gateCommand(), a.inventoryCommand(), a.reportCommand(), a.testCommand())
 	add("read", a.alertCommand(), a.endpointCommand(), a.hostCommand(), a.dataClassCommand(), a.detectionCommand(), a.summaryCommand(),
 		a.specCommand(), a.webhookCommand(), a.keyCommand())
-	add("setup", a.authCommand(), a.contextCommand(), a.statusCommand(), a.configCommand(), a.testingConfigCommand(), a.ingestCommand(),
+	add("setup", a.authCommand(), a.contextCommand(), a.statusCommand(), a.doctorCommand(), a.configCommand(), a.testingConfigCommand(), a.ingestCommand(),
 		a.demoCommand())
 	prepare(root)
 	return root
@@ -151,6 +151,14 @@ func (a *app) reading(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// listing gives a command the flags of all commands that list.
+func (a *app) listing(cmd *cobra.Command) *cobra.Command {
+	texts(cmd, &a.global.format.Columns, "columns", "columns of a table or a CSV, such as uuid,created")
+	cmd.Flags().StringVar(&a.global.format.Sort, "sort", "", "`column` to order by, with a minus before it for the other direction")
+	cmd.Flags().IntVar(&a.global.format.Limit, "limit", 0, "most `lines`; 0 for all")
+	return a.reading(cmd)
+}
+
 // printer returns what writes the values of a command that reads.
 func (a *app) printer() (*output.Printer, error) {
 	format := a.global.format.Format
@@ -159,7 +167,7 @@ func (a *app) printer() (*output.Printer, error) {
 			return nil, fmt.Errorf("--output: %w", err)
 		}
 	}
-	p, err := output.New(a.out, output.Flags{Format: strings.TrimSuffix(format, ""), JQ: a.global.format.JQ})
+	p, err := output.New(a.out, a.global.format)
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +175,7 @@ func (a *app) printer() (*output.Printer, error) {
 		p.Width = terminalWidth()
 	}
 	p.Color = a.colored(a.stdout)
+	p.Context = a.ctx
 	return p, nil
 }
 

@@ -6,85 +6,167 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/account"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/doctor"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 )
 
-// check is one thing that status looks at.
-type check struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Result string `json:"result"`
-	Advice string `json:"advice"` // empty if nothing is wrong
-
-	err error
+// shortRetry outlasts a lost connection, and no outage: that is what a check is to find.
+func shortRetry() metlo.Option {
+	return metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 1, BaseWait: 100 * time.Millisecond, MaxWait: 500 * time.Millisecond, MaxRetryAfter: time.Second})
 }
 
 func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "Check backend, collector and key, and say what to do", Args: cobra.NoArgs,
-		Long: "Check backend, collector and key, each by itself. Exit code 2 if one of them does not work.",
+		Long: "Check backend, database, cache, collector and key, each by itself. What cannot be checked is never ok. Exit code 2 if a check\n" +
+			"failed. metlo doctor checks more.",
 	}
-	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
-		p, err := a.printer()
-		if err != nil {
-			return err
-		}
-		checks, err := a.checks(ctx, client)
-		if err != nil {
-			return err
-		}
-		if err := output.List(p, each(checks), []output.Column[check]{
-			{Name: "check", Value: func(c *check) string { return c.Name }},
-			{Name: "ok", Value: func(c *check) string { return map[bool]string{true: "yes", false: "NO"}[c.OK] }, Alarm: "NO"},
-			{Name: "result", Value: func(c *check) string { return c.Result }},
-			{Name: "advice", Value: func(c *check) string { return c.Advice }},
-		}); err != nil {
-			return err
-		}
-		failed := 0
-		for _, c := range checks {
-			if !c.OK {
-				failed++
-			}
-		}
-		if failed > 0 {
-			return fmt.Errorf("%d of %d checks failed", failed, len(checks))
-		}
-		return nil
-	})
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		ctx, cancel := a.withTimeout(cmd.Context())
+		defer cancel()
+		return a.diagnose(ctx, &doctorFlags{short: true})
+	}
 	return a.reading(cmd)
 }
 
-func (a *app) checks(ctx context.Context, client *metlo.Client) ([]check, error) {
-	host, source, collector := "the demo server", "--demo", true
-	if !a.global.demo {
+// doctorFlags say what is checked.
+type doctorFlags struct {
+	short, probe, yes bool
+	wait              time.Duration
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	f := &doctorFlags{}
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Check every stage from the network to the jobs, and name the first that is broken", Args: cobra.NoArgs,
+		Long: "Check every stage that traffic passes: network, proxy, backend, its database and cache, collector, key, analyzer, jobs and\n" +
+			"webhooks. A stage is ok, failed, or not checked, with the reason. The first that failed names the next step. Exit code 2\n" +
+			"if one failed.\n\n" +
+			"With --probe it sends one request for a host that cannot exist, follows it until the jobs have counted it, and removes its\n" +
+			"endpoint and alert. Webhooks that would get the alert are named first, and need --yes. With a --wait that ends before the jobs\n" +
+			"come round, the calls that the server has counted and not yet written down are lost on removal, those of other endpoints too.",
+		Example: "  metlo doctor\n  metlo doctor --probe\n  metlo doctor -o json --jq '.[] | select(.state == \"failed\") | .advice'",
+	}
+	cmd.Flags().BoolVar(&f.probe, "probe", false, "send a request, follow it, and remove what it made")
+	cmd.Flags().DurationVar(&f.wait, "wait", 6*time.Minute, "how long --probe waits for the jobs, which come round every 5m")
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "probe though webhooks get the alert")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		ctx, cancel := a.withTimeout(cmd.Context())
+		defer cancel()
+		return a.diagnose(ctx, f)
+	}
+	return a.reading(cmd)
+}
+
+var checkColumns = []output.Column[doctor.Row]{
+	{Name: "name", Value: func(r *doctor.Row) string { return r.Name }},
+	{Name: "state", Value: func(r *doctor.Row) string { return string(r.State) }, Alarm: string(doctor.Failed)},
+	{Name: "detail", Value: func(r *doctor.Row) string { return r.Detail }},
+	{Name: "advice", Value: func(r *doctor.Row) string { return r.Advice }},
+}
+
+// diagnose prints a row for each check, and fails if one of them did.
+func (a *app) diagnose(ctx context.Context, f *doctorFlags) error {
+	p, err := a.printer()
+	if err != nil {
+		return err
+	}
+	d, rows, err := a.newDoctor()
+	if err != nil {
+		return err
+	}
+	defer d.Client.CloseIdleConnections()
+	if f.probe {
+		if err := a.prepareProbe(ctx, d, f); err != nil {
+			return err
+		}
+	}
+	found, err := d.Check(ctx, f.short)
+	if err != nil {
+		return err
+	}
+	if f.short {
+		rows = rows[len(rows)-1:] // the instance
+	}
+	rows = append(rows, found...)
+	if err := output.List(p, each(rows), checkColumns); err != nil {
+		return err
+	}
+	failed := doctor.FirstFailed(rows)
+	if failed == nil && ctx.Err() != nil {
+		return errors.New("could not tell: --timeout ended before every stage was checked")
+	}
+	if failed == nil {
+		return nil
+	}
+	if failed.Advice == "" {
+		return fmt.Errorf("%s failed: %s", failed.Name, failed.Detail)
+	}
+	return fmt.Errorf("%s failed: %s", failed.Name, failed.Advice)
+}
+
+// newDoctor returns what checks the instance, and the rows about the command itself.
+func (a *app) newDoctor() (*doctor.Doctor, []doctor.Row, error) {
+	client, err := a.connect(shortRetry())
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &doctor.Doctor{Client: client, Explain: message, Note: a.note}
+	name, source := "the demo server", "--demo"
+	var collector string
+	if a.global.demo {
+		collector, d.Key = a.demo.CollectorURL, metlo.NewSecret(a.demo.APIKey)
+	} else {
 		found, err := a.instance()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		host, source, collector = found.Host, found.source, found.Collector != "" || a.global.collector != ""
+		name, source, collector, d.Key = found.Host, found.source, found.Collector, found.Key
+		if a.global.collector != "" {
+			collector = a.global.collector
+		}
 	}
-	checks := []check{
-		{Name: "metlo", OK: true, Result: "version " + metlo.Version},
-		{Name: "instance", OK: true, Result: host + ", from " + source, Advice: a.permissionAdvice()},
+	d.Addresses = []string{client.BaseURL()}
+	if collector != "" {
+		// The key stays out of it: the health of the collector is for everybody to see.
+		if d.Collector, err = metlo.NewClient(collector, "", append(a.clientOptions(), shortRetry())...); err != nil {
+			return nil, nil, err
+		}
+		a.closers = append(a.closers, d.Collector.CloseIdleConnections)
+		d.Addresses = append(d.Addresses, d.Collector.BaseURL())
 	}
-	backend := check{Name: "backend", OK: true, Result: "answers"}
-	if err := client.Ping(ctx); err != nil {
-		backend = check{Name: "backend", Result: message(err), Advice: backendAdvice(err), err: err}
+	return d, []doctor.Row{
+		{Name: doctor.Command, State: doctor.OK, Detail: "metlo " + version.Number()},
+		{Name: doctor.Server, State: doctor.NotChecked, Detail: "no route of Metlo names its version"},
+		{Name: doctor.Instance, State: doctor.OK, Detail: name + ", from " + source, Advice: a.permissionAdvice()},
+	}, nil
+}
+
+// prepareProbe refuses a probe whose alert would be posted, unless the user has agreed.
+func (a *app) prepareProbe(ctx context.Context, d *doctor.Doctor, f *doctorFlags) error {
+	if f.wait < 0 {
+		return errors.New("--wait: use a time such as 6m, or 0")
 	}
-	checks = append(checks, backend)
-	if backend.OK {
-		checks = append(checks, inventoryCheck(ctx, client))
+	hooks, err := d.Client.Webhooks.List(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // the checks name the stage that is at fault, and then send nothing
 	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+	fires := doctor.Fires(hooks)
+	for i := range fires {
+		a.note("The alert of the probe would be posted by webhook %s to %s", fires[i].UUID, fires[i].URL)
 	}
-	return append(checks, collectorCheck(ctx, client, collector)), nil
+	if len(fires) > 0 && !f.yes {
+		return fmt.Errorf("%s would get the alert of the probe: add --yes to probe all the same", output.Count(len(fires), "webhook"))
+	}
+	d.Probe = &doctor.Probe{Host: doctor.ProbeHost(), Wait: f.wait}
+	return nil
 }
 
 // permissionAdvice warns of a key that other users of the machine can read, as the old command of Metlo left it.
@@ -104,46 +186,4 @@ func (a *app) permissionAdvice() string {
 		}
 	}
 	return ""
-}
-
-func backendAdvice(err error) string {
-	switch {
-	case errors.Is(err, metlo.ErrUnauthorized), errors.Is(err, metlo.ErrForbidden):
-		return "a proxy before the instance wants a login of its own"
-	case errors.Is(err, metlo.ErrInvalidResponse):
-		return "the address is not that of Metlo's backend"
-	case errors.Is(err, metlo.ErrServer):
-		return "the backend or its database is down"
-	}
-	return "check the address, the network and the proxy"
-}
-
-func inventoryCheck(ctx context.Context, client *metlo.Client) check {
-	summary, err := client.Summary.Get(ctx)
-	switch {
-	case err != nil:
-		return check{Name: "inventory", Result: message(err), Advice: "the backend answers, but its database may be down", err: err}
-	case summary.EndpointsTracked == 0:
-		return check{Name: "inventory", OK: true, Result: "empty", Advice: "send traffic to the collector, such as with metlo ingest har"}
-	}
-	return check{Name: "inventory", OK: true, Result: fmt.Sprintf("%s on %s, %s open, %d of them of high risk",
-		output.Count(summary.EndpointsTracked, "endpoint"), output.Count(summary.HostCount, "host"),
-		output.Count(summary.OpenAlerts, "alert"), summary.HighRiskAlerts)}
-}
-
-func collectorCheck(ctx context.Context, client *metlo.Client, known bool) check {
-	if !known {
-		return check{
-			Name: "collector and key", OK: true, Result: "not checked: its address is not known",
-			Advice: "set METLO_COLLECTOR_HOST; the key is checked by the collector alone",
-		}
-	}
-	switch err := client.Collector.Verify(ctx); {
-	case err == nil:
-		return check{Name: "collector and key", OK: true, Result: "answers, and accepts the key"}
-	case errors.Is(err, metlo.ErrUnauthorized):
-		return check{Name: "collector and key", Result: message(err), Advice: "the key is wrong: make one with metlo key create, then metlo auth login", err: err}
-	default:
-		return check{Name: "collector and key", Result: message(err), Advice: "check METLO_COLLECTOR_HOST, by default the backend's host with port 8081", err: err}
-	}
 }

@@ -11,13 +11,13 @@ import (
 
 // didYouMean returns ", did you mean X?" if a known name is close to what was typed, and else nothing.
 func didYouMean(typed string, known []string) string {
-	best, distance := "", max(2, len(typed)/3)+1
+	best, distance := "", max(2, len(typed)/4)+1
 	for _, name := range known {
 		d := levenshtein.ComputeDistance(normalize(typed), normalize(name))
 		if len(typed) > 2 && strings.HasPrefix(normalize(name), normalize(typed)) {
 			d = 0
 		}
-		if d < distance && d < len(name) {
+		if d < distance && 2*d <= len(typed) {
 			best, distance = name, d
 		}
 	}

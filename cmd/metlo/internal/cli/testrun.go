@@ -101,7 +101,7 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	case outcome == apitest.Failed:
 		report.Outcome = findings.Found
 	}
-	if err := errors.Join(err, f.reports.writeTests(a, report, results)); err != nil {
+	if err := errors.Join(err, f.reports.writeTests(a, report, notRun(tests, results, err))); err != nil {
 		return fmt.Errorf("could not tell: %w", err)
 	}
 	a.note("%s", report.Summary)
@@ -219,7 +219,7 @@ func (f *runFlags) variables() (map[string]string, error) {
 	for _, pair := range f.set {
 		name, value, found := strings.Cut(pair, "=")
 		if !found || name == "" {
-			return nil, fmt.Errorf("--set %s: write NAME=VALUE", pair)
+			return nil, errors.New("--set: write NAME=VALUE") // what was typed may be a secret
 		}
 		env[name] = value
 	}
@@ -288,6 +288,21 @@ func stepLines(name string) []int {
 		lines = append(lines, step.Line)
 	}
 	return lines
+}
+
+// notRun returns the results, or one for each test if err kept all of them from running, so that a report names every test.
+func notRun(tests []testFile, results []*apitest.Result, err error) []*apitest.Result {
+	if err == nil || len(results) > 0 {
+		return results
+	}
+	for _, t := range tests {
+		config := t.config
+		if config == nil {
+			config = &apitest.Config{File: t.name}
+		}
+		results = append(results, apitest.NotRun(config, err))
+	}
+	return results
 }
 
 // writeTests is write, but that JUnit shows the tests that passed too.

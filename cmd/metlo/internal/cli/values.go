@@ -15,7 +15,7 @@ func timestamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(time.RFC3339)
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
@@ -65,16 +65,31 @@ func endpointName(method metlo.RestMethod, host, path string) string {
 }
 
 var endpointColumns = []output.Column[metlo.Endpoint]{
-	{Name: "uuid", Value: func(e *metlo.Endpoint) string { return e.UUID }, Key: true},
-	{Name: "risk", Value: func(e *metlo.Endpoint) string { return string(e.RiskScore) }},
-	{Name: "method", Value: func(e *metlo.Endpoint) string { return string(e.Method) }},
-	{Name: "host", Value: func(e *metlo.Endpoint) string { return e.Host }},
-	{Name: "path", Value: func(e *metlo.Endpoint) string { return e.Path }},
+	{Name: "uuid", Value: func(e *metlo.Endpoint) string { return e.UUID }, ID: true},
+	{
+		Name: "risk", Value: func(e *metlo.Endpoint) string { return string(e.RiskScore) }, Vital: true,
+		Order: func(x, y *metlo.Endpoint) int { return compareRisk(x.RiskScore, y.RiskScore) },
+	},
+	{Name: "endpoint", Value: func(e *metlo.Endpoint) string { return endpointName(e.Method, e.Host, e.Path) }, Vital: true, Combined: true},
+	{Name: "method", Value: func(e *metlo.Endpoint) string { return string(e.Method) }, Wide: true},
+	{Name: "host", Value: func(e *metlo.Endpoint) string { return e.Host }, Wide: true},
+	{Name: "path", Value: func(e *metlo.Endpoint) string { return e.Path }, Wide: true},
 	{Name: "authentication", Value: func(e *metlo.Endpoint) string { return string(e.Authentication()) }, Alarm: string(metlo.AuthenticationNone)},
 	{Name: "dataClasses", Value: func(e *metlo.Endpoint) string { return list(e.DataClasses) }},
 	{Name: "public", Value: func(e *metlo.Endpoint) string { return truth(e.IsPublic) }, Wide: true},
 	{Name: "graphql", Value: func(e *metlo.Endpoint) string { return truth(e.IsGraphQL) }, Wide: true},
 	{Name: "spec", Value: func(e *metlo.Endpoint) string { return e.OpenAPISpecName }, Wide: true},
-	{Name: "firstDetected", Value: func(e *metlo.Endpoint) string { return timestamp(e.FirstDetected) }, Wide: true},
-	{Name: "lastActive", Value: func(e *metlo.Endpoint) string { return timestamp(e.LastActive) }},
+	{Name: "firstDetected", Value: func(e *metlo.Endpoint) string { return timestamp(e.FirstDetected) }, Time: true, Wide: true},
+	{Name: "lastActive", Value: func(e *metlo.Endpoint) string { return timestamp(e.LastActive) }, Time: true},
+}
+
+// compareRisk orders the lowest risk first; a risk that this program does not know is the highest.
+func compareRisk(x, y metlo.RiskScore) int {
+	switch {
+	case x == y:
+		return 0
+	case x.AtLeast(y):
+		return 1
+	}
+	return -1
 }

@@ -19,11 +19,11 @@ func (a *app) webhookCommand() *cobra.Command {
 }
 
 var webhookColumns = []output.Column[metlo.Webhook]{
-	{Name: "uuid", Value: func(w *metlo.Webhook) string { return w.UUID }, Key: true},
+	{Name: "uuid", Value: func(w *metlo.Webhook) string { return w.UUID }, ID: true},
 	{Name: "url", Value: func(w *metlo.Webhook) string { return w.URL }},
 	{Name: "types", Value: func(w *metlo.Webhook) string { return orAll(list(strings2(w.AlertTypes))) }},
 	{Name: "hosts", Value: func(w *metlo.Webhook) string { return orAll(list(w.Hosts)) }},
-	{Name: "created", Value: func(w *metlo.Webhook) string { return timestamp(w.CreatedAt) }},
+	{Name: "created", Value: func(w *metlo.Webhook) string { return timestamp(w.CreatedAt) }, Time: true},
 	{Name: "lastDeliveries", Value: func(w *metlo.Webhook) string {
 		ok := 0
 		for _, run := range w.Runs {
@@ -55,7 +55,7 @@ func (a *app) webhookList() *cobra.Command {
 		}
 		return output.List(p, each(webhooks), webhookColumns)
 	})
-	return a.reading(cmd)
+	return a.listing(cmd)
 }
 
 func (a *app) webhookFlags(cmd *cobra.Command, settings *metlo.WebhookSettings) {
@@ -84,9 +84,31 @@ func (a *app) webhookCreate() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		a.warnOfSilence(webhook)
 		return output.Object(p, webhook, webhookColumns[:5])
 	})
 	return a.reading(cmd)
+}
+
+// neverPosted are the types of alerts that a job of the open server raises. Only its analyzer posts alerts.
+var neverPosted = []metlo.AlertType{
+	metlo.AlertPIIData, metlo.AlertQuerySensitiveData, metlo.AlertPathSensitiveData, metlo.AlertUnauthenticatedSensitive,
+}
+
+// warnOfSilence names the types of alerts that a webhook waits for in vain.
+func (a *app) warnOfSilence(webhook *metlo.Webhook) {
+	var silent []string
+	for _, t := range webhook.AlertTypes {
+		if slices.Contains(neverPosted, t) {
+			silent = append(silent, string(t))
+		}
+	}
+	switch {
+	case len(webhook.AlertTypes) == 0:
+		a.note("Metlo's open server posts no alerts about sensitive data, which a job raises: list those with metlo alert list.")
+	case len(silent) > 0:
+		a.note("Metlo's open server never posts alerts of type %s, which a job raises: list those with metlo alert list.", list(silent))
+	}
 }
 
 func (a *app) webhookUpdate() *cobra.Command {
@@ -116,7 +138,11 @@ func (a *app) webhookUpdate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(known, func(w metlo.Webhook) bool { return w.UUID == args[0] })
+		ids, err := webhookIDs(known, args[0])
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(known, func(w metlo.Webhook) bool { return w.UUID == ids[0] })
 		if i < 0 {
 			return fmt.Errorf("there is no webhook %s: metlo webhook list", args[0])
 		}
@@ -129,10 +155,11 @@ func (a *app) webhookUpdate() *cobra.Command {
 		if settings.Hosts == nil && !allHosts {
 			settings.Hosts = known[i].Hosts
 		}
-		webhook, err := client.Webhooks.Update(ctx, args[0], &settings)
+		webhook, err := client.Webhooks.Update(ctx, ids[0], &settings)
 		if err != nil {
 			return err
 		}
+		a.warnOfSilence(webhook)
 		return output.Object(p, webhook, webhookColumns[:5])
 	})
 	return a.reading(cmd)
@@ -142,8 +169,12 @@ func (a *app) webhookDelete() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{Use: "delete UUID…", Short: "Delete webhooks", Args: cobra.MinimumNArgs(1)}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete without asking")
-	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, ids []string) error {
+	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, args []string) error {
 		webhooks, err := client.Webhooks.List(ctx)
+		if err != nil {
+			return err
+		}
+		ids, err := webhookIDs(webhooks, args...)
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ type Rules struct {
 	Show     metlo.RiskScore // the lowest that is shown
 	Hosts    []string
 	Types    []metlo.AlertType
-	Since    time.Time // alerts raised before are left out
+	Since    time.Time // alerts raised before are left out; one whose time is not known counts
 	Baseline Baseline
 	Ignores  *Ignores
 	Specs    *SpecFiles
@@ -52,7 +52,7 @@ func judge(alerts iter.Seq2[metlo.Alert, error], rules *Rules) (*Result, error) 
 			return nil, err
 		}
 		switch {
-		case !rules.Since.IsZero() && alert.CreatedAt.Before(rules.Since):
+		case !rules.Since.IsZero() && !alert.CreatedAt.IsZero() && alert.CreatedAt.Before(rules.Since):
 			left["raised before "+rules.Since.UTC().Format("2006-01-02 15:04 UTC")]++
 		case rules.Baseline[alert.UUID]:
 			left["in the baseline"]++

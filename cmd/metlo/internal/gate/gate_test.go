@@ -58,11 +58,32 @@ func TestIgnorePatterns(t *testing.T) {
 		{"/users/{param1}", "/users/{param1}", true},
 	}
 	for _, tt := range tests {
-		e := ignore{Path: tt.pattern, Reason: "a test"}
+		e := ignore{Host: "shop.*", Path: tt.pattern, Reason: "a test"}
 		require.NoError(t, e.check(), tt.pattern)
 		a := alert(1, "high", tt.path)
 		assert.Equal(t, tt.want, e.matches(&a), "%s and %s", tt.pattern, tt.path)
 	}
+}
+
+// TestEntryThatIgnoresEverythingIsRefused is about patterns that leave nothing out, alone and together.
+func TestEntryThatIgnoresEverythingIsRefused(t *testing.T) {
+	for _, e := range []ignore{{Host: "*"}, {Host: "**"}, {Path: "**"}, {Path: "/**"}, {Path: "/***"}, {Host: "*", Path: "/**"}, {}} {
+		e.Reason = "a test"
+		assert.ErrorContains(t, e.check(), "would ignore every alert", "%+v", e)
+	}
+	for _, e := range []ignore{{Host: "*.example.com"}, {Path: "/*"}, {Path: "/a/**"}, {Host: "*", Path: "/a"}, {Host: "a", Path: "/**"}, {Host: "*", Method: "GET"}} {
+		e.Reason = "a test"
+		assert.NoError(t, e.check(), "%+v", e)
+	}
+}
+
+// TestAlertWithoutATimeCounts is about alerts that a server sends without createdAt: they may be new.
+func TestAlertWithoutATimeCounts(t *testing.T) {
+	timeless := alert(1, "high", "/a")
+	timeless.CreatedAt = time.Time{}
+	result, err := judge(alerts(timeless, alert(2, "high", "/b")), &Rules{Severity: "high", Show: "high", Since: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)})
+	require.NoError(t, err)
+	assert.Equal(t, 1, result.Failing)
 }
 
 func TestIgnoreHoldsThroughItsLastDay(t *testing.T) {

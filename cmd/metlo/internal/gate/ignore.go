@@ -89,8 +89,8 @@ func (e *ignore) check() error {
 	if strings.TrimSpace(e.Reason) == "" {
 		return errors.New("the entry has no reason: say why the alert is accepted")
 	}
-	if e.Alert == "" && e.Type == "" && e.Method == "" && e.Host == "" && e.Path == "" {
-		return errors.New("the entry would ignore every alert: name alert, type, method, host or path")
+	if e.Alert == "" && e.Type == "" && e.Method == "" && allHosts(e.Host) && allPaths(e.Path) {
+		return errors.New("the entry would ignore every alert: name alert, type, method, or a host or path that is not * alone")
 	}
 	if e.Alert != "" && !uuidForm().MatchString(e.Alert) {
 		return fmt.Errorf("%q is no id of an alert", e.Alert)
@@ -115,6 +115,15 @@ func (e *ignore) check() error {
 		e.until = day.AddDate(0, 0, 1)
 	}
 	return nil
+}
+
+// allHosts reports whether a pattern leaves no host out.
+func allHosts(pattern string) bool { return strings.Trim(pattern, "*") == "" }
+
+// allPaths reports whether a pattern leaves no path out: it is absent, or ** behind at most a slash.
+func allPaths(pattern string) bool {
+	rest := strings.TrimPrefix(pattern, "/")
+	return pattern == "" || strings.HasSuffix(rest, "**") && strings.Trim(rest, "*") == ""
 }
 
 func (e *ignore) matches(a *metlo.Alert) bool {

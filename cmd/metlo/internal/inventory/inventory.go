@@ -13,7 +13,6 @@ import (
 	"iter"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +24,7 @@ import (
 var Formats = []string{"csv", "jsonl"}
 
 var columns = []string{
-	"uuid", "host", "method", "path", "riskScore", "dataClasses", "authentication", "public", "graphql", "spec", "firstDetected", "lastActive",
+	"uuid", "risk", "method", "host", "path", "authentication", "dataClasses", "public", "graphql", "spec", "firstDetected", "lastActive",
 }
 
 // Write exports the endpoints that are not in seen, and returns how many it wrote. It calls progress after each.
@@ -63,8 +62,8 @@ func Write(
 
 func row(e *metlo.Endpoint) string {
 	return safetext.CSV(
-		e.UUID, e.Host, string(e.Method), e.Path, string(e.RiskScore), strings.Join(e.DataClasses, "; "),
-		string(e.Authentication()), strconv.FormatBool(e.IsPublic), strconv.FormatBool(e.IsGraphQL),
+		e.UUID, string(e.RiskScore), string(e.Method), e.Host, e.Path, string(e.Authentication()), strings.Join(e.DataClasses, "; "),
+		yesOrNo(e.IsPublic), yesOrNo(e.IsGraphQL),
 		e.OpenAPISpecName, timestamp(e.FirstDetected), timestamp(e.LastActive),
 	)
 }
@@ -73,7 +72,14 @@ func timestamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(time.RFC3339)
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+func yesOrNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 // Written returns the ids of the endpoints in an interrupted export, and where the last whole one ends. A file that is
@@ -126,6 +132,9 @@ func File(
 	name, format string, resume bool, endpoints iter.Seq2[metlo.Endpoint, error], resumed func(int), progress func(),
 ) (int, error) {
 	partial := name + ".partial"
+	if info, err := os.Lstat(partial); err == nil && !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("%s is not a plain file: remove it, or name another --file", partial)
+	}
 	file, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return 0, err

@@ -3,7 +3,9 @@ package output
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -23,6 +25,10 @@ var Formats = []string{"table", "json", "yaml", "csv"}
 type Flags struct {
 	Format string // one of Formats, or template=TEXT
 	JQ     string // a jq filter over the JSON form; empty for none
+
+	Columns []string // of a table or a CSV, by name; nil for the usual ones
+	Sort    string   // name of the column to order a list by, with a minus before it for the other direction
+	Limit   int      // most items of a list; 0 for all
 }
 
 // Printer writes values in one format.
@@ -31,9 +37,14 @@ type Printer struct {
 	Width int
 	// Color is whether to write ANSI colors.
 	Color bool
+	// Context ends a jq filter that does not end by itself; nil for none.
+	Context context.Context //nolint:containedctx // of the one command that the printer is for
 
 	w        io.Writer
 	format   string
+	columns  []string
+	sort     string
+	limit    int
 	template *template.Template
 	query    *gojq.Code
 }
@@ -42,14 +53,25 @@ type Printer struct {
 type Column[T any] struct {
 	Name  string // such as dataClasses; a table shows DATA CLASSES
 	Value func(*T) string
-	Wide  bool   // left out of tables, present in CSV
-	Key   bool   // never shortened, since other commands take it
+	Wide  bool   // left out of tables unless --columns names it, present in CSV
+	ID    bool   // shown on a terminal as short as tells the items apart, and never shortened further
+	Vital bool   // left on a terminal when others are left out
+	Time  bool   // an exact time, which a terminal shows as an age
 	Alarm string // the value that a terminal shows in red
+
+	// Combined is set for what others columns of the same list show apart, such as method, host and path: a table shows it
+	// instead of these, which are Wide.
+	Combined bool
+	// Order compares two items for --sort; nil to compare the values, as numbers if they are.
+	Order func(x, y *T) int
 }
 
 // New returns a printer that writes to w, or says what is wrong with the flags.
 func New(w io.Writer, flags Flags) (*Printer, error) {
-	p := &Printer{w: w, format: flags.Format}
+	p := &Printer{w: w, format: flags.Format, columns: flags.Columns, sort: flags.Sort, limit: flags.Limit}
+	if flags.Limit < 0 {
+		return nil, fmt.Errorf("--limit: %d is negative: use a number of lines, or leave it out", flags.Limit)
+	}
 	if text, found := strings.CutPrefix(flags.Format, "template="); found {
 		parsed, err := template.New("output").Funcs(template.FuncMap{
 			"join": func(separator string, list []any) string {
@@ -65,6 +87,9 @@ func New(w io.Writer, flags Flags) (*Printer, error) {
 			return nil, fmt.Errorf("--output template: %w", err)
 		}
 		p.format, p.template = "template", parsed
+	}
+	if flags.Columns != nil && (flags.JQ != "" || p.format != "table" && p.format != "csv") {
+		return nil, errors.New("--columns chooses those of a table or a CSV: leave it out, or add -o csv")
 	}
 	if flags.JQ == "" {
 		return p, nil
@@ -85,6 +110,10 @@ func New(w io.Writer, flags Flags) (*Printer, error) {
 
 // List writes a list. JSON is one array; a template is applied to each item.
 func List[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T]) error {
+	columns, items, err := choose(p, items, columns)
+	if err != nil {
+		return err
+	}
 	switch {
 	case p.query != nil || p.format == "yaml":
 		var all []json.RawMessage
@@ -186,7 +215,11 @@ func (p *Printer) filter(data []byte) error {
 	if err != nil {
 		return err
 	}
-	results := p.query.Run(value)
+	ctx := p.Context
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	results := p.query.RunWithContext(ctx, value)
 	for {
 		result, ok := results.Next()
 		if !ok {

@@ -1,10 +1,12 @@
 package output
 
 import (
+	"fmt"
 	"io"
 	"iter"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -13,38 +15,44 @@ import (
 )
 
 const (
-	gap        = "  "
-	minWidth   = 8 // of a column that is shortened to fit
-	minColumns = 3 // of a table on a terminal; a narrower terminal gets a line for each field
+	gap       = "  "
+	minWidth  = 8  // of a column that is shortened to fit
+	minVital  = 20 // of a vital column that is shortened to fit
+	minID     = 8  // characters of an id on a terminal
+	narrowest = 40 // terminal that gets a table; a narrower one gets a line for each field
 )
 
 // look is how a column is shown.
 type look struct {
-	key   bool
-	alarm string
+	id, vital bool
+	alarm     string
 }
 
 func (l look) alarms(cell string) bool { return l.alarm != "" && cell == l.alarm }
 
-// writeTable writes a line for each item. On a terminal the last columns are left out and the widest ones shortened until
-// a line fits; elsewhere nothing is, so that the text depends on nothing but the items.
+// writeTable writes a line for each item. On a terminal ids are as short as tells them apart, times are ages, and what is
+// not vital gives way until a line fits: columns are left out from the last on, and the widest are shortened. Elsewhere
+// nothing is, so that the text depends on nothing but the items.
 func writeTable[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T]) error {
-	columns = slices.DeleteFunc(slices.Clone(columns), func(c Column[T]) bool { return c.Wide })
+	columns = slices.DeleteFunc(slices.Clone(columns), func(c Column[T]) bool { return c.Wide && p.columns == nil })
 	header, looks := make([]string, len(columns)), make([]look, len(columns))
 	for i, c := range columns {
-		header[i], looks[i] = title(c.Name), look{c.Key, c.Alarm}
+		header[i], looks[i] = title(c.Name), lookOf(&c)
+	}
+	if len(looks) > 0 {
+		looks[0].vital = true
 	}
 	rows := [][]string{header}
 	for item, err := range items {
 		if err != nil {
 			return err
 		}
-		row := make([]string, len(columns))
-		for i, c := range columns {
-			row[i] = safetext.Line(c.Value(&item))
-		}
-		rows = append(rows, row)
+		rows = append(rows, cells(p, &item, columns))
 	}
+	if p.Width == 0 {
+		return p.lines(rows, looks, naturalWidths(rows))
+	}
+	shorten(rows, looks)
 	widths, fits := fit(rows, looks, p.Width)
 	if !fits {
 		return p.blocks(rows, looks)
@@ -52,27 +60,96 @@ func writeTable[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T
 	return p.lines(rows, looks, widths)
 }
 
+func lookOf[T any](c *Column[T]) look { return look{id: c.ID, vital: c.Vital || c.ID, alarm: c.Alarm} }
+
+// cells returns the texts of an item's columns.
+func cells[T any](p *Printer, item *T, columns []Column[T]) []string {
+	row := make([]string, len(columns))
+	for i, c := range columns {
+		row[i] = safetext.Line(c.Value(item))
+		if c.Time && p.Width > 0 {
+			row[i] = age(row[i], time.Now())
+		}
+	}
+	return row
+}
+
 // writeFields writes a line for each field of one item.
 func writeFields[T any](p *Printer, item *T, columns []Column[T]) error {
+	columns = slices.DeleteFunc(slices.Clone(columns), func(c Column[T]) bool { return c.Combined })
 	header, row, looks := make([]string, len(columns)), make([]string, len(columns)), make([]look, len(columns))
 	for i, c := range columns {
-		header[i], row[i], looks[i] = title(c.Name), safetext.Line(c.Value(item)), look{c.Key, c.Alarm}
+		header[i], row[i], looks[i] = title(c.Name), safetext.Line(c.Value(item)), lookOf(&c)
 	}
 	return p.blocks([][]string{header, row}, looks)
 }
 
+// age is how long ago an exact time was, as a terminal shows it. A time over 60 days away is its day.
+func age(exact string, now time.Time) string {
+	at, err := time.Parse(time.RFC3339, exact)
+	if err != nil {
+		return exact
+	}
+	passed, suffix := now.Sub(at), "ago"
+	if passed < 0 {
+		passed, suffix = -passed, "ahead"
+	}
+	switch {
+	case passed < time.Minute:
+		return "just now"
+	case passed < time.Hour:
+		return fmt.Sprintf("%dm %s", passed/time.Minute, suffix)
+	case passed < 48*time.Hour:
+		return fmt.Sprintf("%dh %s", passed/time.Hour, suffix)
+	case passed < 60*24*time.Hour:
+		return fmt.Sprintf("%dd %s", passed/(24*time.Hour), suffix)
+	}
+	return at.Format(time.DateOnly)
+}
+
+// shorten cuts the ids of each column to the least length that tells them apart.
+func shorten(rows [][]string, looks []look) {
+	for i := range looks {
+		if !looks[i].id {
+			continue
+		}
+		length := minID
+		for distinct(rows, i, length) < distinct(rows, i, 1<<10) {
+			length++
+		}
+		for _, row := range rows[1:] {
+			row[i] = row[i][:min(length, len(row[i]))]
+		}
+	}
+}
+
+func distinct(rows [][]string, column, length int) int {
+	seen := map[string]bool{}
+	for _, row := range rows[1:] {
+		seen[row[column][:min(length, len(row[column]))]] = true
+	}
+	return len(seen)
+}
+
 func (p *Printer) lines(rows [][]string, looks []look, widths []int) error {
 	var out strings.Builder
+	shown := []int{}
+	for i, width := range widths {
+		if width > 0 {
+			shown = append(shown, i)
+		}
+	}
 	for r, row := range rows {
 		var line strings.Builder
-		for i, width := range widths {
+		for n, i := range shown {
 			cell, alarm := row[i], looks[i].alarms(row[i])
+			color := row[i]
 			if p.Width > 0 {
-				cell = text.Snip(cell, width, "…")
+				cell = snip(cell, widths[i], looks[i].vital && r > 0)
 			}
-			line.WriteString(p.paint(cell, r == 0, alarm))
-			if i < len(widths)-1 {
-				line.WriteString(strings.Repeat(" ", max(0, width-text.StringWidth(cell))) + gap)
+			line.WriteString(p.paint(color, cell, r == 0, alarm))
+			if n < len(shown)-1 {
+				line.WriteString(strings.Repeat(" ", max(0, widths[i]-text.StringWidth(cell))) + gap)
 			}
 		}
 		out.WriteString(strings.TrimRight(line.String(), " "))
@@ -82,8 +159,27 @@ func (p *Printer) lines(rows [][]string, looks []look, widths []int) error {
 	return err
 }
 
+// snip shortens a cell: a vital one in its middle, since both ends of an endpoint tell it apart.
+func snip(cell string, width int, middle bool) string {
+	if !middle || text.StringWidth(cell) <= width {
+		return text.Snip(cell, width, "…")
+	}
+	runes, head, tail := []rune(cell), "", ""
+	for i, j := 0, len(runes)-1; i < j; i, j = i+1, j-1 {
+		if text.StringWidth(tail+string(runes[j]))+text.StringWidth(head) > width-1 {
+			break
+		}
+		tail = string(runes[j]) + tail
+		if text.StringWidth(head+string(runes[i]))+text.StringWidth(tail) > width-1 {
+			break
+		}
+		head += string(runes[i])
+	}
+	return head + "…" + tail
+}
+
 // blocks writes a line for each field of each item, and an empty one between items. On a terminal a field that is too
-// long goes on below itself, except a key, which can be copied only from one line.
+// long goes on below itself, except an id, which can be copied only from one line.
 func (p *Printer) blocks(rows [][]string, looks []look) error {
 	names := 0
 	for _, name := range rows[0] {
@@ -97,12 +193,12 @@ func (p *Printer) blocks(rows [][]string, looks []look) error {
 		}
 		for i, name := range rows[0] {
 			parts := []string{row[i]}
-			if p.Width > margin && !looks[i].key {
+			if p.Width > margin && !looks[i].id {
 				parts = strings.Split(text.WrapHard(row[i], p.Width-margin), "\n")
 			}
-			line := p.paint(name, true, false) + strings.Repeat(" ", margin-text.StringWidth(name))
+			line := p.paint("", name, true, false) + strings.Repeat(" ", margin-text.StringWidth(name))
 			for _, part := range parts {
-				out.WriteString(strings.TrimRight(line+p.paint(part, false, looks[i].alarms(row[i])), " ") + "\n")
+				out.WriteString(strings.TrimRight(line+p.paint(part, part, false, looks[i].alarms(row[i])), " ") + "\n")
 				line = strings.Repeat(" ", margin)
 			}
 		}
@@ -111,36 +207,41 @@ func (p *Printer) blocks(rows [][]string, looks []look) error {
 	return err
 }
 
-// fit returns the widths of the columns, from the first on, that a line of total has room for. It reports whether those
-// are enough for a table; a total of 0 has room for all.
-func fit(rows [][]string, looks []look, total int) (widths []int, fits bool) {
-	widths, least := make([]int, len(looks)), make([]int, len(looks))
+func naturalWidths(rows [][]string) []int {
+	widths := make([]int, len(rows[0]))
 	for i := range widths {
 		for _, row := range rows {
 			widths[i] = max(widths[i], text.StringWidth(row[i]))
 		}
-		if least[i] = widths[i]; !looks[i].key {
-			least[i] = min(widths[i], minWidth)
+	}
+	return widths
+}
+
+// fit returns the widths of the columns that a line of total has room for, 0 for one that is left out. It reports whether
+// there is room for all vital ones. A vital column is shortened only when all others are left out.
+func fit(rows [][]string, looks []look, total int) (widths []int, fits bool) {
+	widths = naturalWidths(rows)
+	least := slices.Clone(widths)
+	for i := range least {
+		if !looks[i].vital {
+			least[i] = min(least[i], minWidth)
 		}
 	}
-	if total == 0 {
-		return widths, true
-	}
-	room := func(list []int) int {
-		sum := len(gap) * (len(list) - 1)
-		for _, width := range list {
-			sum += width
+	for i := len(looks) - 1; i >= 0 && room(least) > total; i-- {
+		if !looks[i].vital {
+			widths[i], least[i] = 0, 0
 		}
-		return sum
 	}
-	shown := len(widths)
-	for shown > 1 && room(least[:shown]) > total {
-		shown--
+	if room(least) > total {
+		for i := range looks {
+			if looks[i].vital && !looks[i].id {
+				least[i] = min(least[i], minVital)
+			}
+		}
 	}
-	if shown < min(minColumns, len(widths)) || room(least[:shown]) > total {
+	if len(rows) > 1 && (room(least) > total || total < narrowest) {
 		return nil, false
 	}
-	widths = widths[:shown]
 	for sum := room(widths); sum > total; sum-- {
 		widest := -1
 		for i, width := range widths {
@@ -148,9 +249,22 @@ func fit(rows [][]string, looks []look, total int) (widths []int, fits bool) {
 				widest = i
 			}
 		}
+		if widest < 0 {
+			break // the titles of an empty list
+		}
 		widths[widest]--
 	}
 	return widths, true
+}
+
+func room(widths []int) int {
+	sum := -len(gap)
+	for _, width := range widths {
+		if width > 0 {
+			sum += width + len(gap)
+		}
+	}
+	return sum
 }
 
 // colors are those of values that a reader looks for.
@@ -159,8 +273,9 @@ var colors = map[string]text.Colors{
 	"Open": {text.Bold},
 }
 
-func (p *Printer) paint(cell string, name, alarm bool) string {
-	color := colors[cell]
+// paint colors a cell by the value that it stands for.
+func (p *Printer) paint(value, cell string, name, alarm bool) string {
+	color := colors[value]
 	switch {
 	case name:
 		color = text.Colors{text.Bold}

@@ -1,0 +1,233 @@
+package doctor
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/metlo-go/metlo"
+)
+
+const (
+	analyzerLimit = 30 * time.Second // for a request to become an endpoint
+	pollEvery     = time.Second
+	usagePeriod   = 5 * time.Minute // of the job that counts calls
+	usageGrace    = time.Minute     // by which the job may be late
+	cleanupLimit  = 10 * time.Second
+)
+
+// Probe is a request for a host that cannot exist, which is followed through the stages and then removed.
+type Probe struct {
+	Host string        // see ProbeHost
+	Wait time.Duration // for the jobs; without it the calls that are counted and not written down are lost on removal
+}
+
+// ProbeHost returns a host that no other probe has and that no name server knows.
+func ProbeHost() string { return "metlo-doctor-" + strings.ToLower(rand.Text()[:10]) + ".invalid" }
+
+// Fires returns the webhooks to which the alert of a probe would be posted.
+func Fires(hooks []metlo.Webhook) []metlo.Webhook {
+	return slices.DeleteFunc(slices.Clone(hooks), func(w metlo.Webhook) bool {
+		return len(w.Hosts) > 0 || len(w.AlertTypes) > 0 && !slices.Contains(w.AlertTypes, metlo.AlertNewEndpoint)
+	})
+}
+
+// traffic checks the analyzer and the jobs: with a probe by what becomes of it, without one by the calls of others.
+func (d *Doctor) traffic(ctx context.Context) {
+	if d.Probe != nil {
+		d.probe(ctx)
+		return
+	}
+	const advice = "metlo doctor --probe sends a request and follows it"
+	if !d.blocked(Analyzer, Cache) {
+		var calls int
+		got := d.try(ctx, func(ctx context.Context) error {
+			summary, err := d.Client.Summary.Get(ctx)
+			if err == nil {
+				calls = summary.UsageStats.LastMinuteCount
+			}
+			return err
+		})
+		switch {
+		case d.outOfTime(Analyzer, &got):
+		case got.err == nil && calls > 0:
+			d.add(Row{Analyzer, OK, count(calls, "request") + " analyzed in the last minute", ""})
+		default:
+			d.notChecked(Analyzer, "no request was analyzed in the last minute", advice)
+		}
+	}
+	if !d.blocked(Jobs, Database) {
+		d.notChecked(Jobs, "they show only in what becomes of a request", advice)
+	}
+}
+
+// probe sends the request and follows it to its endpoint, its alert and the count of its calls.
+func (d *Doctor) probe(ctx context.Context) {
+	if d.blocked(Analyzer, Database, Cache, Collector, Key) {
+		d.notChecked(Jobs, "the analyzer was not checked", "")
+		return
+	}
+	before := d.lastActive(ctx)
+	got := d.try(ctx, func(ctx context.Context) error { return d.Client.Collector.Log(ctx, d.Probe.trace()) })
+	if got.err != nil {
+		if !d.outOfTime(Analyzer, &got) {
+			d.add(Row{Analyzer, Failed, "the collector did not take a request: " + d.why(&got), "look at the log of the collector"})
+		}
+		d.notChecked(Jobs, "the analyzer was not checked", "")
+		return
+	}
+	d.note("A request for %s is sent, and followed.", d.Probe.Host)
+	sent := time.Now()
+	endpoint := d.await(ctx, analyzerLimit, func(ctx context.Context) (string, error) {
+		page, err := d.Client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{d.Probe.Host}}, 0, 1)
+		if err != nil || len(page.Items) == 0 {
+			return "", err
+		}
+		return page.Items[0].UUID, nil
+	})
+	if endpoint == "" {
+		d.lost(ctx, before)
+		d.notChecked(Jobs, "the request did not arrive", "")
+		d.remove(ctx)
+		return
+	}
+	took := time.Since(sent).Round(100 * time.Millisecond)
+	alert := d.await(ctx, analyzerLimit, func(ctx context.Context) (string, error) {
+		page, err := d.Client.Alerts.List(ctx, &metlo.AlertFilter{APIEndpointUUID: endpoint}, 0, 1)
+		if err != nil || len(page.Items) == 0 {
+			return "", err
+		}
+		return page.Items[0].UUID, nil
+	})
+	if alert == "" {
+		d.add(Row{Analyzer, Failed, "the request became an endpoint, and no alert was raised for it", "look at the log of the analyzer"})
+	} else {
+		d.add(Row{Analyzer, OK, fmt.Sprintf("a request became an endpoint with an alert after %v", took), ""})
+	}
+	d.jobs(ctx, endpoint, sent)
+	d.remove(ctx)
+}
+
+// lost says what became of a request that did not arrive: the analyzer was at work on others, or on none.
+func (d *Doctor) lost(ctx context.Context, before time.Time) {
+	if ctx.Err() != nil {
+		d.notChecked(Analyzer, "--timeout ended before the request arrived", "raise --timeout; later: metlo host delete "+d.Probe.Host)
+		return
+	}
+	left := "; if it arrives later: metlo host delete " + d.Probe.Host
+	if now := d.lastActive(ctx); !before.IsZero() && now.After(before) {
+		d.dropped(left)
+		return
+	}
+	d.add(Row{
+		Analyzer, Failed, fmt.Sprintf("the collector took a request, and neither it nor any other was analyzed within %v", analyzerLimit),
+		"start the analyzer" + left,
+	})
+}
+
+// dropped puts the fault at the collector, which drops what comes while over 1,000 requests wait.
+func (d *Doctor) dropped(left string) {
+	for i := range d.rows {
+		if d.rows[i].Name == Collector {
+			d.rows[i] = Row{
+				Collector, Failed, "it took a request that never arrived while others were analyzed: it drops requests while over 1,000 wait",
+				"send less traffic, or give the analyzer more to run on" + left,
+			}
+		}
+	}
+	d.notChecked(Analyzer, "it is at work on other requests, and the probe never reached it", "")
+}
+
+// lastActive returns when a request of the most severe endpoints was last analyzed, zero if that is not known.
+func (d *Doctor) lastActive(ctx context.Context) (latest time.Time) {
+	d.try(ctx, func(ctx context.Context) error {
+		page, err := d.Client.Endpoints.List(ctx, nil, 0, 100)
+		if err != nil {
+			return err
+		}
+		for _, e := range page.Items {
+			if e.LastActive.After(latest) {
+				latest = e.LastActive
+			}
+		}
+		return nil
+	})
+	return latest
+}
+
+// jobs waits for the job that counts calls, which comes round every five minutes.
+func (d *Doctor) jobs(ctx context.Context, endpoint string, sent time.Time) {
+	due := sent.Truncate(usagePeriod).Add(usagePeriod)
+	at := due.UTC().Format("15:04 UTC")
+	limit := time.Until(due) + usageGrace
+	waits := min(limit, d.Probe.Wait)
+	if waits > 0 {
+		d.note("The jobs come round at %s.", at)
+	}
+	counted := d.await(ctx, waits, func(ctx context.Context) (string, error) {
+		days, err := d.Client.Endpoints.Usage(ctx, endpoint)
+		if err != nil || len(days) == 0 {
+			return "", err
+		}
+		return "counted", nil
+	})
+	switch {
+	case counted != "":
+		d.add(Row{Jobs, OK, "the request was counted", ""})
+	case waits == limit && ctx.Err() == nil:
+		d.add(Row{Jobs, Failed, fmt.Sprintf("they were due at %s, and did not count the request", at), "start the jobs"})
+	default:
+		d.notChecked(Jobs, "they have not come round: they do at "+at, "wait longer, with --wait 6m")
+	}
+}
+
+// await asks until there is an answer, and returns "" if there is none within a time.
+func (d *Doctor) await(ctx context.Context, within time.Duration, ask func(context.Context) (string, error)) string {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		answer := ""
+		d.try(ctx, func(ctx context.Context) (err error) { answer, err = ask(ctx); return err })
+		if answer != "" {
+			return answer
+		}
+		timer := time.NewTimer(pollEvery)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ""
+		}
+	}
+}
+
+// remove deletes the probe's host, also when ctx has ended. The server has no host if nothing arrived.
+func (d *Doctor) remove(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupLimit)
+	defer cancel()
+	err := d.Client.Hosts.DeleteMany(ctx, d.Probe.Host)
+	if err != nil && !errors.Is(err, metlo.ErrNotFound) {
+		d.note("The probe is left on the instance: metlo host delete %s: %s", d.Probe.Host, d.Explain(err))
+	}
+}
+
+func (d *Doctor) note(format string, args ...any) {
+	if d.Note != nil {
+		d.Note(format, args...)
+	}
+}
+
+func (p *Probe) trace() *metlo.Trace {
+	return &metlo.Trace{
+		Request: metlo.TraceRequest{
+			Method: "GET", URL: metlo.TraceURL{Host: p.Host, Path: "/metlo-doctor-probe"},
+			Headers: []metlo.NameValue{{Name: "User-Agent", Value: "metlo doctor"}},
+		},
+		Response: metlo.TraceResponse{Status: 204},
+		Meta:     metlo.TraceMeta{Environment: "metlo doctor", Incoming: true},
+	}
+}
