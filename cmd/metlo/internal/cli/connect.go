@@ -14,6 +14,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/account"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
@@ -173,7 +174,7 @@ func noScheme(source, host string) error {
 }
 
 func (a *app) clientOptions() []metlo.Option {
-	opts := []metlo.Option{metlo.WithUserAgent("metlo/" + metlo.Version)}
+	opts := []metlo.Option{metlo.WithUserAgent("metlo/" + version.Number())}
 	if a.global.verbose {
 		opts = append(opts, metlo.WithLogger(slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	}

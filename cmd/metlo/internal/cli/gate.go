@@ -17,6 +17,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/gate"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 )
 
 const gateHelp = `Fail a build while open alerts exist: exit code 0 if there is none, 1 if there is one, 2 if it could not tell.
@@ -82,7 +83,7 @@ const gcPercent = 25
 // runGate writes the reports whatever comes of the check, but for an interrupt.
 func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
-	report := &findings.Report{Title: "metlo gate", Version: metlo.Version, Instance: a.instanceName(), Time: time.Now()}
+	report := &findings.Report{Title: "metlo gate", Version: version.Number(), Instance: a.instanceName(), Time: time.Now()}
 	result, err := a.askGate(ctx, f)
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		return errInterrupted

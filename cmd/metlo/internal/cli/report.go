@@ -9,6 +9,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/htmlreport"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 )
 
 func (a *app) reportCommand() *cobra.Command {
@@ -26,7 +27,7 @@ func (a *app) reportCommand() *cobra.Command {
 		if err := knownHosts(ctx, client, hosts); err != nil {
 			return err
 		}
-		data := htmlreport.New(a.instanceName(), metlo.Version, time.Now())
+		data := htmlreport.New(a.instanceName(), version.Number(), time.Now())
 		data.Scope = strings.Join(hosts, ", ")
 		bar := a.progress("endpoints and alerts")
 		defer bar.end()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 )
 
 const rootHelp = `metlo reads and curates a Metlo instance, fails builds while alerts are open, exports the
@@ -31,7 +32,7 @@ func Root() *cobra.Command { return (&app{out: bufio.NewWriter(io.Discard), err:
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use: "metlo", Short: "The command line of Metlo", Long: rootHelp, Version: metlo.Version,
+		Use: "metlo", Short: "The command line of Metlo", Long: rootHelp, Version: version.Full(),
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 		Example:           "  metlo status --demo\n  metlo gate --severity high --format github\n  metlo inventory --file endpoints.csv",

@@ -14,10 +14,10 @@ import (
 	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
 
-	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
@@ -67,7 +67,7 @@ func (a *app) testRun() *cobra.Command {
 }
 
 func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
-	report := &findings.Report{Title: "metlo test", Version: metlo.Version, Instance: strings.Join(f.allow, ", "), Time: time.Now()}
+	report := &findings.Report{Title: "metlo test", Version: version.Number(), Instance: strings.Join(f.allow, ", "), Time: time.Now()}
 	tests, results, err := a.askTests(ctx, f, names)
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		return errInterrupted

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra/doc"
 
-	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/cli"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 )
 
 func main() {
@@ -30,6 +30,6 @@ func write(folder string) error {
 	}
 	root := cli.Root()
 	root.DisableAutoGenTag = true // the same pages each time
-	header := &doc.GenManHeader{Section: "1", Source: "metlo " + metlo.Version, Manual: "Metlo"}
+	header := &doc.GenManHeader{Section: "1", Source: "metlo " + version.Number(), Manual: "Metlo"}
 	return doc.GenManTree(root, header, folder)
 }
