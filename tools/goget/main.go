@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -69,9 +70,16 @@ func run(folder, version string, release bool) error {
 	return get(filepath.Join(work, "program"), proxy, version)
 }
 
-// check reads the go.mod of each module of the repository that is released.
+// check reads the go.mod of each module of the repository that is released, and the version that the SDK sends.
 func check(folder, version string) error {
 	var faults []error
+	source, err := os.ReadFile(filepath.Join(folder, "metlo.go"))
+	if err != nil {
+		return err
+	}
+	if line := fmt.Sprintf("const Version = %q", strings.TrimPrefix(version, "v")); !slices.Contains(strings.Split(string(source), "\n"), line) {
+		faults = append(faults, fmt.Errorf("metlo.go names another version: write %s", line))
+	}
 	for _, dir := range []string{".", "apitest", "cmd/metlo", "redislimit", "metlootel", "capture/capturegin", "capture/captureecho"} {
 		name := filepath.Join(folder, dir, "go.mod")
 		data, err := os.ReadFile(name)

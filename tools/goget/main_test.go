@@ -25,6 +25,19 @@ func repository(t *testing.T, files map[string]string) string {
 	return folder
 }
 
+func TestCheckComparesTheVersionThatTheSDKSends(t *testing.T) {
+	for source, want := range map[string]string{
+		"package metlo\n\nconst Version = \"1.2.0\"\n":     "",
+		"package metlo\n\nconst Version = \"1.2.0-rc1\"\n": `write const Version = "1.2.0"`,
+		"package metlo\n": `write const Version = "1.2.0"`,
+	} {
+		err := check(repository(t, map[string]string{"go.mod": "module " + root + "\n", "metlo.go": source}), "v1.2.0")
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", source, err, want)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	const module = "module " + root + "\n\ngo 1.26\n"
 	command := func(requires string) string { return "module " + root + "/cmd/metlo\n\ngo 1.26\n\n" + requires + "\n" }
@@ -48,7 +61,7 @@ func TestCheck(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			files := map[string]string{"go.mod": module}
+			files := map[string]string{"go.mod": module, "metlo.go": "package metlo\n\nconst Version = \"1.2.0\"\n"}
 			if tt.command != "" {
 				files["cmd/metlo/go.mod"] = tt.command
 			}
