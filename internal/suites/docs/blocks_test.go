@@ -201,7 +201,6 @@ func run(t *testing.T, f func(context.Context, *metlo.Client, string, string) er
 }
 
 func TestBlocks(t *testing.T) {
-	t.Chdir(kit.Root())
 %s}
 `
 
