@@ -274,7 +274,7 @@ func (c *call) end(whole bool) {
 		r.skip(func(s *SkipReasons) { s.Rules++ })
 		return
 	}
-	if !r.sampled(method, c.sent.URL.Host, c.sent.URL.Path, c.status) {
+	if !r.sampled(method+" "+c.sent.URL.Host, "", c.sent.URL.Path, c.status) {
 		r.budget.release(s.held())
 		return
 	}

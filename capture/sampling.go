@@ -101,7 +101,7 @@ func routeHash(seed maphash.Seed, method, route, path string) uint64 {
 	h.SetSeed(seed)
 	_, _ = h.WriteString(method)
 	_ = h.WriteByte(' ')
-	if route != "" {
+	if route != "" && !isCatchAll(route) {
 		_, _ = h.WriteString(route)
 		return h.Sum64() | 1
 	}
@@ -114,6 +114,11 @@ func routeHash(seed maphash.Seed, method, route, path string) uint64 {
 		}
 	}
 	return h.Sum64() | 1 // 0 is what the routes beyond the limit share
+}
+
+// isCatchAll reports whether many endpoints may lie behind a route, such as /, /static/{path...} and /*path.
+func isCatchAll(route string) bool {
+	return strings.HasSuffix(route, "/") || strings.HasSuffix(route, "...}") || strings.Contains(route, "*")
 }
 
 // isIdentifier reports whether an element of a path looks like a parameter: it holds a digit (but v1 and its like are

@@ -184,3 +184,15 @@ func TestSkips(t *testing.T) {
 	skips.Methods[0] = "GET"
 	assert.Equal(t, []string{"OPTIONS"}, DefaultSkips().Methods, "each call returns its own")
 }
+
+// TestEndpointsBehindACatchAllAreSampledApart compares what requests behind one route are counted by.
+func TestEndpointsBehindACatchAllAreSampledApart(t *testing.T) {
+	seed := maphash.MakeSeed()
+	for _, route := range []string{"", "/", "GET /api/", "/api/{rest...}", "/api/*path", "/*"} {
+		users := routeHash(seed, "GET", route, "/api/users/1")
+		assert.Equal(t, users, routeHash(seed, "GET", route, "/api/users/2"), route)
+		assert.NotEqual(t, users, routeHash(seed, "GET", route, "/api/payments/1"), route)
+		assert.NotEqual(t, users, routeHash(seed, "POST", route, "/api/users/1"), route)
+	}
+	assert.Equal(t, routeHash(seed, "GET", "/api/{kind}", "/api/users"), routeHash(seed, "GET", "/api/{kind}", "/api/payments"))
+}

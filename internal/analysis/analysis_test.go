@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -224,4 +225,61 @@ func FuzzAnalyze(f *testing.F) {
 			assert.NotEmpty(t, types, place)
 		}
 	})
+}
+
+// TestShortRequestsStayCheap analyses texts that stand for much more than their length.
+func TestShortRequestsStayCheap(t *testing.T) {
+	chain := func(n int) string {
+		var b strings.Builder
+		b.WriteString("{...F0}")
+		for i := range n {
+			fmt.Fprintf(&b, " fragment F%d on T{name(id:1){...F%d} user(id:1){...F%d}}", i, i+1, i+1)
+		}
+		return b.String()
+	}
+	numbered := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			letters := []byte{byte('a' + i%26), byte('a' + i/26%26), byte('a' + i/676%26), 'a'}
+			fmt.Fprintf(&b, format, letters)
+		}
+		return b.String()
+	}
+	nest := strings.Repeat(`{"customer_address_customer_address_customer_address_details":`, 198)
+	parts := strings.Repeat("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{"+numbered(900, `"%s":1,`)+`"z":1}`+"\r\n", 40)
+	graphQL := func(query, variables string) Body {
+		return Body{ContentType: "application/json", Data: []byte(`{"query":"` + query + `","variables":` + variables + `}`)}
+	}
+	for name, tt := range map[string]struct {
+		path string
+		body Body
+	}{
+		"fragments within themselves":      {"/graphql", graphQL("{...F} fragment F on T{a(x:1){...F} b(x:1){...F}}", "{}")},
+		"a chain of fragments":             {"/graphql", graphQL(chain(60), "{}")},
+		"one variable many times":          {"/graphql", graphQL("query($v:T){me(x:["+strings.Repeat("$v ", 20_000)+"])}", `{"v":["`+strings.Repeat(`a1","`, 10_000)+`"]}`)},
+		"operations":                       {"/graphql", graphQL("{"+numbered(15_000, "%s ")+"}", "{}")},
+		"long names within each other":     {"/orders", Body{ContentType: "application/json", Data: []byte(nest + "{" + numbered(780, `"%s":1,`) + `"z":1}` + strings.Repeat("}", 198))}},
+		"one name for many parts of forms": {"/orders", Body{ContentType: "multipart/form-data; boundary=x", Data: []byte(parts + "--x--\r\n")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := NewAnalyzer(BuiltinClasses(), NewWords()).Analyze(&Exchange{Host: "a", Method: "POST", Path: tt.path, Status: 200, Request: tt.body})
+			size := 0
+			for path := range r.Types {
+				size += len(path)
+			}
+			assert.LessOrEqual(t, len(r.Types), 2*maxNodes)
+			assert.LessOrEqual(t, size, 2*maxPaths)
+			assert.LessOrEqual(t, len(r.GraphQL), maxOperations)
+		})
+	}
+}
+
+func TestNumbersAreNoNames(t *testing.T) {
+	k := names{}
+	for name, is := range map[string]bool{
+		"06.12.34.56.78": false, "10.20.30.40": false, "12.05.84": false, "a[41][11][11][11]": false, "[41]": false,
+		"items[0][name]": true, "filter[name]": true, "user.name": true, "items[0][tags][1]": true,
+	} {
+		assert.Equal(t, is, k.isName([]byte(name), nestedName), name)
+	}
 }

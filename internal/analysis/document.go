@@ -2,10 +2,22 @@ package analysis
 
 import "strings"
 
+// maxDocumentWork is how many fields and fragments of a document are looked at. Fragments in fragments can make a short text
+// stand for more fields than a memory holds.
+const maxDocumentWork = 20_000
+
 // document is what a GraphQL text asks for. Of a text that is none it holds what was read before the fault.
 type document struct {
 	operations []*operation
 	fragments  map[string]*selection
+	flat       map[*selection]*flat
+	left       int // work
+}
+
+// flat holds the fields of a selection, those of its fragments included.
+type flat struct {
+	fields []*field
+	byKey  map[string]*field // the first one of each key
 }
 
 type operation struct {
@@ -29,54 +41,40 @@ type field struct {
 
 type argument struct{ name, value string }
 
-// fields returns the fields of a selection, those of fragments included.
-func (d *document) fields(s *selection) (all []*field) {
-	d.visit(s, map[*selection]bool{}, func(f *field) bool {
-		all = append(all, f)
-		return true
-	})
+// spend takes n from the work that is left, and reports whether there was enough.
+func (d *document) spend(n int) bool {
+	d.left = max(d.left-n, -1)
+	return d.left >= 0
+}
+
+// flatten returns the fields of a selection, as many as the work that is left allows.
+func (d *document) flatten(s *selection) *flat {
+	all, known := d.flat[s]
+	if !known {
+		all = &flat{byKey: map[string]*field{}}
+		d.flat[s] = all
+		d.gather(all, s, map[*selection]bool{})
+	}
 	return all
 }
 
-// find returns the field that a response has under key, nil if there is none.
-func (d *document) find(s *selection, key string) (found *field) {
-	for _, f := range s.fields {
-		if f.key == key {
-			return f
-		}
-	}
-	if len(s.spreads)+len(s.inline) > 0 {
-		d.visit(s, map[*selection]bool{}, func(f *field) bool {
-			if f.key == key {
-				found = f
-			}
-			return found == nil
-		})
-	}
-	return found
-}
-
-func (d *document) visit(s *selection, seen map[*selection]bool, each func(*field) bool) bool {
-	if s == nil || seen[s] {
-		return true
+func (d *document) gather(all *flat, s *selection, seen map[*selection]bool) {
+	if s == nil || seen[s] || !d.spend(len(s.fields)+1) {
+		return
 	}
 	seen[s] = true
 	for _, f := range s.fields {
-		if !each(f) {
-			return false
+		all.fields = append(all.fields, f)
+		if all.byKey[f.key] == nil {
+			all.byKey[f.key] = f
 		}
 	}
 	for _, inline := range s.inline {
-		if !d.visit(inline, seen, each) {
-			return false
-		}
+		d.gather(all, inline, seen)
 	}
 	for _, name := range s.spreads {
-		if !d.visit(d.fragments[name], seen, each) {
-			return false
-		}
+		d.gather(all, d.fragments[name], seen)
 	}
-	return true
 }
 
 // documentReader reads the tokens of a GraphQL text.
@@ -87,7 +85,7 @@ type documentReader struct {
 }
 
 func parseDocument(text string) *document {
-	d := &document{fragments: map[string]*selection{}}
+	d := &document{fragments: map[string]*selection{}, flat: map[*selection]*flat{}, left: maxDocumentWork}
 	r := &documentReader{text: text}
 	r.next()
 	for r.token != "" {

@@ -27,8 +27,10 @@ func NumberType(f float64) Type {
 }
 
 const (
-	maxNodes = 1000 // places of one section; the server keeps 200 fields of an endpoint
-	fewKids  = 8    // children that are looked through one by one
+	maxNodes = 1000      // places of one section; the server keeps 200 fields of an endpoint
+	maxPath  = 1024      // bytes of the path of a field
+	maxPaths = 128 << 10 // bytes of the paths of a section
+	fewKids  = 8         // children that are looked through one by one
 	anyName  = "[string]"
 	element  = "[]"
 )
@@ -43,6 +45,7 @@ type node struct {
 	any     *node            // members whose names are values
 	items   *node            // elements of lists
 	count   int              // of the root: nodes below it
+	paths   int              // of the root: bytes of the paths that were visited
 	root    *node
 }
 
@@ -95,7 +98,12 @@ func (a *Analyzer) child(n *node, name []byte, kind nameKind) *node {
 	if n.top().count >= maxNodes || !a.names.isName(name, kind) {
 		return n.other()
 	}
-	kid := n.add(string(name))
+	return n.attach(string(name))
+}
+
+// attach adds a child.
+func (n *node) attach(name string) *node {
+	kid := n.add(name)
 	n.kids = append(n.kids, kid)
 	if n.index != nil {
 		n.index[kid.name] = kid
@@ -181,7 +189,12 @@ func (n *node) each(path []byte, skip int, visit func(key, path string, n *node)
 		}
 		n.kids, n.index = nil, nil
 	}
+	top := n.top()
+	if len(path) > maxPath || top.paths > maxPaths {
+		return
+	}
 	if len(n.types) > 0 {
+		top.paths += len(path)
 		key := string(path)
 		visit(key, key[min(skip+1, len(key)):], n)
 	}
@@ -196,18 +209,22 @@ func (n *node) each(path []byte, skip int, visit func(key, path string, n *node)
 	}
 }
 
-// merge adds what was seen at another place.
+// merge adds what was seen at another place. Beyond maxNodes members stand together.
 func (n *node) merge(other *node) {
 	for _, t := range other.types {
 		n.saw(t)
 	}
 	n.classes = n.classes.with(other.classes)
 	for _, kid := range other.kids {
-		if own := n.find([]byte(kid.name)); own != nil {
-			own.merge(kid)
-		} else {
-			n.kids, n.index = append(n.kids, kid), nil
+		own := n.find([]byte(kid.name))
+		switch {
+		case own != nil:
+		case n.top().count < maxNodes:
+			own = n.attach(kid.name)
+		default:
+			own = n.other()
 		}
+		own.merge(kid)
 	}
 	if other.items != nil {
 		n.list().merge(other.items)

@@ -10,6 +10,7 @@ import (
 const (
 	maxSelections   = 64 // selections within each other
 	maxGraphQLTexts = 20 // requests of a batch
+	maxOperations   = 100
 )
 
 // graphQLRequest is one operation that was asked for.
@@ -17,6 +18,7 @@ type graphQLRequest struct {
 	document  *document
 	operation *operation
 	variables map[string]jsontext.Value
+	used      map[string]bool // variables that were analysed
 }
 
 // graphQL analyses a request to a GraphQL endpoint, whose operations the server keeps apart. The path of a field begins with
@@ -29,13 +31,18 @@ func (a *Analyzer) graphQL(x *Exchange, r *Result, isRead bool) {
 		requests = graphQLQuery(x.Query)
 	}
 	var in, out node
+	known := map[string]bool{}
 	for _, q := range requests {
-		for _, field := range q.document.fields(&q.operation.selection) {
+		for _, field := range q.document.flatten(&q.operation.selection).fields {
 			if !a.names.isName([]byte(field.name), memberName) {
 				continue
 			}
 			path := "gqlQuery." + q.operation.kind + "." + field.name
-			if !contains(r.GraphQL, path) {
+			if !known[path] {
+				if len(known) == maxOperations {
+					continue
+				}
+				known[path] = true
 				r.GraphQL = append(r.GraphQL, path)
 			}
 			if isRead {
@@ -46,15 +53,6 @@ func (a *Analyzer) graphQL(x *Exchange, r *Result, isRead bool) {
 	a.graphQLData(&out, requests, isBatch, &x.Response)
 	a.emit(r, section, &in)
 	a.emit(r, sectionResponse, &out)
-}
-
-func contains(list []string, text string) bool {
-	for _, one := range list {
-		if one == text {
-			return true
-		}
-	}
-	return false
 }
 
 // graphQLBody reads the operations of a body, nil if there are none.
@@ -92,7 +90,7 @@ func newGraphQLRequest(text, name string, variables map[string]jsontext.Value) [
 	d := parseDocument(text)
 	for _, op := range d.operations {
 		if op.name == name || name == "" {
-			return []graphQLRequest{{d, op, variables}}
+			return []graphQLRequest{{d, op, variables, map[string]bool{}}}
 		}
 	}
 	return nil
@@ -150,14 +148,15 @@ func rawText(value jsontext.Value) string {
 
 // arguments analyses the arguments of a field and of those below it.
 func (a *Analyzer) arguments(n *node, q *graphQLRequest, f *field, depth int) {
-	if depth > maxSelections {
+	subs := q.document.flatten(&f.selection).fields
+	if depth > maxSelections || !q.document.spend(len(subs)+len(f.arguments)+1) {
 		return
 	}
 	for _, argument := range f.arguments {
 		kid := a.child(n, []byte(argument.name), memberName)
 		a.argument(kid, q, argument.value)
 	}
-	for _, sub := range q.document.fields(&f.selection) {
+	for _, sub := range subs {
 		if sub.hasArguments {
 			a.arguments(a.child(n, []byte(sub.name), memberName), q, sub, depth+1)
 		}
@@ -168,9 +167,12 @@ func (a *Analyzer) argument(n *node, q *graphQLRequest, value string) {
 	switch {
 	case value == "":
 	case value[0] == '$':
-		if variable, ok := q.variables[value[1:]]; ok {
-			a.jsonValue(n, variable)
+		variable := q.variables[value[1:]]
+		if len(variable) == 0 || q.used[value] && !q.document.spend(len(variable)) {
+			return
 		}
+		q.used[value] = true
+		a.jsonValue(n, variable)
 	case value[0] == '"':
 		a.value(n, []byte(strings.Trim(value, `"`)))
 	case value == "true" || value == "false":
@@ -248,7 +250,7 @@ func (a *Analyzer) selected(n *node, q *graphQLRequest, s *selection, depth int)
 		key := a.json.unquoted(raw)
 		var kid *node
 		var below *selection
-		if f := q.document.find(s, string(key)); f != nil {
+		if f := q.document.flatten(s).byKey[string(key)]; f != nil {
 			kid, below = a.child(n, []byte(f.name), memberName), &f.selection
 		} else {
 			kid = a.child(n, key, memberName)

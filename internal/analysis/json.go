@@ -58,7 +58,7 @@ func (a *Analyzer) readJSON(n *node, data []byte, cut bool) bool {
 	if !errors.Is(err, io.EOF) && !(cut && errors.Is(err, io.ErrUnexpectedEOF)) {
 		return false
 	}
-	scratch.adopt(n)
+	n.merge(&scratch)
 	return true
 }
 
@@ -66,25 +66,6 @@ func (a *Analyzer) readJSON(n *node, data []byte, cut bool) bool {
 func isNull(text []byte) bool { return string(bytes.TrimSpace(text)) == "null" }
 
 var errTrailing = errors.New("something follows the value")
-
-// adopt moves what was seen to n.
-func (n *node) adopt(to *node) {
-	to.top().count += n.count
-	n.reroot(to.top())
-	to.merge(n)
-}
-
-func (n *node) reroot(top *node) {
-	n.root = top
-	for _, kid := range n.kids {
-		kid.reroot(top)
-	}
-	for _, kid := range []*node{n.items, n.any} {
-		if kid != nil {
-			kid.reroot(top)
-		}
-	}
-}
 
 // element analyses the next value.
 func (a *Analyzer) element(n *node, depth int) error {

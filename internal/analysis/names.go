@@ -50,12 +50,16 @@ func (k names) isName(text []byte, kind nameKind) bool {
 	return is
 }
 
-// nested reports whether all parts of a name are names; one that is a number or empty stands for an element.
+// nested reports whether all parts of a name are names. Up to two parts behind the first one may be numbers, which stand for
+// elements; more could be a telephone number, a date or an address.
 func (k names) nested(text []byte) bool {
-	found := false
+	found, indexes := false, 0
 	for part := range strings.FieldsFuncSeq(string(text), func(r rune) bool { return r == '[' || r == ']' || r == '.' }) {
-		isIndex := isDigits([]byte(part)) && len(part) <= 2
-		if !isIndex && !k.isName([]byte(part), memberName) {
+		if found && indexes < 2 && isDigits([]byte(part)) && len(part) <= 2 {
+			indexes++
+			continue
+		}
+		if !k.isName([]byte(part), memberName) {
 			return false
 		}
 		found = true
