@@ -47,7 +47,10 @@ func (a *app) apiCommand() *cobra.Command {
 }
 
 func (a *app) callAPI(ctx context.Context, client *metlo.Client, p *output.Printer, f *apiFlags, method, path string) error {
-	path = "/" + strings.TrimPrefix(strings.TrimPrefix(path, "/api/v1"), "/")
+	path = "/" + strings.TrimPrefix(path, "/")
+	if rest, found := strings.CutPrefix(path, "/api/v1/"); found || path == "/api/v1" {
+		path = "/" + strings.TrimPrefix(rest, "/api/v1")
+	}
 	if base, _, found := strings.Cut(path, "?"); found {
 		return fmt.Errorf("the path %s holds a query: name its parts with --query NAME=VALUE", base)
 	}

@@ -78,6 +78,10 @@ var flagNames = sync.OnceValue(func() *strings.Replacer {
 		"name a list given by WithPayloads", "name a list of --payload-dir",
 		"NewClientFromEnv", "the environment", "NewClient", "the command",
 		"invalid argument: ", "", "apitest: ", "",
+		"escape it, and pass the query as url.Values", "write it as %3F or %23, and the query with --query",
+		"use url.PathEscape on its elements", "write % as %25, and a space as %20",
+		"the base URL's scheme", "the scheme of --instance",
+		"is the base URL that of Metlo's collector", "is --instance the address of the collector",
 		"use one of Hosts.Names", "metlo host list shows them",
 	)
 })
@@ -88,7 +92,7 @@ var (
 	payloadCall = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`pass WithPayloads\("([^"]*)", …\)`) })
 	// methodName is the name of a method before what is wrong with its argument.
 	methodName = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\b(Alerts|Collector|DataClasses|DataFields|Detections|Endpoints|Hosts|Keys|Settings|Specs|Summary|Testing|Webhooks)\.[A-Z][A-Za-z]+: `)
+		return regexp.MustCompile(`\b((Alerts|Collector|DataClasses|DataFields|Detections|Endpoints|Hosts|Keys|Settings|Specs|Summary|Testing|Webhooks)\.[A-Z][A-Za-z]+|Call): `)
 	})
 )
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,8 @@ The ignore file is YAML. Every entry has a reason; * matches within a part of a 
       host: staging.example.com
       path: /v2/**
       reason: staging may grow`
+
+const defaultIgnoreFile = ".metloignore"
 
 type gateFlags struct {
 	rules        gate.Rules
@@ -79,12 +82,24 @@ func (a *app) gateCommand() *cobra.Command {
 			}
 			return a.runGate(ctx, f)
 		}
-		if err := f.reports.prepare(); err != nil {
+		if err := f.reports.prepare(f.files()...); err != nil {
 			return err
 		}
 		return a.runGate(ctx, f)
 	}
 	return cmd
+}
+
+// files are those that the command reads or writes besides its reports.
+func (f *gateFlags) files() []string {
+	names := []string{f.baseline, f.saveBaseline, cmp.Or(f.ignoreFile, defaultIgnoreFile)}
+	if f.specDir != "" {
+		specs, err := gate.FindSpecs(f.specDir)
+		if err == nil { // otherwise the gate says why
+			names = append(names, specs.Documents()...)
+		}
+	}
+	return names
 }
 
 // gcPercent keeps a gate of 100,000 findings under 64 MiB. Collecting garbage that often costs little: what is kept holds
@@ -145,8 +160,8 @@ func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 		}
 	}
 	if f.ignoreFile == "" {
-		if _, err := os.Stat(".metloignore"); err == nil {
-			f.ignoreFile = ".metloignore"
+		if _, err := os.Stat(defaultIgnoreFile); err == nil {
+			f.ignoreFile = defaultIgnoreFile
 		}
 	}
 	if f.ignoreFile != "" {
@@ -215,8 +230,8 @@ func (r *reportFlags) flags(cmd *cobra.Command) {
 }
 
 // prepare reads the flags and removes the reports of an earlier run, so that a run that ends early leaves none that looks
-// like its own.
-func (r *reportFlags) prepare() error {
+// like its own. It removes nothing if a report would go to one of the other files that the command reads or writes.
+func (r *reportFlags) prepare(others ...string) error {
 	stdout := ""
 	r.list = nil
 	for _, given := range r.given {
@@ -237,6 +252,11 @@ func (r *reportFlags) prepare() error {
 				return fmt.Errorf("--format: two reports would go to %s", name)
 			}
 		}
+		for _, other := range others {
+			if hasFile && other != "" && holdsText(name) && sameFile(other, name) {
+				return fmt.Errorf("--format %s: %s is also read or written by this command: use another file", given, name)
+			}
+		}
 		r.list = append(r.list, reportFile{format, name})
 	}
 	for _, report := range r.list {
@@ -250,8 +270,22 @@ func (r *reportFlags) prepare() error {
 	return nil
 }
 
+// holdsText reports whether a name is of a regular file or of none, and not of a device or a pipe, which loses nothing.
+func holdsText(name string) bool {
+	info, err := os.Stat(name)
+	return err != nil || info.Mode().IsRegular()
+}
+
 // sameFile reports whether two names are spellings of one file, by links too. Neither need exist.
-func sameFile(x, y string) bool { return realName(x) == realName(y) }
+func sameFile(x, y string) bool {
+	first, err := os.Stat(x)
+	if err == nil {
+		if second, err := os.Stat(y); err == nil {
+			return os.SameFile(first, second)
+		}
+	}
+	return realName(x) == realName(y)
+}
 
 // realName is the whole name of a file without links, of as much of it as exists.
 func realName(name string) string {

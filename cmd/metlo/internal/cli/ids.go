@@ -24,7 +24,8 @@ var (
 )
 
 // resolveIDs returns the whole ids for what a user has typed: whole ids, or the beginnings of ids of listed items. It
-// walks the list only if one is not whole, and refuses what is the beginning of none or of several.
+// walks the list only if one is not whole, refuses what is the beginning of none or of several, and returns each id
+// once.
 func resolveIDs(noun string, typed []string, listed func() iter.Seq2[string, error]) ([]string, error) {
 	ids, short := make([]string, len(typed)), false
 	for i, text := range typed {
@@ -40,7 +41,7 @@ func resolveIDs(noun string, typed []string, listed func() iter.Seq2[string, err
 		}
 	}
 	if !short {
-		return ids, nil
+		return once(ids), nil
 	}
 	matches := make([][]string, len(ids))
 	for id, err := range listed() {
@@ -67,7 +68,18 @@ func resolveIDs(noun string, typed []string, listed func() iter.Seq2[string, err
 			ids[i] = matches[i][0]
 		}
 	}
-	return ids, nil
+	return once(ids), nil
+}
+
+// once leaves out what a list has named before.
+func once(ids []string) []string {
+	var list []string
+	for _, id := range ids {
+		if !slices.Contains(list, id) {
+			list = append(list, id)
+		}
+	}
+	return list
 }
 
 func article(noun string) string {

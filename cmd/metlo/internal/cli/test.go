@@ -157,7 +157,24 @@ type testFile struct {
 
 // loadTests reads test files and folders of them. No test at all is a fault.
 func loadTests(names []string) ([]testFile, error) {
-	var tests []testFile
+	files, err := testNames(names)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no test in %s: test files end in .yaml or .yml", strings.Join(names, ", "))
+	}
+	tests := make([]testFile, len(files))
+	for i, name := range files {
+		config, err := apitest.Load(name)
+		tests[i] = testFile{name, config, err}
+	}
+	return tests, nil
+}
+
+// testNames are the names of test files, and of those in folders.
+func testNames(names []string) ([]string, error) {
+	var files []string
 	for _, name := range names {
 		err := filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
@@ -167,18 +184,14 @@ func loadTests(names []string) ([]testFile, error) {
 			if entry.IsDir() || path != name && extension != ".yaml" && extension != ".yml" {
 				return nil
 			}
-			config, err := apitest.Load(path)
-			tests = append(tests, testFile{path, config, err})
+			files = append(files, path)
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return files, err
 		}
 	}
-	if len(tests) == 0 {
-		return nil, fmt.Errorf("no test in %s: test files end in .yaml or .yml", strings.Join(names, ", "))
-	}
-	return tests, nil
+	return files, nil
 }
 
 // testState is a line of test list.

@@ -56,12 +56,24 @@ func (a *app) testRun() *cobra.Command {
 		if len(args) == 0 {
 			args = []string{"metlo-tests"}
 		}
-		if err := f.reports.prepare(); err != nil {
+		if err := f.reports.prepare(f.files(args)...); err != nil {
 			return err
 		}
 		return a.runTests(ctx, f, args)
 	}
 	return cmd
+}
+
+// files are those that the command reads or writes besides its reports.
+func (f *runFlags) files(tests []string) []string {
+	names, _ := testNames(tests) // a fault is told when the tests are loaded
+	names = append(names, f.results, f.rerun)
+	names = append(names, f.envFiles...)
+	if f.payloads != "" {
+		lists, _ := filepath.Glob(filepath.Join(f.payloads, "*.txt"))
+		names = append(names, lists...)
+	}
+	return names
 }
 
 // flags are those of every command that runs tests.

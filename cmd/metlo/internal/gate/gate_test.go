@@ -67,11 +67,15 @@ func TestIgnorePatterns(t *testing.T) {
 
 // TestEntryThatIgnoresEverythingIsRefused is about patterns that leave nothing out, alone and together.
 func TestEntryThatIgnoresEverythingIsRefused(t *testing.T) {
-	for _, e := range []ignore{{Host: "*"}, {Host: "**"}, {Path: "**"}, {Path: "/**"}, {Path: "/***"}, {Host: "*", Path: "/**"}, {}} {
+	for _, e := range []ignore{{Host: "*"}, {Host: "**"}, {Path: "**"}, {Path: "/**"}, {Path: "/***"}, {Host: "*", Path: "/**"}, {},
+		{Host: "?*"}, {Host: "*?"}, {Host: "[^/]*"}, {Path: "*/**"}, {Host: "?*", Path: "*/**"},
+	} {
 		e.Reason = "a test"
 		assert.ErrorContains(t, e.check(), "would ignore every alert", "%+v", e)
 	}
-	for _, e := range []ignore{{Host: "*.example.com"}, {Path: "/*"}, {Path: "/a/**"}, {Host: "*", Path: "/a"}, {Host: "a", Path: "/**"}, {Host: "*", Method: "GET"}} {
+	for _, e := range []ignore{{Host: "*.example.com"}, {Path: "/*"}, {Path: "/a/**"}, {Host: "*", Path: "/a"}, {Host: "a", Path: "/**"}, {Host: "*", Method: "GET"},
+		{Host: "??*"}, {Host: "[a-z]*"}, {Path: "/?"}, {Path: "/a**"}, {Host: "a*", Path: "/?**"},
+	} {
 		e.Reason = "a test"
 		assert.NoError(t, e.check(), "%+v", e)
 	}

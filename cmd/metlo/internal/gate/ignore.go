@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,13 +118,21 @@ func (e *ignore) check() error {
 	return nil
 }
 
-// allHosts reports whether a pattern leaves no host out.
-func allHosts(pattern string) bool { return strings.Trim(pattern, "*") == "" }
+// allHosts reports whether a pattern leaves no host out: it is absent or stars alone, or matches hosts that are quite unlike.
+func allHosts(pattern string) bool {
+	return strings.Trim(pattern, "*") == "" || matchesEach(matchGlob, pattern, "a", "zz.example", "10.0.0.1:80")
+}
 
-// allPaths reports whether a pattern leaves no path out: it is absent, or ** behind at most a slash.
+// allPaths reports whether a pattern leaves no path out: it is absent, or ** behind at most a slash, or matches paths that
+// are quite unlike.
 func allPaths(pattern string) bool {
 	rest := strings.TrimPrefix(pattern, "/")
-	return pattern == "" || strings.HasSuffix(rest, "**") && strings.Trim(rest, "*") == ""
+	return pattern == "" || strings.HasSuffix(rest, "**") && strings.Trim(rest, "*") == "" ||
+		matchesEach(matchPath, pattern, "/a", "/zz/{b}/9")
+}
+
+func matchesEach(match func(pattern, text string) bool, pattern string, samples ...string) bool {
+	return !slices.ContainsFunc(samples, func(sample string) bool { return !match(pattern, sample) })
 }
 
 func (e *ignore) matches(a *metlo.Alert) bool {

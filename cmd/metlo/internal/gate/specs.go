@@ -3,6 +3,7 @@ package gate
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -39,6 +40,21 @@ func FindSpecs(folder string) (*SpecFiles, error) {
 		return nil, fmt.Errorf("--spec-dir: %w", err)
 	}
 	return specs, nil
+}
+
+// Documents are the files that hold a document. A JSON file may be an earlier report instead, if nothing in it says OpenAPI.
+func (s *SpecFiles) Documents() []string {
+	var names []string
+	for _, name := range s.files {
+		if filepath.Ext(name) == ".json" {
+			var head struct{ OpenAPI, Swagger string }
+			if data, err := os.ReadFile(name); err != nil || json.Unmarshal(data, &head) != nil || head.OpenAPI+head.Swagger == "" { //nolint:gosec // the user names the folder
+				continue
+			}
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // place returns the file and the line of an alert's endpoint, and nothing if no spec describes it.
