@@ -353,6 +353,9 @@ func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) rulin
 	if s == nil || s.status == 0 {
 		return ruling{}
 	}
+	if s.as != "" && s.as != anonymous && s.identity == "" && !succeeded(s.status) {
+		return ruling{doubt: "the step is as " + s.as + ", and its request carried no credentials"}
+	}
 	asked := succeeded(s.status) || s.status < 400 && s.about.status && !s.refuses() // the status is what the step is about
 	if !s.asserts || asked && r.cfg.Test[i].Control == "" {
 		return ruling{control: res.Name}

@@ -194,6 +194,10 @@ func verdictRows() []verdictRow {
 		request("GET", "/reports", as("x"), "resp.status == 403")+"    as: user\n", VerdictUncontrolled)
 	add("E5, sound", "one token under one name", refusesPayloads(403), request("GET", "/reports?q=shoes", as("x"), "resp.status == 200")+"    as: user\n"+
 		request("GET", "/reports", as("x"), "resp.status == 403")+"    as: user\n", VerdictProven)
+	add("E5", "a step as somebody without credentials", byToken(403, map[string]int{"ann": 200}), own+request("GET", "/orders/1", "", "resp.status == 403")+
+		"    as: user\n", VerdictInconclusive)
+	add("E5, sound", "a step as nobody", byToken(403, map[string]int{"ann": 200}), own+request("GET", "/orders/1", "", "resp.status == 403")+
+		"    as: anonymous\n", VerdictProven)
 
 	const form = `<form><input type="password" name="p"></form>`
 	root := request("GET", "/", "", "resp.status == 200")
