@@ -251,6 +251,8 @@ func (b *matrixBuilder) weigh(t *earlierTest, s *earlierStep) Evidence {
 		return unknown(fmt.Sprintf("%d without a control: nothing shows that the endpoint works and the credentials are valid", e.Status))
 	case !e.refusal && e.Status == http.StatusNotFound && !b.servedOther(s):
 		return unknown("404: is the object there?")
+	case !e.refusal && !(b.servedOther(s) && (s.Identity == anonymous || b.worked[s.Identity])):
+		return unknown(fmt.Sprintf("%d without a control: nothing shows that the endpoint works and the credentials are valid", e.Status))
 	default:
 		e.Access = AccessDenied
 	}
