@@ -370,13 +370,22 @@ func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) rulin
 	return ruling{control, doubt}
 }
 
+// accepts reports whether the credentials of s were seen to work. For a 401 it must be on the same route, since an
+// endpoint that needs no credentials serves expired ones too.
+func (t *trial) accepts(s *sighting) bool {
+	_, found := t.works(func(o *sighting) bool {
+		return s.sameIdentity(o) && (s.status != http.StatusUnauthorized || o.target.sameRoute(&s.target))
+	})
+	return found
+}
+
 // doubtRefusal says why the refusal of a request proves nothing, "" when it may.
 func (t *trial) doubtRefusal(r *runner, i int, s *sighting, controlled, reached bool) string {
 	if (s.status == http.StatusUnauthorized || s.status < 400) && s.identity != "" && s.denies {
-		_, known := t.works(func(o *sighting) bool { return s.sameIdentity(o) })
+		known := t.accepts(s)
 		if s.payload || !known {
 			return fmt.Sprintf("the service answered %d to credentials, which may have expired: "+
-				"no request with them succeeded in this run; assert 403 if they are valid", s.status)
+				"no request with them succeeded there in this run; assert 403 if they are valid", s.status)
 		}
 	}
 	switch {
@@ -427,7 +436,7 @@ func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
 		return "", "its control, a step with the same target and identity, did not succeed"
 	}
 	owner, _ := t.works(func(o *sighting) bool { return o.identity != s.identity && o.target.sameObject(&s.target) })
-	_, known := t.works(func(o *sighting) bool { return s.sameIdentity(o) })
+	known := t.accepts(s)
 	if s.identity == "" || known {
 		return owner, ""
 	}

@@ -198,6 +198,10 @@ func verdictRows() []verdictRow {
 		"    as: user\n", VerdictInconclusive)
 	add("E5, sound", "a step as nobody", byToken(403, map[string]int{"ann": 200}), own+request("GET", "/orders/1", "", "resp.status == 403")+
 		"    as: anonymous\n", VerdictProven)
+	add("E5", "an expired token and a public endpoint", func(w http.ResponseWriter, r *http.Request) {
+		status := map[bool]int{true: 200, false: 401}[r.URL.Path == "/public" || r.Header.Get("Authorization") == "Bearer ann"]
+		reply(w, status, nil)
+	}, own+request("GET", "/public", as("bob"), "resp.status == 200")+crossed("{key: resp.status, value: [401, 403]}"), VerdictInconclusive)
 
 	const form = `<form><input type="password" name="p"></form>`
 	root := request("GET", "/", "", "resp.status == 200")

@@ -88,6 +88,9 @@ func TestMatrixOfRefusals(t *testing.T) {
 	}{
 		"a service that refuses everything": {always(403), []Step{step("GET", "/page", "user", 200)}, "user", AccessUnknown},
 		"credentials that work nowhere":     {public, []Step{step("GET", "/page", "admin", 200), step("GET", "/page", "user", 200)}, "user", AccessUnknown},
+		"an expired token and a public endpoint": {
+			public, []Step{step("GET", "/page", "admin", 200), step("GET", "/public", "old", 200), step("GET", "/page", "old", 401, 403)}, "old", AccessUnknown,
+		},
 		"another is served": {
 			public, []Step{step("GET", "/page", "admin", 200), step("GET", "/public", "user", 200), step("GET", "/page", "user", 200)}, "user", AccessDenied,
 		},
