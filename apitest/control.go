@@ -43,6 +43,7 @@ func Verdicts() []Verdict {
 type sighting struct {
 	target   target
 	identity string // the credentials as sent; empty for none
+	as       string // who the step says that it is
 	payload  bool   // the request carries a payload
 	status   int    // 0 without a response
 	asserts  bool
@@ -104,11 +105,16 @@ func (t *target) sameObject(u *target) bool {
 	return t.method == u.method && t.host == u.host && t.path == u.path
 }
 
+// sameIdentity reports whether two requests come from one identity: same credentials, and no two names for them.
+func (s *sighting) sameIdentity(o *sighting) bool {
+	return s.identity == o.identity && (s.as == "" || o.as == "" || s.as == o.as)
+}
+
 // see records what the request was and, if there was an answer, what the assertions say about it.
 func (s *stepRun) see(out *outgoing) {
 	s.res.Identity = s.identityName(out)
 	s.res.seen = &sighting{
-		target: targetOf(s.step.Request.URL, out), identity: s.credentials(out), payload: s.step.Request.uses(s.st.payload),
+		target: targetOf(s.step.Request.URL, out), identity: s.credentials(out), as: s.step.As, payload: s.step.Request.uses(s.st.payload),
 		asserts: len(s.step.Assert) > 0, about: s.step.subjects(),
 	}
 }
@@ -124,8 +130,10 @@ func (s *stepRun) credentials(o *outgoing) string {
 			parts += "\n" + name + "=" + strings.Join(values, ",")
 		}
 	}
-	if parts == "" && len(s.st.jars.For("").Cookies(o.url)) > 0 {
-		parts = "session"
+	if parts == "" { // then the jar is the one without a name
+		for _, c := range s.st.jars.For("").Cookies(o.url) {
+			parts += sessionCookie + c.Name + "=" + c.Value
+		}
 	}
 	return parts
 }
@@ -133,6 +141,8 @@ func (s *stepRun) credentials(o *outgoing) string {
 const (
 	anonymous = "anonymous"
 	unnamed   = "unnamed"
+
+	sessionCookie = "\nsession " // before each kept cookie in the credentials
 )
 
 var credentialSuffix = regexp.MustCompile(`_(CREDENTIALS|JWT|COOKIE|BASIC_AUTH_CRED)$`)
@@ -163,7 +173,7 @@ func (s *stepRun) identityName(o *outgoing) string {
 	switch {
 	case len(names) > 0:
 		return strings.Join(names, "+")
-	case credentials == "session":
+	case strings.HasPrefix(credentials, sessionCookie):
 		return "session"
 	}
 	return unnamed
@@ -343,6 +353,9 @@ func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) rulin
 	if s == nil || s.status == 0 {
 		return ruling{}
 	}
+	if s.as != "" && s.as != anonymous && s.identity == "" && !succeeded(s.status) {
+		return ruling{doubt: "the step is as " + s.as + ", and its request carried no credentials"}
+	}
 	asked := succeeded(s.status) || s.status < 400 && s.about.status && !s.refuses() // the status is what the step is about
 	if !s.asserts || asked && r.cfg.Test[i].Control == "" {
 		return ruling{control: res.Name}
@@ -357,13 +370,22 @@ func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) rulin
 	return ruling{control, doubt}
 }
 
+// accepts reports whether the credentials of s were seen to work. For a 401 it must be on the same route, since an
+// endpoint that needs no credentials serves expired ones too.
+func (t *trial) accepts(s *sighting) bool {
+	_, found := t.works(func(o *sighting) bool {
+		return s.sameIdentity(o) && (s.status != http.StatusUnauthorized || o.target.sameRoute(&s.target))
+	})
+	return found
+}
+
 // doubtRefusal says why the refusal of a request proves nothing, "" when it may.
 func (t *trial) doubtRefusal(r *runner, i int, s *sighting, controlled, reached bool) string {
 	if (s.status == http.StatusUnauthorized || s.status < 400) && s.identity != "" && s.denies {
-		_, known := t.works(func(o *sighting) bool { return o.identity == s.identity })
+		known := t.accepts(s)
 		if s.payload || !known {
 			return fmt.Sprintf("the service answered %d to credentials, which may have expired: "+
-				"no request with them succeeded in this run; assert 403 if they are valid", s.status)
+				"no request with them succeeded there in this run; assert 403 if they are valid", s.status)
 		}
 	}
 	switch {
@@ -400,7 +422,7 @@ func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
 		return t.namedControl(r, named)
 	}
 	name, found := t.works(func(o *sighting) bool {
-		return o != s && o.identity == s.identity && o.target.sameRoute(&s.target)
+		return o != s && s.sameIdentity(o) && o.target.sameRoute(&s.target)
 	})
 	if found {
 		return name, ""
@@ -408,13 +430,13 @@ func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
 	failed := r.anyStep(func(res *StepResult) bool {
 		o := res.seen
 		return o != nil && res.Index != i && !o.payload && o.status > 0 && !succeeded(o.status) && o.allows && o.about.status &&
-			o.identity == s.identity && o.target.sameRoute(&s.target)
+			s.sameIdentity(o) && o.target.sameRoute(&s.target)
 	})
 	if failed {
 		return "", "its control, a step with the same target and identity, did not succeed"
 	}
 	owner, _ := t.works(func(o *sighting) bool { return o.identity != s.identity && o.target.sameObject(&s.target) })
-	_, known := t.works(func(o *sighting) bool { return o.identity == s.identity })
+	known := t.accepts(s)
 	if s.identity == "" || known {
 		return owner, ""
 	}

@@ -175,6 +175,34 @@ func verdictRows() []verdictRow {
 	add("E5, sound", "a control that is named", byToken(403, map[string]int{"ann": 200}), own+crossed("resp.status == 403")+"    control: 1\n", VerdictProven)
 	add("E5", "a named control that failed", inTurn(204, 403), request("GET", "/a", "", below500)+request("GET", "/b", "", below500)+crossed("resp.status == 403")+"    control: 2\n", VerdictInconclusive)
 
+	loginAs := func(name string) string { return request("POST", "/login?as="+name, "", "resp.status == 200") }
+	sessions := func(w http.ResponseWriter, r *http.Request) {
+		if name := r.FormValue("as"); name != "" {
+			http.SetCookie(w, &http.Cookie{Name: "sid", Value: name, Path: "/"})
+			reply(w, 200, nil)
+			return
+		}
+		sid := ""
+		if c, err := r.Cookie("sid"); err == nil {
+			sid = c.Value
+		}
+		reply(w, map[bool]int{true: 200, false: 403}[sid == "admin"], nil)
+	}
+	add("E5", "two logins with kept cookies are two identities", sessions, loginAs("admin")+request("GET", "/reports", "", "resp.status == 200")+
+		loginAs("user")+request("GET", "/reports", "", "{key: resp.status, value: [403, 404]}"), VerdictUncontrolled)
+	add("E5", "one token under two names", refusesPayloads(403), request("GET", "/reports?q=shoes", as("x"), "resp.status == 200")+"    as: admin\n"+
+		request("GET", "/reports", as("x"), "resp.status == 403")+"    as: user\n", VerdictUncontrolled)
+	add("E5, sound", "one token under one name", refusesPayloads(403), request("GET", "/reports?q=shoes", as("x"), "resp.status == 200")+"    as: user\n"+
+		request("GET", "/reports", as("x"), "resp.status == 403")+"    as: user\n", VerdictProven)
+	add("E5", "a step as somebody without credentials", byToken(403, map[string]int{"ann": 200}), own+request("GET", "/orders/1", "", "resp.status == 403")+
+		"    as: user\n", VerdictInconclusive)
+	add("E5, sound", "a step as nobody", byToken(403, map[string]int{"ann": 200}), own+request("GET", "/orders/1", "", "resp.status == 403")+
+		"    as: anonymous\n", VerdictProven)
+	add("E5", "an expired token and a public endpoint", func(w http.ResponseWriter, r *http.Request) {
+		status := map[bool]int{true: 200, false: 401}[r.URL.Path == "/public" || r.Header.Get("Authorization") == "Bearer ann"]
+		reply(w, status, nil)
+	}, own+request("GET", "/public", as("bob"), "resp.status == 200")+crossed("{key: resp.status, value: [401, 403]}"), VerdictInconclusive)
+
 	const form = `<form><input type="password" name="p"></form>`
 	root := request("GET", "/", "", "resp.status == 200")
 	for name, to := range map[string]string{

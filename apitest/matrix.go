@@ -111,7 +111,9 @@ func NewMatrix(in *MatrixInput) (*Matrix, error) {
 	if len(in.Endpoints) == 0 {
 		return nil, errors.New("apitest: the matrix has no endpoint: is the inventory empty?")
 	}
-	b := &matrixBuilder{in: in, evidence: map[cellKey][]Evidence{}, worked: map[string]bool{}, served: map[string]map[string]bool{}}
+	b := &matrixBuilder{
+		in: in, evidence: map[cellKey][]Evidence{}, worked: map[string]bool{}, workedAt: map[cellKey]bool{}, served: map[string]map[string]bool{},
+	}
 	for i, e := range in.Endpoints {
 		if slices.Contains(in.Endpoints[:i], e) {
 			return nil, fmt.Errorf("apitest: the matrix has %s twice", e)
@@ -135,6 +137,7 @@ type matrixBuilder struct {
 	identities []string
 	evidence   map[cellKey][]Evidence
 	worked     map[string]bool            // identities that some endpoint served
+	workedAt   map[cellKey]bool           // and which
 	served     map[string]map[string]bool // the identities that an address served as a test wants it
 	unlisted   []string
 }
@@ -157,6 +160,7 @@ func (b *matrixBuilder) read(tests Earlier) {
 	eachStep(func(_ *earlierTest, s *earlierStep) {
 		if s.Response != nil && succeeded(s.Response.Status) && s.Outcome == Passed {
 			b.worked[s.Identity] = true
+			b.workedAt[cellKey{b.endpoint(s.Request.Method, s.Request.URL), s.Identity}] = true
 			address := s.Request.Method + " " + s.Request.URL
 			if b.served[address] == nil {
 				b.served[address] = map[string]bool{}
@@ -243,14 +247,16 @@ func (b *matrixBuilder) weigh(t *earlierTest, s *earlierStep) Evidence {
 		e.Access = AccessLeaks
 	case succeeded(e.Status):
 		e.Access = AccessAllowed
-	case e.Status == http.StatusUnauthorized && s.Identity != anonymous && !b.worked[s.Identity]:
-		return unknown("401 to credentials that no endpoint accepted: have they expired?")
+	case e.Status == http.StatusUnauthorized && s.Identity != anonymous && !b.workedThere(s):
+		return unknown("401 to credentials that this endpoint never accepted: have they expired?")
 	case !refuses(e.Status) && (!e.refusal || !isRedirect(e.Status)):
 		return unknown(fmt.Sprintf("%d neither allows nor refuses", e.Status))
 	case e.refusal && s.Verdict != VerdictProven:
 		return unknown(fmt.Sprintf("%d without a control: nothing shows that the endpoint works and the credentials are valid", e.Status))
 	case !e.refusal && e.Status == http.StatusNotFound && !b.servedOther(s):
 		return unknown("404: is the object there?")
+	case !e.refusal && !(b.servedOther(s) && (s.Identity == anonymous || b.worked[s.Identity])):
+		return unknown(fmt.Sprintf("%d without a control: nothing shows that the endpoint works and the credentials are valid", e.Status))
 	default:
 		e.Access = AccessDenied
 	}
@@ -277,6 +283,11 @@ func (b *matrixBuilder) servedOther(s *earlierStep) bool {
 		}
 	}
 	return false
+}
+
+// workedThere reports whether the endpoint of a step served its identity. Another endpoint may need no credentials.
+func (b *matrixBuilder) workedThere(s *earlierStep) bool {
+	return b.workedAt[cellKey{b.endpoint(s.Request.Method, s.Request.URL), s.Identity}]
 }
 
 func (b *matrixBuilder) matrix() *Matrix {

@@ -3,6 +3,7 @@ package apitest
 import (
 	"encoding/json"
 	"encoding/xml"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,6 +63,51 @@ func TestMatrixOfEarlierRuns(t *testing.T) {
 	assert.Equal(t, []string{"GET /elsewhere"}, m.Unlisted)
 	assert.Equal(t, []Access{AccessUntested, AccessAllowed}, []Access{m.Rows[0].Cells[0].Access, m.Rows[1].Cells[0].Access})
 	assert.Equal(t, Inconclusive, m.Outcome, "without a policy nothing is compared")
+}
+
+// TestMatrixOfRefusals has cells that are refused. Only those with a control are denied.
+func TestMatrixOfRefusals(t *testing.T) {
+	step := func(method metlo.RestMethod, path, token string, statuses ...any) Step {
+		return Step{
+			As: token, Assert: []Assertion{OneOf(statusKey, statuses...)},
+			Request: Request{Method: method, URL: "http://x.test" + path, Headers: []KeyValue{{"Authorization", "Bearer " + token}}},
+		}
+	}
+	public := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/public" {
+			reply(w, 200, nil)
+			return
+		}
+		byToken(403, map[string]int{"admin": 200, "old": 401})(w, r)
+	}
+	for name, row := range map[string]struct {
+		service http.HandlerFunc
+		steps   []Step
+		who     string
+		want    Access
+	}{
+		"a service that refuses everything": {always(403), []Step{step("GET", "/page", "user", 200)}, "user", AccessUnknown},
+		"credentials that work nowhere":     {public, []Step{step("GET", "/page", "admin", 200), step("GET", "/page", "user", 200)}, "user", AccessUnknown},
+		"an expired token and a public endpoint": {
+			public, []Step{step("GET", "/page", "admin", 200), step("GET", "/public", "old", 200), step("GET", "/page", "old", 401, 403)}, "old", AccessUnknown,
+		},
+		"another is served": {
+			public, []Step{step("GET", "/page", "admin", 200), step("GET", "/public", "user", 200), step("GET", "/page", "user", 200)}, "user", AccessDenied,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			results, err := RunAll(t.Context(), []*Config{{ID: "t", Test: row.steps}}, WithHandler(row.service))
+			require.NoError(t, err)
+			m, err := NewMatrix(&MatrixInput{
+				Endpoints: []Endpoint{{Method: "GET", Path: "/page"}, {Method: "GET", Path: "/public"}}, Results: results,
+				Policy: &Policy{Identities: []string{row.who}, Rules: []Rule{{Endpoints: []string{"GET /page"}}}},
+			})
+			require.NoError(t, err)
+			cell := m.Rows[0].Cells[0]
+			assert.Equal(t, row.want, cell.Access, cell.Reason)
+			assert.Equal(t, row.want == AccessDenied, cell.State == StateOK)
+		})
+	}
 }
 
 func TestPolicyFile(t *testing.T) {
