@@ -61,6 +61,10 @@ func (a *app) testGenerate() *cobra.Command {
 }
 
 func (a *app) generate(ctx context.Context, client *metlo.Client, f *generateFlags) error {
+	var err error
+	if f.endpoints, err = endpointIDs(ctx, client, f.endpoints...); err != nil {
+		return err
+	}
 	stored, err := client.Testing.Config(ctx)
 	if err != nil {
 		return err
