@@ -61,7 +61,7 @@ type MatrixInput struct {
 	Policy *Policy
 	// RequireAll makes a violation of each cell that is untested, or that the policy has no rule for.
 	RequireAll bool
-	// Now is the time by which exceptions end.
+	// Now is the time by which exceptions end; the zero time is the present.
 	Now time.Time
 }
 
@@ -73,6 +73,8 @@ type Matrix struct {
 	Rows       []Row    `json:"rows"`
 	// Unlisted are requests of the results to no known endpoint.
 	Unlisted []string `json:"unlisted"`
+	// NotRun are the tests without a step that ran, by file or else by name. What they would show is not in the matrix.
+	NotRun []string `json:"notRun"`
 }
 
 // Row is an endpoint with one cell for each identity.
@@ -111,8 +113,12 @@ func NewMatrix(in *MatrixInput) (*Matrix, error) {
 	if len(in.Endpoints) == 0 {
 		return nil, errors.New("apitest: the matrix has no endpoint: is the inventory empty?")
 	}
+	input := *in
+	if input.Now.IsZero() {
+		input.Now = time.Now()
+	}
 	b := &matrixBuilder{
-		in: in, evidence: map[cellKey][]Evidence{}, worked: map[string]bool{}, workedAt: map[cellKey]bool{}, served: map[string]map[string]bool{},
+		in: &input, evidence: map[cellKey][]Evidence{}, worked: map[string]bool{}, workedAt: map[cellKey]bool{}, served: map[string]map[string]bool{},
 	}
 	for i, e := range in.Endpoints {
 		if slices.Contains(in.Endpoints[:i], e) {
@@ -140,11 +146,17 @@ type matrixBuilder struct {
 	workedAt   map[cellKey]bool           // and which
 	served     map[string]map[string]bool // the identities that an address served as a test wants it
 	unlisted   []string
+	notRun     []string
 }
 
 func (b *matrixBuilder) read(tests Earlier) {
 	if b.in.Policy != nil {
 		b.identities = slices.Clone(b.in.Policy.Identities)
+	}
+	for i := range tests {
+		if !slices.ContainsFunc(tests[i].Results, func(runs []earlierStep) bool { return len(runs) > 0 }) {
+			b.notRun = append(b.notRun, cmp.Or(tests[i].Test.File, tests[i].name(), "a test without a name"))
+		}
 	}
 	eachStep := func(f func(t *earlierTest, s *earlierStep)) {
 		for i := range tests {
@@ -291,7 +303,7 @@ func (b *matrixBuilder) workedThere(s *earlierStep) bool {
 }
 
 func (b *matrixBuilder) matrix() *Matrix {
-	m := &Matrix{Version: 1, Identities: b.identities, Unlisted: append([]string{}, b.unlisted...)}
+	m := &Matrix{Version: 1, Identities: b.identities, Unlisted: append([]string{}, b.unlisted...), NotRun: append([]string{}, b.notRun...)}
 	if m.Identities == nil {
 		m.Identities = []string{}
 	}
@@ -356,7 +368,8 @@ func (c *Cell) allowedThoughRefused() bool {
 	return slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return e.refusal && e.Access == AccessAllowed })
 }
 
-// outcome is Failed with a violation, else Inconclusive with an unknown cell or without any that is ok, else Passed.
+// outcome is Failed with a violation, else Inconclusive with an unknown cell, a test that did not run or without any cell
+// that is ok, else Passed.
 func (m *Matrix) outcome() Outcome {
 	out, proven := Passed, false
 	for _, row := range m.Rows {
@@ -371,7 +384,7 @@ func (m *Matrix) outcome() Outcome {
 			}
 		}
 	}
-	if !proven {
+	if !proven || len(m.NotRun) > 0 {
 		out = worse(out, Inconclusive)
 	}
 	return out

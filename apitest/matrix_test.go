@@ -3,6 +3,7 @@ package apitest
 import (
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -108,6 +109,37 @@ func TestMatrixOfRefusals(t *testing.T) {
 			assert.Equal(t, row.want == AccessDenied, cell.State == StateOK)
 		})
 	}
+}
+
+// TestMatrixOfWhatCouldNotRun has one test that ran and one whose file is broken.
+func TestMatrixOfWhatCouldNotRun(t *testing.T) {
+	results, err := RunAll(t.Context(), []*Config{{ID: "t", Test: []Step{get("http://x.test/page", Equal("resp.status", 200))}}}, WithHandler(always(200)))
+	require.NoError(t, err)
+	in := &MatrixInput{
+		Endpoints: []Endpoint{{Method: "GET", Path: "/page"}}, Results: results,
+		Policy: &Policy{Identities: []string{anonymous}, Rules: []Rule{{Endpoints: []string{"GET /page"}, Allow: []string{anonymous}}}},
+	}
+	m, err := NewMatrix(in)
+	require.NoError(t, err)
+	assert.Equal(t, Passed, m.Outcome, m)
+	assert.Empty(t, m.NotRun)
+	in.Results = append(in.Results, NotRun(&Config{File: "broken.yaml"}, errors.New("why")))
+	m, err = NewMatrix(in)
+	require.NoError(t, err)
+	assert.Equal(t, Inconclusive, m.Outcome)
+	assert.Equal(t, []string{"broken.yaml"}, m.NotRun)
+	assert.Contains(t, m.String(), "not run: broken.yaml\n")
+	assert.Contains(t, m.Markdown(), "- not run: broken.yaml\n")
+	report, err := m.JUnit()
+	require.NoError(t, err)
+	assert.Contains(t, string(report), `name="broken.yaml"`)
+	assert.Contains(t, string(report), `errors="1"`)
+
+	in = &MatrixInput{Endpoints: in.Endpoints, Policy: in.Policy}
+	in.Policy.Exceptions = []Exception{{Endpoints: []string{"GET /page"}, Reason: "later", Until: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)}}
+	m, err = NewMatrix(in)
+	require.NoError(t, err)
+	assert.Equal(t, StateOpen, m.Rows[0].Cells[0].State, "an exception that ended, without a time")
 }
 
 func TestPolicyFile(t *testing.T) {

@@ -63,6 +63,9 @@ func (m *Matrix) String() string {
 	m.problems(func(e Endpoint, c *Cell) {
 		fmt.Fprintf(&b, "%s: %s as %s: %s\n", c.State, e, c.Identity, c.Reason)
 	})
+	for _, name := range m.NotRun {
+		fmt.Fprintf(&b, "not run: %s\n", name)
+	}
 	return b.String() + m.Summary() + "\n"
 }
 
@@ -86,11 +89,14 @@ func (m *Matrix) Markdown() string {
 	m.problems(func(e Endpoint, c *Cell) {
 		fmt.Fprintf(&b, "- %s: %s as %s: %s\n", c.State, cell(e.String()), cell(c.Identity), cell(c.Reason))
 	})
+	for _, name := range m.NotRun {
+		fmt.Fprintf(&b, "- not run: %s\n", cell(name))
+	}
 	return b.String() + "\n" + m.Summary() + "\n"
 }
 
 // JUnit returns a report with one suite for each endpoint and one case for each identity. A violation is a failure; what
-// could not be told is an error; what is open or excepted is skipped.
+// could not be told is an error, as is a test that did not run; what is open or excepted is skipped.
 func (m *Matrix) JUnit() ([]byte, error) {
 	var doc junitSuites
 	for i := range m.Rows {
@@ -110,6 +116,13 @@ func (m *Matrix) JUnit() ([]byte, error) {
 				jc.Output = c.steps()
 			}
 			s.add(jc)
+		}
+		doc.add(s)
+	}
+	if len(m.NotRun) > 0 {
+		s := junitSuite{Name: "not run", Time: seconds(0)}
+		for _, name := range m.NotRun {
+			s.add(junitCase{Name: name, Status: string(StateUnknown), Time: seconds(0), Error: &junitProblem{"the test could not run", string(StateUnknown), ""}})
 		}
 		doc.add(s)
 	}

@@ -88,6 +88,8 @@ func (a *app) testCoverage() *cobra.Command {
 		switch {
 		case f.require != "" && c.Tested < c.Known:
 			return errFindings
+		case len(m.NotRun) > 0:
+			return errors.New("could not tell: not run: " + strings.Join(m.NotRun, ", "))
 		case c.Tested == 0:
 			return errors.New("could not tell: no operation was tested")
 		}
