@@ -218,7 +218,8 @@ func (f *matrixFlags) readPolicy(ctx context.Context, a *app) (*apitest.Policy, 
 }
 
 func (f *matrixFlags) write(w io.Writer, m *apitest.Matrix) error {
-	text, err := "", error(nil)
+	var text string
+	var err error
 	switch f.format {
 	case "json":
 		encoder := json.NewEncoder(w)
