@@ -241,7 +241,7 @@ func fits(template, path string) (fixed int, ok bool) {
 	return fixed, true
 }
 
-// weigh says what a step shows about its endpoint and its identity.
+// weigh returns what a step shows about its endpoint and its identity.
 func (b *matrixBuilder) weigh(t *earlierTest, s *earlierStep) Evidence {
 	e := Evidence{Test: cmp.Or(t.Test.File, t.name()), Step: s.Name, Control: s.Control, refusal: s.Demands == demandsRefusal}
 	unknown := func(why string) Evidence {
@@ -252,6 +252,10 @@ func (b *matrixBuilder) weigh(t *earlierTest, s *earlierStep) Evidence {
 		return unknown(cmp.Or(strings.Join(s.Reasons, "; "), "no response"))
 	}
 	e.Status = s.Response.Status
+	controlled := s.Verdict == VerdictProven
+	if !e.refusal {
+		controlled = b.controls(s)
+	}
 	switch {
 	case s.Outcome == Inconclusive:
 		return unknown(strings.Join(s.Reasons, "; "))
@@ -263,16 +267,19 @@ func (b *matrixBuilder) weigh(t *earlierTest, s *earlierStep) Evidence {
 		return unknown("401 to credentials that this endpoint never accepted: have they expired?")
 	case !refuses(e.Status) && (!e.refusal || !isRedirect(e.Status)):
 		return unknown(fmt.Sprintf("%d neither allows nor refuses", e.Status))
-	case e.refusal && s.Verdict != VerdictProven:
-		return unknown(fmt.Sprintf("%d without a control: nothing shows that the endpoint works and the credentials are valid", e.Status))
 	case !e.refusal && e.Status == http.StatusNotFound && !b.servedOther(s):
 		return unknown("404: is the object there?")
-	case !e.refusal && !(b.servedOther(s) && (s.Identity == anonymous || b.worked[s.Identity])):
+	case !controlled:
 		return unknown(fmt.Sprintf("%d without a control: nothing shows that the endpoint works and the credentials are valid", e.Status))
 	default:
 		e.Access = AccessDenied
 	}
 	return e
+}
+
+// controls reports whether the address of a step served another identity, and another address its own.
+func (b *matrixBuilder) controls(s *earlierStep) bool {
+	return b.servedOther(s) && (s.Identity == anonymous || b.worked[s.Identity])
 }
 
 // refuses reports whether a status is one of those that refuse an identity.

@@ -122,7 +122,8 @@ func (m *Matrix) JUnit() ([]byte, error) {
 	if len(m.NotRun) > 0 {
 		s := junitSuite{Name: "not run", Time: seconds(0)}
 		for _, name := range m.NotRun {
-			s.add(junitCase{Name: name, Status: string(StateUnknown), Time: seconds(0), Error: &junitProblem{"the test could not run", string(StateUnknown), ""}})
+			problem := &junitProblem{"the test could not run", string(StateUnknown), ""}
+			s.add(junitCase{Name: name, Status: string(StateUnknown), Time: seconds(0), Error: problem})
 		}
 		doc.add(s)
 	}

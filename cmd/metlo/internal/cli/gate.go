@@ -259,6 +259,11 @@ func (r *reportFlags) prepare(others ...string) error {
 		}
 		r.list = append(r.list, reportFile{format, name})
 	}
+	return r.removeOld()
+}
+
+// removeOld removes the reports of an earlier run, so that none of them is taken for one of this run.
+func (r *reportFlags) removeOld() error {
 	for _, report := range r.list {
 		if info, err := os.Lstat(report.name); err != nil || !info.Mode().IsRegular() || isSummary(report.name) {
 			continue
