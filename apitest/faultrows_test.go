@@ -262,6 +262,8 @@ func testVerdictRows(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, VerdictInconclusive, res.Verdict, res)
 				assert.Contains(t, strings.Join(allReasons(res), "\n"), "nothing shows that this target works")
+				_, err = Run(t.Context(), cfg, append(opts, RequireControls(), Lenient())...)
+				require.ErrorContains(t, err, "exclude each other")
 			}
 		})
 	}

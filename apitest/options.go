@@ -64,6 +64,9 @@ func newSettings(opts []Option) (*settings, error) {
 	if len(s.allow) == 0 && s.handler == nil && err == nil {
 		err = errors.New(`apitest: no host is allowed: pass AllowHosts("staging.example.com")`)
 	}
+	if s.lenient && s.requireControls && err == nil {
+		err = errors.New("apitest: Lenient and RequireControls exclude each other: choose one")
+	}
 	s.slots = make(chan struct{}, max(s.parallel, 1))
 	return s, err
 }
@@ -94,7 +97,8 @@ func Lenient() Option {
 	}
 }
 
-// RequireControls makes a check inconclusive that held where nothing shows the target to work.
+// RequireControls makes a check inconclusive that held where nothing shows the target to work. It is an error together
+// with Lenient.
 func RequireControls() Option {
 	return func(s *settings) error {
 		s.requireControls = true

@@ -46,6 +46,7 @@ func (a *app) testRun() *cobra.Command {
 	}
 	words("controls").one(cmd, &f.require, "require", "what a pass needs besides its assertions: a control that shows the target to work")
 	f.flags(cmd)
+	cmd.MarkFlagsMutuallyExclusive("require", "lenient")
 	f.reports.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
