@@ -52,17 +52,13 @@ func (s *CollectorService) LogBatch(ctx context.Context, traces []*Trace) error 
 	if r.fault != nil {
 		return s.client.redact.fault(r.fault)
 	}
-	sent := 0
-	for _, batch := range batches {
-		if err := exec(ctx, s.client, r.copy().setBody(batch.body)); err != nil {
-			if errors.Is(err, ErrInvalidArgument) {
-				return err
-			}
-			return newBatchError(traces, sent, batch.traces, err)
-		}
-		sent += batch.traces
+	sent, unknown, err := sendBatches(ctx, s.client, r, batches)
+	if err == nil || errors.Is(err, ErrInvalidArgument) {
+		return err
 	}
-	return nil
+	e := &BatchError{Err: err}
+	e.Sent, e.Unknown, e.Unsent = cut(traces, sent, unknown)
+	return e
 }
 
 // LogAnalyzed hands one trace without values to the collector. Success means that the collector answered: it takes
@@ -101,21 +97,54 @@ func (s *CollectorService) LogAnalyzedBatch(ctx context.Context, traces []*Analy
 		}
 		batches = append(batches, encodedBatch{append([]byte{'['}, body...), 1})
 	}
-	client, sent := s.second(), 0
+	for i := range batches {
+		batches[i].body = append(batches[i].body, ']')
+	}
+	sent, unknown, err := sendBatches(ctx, s.second(), r, batches)
+	if err == nil || errors.Is(err, ErrInvalidArgument) {
+		return err
+	}
+	e := &AnalyzedBatchError{Err: err}
+	e.Sent, e.Unknown, e.Unsent = cut(traces, sent, unknown)
+	return e
+}
+
+// sendBatches sends bodies one after the other. With an error it returns how many traces were sent before, and how many of
+// those that follow may have arrived.
+func sendBatches(ctx context.Context, client *Client, r *request, batches []encodedBatch) (sent, unknown int, err error) {
 	for _, batch := range batches {
-		if err := exec(ctx, client, r.copy().setBody(append(batch.body, ']'))); err != nil {
-			if errors.Is(err, ErrInvalidArgument) {
-				return err
-			}
-			e := &AnalyzedBatchError{Sent: traces[:sent:sent], Unsent: traces[sent:], Err: err}
+		if err := exec(ctx, client, r.copy().setBody(batch.body)); err != nil {
 			if !untouched(err) {
-				e.Unknown, e.Unsent = traces[sent:sent+batch.traces:sent+batch.traces], traces[sent+batch.traces:]
+				unknown = batch.traces
 			}
-			return e
+			return sent, unknown, err
 		}
 		sent += batch.traces
 	}
-	return nil
+	return sent, 0, nil
+}
+
+// cut returns the three parts of a batch that failed.
+func cut[T any](traces []T, sent, unknown int) (taken, doubtful, left []T) {
+	end := sent + unknown
+	if unknown > 0 {
+		doubtful = traces[sent:end:end]
+	}
+	return traces[:sent:sent], doubtful, traces[end:]
+}
+
+// batchText returns the line of an error about a batch.
+func batchText(sent, unknown, unsent int, err error) string {
+	text := fmt.Sprintf("metlo: batch of %d traces: %d sent, %d unknown, %d not sent", sent+unknown+unsent, sent, unknown, unsent)
+	if err != nil {
+		text += ": " + err.Error()
+	}
+	return text
+}
+
+// batchValue returns the parts of an error about a batch for package log/slog.
+func batchValue(sent, unknown, unsent int, err error) slog.Value {
+	return slog.GroupValue(slog.Int("sent", sent), slog.Int("unknown", unknown), slog.Int("unsent", unsent), slog.Any("err", err))
 }
 
 // second returns a client of the second version of the collector's API.
@@ -143,7 +172,7 @@ func encodeAnalyzed(trace *AnalyzedTrace, limit int) ([]byte, error) {
 	return body, nil
 }
 
-// AnalyzedBatchError says how far a batch of traces without values got before it failed, as [BatchError] does.
+// AnalyzedBatchError describes a batch of traces without values that failed, as [BatchError] does.
 type AnalyzedBatchError struct {
 	Sent    []*AnalyzedTrace // the collector took them
 	Unknown []*AnalyzedTrace // sent, without an answer
@@ -153,8 +182,7 @@ type AnalyzedBatchError struct {
 
 // Error returns one line with the numbers of traces and the reason.
 func (e *AnalyzedBatchError) Error() string {
-	return fmt.Sprintf("metlo: batch of %d traces: %d sent, %d unknown, %d not sent: %v",
-		len(e.Sent)+len(e.Unknown)+len(e.Unsent), len(e.Sent), len(e.Unknown), len(e.Unsent), e.Err)
+	return batchText(len(e.Sent), len(e.Unknown), len(e.Unsent), e.Err)
 }
 
 // Unwrap returns why the batch failed.
@@ -162,10 +190,7 @@ func (e *AnalyzedBatchError) Unwrap() error { return e.Err }
 
 // LogValue returns the error's parts without the traces for package log/slog.
 func (e *AnalyzedBatchError) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.Int("sent", len(e.Sent)), slog.Int("unknown", len(e.Unknown)), slog.Int("unsent", len(e.Unsent)),
-		slog.Any("err", e.Err),
-	)
+	return batchValue(len(e.Sent), len(e.Unknown), len(e.Unsent), e.Err)
 }
 
 // encodedBatch is the body of one request.
@@ -269,22 +294,9 @@ type BatchError struct {
 	Err     error    // why
 }
 
-func newBatchError(traces []*Trace, sent, n int, err error) *BatchError {
-	e := &BatchError{Sent: traces[:sent:sent], Unsent: traces[sent:], Err: err}
-	if !untouched(err) {
-		e.Unknown, e.Unsent = traces[sent:sent+n:sent+n], traces[sent+n:]
-	}
-	return e
-}
-
 // Error returns one line with how many traces were sent, and why the others were not.
 func (e *BatchError) Error() string {
-	text := fmt.Sprintf("metlo: batch of %d traces: %d sent, %d unknown, %d not sent",
-		len(e.Sent)+len(e.Unknown)+len(e.Unsent), len(e.Sent), len(e.Unknown), len(e.Unsent))
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
-	}
-	return text
+	return batchText(len(e.Sent), len(e.Unknown), len(e.Unsent), e.Err)
 }
 
 // Unwrap returns why the batch failed.
@@ -292,10 +304,7 @@ func (e *BatchError) Unwrap() error { return e.Err }
 
 // LogValue returns the error's parts without the traces, for package log/slog.
 func (e *BatchError) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.Int("sent", len(e.Sent)), slog.Int("unknown", len(e.Unknown)), slog.Int("unsent", len(e.Unsent)),
-		slog.Any("err", e.Err),
-	)
+	return batchValue(len(e.Sent), len(e.Unknown), len(e.Unsent), e.Err)
 }
 
 // untouched reports whether err proves that the collector queued nothing: no attempt reached it, or each was refused
