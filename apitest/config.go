@@ -28,7 +28,7 @@ type Config struct {
 	Env []KeyValue
 	// Test holds the steps in the order they run. At least one is required.
 	Test []Step
-	// File is where Load read the test. It is no part of the test.
+	// File is where Load read the test. It is not part of the test.
 	File string
 }
 

@@ -295,7 +295,7 @@ func (t *trial) works(fits func(s *sighting) bool) (name string, found bool) {
 	return "", false
 }
 
-// judge gives the steps of every test their verdicts.
+// judge sets the verdicts of the steps of every test.
 func (t *trial) judge() {
 	for _, r := range t.runners {
 		reached := r.reached()
@@ -470,7 +470,7 @@ func (t *trial) namedControl(r *runner, named string) (name, doubt string) {
 	return "", fmt.Sprintf("its control, the test %s, is not part of this run", named)
 }
 
-// conclude gives the steps and the test their verdicts.
+// conclude sets the verdicts of the steps and of the test.
 func (r *runner) conclude() {
 	order := Verdicts()
 	worst := VerdictProven

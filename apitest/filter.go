@@ -74,7 +74,7 @@ func ParseResults(text []byte) (Earlier, error) {
 	return list, nil
 }
 
-// earlier gives results the form that their JSON has, so that both are read by one code.
+// earlier returns results in the form of their JSON, so that both are read by one code.
 func earlier(results []*Result) (Earlier, error) {
 	text, err := json.Marshal(results)
 	if err != nil {

@@ -223,7 +223,7 @@ func (b *matrixBuilder) endpoint(method, address string) int {
 	return best
 }
 
-// fits reports whether path belongs to the template, and how many of its segments are no parameters.
+// fits reports whether path belongs to the template, and returns how many of its segments are fixed.
 func fits(template, path string) (fixed int, ok bool) {
 	want, have := strings.Split(strings.Trim(template, "/"), "/"), strings.Split(strings.Trim(path, "/"), "/")
 	if len(want) != len(have) {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// WithPayloads gives the list that a payload refers to by name, and replaces the built-in one of that name: SQLI,
+// WithPayloads sets the list that a payload refers to by name, and replaces the built-in one of that name: SQLI,
 // SQLI_AUTH_BYPASS, SQLI_TIME, XSS, TEMPLATE_INJECTION and PATH_TRAVERSAL. A step with an empty list cannot run, so its test is
 // inconclusive.
 func WithPayloads(name string, values ...string) Option {

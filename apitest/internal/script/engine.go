@@ -49,7 +49,7 @@ func (e *Engine) Eval(ctx context.Context, source string, vars map[string]any) (
 }
 
 // Truthy runs source with vars as globals, and reports whether its result counts as true. With strict, a result that
-// is no string, number, bool, null or undefined is a *ResultError, because it counts as true whatever it holds.
+// is not a string, number, bool, null or undefined is a *ResultError, because it counts as true whatever it holds.
 func (e *Engine) Truthy(ctx context.Context, source string, vars map[string]any, strict bool) (bool, error) {
 	v, err := e.call(ctx, "truthy", source, vars)
 	if kind, odd := v.(string); odd && strict {
