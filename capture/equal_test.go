@@ -159,7 +159,15 @@ func TestTheSameFieldsAsTheServerFinds(t *testing.T) {
 	require.NoError(t, types.Client().Collector.LogAnalyzedBatch(t.Context(), analyzed))
 	want, got := fieldsOf(t, values), fieldsOf(t, types)
 	require.Greater(t, len(want), 5*n)
-	equal, total, shown := 0, len(want), 0
+	equal, total := compareFields(t, want, got)
+	t.Logf("%d of %d fields equal", equal, total)
+	assert.GreaterOrEqual(t, float64(equal), 0.99*float64(total))
+}
+
+// compareFields returns how many of the fields of either server are equal, and logs some of the others.
+func compareFields(t *testing.T, want, got map[string]string) (equal, total int) {
+	t.Helper()
+	total, shown := len(want), 0
 	for field, is := range want {
 		if got[field] == is {
 			equal++
@@ -177,6 +185,5 @@ func TestTheSameFieldsAsTheServerFinds(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of %d fields equal", equal, total)
-	assert.GreaterOrEqual(t, float64(equal), 0.99*float64(total))
+	return equal, total
 }
