@@ -5,7 +5,10 @@ import (
 	"strings"
 )
 
-// trigrams has one bit for each three letters that follow each other in at least 25 of the words that the server knows.
+//go:generate go -C ../../tools run ./trigramgen -words ../metlotest/internal/words/words.deflate -o ../internal/analysis/trigrams.bin
+
+// trigrams has one bit for each triple of letters: whether it occurs at least 25 times in the list of English words by which
+// the server recognizes parameters of paths.
 //
 //go:embed trigrams.bin
 var trigrams string
