@@ -67,6 +67,8 @@ type Analyzer struct {
 	names   names
 	json    jsonReader
 	buffer  []byte
+
+	searched searched // of the section that is being analysed
 }
 
 // NewAnalyzer returns an analyzer that looks for classes and knows words.
@@ -84,6 +86,7 @@ func (a *Analyzer) Analyze(x *Exchange) Result {
 		RequestContentType: MediaType(x.Request.ContentType), ResponseContentType: MediaType(x.Response.ContentType),
 		IsGraphQL: IsGraphQLPath(x.Path),
 	}
+	a.searched = searched{}
 	a.path(x, &r)
 	isRead := x.Status < ErrorsFrom
 	if r.IsGraphQL {
@@ -104,6 +107,7 @@ func (a *Analyzer) Analyze(x *Exchange) Result {
 
 // pairs analyses headers or parameters. As the server does, it reads values that are JSON objects or lists.
 func (a *Analyzer) pairs(r *Result, section string, pairs []Pair) {
+	a.searched = searched{}
 	var root node
 	for _, pair := range pairs {
 		var n *node
@@ -128,6 +132,7 @@ func (a *Analyzer) text(n *node, text []byte, cut bool) {
 
 // body analyses a body by its content type. A response without a text has one field, as on the server.
 func (a *Analyzer) body(r *Result, section string, b *Body) {
+	a.searched = searched{}
 	var root node
 	switch {
 	case section == sectionRequest && (len(b.Data) == 0 || isNull(b.Data)): // no field, as on the server

@@ -115,7 +115,14 @@ func (a *Analyzer) multipart(n *node, b *Body, boundary string) {
 	}
 }
 
+// maxPartHead is how long the head of a part may be; those of browsers have some hundred bytes.
+const maxPartHead = 4 << 10
+
 func (a *Analyzer) part(n *node, head, content []byte, cut bool) {
+	if len(head) > maxPartHead {
+		n.other().saw(TypeString)
+		return
+	}
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		if !strings.EqualFold(string(name), "content-disposition") {

@@ -192,8 +192,15 @@ func isHex(text string) bool {
 	return true
 }
 
-// scan adds the classes that a value shows. isString tells a string from a number or a boolean.
-func (c *Classes) scan(found *classSet, text []byte, isString bool) {
+// maxSearched is how many bytes of a section are searched for each class. Texts that cannot match do not count.
+const maxSearched = 64 << 10
+
+// searched is the number of bytes that were searched for each class.
+type searched [maxClasses]int
+
+// scan adds the classes of a value to found. isString distinguishes a string from a number or a boolean. With a non-nil
+// work it searches each class in at most maxSearched bytes in all.
+func (c *Classes) scan(found *classSet, text []byte, isString bool, work *searched) {
 	if len(text) == 0 || len(c.patterns) == 0 {
 		return
 	}
@@ -204,20 +211,25 @@ func (c *Classes) scan(found *classSet, text []byte, isString bool) {
 		if found.has(p.class) || p.stringsOnly && !isString || !p.need.metBy(&has, text) {
 			continue
 		}
+		part := text
+		if work != nil {
+			part = text[:min(len(text), maxSearched-work[p.class])]
+			work[p.class] += len(part)
+		}
 		if p.valid != nil {
-			if match := p.re.Find(text); match != nil && p.valid(string(match)) {
+			if match := p.re.Find(part); match != nil && p.valid(string(match)) {
 				found.add(p.class)
 			}
-		} else if p.re.Match(text) {
+		} else if p.re.Match(part) {
 			found.add(p.class)
 		}
 	}
 }
 
-// Scan returns the names of the classes that a value shows, in their order.
+// Scan returns the names of the classes of a value, in their order.
 func (c *Classes) Scan(text string, isString bool) []string {
 	var found classSet
-	c.scan(&found, []byte(text), isString)
+	c.scan(&found, []byte(text), isString, nil)
 	return c.named(found)
 }
 
@@ -462,16 +474,41 @@ func (n *need) metBy(has *need, text []byte) bool {
 	if has.digits < n.digits || has.ats < n.ats || has.dots < n.dots || has.commas < n.commas || has.length < n.length {
 		return false
 	}
-	if !n.whole || has.spaces {
+	switch {
+	case !n.whole:
 		return true
+	case !has.spaces && has.length > n.longest && n.longest < unlimited:
+		return false // a match would be the whole text
 	}
-	if has.length > n.longest && n.longest < unlimited {
-		return false
-	}
-	for _, c := range text {
+	return n.within(text, has.spaces)
+}
+
+// within reports whether consecutive characters of the alphabet, at most as many as a match has, hold enough digits. In a
+// text without spaces a match is the whole text.
+func (n *need) within(text []byte, spaces bool) bool {
+	from, digits := 0, 0
+	for i, c := range text {
 		if n.alphabet[c/64]&(1<<(c%64)) == 0 {
-			return false
+			if !spaces {
+				return false
+			}
+			from, digits = i+1, 0
+			continue
+		}
+		if isDigit(c) {
+			digits++
+		}
+		if i-from == n.longest && n.longest < unlimited {
+			if isDigit(text[from]) {
+				digits--
+			}
+			from++
+		}
+		if spaces && digits >= n.digits && i-from+1 >= n.length {
+			return true
 		}
 	}
-	return true
+	return !spaces
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -6,6 +6,9 @@ import "strings"
 // stand for more fields than a memory holds.
 const maxDocumentWork = 20_000
 
+// maxTokens is how many tokens of a document are read.
+const maxTokens = 50_000
+
 // document is what a GraphQL text asks for. Of a text that is none it holds what was read before the fault.
 type document struct {
 	operations []*operation
@@ -79,9 +82,10 @@ func (d *document) gather(all *flat, s *selection, seen map[*selection]bool) {
 
 // documentReader reads the tokens of a GraphQL text.
 type documentReader struct {
-	text  string
-	at    int
-	token string // empty at the end
+	text   string
+	at     int
+	tokens int    // that were read
+	token  string // empty at the end
 }
 
 func parseDocument(text string) *document {
@@ -121,7 +125,8 @@ func parseDocument(text string) *document {
 
 // next reads a token: a name, a number, a string with its quotes, $name, or a sign.
 func (r *documentReader) next() {
-	for r.at < len(r.text) {
+	r.tokens++
+	for r.at < len(r.text) && r.tokens <= maxTokens {
 		switch c := r.text[r.at]; {
 		case c == '#':
 			if end := strings.IndexAny(r.text[r.at:], "\r\n"); end >= 0 {

@@ -141,7 +141,7 @@ func (n *node) typeNames() []string {
 // value notes a text, and the classes that it shows.
 func (a *Analyzer) value(n *node, text []byte) {
 	n.saw(TypeString)
-	a.classes.scan(&n.classes, text, true)
+	a.classes.scan(&n.classes, text, true, &a.searched)
 }
 
 // number notes a number as JSON spells it.
@@ -155,7 +155,7 @@ func (a *Analyzer) number(n *node, text []byte) {
 	if len(text) > exact || !isDigits(text) {
 		text = appendNumber(nil, f)
 	}
-	a.classes.scan(&n.classes, text, false)
+	a.classes.scan(&n.classes, text, false, &a.searched)
 }
 
 // appendNumber spells a number as JavaScript does.
@@ -177,7 +177,7 @@ func isDigits(text []byte) bool {
 
 func (a *Analyzer) boolean(n *node, is bool) {
 	n.saw(TypeBoolean)
-	a.classes.scan(&n.classes, strconv.AppendBool(nil, is), false)
+	a.classes.scan(&n.classes, strconv.AppendBool(nil, is), false, &a.searched)
 }
 
 // each calls visit for every field below n. path holds the section and the names above; the path of a field in its section

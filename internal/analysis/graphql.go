@@ -30,6 +30,7 @@ func (a *Analyzer) graphQL(x *Exchange, r *Result, isRead bool) {
 		section = sectionQuery
 		requests = graphQLQuery(x.Query)
 	}
+	a.searched = searched{}
 	var in, out node
 	known := map[string]bool{}
 	for _, q := range requests {
@@ -50,6 +51,7 @@ func (a *Analyzer) graphQL(x *Exchange, r *Result, isRead bool) {
 			}
 		}
 	}
+	a.searched = searched{}
 	a.graphQLData(&out, requests, isBatch, &x.Response)
 	a.emit(r, section, &in)
 	a.emit(r, sectionResponse, &out)

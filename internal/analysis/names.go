@@ -3,6 +3,7 @@ package analysis
 import (
 	_ "embed"
 	"strings"
+	"sync"
 )
 
 //go:generate go -C ../../tools run ./trigramgen -words ../metlotest/internal/words/words.deflate -o ../internal/analysis/trigrams.bin
@@ -126,7 +127,7 @@ func newWord(text string, i int) bool {
 
 // isWord reports whether letters in lower case could be a word, or are an abbreviation that programmers use.
 func isWord(word string) bool {
-	if strings.Contains(abbreviations, " "+word+" ") {
+	if abbreviationSet()[word] {
 		return true
 	}
 	vowel := strings.ContainsAny(word, "aeiouy")
@@ -145,8 +146,20 @@ func isWord(word string) bool {
 	return true
 }
 
+// abbreviationSet returns abbreviations.
+var abbreviationSet = sync.OnceValue(func() map[string]bool { return wordSet(abbreviations) })
+
+// wordSet returns the words of a text.
+func wordSet(text string) map[string]bool {
+	set := map[string]bool{}
+	for word := range strings.FieldsSeq(text) {
+		set[word] = true
+	}
+	return set
+}
+
 // abbreviations are parts of names that are no words.
-const abbreviations = " aadhar acl api by do go in is me my no of on or to up us we app args attr auth aws bcc bic btn bytes cc cfg cmd config cpf cpu css csrf css csv ctrl ctx cvc cvv db " +
+const abbreviations = "aadhar acl api by do go in is me my no of on or to up us we app args attr auth aws bcc bic btn bytes cc cfg cmd config cpf cpu css csrf css csv ctrl ctx cvc cvv db " +
 	"dns dob dto etag exp ext fk fqdn gcp gdpr gmt gps gpu gql graphql grpc gtm guid hmac href html http https iban icmp id ids iframe " +
 	"img imgs ip ipv iso isbn jpeg jpg json jsonrpc jti jwks jwt kms kwargs lang lat ldap lng lon lts mac mb md mfa mgmt mime mq mqtt " +
 	"ms msg msgs mtls nbf nfc nginx ns num oauth oidc otp params pci pct pdf php pin pk png pnr png prev ptr pwd px qr qty " +
@@ -157,4 +170,4 @@ const abbreviations = " aadhar acl api by do go in is me my no of on or to up us
 	"rtc sca sftp sla slo smb spf ssd ssid sys tld toc tos tx ui upc usb ux vlan vm vrf wan xff xls xlsx xyz bandwidth birthday " +
 	"checksum docs downtime dropdown firmware fullname giftcard github gitlab jsonb kafka kubernetes markdown museum mysql offset offsets " +
 	"paycheck paypal placeholder placeholders postgres pullrequest pullrequests throughput thumbnail thumbnails viewport webhook webhooks " +
-	"website websites workflow workflows "
+	"website websites workflow workflows"

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Placeholders stand in a path for parameters. Each is of a kind that the server takes for a parameter.
@@ -66,7 +67,7 @@ func (w *Words) knows(element string) bool {
 		return true
 	}
 	for word := range strings.FieldsFuncSeq(element, func(r rune) bool { return r == '-' || r == '_' }) {
-		if !strings.Contains(commonWords, " "+word+" ") {
+		if !commonWordSet()[word] {
 			return false
 		}
 	}
@@ -281,8 +282,11 @@ func literal(element string) string {
 	return strings.NewReplacer(`\`, "%5C", "?", "%3F", "<", "%3C", ">", "%3E", "&", "%26", "=", "%3D").Replace(element)
 }
 
+// commonWordSet returns commonWords.
+var commonWordSet = sync.OnceValue(func() map[string]bool { return wordSet(commonWords) })
+
 // commonWords are elements of paths that all services use. A longer list would hold more values.
-const commonWords = " about account accounts action actions activate activity add address addresses admin admins agent agents alert alerts all analytics " +
+const commonWords = "about account accounts action actions activate activity add address addresses admin admins agent agents alert alerts all analytics " +
 	"api apis app application applications apps archive articles assets attachments audit auth authenticate authorize avatar balance balances " +
 	"bank banks batch beta billing billings blog bulk calendar callback callbacks campaigns cancel card cards cart carts catalog catalogs categories " +
 	"category changes channels charge charges chat check checkout claims client clients cloud code codes collections comments companies company " +
@@ -305,4 +309,4 @@ const commonWords = " about account accounts action actions activate activity ad
 	"support survey surveys sync system systems tables tags task tasks tax taxes team teams templates tenant tenants terms test tests text thread threads " +
 	"tickets time timeline today token tokens tools topics tracking trade trades transaction transactions transfer transfers trash trips types units unlock " +
 	"unsubscribe update updates upload uploads usage user users validate values vendors verification verify version versions video videos view views wallet " +
-	"wallets warehouse web webhook webhooks wishlist workspace workspaces write zones "
+	"wallets warehouse web webhook webhooks wishlist workspace workspaces write zones"
