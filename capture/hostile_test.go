@@ -65,7 +65,7 @@ func hostileShapes() map[string]hostileShape {
 		"deep objects":                 {body: func(n int) string { return within(n/6, `{"a":`, "1", "}") }},
 		"one name many times":          {body: func(n int) string { return upTo(n, "{", `"value":"a",`, `"name":"token"}`) }},
 		"many names":                   {body: func(n int) string { return upTo(n, "{", `"name%s%d":1,`, `"name":"token"}`) }},
-		"many names that are values":   {body: func(n int) string { return upTo(n, "{", `"IdAbIdAbIdAbIdAbIdAbIdAb%s%d":1,`, `"name":"token"}`) }},
+		"many names that are values":   {body: func(n int) string { return upTo(n, "{", `"IdIpIdIpIdIpIdIpIdIpIdIp%s%d":1,`, `"name":"token"}`) }},
 		"JSON in texts":                {body: func(n int) string { return upTo(n, `{"a":"`, quoted, `"}`) }},
 		"long names within each other": {body: func(n int) string { return upTo(n, "[", within(198, longName, "1", "}")+",", "1]") }},
 		"items of many shapes":         {body: func(n int) string { return upTo(n, "[", `{"order%s":{"item%s":[{"name%d":%d}]}},`, "1]") }},
@@ -115,7 +115,6 @@ func (h hostileShape) analysis(t testing.TB, r *Recorder, size int) func() {
 		assert.Less(t, len(x.in), 700)
 		x.requestHeaders = append(x.requestHeaders, analysis.Pair{Name: "Content-Encoding", Value: h.encoding})
 	}
-	x.responseHeaders, x.out, x.outTotal = x.requestHeaders, x.in, x.inTotal
 	return func() {
 		_, became := newSender(r).analyze(x, testHost) // which remembers no names
 		require.Contains(t, []outcome{usable, noOperation}, became)
@@ -132,7 +131,7 @@ func TestHostileBodies(t *testing.T) {
 			if !kit.Race {
 				one, all := allocated(small), allocated(large)
 				t.Logf("%d bytes allocated for 64 KiB, %d for 1 MiB", one, all)
-				assert.LessOrEqual(t, all, hostileRatio*max(one, 2*hostileSmall))
+				assert.LessOrEqual(t, all, hostileRatio*max(one, hostileSmall))
 			}
 			assertCostsNoMore(t, large, func() {
 				for range parts / 2 {

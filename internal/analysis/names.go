@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"bytes"
 	_ "embed"
 	"strings"
 	"sync"
@@ -47,7 +48,7 @@ func (k names) isName(text []byte, kind nameKind) bool {
 	if is, known := k[string(text)]; known {
 		return is
 	}
-	is := looksLikeName(string(text))
+	is := looksLikeName(text)
 	if k != nil && len(k) < maxNamesKept {
 		k[string(text)] = is
 	}
@@ -72,9 +73,9 @@ func (k names) nested(text []byte) bool {
 }
 
 // looksLikeName reports whether a text consists of words and abbreviations as names do.
-func looksLikeName(text string) bool {
-	text = strings.TrimLeft(text, "$@_")
-	if text == "" || kindOf(text[0]) != 'a' {
+func looksLikeName(text []byte) bool {
+	text = bytes.TrimLeft(text, "$@_")
+	if len(text) == 0 || kindOf(text[0]) != 'a' {
 		return false
 	}
 	digits, runs, letters, worded, odd := 0, 0, 0, 0, 0
@@ -92,12 +93,15 @@ func looksLikeName(text string) bool {
 				j++
 			}
 			letters += j - i
-			switch word := strings.ToLower(text[i:j]); {
-			case isWord(word):
-				worded += len(word)
-			case len(word) <= shortWord:
+			switch {
+			case isWord(text[i:j]):
+				worded += j - i
+			case j-i <= shortWord:
 				odd++
 			default:
+				return false
+			}
+			if odd > 1 && letters+digits > shortWord+1 {
 				return false
 			}
 		default:
@@ -110,11 +114,11 @@ func looksLikeName(text string) bool {
 	if letters+digits <= shortWord+1 {
 		return true
 	}
-	return digits <= maxDigits && runs <= maxDigitRuns && digits <= letters+1 && odd <= 1 && worded*wordShare >= 2*letters
+	return odd <= 1 && digits <= maxDigits && runs <= maxDigitRuns && digits <= letters+1 && worded*wordShare >= 2*letters
 }
 
 // newWord reports whether the letter at i begins a word, as in userName and userIDs.
-func newWord(text string, i int) bool {
+func newWord(text []byte, i int) bool {
 	upper := func(c byte) bool { return c >= 'A' && c <= 'Z' }
 	if !upper(text[i]) {
 		return false
@@ -125,16 +129,19 @@ func newWord(text string, i int) bool {
 	return !upper(text[i-1]) || i+1 < len(text) && kindOf(text[i+1]) == 'a' && !upper(text[i+1])
 }
 
-// isWord reports whether letters in lower case could be a word, or are an abbreviation that programmers use.
-func isWord(word string) bool {
-	if abbreviationSet()[word] {
+// isWord reports whether letters could be a word, or are an abbreviation that programmers use.
+func isWord(letters []byte) bool {
+	var lower [maxName]byte
+	word := lower[:copy(lower[:], letters)]
+	vowel := false
+	for i, c := range word {
+		word[i] = c | 0x20
+		vowel = vowel || strings.IndexByte("aeiouy", word[i]) >= 0
+	}
+	if abbreviationSet()[string(word)] {
 		return true
 	}
-	vowel := strings.ContainsAny(word, "aeiouy")
-	if len(word) <= 2 {
-		return false
-	}
-	if len(word) >= wordsForVowel && !vowel {
+	if len(word) <= 2 || len(word) >= wordsForVowel && !vowel {
 		return false
 	}
 	for i := 0; i+2 < len(word); i++ {
