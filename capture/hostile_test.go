@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -177,4 +178,35 @@ func timeOf(f func()) time.Duration {
 	begun := time.Now()
 	f()
 	return time.Since(begun)
+}
+
+// BenchmarkAnalysis compares the analysis of 64 KiB of JSON with decoding it into any.
+func BenchmarkAnalysis(b *testing.B) {
+	for name, part := range map[string]string{
+		"records": `{"id":%d,"email":"jane.doe@example.com","name":"Jane Doe","tags":["new","vip"],"active":true,"amount":12.5,"note":null},`,
+		"texts":   `{"subject":"Your order number %d","text":"` + strings.Repeat("It was sent on Monday and arrives within 3 days. ", 10) + `"},`,
+		"numbers": `[%d,0.25,1e3,-17],`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			shape := hostileShape{body: func(n int) string { return upTo(n, "[", part, "1]") }}
+			r := recorderFor(b, &collector{})
+			data := []byte(shape.body(hostileSmall))
+			analyze, decode := shape.analysis(b, r, hostileSmall), func() {
+				var v any
+				require.NoError(b, json.Unmarshal(data, &v))
+			}
+			var ours, theirs []time.Duration
+			for b.Loop() {
+				for range 20 {
+					ours, theirs = append(ours, timeOf(analyze)), append(theirs, timeOf(decode))
+				}
+			}
+			slices.Sort(ours)
+			slices.Sort(theirs)
+			one, other := ours[len(ours)/2], theirs[len(theirs)/2]
+			b.ReportMetric(float64(one.Microseconds()), "µs/analysis")
+			b.ReportMetric(float64(other.Microseconds()), "µs/decode")
+			b.ReportMetric(float64(one)/float64(other), "ratio")
+		})
+	}
 }

@@ -268,7 +268,10 @@ type need struct {
 	longest  int
 	alphabet [4]uint64
 	spaces   bool // of a text
+	dense    int  // of a text with spaces: the most digits in any denseWindow consecutive bytes
 }
+
+const denseWindow = 32
 
 // needOf derives the need of a pattern.
 func needOf(text string) need {
@@ -467,6 +470,19 @@ func (n *need) count(text []byte) {
 			n.spaces = true
 		}
 	}
+	if !n.spaces || n.digits == 0 {
+		return
+	}
+	digits := 0
+	for i, c := range text {
+		if isDigit(c) {
+			digits++
+			n.dense = max(n.dense, digits)
+		}
+		if i >= denseWindow-1 && isDigit(text[i-denseWindow+1]) {
+			digits--
+		}
+	}
 }
 
 // metBy reports whether a text may match.
@@ -479,6 +495,8 @@ func (n *need) metBy(has *need, text []byte) bool {
 		return true
 	case !has.spaces && has.length > n.longest && n.longest < unlimited:
 		return false // a match would be the whole text
+	case has.spaces && n.longest <= denseWindow && has.dense < n.digits:
+		return false
 	}
 	return n.within(text, has.spaces)
 }
