@@ -101,6 +101,9 @@ func (a *Analyzer) Analyze(trace *metlo.Trace, route string) (*metlo.AnalyzedTra
 	if mapped, known := a.config.host(x.Host); known {
 		x.Host = mapped
 	}
+	if a.config.blocks(x.Host, analysis.EscapePath(x.Path)) {
+		return nil, &SkippedError{blocked.String()}
+	}
 	analyzed, outcome := a.trace(x)
 	if outcome != usable {
 		return nil, &SkippedError{outcome.String()}
@@ -116,9 +119,6 @@ func Analyze(trace *metlo.Trace, route string) (*metlo.AnalyzedTrace, error) {
 
 // trace analyses an exchange.
 func (a *Analyzer) trace(x *analysis.Exchange) (*metlo.AnalyzedTrace, outcome) {
-	if a.config.blocks(x.Host, x.Path) {
-		return nil, blocked
-	}
 	r := a.analysis.Analyze(x)
 	switch {
 	case !r.Routed && (x.Status == 404 || x.Status == 405):

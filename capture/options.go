@@ -40,11 +40,11 @@ type settings struct {
 	sendRate      float64
 	sampling      Sampling
 	skips         Skips
-	proxies       []netip.Prefix
+	proxies       originalSourcer
 	clientAddress bool
 	credentials   credentials
 	users         func(*http.Request) string
-	values        bool
+	values        func(*Recorder) (traceBuilder, sink) // nil without WithValues
 	mask          maskSettings
 	output        io.Writer
 	agentConfig   time.Duration
@@ -138,7 +138,7 @@ func WithUsers(pseudonym func(*http.Request) string) Option {
 // "Open API Spec Diff".
 func WithValues(opts ...MaskOption) Option {
 	return option(func(s *settings) error {
-		s.values = true
+		s.values = newValueBuilder
 		for _, opt := range opts {
 			if err := opt.setOn(&s.mask); err != nil {
 				return err
@@ -260,6 +260,7 @@ func WithSkips(skips Skips) Option {
 // source. Without it the header is not believed, since any client can send it. It needs [WithClientAddress].
 func WithTrustedProxies(networks ...string) Option {
 	return option(func(s *settings) error {
+		trusted, _ := s.proxies.(proxies)
 		for _, network := range networks {
 			prefix, err := netip.ParsePrefix(network)
 			if err != nil {
@@ -269,7 +270,10 @@ func WithTrustedProxies(networks ...string) Option {
 				}
 				prefix = netip.PrefixFrom(addr, addr.BitLen())
 			}
-			s.proxies = append(s.proxies, prefix.Masked())
+			trusted.networks = append(trusted.networks, prefix.Masked())
+		}
+		if len(networks) > 0 {
+			s.proxies = trusted
 		}
 		return nil
 	})

@@ -105,7 +105,7 @@ func (s *settings) check(client *metlo.Client) error {
 	if len(s.hosts.named) == 0 && !s.hosts.any {
 		faults = append(faults, invalid("New: no host is named, so nothing would be recorded: use WithHost, or WithAnyHost"))
 	}
-	if len(s.proxies) > 0 && !s.clientAddress {
+	if s.proxies != nil && !s.clientAddress {
 		faults = append(faults, invalid("New: WithTrustedProxies has no effect without WithClientAddress: add it, or leave both out"))
 	}
 	return errors.Join(faults...)
@@ -121,8 +121,9 @@ func hasCollector(client *metlo.Client) bool {
 // own is the key under which the context of the recorder's requests is told from others.
 type own struct{ rec *Recorder }
 
-// Handler records what next serves. The requests reach next as they would without it, and next sees the same optional
-// interfaces of the writer. No more of a body is read than next reads. A panic goes on with the same value, and is recorded
+// Handler records what next serves. The requests reach next as they would without it. Of the optional interfaces next sees
+// those of net/http's writers; of another middleware's writer, those of http.Flusher, http.Hijacker, http.Pusher and
+// http.CloseNotifier that it has, and through http.ResponseController all it has. No more of a body is read than next reads. A panic goes on with the same value, and is recorded
 // as status 500 if nothing was written. One thing cannot be kept: http.MaxBytesReader no longer closes the connection
 // behind it, as behind any other wrapper of the writer; put http.MaxBytesHandler in front if that matters. A Handler within
 // a Handler of the same recorder records nothing more. A nil next is [http.DefaultServeMux].

@@ -31,7 +31,7 @@ type sender struct {
 	*Recorder
 
 	analyzer *Analyzer
-	masker   *masker // nil without WithValues
+	values   traceBuilder // nil without WithValues
 	sink     sink
 
 	pace     *rate.Limiter
@@ -50,17 +50,12 @@ type sender struct {
 
 func newSender(r *Recorder) *sender {
 	s := &sender{Recorder: r, analyzer: newAnalyzer(r.settings.credentials), logged: map[string]time.Time{}}
-	switch {
-	case r.settings.output != nil:
-		s.sink = &outputSink{w: r.settings.output}
-	case r.settings.values:
-		s.sink = valuesSink{r.client}
-	default:
-		s.sink = collectorSink{r.client}
+	s.sink = collectorSink{r.client}
+	if r.settings.values != nil {
+		s.values, s.sink = r.settings.values(r)
 	}
-	if r.settings.values {
-		s.masker = newMasker(r.settings.mask)
-		s.masker.cache = map[string]bool{}
+	if r.settings.output != nil {
+		s.sink = &outputSink{w: r.settings.output}
 	}
 	s.pace = rate.NewLimiter(rate.Limit(r.settings.sendRate), max(min(int(r.settings.sendRate*5), mostOfBurst), batchTraces))
 	return s
@@ -230,8 +225,10 @@ func (s *sender) make(made *item) (what outcome, ok bool) {
 	switch {
 	case !named:
 		return otherHost, true
-	case s.settings.values:
-		made.trace, what = s.build(&x, host)
+	case s.analyzer.config.blocks(host, escapedPath(&x)):
+		return blocked, true
+	case s.values != nil:
+		made.trace, what = s.values.build(&x, host, s.analyzer.config)
 	default:
 		made.analyzed, what = s.analyze(&x, host)
 	}

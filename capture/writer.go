@@ -45,7 +45,7 @@ func (x *Exchange) response() http.ResponseWriter {
 		return (*http2Writer)(x)
 	}
 	x.foreign = true
-	return x.snoop()
+	return x.other()
 }
 
 // http1Writer is the writer of a request over HTTP/1.

@@ -229,7 +229,7 @@ func Template(route string) []string {
 		case element[0] == ':' || strings.ContainsAny(element, "{*") || strings.Contains(element, ":"):
 			elements = append(elements, "{"+parameterName(element)+"}")
 		default:
-			elements = append(elements, literal(element))
+			elements = append(elements, EscapePath(element))
 		}
 	}
 	if n := len(elements); n > 0 && elements[n-1] == "*" {
@@ -277,9 +277,12 @@ func parameterName(element string) string {
 	return rest
 }
 
-// literal escapes what Metlo takes in no path.
-func literal(element string) string {
-	return strings.NewReplacer(`\`, "%5C", "?", "%3F", "<", "%3C", ">", "%3E", "&", "%26", "=", "%3D").Replace(element)
+// EscapePath escapes the characters that the collector accepts in no path. The percent sign and the slash stay.
+func EscapePath(path string) string {
+	if !strings.ContainsAny(path, `\?<>&=`) {
+		return path
+	}
+	return strings.NewReplacer(`\`, "%5C", "?", "%3F", "<", "%3C", ">", "%3E", "&", "%26", "=", "%3D").Replace(path)
 }
 
 // commonWordSet returns commonWords.
