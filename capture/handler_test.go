@@ -794,13 +794,13 @@ func TestNewRefusesFaults(t *testing.T) {
 	require.NoError(t, err)
 	for says, create := range map[string]func() (*Recorder, error){
 		"the client is nil":             func() (*Recorder, error) { return New(nil) },
-		"does not know the collector":   func() (*Recorder, error) { return New(withoutCollector) },
-		"no host is named":              func() (*Recorder, error) { return New(client) },
+		"the client has no collector address":   func() (*Recorder, error) { return New(withoutCollector) },
+		"no host would be recorded":              func() (*Recorder, error) { return New(client) },
 		"WithClientAddress":             func() (*Recorder, error) { return New(client, WithAnyHost(), WithTrustedProxies("10.0.0.0/8")) },
 		"WithUsers: nil":                func() (*Recorder, error) { return New(client, WithUsers(nil)) },
 		"WithOutput: nil":               func() (*Recorder, error) { return New(client, WithOutput(nil)) },
 		"WithCredentials":               func() (*Recorder, error) { return New(client, WithCredentials(" ")) },
-		"WithHost: it has no host":      func() (*Recorder, error) { return New(client, WithHost()) },
+		"WithHost: no host is given":      func() (*Recorder, error) { return New(client, WithHost()) },
 		"option 2 is nil":               func() (*Recorder, error) { return New(client, WithAnyHost(), nil) },
 		"WithHost":                      func() (*Recorder, error) { return New(client, WithHost("https://a")) },
 		"WithBodyLimit: -1":             func() (*Recorder, error) { return New(client, WithBodyLimit(-1)) },
