@@ -11,7 +11,7 @@ import (
 	"github.com/metlo-go/metlo/internal/analysis"
 )
 
-// analyze returns what is sent of a record without its values.
+// analyze returns the trace of a record without its values.
 func (s *sender) analyze(x *record, host string) (*metlo.AnalyzedTrace, outcome) {
 	e := &analysis.Exchange{
 		Host: host, Method: cmp.Or(x.method, http.MethodGet), Path: escapedPath(x), Route: x.route, Query: analysis.ParseQuery(x.query),
@@ -42,7 +42,7 @@ func escapedPath(x *record) string {
 	return analysis.EscapePath(u.EscapedPath())
 }
 
-// bodyOf returns what was copied of a body, decoded.
+// bodyOf decodes the copied part of a body.
 func (r *Recorder) bodyOf(data []byte, total int64, headers []analysis.Pair) analysis.Body {
 	b := analysis.Body{ContentType: pairValue(headers, "Content-Type")}
 	decoded, cut, ok := decodeContent(data, pairValue(headers, "Content-Encoding"), r.settings.copyLimit)
@@ -53,7 +53,7 @@ func (r *Recorder) bodyOf(data []byte, total int64, headers []analysis.Pair) ana
 	return b
 }
 
-// hostOf returns the name under which the traffic of a record is sent, and whether it is recorded.
+// hostOf returns the host name of the record's trace, and whether the host is recorded.
 func (r *Recorder) hostOf(x *record, config *instanceConfig) (host string, ok bool) {
 	if x.host == "" && x.served {
 		return cmp.Or(r.settings.firstHost, NormalizeHost(x.local)), true // HTTP/1.0 has no Host
@@ -66,7 +66,7 @@ func (r *Recorder) metaOf(x *record, host string) metlo.TraceMeta {
 	if r.settings.clientAddress {
 		meta.Source, meta.SourcePort = addressOf(x.remote)
 		if x.served && r.settings.proxies != nil {
-			meta.OriginalSource = r.settings.proxies.originalSource(meta.Source, x.requestHeaders)
+			meta.OriginalSource = r.settings.proxies.originalSource(x.remote, x.requestHeaders)
 		}
 	}
 	if x.served {
@@ -77,7 +77,7 @@ func (r *Recorder) metaOf(x *record, host string) metlo.TraceMeta {
 	return meta
 }
 
-// addressOf splits an address. That of a unix socket has no port.
+// addressOf splits an address into host and port. Both are empty for the address of a unix socket.
 func addressOf(address string) (host, port string) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

@@ -8,17 +8,18 @@ import (
 	"github.com/metlo-go/metlo/internal/analysis"
 )
 
-// proxies are the networks that WithTrustedProxies names. Programs without that option do not link this code.
+// proxies holds the networks that WithTrustedProxies names. Programs without that option do not link this code.
 type proxies struct{ networks []netip.Prefix }
 
-// originalSourcer returns the address of the client behind trusted proxies.
+// originalSourcer determines the address of the client behind trusted proxies.
 type originalSourcer interface {
-	originalSource(source string, headers []analysis.Pair) string
+	originalSource(remote string, headers []analysis.Pair) string
 }
 
-// originalSource is the last address of X-Forwarded-For that is no trusted proxy's, if a trusted proxy sent it.
-func (p proxies) originalSource(source string, headers []analysis.Pair) string {
-	if !p.trusted(source) {
+// originalSource returns the last address of X-Forwarded-For that is not a trusted proxy's, if the request came from a
+// trusted proxy or over a unix socket. Otherwise it returns "".
+func (p proxies) originalSource(remote string, headers []analysis.Pair) string {
+	if source, _ := addressOf(remote); !isUnixSocket(remote) && !p.trusted(source) {
 		return ""
 	}
 	var hops []string
@@ -41,6 +42,11 @@ func (p proxies) originalSource(source string, headers []analysis.Pair) string {
 		}
 	}
 	return ""
+}
+
+// isUnixSocket reports whether a remote address is that of a unix socket, whose other end is on this machine.
+func isUnixSocket(remote string) bool {
+	return strings.HasPrefix(remote, "@") || strings.HasPrefix(remote, "/")
 }
 
 func (p proxies) trusted(address string) bool {
