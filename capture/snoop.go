@@ -8,8 +8,8 @@ import (
 	"unsafe"
 )
 
-// otherWriter wraps a writer that is neither of net/http's, such as another middleware's. What it lacks,
-// http.ResponseController finds behind Unwrap.
+// otherWriter wraps a writer that is neither of net/http's, such as that of another middleware. http.ResponseController reaches
+// the wrapped writer's other methods through Unwrap.
 type otherWriter Exchange
 
 func (w *otherWriter) x() *Exchange                      { return (*Exchange)(w) }
@@ -22,7 +22,7 @@ func (w *otherWriter) ReadFrom(src io.Reader) (n int64, err error) {
 }
 func (w *otherWriter) Unwrap() http.ResponseWriter { return w.writer }
 
-// rest sends what is not copied.
+// rest writes the remainder of src, which is not copied.
 func (w *otherWriter) rest(src io.Reader) (int64, error) {
 	if from, ok := w.writer.(io.ReaderFrom); ok {
 		return from.ReadFrom(src)
@@ -30,7 +30,7 @@ func (w *otherWriter) rest(src io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{w.writer}, src)
 }
 
-// The optional interfaces by whose presence a handler decides what it does.
+// Handlers decide by the presence of these optional interfaces what they do.
 type (
 	otherFlusher  Exchange
 	otherHijacker Exchange
@@ -176,7 +176,7 @@ func (x *Exchange) other() http.ResponseWriter {
 	return w
 }
 
-// wroteString is Wrote for a text, which is only read.
+// wroteString is Wrote for a string.
 func (x *Exchange) wroteString(s string) {
 	x.Wrote(unsafe.Slice(unsafe.StringData(s), len(s))) //nolint:gosec // the text is only read
 }

@@ -62,7 +62,7 @@ func headerOf(pairs []analysis.Pair) http.Header {
 	return h
 }
 
-// bodyText returns what is sent of a body: decoded, masked and short enough; empty if it stays home.
+// bodyText returns the decoded, masked and shortened body, or "" if it is not sent.
 func (b *valueBuilder) bodyText(data []byte, total int64, h http.Header) string {
 	if len(data) == 0 || b.settings.bodyLimit == 0 {
 		return ""
@@ -83,5 +83,5 @@ func (b *valueBuilder) bodyText(data []byte, total int64, h http.Header) string 
 	return text
 }
 
-// isText reports whether the server's database takes a body.
+// isText reports whether the server's database accepts a body: UTF-8 without NUL.
 func isText(data []byte) bool { return utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 }

@@ -1,4 +1,4 @@
-// Package capturegin records what a service built with gin serves, as package capture does for net/http.
+// Package capturegin records the traffic of services built with gin. See package capture.
 //
 //	engine := gin.Default()
 //	engine.Use(capturegin.Middleware(rec))
@@ -15,8 +15,8 @@ import (
 	"github.com/metlo-go/metlo/capture"
 )
 
-// Middleware records each request with the template of its route. Use it behind gin.Recovery, which gin.Default has
-// already: a panic goes on unchanged.
+// Middleware returns a gin middleware that records each request with the template of its route. Install it after gin.Recovery,
+// which gin.Default includes, because it does not recover panics.
 func Middleware(rec *capture.Recorder) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := rec.Begin(nil, c.Request)
@@ -32,10 +32,10 @@ func Middleware(rec *capture.Recorder) gin.HandlerFunc {
 		returned := false
 		defer func() {
 			if returned {
-				w.begin() // gin itself sends a status that was only set
+				w.begin() // gin sends a status that was only set
 			}
 			x.End(!returned)
-			// What another middleware put there in between stays, as it would without the recorder.
+			// Replacements by other middleware stay.
 			if c.Request == x.Request() {
 				c.Request = request
 			}
@@ -48,7 +48,7 @@ func Middleware(rec *capture.Recorder) gin.HandlerFunc {
 	}
 }
 
-// writer tells the recorder what a handler writes. Gin sends the status that was set last before the body begins.
+// writer reports the response to the recorder. Gin sends the last status that was set before the body.
 type writer struct {
 	gin.ResponseWriter
 
@@ -89,5 +89,5 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// Unwrap lets http.ResponseController set deadlines.
+// Unwrap returns the wrapped writer, through which http.ResponseController sets deadlines.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -15,29 +15,29 @@ import (
 //go:embed trigrams.bin
 var trigrams string
 
-// nameKind is where a name stands.
+// nameKind is the place of a name.
 type nameKind int
 
 const (
-	memberName nameKind = iota // of JSON
-	nestedName                 // of a query or a form, such as filter[name] and user.name
+	memberName nameKind = iota // member of a JSON object
+	nestedName                 // parameter of a query or a form, such as filter[name] and user.name
 	headerName
 )
 
 const (
 	maxName       = 64
 	maxNamesKept  = 4096
-	maxDigits     = 4 // of a name, such as iso8601
+	maxDigits     = 4 // digits of a name, such as iso8601
 	maxDigitRuns  = 2
 	shortWord     = 3 // letters that may be an abbreviation
-	wordShare     = 3 // two of so many letters belong to a word
-	wordsForVowel = 6 // letters among which there is a vowel
+	wordShare     = 3 // at least 2/wordShare of the letters belong to words
+	wordsForVowel = 6 // length of words that must contain a vowel
 )
 
-// names remembers which texts are names. What is none is a value that serves as one: an id, an address, a date, a token.
+// names caches which texts are names. Other texts are values used as names: ids, addresses, dates, tokens.
 type names map[string]bool
 
-// isName reports whether a text is a name that a programmer chose, as far as one can tell.
+// isName reports whether a text looks like a name that a programmer chose.
 func (k names) isName(text []byte, kind nameKind) bool {
 	if len(text) > maxName || len(text) == 0 {
 		return false
@@ -55,8 +55,8 @@ func (k names) isName(text []byte, kind nameKind) bool {
 	return is
 }
 
-// nested reports whether all parts of a name are names. Up to two parts behind the first one may be numbers, which stand for
-// elements; more could be a telephone number, a date or an address.
+// nested reports whether all parts of a name are names. Up to two parts after the first may be indexes of elements. More numbers
+// could be a telephone number, a date or an address.
 func (k names) nested(text []byte) bool {
 	found, indexes := false, 0
 	for part := range strings.FieldsFuncSeq(string(text), func(r rune) bool { return r == '[' || r == ']' || r == '.' }) {
@@ -72,7 +72,7 @@ func (k names) nested(text []byte) bool {
 	return found
 }
 
-// looksLikeName reports whether a text consists of words and abbreviations as names do.
+// looksLikeName reports whether a text consists of words and abbreviations.
 func looksLikeName(text []byte) bool {
 	text = bytes.TrimLeft(text, "$@_")
 	if len(text) == 0 || kindOf(text[0]) != 'a' {
@@ -129,7 +129,7 @@ func newWord(text []byte, i int) bool {
 	return !upper(text[i-1]) || i+1 < len(text) && kindOf(text[i+1]) == 'a' && !upper(text[i+1])
 }
 
-// isWord reports whether letters could be a word, or are an abbreviation that programmers use.
+// isWord reports whether letters look like a word or are a known abbreviation.
 func isWord(letters []byte) bool {
 	var lower [maxName]byte
 	word := lower[:copy(lower[:], letters)]
@@ -153,7 +153,7 @@ func isWord(letters []byte) bool {
 	return true
 }
 
-// abbreviationSet returns abbreviations.
+// abbreviationSet returns the abbreviations as a set.
 var abbreviationSet = sync.OnceValue(func() map[string]bool { return wordSet(abbreviations) })
 
 // wordSet returns the words of a text.
@@ -165,7 +165,7 @@ func wordSet(text string) map[string]bool {
 	return set
 }
 
-// abbreviations are parts of names that are no words.
+// abbreviations are parts of names that isWord does not recognize as words.
 const abbreviations = "aadhar acl api by do go in is me my no of on or to up us we app args attr auth aws bcc bic btn bytes cc cfg cmd config cpf cpu css csrf css csv ctrl ctx cvc cvv db " +
 	"dns dob dto etag exp ext fk fqdn gcp gdpr gmt gps gpu gql graphql grpc gtm guid hmac href html http https iban icmp id ids iframe " +
 	"img imgs ip ipv iso isbn jpeg jpg json jsonrpc jti jwks jwt kms kwargs lang lat ldap lng lon lts mac mb md mfa mgmt mime mq mqtt " +
