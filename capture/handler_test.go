@@ -107,7 +107,7 @@ func TestTheInterfacesOfOtherWriters(t *testing.T) {
 		f struct{ http.Flusher }
 		h struct{ http.Hijacker }
 		p struct{ http.Pusher }
-		n struct{ http.CloseNotifier } //nolint:staticcheck // handlers still ask
+		n struct{ http.CloseNotifier }
 	)
 	for i, writer := range []http.ResponseWriter{
 		w{},
@@ -793,28 +793,28 @@ func TestNewRefusesFaults(t *testing.T) {
 	withoutCollector, err := metlo.NewClient("https://metlo.example.com", "metlo.made-up-key")
 	require.NoError(t, err)
 	for says, create := range map[string]func() (*Recorder, error){
-		"the client is nil":             func() (*Recorder, error) { return New(nil) },
-		"the client has no collector address":   func() (*Recorder, error) { return New(withoutCollector) },
-		"no host would be recorded":              func() (*Recorder, error) { return New(client) },
-		"WithClientAddress":             func() (*Recorder, error) { return New(client, WithAnyHost(), WithTrustedProxies("10.0.0.0/8")) },
-		"WithUsers: nil":                func() (*Recorder, error) { return New(client, WithUsers(nil)) },
-		"WithOutput: nil":               func() (*Recorder, error) { return New(client, WithOutput(nil)) },
-		"WithCredentials":               func() (*Recorder, error) { return New(client, WithCredentials(" ")) },
-		"WithHost: no host is given":      func() (*Recorder, error) { return New(client, WithHost()) },
-		"option 2 is nil":               func() (*Recorder, error) { return New(client, WithAnyHost(), nil) },
-		"WithHost":                      func() (*Recorder, error) { return New(client, WithHost("https://a")) },
-		"WithBodyLimit: -1":             func() (*Recorder, error) { return New(client, WithBodyLimit(-1)) },
-		"WithCopyLimit: 9999999":        func() (*Recorder, error) { return New(client, WithCopyLimit(9999999)) },
-		"WithQueueBytes: 1":             func() (*Recorder, error) { return New(client, WithQueueBytes(1)) },
-		"WithQueueItems: 0":             func() (*Recorder, error) { return New(client, WithQueueItems(0)) },
-		"WithSendRate: 0":               func() (*Recorder, error) { return New(client, WithSendRate(0)) },
-		"WithSampling":                  func() (*Recorder, error) { return New(client, WithSampling(Sampling{First: -1})) },
-		"WithTrustedProxies: \"proxy\"": func() (*Recorder, error) { return New(client, WithTrustedProxies("proxy")) },
-		"WithAgentConfig: 0s":           func() (*Recorder, error) { return New(client, WithAgentConfig(0)) },
-		"WithLogger: nil":               func() (*Recorder, error) { return New(client, WithLogger(nil)) },
-		"WithMaskedNames: \"-\"":        func() (*Recorder, error) { return New(client, WithValues(WithMaskedNames("-"))) },
-		"WithMaskFunc: nil":             func() (*Recorder, error) { return New(client, WithValues(WithMaskFunc(nil))) },
-		"a MaskOption is zero":          func() (*Recorder, error) { return New(client, WithValues(MaskOption{})) },
+		"the client is nil":                   func() (*Recorder, error) { return New(nil) },
+		"the client has no collector address": func() (*Recorder, error) { return New(withoutCollector) },
+		"no host would be recorded":           func() (*Recorder, error) { return New(client) },
+		"WithClientAddress":                   func() (*Recorder, error) { return New(client, WithAnyHost(), WithTrustedProxies("10.0.0.0/8")) },
+		"WithUsers: nil":                      func() (*Recorder, error) { return New(client, WithUsers(nil)) },
+		"WithOutput: nil":                     func() (*Recorder, error) { return New(client, WithOutput(nil)) },
+		"WithCredentials":                     func() (*Recorder, error) { return New(client, WithCredentials(" ")) },
+		"WithHost: no host is given":          func() (*Recorder, error) { return New(client, WithHost()) },
+		"option 2 is nil":                     func() (*Recorder, error) { return New(client, WithAnyHost(), nil) },
+		"WithHost":                            func() (*Recorder, error) { return New(client, WithHost("https://a")) },
+		"WithBodyLimit: -1":                   func() (*Recorder, error) { return New(client, WithBodyLimit(-1)) },
+		"WithCopyLimit: 9999999":              func() (*Recorder, error) { return New(client, WithCopyLimit(9999999)) },
+		"WithQueueBytes: 1":                   func() (*Recorder, error) { return New(client, WithQueueBytes(1)) },
+		"WithQueueItems: 0":                   func() (*Recorder, error) { return New(client, WithQueueItems(0)) },
+		"WithSendRate: 0":                     func() (*Recorder, error) { return New(client, WithSendRate(0)) },
+		"WithSampling":                        func() (*Recorder, error) { return New(client, WithSampling(Sampling{First: -1})) },
+		"WithTrustedProxies: \"proxy\"":       func() (*Recorder, error) { return New(client, WithTrustedProxies("proxy")) },
+		"WithAgentConfig: 0s":                 func() (*Recorder, error) { return New(client, WithAgentConfig(0)) },
+		"WithLogger: nil":                     func() (*Recorder, error) { return New(client, WithLogger(nil)) },
+		"WithMaskedNames: \"-\"":              func() (*Recorder, error) { return New(client, WithValues(WithMaskedNames("-"))) },
+		"WithMaskFunc: nil":                   func() (*Recorder, error) { return New(client, WithValues(WithMaskFunc(nil))) },
+		"a MaskOption is zero":                func() (*Recorder, error) { return New(client, WithValues(MaskOption{})) },
 	} {
 		r, err := create()
 		assert.Nil(t, r)

@@ -101,9 +101,6 @@ func looksLikeName(text []byte) bool {
 			default:
 				return false
 			}
-			if odd > 1 && letters+digits > shortWord+1 {
-				return false
-			}
 		default:
 			if text[i] != '_' && text[i] != '-' {
 				return false
