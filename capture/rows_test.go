@@ -332,6 +332,28 @@ func TestOutput(t *testing.T) {
 	assert.Positive(t, s.Unknown)
 }
 
+// A body that the collector would refuse, for a NUL or its length, is analyzed like any other.
+func TestAnalyzeAcceptsBodiesThatTheCollectorRefuses(t *testing.T) {
+	for name, row := range map[string]struct{ body, field string }{
+		"a NUL":           {"a\x00b", "resBody"},
+		"a NUL in JSON":   {`{"a":"\u0000"}`, "resBody.a"},
+		"3 MiB of text":   {strings.Repeat("x", 3<<20), "resBody"},
+		"3 MiB of JSON":   {`{"a":"` + strings.Repeat("x", 3<<20) + `"}`, "resBody.a"},
+		"half surrogates": {`{"a":"\ud83d"}`, "resBody.a"},
+		"no UTF-8":        {"\xff\xfe{", "resBody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			trace, err := metlo.TraceFromHTTP(request(http.MethodGet, "/users/7"), &http.Response{StatusCode: http.StatusOK})
+			require.NoError(t, err)
+			trace.Response.Body = row.body
+			trace.Response.Headers = []metlo.NameValue{{Name: "Content-Type", Value: "application/json"}}
+			analyzed, err := Analyze(trace, "/users/{id}")
+			require.NoError(t, err)
+			assert.Equal(t, map[string][]string{row.field: {"string"}, "resHeaders.Content-Type": {"string"}}, analyzed.Analysis.DataTypes)
+		})
+	}
+}
+
 // wideJSON returns 15 kB whose names stand for 130 kB of paths.
 func wideJSON() string {
 	var b strings.Builder

@@ -55,7 +55,13 @@ type writer struct {
 	exchange *capture.Exchange
 }
 
-func (w *writer) begin() { w.exchange.Header(w.Status(), w.ResponseWriter.Header()) }
+func (w *writer) begin() {
+	status := w.Status()
+	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
+		status = http.StatusOK // gin keeps an informational status that was sent, and net/http sends 200 with the body
+	}
+	w.exchange.Header(status, w.ResponseWriter.Header())
+}
 
 func (w *writer) Write(data []byte) (int, error) {
 	w.begin()
@@ -72,7 +78,7 @@ func (w *writer) WriteString(s string) (int, error) {
 }
 
 func (w *writer) WriteHeaderNow() {
-	w.begin()
+	w.exchange.Header(w.Status(), w.ResponseWriter.Header())
 	w.ResponseWriter.WriteHeaderNow()
 }
 
