@@ -14,7 +14,7 @@ import (
 
 const configTimeout = 30 * time.Second
 
-// instanceConfig is what the instance says about traffic, ready for use. A nil one changes nothing.
+// instanceConfig is the compiled configuration of the instance. A nil instanceConfig blocks nothing and maps no host.
 type instanceConfig struct {
 	hosts      []hostRule
 	blockHosts []*regexp.Regexp
@@ -34,7 +34,7 @@ type pathRule struct {
 	paths []*regexp.Regexp
 }
 
-// refresh fetches the configuration now and then until the recorder shuts down.
+// refresh fetches the configuration at the interval of the settings until the recorder shuts down.
 func (r *Recorder) refresh() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -51,7 +51,7 @@ func (r *Recorder) refresh() {
 	}
 }
 
-// fetchConfig replaces the configuration, unless it cannot be fetched.
+// fetchConfig fetches the configuration. If that fails, the last one stays in use.
 func (r *Recorder) fetchConfig() {
 	ctx, cancel := context.WithTimeout(r.ctx, configTimeout)
 	defer cancel()
@@ -63,7 +63,7 @@ func (r *Recorder) fetchConfig() {
 	r.config.Store(newInstanceConfig(config))
 }
 
-// newInstanceConfig leaves out patterns that Go cannot read: they are written for JavaScript.
+// newInstanceConfig compiles the configuration. It omits patterns of JavaScript that package regexp cannot compile.
 func newInstanceConfig(c *metlo.AgentConfig) *instanceConfig {
 	config := &instanceConfig{auth: map[string]metlo.AgentAuthConfig{}}
 	for _, mapping := range c.HostMap {
@@ -101,7 +101,7 @@ func patterns(texts []string) []*regexp.Regexp {
 	return compiled
 }
 
-// host returns the name under which the instance files a host, and whether it names one.
+// host returns the name that the instance maps a host to, and whether it maps the host.
 func (c *instanceConfig) host(host string) (name string, known bool) {
 	if c == nil || host == "" {
 		return "", false
@@ -114,7 +114,7 @@ func (c *instanceConfig) host(host string) (name string, known bool) {
 	return "", false
 }
 
-// authOf returns how requests to a host authenticate, nil if the instance does not know.
+// authOf returns the authentication of a host, or nil if the instance has no configuration for it.
 func (c *instanceConfig) authOf(host string) *metlo.AgentAuthConfig {
 	if c == nil {
 		return nil
@@ -130,7 +130,7 @@ func (c *instanceConfig) authOf(host string) *metlo.AgentAuthConfig {
 	return nil
 }
 
-// blocks reports whether the instance does not want the traffic.
+// blocks reports whether the instance blocks the host or the path.
 func (c *instanceConfig) blocks(host, path string) bool {
 	if c == nil {
 		return false
@@ -153,8 +153,8 @@ func (c *instanceConfig) blocks(host, path string) bool {
 	return false
 }
 
-// authenticate masks the header in which the host's clients authenticate, whatever its name. A session cookie is shown as
-// a header of the cookie's name, since that is where the instance looks for it.
+// authenticate masks the header by which clients of the host authenticate. It adds a session cookie as a header with the cookie's
+// name, because the instance looks for it there.
 func (c *instanceConfig) authenticate(trace *metlo.Trace, req *http.Request) {
 	auth := c.authOf(trace.Request.URL.Host)
 	if auth == nil {

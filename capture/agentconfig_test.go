@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/metlo-go/metlo"
 )
 
 const agentConfigText = `{"sensitiveDataList":[],"endpoints":[],"specs":[],"globalFullTraceCapture":false,"encryptionPublicKey":null,
@@ -64,4 +67,29 @@ func TestTheInstancesConfigurationIsFollowed(t *testing.T) {
 		}, seen)
 		assert.NotContains(t, c.sent(), "secret-session")
 	})
+}
+
+// Patterns of paths are looked for in the path as it is sent, with and without values, and by Analyze too.
+func TestBlocksOfPathsHaveOneSpelling(t *testing.T) {
+	config := &metlo.AgentConfig{PathBlockList: []metlo.PathBlock{{Host: ".*", Paths: []string{"^/a%20b/", "^/priv%61te$", "^/x%3Dy$"}}}}
+	for target, isBlocked := range map[string]bool{
+		"/a%20b/c": true, "/a%2520b/c": false, "/priv%61te": true, "/private": false, "/x=y": true, "/x%3Dy": true, "/users": false,
+	} {
+		for name, opts := range map[string][]Option{"types": nil, "values": {WithValues()}} {
+			var c collector
+			r, err := New(clientFor(t, &c), append([]Option{WithHost(testHost), WithoutAgentConfig(), WithoutSampling()}, opts...)...)
+			require.NoError(t, err)
+			r.config.Store(newInstanceConfig(config))
+			r.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(httptest.NewRecorder(), request(http.MethodGet, target))
+			require.NoError(t, r.Shutdown(t.Context()))
+			assert.Equal(t, isBlocked, r.Stats().Reasons.Blocked == 1, "%s, %s", target, name)
+		}
+		analyzer, err := NewAnalyzer(WithConfig(config))
+		require.NoError(t, err)
+		trace, err := metlo.TraceFromHTTP(request(http.MethodGet, target), &http.Response{StatusCode: http.StatusOK})
+		require.NoError(t, err)
+		_, err = analyzer.Analyze(trace, "")
+		var skipped *SkippedError
+		assert.Equal(t, isBlocked, errors.As(err, &skipped), "%s: %v", target, err)
+	}
 }

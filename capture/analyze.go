@@ -8,14 +8,17 @@ import (
 	"github.com/metlo-go/metlo/internal/analysis"
 )
 
-// SkippedError says that a recorder would not send an exchange.
-type SkippedError struct{ Reason string }
+// SkippedError describes an exchange that a recorder does not send.
+type SkippedError struct {
+	// Reason is a clause that explains why the exchange is not sent.
+	Reason string
+}
 
-// Error returns the reason.
+// Error returns a line with the reason.
 func (e *SkippedError) Error() string { return "metlo: capture: the exchange is not sent: " + e.Reason }
 
-// Analyzer turns traces with values into what is sent of them: types and classes. It is what a [Recorder] does with the
-// traffic of a service, for traces from elsewhere, such as HTTP archives. Only one goroutine may use it at a time.
+// Analyzer replaces the values of traces by their types and data classes, as a [Recorder] does with the traffic of a service.
+// Use it for traces from elsewhere, such as HTTP archives. It is not safe for concurrent use.
 type Analyzer struct {
 	analysis    *analysis.Analyzer
 	words       *analysis.Words
@@ -24,11 +27,11 @@ type Analyzer struct {
 	skipper     skipper
 }
 
-// AnalyzeOption changes what an [Analyzer] knows.
+// AnalyzeOption configures an [Analyzer].
 type AnalyzeOption func(*Analyzer) error
 
-// WithConfig takes the data classes, endpoints, blocks and authentication of the instance, as [metlo.SettingsService.AgentConfig]
-// returns them. Without it the built-in classes are looked for.
+// WithConfig applies the data classes, endpoints, blocks and authentication of an instance. Get them from
+// [metlo.SettingsService.AgentConfig]. Without this option the analyzer detects the built-in classes.
 func WithConfig(config *metlo.AgentConfig) AnalyzeOption {
 	return func(a *Analyzer) error {
 		if config == nil {
@@ -39,7 +42,7 @@ func WithConfig(config *metlo.AgentConfig) AnalyzeOption {
 	}
 }
 
-// NewAnalyzer returns an analyzer. An option at fault is [metlo.ErrInvalidArgument].
+// NewAnalyzer returns an analyzer. Its error matches [metlo.ErrInvalidArgument] if an option is invalid.
 func NewAnalyzer(opts ...AnalyzeOption) (*Analyzer, error) {
 	a := newAnalyzer(nil)
 	for i, opt := range opts {
@@ -61,7 +64,7 @@ func newAnalyzer(names credentials) *Analyzer {
 	}
 }
 
-// use replaces what the instance says.
+// use replaces the configuration of the instance.
 func (a *Analyzer) use(config *instanceConfig) {
 	if config == a.config || config == nil {
 		return
@@ -71,26 +74,26 @@ func (a *Analyzer) use(config *instanceConfig) {
 	a.words.SetEndpoints(config.endpoints)
 }
 
-// Analyze returns what is known of a trace without its values. route is the template by which the service serves the path,
-// in the notation of any router, or empty. What a recorder leaves out, such as static files, is a *[SkippedError]; a trace
-// without host, path, method or status is [metlo.ErrInvalidArgument].
+// Analyze returns a trace without its values. Set route to the template of the path in the notation of any router, or to "" if it
+// is unknown. Analyze returns a *[SkippedError] for a trace that a recorder would skip, such as that of a static file. The error
+// matches [metlo.ErrInvalidArgument] if trace has no host, path, method or status.
 func (a *Analyzer) Analyze(trace *metlo.Trace, route string) (*metlo.AnalyzedTrace, error) {
 	if trace == nil {
-		return nil, invalid("Analyze: the trace is nil")
+		return nil, invalid("Analyze: the trace is nil: pass one")
 	}
 	u := &trace.Request.URL
 	method := string(trace.Request.Method)
 	switch {
 	case u.Host == "" || !strings.HasPrefix(u.Path, "/"):
-		return nil, invalid("Analyze: the trace has no host, or a path without a slash at its beginning")
+		return nil, invalid("Analyze: the trace has no host, or its path does not begin with a slash: set Request.URL.Host and Request.URL.Path")
 	case trace.Response.Status < 100 || trace.Response.Status > 999:
-		return nil, invalid("Analyze: %d is not an HTTP status", trace.Response.Status)
+		return nil, invalid("Analyze: %d is not an HTTP status: set Response.Status to one of 100 to 999", trace.Response.Status)
 	case !tracked(method) || method == "":
 		return nil, &SkippedError{"Metlo does not track its method"}
 	case trace.Response.Status < 200:
 		return nil, &SkippedError{"it is not an exchange of request and response"}
 	case a.skipper.methods[method] || a.skipper.statuses[trace.Response.Status] || a.skipper.pathSkipped(method, u.Path):
-		return nil, &SkippedError{"a recorder leaves its method, its status or its path out"}
+		return nil, &SkippedError{"a recorder skips its method, its status or its path"}
 	}
 	x := &analysis.Exchange{
 		Host: NormalizeHost(u.Host), Method: method, Path: u.Path, Route: route, Query: pairsOf(u.Parameters), Status: trace.Response.Status,
@@ -101,6 +104,12 @@ func (a *Analyzer) Analyze(trace *metlo.Trace, route string) (*metlo.AnalyzedTra
 	if mapped, known := a.config.host(x.Host); known {
 		x.Host = mapped
 	}
+	if strings.Count(x.Path, "/") > maxElements {
+		return nil, &SkippedError{tooLarge.String()}
+	}
+	if a.config.blocks(x.Host, analysis.EscapePath(x.Path)) {
+		return nil, &SkippedError{blocked.String()}
+	}
 	analyzed, outcome := a.trace(x)
 	if outcome != usable {
 		return nil, &SkippedError{outcome.String()}
@@ -109,16 +118,13 @@ func (a *Analyzer) Analyze(trace *metlo.Trace, route string) (*metlo.AnalyzedTra
 	return analyzed, nil
 }
 
-// Analyze returns what is known of a trace without its values, as [Analyzer.Analyze] does, by the built-in classes.
+// Analyze returns a trace without its values, as [Analyzer.Analyze] does. It detects the built-in data classes.
 func Analyze(trace *metlo.Trace, route string) (*metlo.AnalyzedTrace, error) {
 	return newAnalyzer(nil).Analyze(trace, route)
 }
 
 // trace analyses an exchange.
 func (a *Analyzer) trace(x *analysis.Exchange) (*metlo.AnalyzedTrace, outcome) {
-	if a.config.blocks(x.Host, x.Path) {
-		return nil, blocked
-	}
 	r := a.analysis.Analyze(x)
 	switch {
 	case !r.Routed && (x.Status == 404 || x.Status == 405):
@@ -159,7 +165,7 @@ func pairValue(pairs []analysis.Pair, name string) string {
 	return ""
 }
 
-// outcome is what becomes of a record.
+// outcome is the result of building a trace.
 type outcome int
 
 const (
@@ -169,19 +175,22 @@ const (
 	noOperation
 	otherHost
 	unusable
+	tooLarge
 )
 
-// String returns why an exchange is not sent.
+// String returns a clause that explains why an exchange is not sent.
 func (o outcome) String() string {
 	switch o {
 	case blocked:
-		return "the instance does not want its host or path"
+		return "the instance blocks its host or path"
 	case unrouted:
-		return "its status is 404 or 405, and no route is known for its path"
+		return "its status is 404 or 405, and the route of its path is unknown"
 	case noOperation:
-		return "no GraphQL operation can be read from it"
+		return "it holds no GraphQL operation that can be read"
 	case otherHost:
-		return "its host is not one that is recorded"
+		return "its host is not recorded"
+	case tooLarge:
+		return "its path has more elements than a trace may have"
 	}
 	return fmt.Sprintf("outcome %d", int(o))
 }

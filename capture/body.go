@@ -2,7 +2,7 @@ package capture
 
 import "io"
 
-// requestBody is the body that a handler reads: what it reads is copied, and no more is read than it does.
+// requestBody is the body of a recorded request. It copies what the handler reads, and reads no more.
 type requestBody Exchange
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -14,7 +14,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 
 func (b *requestBody) Close() error { return b.body.Close() }
 
-// read copies what was read, and at the end the trailers that the server keeps on the original request.
+// read records the bytes that the handler read. At the end of the body it copies the trailers from the original request.
 func (x *Exchange) read(p []byte, n int, err error) {
 	defer x.rec.contain()
 	x.mu.Lock()

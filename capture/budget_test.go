@@ -88,11 +88,11 @@ func TestAllocationBudgets(t *testing.T) {
 		most    float64
 		kept    bool
 	}{
-		"recorded":    {opts: []Option{WithoutSampling(), WithQueueBytes(64 << 20)}, most: 4, kept: true},
-		"sampled out": {opts: []Option{WithSampling(Sampling{First: 1})}, most: 4},
-		"full":        {prepare: full, most: 1},
-		"skipped":     {opts: []Option{WithSkips(Skips{Methods: []string{"POST"}})}, most: 1},
-		"disabled":    {prepare: shutDown, most: 1},
+		"recorded":    {opts: []Option{WithoutSampling(), WithQueueBytes(64 << 20)}, most: 2, kept: true},
+		"sampled out": {opts: []Option{WithSampling(Sampling{First: 1})}, most: 1},
+		"full":        {prepare: full},
+		"skipped":     {opts: []Option{WithSkips(Skips{Methods: []string{"POST"}})}},
+		"disabled":    {prepare: shutDown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if kit.Race {

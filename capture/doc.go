@@ -1,5 +1,5 @@
-// Package capture hands a service's traffic to Metlo, so that Metlo learns which endpoints there are, what data they
-// hold and how they are protected, without the service noticing.
+// Package capture records the traffic of a service for Metlo. From it Metlo derives the service's endpoints, their data fields,
+// and whether they require authentication.
 //
 //	client, err := metlo.NewClient("https://metlo.example.com", key, metlo.WithCollectorURL("https://metlo.example.com:8081"))
 //	if err != nil {
@@ -9,36 +9,34 @@
 //	if err != nil {
 //		return err
 //	}
-//	server := &http.Server{Addr: ":8080", Handler: rec.Handler(mux)} // what the service serves
-//	outgoing := &http.Client{Transport: rec.Transport(nil)}          // what it asks of others
+//	server := &http.Server{Addr: ":8080", Handler: rec.Handler(mux)} // incoming requests
+//	outgoing := &http.Client{Transport: rec.Transport(nil)}          // outgoing requests
 //
-// and at the end, after the server's own Shutdown, so that the last requests are sent too:
+// At the end, shut the recorder down after the server, so that it sends the traces of the last requests:
 //
 //	err = rec.Shutdown(ctx)
 //
-// [Recorder.Handler] is also what r.Use of chi and gorilla/mux takes. Gin and Echo have modules of their own,
-// capture/capturegin and capture/captureecho. Where something between recorder and mux copies the request, wrap the mux with
-// [Routes]. To analyze traces from elsewhere, use [Analyze] and [metlo.CollectorService.LogAnalyzedBatch].
+// With chi and gorilla/mux, pass [Recorder.Handler] to r.Use. For Gin and Echo use the modules capture/capturegin and
+// capture/captureecho. If middleware between the recorder and the mux copies the request, wrap the mux with [Routes]. To
+// analyze traces from elsewhere, use [Analyze] and [metlo.CollectorService.LogAnalyzedBatch].
 //
-// # What a handler pays
+// # Costs
 //
-// A handler sees the same writer, request, body, panics and timing as without: its goroutine copies the headers and the
-// beginning of the bodies that pass, some microseconds in all, and hands them over without waiting. Analysis,
-// encoding and sending happen in one goroutine behind a queue that is bounded in bytes ([WithQueueBytes]). When the
-// collector is slow or gone, the newest traces are dropped and counted. [Recorder.Stats] accounts for every request,
-// [WithLogger] says what goes wrong, [WithHooks] feeds metrics. Nothing of this panics into a handler.
+// The goroutine of a request copies the headers and the beginning of the bodies into a queue, which takes some microseconds. It
+// never waits. One other goroutine analyzes, encodes and sends. The queue is bounded in bytes ([WithQueueBytes]). When it is
+// full, the recorder drops the newest traces and counts them. [Recorder.Stats] accounts for every request, [WithLogger] logs
+// failures, and [WithHooks] reports metrics. A panic of the recorder never reaches a handler.
 //
-// # What leaves the process
+// # Data that leaves the process
 //
-// No value of a request or a response. The recorder analyses traffic in the process, and sends templates of paths, names,
-// types and classes of fields, and whether credentials were there. Names that are values become [string], Metlo's notation
-// for maps. The client's address stays too, unless [WithClientAddress] asks for it. [WithValues] is the opt-in for values,
-// and [WithOutput] shows what would leave.
+// By default no value of a request or a response leaves the process. The recorder analyzes traffic locally. It sends templates
+// of paths, names, types and data classes of fields, and whether a request had credentials. Names that look like values
+// become [string], Metlo's notation for the keys of maps. The client's address is sent only with [WithClientAddress], and
+// values only with [WithValues]. To see what is sent, use [WithOutput].
 //
-// # What is recorded
+// # Recorded requests
 //
-// Not every request: [DefaultSkips] leaves out what teaches Metlo nothing, and of the rest [DefaultSampling] keeps, of each
-// method, route and class of status, as much as Metlo needs. Change them with [WithSkips], [WithSampling] and
-// [WithoutSampling]. Hijacked connections, protocol upgrades and tunnels are no exchange of request and response and are
-// counted as skipped. The recorder follows the instance's lists of hosts and paths.
+// The recorder skips requests that Metlo cannot use ([DefaultSkips]) and samples the others by method, route and class of status
+// ([DefaultSampling]). Change this with [WithSkips], [WithSampling] and [WithoutSampling]. Hijacked connections, protocol
+// upgrades and tunnels count as skipped. So do hosts and paths that the instance blocks.
 package capture

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// kind is what a Content-Type says of a body.
+// kind classifies a body by its Content-Type.
 type kind int
 
 const (
@@ -24,7 +24,7 @@ const (
 )
 
 func kindOf(contentType string) kind {
-	switch contentType { // what most bodies say, without further ado
+	switch contentType { // the most frequent ones, without parsing
 	case "application/json", "application/json; charset=utf-8", "application/json; charset=UTF-8":
 		return kindJSON
 	case "text/html; charset=utf-8", "text/plain; charset=utf-8":
@@ -58,7 +58,7 @@ func kindOf(contentType string) kind {
 	return kindUnknown
 }
 
-// copyLimit is how much of a body is copied that comes with these headers.
+// copyLimit returns the maximum number of bytes to copy of a body with these headers.
 func (r *Recorder) copyLimit(h http.Header) int {
 	if encoding := headerValue(h, "Content-Encoding"); encoding != "" && !canDecode(encoding) {
 		return 0
@@ -89,7 +89,8 @@ func canDecode(encoding string) bool {
 	return false
 }
 
-// decodeContent undoes a content encoding, up to limit bytes. cut says that there is more.
+// decodeContent decodes a body into at most limit bytes. It sets cut if the decoded body is longer, and ok to false for an
+// unknown or broken encoding.
 func decodeContent(data []byte, encoding string, limit int) (decoded []byte, cut, ok bool) {
 	var r io.Reader
 	var err error

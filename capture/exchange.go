@@ -8,18 +8,18 @@ import (
 	"sync"
 )
 
-// Exchange is one request while it is served. [Recorder.Handler] uses it, and adapters of frameworks whose writers are
-// their own do. Its methods may be called on a nil Exchange, on which they do nothing, and from any goroutine.
+// Exchange is the recording of one request while it is served. Adapters for web frameworks use it; other programs use
+// [Recorder.Handler]. All methods do nothing on a nil Exchange, and are safe for concurrent use.
 type Exchange struct {
 	rec      *Recorder
-	writer   http.ResponseWriter // what the response goes to; nil in an adapter with a writer of its own
+	writer   http.ResponseWriter // nil in an adapter whose framework has its own writer
 	original *http.Request
-	request  http.Request // what the handler gets
+	request  http.Request // passed to the handler
 	body     io.ReadCloser
 	marker   marker
 
 	mu        sync.Mutex
-	scratch   *scratch // nil once nothing is copied any more
+	scratch   *scratch // nil after the end of copying
 	route     string
 	status    int  // 0 until the response began
 	foreign   bool // the writer is neither of net/http's
@@ -27,7 +27,7 @@ type Exchange struct {
 	readWhole bool // the request's body
 }
 
-// marker is the context of a request that is being recorded, by which a second recording of it is told.
+// marker is the context of a recorded request. By it a recorder recognizes a request that it records already.
 type marker struct {
 	context.Context
 	exchange *Exchange
@@ -48,14 +48,14 @@ func (m *marker) Value(key any) any {
 	return m.Context.Value(key)
 }
 
-// Begin begins to record a request in an adapter of a framework, which passes [Exchange.Request] and
-// [Exchange.ResponseWriter] on and calls [Exchange.End]. Where the framework's writer cannot be replaced w is nil, and the
-// adapter tells with [Exchange.Header], [Exchange.Wrote] and [Exchange.Hijacked] what is written. It returns nil if the
-// request is not recorded.
+// Begin starts recording a request. Adapters for web frameworks call it, pass [Exchange.Request] and [Exchange.ResponseWriter] to
+// the next handler, and call [Exchange.End] when it has returned. If the framework's writer cannot be replaced, pass a nil w and
+// report the response with [Exchange.Header], [Exchange.Wrote] and [Exchange.Hijacked]. Begin returns nil if the request is not
+// recorded.
 func (r *Recorder) Begin(w http.ResponseWriter, req *http.Request) *Exchange { return r.begin(w, req) }
 
-// ResponseWriter is the writer that the handler must get instead of the one that Begin was given, with the same optional
-// interfaces.
+// ResponseWriter returns the writer to pass to the handler in place of the one passed to [Recorder.Begin]. See
+// [Recorder.Handler] for its optional interfaces.
 func (x *Exchange) ResponseWriter() http.ResponseWriter {
 	if x == nil || x.writer == nil {
 		return nil
@@ -91,7 +91,7 @@ func (r *Recorder) begin(w http.ResponseWriter, req *http.Request) (x *Exchange)
 	return x
 }
 
-// wanted counts a request that is not recorded.
+// wanted reports whether a request is recorded. It counts the requests that are not.
 func (r *Recorder) wanted(req *http.Request, isServed bool) bool {
 	switch {
 	case r.skipper.request(req, isServed):
@@ -108,7 +108,7 @@ func (r *Recorder) wanted(req *http.Request, isServed bool) bool {
 	return false
 }
 
-// recordsHost reports whether the traffic of the host that a request asks is recorded.
+// recordsHost reports whether the host of a request is recorded.
 func (r *Recorder) recordsHost(req *http.Request, isServed bool) bool {
 	host := req.Host
 	if host == "" && !isServed {
@@ -121,7 +121,7 @@ func (r *Recorder) recordsHost(req *http.Request, isServed bool) bool {
 	return ok
 }
 
-// Request is the request that the handler must get instead of its own: a copy whose Body is watched.
+// Request returns the request to pass to the handler. It is a copy of the one passed to [Recorder.Begin] whose Body is recorded.
 func (x *Exchange) Request() *http.Request {
 	if x == nil {
 		return nil
@@ -129,14 +129,15 @@ func (x *Exchange) Request() *http.Request {
 	return &x.request
 }
 
-// SetRoute sets the template that the framework matched, such as /users/:id.
+// SetRoute sets the route template of the request in the framework's notation, such as /users/:id.
 func (x *Exchange) SetRoute(route string) {
 	if x != nil {
 		x.addRoute(route, x.original.URL.Path)
 	}
 }
 
-// Header says that a response begins with the status and the headers. Only the first final status counts.
+// Header records the status and the headers of the response. It ignores informational statuses, and every call after the first
+// final status.
 func (x *Exchange) Header(status int, header http.Header) {
 	if x == nil {
 		return
@@ -162,7 +163,7 @@ func (x *Exchange) begun(status int, header http.Header) {
 	}
 }
 
-// Wrote says that data was written to the response's body.
+// Wrote records data that was written to the response body.
 func (x *Exchange) Wrote(data []byte) {
 	if x == nil || len(data) == 0 {
 		return
@@ -175,7 +176,7 @@ func (x *Exchange) Wrote(data []byte) {
 	}
 }
 
-// Hijacked says that the connection is no longer HTTP: the request is not recorded.
+// Hijacked ends the recording without a trace, because the handler took over the connection.
 func (x *Exchange) Hijacked() {
 	if x == nil {
 		return
@@ -188,8 +189,8 @@ func (x *Exchange) Hijacked() {
 	x.rec.discard(s) // such connections may last for hours
 }
 
-// End ends the recording when the handler has returned, or panicked. It puts back what the handler changed of the
-// original request. Call it once, deferred, without recovering from the panic before.
+// End ends the recording after the handler has returned or panicked. It copies the handler's changes of the request to the
+// original request. Call it once in a deferred function that does not recover from the panic.
 func (x *Exchange) End(panicked bool) {
 	if x == nil {
 		return
@@ -213,7 +214,8 @@ func (x *Exchange) End(panicked bool) {
 	x.finish(s, status, route, panicked)
 }
 
-// finish hands the exchange over. Nothing else has s by now. The status is 0 if the response did not begin.
+// finish queues the record of the exchange. The caller holds the only reference to s. A status of 0 means that the response did
+// not begin.
 func (x *Exchange) finish(s *scratch, status int, route string, panicked bool) {
 	r := x.rec
 	held := s.held()
@@ -264,8 +266,8 @@ func (x *Exchange) finish(s *scratch, status int, route string, panicked bool) {
 	counted = true
 }
 
-// isUpgrade reports whether the connection went over to another protocol, or was a tunnel. Of a writer that is reached
-// only through Unwrap, a hijacking shows in that an upgrade was asked for and nothing was written.
+// isUpgrade reports whether the connection was upgraded to another protocol or was a tunnel. A handler can hijack a connection
+// through Unwrap unnoticed; then the request has an Upgrade header, and the response did not begin.
 func (x *Exchange) isUpgrade(status int, began bool) bool {
 	if status == http.StatusSwitchingProtocols || x.original.Method == http.MethodConnect {
 		return true
@@ -289,7 +291,7 @@ func (r *Recorder) sampled(method, route, path string, status int) bool {
 	return false
 }
 
-// contain keeps a panic of the recorder's from reaching the handler.
+// contain recovers from a panic of the recorder and counts it.
 func (r *Recorder) contain() {
 	if recover() != nil { //nolint:revive // its callers defer it
 		r.faults.Add(1)
@@ -298,7 +300,7 @@ func (r *Recorder) contain() {
 
 const longestUser = 256
 
-// userOf returns the pseudonym that the service has for who sent a request.
+// userOf returns the pseudonym of the user who sent a request, or "" without WithUsers.
 func (r *Recorder) userOf(req *http.Request) (user string) {
 	if r.settings.users == nil {
 		return ""

@@ -163,23 +163,28 @@ func TestLargeBodiesCostLittle(t *testing.T) {
 	}
 }
 
-// BenchmarkSender masks and sends traces of 1 kB in and 2 kB out.
+// BenchmarkSender serves, analyses and sends exchanges of 1 kB in and 2 kB out, from the first request to the end of
+// Shutdown.
 func BenchmarkSender(b *testing.B) {
-	var c discardCollector
-	r := recorderFor(b, &c, WithoutSampling(), WithQueueBytes(1<<30), WithQueueItems(1<<30))
-	serveOne := exchanger(r.Handler(responder()))
-	n := 0
-	b.ResetTimer()
-	for b.Loop() {
-		serveOne()
-		n++
+	for name, opts := range map[string][]Option{"analyzed": nil, "values": {WithValues()}} {
+		b.Run(name, func(b *testing.B) {
+			const traces = 10_000
+			b.ReportAllocs()
+			for b.Loop() {
+				r, err := New(clientFor(b, discardCollector{}), append([]Option{
+					WithAnyHost(), WithoutAgentConfig(), WithoutSampling(), WithSendRate(1e6), WithQueueBytes(1 << 30), WithQueueItems(traces),
+				}, opts...)...)
+				require.NoError(b, err)
+				serveOne := exchanger(r.Handler(responder()))
+				for range traces {
+					serveOne()
+				}
+				require.NoError(b, r.Shutdown(context.Background()))
+				require.EqualValues(b, traces, r.Stats().Sent)
+			}
+			b.ReportMetric(float64(b.N)*traces/b.Elapsed().Seconds(), "traces/s")
+		})
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	require.NoError(b, r.Shutdown(ctx))
-	s := r.Stats()
-	b.ReportMetric(float64(s.Sent)/b.Elapsed().Seconds(), "traces/s")
-	b.ReportMetric(float64(s.Sent)/float64(s.Seen), "sent")
 }
 
 type discardCollector struct{}

@@ -117,7 +117,7 @@ func finish(t testing.TB, r *Recorder, c *collector) []metlo.Trace {
 func assertCountsAddUp(t testing.TB, s Stats) {
 	t.Helper()
 	assert.Equal(t, s.Seen, s.Sent+s.Dropped+s.Skipped+s.SampledOut+s.Failed+s.Unknown+s.Queued, "%+v", s)
-	assert.Equal(t, s.Dropped, s.Drops.QueueFull+s.Drops.Closed+s.Drops.Fault)
+	assert.Equal(t, s.Dropped, s.Drops.QueueFull+s.Drops.Closed+s.Drops.Fault+s.Drops.TooLarge)
 }
 
 // serve serves one request with a handler behind a recorder, over HTTP, and returns the trace of it.

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// hosts are those whose traffic is recorded.
+// hosts is the set of hosts whose traffic is recorded.
 type hosts struct {
 	named map[string]bool // in the spelling of NormalizeHost
 	any   bool
 }
 
-// NormalizeHost returns a host in the one spelling in which hosts are compared and sent: in lower case, without a final dot, and
-// without a port that goes without saying.
+// NormalizeHost returns the spelling of a host in which hosts are compared and sent: in lower case, without a final dot, and
+// without the ports 80 and 443.
 func NormalizeHost(host string) string {
 	host = strings.ToLower(strings.ToValidUTF8(strings.TrimSpace(host), "\uFFFD"))
 	if strings.IndexByte(host, ':') < 0 {
@@ -32,8 +32,8 @@ func NormalizeHost(host string) string {
 	return net.JoinHostPort(name, port)
 }
 
-// find returns the name under which the traffic of host is sent, and whether it is recorded at all. A name without a port
-// stands for every port.
+// find returns the host name for traces of a host, and whether the host is recorded. A named host without a port matches every
+// port.
 func (h *hosts) find(host string, config *instanceConfig) (name string, ok bool) {
 	if h.named[host] {
 		return host, true

@@ -7,13 +7,13 @@ import (
 
 const (
 	maxCachedNames = 4096
-	longestName    = 256 // that is kept
+	longestName    = 256 // bytes of a cached name
 )
 
-// Redacted stands for a text that was masked.
+// Redacted replaces a masked text.
 const Redacted = "[redacted]"
 
-// normalName is a name without case and signs, so that api_key, apiKey and X-API-Key hold the same word.
+// normalName returns a name in lower case without punctuation, so that api_key, apiKey and X-API-Key contain the same word.
 func normalName(name string) string {
 	plain := true
 	for i := range len(name) {
@@ -36,7 +36,7 @@ func normalName(name string) string {
 	return string(b)
 }
 
-// secretParts make a name that holds one of them, after normalName, that of a secret.
+// secretParts returns the texts that mark a name as that of a secret if they occur anywhere in it, after normalName.
 func secretParts() []string {
 	return []string{
 		"password", "passwd", "passphrase", "passwort", "kennwort", "motdepasse", "secret", "token", "apikey", "accesskey", "privatekey",
@@ -48,7 +48,7 @@ func secretParts() []string {
 	}
 }
 
-// secretNames are names of secrets that are parts of harmless ones.
+// secretNames returns names of secrets that are also parts of harmless names, and so must match as a whole.
 func secretNames() map[string]bool {
 	names := map[string]bool{}
 	for _, name := range []string{
@@ -61,7 +61,7 @@ func secretNames() map[string]bool {
 	return names
 }
 
-// harmlessNames hold a part of secretParts and are none.
+// harmlessNames returns names that contain one of secretParts but do not name a secret.
 func harmlessNames() map[string]bool {
 	return map[string]bool{
 		"tokentype": true, "wwwauthenticate": true, "proxyauthenticate": true, "authenticationtype": true, "authenticationmethod": true,
@@ -71,8 +71,8 @@ func harmlessNames() map[string]bool {
 	}
 }
 
-// secret reports whether a value behind this name is masked. Of a name in parts, such as user[pin] and /users/pin, each part
-// counts by itself too; escapes do not hide a name.
+// secret reports whether values of this name are masked. It also looks at each part of a name such as user[pin] or /users/pin, and
+// decodes percent-encoding.
 func (m *masker) secret(name string) (is bool) {
 	if is, known := m.cache[name]; known {
 		return is
@@ -93,7 +93,7 @@ func (m *masker) secret(name string) (is bool) {
 	return is
 }
 
-// one reports whether a name without parts is that of a secret.
+// one reports whether a name, taken as a whole, is that of a secret.
 func (m *masker) one(name string) bool {
 	if m.matched(name) {
 		return true
@@ -113,7 +113,7 @@ func (m *masker) one(name string) bool {
 	return strings.HasSuffix(normal, "pwd")
 }
 
-// matched asks the caller's function. One that panics masks.
+// matched reports whether the function of WithMaskFunc matches a name. A panic counts as a match.
 func (m *masker) matched(name string) (is bool) {
 	if m.settings.match == nil {
 		return false

@@ -17,12 +17,12 @@ const (
 	defaultCopyLimit  = 256 << 10
 	defaultQueueBytes = 8 << 20
 	defaultQueueItems = 10_000
-	defaultSendRate   = 200 // traces a second, which an instance of usual size keeps up with
+	defaultSendRate   = 200 // traces a second, which an instance of usual size can analyze
 	smallestQueue     = 64 << 10
-	largestLimit      = 1 << 20 // of a body; a trace that is too long for the collector is sent without
+	largestLimit      = 1 << 20 // bytes of a body
 )
 
-// Option changes how a [Recorder] works. An option with a fault makes [New] fail with [metlo.ErrInvalidArgument].
+// Option configures a [Recorder]. [New] fails with [metlo.ErrInvalidArgument] if an option is invalid.
 type Option interface{ apply(*settings) error }
 
 type option func(*settings) error
@@ -40,11 +40,11 @@ type settings struct {
 	sendRate      float64
 	sampling      Sampling
 	skips         Skips
-	proxies       []netip.Prefix
+	proxies       originalSourcer
 	clientAddress bool
 	credentials   credentials
 	users         func(*http.Request) string
-	values        bool
+	values        func(*Recorder) (traceBuilder, sink) // nil without WithValues
 	mask          maskSettings
 	output        io.Writer
 	agentConfig   time.Duration
@@ -64,14 +64,14 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("metlo: capture: %s: %w", fmt.Sprintf(format, args...), metlo.ErrInvalidArgument)
 }
 
-// WithHost records the traffic of these hosts, such as shop.example.com: what the service serves under them, and what it asks
-// of them through [Recorder.Transport]. A host without a port stands for every port; case, a final dot, and the ports 80
-// and 443 do not matter. The traffic of other hosts is skipped and counted, since any client can invent one, unless the
-// host map of the instance names it. A request without a Host is that of the first host.
+// WithHost records the traffic of the named hosts, such as shop.example.com: requests that the service receives for them, and
+// requests that it sends to them through [Recorder.Transport]. A host without a port matches every port. Case, a final dot and
+// the ports 80 and 443 are ignored. The recorder skips and counts requests to other hosts, because clients can send any Host
+// header, unless the instance's host map contains the host. A request without a Host header belongs to the first host.
 func WithHost(names ...string) Option {
 	return option(func(s *settings) error {
 		if len(names) == 0 {
-			return invalid("WithHost: it has no host: name one, such as shop.example.com")
+			return invalid("WithHost: no host is given: name one, such as shop.example.com")
 		}
 		for _, name := range names {
 			if name == "" || strings.ContainsAny(name, "/?#@ \t\r\n") {
@@ -87,8 +87,8 @@ func WithHost(names ...string) Option {
 	})
 }
 
-// WithAnyHost records the traffic of every host, whatever the Host header says. Each name that a client invents leaves the
-// process and becomes a host in Metlo: use it where something in front of the service checks the names.
+// WithAnyHost records the traffic of every host. Any name in a Host header is sent to Metlo and becomes a host there. Use it only
+// behind a proxy that rejects unknown hosts.
 func WithAnyHost() Option {
 	return option(func(s *settings) error {
 		s.hosts.any = true
@@ -96,7 +96,7 @@ func WithAnyHost() Option {
 	})
 }
 
-// WithClientAddress sends the address and the port of the client with each trace. They are left out otherwise.
+// WithClientAddress adds the address and the port of the client to each trace. They are omitted by default.
 func WithClientAddress() Option {
 	return option(func(s *settings) error {
 		s.clientAddress = true
@@ -104,9 +104,9 @@ func WithClientAddress() Option {
 	})
 }
 
-// WithCredentials names further headers, cookies and query parameters that hold credentials, beside Authorization, what the
-// instance's configuration says of the host, and the usual names of session cookies and key headers. A trace says whether
-// there were any, and never which.
+// WithCredentials names additional headers, cookies and query parameters that hold credentials. The recorder already recognizes
+// Authorization, the authentication that the instance configures for the host, and common session cookies and key headers. A
+// trace contains whether a request had credentials and of which kind, never the credentials.
 func WithCredentials(names ...string) Option {
 	return option(func(s *settings) error {
 		for _, name := range names {
@@ -119,9 +119,9 @@ func WithCredentials(names ...string) Option {
 	})
 }
 
-// WithUsers sends with each trace what pseudonym returns for its request, such as an internal user number. It is sent as it
-// is, up to 256 bytes; an empty one is left out. pseudonym runs in the goroutine of the request when its handler has
-// returned, with the request that the recorder handed on; if it panics there is no pseudonym.
+// WithUsers adds a pseudonym of the user, such as an internal user number, to each trace. The recorder sends the result of
+// pseudonym unchanged, up to 256 bytes, and omits an empty one. It calls pseudonym in the goroutine of the request after the
+// handler has returned. If pseudonym panics, the trace has no pseudonym.
 func WithUsers(pseudonym func(*http.Request) string) Option {
 	return option(func(s *settings) error {
 		if pseudonym == nil {
@@ -132,13 +132,12 @@ func WithUsers(pseudonym func(*http.Request) string) Option {
 	})
 }
 
-// WithValues sends values: headers, parameters, and bodies of JSON, forms and multipart forms. Values whose names are those
-// of secrets, and texts that have the form of a token, are replaced by [redacted]; every other body stays home. No list of
-// names is complete, so values that are secrets may leave. Metlo needs values only to show them, and to raise the alert
-// "Open API Spec Diff".
+// WithValues sends the values of headers, parameters, and JSON, form and multipart bodies. Other bodies are not sent. Values whose
+// names are those of secrets, and texts that look like tokens, become [redacted]. No list of names is complete, so secrets may
+// be sent. Metlo needs values only to display them and to raise the alert "Open API Spec Diff".
 func WithValues(opts ...MaskOption) Option {
 	return option(func(s *settings) error {
-		s.values = true
+		s.values = newValueBuilder
 		for _, opt := range opts {
 			if err := opt.setOn(&s.mask); err != nil {
 				return err
@@ -148,9 +147,8 @@ func WithValues(opts ...MaskOption) Option {
 	})
 }
 
-// WithOutput writes each trace as one line of JSON to w instead of sending it to a collector, for tests and laptops. The
-// client of [New] may then be nil. Writes come from one goroutine, one for each trace. What cannot be written is counted as
-// failed.
+// WithOutput writes each trace as one line of JSON to w instead of sending it to a collector. The client of [New] may then be nil.
+// One goroutine writes, with one call of Write for each trace. Traces that cannot be written count as failed.
 func WithOutput(w io.Writer) Option {
 	return option(func(s *settings) error {
 		if w == nil {
@@ -161,7 +159,7 @@ func WithOutput(w io.Writer) Option {
 	})
 }
 
-// WithEnvironment says where the service runs, such as production. Metlo shows it with each trace.
+// WithEnvironment sets the environment of the service, such as production. Metlo displays it with each trace.
 func WithEnvironment(name string) Option {
 	return option(func(s *settings) error {
 		s.environment = name
@@ -169,8 +167,8 @@ func WithEnvironment(name string) Option {
 	})
 }
 
-// WithBodyLimit sends bodies of up to n bytes, from 0 to 1 MiB; the default is 64 KiB. A longer JSON text is shortened to
-// n bytes, any other longer body is left out. With 0 no body is copied or sent.
+// WithBodyLimit copies at most n bytes of a text body, from 0 to 1 MiB; the default is 64 KiB. With [WithValues] it also limits
+// the bodies that are sent: longer JSON is cut to n bytes, and other longer bodies are omitted. With 0 no body is copied.
 func WithBodyLimit(n int) Option {
 	return option(func(s *settings) error {
 		if n < 0 || n > largestLimit {
@@ -181,8 +179,8 @@ func WithBodyLimit(n int) Option {
 	})
 }
 
-// WithCopyLimit copies up to n bytes of a body that can be shortened, from 0 to 1 MiB; the default is 256 KiB. The fields
-// of what was copied are what Metlo learns. A limit below that of WithBodyLimit lowers it.
+// WithCopyLimit copies at most n bytes of a JSON or compressed body, from 0 to 1 MiB; the default is 256 KiB. Metlo receives the
+// fields of the copied part. A limit below that of [WithBodyLimit] has no effect.
 func WithCopyLimit(n int) Option {
 	return option(func(s *settings) error {
 		if n < 0 || n > largestLimit {
@@ -193,8 +191,8 @@ func WithCopyLimit(n int) Option {
 	})
 }
 
-// WithQueueBytes keeps at most n bytes of memory for everything that waits or is being sent; the default is 8 MiB, the
-// least 64 KiB. What does not fit is dropped and counted.
+// WithQueueBytes limits the memory of traces that wait or are being sent to n bytes. The default is 8 MiB, the minimum 64 KiB.
+// Traces that do not fit are dropped and counted.
 func WithQueueBytes(n int) Option {
 	return option(func(s *settings) error {
 		if n < smallestQueue {
@@ -205,7 +203,7 @@ func WithQueueBytes(n int) Option {
 	})
 }
 
-// WithQueueItems keeps at most n traces waiting; the default is 10,000.
+// WithQueueItems limits the number of waiting traces to n. The default is 10,000.
 func WithQueueItems(n int) Option {
 	return option(func(s *settings) error {
 		if n < 1 {
@@ -216,8 +214,8 @@ func WithQueueItems(n int) Option {
 	})
 }
 
-// WithSendRate sends at most perSecond traces a second on average; the default is 200. The collector drops traces
-// without a word while over 1,000 wait behind it, so a rate above what the instance analyses loses traces unseen.
+// WithSendRate limits the average number of traces sent a second; the default is 200. The collector silently drops traces while
+// more than 1,000 wait for analysis, so do not exceed the rate that the instance can analyze.
 func WithSendRate(perSecond float64) Option {
 	return option(func(s *settings) error {
 		if !(perSecond > 0) || perSecond > 1e6 {
@@ -239,7 +237,7 @@ func WithSampling(sampling Sampling) Option {
 	})
 }
 
-// WithoutSampling keeps everything for which the queue has room.
+// WithoutSampling keeps every trace for which the queue has room.
 func WithoutSampling() Option {
 	return option(func(s *settings) error {
 		s.sampling = Sampling{all: true}
@@ -247,7 +245,7 @@ func WithoutSampling() Option {
 	})
 }
 
-// WithSkips replaces [DefaultSkips]: change what that returns, or pass Skips{} to record everything.
+// WithSkips replaces [DefaultSkips]. Modify the result of DefaultSkips, or pass Skips{} to skip nothing.
 func WithSkips(skips Skips) Option {
 	return option(func(s *settings) error {
 		s.skips = skips.clone()
@@ -255,11 +253,12 @@ func WithSkips(skips Skips) Option {
 	})
 }
 
-// WithTrustedProxies takes the client's address from X-Forwarded-For where the request comes from one of the networks,
-// such as 10.0.0.0/8, or the addresses: the last address there that is none of them. Metlo shows it as the original
-// source. Without it the header is not believed, since any client can send it. It needs [WithClientAddress].
+// WithTrustedProxies names the networks, such as 10.0.0.0/8, and addresses of proxies in front of the service. If a request comes
+// from one of them, or over a unix socket, the original source of the trace is the last address in X-Forwarded-For that is not
+// a trusted proxy. By default the header is ignored, because any client can send it. The option requires [WithClientAddress].
 func WithTrustedProxies(networks ...string) Option {
 	return option(func(s *settings) error {
+		trusted, _ := s.proxies.(proxies)
 		for _, network := range networks {
 			prefix, err := netip.ParsePrefix(network)
 			if err != nil {
@@ -269,7 +268,10 @@ func WithTrustedProxies(networks ...string) Option {
 				}
 				prefix = netip.PrefixFrom(addr, addr.BitLen())
 			}
-			s.proxies = append(s.proxies, prefix.Masked())
+			trusted.networks = append(trusted.networks, prefix.Masked())
+		}
+		if len(networks) > 0 {
+			s.proxies = trusted
 		}
 		return nil
 	})
@@ -277,10 +279,10 @@ func WithTrustedProxies(networks ...string) Option {
 
 const defaultAgentConfig = 5 * time.Minute
 
-// WithAgentConfig asks the instance for its configuration now and then every interval, of at least a second; the default is
-// 5 minutes. It says what sensitive data looks like, which endpoints there are, which hosts go by another name, which hosts
-// and paths are not wanted, and how requests to a host authenticate. It is fetched off the request path. When that fails
-// the last one stays in use, and before there is one the built-in data classes.
+// WithAgentConfig sets the interval at which the recorder fetches the configuration of the instance. The minimum is a second, the
+// default 5 minutes. The configuration holds the data classes, the endpoints, the host map, the blocked hosts and paths, and the
+// authentication of hosts. If fetching fails, the last configuration stays in use. Before the first one the recorder uses the
+// built-in data classes.
 func WithAgentConfig(interval time.Duration) Option {
 	return option(func(s *settings) error {
 		if interval < time.Second {
@@ -291,7 +293,7 @@ func WithAgentConfig(interval time.Duration) Option {
 	})
 }
 
-// WithoutAgentConfig never asks the instance for its configuration.
+// WithoutAgentConfig disables fetching the configuration of the instance.
 func WithoutAgentConfig() Option {
 	return option(func(s *settings) error {
 		s.agentConfig = 0
@@ -299,8 +301,8 @@ func WithoutAgentConfig() Option {
 	})
 }
 
-// WithLogger says each kind of trouble once a minute at most, at level Warn, from the sender's goroutine. No log line
-// holds anything of a trace. Without it nothing is logged.
+// WithLogger logs failures at level Warn, each kind at most once a minute, and the end of an outage at level Info. Log records
+// contain no data of traces. By default nothing is logged.
 func WithLogger(logger *slog.Logger) Option {
 	return option(func(s *settings) error {
 		if logger == nil {
@@ -311,7 +313,7 @@ func WithLogger(logger *slog.Logger) Option {
 	})
 }
 
-// WithHooks calls the functions for metrics, all from the sender's goroutine. A nil function is not called.
+// WithHooks sets the functions that receive metrics. The sender's goroutine calls them.
 func WithHooks(hooks Hooks) Option {
 	return option(func(s *settings) error {
 		s.hooks = hooks
@@ -319,24 +321,28 @@ func WithHooks(hooks Hooks) Option {
 	})
 }
 
-// Hooks are functions for metrics. They are called one at a time, and may panic without harm; a hook that blocks
-// delays sending, never a request.
+// Hooks holds functions that receive metrics. They are called one at a time, and nil functions are skipped. A hook that blocks
+// delays sending, not requests. Panics of hooks are recovered and counted.
 type Hooks struct {
-	// Stats is called with the counts, about once a second while they change, and at the end.
+	// Stats receives the counts about once a second while they change, and once at the end.
 	Stats func(Stats)
-	// Request is called after each request to the collector.
+	// Request receives the result of each request to the collector.
 	Request func(SendInfo)
 }
 
-// SendInfo is what came of one request to the collector.
+// SendInfo describes the result of one request to the collector.
 type SendInfo struct {
-	Traces   int           // in the batch
-	Sent     int           // that the collector took
-	Duration time.Duration // of the request with its retries
-	Err      error         // nil on success; see [metlo.BatchError]
+	// Traces is the number of traces in the batch.
+	Traces int
+	// Sent is the number of traces that the collector accepted.
+	Sent int
+	// Duration is the time that the request took with its retries.
+	Duration time.Duration
+	// Err is nil on success. It is a *[metlo.AnalyzedBatchError], or with [WithValues] a *[metlo.BatchError].
+	Err error
 }
 
-// MaskOption changes what is masked. It is an argument of [WithValues] and of [Mask].
+// MaskOption is an option of [WithValues] and [Mask] that selects values to mask.
 type MaskOption struct{ set func(*maskSettings) error }
 
 func (o MaskOption) setOn(s *maskSettings) error {
@@ -351,8 +357,7 @@ type maskSettings struct {
 	match func(string) bool
 }
 
-// WithMaskedNames masks further headers, parameters and members of bodies. Case, hyphens, underscores and other signs in
-// a name do not matter.
+// WithMaskedNames masks additional headers, parameters and body members by name. It ignores case and punctuation in names.
 func WithMaskedNames(names ...string) MaskOption {
 	return MaskOption{func(s *maskSettings) error {
 		if s.names == nil {
@@ -361,7 +366,7 @@ func WithMaskedNames(names ...string) MaskOption {
 		for _, name := range names {
 			normal := normalName(name)
 			if normal == "" {
-				return invalid("WithMaskedNames: %q holds no letter or digit", name)
+				return invalid("WithMaskedNames: %q contains no letter or digit: name a header, a parameter or a member of a body", name)
 			}
 			s.names[normal] = true
 		}
@@ -369,8 +374,8 @@ func WithMaskedNames(names ...string) MaskOption {
 	}}
 }
 
-// WithMaskFunc masks further headers, parameters and members of bodies: those for whose name match is true. A match that
-// panics masks.
+// WithMaskFunc masks additional headers, parameters and body members for whose name match returns true. A panic of match counts
+// as true.
 func WithMaskFunc(match func(name string) bool) MaskOption {
 	return MaskOption{func(s *maskSettings) error {
 		if match == nil {
@@ -381,21 +386,26 @@ func WithMaskFunc(match func(name string) bool) MaskOption {
 	}}
 }
 
-// Skips says what is not recorded. What is skipped is counted.
+// Skips selects requests that are not recorded. The recorder counts them.
 type Skips struct {
-	Methods    []string // such as OPTIONS
-	Statuses   []int    // of the response
-	Paths      []string // whole paths, or with * at the end their beginnings; not regarded on outgoing requests
-	UserAgents []string // beginnings, such as kube-probe/, in any case
-	Extensions []string // of the path's last element, such as .css; in GET and HEAD requests
+	// Methods are request methods, such as OPTIONS.
+	Methods []string
+	// Statuses are response statuses, such as 404.
+	Statuses []int
+	// Paths are paths of incoming requests. A final * matches every path with that prefix.
+	Paths []string
+	// UserAgents are prefixes of User-Agent headers of incoming requests, such as kube-probe/. Case is ignored.
+	UserAgents []string
+	// Extensions are the extensions of the last path element, such as .css, in GET and HEAD requests.
+	Extensions []string
 
-	// Func skips what it returns true for. It runs in the goroutine of the request, so it must be quick; if it panics the
-	// request is not recorded. It must not change or keep the request.
+	// Func returns true for requests to skip. It runs in the goroutine of the request and must return quickly. It must not
+	// modify or keep the request. If it panics, the request is not recorded.
 	Func func(*http.Request) bool
 }
 
-// DefaultSkips leaves out what teaches Metlo nothing: OPTIONS, the statuses 404 and 405 from which it makes no endpoint,
-// health checks, the agents of probes, and static files.
+// DefaultSkips returns the default skips: OPTIONS requests, the statuses 404 and 405, from which Metlo creates no endpoint, health
+// checks, the user agents of probes, and static files.
 func DefaultSkips() Skips {
 	return Skips{
 		Methods:  []string{http.MethodOptions},
@@ -418,19 +428,22 @@ func DefaultSkips() Skips {
 	}
 }
 
-// Sampling says which traces of a method, route and class of status are kept. The route is the pattern of net/http's
-// ServeMux or the framework's template; without one it is the path with what looks like an id left out.
+// Sampling selects the traces that are kept, separately for each method, route and class of status. The route is the pattern of
+// http.ServeMux or the template of the framework. Without one it is the path without the elements that look like ids.
 type Sampling struct {
-	First     int           // the first so many are kept
-	Interval  time.Duration // then at least one in each interval
-	PerSecond float64       // and so many a second over all routes
+	// First is the number of traces that are kept at the beginning.
+	First int
+	// Interval is the time after which another trace is kept; 0 means never.
+	Interval time.Duration
+	// PerSecond is the number of additional traces a second, over all routes.
+	PerSecond float64
 
 	all bool
 }
 
-// DefaultSampling keeps the first 100, then one in 4 s, since Metlo looks at an endpoint's fields that often, and 100 a
-// second over all routes. On a route that also succeeds, errors (400 and above) get no more than about a fifth: Metlo
-// looks for sensitive data in the last 100 traces of an endpoint, and finds little in errors.
+// DefaultSampling returns the default sampling: the first 100 traces, then one every 4 s, which is how often Metlo analyzes the
+// fields of an endpoint, and 100 a second over all routes. On a route that also succeeds, about a fifth of the kept traces at
+// most are errors (400 and above), because Metlo looks for sensitive data in the last 100 traces of an endpoint.
 func DefaultSampling() Sampling {
 	return Sampling{First: 100, Interval: 4 * time.Second, PerSecond: 100}
 }

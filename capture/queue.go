@@ -3,18 +3,18 @@ package capture
 import "sync/atomic"
 
 const (
-	recordOverhead = 64 // bytes that a waiting record takes beside its own
+	recordOverhead = 64 // bytes of memory of a waiting record in addition to its length
 	wakeRecords    = 100
 	wakeBytes      = 512 << 10
 )
 
-// budget is the memory that records, growing copies and the batch under way share.
+// budget limits the memory of waiting records, growing copies and the batch being sent.
 type budget struct {
 	used  atomic.Int64
 	limit int64
 }
 
-// reserve takes n bytes if they are free.
+// reserve reserves n bytes and reports whether they were free.
 func (b *budget) reserve(n int) bool {
 	if b.used.Add(int64(n)) > b.limit {
 		b.used.Add(int64(-n))
@@ -25,11 +25,11 @@ func (b *budget) reserve(n int) bool {
 
 func (b *budget) release(n int) { b.used.Add(int64(-n)) }
 
-// roomy reports whether an eighth is free.
+// roomy reports whether at least an eighth of the memory is free.
 func (b *budget) roomy() bool { return b.used.Load() <= b.limit-b.limit/8 }
 
-// isFull reports whether there was no room and is not enough again. Not only the sender makes room: so do large bodies
-// whose exchanges end unrecorded.
+// isFull reports whether the queue was full and has not enough room yet. It checks each time, because the end of an unrecorded
+// exchange with large bodies also releases memory.
 func (r *Recorder) isFull() bool {
 	if !r.full.Load() {
 		return false
@@ -46,8 +46,8 @@ func (r *Recorder) isFull() bool {
 	return false
 }
 
-// push hands a record over, or counts it as dropped. It never waits for the sender. held is what the caller has reserved
-// already, which passes to the record.
+// push queues a record, or counts it as dropped. It never waits for the sender. held is the memory that the caller has reserved;
+// push takes it over.
 func (r *Recorder) push(encode func() []byte, size, held int) {
 	size += recordOverhead
 	if !r.budget.reserve(size - held) {
@@ -79,7 +79,7 @@ func (r *Recorder) push(encode func() []byte, size, held int) {
 	}
 }
 
-// signal wakes the sender, which may be awake.
+// signal wakes the sender if it waits.
 func (r *Recorder) signal() {
 	select {
 	case r.wake <- struct{}{}:
@@ -89,7 +89,7 @@ func (r *Recorder) signal() {
 
 func (r *Recorder) drop(change func(*Drops)) { r.count(func(s *Stats) { change(&s.Drops) }) }
 
-// take removes records for one batch from the queue. They stay reserved until the batch is settled.
+// take removes the records of one batch from the queue. Their memory stays reserved until settle.
 func (r *Recorder) take() (batch [][]byte, size int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,26 +106,26 @@ func (r *Recorder) take() (batch [][]byte, size int) {
 	clear(r.queue[:n])
 	r.queue = r.queue[n:]
 	if len(r.queue) == 0 {
-		r.queue = nil // gives back what a burst took
+		r.queue = nil // releases the memory of a burst
 	}
 	r.queueBytes -= size
 	return batch, size
 }
 
-// waiting is how many records wait, and whether they are enough for a batch.
+// waiting returns the number of waiting records, and whether they fill a batch.
 func (r *Recorder) waiting() (n int, enough bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.queue), len(r.queue) >= batchTraces || r.queueBytes >= wakeBytes
 }
 
-// settle counts what became of a batch and gives its memory back.
+// settle counts the results of a batch and releases its memory.
 func (r *Recorder) settle(size int, change func(*Stats)) {
 	r.budget.release(size)
 	r.count(change)
 }
 
-// putBack puts what was taken back to the head of the queue. Its memory stays reserved.
+// putBack returns items to the head of the queue. Their memory stays reserved.
 func (r *Recorder) putBack(items []*item, size int) {
 	records := make([][]byte, 0, len(items))
 	for _, item := range items {

@@ -6,11 +6,11 @@ import (
 	"github.com/metlo-go/metlo/internal/analysis"
 )
 
-// record is a whole exchange in one piece of memory without pointers: what waits in the queue.
+// record is the decoded form of a queue item. In the queue an exchange is one byte slice without pointers.
 type record struct {
 	status            int
 	served            bool
-	inTotal, outTotal int64 // of the bodies, also what was not copied
+	inTotal, outTotal int64 // lengths of the bodies, with what was not copied
 	method            string
 	host              string // of the request
 	urlHost           string
@@ -26,12 +26,12 @@ type record struct {
 
 const maxRecordHead = 2 + 1 + 8*binary.MaxVarintLen64
 
-// size is at least how many bytes encode makes.
+// size returns an upper bound of the length of encode's result.
 func (s *scratch) size(route, user string) int {
 	return maxRecordHead + len(route) + len(user) + len(s.head) + len(s.answer) + len(s.in.data) + len(s.out.data)
 }
 
-// encode makes a record of exactly the bytes it needs.
+// encode returns the record in a slice of exactly its length.
 func (s *scratch) encode(status int, route, user string, isServed bool) []byte {
 	var head [maxRecordHead]byte
 	b := binary.BigEndian.AppendUint16(head[:0], uint16(status))
@@ -55,7 +55,7 @@ func (s *scratch) encode(status int, route, user string, isServed bool) []byte {
 	return append(data, s.out.data...)
 }
 
-// recordReader takes a record apart. The recorder itself wrote it, so a fault in it is a panic, which the sender contains.
+// recordReader decodes a record. The recorder itself encoded it, so an error is a panic, from which the sender recovers.
 type recordReader []byte
 
 func (r *recordReader) number() int64 {

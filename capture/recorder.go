@@ -13,9 +13,9 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// Recorder hands the traffic of a service to Metlo's collector. Make one with [New], put [Recorder.Handler] in front of
-// what the service serves and [Recorder.Transport] under what it asks others, and call [Recorder.Shutdown] at the end.
-// All methods may be called from any goroutine.
+// Recorder records the traffic of a service and sends it to Metlo's collector. Create one with [New], wrap the service's handler
+// with [Recorder.Handler] and its client's transport with [Recorder.Transport], and call [Recorder.Shutdown] at the end. All
+// methods are safe for concurrent use.
 type Recorder struct {
 	client   *metlo.Client
 	settings settings
@@ -24,7 +24,7 @@ type Recorder struct {
 	now      func() time.Time
 
 	budget    budget
-	full      atomic.Bool // there was no room, and there is not enough again
+	full      atomic.Bool // the queue was full and has not enough room yet
 	isClosed  atomic.Bool
 	faults    atomic.Int64 // panics of callbacks, and of the recorder's own
 	unfetched atomic.Int64 // configurations that could not be fetched
@@ -49,9 +49,9 @@ type Recorder struct {
 	work    sync.WaitGroup
 }
 
-// New starts a recorder that sends through client, which needs the collector's address. Two goroutines at most are its
-// own: the sender, and the one that fetches the instance's configuration. A nil client without [WithOutput], neither
-// [WithHost] nor [WithAnyHost], and an option at fault, are [metlo.ErrInvalidArgument].
+// New starts a recorder that sends through client. The client must have the address of the collector. The recorder starts one
+// goroutine that sends, and one that fetches the configuration of the instance. New fails with [metlo.ErrInvalidArgument] if an
+// option is invalid, if there is neither [WithHost] nor [WithAnyHost], or if client is nil without [WithOutput].
 func New(client *metlo.Client, opts ...Option) (*Recorder, error) {
 	s := defaultSettings()
 	var faults []error
@@ -93,39 +93,42 @@ func New(client *metlo.Client, opts ...Option) (*Recorder, error) {
 	return r, nil
 }
 
-// check returns what is wrong with the settings together.
+// check returns the faults of the settings in combination.
 func (s *settings) check(client *metlo.Client) error {
 	var faults []error
 	switch {
 	case client == nil && s.output == nil:
 		faults = append(faults, invalid("New: the client is nil: pass one, or use WithOutput"))
 	case client != nil && s.output == nil && !hasCollector(client):
-		faults = append(faults, invalid("New: the client does not know the collector's address: use metlo.WithCollectorURL"))
+		faults = append(faults, invalid("New: the client has no collector address: use metlo.WithCollectorURL"))
 	}
 	if len(s.hosts.named) == 0 && !s.hosts.any {
-		faults = append(faults, invalid("New: no host is named, so nothing would be recorded: use WithHost, or WithAnyHost"))
+		faults = append(faults, invalid("New: no host would be recorded: use WithHost, or WithAnyHost"))
 	}
-	if len(s.proxies) > 0 && !s.clientAddress {
+	if s.proxies != nil && !s.clientAddress {
 		faults = append(faults, invalid("New: WithTrustedProxies has no effect without WithClientAddress: add it, or leave both out"))
 	}
 	return errors.Join(faults...)
 }
 
-// hasCollector reports whether the client knows where the collector is, without asking it.
+// hasCollector reports whether the client has the address of a collector. It sends nothing.
 func hasCollector(client *metlo.Client) bool {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return !errors.Is(client.Collector.Verify(ctx), metlo.ErrInvalidArgument)
 }
 
-// own is the key under which the context of the recorder's requests is told from others.
+// own is the context key that marks the recorder's own requests.
 type own struct{ rec *Recorder }
 
-// Handler records what next serves. The requests reach next as they would without it, and next sees the same optional
-// interfaces of the writer. No more of a body is read than next reads. A panic goes on with the same value, and is recorded
-// as status 500 if nothing was written. One thing cannot be kept: http.MaxBytesReader no longer closes the connection
-// behind it, as behind any other wrapper of the writer; put http.MaxBytesHandler in front if that matters. A Handler within
-// a Handler of the same recorder records nothing more. A nil next is [http.DefaultServeMux].
+// Handler returns a handler that records the requests and responses of next. A nil next is [http.DefaultServeMux]. A Handler
+// within another Handler of the same recorder records nothing.
+//
+// The response writer of next has the same optional interfaces as net/http's. Behind the writer of another middleware it has
+// those of [http.Flusher], [http.Hijacker], [http.Pusher] and [http.CloseNotifier] that this writer has, and
+// [http.ResponseController] reaches all others. The recorder reads no more of a body than next does. A panic of next continues
+// with the same value, and is recorded as status 500 if the response had not begun. One difference remains, as with any wrapper:
+// [http.MaxBytesReader] does not close the connection. Wrap the result with [http.MaxBytesHandler] if that matters.
 func (r *Recorder) Handler(next http.Handler) http.Handler {
 	if next == nil {
 		next = http.DefaultServeMux
@@ -142,7 +145,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	x := h.rec.begin(w, req)
 	if x == nil {
 		path := req.URL.Path
-		defer func() { setRoute(req, req.Pattern, path) }() // for the recording further out, if there is one
+		defer func() { setRoute(req, req.Pattern, path) }() // for an outer recorder
 		h.next.ServeHTTP(w, req)
 		return
 	}
@@ -152,9 +155,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	returned = true
 }
 
-// Shutdown stops recording, sends what waits, and ends the recorder's goroutines. When ctx ends before that, what is
-// still waiting is dropped and counted, and the error is that of ctx. Requests go on being served, unrecorded. It may be
-// called again, also at the same time: each call waits for the end. Call it after the server's own Shutdown.
+// Shutdown stops recording, sends the waiting traces, and ends the recorder's goroutines. If ctx ends first, Shutdown drops and
+// counts the traces that still wait and returns the cause of ctx. Handlers continue to serve without recording. Call Shutdown
+// after the server's own Shutdown. Concurrent and repeated calls all wait for the end.
 func (r *Recorder) Shutdown(ctx context.Context) error {
 	r.mu.Lock()
 	if !r.closed {
@@ -177,12 +180,12 @@ func (r *Recorder) Shutdown(ctx context.Context) error {
 	r.stop()
 	r.work.Wait()
 	if lost := r.abandoned.Load(); lost > 0 {
-		return fmt.Errorf("metlo: capture: %d traces that waited were dropped: another Shutdown ran out of time: %w", lost, context.Canceled)
+		return fmt.Errorf("metlo: capture: %d traces that waited were dropped: the context of another Shutdown ended: %w", lost, context.Canceled)
 	}
 	return nil
 }
 
-// abandon drops what waits. What is being sent is settled by the sender when its request ends.
+// abandon drops the waiting traces. The sender settles the batch being sent when its request ends.
 func (r *Recorder) abandon() {
 	for {
 		batch, size := r.take()
@@ -197,7 +200,7 @@ func (r *Recorder) abandon() {
 	}
 }
 
-// tracked reports whether Metlo knows a method.
+// tracked reports whether Metlo tracks a method.
 func tracked(method string) bool { return method == "" || metlo.RestMethod(method).Known() }
 
 const bufferSize = 32 << 10

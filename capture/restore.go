@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// restore gives the original request what servers and outer middleware look for there: multipart files, the
-// pattern and its values, and what a handler set of the line, the headers and the trailers. The body, the protocol, the
-// transfer encoding, path values of no pattern, and the parsed form stay as they were: a goroutine of the handler's that
-// outlives it may be parsing the form. It writes no field that is as it was, since outer
-// middleware may be reading it in another goroutine, as it could without the recorder.
+// restore copies the handler's changes of the request to the original request, where servers and outer middleware expect them:
+// multipart files, the pattern and its values, the request line, the headers and the trailers. It does not copy the body, the
+// protocol, the transfer encoding, path values without a pattern, and the parsed form, which a goroutine that outlives the
+// handler may be parsing. It writes only fields that differ, because outer middleware may read the others concurrently.
 func (x *Exchange) restore() {
 	from, to := &x.request, x.original
 	restoreForms(from, to)
@@ -39,7 +38,7 @@ func restoreForms(from, to *http.Request) {
 	}
 }
 
-// sameMap reports whether two are one map, whatever is in it.
+// sameMap reports whether a and b are the same map.
 func sameMap[M ~map[string][]string](a, b M) bool {
 	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
 }
@@ -63,7 +62,7 @@ func restoreLine(from, to *http.Request) {
 	}
 }
 
-// restorePath sets the values of the pattern's wildcards.
+// restorePath copies the values of the pattern's wildcards.
 func restorePath(from, to *http.Request) {
 	for rest := from.Pattern; ; {
 		_, after, found := strings.Cut(rest, "{")

@@ -8,10 +8,9 @@ import (
 	"sync"
 )
 
-// Transport records what the service asks others, through next; nil is [http.DefaultTransport], which stays as it is.
-// The trace is recorded when the response's body is read to its end or closed. A body that the caller drops is recorded
-// when it is garbage collected. The recorder's own requests pass unrecorded, and so do those that failed without a
-// response. A Transport within a Transport of the same recorder records nothing more.
+// Transport returns a transport that records the requests sent through next. A nil next is [http.DefaultTransport]. The recorder
+// completes a trace when the response body is read to its end, closed, or garbage collected. It does not record its own requests,
+// and requests that fail without a response. A Transport within another Transport of the same recorder records nothing.
 func (r *Recorder) Transport(next http.RoundTripper) http.RoundTripper { return &transport{r, next} }
 
 type transport struct {
@@ -19,7 +18,7 @@ type transport struct {
 	next http.RoundTripper
 }
 
-// made is the key by which the context of a request that is recorded already is told.
+// made is the context key that marks requests that are being recorded.
 type made struct{ rec *Recorder }
 
 func (t *transport) base() http.RoundTripper {
@@ -29,7 +28,7 @@ func (t *transport) base() http.RoundTripper {
 	return t.next
 }
 
-// CloseIdleConnections closes those of the transport below.
+// CloseIdleConnections closes the idle connections of the wrapped transport.
 func (t *transport) CloseIdleConnections() {
 	if closer, ok := t.base().(interface{ CloseIdleConnections() }); ok {
 		closer.CloseIdleConnections()
@@ -60,7 +59,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// call is one request that the service makes.
+// call is the recording of one outgoing request.
 type call struct {
 	rec  *Recorder
 	sent *http.Request
@@ -115,8 +114,8 @@ func (t *transport) begin(req *http.Request) (c *call) {
 	return c
 }
 
-// copyShort copies a short body that can be read twice, so that the transport gets the caller's own, which it sends in one
-// segment with the head.
+// copyShort copies a short body that can be read twice. The transport then gets the caller's body, which net/http sends in one
+// segment with the header.
 func (c *call) copyShort(req *http.Request) bool {
 	body, err := req.GetBody()
 	if err != nil || body == nil {
@@ -132,7 +131,7 @@ func (c *call) copyShort(req *http.Request) bool {
 	return true
 }
 
-// sendAgain forgets what was copied of the request's body, and numbers the copy that follows.
+// sendAgain clears the copy of the request body and returns the number of the next copy.
 func (c *call) sendAgain() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,7 +143,7 @@ func (c *call) sendAgain() int {
 	return c.copies
 }
 
-// sentBody is the body of a request while the transport sends it, perhaps in a goroutine that outlives the response.
+// sentBody is the body of an outgoing request. The transport may read it in a goroutine that outlives the response.
 type sentBody struct {
 	io.ReadCloser
 
@@ -176,7 +175,7 @@ func (c *call) copied(p []byte, n int, to func(*scratch) *copied) {
 	}
 }
 
-// answered watches the response's body, unless it is a stream or none.
+// answered records the header of the response and wraps its body, unless the response is a stream or has no body.
 func (c *call) answered(resp *http.Response) {
 	defer c.rec.contain()
 	_, upgraded := resp.Body.(io.Writer)
@@ -207,7 +206,7 @@ func (c *call) answered(resp *http.Response) {
 	resp.Body = body
 }
 
-// answerBody is the body of a response: at its end the call is recorded.
+// answerBody is the body of a recorded response. The recording ends with it.
 type answerBody struct {
 	io.ReadCloser
 
@@ -228,7 +227,7 @@ func (b *answerBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// take ends the copying; only one caller gets the scratch.
+// take ends the copying. Only the first caller receives a non-nil scratch.
 func (c *call) take() (s *scratch, sentWhole bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -237,7 +236,7 @@ func (c *call) take() (s *scratch, sentWhole bool) {
 	return s, c.sentWhole
 }
 
-// sentLength is the length of a request's body, -1 if it is not known.
+// sentLength returns the length of a request body, or -1 if it is unknown.
 func sentLength(req *http.Request) int64 {
 	if req.ContentLength > 0 {
 		return req.ContentLength
@@ -245,7 +244,7 @@ func sentLength(req *http.Request) int64 {
 	return -1
 }
 
-// abandon counts a call that is no exchange of request and response.
+// abandon ends the recording of a call that is not an exchange of request and response.
 func (c *call) abandon() {
 	defer c.rec.contain()
 	if s, _ := c.take(); s != nil {

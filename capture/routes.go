@@ -7,10 +7,9 @@ import (
 	"github.com/metlo-go/metlo/internal/analysis"
 )
 
-// Routes returns mux as a handler that hands the pattern of each request to the recorders in front of it, whatever stands
-// between them: middleware that copies the request, [http.StripPrefix], [http.TimeoutHandler]. Without it a recorder that is
-// not directly in front of a mux sees no template, and sends a placeholder for each element of the path that it does not
-// know.
+// Routes returns a handler that serves with mux and reports the pattern of each request to the recorders in front of it. Use it
+// if something between recorder and mux copies the request: middleware, [http.StripPrefix], [http.TimeoutHandler]. Otherwise
+// the recorder does not see the pattern, and sends a placeholder for each unknown element of the path.
 func Routes(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
@@ -23,11 +22,11 @@ func Routes(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// SetRoute hands the template of a request to the recorders in front of it, in the notation of any router. Adapters of
-// frameworks call it where [Recorder.Begin] returned nil because the request is being recorded already.
+// SetRoute reports the route template of a request, in the notation of any router, to the recorders in front. Adapters for web
+// frameworks call it when [Recorder.Begin] returns nil, because the request may be recorded already.
 func SetRoute(r *http.Request, route string) { setRoute(r, route, r.URL.Path) }
 
-// innermost is the key under which the marker of the innermost recorder is found.
+// innermost is the context key of the innermost recorder's marker.
 type innermost struct{}
 
 func setRoute(r *http.Request, route, path string) {
@@ -38,8 +37,8 @@ func setRoute(r *http.Request, route, path string) {
 	}
 }
 
-// addRoute keeps the template of a request, or completes the one that is known. path is the one that was routed: what the
-// original path has before it was stripped by a router further out, which tells its template later.
+// addRoute stores the template of a request, or completes the stored one. path is the path that was routed. A prefix of the
+// original path that path lacks belongs to an outer router, which reports its template later.
 func (x *Exchange) addRoute(route, path string) {
 	if route == "" {
 		return

@@ -332,6 +332,114 @@ func TestOutput(t *testing.T) {
 	assert.Positive(t, s.Unknown)
 }
 
+// A body that the collector would refuse, for a NUL or its length, is analyzed like any other.
+func TestAnalyzeAcceptsBodiesThatTheCollectorRefuses(t *testing.T) {
+	for name, row := range map[string]struct{ body, field string }{
+		"a NUL":           {"a\x00b", "resBody"},
+		"a NUL in JSON":   {`{"a":"\u0000"}`, "resBody.a"},
+		"3 MiB of text":   {strings.Repeat("x", 3<<20), "resBody"},
+		"3 MiB of JSON":   {`{"a":"` + strings.Repeat("x", 3<<20) + `"}`, "resBody.a"},
+		"half surrogates": {`{"a":"\ud83d"}`, "resBody.a"},
+		"no UTF-8":        {"\xff\xfe{", "resBody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			trace, err := metlo.TraceFromHTTP(request(http.MethodGet, "/users/7"), &http.Response{StatusCode: http.StatusOK})
+			require.NoError(t, err)
+			trace.Response.Body = row.body
+			trace.Response.Headers = []metlo.NameValue{{Name: "Content-Type", Value: "application/json"}}
+			analyzed, err := Analyze(trace, "/users/{id}")
+			require.NoError(t, err)
+			assert.Equal(t, map[string][]string{row.field: {"string"}, "resHeaders.Content-Type": {"string"}}, analyzed.Analysis.DataTypes)
+		})
+	}
+}
+
+// wideJSON returns 15 kB whose names stand for 130 kB of paths.
+func wideJSON() string {
+	var b strings.Builder
+	b.WriteString(strings.Repeat(`{"customer_address_customer_address_details":`, 20) + "{")
+	for i := range 900 {
+		fmt.Fprintf(&b, `"name_%s":1,`, lettersOf(i))
+	}
+	return b.String() + `"id":1}` + strings.Repeat("}", 20)
+}
+
+// A batch whose traces are much longer than its records goes in several requests, none over the collector's limit. What the
+// collector cannot take is dropped by itself, and counted.
+func TestTracesThatAreLargerThanTheirRecords(t *testing.T) {
+	wide := wideJSON()
+	for name, row := range map[string]struct {
+		opts     []Option
+		path     string
+		requests int
+	}{
+		"types":  {path: "/" + strings.Repeat("a/", 2*maxElements), requests: 8},
+		"values": {opts: []Option{WithValues()}, path: "/" + strings.Repeat("a", 5<<19), requests: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var c collector
+				r := startRecorder(t, &c, row.opts...)
+				handler := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Content-Type", "application/json")
+					_, _ = io.WriteString(w, wide)
+				}))
+				serve := func(path string) {
+					req := request(http.MethodPost, "/orders")
+					req.URL.Path = path
+					req.Body, req.Header = io.NopCloser(strings.NewReader(wide)), http.Header{"Content-Type": {"application/json"}}
+					handler.ServeHTTP(discardWriter{http.Header{}}, req)
+				}
+				const before, after = 10, 20
+				for range before {
+					serve("/orders")
+				}
+				serve(row.path)
+				for range after {
+					serve("/orders")
+				}
+				s := end(t, r)
+				assert.Equal(t, Stats{Seen: before + after + 1, Sent: before + after, Dropped: 1, Drops: Drops{TooLarge: 1}}, s)
+				assert.GreaterOrEqual(t, len(c.bodies), row.requests)
+				for _, body := range c.bodies {
+					assert.LessOrEqual(t, len(body), 2<<20)
+				}
+			})
+		})
+	}
+}
+
+// A batch that is cut into requests keeps what was not sent, in its order.
+func TestTheRestOfABatchWaitsForTheCollector(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		var requests atomic.Int64
+		c := collector{answer: func(*http.Request) (int, string, error) {
+			if down.Load() || requests.Add(1) == 2 {
+				down.Store(true)
+				return 0, "", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+			}
+			return http.StatusOK, "OK", nil
+		}}
+		r := startRecorder(t, &c)
+		wide := wideJSON()
+		handler := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, wide)
+		}))
+		const n = 60
+		for range n {
+			handler.ServeHTTP(discardWriter{http.Header{}}, request(http.MethodGet, "/orders"))
+		}
+		<-time.After(3 * time.Second)
+		s := r.Stats()
+		assert.Less(t, s.Sent, int64(batchTraces/5), "a part of the first batch")
+		assert.EqualValues(t, n, s.Sent+s.Queued, "%+v", s)
+		down.Store(false)
+		assert.Equal(t, Stats{Seen: n, Sent: n}, end(t, r))
+	})
+}
+
 // TestCostOfHostileBodies holds the sender's time linear in the bytes.
 func TestCostOfHostileBodies(t *testing.T) {
 	a := newAnalyzer(nil)

@@ -8,13 +8,13 @@ import (
 
 const (
 	maxRoutes     = 4096
-	errorAllot    = 20          // errors of a route that are kept whatever its successes
-	errorShare    = 4           // successes to an error after that
-	errorInterval = time.Minute // an error that is too many is kept so often
+	errorAllot    = 20          // errors of a route that are always kept
+	errorShare    = 4           // successes for each further error
+	errorInterval = time.Minute // between errors beyond that share
 	statusClasses = 6
 )
 
-// sampler decides which traces are kept. Its caller holds the recorder's lock.
+// sampler selects the traces that are kept. Its caller holds the recorder's lock.
 type sampler struct {
 	settings Sampling
 	routes   map[uint64]*routeSamples
@@ -37,7 +37,7 @@ func newSampler(s Sampling, now time.Time) sampler {
 	return sampler{settings: s, routes: map[uint64]*routeSamples{}, tokens: s.PerSecond, refilled: now}
 }
 
-// keep reports whether the trace of a route with this status is kept, and remembers that it was.
+// keep reports whether a trace of the route with this status is kept, and counts it.
 func (s *sampler) keep(route uint64, status int, now time.Time) bool {
 	if s.settings.all {
 		return true
@@ -84,7 +84,7 @@ func (s *sampler) allowed(samples *routeSamples, class *classSamples, failed boo
 	return s.token(now)
 }
 
-// token takes one of those that come PerSecond times a second, and of which a second's worth gathers.
+// token takes a token from a bucket that PerSecond fills and that holds the tokens of one second. It reports whether there was one.
 func (s *sampler) token(now time.Time) bool {
 	s.tokens = min(s.tokens+now.Sub(s.refilled).Seconds()*s.settings.PerSecond, max(s.settings.PerSecond, 1))
 	s.refilled = now
@@ -95,7 +95,7 @@ func (s *sampler) token(now time.Time) bool {
 	return true
 }
 
-// routeHash identifies a method and a route without keeping either.
+// routeHash returns a hash of a method and a route.
 func routeHash(seed maphash.Seed, method, route, path string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
@@ -116,13 +116,13 @@ func routeHash(seed maphash.Seed, method, route, path string) uint64 {
 	return h.Sum64() | 1 // 0 is what the routes beyond the limit share
 }
 
-// isCatchAll reports whether many endpoints may lie behind a route, such as /, /static/{path...} and /*path.
+// isCatchAll reports whether a route may serve many endpoints, as /, /static/{path...} and /*path do.
 func isCatchAll(route string) bool {
 	return strings.HasSuffix(route, "/") || strings.HasSuffix(route, "...}") || strings.Contains(route, "*")
 }
 
-// isIdentifier reports whether an element of a path looks like a parameter: it holds a digit (but v1 and its like are
-// versions), or is long, or is no plain word.
+// isIdentifier reports whether an element of a path looks like a parameter: it has over 32 bytes, contains a digit without being a
+// version such as v1, or contains one of @, %, space, or a byte outside ASCII.
 func isIdentifier(element string) bool {
 	if len(element) > 32 {
 		return true

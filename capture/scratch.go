@@ -13,17 +13,16 @@ const (
 	maxHeaderCopy = 32 << 10 // of the headers of a request or a response
 )
 
-// scratch is what is copied of an exchange while it goes on. It is pooled: only the exchange that holds it, under its
-// lock, may touch it.
+// scratch holds the copies of a running exchange. It is pooled: only the exchange that holds it may use it, under its lock.
 type scratch struct {
 	head   []byte // request line, addresses and headers
 	answer []byte // the response's headers
 	in     copied
 	out    copied
-	heads  int // memory that is reserved for long heads
+	heads  int // reserved memory for long heads
 }
 
-// reserveHeads reserves the memory of what is longer than usual, and reports whether there was room.
+// reserveHeads reserves memory for heads that are longer than usual, and reports whether there was room.
 func (s *scratch) reserveHeads(r *Recorder) bool {
 	more := max(len(s.head)-keptHeaders, 0) + max(len(s.answer)-keptHeaders, 0) - s.heads
 	if more > 0 {
@@ -42,7 +41,7 @@ func (r *Recorder) newScratch() *scratch {
 	return &scratch{head: make([]byte, 0, keptHeaders), answer: make([]byte, 0, keptHeaders/2)}
 }
 
-// discard gives back what nobody else holds and nothing will be made of.
+// discard releases a scratch of which no record is made. A nil s is allowed.
 func (r *Recorder) discard(s *scratch) {
 	if s != nil {
 		r.budget.release(s.held())
@@ -50,7 +49,7 @@ func (r *Recorder) discard(s *scratch) {
 	}
 }
 
-// recycle puts a scratch back that nobody else holds.
+// recycle returns a scratch to the pool. The caller holds the only reference.
 func (r *Recorder) recycle(s *scratch) {
 	for _, body := range []*copied{&s.in, &s.out} {
 		if body.base != nil {
@@ -65,7 +64,7 @@ func (r *Recorder) recycle(s *scratch) {
 	}
 }
 
-// held is the memory that is reserved.
+// held returns the reserved memory.
 func (s *scratch) held() int { return s.in.reserved + s.out.reserved + s.heads }
 
 // copied is the beginning of a body.
@@ -77,7 +76,8 @@ type copied struct {
 	reserved int
 }
 
-// add copies what still fits. Beyond keptCopy it takes memory only from the budget; without that the copy stays as it is.
+// add copies as much of p as the limit allows. Beyond keptCopy bytes it reserves memory from the budget; if there is none, the copy
+// ends.
 func (c *copied) add(p []byte, r *Recorder) {
 	c.total += int64(len(p))
 	p = p[:min(len(p), max(c.limit-len(c.data), 0))]
@@ -109,7 +109,7 @@ func (r *Recorder) newBase() *[keptCopy]byte {
 	return new([keptCopy]byte)
 }
 
-// partOf says that a body of this length, -1 if it is not known, was not read to its end.
+// partOf marks the copy as incomplete unless it has this length. A length of -1 is unknown.
 func (c *copied) partOf(length int64) {
 	if c.total > 0 && (length < 0 || c.total < length) {
 		c.total++ // more than was copied
@@ -120,7 +120,7 @@ func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// appendHead encodes what a request says before its body.
+// appendHead encodes the request line, the addresses and the headers of a request.
 func appendHead(b []byte, req *http.Request) []byte {
 	b = appendText(b, req.Method)
 	b = appendText(b, req.Host)
@@ -134,7 +134,7 @@ func appendHead(b []byte, req *http.Request) []byte {
 	return appendHeaders(b, req.Header)
 }
 
-// shortQuery leaves out the parameters that make a query too long.
+// shortQuery returns the leading parameters of a query that fit into maxHeaderCopy.
 func shortQuery(query string) string {
 	if len(query) <= maxHeaderCopy {
 		return query
@@ -154,7 +154,7 @@ func appendAddr(b []byte, addr any) []byte {
 	return appendText(b, "")
 }
 
-// appendHeaders encodes headers as pairs of texts; those that make it too long are left out.
+// appendHeaders encodes headers as pairs of texts. It omits headers that do not fit into maxHeaderCopy.
 func appendHeaders(b []byte, h http.Header) []byte {
 	start := len(b)
 	for name, values := range h {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -21,46 +22,44 @@ const (
 	refusedPause = time.Minute      // after the collector did not accept the key
 	firstPause   = time.Second      // after a failure, doubled for each that follows
 	longestPause = 30 * time.Second
-	mostOfBurst  = 500 // traces sent at once: half of what the collector keeps waiting
+	fullRequest  = 1 << 20   // bytes of traces after which a request is sent; the collector takes 2 MiB
+	largestTrace = 2<<20 - 2 // bytes of a trace that the collector takes
+	maxElements  = 1000      // of the path of a trace
+	mostOfBurst  = 500       // traces sent at once: half of what the collector keeps waiting
 	logEvery     = time.Minute
 	reportEvery  = time.Second
 )
 
-// sender is the one goroutine that makes traces of records and sends them.
+// sender builds the traces of records and sends them in one goroutine.
 type sender struct {
 	*Recorder
 
 	analyzer *Analyzer
-	masker   *masker // nil without WithValues
+	values   traceBuilder // nil without WithValues
 	sink     sink
 
 	pace     *rate.Limiter
 	failures int       // in a row
-	keyWorks bool      // the collector has taken something
+	keyWorks bool      // the collector has accepted the key
 	unkeyed  bool      // the collector does not accept the key
-	outage   time.Time // when what is failing began to fail
-	before   int64     // what was lost by then
+	outage   time.Time // beginning of the current outage
+	before   int64     // traces lost before the outage
 	logged   map[string]time.Time
 	reports  <-chan time.Time
 	reported Stats
 	reportAt time.Time
-	notice   int64 // faults that were logged
-	unread   int64 // and configurations
+	notice   int64 // logged faults
+	unread   int64 // logged failures to fetch the configuration
 }
 
 func newSender(r *Recorder) *sender {
 	s := &sender{Recorder: r, analyzer: newAnalyzer(r.settings.credentials), logged: map[string]time.Time{}}
-	switch {
-	case r.settings.output != nil:
-		s.sink = &outputSink{w: r.settings.output}
-	case r.settings.values:
-		s.sink = valuesSink{r.client}
-	default:
-		s.sink = collectorSink{r.client}
+	s.sink = collectorSink{r.client}
+	if r.settings.values != nil {
+		s.values, s.sink = r.settings.values(r)
 	}
-	if r.settings.values {
-		s.masker = newMasker(r.settings.mask)
-		s.masker.cache = map[string]bool{}
+	if r.settings.output != nil {
+		s.sink = &outputSink{w: r.settings.output}
 	}
 	s.pace = rate.NewLimiter(rate.Limit(r.settings.sendRate), max(min(int(r.settings.sendRate*5), mostOfBurst), batchTraces))
 	return s
@@ -76,12 +75,12 @@ func (s *sender) run() {
 		s.batch()
 		s.report(false)
 	}
-	s.abandon() // what was put back after the time of a Shutdown
+	s.abandon() // what was put back after a Shutdown
 	s.report(true)
 }
 
-// wait returns when there is a batch to send: enough records, or one that has waited for long enough, or any once the
-// recorder shuts down. It returns false at the end.
+// wait waits for a batch: enough records, records that have waited for batchWait, or any records during Shutdown. It returns false
+// when the sender must end.
 func (s *sender) wait() bool {
 	ripe := time.NewTimer(batchWait)
 	defer ripe.Stop()
@@ -125,8 +124,8 @@ func (s *sender) isClosing() bool {
 	}
 }
 
-// batch sends one batch. What surely did not arrive goes back to the head of the queue, until the recorder shuts down: then
-// everything that waits is tried once more.
+// batch sends one batch. Traces that certainly did not arrive return to the head of the queue. During Shutdown each waiting trace
+// is tried once more instead.
 func (s *sender) batch() {
 	lastTry := s.isClosing()
 	records, size := s.take()
@@ -151,32 +150,40 @@ func (s *sender) batch() {
 			})
 		}
 	}
-	items := s.items(records, tell)
-	if !s.paced(len(items)) {
-		s.abandoned.Add(int64(len(items)))
-		tell(closed, len(items))
+	for rest := records; len(rest) > 0; {
+		var items []*item
+		items, rest = s.items(rest, tell)
+		if !s.paced(len(items)) {
+			s.abandoned.Add(int64(len(items) + len(rest)))
+			tell(closed, len(items)+len(rest))
+			return
+		}
+		unsent := s.send(items, tell)
+		if len(unsent) == 0 {
+			continue
+		}
+		if lastTry && s.ctx.Err() == nil {
+			tell(failed, len(unsent))
+			continue
+		}
+		for _, data := range rest {
+			unsent = append(unsent, &item{data: data})
+		}
+		if s.ctx.Err() != nil {
+			s.abandoned.Add(int64(len(unsent)))
+			tell(closed, len(unsent))
+			return
+		}
+		kept := 0
+		for _, item := range unsent {
+			kept += len(item.data) + recordOverhead
+		}
+		s.putBack(unsent, kept)
+		left -= int64(len(unsent))
+		size -= kept
+		s.pause()
 		return
 	}
-	unsent := s.send(items, tell)
-	switch {
-	case len(unsent) == 0:
-		return
-	case s.ctx.Err() != nil:
-		s.abandoned.Add(int64(len(unsent)))
-		tell(closed, len(unsent))
-		return
-	case lastTry:
-		tell(failed, len(unsent))
-		return
-	}
-	kept := 0
-	for _, item := range unsent {
-		kept += len(item.data) + recordOverhead
-	}
-	s.putBack(unsent, kept)
-	left -= int64(len(unsent))
-	size -= kept
-	s.pause()
 }
 
 func sent(s *Stats, n int64)    { s.Sent += n }
@@ -184,25 +191,30 @@ func failed(s *Stats, n int64)  { s.Failed += n }
 func unknown(s *Stats, n int64) { s.Unknown += n }
 func faulted(s *Stats, n int64) { s.Drops.Fault += n }
 func closed(s *Stats, n int64)  { s.Drops.Closed += n }
+func tooLong(s *Stats, n int64) { s.Drops.TooLarge += n }
 
-// items makes traces of records, and counts those of which none is made.
-func (s *sender) items(records [][]byte, tell func(func(*Stats, int64), int)) []*item {
+// items builds the traces of as many records as one request takes, and counts the records that have no trace.
+func (s *sender) items(records [][]byte, tell func(func(*Stats, int64), int)) (items []*item, rest [][]byte) {
 	s.analyzer.use(s.config.Load())
-	items := make([]*item, 0, len(records))
-	for _, data := range records {
-		made := &item{data: data}
+	size := 0
+	for len(records) > 0 && size < fullRequest {
+		made := &item{data: records[0]}
+		records = records[1:]
 		switch outcome, ok := s.make(made); {
 		case !ok:
 			tell(faulted, 1)
 		case outcome == unusable:
 			tell(failed, 1)
+		case outcome == tooLarge || made.analyzed != nil && made.size() > largestTrace:
+			tell(tooLong, 1)
 		case outcome != usable:
 			tell(func(stats *Stats, n int64) { stats.Reasons.add(outcome, n) }, 1)
 		default:
 			items = append(items, made)
+			size += made.size()
 		}
 	}
-	return items
+	return items, records
 }
 
 func (r *SkipReasons) add(what outcome, n int64) {
@@ -218,7 +230,7 @@ func (r *SkipReasons) add(what outcome, n int64) {
 	}
 }
 
-// make makes the trace of a record. ok is false if something panicked.
+// make builds the trace of a record. ok is false after a panic.
 func (s *sender) make(made *item) (what outcome, ok bool) {
 	defer func() {
 		if s.contained(recover()) {
@@ -230,15 +242,19 @@ func (s *sender) make(made *item) (what outcome, ok bool) {
 	switch {
 	case !named:
 		return otherHost, true
-	case s.settings.values:
-		made.trace, what = s.build(&x, host)
+	case strings.Count(x.path, "/") > maxElements:
+		return tooLarge, true
+	case s.analyzer.config.blocks(host, escapedPath(&x)):
+		return blocked, true
+	case s.values != nil:
+		made.trace, what = s.values.build(&x, host, s.analyzer.config)
 	default:
 		made.analyzed, what = s.analyze(&x, host)
 	}
 	return what, true
 }
 
-// contained counts a panic.
+// contained counts a recovered panic and reports whether there was one.
 func (s *sender) contained(panicked any) bool {
 	if panicked == nil {
 		return false
@@ -247,7 +263,7 @@ func (s *sender) contained(panicked any) bool {
 	return true
 }
 
-// send sends items and counts them; what surely did not arrive it returns.
+// send sends items and counts the results. It returns the items that certainly did not arrive.
 func (s *sender) send(items []*item, tell func(func(*Stats, int64), int)) (unsent []*item) {
 	if len(items) == 0 {
 		return nil
@@ -271,7 +287,7 @@ func (s *sender) send(items []*item, tell func(func(*Stats, int64), int)) (unsen
 	return unsent
 }
 
-// sendAlone sends items of which one is at fault: each half by itself, until it is alone.
+// sendAlone sends items of which one is invalid. It sends each half separately until the invalid item is alone.
 func (s *sender) sendAlone(items []*item, tell func(func(*Stats, int64), int)) (unsent []*item) {
 	if len(items) > 1 {
 		half := len(items) / 2
@@ -279,15 +295,19 @@ func (s *sender) sendAlone(items []*item, tell func(func(*Stats, int64), int)) (
 		return append(unsent, s.send(items[half:], tell)...)
 	}
 	if trace := items[0].trace; trace != nil && trace.Request.Body+trace.Response.Body != "" {
-		// Too long for the collector, as far as the recorder can tell.
+		// It may be too long for the collector.
 		trace.Request.Body, trace.Response.Body = "", ""
 		return s.send(items, tell)
 	}
-	tell(failed, 1)
+	if items[0].isTooLarge() {
+		tell(tooLong, 1)
+	} else {
+		tell(failed, 1)
+	}
 	return nil
 }
 
-// learn remembers how the collector is doing.
+// learn updates the state of the collector after a request.
 func (s *sender) learn(err error) {
 	stats := s.Stats()
 	lost := stats.Drops.QueueFull + stats.Failed + stats.Unknown
@@ -313,7 +333,7 @@ func (s *sender) learn(err error) {
 	var e *metlo.Error
 	if errors.As(err, &e) && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden) && !s.keyWorks {
 		if !s.unkeyed {
-			s.warn("metlo: the collector does not accept the API key: sending stops for a minute, and is tried again each minute", "err", err)
+			s.warn("metlo: the collector rejects the API key: the recorder tries again every minute", "err", err)
 		}
 		s.unkeyed = true
 		return
@@ -322,8 +342,8 @@ func (s *sender) learn(err error) {
 	s.warn("metlo: traces could not be sent", "err", err)
 }
 
-// pause waits before what was not sent is sent again, until the recorder shuts down. A collector whose database is down
-// refuses a key that it accepted before: that is tried again soon.
+// pause waits before the next attempt, at most until Shutdown. A collector rejects a valid key while its database is down, so a key
+// that worked before is tried again soon.
 func (s *sender) pause() {
 	d := min(firstPause<<min(max(s.failures-1, 0), 10), longestPause)
 	if s.unkeyed {
@@ -345,7 +365,7 @@ func (s *sender) pause() {
 	}
 }
 
-// paced waits until n more traces may be sent, unless the recorder shuts down: then there is no time to lose.
+// paced waits until the send rate allows n more traces, at most until Shutdown. It reports whether they may be sent.
 func (s *sender) paced(n int) bool {
 	reservation := s.pace.ReserveN(s.now(), n)
 	delay := reservation.DelayFrom(s.now())
@@ -362,7 +382,7 @@ func (s *sender) paced(n int) bool {
 	return s.ctx.Err() == nil
 }
 
-// warn logs each kind of trouble once a minute at most.
+// warn logs a message at most once a minute.
 func (s *sender) warn(message string, args ...any) {
 	now := s.now()
 	if last, ok := s.logged[message]; s.settings.logger == nil || (ok && now.Sub(last) < logEvery) {
@@ -378,13 +398,13 @@ func (s *sender) log(level slog.Level, message string, args ...any) {
 	}
 }
 
-// call runs a function of the user's.
+// call runs a callback and recovers from its panics.
 func (s *sender) call(f func()) {
 	defer func() { s.contained(recover()) }()
 	f()
 }
 
-// report tells the hook the counts and the log what was lost, at most once in a while, and at the end.
+// report passes the counts to the hook and logs losses, at most once in reportEvery, and at the end.
 func (s *sender) report(last bool) {
 	now := s.now()
 	if !last && now.Sub(s.reportAt) < reportEvery {
@@ -399,19 +419,22 @@ func (s *sender) report(last bool) {
 	}
 	if n := s.faults.Load(); n > s.notice {
 		s.notice = n
-		s.warn("metlo: a callback panicked, or the recorder did; the requests were served", "panics", n)
+		s.warn("metlo: the recorder or a callback panicked; the requests were served", "panics", n)
 	}
 	if n := s.unfetched.Load(); n > s.unread {
 		s.unread = n
 		s.warn("metlo: the instance's configuration could not be fetched: the last one stays in use", "times", n)
 	}
+	if stats.Drops.TooLarge > s.reported.Drops.TooLarge {
+		s.warn("metlo: traces were dropped: they are longer than the collector accepts", "dropped", stats.Drops.TooLarge)
+	}
 	if stats.BadPatterns > s.reported.BadPatterns {
 		for _, fault := range s.config.Load().classes.Faults {
-			s.warn("metlo: a pattern of the instance is not run: "+fault.Error(), "patterns", stats.BadPatterns)
+			s.warn("metlo: a pattern of the instance cannot be used: "+fault.Error(), "patterns", stats.BadPatterns)
 		}
 	}
 	if stats.Reasons.Host > s.reported.Reasons.Host && stats.Sent == 0 {
-		s.warn("metlo: traffic of hosts that WithHost does not name is skipped, and none was sent so far", "skipped", stats.Reasons.Host)
+		s.warn("metlo: no trace was sent so far, and requests to hosts that WithHost does not name were skipped", "skipped", stats.Reasons.Host)
 	}
 	s.reported, s.reportAt = stats, now
 	s.call(func() {

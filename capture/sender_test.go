@@ -163,7 +163,7 @@ func TestAKeyThatIsNotAcceptedStopsSendingForAWhile(t *testing.T) {
 		assert.EqualValues(t, 1, requests.Load(), "in 50 s")
 		<-time.After(10 * time.Minute)
 		synctest.Wait()
-		assert.Equal(t, 1, strings.Count(log.String(), "does not accept the API key"), log.String())
+		assert.Equal(t, 1, strings.Count(log.String(), "rejects the API key"), log.String())
 		s := end(t, r)
 		assert.EqualValues(t, 100, s.Seen)
 		assert.Zero(t, s.Sent)

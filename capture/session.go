@@ -9,11 +9,11 @@ import (
 	"github.com/metlo-go/metlo/internal/analysis"
 )
 
-// credentials are further names of headers, cookies and parameters that hold credentials, in lower case.
+// credentials holds additional names, in lower case, of headers, cookies and parameters with credentials.
 type credentials map[string]bool
 
-// sessionOf returns the evidence of authentication in a request: whether it brought credentials, of which kind, and whether
-// the response refused them. auth is how the instance says that requests to the host authenticate; it may be nil.
+// sessionOf returns the evidence of authentication in an exchange: whether the request had credentials, their kind, and whether the
+// response rejected them. auth is the instance's authentication configuration of the host, or nil.
 func (c credentials) sessionOf(x *analysis.Exchange, auth *metlo.AgentAuthConfig) *metlo.TraceSession {
 	s := &metlo.TraceSession{AuthenticationSuccessful: x.Status != http.StatusUnauthorized && x.Status != http.StatusForbidden}
 	if s.AuthType = c.kindOf(x, auth); s.AuthType != "" {
@@ -50,7 +50,7 @@ func (c credentials) kindOf(x *analysis.Exchange, auth *metlo.AgentAuthConfig) m
 	return found
 }
 
-// usesAuth reports whether a request brought what the instance says that requests to its host bring.
+// usesAuth reports whether a request has the credentials that the instance configures for its host.
 func usesAuth(x *analysis.Exchange, auth *metlo.AgentAuthConfig) bool {
 	return slices.ContainsFunc(x.RequestHeaders, func(header analysis.Pair) bool {
 		isCookie := auth.CookieName != "" && strings.EqualFold(header.Name, "Cookie") && slices.Contains(cookieNames(header.Value), auth.CookieName)
@@ -81,7 +81,7 @@ func cookieNames(header string) []string {
 	return names
 }
 
-// isSessionCookie reports whether a cookie of this name tells who a client is.
+// isSessionCookie reports whether a cookie of this name usually identifies a session.
 func (c credentials) isSessionCookie(name string) bool {
 	name = strings.ToLower(name)
 	if c[name] || name == "sid" || strings.HasSuffix(name, ".sid") || strings.HasSuffix(name, "_sid") {

@@ -9,20 +9,62 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// item is a record on its way out.
+// item is a record with its trace.
 type item struct {
 	data     []byte // the record
 	analyzed *metlo.AnalyzedTrace
 	trace    *metlo.Trace // instead, with WithValues
 }
 
-// sink takes traces in their order. Of those that it was given, the first sent ones arrived, and of the unknown ones that
-// follow nobody knows; the others surely did not arrive.
+// size returns a lower bound of the length of the encoded trace.
+func (i *item) size() int {
+	n := 0
+	if t := i.trace; t != nil {
+		n = len(t.Request.URL.Path) + len(t.Request.Body) + len(t.Response.Body)
+		for _, pairs := range [][]metlo.NameValue{t.Request.URL.Parameters, t.Request.Headers, t.Response.Headers} {
+			for _, pair := range pairs {
+				n += len(`{"name":"","value":""}`) + len(pair.Name) + len(pair.Value)
+			}
+		}
+	}
+	if t := i.analyzed; t != nil {
+		n = len(t.Request.URL.Path) + len(t.Request.URL.EndpointPath)
+		for _, lists := range []map[string][]string{t.Analysis.DataTypes, t.Analysis.SensitiveDataDetected} {
+			for name, list := range lists {
+				n += len(name)
+				for _, text := range list {
+					n += len(text)
+				}
+			}
+		}
+		for _, path := range t.Analysis.GraphQLPaths {
+			n += len(path)
+		}
+	}
+	return n
+}
+
+// isTooLarge reports whether the encoded trace exceeds the collector's limit.
+func (i *item) isTooLarge() bool {
+	data, err := i.encode()
+	return err == nil && len(data) > largestTrace
+}
+
+// encode returns the trace as JSON.
+func (i *item) encode() ([]byte, error) {
+	if i.trace != nil {
+		return json.Marshal(i.trace)
+	}
+	return json.Marshal(i.analyzed)
+}
+
+// sink receives traces in their order. Of the items, the first sent ones arrived, the unknown ones after them may have arrived, and
+// the others did not.
 type sink interface {
 	send(ctx context.Context, items []*item) (sent, unknown int, err error)
 }
 
-// collectorSink sends what was analysed.
+// collectorSink sends traces without values to the collector.
 type collectorSink struct{ client *metlo.Client }
 
 func (s collectorSink) send(ctx context.Context, items []*item) (sent, unknown int, err error) {
@@ -41,7 +83,7 @@ func (s collectorSink) send(ctx context.Context, items []*item) (sent, unknown i
 	return 0, 0, err
 }
 
-// valuesSink sends masked values.
+// valuesSink sends traces with masked values to the collector.
 type valuesSink struct{ client *metlo.Client }
 
 func (s valuesSink) send(ctx context.Context, items []*item) (sent, unknown int, err error) {
@@ -63,17 +105,12 @@ func (s valuesSink) send(ctx context.Context, items []*item) (sent, unknown int,
 // outputSink writes one line of JSON for each trace.
 type outputSink struct {
 	w      io.Writer
-	broken bool // the line before is not whole
+	broken bool // the previous line is incomplete
 }
 
 func (s *outputSink) send(_ context.Context, items []*item) (sent, unknown int, err error) {
 	for i, item := range items {
-		var line []byte
-		if item.trace != nil {
-			line, err = json.Marshal(item.trace)
-		} else {
-			line, err = json.Marshal(item.analyzed)
-		}
+		line, err := item.encode()
 		if err != nil {
 			return i, 0, err
 		}

@@ -13,7 +13,7 @@ func (s Skips) clone() Skips {
 	return s
 }
 
-// skipper is Skips in the form in which it is asked for each request.
+// skipper is Skips prepared for lookups.
 type skipper struct {
 	methods    map[string]bool
 	statuses   map[int]bool
@@ -48,7 +48,7 @@ func newSkipper(s Skips) skipper {
 	return k
 }
 
-// request reports whether a request is skipped before it is served or sent.
+// request reports whether a request is skipped. served distinguishes incoming from outgoing requests.
 func (k *skipper) request(r *http.Request, served bool) bool {
 	if k.methods[r.Method] || (served && k.pathSkipped(r.Method, r.URL.Path)) {
 		return true

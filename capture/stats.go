@@ -1,51 +1,52 @@
 package capture
 
-// Stats counts requests by what became of them. Seen is always the sum of Sent, Dropped, Skipped, SampledOut, Failed,
-// Unknown and Queued. A request is counted when it ends.
+// Stats counts requests by their result. Seen is always the sum of Sent, Dropped, Skipped, SampledOut, Failed, Unknown and Queued.
+// A request is counted when it ends.
 type Stats struct {
-	Seen       int64 // requests that ended, served and made
-	Sent       int64 // the collector took the trace
-	Dropped    int64 // there was no room, or the recorder was shut down; see Drops
-	Skipped    int64 // not wanted; see Reasons
-	SampledOut int64 // enough of their kind were kept
-	Failed     int64 // could not be sent, or are no trace that the collector takes
-	Unknown    int64 // were sent, and what became of them is not known
-	Queued     int64 // wait, or are being sent
+	Seen       int64 // incoming and outgoing requests that have ended
+	Sent       int64 // traces that the collector accepted
+	Dropped    int64 // traces that were dropped; see Drops
+	Skipped    int64 // requests that are not recorded; see Reasons
+	SampledOut int64 // requests that sampling left out
+	Failed     int64 // traces that could not be sent, or that the collector rejects
+	Unknown    int64 // traces that were sent and may have arrived
+	Queued     int64 // traces that wait or are being sent
 
-	Drops       Drops
-	Reasons     SkipReasons
-	BadPatterns int64 // patterns of the instance's data classes that package regexp does not run
-	QueuedBytes int64 // memory that waits, is being sent, or is being copied
+	Drops       Drops       // Dropped by reason
+	Reasons     SkipReasons // Skipped by reason
+	BadPatterns int64       // patterns of the instance's data classes that package regexp cannot compile
+	QueuedBytes int64       // memory of records that wait or are being sent, and of copies
 }
 
-// SkipReasons counts skipped requests by the reason.
+// SkipReasons counts skipped requests by reason.
 type SkipReasons struct {
-	Rules       int64 // of WithSkips, or a method that Metlo does not track
-	Host        int64 // neither named by WithHost nor by the host map of the instance
-	Blocked     int64 // the instance does not want the host or the path
-	Unrouted    int64 // 404 and 405 without a template
-	NoOperation int64 // no GraphQL operation could be read
-	NoExchange  int64 // not an exchange of request and response, such as a hijacked connection
+	Rules       int64 // a rule of WithSkips, or a method that Metlo does not track
+	Host        int64 // a host that neither WithHost nor the instance's host map names
+	Blocked     int64 // a host or path that the instance blocks
+	Unrouted    int64 // status 404 or 405 without a route template
+	NoOperation int64 // no readable GraphQL operation
+	NoExchange  int64 // no exchange of request and response, such as a hijacked connection
 }
 
-// Drops counts dropped requests by the reason.
+// Drops counts dropped traces by reason.
 type Drops struct {
-	QueueFull int64 // the collector is slower than the traffic
-	Closed    int64 // ended after Shutdown began, or waited when its time was up
-	Fault     int64 // a callback panicked, or the recorder did
+	QueueFull int64 // the queue was full
+	Closed    int64 // the request ended after the begin of Shutdown, or the trace still waited when Shutdown ran out of time
+	Fault     int64 // a callback or the recorder panicked
+	TooLarge  int64 // the trace exceeds the collector's limit of 2 MiB, or its path has over 1,000 elements
 }
 
-// Stats returns the counts at this moment.
+// Stats returns the current counts.
 func (r *Recorder) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.snapshot()
 }
 
-// snapshot is Stats for a caller that holds r.mu.
+// snapshot returns the current counts. The caller holds r.mu.
 func (r *Recorder) snapshot() Stats {
 	s := r.stats
-	s.Dropped = s.Drops.QueueFull + s.Drops.Closed + s.Drops.Fault
+	s.Dropped = s.Drops.QueueFull + s.Drops.Closed + s.Drops.Fault + s.Drops.TooLarge
 	s.Skipped = s.Reasons.Rules + s.Reasons.Host + s.Reasons.Blocked + s.Reasons.Unrouted + s.Reasons.NoOperation + s.Reasons.NoExchange
 	s.Seen = s.Sent + s.Dropped + s.Skipped + s.SampledOut + s.Failed + s.Unknown + s.Queued
 	if config := r.config.Load(); config != nil {
@@ -55,12 +56,12 @@ func (r *Recorder) snapshot() Stats {
 	return s
 }
 
-// count changes the counts, all at once.
+// count applies change to the counts under the lock.
 func (r *Recorder) count(change func(*Stats)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.stats)
 }
 
-// skip counts a request that is not recorded.
+// skip counts a skipped request.
 func (r *Recorder) skip(change func(*SkipReasons)) { r.count(func(s *Stats) { change(&s.Reasons) }) }

@@ -11,12 +11,12 @@ import (
 	"github.com/metlo-go/metlo/internal/analysis"
 )
 
-// Mask replaces in trace what looks like a secret, as a recorder with [WithValues] does before values leave the process:
-// values of credentials, of cookies, and of headers, parameters, and members of JSON, forms and multipart forms whose names
-// are those of secrets, at any depth, also in pairs such as {"name": …, "value": …}; and texts in the form of a token. Names
-// are compared without case and signs: api_key, apiKey and X-API-Key are one. A text becomes [Redacted], a number 0, true
-// false. A body of another kind becomes empty. No list of names is complete: [Analyze] sends no values at all. A nil trace,
-// and an option at fault, are [metlo.ErrInvalidArgument].
+// Mask masks the values in trace that look like secrets, as a recorder with [WithValues] does before it sends them. It masks
+// credentials, cookies, texts in the form of a token, and values whose names are those of secrets: headers, parameters, and
+// members of JSON, form and multipart bodies at any depth, also in pairs such as {"name": …, "value": …}. It compares names
+// without case and punctuation: api_key, apiKey and X-API-Key are equal. A text becomes [Redacted], a number 0, and true false.
+// Bodies of other types become empty. No list of names is complete; [Analyze] keeps no values at all. Mask fails with
+// [metlo.ErrInvalidArgument] if trace is nil or an option is invalid.
 func Mask(trace *metlo.Trace, opts ...MaskOption) error {
 	var s maskSettings
 	for _, opt := range opts {
@@ -25,7 +25,7 @@ func Mask(trace *metlo.Trace, opts ...MaskOption) error {
 		}
 	}
 	if trace == nil {
-		return invalid("Mask: the trace is nil")
+		return invalid("Mask: the trace is nil: pass one")
 	}
 	m := newMasker(s)
 	for _, side := range []struct {
@@ -38,7 +38,7 @@ func Mask(trace *metlo.Trace, opts ...MaskOption) error {
 	return nil
 }
 
-// masker masks traces. With a cache it belongs to one goroutine.
+// masker masks traces. With a cache it is not safe for concurrent use.
 type masker struct {
 	settings maskSettings
 	parts    []string
@@ -51,7 +51,7 @@ func newMasker(s maskSettings) *masker {
 	return &masker{settings: s, parts: secretParts(), names: secretNames(), harmless: harmlessNames()}
 }
 
-// head masks all of a trace but its bodies. The route names the elements of the path.
+// head masks all of a trace except its bodies. route is the template of the path, or "".
 func (m *masker) head(t *metlo.Trace, route string) {
 	t.Request.URL.Path = m.path(t.Request.URL.Path, route)
 	t.Request.URL.Parameters = slices.Clone(t.Request.URL.Parameters)
@@ -65,9 +65,9 @@ func (m *masker) head(t *metlo.Trace, route string) {
 	t.Request.Headers, t.Response.Headers = m.headers(t.Request.Headers), m.headers(t.Response.Headers)
 }
 
-const keyLength = 16 // a parameter key, or code, of this length or more is an API key, or one of OAuth
+const keyLength = 16 // minimum length of an API key in a parameter called key, and of an OAuth code in one called code
 
-// named masks the value of a parameter or of a form's field.
+// named masks the value of a parameter or of a form field.
 func (m *masker) named(name, value string) string {
 	if m.secret(name) || len(value) >= keyLength && (strings.EqualFold(name, "key") || strings.EqualFold(name, "code")) {
 		return maskedText(value)
@@ -75,7 +75,7 @@ func (m *masker) named(name, value string) string {
 	return m.value(value, 0)
 }
 
-// maskedText keeps that a value is empty.
+// maskedText returns Redacted, or "" for an empty value.
 func maskedText(value string) string {
 	if value == "" {
 		return ""
@@ -108,7 +108,7 @@ func (m *masker) header(name, value string) string {
 	return m.value(value, 0)
 }
 
-// maskCookies keeps the names, by which an instance tells a session.
+// maskCookies masks the values of cookies. It keeps their names, by which the instance recognizes a session.
 func maskCookies(value string) string {
 	var masked []string
 	for cookie := range strings.SplitSeq(value, ";") {
@@ -122,7 +122,7 @@ func maskCookies(value string) string {
 	return strings.Join(masked, "; ")
 }
 
-// path masks the elements whose names in the route are those of secrets, and those in the form of a token.
+// path masks elements whose names in the route are those of secrets, and elements in the form of a token.
 func (m *masker) path(path, route string) string {
 	elements := strings.Split(path, "/")
 	template, at := analysis.Template(route), 0
@@ -143,8 +143,8 @@ func (m *masker) path(path, route string) string {
 	return strings.Join(elements, "/")
 }
 
-// content masks a body of JSON, a form or a multipart form. Of JSON longer than limit it takes the beginning. ok is false for
-// what stays home: every other body. A limit of 0 is none.
+// content masks a JSON, form or multipart body. It cuts JSON to limit bytes; a limit of 0 means none. ok is false for bodies that are
+// not sent.
 func (m *masker) content(body []byte, contentType string, limit int) (text string, ok bool) {
 	switch kindOf(contentType) {
 	case kindForm:
@@ -218,7 +218,7 @@ func partName(head string) (name string, isFile bool) {
 	return "", true
 }
 
-// value masks what is in a text, which may be JSON.
+// value masks a text, which may be JSON.
 func (m *masker) value(value string, depth int) string {
 	if value != "" && (value[0] == '{' || value[0] == '[') && depth < maxTexts {
 		if text, ok := m.json([]byte(value), false, depth+1); ok {
@@ -228,7 +228,7 @@ func (m *masker) value(value string, depth int) string {
 	return m.text(value)
 }
 
-// text masks the words of a text that have the form of a token, follow a name of a secret, or a scheme of credentials.
+// text masks the words of a text that look like tokens, or that follow the name of a secret or an authentication scheme.
 func (m *masker) text(text string) string {
 	if strings.Contains(text, "PRIVATE KEY-----") {
 		return Redacted
@@ -264,7 +264,7 @@ func (m *masker) text(text string) string {
 	return b.String() + text[done:]
 }
 
-// isWordPart reports whether a character is one of those between the separators of texts.
+// isWordPart reports whether a character does not separate words.
 func isWordPart(r rune) bool {
 	return r > ' ' && !strings.ContainsRune("\"'`,;&?<>(){}|\\", r)
 }
@@ -278,7 +278,7 @@ func cutName(word string) (name, value string) {
 	return word[:at], word[at+1:]
 }
 
-// isToken reports whether a word has the form of a known token, or is a URL with credentials.
+// isToken reports whether a word has the form of a known token or is a URL with credentials.
 func isToken(word string) bool {
 	word = strings.TrimLeft(word, "[=:")
 	if _, rest, found := strings.Cut(word, "://"); found {
@@ -303,7 +303,7 @@ func tokenPrefixes() []string {
 	}
 }
 
-// isJSON reports whether a text could be JSON of several values.
+// isJSON reports whether a text begins like a JSON object or list.
 func isJSON(data []byte) bool {
 	data = bytes.TrimLeft(data, " \t\r\n")
 	return len(data) > 0 && (data[0] == '{' || data[0] == '[')

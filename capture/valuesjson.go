@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	maxTexts     = 3   // texts of JSON within each other
-	maxJSONDepth = 200 // objects and lists within each other
+	maxTexts     = 3   // nesting of texts that hold JSON
+	maxJSONDepth = 200 // nesting of objects and lists
 )
 
 // jsonValue is a value of JSON. A list has no names.
@@ -23,8 +23,8 @@ type jsonValue struct {
 	kids  []*jsonValue
 }
 
-// json masks a JSON object or list. Of one that is cut it takes the values that are whole. It looks at each value once, so
-// that its time grows with the length of the text alone.
+// json masks a JSON object or list. If cut is true, it keeps the values that are complete. It visits each value once, so its time is
+// linear in the length of the text.
 func (m *masker) json(data []byte, cut bool, depth int) (text string, ok bool) {
 	if !isJSON(data) {
 		return "", false
@@ -48,7 +48,7 @@ func (m *masker) json(data []byte, cut bool, depth int) (text string, ok bool) {
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), true
 }
 
-// readValue reads a value. With an error it returns the part that could be read, nil for none.
+// readValue reads a value. With an error it returns the part that could be read, or nil.
 func readValue(dec *jsontext.Decoder, depth int) (*jsonValue, error) {
 	if depth > maxJSONDepth {
 		return nil, errors.New("too deep")
@@ -97,7 +97,7 @@ func readValue(dec *jsontext.Decoder, depth int) (*jsonValue, error) {
 	return v, nil
 }
 
-// write writes a value, with all that is below the name of a secret masked.
+// write writes a value. If isSecret is true, it masks all scalars of the value.
 func (m *masker) write(enc *jsontext.Encoder, v *jsonValue, isSecret bool, depth int) error {
 	switch {
 	case v.kind == '{':
@@ -137,8 +137,8 @@ func (m *masker) container(enc *jsontext.Encoder, v *jsonValue, begin, end jsont
 	return enc.WriteToken(end)
 }
 
-// isPair reports whether an object has a member that names a secret, of which another member is the value: {"name": …,
-// "value": …} and its kin, and the operations of JSON Patch and SCIM.
+// isPair reports whether a member of an object holds the name of a secret whose value is in another member, as in {"name": …,
+// "value": …} and in the operations of JSON Patch and SCIM.
 func (m *masker) isPair(v *jsonValue) bool {
 	for i, kid := range v.kids {
 		switch normalName(v.names[i]) {
@@ -151,7 +151,7 @@ func (m *masker) isPair(v *jsonValue) bool {
 	return false
 }
 
-// isPairValue reports whether a member called name is the value of a pair.
+// isPairValue reports whether a member of this name holds the value of a pair.
 func isPairValue(name string) bool {
 	switch normalName(name) {
 	case "value", "values", "val", "v", "content", "data", "text", "default", "defaultvalue", "stringvalue", "plaintext":

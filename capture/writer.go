@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// http1Server and http2Server have exactly the optional interfaces of the writers of net/http's two servers.
+// http1Server and http2Server are the method sets of the writers of net/http's servers.
 type http1Server interface {
 	anyServer
 	io.ReaderFrom
@@ -33,7 +33,7 @@ type anyServer interface {
 
 type unwrapper interface{ Unwrap() http.ResponseWriter }
 
-// response is the writer that the handler gets, with the optional interfaces of the one below.
+// response returns the writer for the handler.
 func (x *Exchange) response() http.ResponseWriter {
 	_, unwraps := x.writer.(unwrapper)
 	_, first := x.writer.(http1Server)
@@ -45,7 +45,7 @@ func (x *Exchange) response() http.ResponseWriter {
 		return (*http2Writer)(x)
 	}
 	x.foreign = true
-	return x.snoop()
+	return x.other()
 }
 
 // http1Writer is the writer of a request over HTTP/1.
@@ -106,7 +106,7 @@ func (w *http2Writer) Push(target string, opts *http.PushOptions) error {
 	return w.writer.(http.Pusher).Push(target, opts)
 }
 
-// writeHeader copies the headers before the writer below may change them.
+// writeHeader copies the headers before it passes the status on, because the next writer may change them.
 func (x *Exchange) writeHeader(status int, next func(int)) {
 	x.Header(status, x.writer.Header())
 	next(status)
@@ -126,7 +126,7 @@ func (x *Exchange) writeString(s string) (int, error) {
 	return n, err
 }
 
-// implicit is the status that a first write or flush sends.
+// implicit records the status 200, which a first write or flush sends.
 func (x *Exchange) implicit() { x.Header(http.StatusOK, x.writer.Header()) }
 
 func (x *Exchange) flush(next func() error) error {
@@ -144,8 +144,7 @@ func (x *Exchange) hijack(next func() (net.Conn, *bufio.ReadWriter, error)) (net
 
 const readFromCopy = 64 << 10
 
-// readFrom sends the beginning of src through Write, where it is copied, and leaves the rest to the server, which may
-// have the kernel send it.
+// readFrom passes the beginning of src through write, which copies it, and the remainder to next, which may use sendfile.
 func (x *Exchange) readFrom(src io.Reader, next func(io.Reader) (int64, error)) (int64, error) {
 	var sent int64
 	for room := x.room(); room > 0; room = x.room() {
@@ -177,7 +176,7 @@ func (x *Exchange) readFrom(src io.Reader, next func(io.Reader) (int64, error)) 
 	return sent + n, err
 }
 
-// room is how much of the response's body is still copied by readFrom.
+// room returns the number of bytes that readFrom still copies.
 func (x *Exchange) room() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -191,7 +190,7 @@ func (x *Exchange) room() int {
 	return min(limit, readFromCopy) - len(x.scratch.out.data)
 }
 
-// skipped counts what went past.
+// skipped counts bytes of the response body that are not copied.
 func (x *Exchange) skipped(n int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

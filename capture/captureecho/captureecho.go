@@ -1,4 +1,4 @@
-// Package captureecho records what a service built with Echo serves, as package capture does for net/http.
+// Package captureecho records the traffic of services built with Echo. See package capture.
 //
 //	e := echo.New()
 //	e.Use(captureecho.Middleware(rec))
@@ -13,14 +13,14 @@ import (
 	"github.com/metlo-go/metlo/capture"
 )
 
-// Middleware records each request with the template of its route. A panic and an error go on unchanged. Of an error that
-// a handler returns, which Echo's error handler answers later, the status is recorded and no body.
+// Middleware returns an Echo middleware that records each request with the template of its route. Panics and errors pass through
+// unchanged. For an error that a handler returns, only the status is recorded, because Echo writes that response later.
 func Middleware(rec *capture.Recorder) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) (err error) {
 			response, unwrapErr := echo.UnwrapResponse(c.Response())
 			if unwrapErr != nil {
-				return next(c) // a writer that is not Echo's cannot be looked behind
+				return next(c) // the writer is not Echo's
 			}
 			request, below := c.Request(), response.ResponseWriter
 			x := rec.Begin(below, request)
@@ -38,7 +38,7 @@ func Middleware(rec *capture.Recorder) echo.MiddlewareFunc {
 					x.Header(statusOf(err), below.Header())
 				}
 				x.End(!returned)
-				// What another middleware put there in between stays, as it would without the recorder.
+				// Replacements by other middleware stay.
 				if response.ResponseWriter == w {
 					response.ResponseWriter = below
 				}
@@ -53,7 +53,7 @@ func Middleware(rec *capture.Recorder) echo.MiddlewareFunc {
 	}
 }
 
-// statusOf is the status with which Echo answers an error.
+// statusOf returns the status of Echo's response to an error.
 func statusOf(err error) int {
 	var coder echo.HTTPStatusCoder
 	if errors.As(err, &coder) && coder.StatusCode() >= http.StatusBadRequest {

@@ -1,4 +1,4 @@
-// Package capturegin records what a service built with gin serves, as package capture does for net/http.
+// Package capturegin records the traffic of services built with gin. See package capture.
 //
 //	engine := gin.Default()
 //	engine.Use(capturegin.Middleware(rec))
@@ -15,8 +15,8 @@ import (
 	"github.com/metlo-go/metlo/capture"
 )
 
-// Middleware records each request with the template of its route. Use it behind gin.Recovery, which gin.Default has
-// already: a panic goes on unchanged.
+// Middleware returns a gin middleware that records each request with the template of its route. Install it after gin.Recovery,
+// which gin.Default includes, because it does not recover panics.
 func Middleware(rec *capture.Recorder) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := rec.Begin(nil, c.Request)
@@ -32,10 +32,10 @@ func Middleware(rec *capture.Recorder) gin.HandlerFunc {
 		returned := false
 		defer func() {
 			if returned {
-				w.begin() // gin itself sends a status that was only set
+				w.begin() // gin sends a status that was only set
 			}
 			x.End(!returned)
-			// What another middleware put there in between stays, as it would without the recorder.
+			// Replacements by other middleware stay.
 			if c.Request == x.Request() {
 				c.Request = request
 			}
@@ -48,14 +48,20 @@ func Middleware(rec *capture.Recorder) gin.HandlerFunc {
 	}
 }
 
-// writer tells the recorder what a handler writes. Gin sends the status that was set last before the body begins.
+// writer reports the response to the recorder. Gin sends the last status that was set before the body.
 type writer struct {
 	gin.ResponseWriter
 
 	exchange *capture.Exchange
 }
 
-func (w *writer) begin() { w.exchange.Header(w.Status(), w.ResponseWriter.Header()) }
+func (w *writer) begin() {
+	status := w.Status()
+	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
+		status = http.StatusOK // gin keeps an informational status that was sent, and net/http sends 200 with the body
+	}
+	w.exchange.Header(status, w.ResponseWriter.Header())
+}
 
 func (w *writer) Write(data []byte) (int, error) {
 	w.begin()
@@ -72,7 +78,7 @@ func (w *writer) WriteString(s string) (int, error) {
 }
 
 func (w *writer) WriteHeaderNow() {
-	w.begin()
+	w.exchange.Header(w.Status(), w.ResponseWriter.Header())
 	w.ResponseWriter.WriteHeaderNow()
 }
 
@@ -89,5 +95,5 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// Unwrap lets http.ResponseController set deadlines.
+// Unwrap returns the wrapped writer, through which http.ResponseController sets deadlines.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -139,3 +139,61 @@ func TestGinRemovesTheFilesOfForms(t *testing.T) {
 	require.NotEmpty(t, name)
 	assert.NoFileExists(t, name)
 }
+
+// The recorder changes nothing of what gin does with a response in parts, a request that is routed again, and a goroutine
+// that keeps the request.
+func TestGinServesAsWithoutTheRecorder(t *testing.T) {
+	for name, row := range map[string]struct {
+		handle func(*gin.Engine, *gin.Context)
+		status int
+		fields []string
+	}{
+		"103 Early Hints": {func(_ *gin.Engine, c *gin.Context) {
+			c.Header("Link", "</style.css>; rel=preload")
+			c.Writer.WriteHeader(http.StatusEarlyHints)
+			c.Writer.WriteHeaderNow()
+			c.JSON(http.StatusOK, gin.H{"a": 1})
+		}, http.StatusOK, []string{"resBody.a"}},
+		"HandleContext": {func(e *gin.Engine, c *gin.Context) {
+			c.Request.URL.Path = "/other/7"
+			e.HandleContext(c)
+		}, http.StatusAccepted, nil},
+		"a goroutine": {func(_ *gin.Engine, c *gin.Context) {
+			req := c.Request
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				_ = req.FormValue("a")
+				_ = req.Context().Err()
+			}()
+			<-done
+			c.JSON(http.StatusCreated, gin.H{"a": 1})
+		}, http.StatusCreated, []string{"resBody.a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := func(middleware ...gin.HandlerFunc) string {
+				gin.SetMode(gin.ReleaseMode)
+				e := gin.New()
+				e.Use(middleware...)
+				e.GET("/orders/:id", func(c *gin.Context) { row.handle(e, c) })
+				e.GET("/other/:id", func(c *gin.Context) { c.JSON(http.StatusAccepted, gin.H{"b": c.Param("id")}) })
+				server := httptest.NewServer(e)
+				defer server.Close()
+				resp, err := server.Client().Get(server.URL + "/orders/7?a=b")
+				require.NoError(t, err)
+				body, err := io.ReadAll(resp.Body)
+				require.NoError(t, errors.Join(err, resp.Body.Close()))
+				return resp.Status + " " + string(body)
+			}
+			rec, finish := capturetest.New(t, capture.WithoutSampling())
+			assert.Equal(t, answer(), answer(capturegin.Middleware(rec)))
+			traces, _ := finish()
+			require.Len(t, traces, 1)
+			assert.Equal(t, row.status, traces[0].Response.Status)
+			assert.Equal(t, "/orders/{id}", traces[0].Request.URL.EndpointPath)
+			for _, field := range row.fields {
+				assert.Contains(t, traces[0].Analysis.DataTypes, field)
+			}
+		})
+	}
+}

@@ -1,7 +1,7 @@
 // Package capturetest tests adapters of package capture for web frameworks.
 //
-// [Run] checks what every adapter must do. [New] and [Send] are for an adapter's other tests: a recorder whose traces stay in
-// the process, and requests over a connection.
+// [Run] tests the requirements for every adapter. For an adapter's own tests, [New] returns a recorder whose traces stay in the
+// process, and [Send] sends requests over a connection.
 package capturetest
 
 import (
@@ -24,10 +24,10 @@ import (
 	"github.com/metlo-go/metlo/capture"
 )
 
-// timeout is how long a test waits for what should happen at once.
+// timeout limits the wait for events that should happen immediately.
 const timeout = 10 * time.Second
 
-// collector takes traces within the process.
+// collector stores the traces that it receives.
 type collector struct {
 	mu     sync.Mutex
 	traces []metlo.AnalyzedTrace
@@ -46,8 +46,8 @@ func (c *collector) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("OK")), Request: r}, nil
 }
 
-// New returns a recorder for every host, and a function that shuts it down and returns the traces that it sent. The recorder
-// needs no network, and asks no instance for its configuration.
+// New returns a recorder for every host, and a function that shuts it down and returns its traces and counts. The recorder uses no
+// network and fetches no configuration.
 func New(t testing.TB, opts ...capture.Option) (rec *capture.Recorder, finish func() ([]metlo.AnalyzedTrace, capture.Stats)) {
 	t.Helper()
 	var c collector
@@ -71,8 +71,8 @@ func New(t testing.TB, opts ...capture.Option) (rec *capture.Recorder, finish fu
 	}
 }
 
-// Send serves handler on loopback, sends the requests one after the other, and reads the responses. It returns an error for
-// each request that got no whole response.
+// Send serves handler on loopback, sends the requests one after the other, and reads the responses. It returns the joined errors of
+// requests without a complete response.
 func Send(t testing.TB, handler http.Handler, requests ...*http.Request) error {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -94,14 +94,14 @@ func Send(t testing.TB, handler http.Handler, requests ...*http.Request) error {
 	return failed
 }
 
-// Request returns a request with a body of JSON.
+// Request returns a request with a JSON body.
 func Request(method, target, body string) *http.Request {
 	req := httptest.NewRequestWithContext(context.Background(), method, target, strings.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
 	return req
 }
 
-// Route is a route of a test.
+// Route describes a route for [Run].
 type Route struct {
 	Method string
 	// Path is a template in the form of package net/http, such as /orders/{id}.
@@ -109,17 +109,17 @@ type Route struct {
 	Handler http.HandlerFunc
 }
 
-// Run tests an adapter. newHandler returns a handler of the framework that serves the routes behind the adapter's
-// middleware. A panic of a route must reach the server of package net/http.
+// Run tests an adapter. newHandler must return a handler of the framework that serves the routes behind the adapter's middleware.
+// Panics of routes must reach the server of package net/http.
 func Run(t *testing.T, newHandler func(rec *capture.Recorder, routes ...Route) http.Handler) {
 	a := adapter{newHandler}
 	t.Run("records", a.records)
 	t.Run("samples by the template", a.samples)
 	t.Run("streams", a.streams)
 	t.Run("records once", a.recordsOnce)
-	t.Run("hands the template to a recorder in front", a.behind)
-	t.Run("leaves hijacked connections alone", a.hijacks)
-	t.Run("lets panics go on", a.panics)
+	t.Run("reports the template to a recorder in front", a.behind)
+	t.Run("skips hijacked connections", a.hijacks)
+	t.Run("does not recover panics", a.panics)
 }
 
 type adapter struct {
@@ -141,7 +141,7 @@ func (a adapter) through(t *testing.T, routes []Route, requests ...*http.Request
 	return finish()
 }
 
-// seen returns the method, the template, the status, and the fields of bodies of each trace.
+// seen returns a line for each trace: method, template, status and the fields of its bodies.
 func seen(traces []metlo.AnalyzedTrace) (list []string) {
 	for _, trace := range traces {
 		var fields []string
@@ -190,7 +190,7 @@ func (a adapter) samples(t *testing.T) {
 		t.Error(err)
 	}
 	if traces, stats := finish(); len(traces) != 2 || stats.SampledOut != 1 {
-		t.Errorf("%d traces, %d sampled out: the recorder does not see that one route served them", len(traces), stats.SampledOut)
+		t.Errorf("%d traces, %d sampled out; want 2 and 1: the adapter must report the template of the route", len(traces), stats.SampledOut)
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package openapi writes an OpenAPI 3.1 document of what a service was seen to do: by traces that carry types instead of
-// values, or by the inventory of an instance. The document holds no example values.
+// Package openapi generates OpenAPI 3.1 documents from recorded traffic or from the inventory of an instance. The documents contain
+// types and data classes, and no example values.
 package openapi
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// Document is an OpenAPI 3.1 document. [encoding/json] writes it.
+// Document is an OpenAPI 3.1 document. Encode it with [encoding/json].
 type Document struct {
 	OpenAPI    string                           `json:"openapi"`
 	Info       Info                             `json:"info"`
@@ -23,23 +23,23 @@ type Document struct {
 	Components *Components                      `json:"components,omitempty"`
 }
 
-// Info describes a [Document].
+// Info holds the title and the version of an API.
 type Info struct {
 	Title   string `json:"title"`
 	Version string `json:"version"`
 }
 
-// Server is where an API is served.
+// Server holds the URL of a server of an API.
 type Server struct {
 	URL string `json:"url"`
 }
 
-// Components are the shapes that occur several times.
+// Components holds schemas that several places of a document refer to.
 type Components struct {
 	Schemas map[string]*Schema `json:"schemas,omitempty"`
 }
 
-// Operation is a method of a path.
+// Operation describes a method of a path.
 type Operation struct {
 	OperationID string               `json:"operationId"`
 	Parameters  []*Parameter         `json:"parameters,omitempty"`
@@ -47,7 +47,7 @@ type Operation struct {
 	Responses   map[string]*Response `json:"responses"`
 }
 
-// Parameter is a part of the path, the query or the header.
+// Parameter describes a parameter of an operation.
 type Parameter struct {
 	Name     string  `json:"name"`
 	In       string  `json:"in"` // path, query or header
@@ -55,30 +55,30 @@ type Parameter struct {
 	Schema   *Schema `json:"schema"`
 }
 
-// Body is what a request carries.
+// Body describes a request body.
 type Body struct {
 	Required bool              `json:"required,omitempty"`
 	Content  map[string]*Media `json:"content"` // by content type
 }
 
-// Response is what the service answers.
+// Response describes a response of an operation.
 type Response struct {
 	Description string             `json:"description"`
 	Headers     map[string]*Header `json:"headers,omitempty"`
 	Content     map[string]*Media  `json:"content,omitempty"` // by content type
 }
 
-// Header is one of a [Response].
+// Header describes a header of a [Response].
 type Header struct {
 	Schema *Schema `json:"schema"`
 }
 
-// Media is the shape of a content.
+// Media describes the content of a body with one content type.
 type Media struct {
 	Schema *Schema `json:"schema"`
 }
 
-// Schema is the shape of a value. A nil Types allows every type.
+// Schema describes a value. If Types is empty, every type is allowed.
 type Schema struct {
 	Ref         string             `json:"$ref,omitempty"`
 	Types       []string           `json:"type,omitempty"`
@@ -89,7 +89,7 @@ type Schema struct {
 	DataClasses []string           `json:"x-metlo-data-classes,omitempty"`
 }
 
-// MarshalJSON writes a single type as a string, which tools for OpenAPI 3.0 read too.
+// MarshalJSON encodes s. It encodes a single type as a string, as OpenAPI 3.0 does.
 func (s *Schema) MarshalJSON() ([]byte, error) {
 	type plain Schema
 	var single any
@@ -106,8 +106,8 @@ func (s *Schema) MarshalJSON() ([]byte, error) {
 	}{(*plain)(s), single})
 }
 
-// FromTraces returns the document of what traces show. A field is required if every trace of its operation and content had
-// it, of three or more. Traces of GraphQL have no place in such a document and are left out.
+// FromTraces returns a document of the operations in traces. A field is required if it was in each of at least three traces with the
+// same operation and content type. FromTraces ignores GraphQL traces.
 func FromTraces(title string, traces []*metlo.AnalyzedTrace) *Document {
 	b := newBuilder(title)
 	for _, t := range traces {
@@ -147,8 +147,8 @@ func FromTraces(title string, traces []*metlo.AnalyzedTrace) *Document {
 	return b.document()
 }
 
-// FromInventory returns the document of endpoints with their data fields, as [metlo.EndpointsService.Get] returns them. An
-// inventory does not tell how often a field occurs, so that only parameters of paths are required.
+// FromInventory returns a document of endpoints with their data fields, as returned by [metlo.EndpointsService.Get]. Only path
+// parameters are required, because an inventory does not contain how often a field occurs. FromInventory ignores GraphQL endpoints.
 func FromInventory(title string, endpoints []*metlo.EndpointDetail) *Document {
 	b := newBuilder(title)
 	for _, e := range endpoints {
@@ -180,7 +180,7 @@ type builder struct {
 	operations map[[2]string]*operation // by path and method
 }
 
-// operation is what was seen of a method of a path.
+// operation collects the observations of a method of a path.
 type operation struct {
 	host      string
 	seen      int
@@ -192,15 +192,15 @@ type operation struct {
 	responses map[int]map[string]*shape // by status and content type
 }
 
-// shape is a value as it was seen.
+// shape collects the observations of a value.
 type shape struct {
 	types   []string
 	classes []string
 	members map[string]*shape
-	any     *shape // members whose names are values
+	any     *shape // members with names that are values
 	items   *shape
-	seen    int // traces that had it
-	here    bool
+	seen    int  // traces that contained it
+	here    bool // the current trace contains it
 }
 
 func newBuilder(title string) *builder {
@@ -223,7 +223,7 @@ func (b *builder) operation(host, path, method string) *operation {
 	return op
 }
 
-// root returns the shape of a section, nil for one that is not known.
+// root returns the shape of a section, or nil for an unknown section.
 func (op *operation) root(section, in, out string, status int) *shape {
 	named := func(shapes map[string]*shape, name string) *shape {
 		if shapes[name] == nil {
@@ -306,8 +306,8 @@ func (s *shape) addClasses(classes []string) {
 	}
 }
 
-// countTrace counts each place that the trace had. An element of a list that lacks a member cannot be told, so members below
-// lists and maps count as what they may be.
+// countTrace counts the members that the current trace contains. It does not count below lists and maps, whose elements a trace
+// does not distinguish.
 func (s *shape) countTrace() {
 	for _, member := range s.members {
 		if member.here {
@@ -323,10 +323,10 @@ func (s *shape) countTrace() {
 	s.here = false
 }
 
-const leastTraces = 3 // for a field to be required
+const leastTraces = 3 // for a required field
 
-// schema makes the schema. all is how many traces had the body, 0 below a list or a map, where nothing is required. An empty
-// object leaves no trace, so members are required only of an object that every body had with fields in it.
+// schema returns the schema of a shape. all is the number of traces with the body, or 0 below a list or a map, where nothing is
+// required. Members are required only in objects that had fields in every body, because a trace does not contain empty objects.
 func (s *shape) schema(all int) *Schema {
 	out := &Schema{DataClasses: slices.Sorted(slices.Values(s.classes))}
 	out.Types = slices.Clone(s.types)
@@ -355,8 +355,7 @@ func (s *shape) schema(all int) *Schema {
 			out.Required = append(out.Required, name)
 		}
 	}
-	// Metlo keeps fields of what is no container: an empty object or list leaves none, so either may be there instead. A
-	// number that was an integer so far may be none, and what was never seen but null may be anything.
+	// An integer is also a number. A value that was always null may have any type.
 	switch {
 	case slices.Contains(out.Types, "number"):
 		out.Types = slices.DeleteFunc(out.Types, func(t string) bool { return t == "integer" })
@@ -443,7 +442,7 @@ func (op *operation) build(path string) *Operation {
 		out.Responses[strconv.Itoa(status)] = response
 	}
 	if len(out.Responses) == 0 {
-		out.Responses["default"] = &Response{Description: "no response was seen"}
+		out.Responses["default"] = &Response{Description: "no response was observed"}
 	}
 	return out
 }
@@ -456,7 +455,7 @@ func contents(shapes map[string]*shape) map[string]*Media {
 	return content
 }
 
-// isStandardHeader reports whether a header says nothing about an API in particular, or is none of its parameters.
+// isStandardHeader reports whether a header is not specific to an API.
 func isStandardHeader(name string) bool {
 	switch strings.ToLower(name) {
 	case "accept", "authorization", "content-type", "content-length", "content-encoding", "accept-encoding", "accept-language", "user-agent", "cookie",
@@ -467,7 +466,7 @@ func isStandardHeader(name string) bool {
 	return strings.HasPrefix(strings.ToLower(name), "sec-")
 }
 
-// share moves objects that occur several times to the components.
+// share moves schemas of objects that occur several times to the components.
 func (d *Document) share() {
 	count := map[string]int{}
 	d.each(func(s *Schema) {
@@ -516,7 +515,7 @@ func componentName(hint string) string {
 	return cmp.Or(name, "Object")
 }
 
-// key tells schemas of unequal shape apart.
+// key returns a text that is equal for equal schemas.
 func (s *Schema) key() string {
 	data, err := json.Marshal(s)
 	if err != nil {
@@ -525,7 +524,7 @@ func (s *Schema) key() string {
 	return string(data)
 }
 
-// roots calls visit for the schema of each body, in order.
+// roots calls visit for the schema of each body in a fixed order, with a hint for the name of a component.
 func (d *Document) roots(visit func(s *Schema, hint string)) {
 	for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
 		hint := "object"
@@ -550,7 +549,7 @@ func (d *Document) roots(visit func(s *Schema, hint string)) {
 	}
 }
 
-// each calls visit for each schema of a body and those within.
+// each calls visit for the schemas of all bodies and for the schemas within them.
 func (d *Document) each(visit func(*Schema)) {
 	var within func(s *Schema)
 	within = func(s *Schema) {

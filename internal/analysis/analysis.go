@@ -1,7 +1,7 @@
-// Package analysis finds out what an exchange of request and response holds, without keeping any of its values: the template
-// of its path, the types of its fields, the classes of sensitive data, and the operations of GraphQL.
+// Package analysis extracts the template of the path, the types of fields, the classes of sensitive data, and the GraphQL
+// operations of an exchange of request and response. Its results contain no values.
 //
-// It does what the server does with a trace that carries values, so that the values can stay where they are.
+// It repeats the server's analysis of traces with values, so that the values need not be sent.
 package analysis
 
 import (
@@ -18,14 +18,14 @@ type Pair struct{ Name, Value string }
 type Body struct {
 	Data        []byte // after the content encoding
 	ContentType string
-	Cut         bool // there is more
+	Cut         bool // Data is only the beginning
 }
 
 // Exchange is a request and its response.
 type Exchange struct {
 	Host, Method      string
 	Path              string // escaped
-	Route             string // of the router, in any framework's form; empty if it is not known
+	Route             string // template in the notation of any router; empty if unknown
 	Query             []Pair
 	RequestHeaders    []Pair
 	ResponseHeaders   []Pair
@@ -33,14 +33,14 @@ type Exchange struct {
 	Status            int
 }
 
-// Result is what is known of an exchange without its values.
+// Result is the analysis of an exchange.
 type Result struct {
-	Path         string // a placeholder in the place of each parameter
-	EndpointPath string // the template of Path, with as many elements
-	Routed       bool   // the template is that of a router, or of an endpoint that the instance knows
+	Path         string // the path with a placeholder for each parameter
+	EndpointPath string // the template, with as many elements as Path
+	Routed       bool   // the template comes from a router or from an endpoint of the instance
 
-	Types               map[string][]string // of fields, by section and path
-	Classes             map[string][]string
+	Types               map[string][]string // types of fields, by section and path
+	Classes             map[string][]string // names of data classes, by section and path
 	RequestContentType  string
 	ResponseContentType string
 	IsGraphQL           bool
@@ -57,33 +57,36 @@ const (
 	sectionResponse        = "resBody"
 )
 
-// ErrorsFrom is the first status of which the server does not look at the request.
+// ErrorsFrom is the lowest status for which the server does not analyze the request.
 const ErrorsFrom = 400
 
-// Analyzer analyses exchanges, one at a time.
+// Analyzer analyzes exchanges. It is not safe for concurrent use.
 type Analyzer struct {
 	classes *Classes
 	words   *Words
 	names   names
 	json    jsonReader
 	buffer  []byte
+
+	searched searched // in the current section
 }
 
-// NewAnalyzer returns an analyzer that looks for classes and knows words.
+// NewAnalyzer returns an analyzer that detects classes and recognizes words in paths.
 func NewAnalyzer(classes *Classes, words *Words) *Analyzer {
 	return &Analyzer{classes: classes, words: words, names: names{}}
 }
 
-// SetClasses replaces the classes that are looked for.
+// SetClasses replaces the classes that a detects.
 func (a *Analyzer) SetClasses(classes *Classes) { a.classes = classes }
 
-// Analyze returns what is known of x without its values.
+// Analyze returns the analysis of x.
 func (a *Analyzer) Analyze(x *Exchange) Result {
 	r := Result{
 		Types: map[string][]string{}, Classes: map[string][]string{},
 		RequestContentType: MediaType(x.Request.ContentType), ResponseContentType: MediaType(x.Response.ContentType),
 		IsGraphQL: IsGraphQLPath(x.Path),
 	}
+	a.searched = searched{}
 	a.path(x, &r)
 	isRead := x.Status < ErrorsFrom
 	if r.IsGraphQL {
@@ -102,8 +105,9 @@ func (a *Analyzer) Analyze(x *Exchange) Result {
 	return r
 }
 
-// pairs analyses headers or parameters. As the server does, it reads values that are JSON objects or lists.
+// pairs analyzes headers or parameters. Like the server, it decodes values that are JSON objects or lists.
 func (a *Analyzer) pairs(r *Result, section string, pairs []Pair) {
+	a.searched = searched{}
 	var root node
 	for _, pair := range pairs {
 		var n *node
@@ -118,7 +122,7 @@ func (a *Analyzer) pairs(r *Result, section string, pairs []Pair) {
 	a.emit(r, section, &root)
 }
 
-// text analyses a text that may be a JSON object or list.
+// text analyzes a text that may be a JSON object or list.
 func (a *Analyzer) text(n *node, text []byte, cut bool) {
 	if a.readJSON(n, text, cut) {
 		return
@@ -126,8 +130,9 @@ func (a *Analyzer) text(n *node, text []byte, cut bool) {
 	a.value(n, text)
 }
 
-// body analyses a body by its content type. A response without a text has one field, as on the server.
+// body analyzes a body by its content type. A response without text has one field, as on the server.
 func (a *Analyzer) body(r *Result, section string, b *Body) {
+	a.searched = searched{}
 	var root node
 	switch {
 	case section == sectionRequest && (len(b.Data) == 0 || isNull(b.Data)): // no field, as on the server
@@ -140,7 +145,7 @@ func (a *Analyzer) body(r *Result, section string, b *Body) {
 	a.emit(r, section, &root)
 }
 
-// IsText reports whether data is text that the server would store: the cut character at its end aside, UTF-8 without NUL.
+// IsText reports whether the server would store data as text: UTF-8 without NUL. A cut character at the end is allowed.
 func IsText(data []byte) bool {
 	for i := 0; i < utf8.UTFMax && len(data) > 0; i++ {
 		if r, size := utf8.DecodeLastRune(data); r != utf8.RuneError || size != 1 {
@@ -159,7 +164,7 @@ func (a *Analyzer) emit(r *Result, section string, root *node) {
 	})
 }
 
-// addClasses adds the classes of a field's values, and those that its name shows.
+// addClasses adds the classes of a field's values and of its path.
 func (a *Analyzer) addClasses(r *Result, key, path string, found classSet) {
 	found = found.with(a.classes.ofName(path))
 	if found == (classSet{}) {
@@ -174,5 +179,5 @@ func (a *Analyzer) addClasses(r *Result, key, path string, found classSet) {
 	r.Classes[key] = names
 }
 
-// IsGraphQLPath reports whether the server takes what is sent to a path for GraphQL.
+// IsGraphQLPath reports whether the server treats requests to a path as GraphQL.
 func IsGraphQLPath(path string) bool { return strings.HasSuffix(path, "/graphql") }

@@ -3,6 +3,7 @@ package analysis
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -281,5 +282,35 @@ func TestNumbersAreNoNames(t *testing.T) {
 		"items[0][name]": true, "filter[name]": true, "user.name": true, "items[0][tags][1]": true,
 	} {
 		assert.Equal(t, is, k.isName([]byte(name), nestedName), name)
+	}
+}
+
+// Few values that consist of letters alone look like words, and nearly all names that programmers choose do.
+func TestNamesAndRandomLetters(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	const n = 20_000
+	for _, row := range []struct {
+		letters int
+		most    float64 // percent
+	}{{5, 8}, {8, 1.2}, {12, 0.1}} {
+		passed := 0
+		for range n {
+			value := make([]byte, row.letters)
+			for i := range value {
+				value[i] = byte('a' + random.IntN(26))
+			}
+			if looksLikeName(value) {
+				passed++
+			}
+		}
+		percent := 100 * float64(passed) / n
+		t.Logf("%.2f %% of random values of %d letters pass as names", percent, row.letters)
+		assert.LessOrEqual(t, percent, row.most)
+	}
+	list := strings.Fields(`accountHolderName billing_address cancelledAt customer-id deliveryNotes displayName emailVerified expires_in
+		firstName isActive lastLoginAt line_items middleName notificationSettings orderStatus phoneNumber postalCode preferredLanguage
+		quantity refresh_token shippingAddress subTotal taxRate totalCount unitPrice updatedBy usernames warehouseId X-Correlation-Id zipCode`)
+	for _, name := range list {
+		assert.True(t, looksLikeName([]byte(name)), name)
 	}
 }

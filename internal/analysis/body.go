@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// anyMedia stands for a content type that is not known.
+// anyMedia is the media type of unknown content.
 const anyMedia = "*/*"
 
-// MediaType returns a content type without its parameters, */* for what is none. A subtype whose parts are not names is
-// left out: whoever sends a request chooses it.
+// MediaType returns a content type without its parameters. It returns */* for an invalid content type, and for one whose subtype
+// does not consist of names, because it may be a value that a client chose.
 func MediaType(contentType string) string {
 	media := mediaType(contentType)
 	class, subtype, found := strings.Cut(media, "/")
@@ -28,7 +28,7 @@ func MediaType(contentType string) string {
 	return media
 }
 
-// mediaType returns a content type without its parameters in lower case, "" for what is none.
+// mediaType returns a content type in lower case without its parameters, or "" if it is invalid.
 func mediaType(contentType string) string {
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
@@ -43,7 +43,7 @@ func mediaType(contentType string) string {
 	return media
 }
 
-// fields analyses a body whose content type names its parts, and reports whether it does.
+// fields analyzes a form or multipart body. It reports whether the body has one of these types.
 func (a *Analyzer) fields(n *node, b *Body) bool {
 	if len(b.Data) == 0 {
 		return false
@@ -61,7 +61,7 @@ func (a *Analyzer) fields(n *node, b *Body) bool {
 	return false
 }
 
-// form analyses an encoded form. Its values are texts, whatever they hold.
+// form analyzes an encoded form. Its values are always strings.
 func (a *Analyzer) form(n *node, data []byte) {
 	for pair := range bytes.SplitSeq(data, []byte("&")) {
 		if len(pair) > 0 {
@@ -71,7 +71,7 @@ func (a *Analyzer) form(n *node, data []byte) {
 	}
 }
 
-// unescape decodes a part of a query or a form; what is not well escaped stays.
+// unescape decodes a part of a query or a form. It keeps percent signs that do not begin a valid escape.
 func unescape(text []byte) []byte {
 	if bytes.IndexByte(text, '%') < 0 && bytes.IndexByte(text, '+') < 0 {
 		return text
@@ -82,7 +82,7 @@ func unescape(text []byte) []byte {
 	return bytes.ReplaceAll(text, []byte("+"), []byte(" "))
 }
 
-// ParseQuery returns the parameters of a query, decoded, in their order.
+// ParseQuery returns the decoded parameters of a query in their order.
 func ParseQuery(query string) []Pair {
 	var pairs []Pair
 	for pair := range strings.SplitSeq(query, "&") {
@@ -94,7 +94,7 @@ func ParseQuery(query string) []Pair {
 	return pairs
 }
 
-// multipart analyses the parts of a form by their names. The content of files is a text like any other, or none.
+// multipart analyzes the parts of a multipart form by their names. Files are treated as texts.
 func (a *Analyzer) multipart(n *node, b *Body, boundary string) {
 	if boundary == "" {
 		return
@@ -115,7 +115,14 @@ func (a *Analyzer) multipart(n *node, b *Body, boundary string) {
 	}
 }
 
+// maxPartHead is the maximum length of a part's header. Browsers send a few hundred bytes.
+const maxPartHead = 4 << 10
+
 func (a *Analyzer) part(n *node, head, content []byte, cut bool) {
+	if len(head) > maxPartHead {
+		n.other().saw(TypeString)
+		return
+	}
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		if !strings.EqualFold(string(name), "content-disposition") {

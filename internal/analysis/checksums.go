@@ -10,13 +10,13 @@ func digitsOf(s string) []int {
 	return digits
 }
 
-// validAadhar checks the last digit by Verhoeff's scheme.
+// validAadhar reports whether the last digit of an Aadhar number is its Verhoeff checksum.
 func validAadhar(s string) bool {
 	digits := digitsOf(s)
 	if len(digits) != 12 {
 		return false
 	}
-	// The dihedral group of the pentagon, and the permutation that goes with the place.
+	// The product of the dihedral group of order 10, and the permutation by position.
 	multiply := func(a, b int) int {
 		switch {
 		case a < 5 && b < 5:
@@ -40,7 +40,7 @@ func validAadhar(s string) bool {
 	return check == 0
 }
 
-// validCPF checks the two digits at the end.
+// validCPF reports whether the last two digits of a CPF number are its checksums.
 func validCPF(s string) bool {
 	digits := digitsOf(s)
 	if len(digits) != 11 {

@@ -8,18 +8,18 @@ import (
 	"sync"
 )
 
-// Class is a kind of sensitive data. A value belongs to it when it matches Pattern, a field when its path matches
-// KeyPattern; both are regular expressions of JavaScript, empty for none.
+// Class is a class of sensitive data. A value belongs to it if it matches Pattern, a field if its path matches KeyPattern. Both are
+// regular expressions of JavaScript; an empty one matches nothing.
 type Class struct {
 	Name       string
 	Severity   string
 	ShortName  string
-	ConfigKey  string // by which the instance's configuration names a built-in class
+	ConfigKey  string // name of a built-in class in the instance's configuration
 	Pattern    string
 	KeyPattern string
 }
 
-// Builtin returns the classes of every server, in its order. Three of them match nothing.
+// Builtin returns the built-in classes of the server in its order. Three of them have no patterns.
 func Builtin() []Class {
 	return []Class{
 		{
@@ -61,10 +61,10 @@ func Builtin() []Class {
 	}
 }
 
-// BuiltinClasses returns the built-in classes, compiled once.
+// BuiltinClasses returns the compiled built-in classes.
 var BuiltinClasses = sync.OnceValue(func() *Classes { return NewClasses(Builtin()) })
 
-// valid returns the checksum of a class's values, nil for none.
+// valid returns the function that verifies the checksum of a class's values, or nil.
 func valid(class string) func(string) bool {
 	switch class {
 	case "Aadhar Number":
@@ -75,7 +75,7 @@ func valid(class string) func(string) bool {
 	return nil
 }
 
-// stringsOnly reports whether the values of a class are strings, never numbers.
+// stringsOnly reports whether only strings, not numbers, belong to a class.
 func stringsOnly(class string) bool {
 	switch class {
 	case "Phone Number", "Address", "Geographic Coordinates", "IP Address", "Email", "Aadhar Number":
@@ -86,7 +86,7 @@ func stringsOnly(class string) bool {
 
 const maxClasses = 128
 
-// classSet is a set of classes by their numbers.
+// classSet is a set of class indexes.
 type classSet [maxClasses / 64]uint64
 
 func (s *classSet) add(i int)      { s[i/64] |= 1 << (i % 64) }
@@ -99,13 +99,13 @@ func (s classSet) with(other classSet) classSet {
 	return s
 }
 
-// Classes finds sensitive data. It is safe for concurrent use.
+// Classes detects sensitive data. It is safe for concurrent use.
 type Classes struct {
 	names    []string
 	patterns []pattern
 	keys     []keyPattern
 
-	// Faults are the patterns that package regexp does not run. Their classes are found by nothing else.
+	// Faults are the errors of patterns that package regexp cannot compile. Their classes are not detected.
 	Faults []error
 }
 
@@ -123,12 +123,12 @@ type keyPattern struct {
 	valid func(string) bool
 }
 
-// NewClasses compiles the patterns of classes, of up to 128.
+// NewClasses compiles the patterns of at most 128 classes.
 func NewClasses(list []Class) *Classes {
 	c := &Classes{}
 	for i, class := range list {
 		if i >= maxClasses {
-			c.Faults = append(c.Faults, fmt.Errorf("data class %q: it is beyond the first %d", class.Name, maxClasses))
+			c.Faults = append(c.Faults, fmt.Errorf("data class %q: only the first %d classes are used: remove some from the configuration", class.Name, maxClasses))
 			continue
 		}
 		c.names = append(c.names, class.Name)
@@ -153,12 +153,13 @@ func (c *Classes) compile(class, text string) *regexp.Regexp {
 	return re
 }
 
-// CompilePattern compiles a regular expression of JavaScript. Package regexp lacks lookaround and back references.
+// CompilePattern compiles a regular expression of JavaScript. It fails for lookaround and back references, which package regexp
+// lacks.
 func CompilePattern(text string) (*regexp.Regexp, error) {
 	return regexp.Compile(translatePattern(text))
 }
 
-// translatePattern rewrites what JavaScript spells otherwise: \u0041, [^], and escapes that escape nothing.
+// translatePattern rewrites the syntax of JavaScript that Go lacks: \u0041, [^], and redundant escapes.
 func translatePattern(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -192,8 +193,15 @@ func isHex(text string) bool {
 	return true
 }
 
-// scan adds the classes that a value shows. isString tells a string from a number or a boolean.
-func (c *Classes) scan(found *classSet, text []byte, isString bool) {
+// maxSearched is the maximum number of bytes of a section that are searched for each class. Texts that cannot match do not count.
+const maxSearched = 64 << 10
+
+// searched counts the bytes that were searched for each class.
+type searched [maxClasses]int
+
+// scan adds the classes of a value to found. isString distinguishes a string from a number or a boolean. With a non-nil
+// work it searches each class in at most maxSearched bytes in all.
+func (c *Classes) scan(found *classSet, text []byte, isString bool, work *searched) {
 	if len(text) == 0 || len(c.patterns) == 0 {
 		return
 	}
@@ -204,20 +212,25 @@ func (c *Classes) scan(found *classSet, text []byte, isString bool) {
 		if found.has(p.class) || p.stringsOnly && !isString || !p.need.metBy(&has, text) {
 			continue
 		}
+		part := text
+		if work != nil {
+			part = text[:min(len(text), maxSearched-work[p.class])]
+			work[p.class] += len(part)
+		}
 		if p.valid != nil {
-			if match := p.re.Find(text); match != nil && p.valid(string(match)) {
+			if match := p.re.Find(part); match != nil && p.valid(string(match)) {
 				found.add(p.class)
 			}
-		} else if p.re.Match(text) {
+		} else if p.re.Match(part) {
 			found.add(p.class)
 		}
 	}
 }
 
-// Scan returns the names of the classes that a value shows, in their order.
+// Scan returns the names of the classes of a value, in their order.
 func (c *Classes) Scan(text string, isString bool) []string {
 	var found classSet
-	c.scan(&found, []byte(text), isString)
+	c.scan(&found, []byte(text), isString, nil)
 	return c.named(found)
 }
 
@@ -246,19 +259,23 @@ func (c *Classes) named(found classSet) []string {
 	return names
 }
 
-// need is what a text must have to match a pattern, so that most texts are told from it without running it.
+// need describes conditions that every match of a pattern fulfils. Checking them first avoids running the pattern on most texts. The
+// same type holds the counts of a text.
 type need struct {
 	digits, ats, dots, commas, length int
 
-	// whole says that a match in a text without spaces is all of it, so that each character is one of alphabet, and there are
-	// at most longest.
+	// whole is true if a match in a text without spaces is the whole text. Then each character is in alphabet, and there are at
+	// most longest.
 	whole    bool
 	longest  int
 	alphabet [4]uint64
 	spaces   bool // of a text
+	dense    int  // of a text with spaces: the most digits in any denseWindow consecutive bytes
 }
 
-// needOf derives the need of a pattern.
+const denseWindow = 32
+
+// needOf returns the need of a pattern.
 func needOf(text string) need {
 	re, err := syntax.Parse(translatePattern(text), syntax.Perl)
 	if err != nil {
@@ -272,7 +289,7 @@ func needOf(text string) need {
 
 const unlimited = 1 << 20
 
-// longestOf returns how many characters a match has at most.
+// longestOf returns the maximum length of a match in characters.
 func longestOf(re *syntax.Regexp) int {
 	n := 0
 	switch re.Op {
@@ -301,7 +318,7 @@ func longestOf(re *syntax.Regexp) int {
 	return min(n, unlimited)
 }
 
-// leastOf counts what every match holds.
+// leastOf returns the minimum counts of every match.
 func leastOf(re *syntax.Regexp) need {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -364,7 +381,7 @@ func (n *need) rune(r rune) {
 	}
 }
 
-// isBounded reports whether a match begins at the text's beginning or a space, and ends likewise.
+// isBounded reports whether every match begins at the beginning of the text or with a space, and ends at the end or with a space.
 func isBounded(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpCapture:
@@ -410,7 +427,7 @@ func isBound(re *syntax.Regexp, anchor syntax.Op) bool {
 
 func isSpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
-// letters notes the characters that a match may hold. What folds case or is not ASCII may be anything.
+// letters adds the characters that a match may contain to the alphabet. It sets whole to false if these may be outside ASCII.
 func (n *need) letters(re *syntax.Regexp) {
 	anything := re.Op == syntax.OpAnyChar || re.Op == syntax.OpAnyCharNotNL || re.Flags&syntax.FoldCase != 0
 	for i, r := range re.Rune {
@@ -437,7 +454,7 @@ func (n *need) letters(re *syntax.Regexp) {
 	}
 }
 
-// count notes what a text has.
+// count sets the counts of a text.
 func (n *need) count(text []byte) {
 	n.length = len(text)
 	for _, c := range text {
@@ -455,23 +472,63 @@ func (n *need) count(text []byte) {
 			n.spaces = true
 		}
 	}
+	if !n.spaces || n.digits == 0 {
+		return
+	}
+	digits := 0
+	for i, c := range text {
+		if isDigit(c) {
+			digits++
+			n.dense = max(n.dense, digits)
+		}
+		if i >= denseWindow-1 && isDigit(text[i-denseWindow+1]) {
+			digits--
+		}
+	}
 }
 
-// metBy reports whether a text may match.
+// metBy reports whether a text with these counts may match.
 func (n *need) metBy(has *need, text []byte) bool {
 	if has.digits < n.digits || has.ats < n.ats || has.dots < n.dots || has.commas < n.commas || has.length < n.length {
 		return false
 	}
-	if !n.whole || has.spaces {
+	switch {
+	case !n.whole:
 		return true
-	}
-	if has.length > n.longest && n.longest < unlimited {
+	case !has.spaces && has.length > n.longest && n.longest < unlimited:
+		return false // a match would be the whole text
+	case has.spaces && n.longest <= denseWindow && has.dense < n.digits:
 		return false
 	}
-	for _, c := range text {
+	return n.within(text, has.spaces)
+}
+
+// within reports whether consecutive characters of the alphabet, at most as many as a match has, hold enough digits. In a
+// text without spaces a match is the whole text.
+func (n *need) within(text []byte, spaces bool) bool {
+	from, digits := 0, 0
+	for i, c := range text {
 		if n.alphabet[c/64]&(1<<(c%64)) == 0 {
-			return false
+			if !spaces {
+				return false
+			}
+			from, digits = i+1, 0
+			continue
+		}
+		if isDigit(c) {
+			digits++
+		}
+		if i-from == n.longest && n.longest < unlimited {
+			if isDigit(text[from]) {
+				digits--
+			}
+			from++
+		}
+		if spaces && digits >= n.digits && i-from+1 >= n.length {
+			return true
 		}
 	}
-	return true
+	return !spaces
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -2,19 +2,22 @@ package analysis
 
 import "strings"
 
-// maxDocumentWork is how many fields and fragments of a document are looked at. Fragments in fragments can make a short text
-// stand for more fields than a memory holds.
+// maxDocumentWork is the maximum number of fields and fragments of a document that are visited. Nested fragments can expand a short
+// text exponentially.
 const maxDocumentWork = 20_000
 
-// document is what a GraphQL text asks for. Of a text that is none it holds what was read before the fault.
+// maxTokens is the maximum number of tokens of a document that are read.
+const maxTokens = 50_000
+
+// document is a parsed GraphQL document. For an invalid text it holds the part before the syntax error.
 type document struct {
 	operations []*operation
 	fragments  map[string]*selection
 	flat       map[*selection]*flat
-	left       int // work
+	left       int // remaining work
 }
 
-// flat holds the fields of a selection, those of its fragments included.
+// flat holds the fields of a selection and of its fragments.
 type flat struct {
 	fields []*field
 	byKey  map[string]*field // the first one of each key
@@ -25,29 +28,29 @@ type operation struct {
 	selection  selection
 }
 
-// selection is what is asked of an object.
+// selection is the set of fields that a document requests of an object.
 type selection struct {
 	fields  []*field
-	spreads []string     // fragments by name
-	inline  []*selection // fragments in place
+	spreads []string     // names of fragments
+	inline  []*selection // inline fragments
 }
 
 type field struct {
-	key, name    string // key is the alias, or the name
+	key, name    string // key is the alias, or the name without one
 	arguments    []argument
-	hasArguments bool // or a field below has
+	hasArguments bool // of the field or of a nested one
 	selection    selection
 }
 
 type argument struct{ name, value string }
 
-// spend takes n from the work that is left, and reports whether there was enough.
+// spend subtracts n from the remaining work and reports whether there was enough.
 func (d *document) spend(n int) bool {
 	d.left = max(d.left-n, -1)
 	return d.left >= 0
 }
 
-// flatten returns the fields of a selection, as many as the work that is left allows.
+// flatten returns the fields of a selection, as far as the remaining work allows.
 func (d *document) flatten(s *selection) *flat {
 	all, known := d.flat[s]
 	if !known {
@@ -79,9 +82,10 @@ func (d *document) gather(all *flat, s *selection, seen map[*selection]bool) {
 
 // documentReader reads the tokens of a GraphQL text.
 type documentReader struct {
-	text  string
-	at    int
-	token string // empty at the end
+	text   string
+	at     int
+	tokens int    // that were read
+	token  string // empty at the end
 }
 
 func parseDocument(text string) *document {
@@ -121,7 +125,8 @@ func parseDocument(text string) *document {
 
 // next reads a token: a name, a number, a string with its quotes, $name, or a sign.
 func (r *documentReader) next() {
-	for r.at < len(r.text) {
+	r.tokens++
+	for r.at < len(r.text) && r.tokens <= maxTokens {
 		switch c := r.text[r.at]; {
 		case c == '#':
 			if end := strings.IndexAny(r.text[r.at:], "\r\n"); end >= 0 {
@@ -179,7 +184,7 @@ func (r *documentReader) isName() bool {
 	return r.token != "" && (r.token[0] == '_' || kindOf(r.token[0]) == 'a')
 }
 
-// skipTo goes to the sign, past what lies in parentheses.
+// skipTo skips to a sign outside of parentheses.
 func (r *documentReader) skipTo(sign string) {
 	depth := 0
 	for r.token != "" && (r.token != sign || depth > 0) {
@@ -193,7 +198,7 @@ func (r *documentReader) skipTo(sign string) {
 	}
 }
 
-// selection reads from a brace to the one that closes it, and reports whether it holds arguments.
+// selection parses a selection from its opening to its closing brace, and reports whether it contains arguments.
 func (r *documentReader) selection(s *selection, depth int) (hasArguments bool) {
 	r.next() // the brace
 	for r.token != "" && r.token != "}" {
@@ -253,7 +258,7 @@ func (r *documentReader) field(depth int) *field {
 	return f
 }
 
-// arguments reads names and values. Of lists and objects in the text only variables are looked at, by the argument's name.
+// arguments parses names and values. In lists and objects it keeps only variables, under the name of the argument.
 func (r *documentReader) arguments(f *field) {
 	depth := 1
 	r.next()

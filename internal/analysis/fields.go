@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// Type is a type of a field as the server names it.
+// Type is the server's name of a field's type.
 type Type string
 
-// The types of values.
+// The types of fields.
 const (
 	TypeString  Type = "string"
 	TypeInteger Type = "integer"
@@ -18,7 +18,7 @@ const (
 	TypeNull    Type = "null"
 )
 
-// NumberType returns the type of a number: integer, whatever its spelling, or number.
+// NumberType returns TypeInteger for a whole number, such as 1.0, and TypeNumber for any other.
 func NumberType(f float64) Type {
 	if f == math.Trunc(f) && !math.IsInf(f, 0) {
 		return TypeInteger
@@ -27,25 +27,25 @@ func NumberType(f float64) Type {
 }
 
 const (
-	maxNodes = 1000      // places of one section; the server keeps 200 fields of an endpoint
-	maxPath  = 1024      // bytes of the path of a field
-	maxPaths = 128 << 10 // bytes of the paths of a section
-	fewKids  = 8         // children that are looked through one by one
+	maxNodes = 1000      // nodes of a section; the server keeps 200 fields of an endpoint
+	maxPath  = 1024      // bytes of a field's path
+	maxPaths = 128 << 10 // bytes of all paths of a section
+	fewKids  = 8         // children that are searched without an index
 	anyName  = "[string]"
 	element  = "[]"
 )
 
-// node is a place in a section, and what was seen there.
+// node is a field of a section with the types and classes of its values.
 type node struct {
 	name    string
-	types   []Type // in the order in which they came
+	types   []Type // in the order of their first occurrence
 	classes classSet
 	kids    []*node
-	index   map[string]*node // of kids, once there are many
-	any     *node            // members whose names are values
+	index   map[string]*node // of kids, if there are more than fewKids
+	any     *node            // members with names that are values
 	items   *node            // elements of lists
-	count   int              // of the root: nodes below it
-	paths   int              // of the root: bytes of the paths that were visited
+	count   int              // nodes below; of the root only
+	paths   int              // bytes of visited paths; of the root only
 	root    *node
 }
 
@@ -62,7 +62,7 @@ func (n *node) add(name string) *node {
 	return &node{name: name, root: top}
 }
 
-// list returns the place of a list's elements.
+// list returns the node of a list's elements.
 func (n *node) list() *node {
 	if n.items == nil {
 		n.items = n.add(element)
@@ -70,7 +70,7 @@ func (n *node) list() *node {
 	return n.items
 }
 
-// other returns the place of members whose names are values.
+// other returns the node of members with names that are values.
 func (n *node) other() *node {
 	if n.any == nil {
 		n.any = n.add(anyName)
@@ -90,7 +90,8 @@ func (n *node) find(name []byte) *node {
 	return nil
 }
 
-// child returns the place of the member called name, which is of a kind.
+// child returns the node of the member called name. For a name that looks like a value, or in a section with maxNodes nodes, it
+// returns other.
 func (a *Analyzer) child(n *node, name []byte, kind nameKind) *node {
 	if kid := n.find(name); kid != nil {
 		return kid
@@ -125,7 +126,7 @@ func (n *node) saw(t Type) {
 	n.types = append(n.types, t)
 }
 
-// typeNames returns the types in the order that makes the server choose the one that came first.
+// typeNames returns the types in the order for which the server chooses the one that occurred first.
 func (n *node) typeNames() []string {
 	var names []string
 	for _, t := range slices.Backward(n.types) {
@@ -138,27 +139,27 @@ func (n *node) typeNames() []string {
 	return names
 }
 
-// value notes a text, and the classes that it shows.
+// value adds a string to a node.
 func (a *Analyzer) value(n *node, text []byte) {
 	n.saw(TypeString)
-	a.classes.scan(&n.classes, text, true)
+	a.classes.scan(&n.classes, text, true, &a.searched)
 }
 
-// number notes a number as JSON spells it.
+// number adds a JSON number to a node.
 func (a *Analyzer) number(n *node, text []byte) {
 	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil && f == 0 {
 		return
 	}
 	n.saw(NumberType(f))
-	const exact = 15 // digits that are spelled the same after they were read
+	const exact = 15 // digits of a number that float64 represents exactly
 	if len(text) > exact || !isDigits(text) {
 		text = appendNumber(nil, f)
 	}
-	a.classes.scan(&n.classes, text, false)
+	a.classes.scan(&n.classes, text, false, &a.searched)
 }
 
-// appendNumber spells a number as JavaScript does.
+// appendNumber formats a number as JavaScript does.
 func appendNumber(b []byte, f float64) []byte {
 	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		return strconv.AppendFloat(b, f, 'e', -1, 64)
@@ -177,11 +178,11 @@ func isDigits(text []byte) bool {
 
 func (a *Analyzer) boolean(n *node, is bool) {
 	n.saw(TypeBoolean)
-	a.classes.scan(&n.classes, strconv.AppendBool(nil, is), false)
+	a.classes.scan(&n.classes, strconv.AppendBool(nil, is), false, &a.searched)
 }
 
-// each calls visit for every field below n. path holds the section and the names above; the path of a field in its section
-// begins behind skip bytes and a dot.
+// each calls visit for n and every node below it that has a type. path is the path of n, beginning with the section, whose length is
+// skip.
 func (n *node) each(path []byte, skip int, visit func(key, path string, n *node)) {
 	if shareForm(n.kids) {
 		for _, kid := range n.kids {
@@ -209,7 +210,7 @@ func (n *node) each(path []byte, skip int, visit func(key, path string, n *node)
 	}
 }
 
-// merge adds what was seen at another place. Beyond maxNodes members stand together.
+// merge adds the types, classes and members of another node. Members beyond maxNodes are merged into other.
 func (n *node) merge(other *node) {
 	for _, t := range other.types {
 		n.saw(t)
@@ -234,7 +235,7 @@ func (n *node) merge(other *node) {
 	}
 }
 
-// shareForm reports whether the names of an object have one form that is that of values, such as order17 and order18.
+// shareForm reports whether all names of an object have the same form with numbers, as order17 and order18 do.
 func shareForm(kids []*node) bool {
 	if len(kids) < 2 {
 		return false
@@ -251,7 +252,8 @@ func shareForm(kids []*node) bool {
 	return true
 }
 
-// formOf returns a name with each run of letters as a and each run of two and more digits as 9, "" for a name without.
+// formOf returns a name with each run of letters replaced by a, and each run of two or more digits by 9. It returns "" for a name
+// without such digits.
 func formOf(name string) string {
 	var form []byte
 	long := false

@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	maxSelections   = 64 // selections within each other
+	maxSelections   = 64 // nesting of selections
 	maxGraphQLTexts = 20 // requests of a batch
 	maxOperations   = 100
 )
 
-// graphQLRequest is one operation that was asked for.
+// graphQLRequest is a requested operation.
 type graphQLRequest struct {
 	document  *document
 	operation *operation
 	variables map[string]jsontext.Value
-	used      map[string]bool // variables that were analysed
+	used      map[string]bool // analyzed variables
 }
 
-// graphQL analyses a request to a GraphQL endpoint, whose operations the server keeps apart. The path of a field begins with
-// its operation, as in resBody.query.me.email; aliases are replaced by the names of their fields.
+// graphQL analyzes a request to a GraphQL endpoint. The server has an endpoint for each operation, so the path of a field begins
+// with the operation, as in resBody.query.me.email. Aliases are replaced by the names of their fields.
 func (a *Analyzer) graphQL(x *Exchange, r *Result, isRead bool) {
 	section := sectionRequest
 	requests, isBatch := graphQLBody(&x.Request)
@@ -30,6 +30,7 @@ func (a *Analyzer) graphQL(x *Exchange, r *Result, isRead bool) {
 		section = sectionQuery
 		requests = graphQLQuery(x.Query)
 	}
+	a.searched = searched{}
 	var in, out node
 	known := map[string]bool{}
 	for _, q := range requests {
@@ -50,12 +51,13 @@ func (a *Analyzer) graphQL(x *Exchange, r *Result, isRead bool) {
 			}
 		}
 	}
+	a.searched = searched{}
 	a.graphQLData(&out, requests, isBatch, &x.Response)
 	a.emit(r, section, &in)
 	a.emit(r, sectionResponse, &out)
 }
 
-// graphQLBody reads the operations of a body, nil if there are none.
+// graphQLBody returns the operations of a body, or nil if there are none.
 func graphQLBody(b *Body) (requests []graphQLRequest, isBatch bool) {
 	if _, subtype, _ := strings.Cut(mediaType(b.ContentType), "/"); subtype == "graphql" {
 		return newGraphQLRequest(string(b.Data), "", nil), false
@@ -85,7 +87,7 @@ func graphQLQuery(query []Pair) []graphQLRequest {
 	return newGraphQLRequest(values["query"], values["operationName"], rawMembers([]byte(values["variables"])))
 }
 
-// newGraphQLRequest returns the operation of a document that a request asks for.
+// newGraphQLRequest returns the operation called name, or the first one if name is empty.
 func newGraphQLRequest(text, name string, variables map[string]jsontext.Value) []graphQLRequest {
 	d := parseDocument(text)
 	for _, op := range d.operations {
@@ -146,7 +148,7 @@ func rawText(value jsontext.Value) string {
 	return string(text)
 }
 
-// arguments analyses the arguments of a field and of those below it.
+// arguments analyzes the arguments of a field and of its nested fields.
 func (a *Analyzer) arguments(n *node, q *graphQLRequest, f *field, depth int) {
 	subs := q.document.flatten(&f.selection).fields
 	if depth > maxSelections || !q.document.spend(len(subs)+len(f.arguments)+1) {
@@ -186,13 +188,13 @@ func (a *Analyzer) argument(n *node, q *graphQLRequest, value string) {
 	}
 }
 
-// jsonValue analyses a JSON value.
+// jsonValue analyzes a JSON value.
 func (a *Analyzer) jsonValue(n *node, data []byte) {
 	a.json.start(data)
 	_ = a.element(n, 0)
 }
 
-// graphQLData analyses the data of a response by the selections of its request.
+// graphQLData analyzes the data of a response by the selections of its request.
 func (a *Analyzer) graphQLData(n *node, requests []graphQLRequest, isBatch bool, b *Body) {
 	bodies := []jsontext.Value{b.Data}
 	if isBatch {
@@ -226,7 +228,7 @@ func (a *Analyzer) graphQLData(n *node, requests []graphQLRequest, isBatch bool,
 	}
 }
 
-// selected analyses an object of a response.
+// selected analyzes a value of a response by its selection.
 func (a *Analyzer) selected(n *node, q *graphQLRequest, s *selection, depth int) error {
 	dec := a.json.dec
 	if s == nil || depth > maxSelections || dec.PeekKind() != '{' && dec.PeekKind() != '[' {

@@ -8,13 +8,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-const maxDepth = 200 // of JSON; what lies deeper is not looked at
+const maxDepth = 200 // nesting of JSON; deeper values are skipped
 
-// jsonReader reads JSON without making values of it.
+// jsonReader reads JSON tokens.
 type jsonReader struct {
 	dec   *jsontext.Decoder
 	input bytes.Buffer
-	text  []byte // what an escaped string says
+	text  []byte // decoded string
 }
 
 func (r *jsonReader) start(data []byte) {
@@ -27,17 +27,17 @@ func (r *jsonReader) start(data []byte) {
 	r.dec.Reset(&r.input, opts...)
 }
 
-// unquoted returns what a string says. It is good until the next call.
+// unquoted returns the decoded string. It is valid until the next call.
 func (r *jsonReader) unquoted(raw jsontext.Value) []byte {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1]
 	}
-	r.text, _ = jsontext.AppendUnquote(r.text[:0], raw) // what it cannot read becomes U+FFFD
+	r.text, _ = jsontext.AppendUnquote(r.text[:0], raw) // invalid escapes become U+FFFD
 	return r.text
 }
 
-// readJSON analyses a text that is a JSON object or list, and reports whether it is one. Of one that is cut it takes what
-// is there. A text that is not JSON to its end leaves n as it was.
+// readJSON analyzes a text that is null, a JSON object or a JSON list, and reports whether it is one. If cut is true, the text may
+// end early. Any other text leaves n unchanged.
 func (a *Analyzer) readJSON(n *node, data []byte, cut bool) bool {
 	start := bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\ufeff")), " \t\r\n")
 	if isNull(start) {
@@ -62,12 +62,12 @@ func (a *Analyzer) readJSON(n *node, data []byte, cut bool) bool {
 	return true
 }
 
-// isNull reports whether a text is null as JSON has it.
+// isNull reports whether a text is the JSON value null.
 func isNull(text []byte) bool { return string(bytes.TrimSpace(text)) == "null" }
 
-var errTrailing = errors.New("something follows the value")
+var errTrailing = errors.New("unexpected data after the JSON value")
 
-// element analyses the next value.
+// element analyzes the next value.
 func (a *Analyzer) element(n *node, depth int) error {
 	dec := a.json.dec
 	kind := dec.PeekKind()

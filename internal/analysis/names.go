@@ -1,38 +1,43 @@
 package analysis
 
 import (
+	"bytes"
 	_ "embed"
 	"strings"
+	"sync"
 )
 
-// trigrams has one bit for each three letters that follow each other in at least 25 of the words that the server knows.
+//go:generate go -C ../../tools run ./trigramgen -words ../metlotest/internal/words/words.deflate -o ../internal/analysis/trigrams.bin
+
+// trigrams has one bit for each triple of letters: whether it occurs at least 25 times in the list of English words by which
+// the server recognizes parameters of paths.
 //
 //go:embed trigrams.bin
 var trigrams string
 
-// nameKind is where a name stands.
+// nameKind is the place of a name.
 type nameKind int
 
 const (
-	memberName nameKind = iota // of JSON
-	nestedName                 // of a query or a form, such as filter[name] and user.name
+	memberName nameKind = iota // member of a JSON object
+	nestedName                 // parameter of a query or a form, such as filter[name] and user.name
 	headerName
 )
 
 const (
 	maxName       = 64
 	maxNamesKept  = 4096
-	maxDigits     = 4 // of a name, such as iso8601
+	maxDigits     = 4 // digits of a name, such as iso8601
 	maxDigitRuns  = 2
 	shortWord     = 3 // letters that may be an abbreviation
-	wordShare     = 3 // two of so many letters belong to a word
-	wordsForVowel = 6 // letters among which there is a vowel
+	wordShare     = 3 // at least 2/wordShare of the letters belong to words
+	wordsForVowel = 6 // length of words that must contain a vowel
 )
 
-// names remembers which texts are names. What is none is a value that serves as one: an id, an address, a date, a token.
+// names caches which texts are names. Other texts are values used as names: ids, addresses, dates, tokens.
 type names map[string]bool
 
-// isName reports whether a text is a name that a programmer chose, as far as one can tell.
+// isName reports whether a text looks like a name that a programmer chose.
 func (k names) isName(text []byte, kind nameKind) bool {
 	if len(text) > maxName || len(text) == 0 {
 		return false
@@ -43,15 +48,15 @@ func (k names) isName(text []byte, kind nameKind) bool {
 	if is, known := k[string(text)]; known {
 		return is
 	}
-	is := looksLikeName(string(text))
+	is := looksLikeName(text)
 	if k != nil && len(k) < maxNamesKept {
 		k[string(text)] = is
 	}
 	return is
 }
 
-// nested reports whether all parts of a name are names. Up to two parts behind the first one may be numbers, which stand for
-// elements; more could be a telephone number, a date or an address.
+// nested reports whether all parts of a name are names. Up to two parts after the first may be indexes of elements. More numbers
+// could be a telephone number, a date or an address.
 func (k names) nested(text []byte) bool {
 	found, indexes := false, 0
 	for part := range strings.FieldsFuncSeq(string(text), func(r rune) bool { return r == '[' || r == ']' || r == '.' }) {
@@ -67,10 +72,10 @@ func (k names) nested(text []byte) bool {
 	return found
 }
 
-// looksLikeName reports whether a text consists of words and abbreviations as names do.
-func looksLikeName(text string) bool {
-	text = strings.TrimLeft(text, "$@_")
-	if text == "" || kindOf(text[0]) != 'a' {
+// looksLikeName reports whether a text consists of words and abbreviations.
+func looksLikeName(text []byte) bool {
+	text = bytes.TrimLeft(text, "$@_")
+	if len(text) == 0 || kindOf(text[0]) != 'a' {
 		return false
 	}
 	digits, runs, letters, worded, odd := 0, 0, 0, 0, 0
@@ -88,10 +93,10 @@ func looksLikeName(text string) bool {
 				j++
 			}
 			letters += j - i
-			switch word := strings.ToLower(text[i:j]); {
-			case isWord(word):
-				worded += len(word)
-			case len(word) <= shortWord:
+			switch {
+			case isWord(text[i:j]):
+				worded += j - i
+			case j-i <= shortWord:
 				odd++
 			default:
 				return false
@@ -106,11 +111,11 @@ func looksLikeName(text string) bool {
 	if letters+digits <= shortWord+1 {
 		return true
 	}
-	return digits <= maxDigits && runs <= maxDigitRuns && digits <= letters+1 && odd <= 1 && worded*wordShare >= 2*letters
+	return odd <= 1 && digits <= maxDigits && runs <= maxDigitRuns && digits <= letters+1 && worded*wordShare >= 2*letters
 }
 
 // newWord reports whether the letter at i begins a word, as in userName and userIDs.
-func newWord(text string, i int) bool {
+func newWord(text []byte, i int) bool {
 	upper := func(c byte) bool { return c >= 'A' && c <= 'Z' }
 	if !upper(text[i]) {
 		return false
@@ -121,16 +126,19 @@ func newWord(text string, i int) bool {
 	return !upper(text[i-1]) || i+1 < len(text) && kindOf(text[i+1]) == 'a' && !upper(text[i+1])
 }
 
-// isWord reports whether letters in lower case could be a word, or are an abbreviation that programmers use.
-func isWord(word string) bool {
-	if strings.Contains(abbreviations, " "+word+" ") {
+// isWord reports whether letters look like a word or are a known abbreviation.
+func isWord(letters []byte) bool {
+	var lower [maxName]byte
+	word := lower[:copy(lower[:], letters)]
+	vowel := false
+	for i, c := range word {
+		word[i] = c | 0x20
+		vowel = vowel || strings.IndexByte("aeiouy", word[i]) >= 0
+	}
+	if abbreviationSet()[string(word)] {
 		return true
 	}
-	vowel := strings.ContainsAny(word, "aeiouy")
-	if len(word) <= 2 {
-		return false
-	}
-	if len(word) >= wordsForVowel && !vowel {
+	if len(word) <= 2 || len(word) >= wordsForVowel && !vowel {
 		return false
 	}
 	for i := 0; i+2 < len(word); i++ {
@@ -142,8 +150,20 @@ func isWord(word string) bool {
 	return true
 }
 
-// abbreviations are parts of names that are no words.
-const abbreviations = " aadhar acl api by do go in is me my no of on or to up us we app args attr auth aws bcc bic btn bytes cc cfg cmd config cpf cpu css csrf css csv ctrl ctx cvc cvv db " +
+// abbreviationSet returns the abbreviations as a set.
+var abbreviationSet = sync.OnceValue(func() map[string]bool { return wordSet(abbreviations) })
+
+// wordSet returns the words of a text.
+func wordSet(text string) map[string]bool {
+	set := map[string]bool{}
+	for word := range strings.FieldsSeq(text) {
+		set[word] = true
+	}
+	return set
+}
+
+// abbreviations are parts of names that isWord does not recognize as words.
+const abbreviations = "aadhar acl api by do go in is me my no of on or to up us we app args attr auth aws bcc bic btn bytes cc cfg cmd config cpf cpu css csrf css csv ctrl ctx cvc cvv db " +
 	"dns dob dto etag exp ext fk fqdn gcp gdpr gmt gps gpu gql graphql grpc gtm guid hmac href html http https iban icmp id ids iframe " +
 	"img imgs ip ipv iso isbn jpeg jpg json jsonrpc jti jwks jwt kms kwargs lang lat ldap lng lon lts mac mb md mfa mgmt mime mq mqtt " +
 	"ms msg msgs mtls nbf nfc nginx ns num oauth oidc otp params pci pct pdf php pin pk png pnr png prev ptr pwd px qr qty " +
@@ -154,4 +174,4 @@ const abbreviations = " aadhar acl api by do go in is me my no of on or to up us
 	"rtc sca sftp sla slo smb spf ssd ssid sys tld toc tos tx ui upc usb ux vlan vm vrf wan xff xls xlsx xyz bandwidth birthday " +
 	"checksum docs downtime dropdown firmware fullname giftcard github gitlab jsonb kafka kubernetes markdown museum mysql offset offsets " +
 	"paycheck paypal placeholder placeholders postgres pullrequest pullrequests throughput thumbnail thumbnails viewport webhook webhooks " +
-	"website websites workflow workflows "
+	"website websites workflow workflows"

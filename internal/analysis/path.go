@@ -4,28 +4,29 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 )
 
-// Placeholders stand in a path for parameters. Each is of a kind that the server takes for a parameter.
+// Placeholders replace the parameters of a path. The server recognizes each of them as a parameter.
 const (
 	placeholderNumber = "1"
 	placeholderUUID   = "00000000-0000-0000-0000-000000000000"
 	placeholderText   = "x1"
 )
 
-// Undecided is an element of a route that is not known: it is a word that the analyzer knows, or a parameter.
+// Undecided is an unknown element of a route. The analyzer replaces it by a known word or a parameter.
 const Undecided = "{?}"
 
-// Elements returns the elements of a path. Empty ones do not count, as on the server.
+// Elements returns the non-empty elements of a path.
 func Elements(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 }
 
-// Endpoint is one that the instance knows. Parameters of its path are in braces.
+// Endpoint is an endpoint of the instance. Parameters of its path are in braces.
 type Endpoint struct{ Host, Method, Path string }
 
-// Words are the elements of paths that are no values: those of the service's templates, those of the endpoints that the
-// instance knows, and some that all services use.
+// Words holds the path elements that are not values: those of the service's templates and of the instance's endpoints. Common words
+// are always known.
 type Words struct {
 	own       map[string]bool
 	endpoints map[place][][]string // elements
@@ -36,10 +37,10 @@ type place struct {
 	elements     int
 }
 
-// NewWords returns words that learn from templates.
+// NewWords returns a Words that contains only the common words.
 func NewWords() *Words { return &Words{own: map[string]bool{}} }
 
-// SetEndpoints replaces the endpoints that the instance knows.
+// SetEndpoints replaces the endpoints of the instance and adds their words.
 func (w *Words) SetEndpoints(endpoints []Endpoint) {
 	w.endpoints = map[place][][]string{}
 	for _, e := range endpoints {
@@ -60,30 +61,30 @@ func (w *Words) learn(elements []string) {
 	}
 }
 
-// knows reports whether an element of a path is a word, or words between hyphens.
+// knows reports whether an element of a path is a known word, or consists of known words with hyphens or underscores between.
 func (w *Words) knows(element string) bool {
 	if w.own[element] || isVersion(element) {
 		return true
 	}
 	for word := range strings.FieldsFuncSeq(element, func(r rune) bool { return r == '-' || r == '_' }) {
-		if !strings.Contains(commonWords, " "+word+" ") {
+		if !commonWordSet()[word] {
 			return false
 		}
 	}
 	return strings.Trim(element, "-_") != ""
 }
 
-// isVersion reports whether an element is that of a version, such as v2.
+// isVersion reports whether an element is a version, such as v2.
 func isVersion(element string) bool {
 	return len(element) >= 2 && len(element) <= 3 && element[0] == 'v' && isDigits([]byte(element[1:]))
 }
 
-// IsParameter reports whether an element of a template stands for a value.
+// IsParameter reports whether an element of a template is a parameter.
 func IsParameter(element string) bool {
 	return strings.HasPrefix(element, "{") && strings.HasSuffix(element, "}")
 }
 
-// path finds the template of a path, and the classes of its parameters.
+// path sets the template of the path and the classes of its parameters.
 func (a *Analyzer) path(x *Exchange, r *Result) {
 	values := Elements(x.Path)
 	template, routed := a.words.undecided(Template(x.Route), values)
@@ -116,7 +117,7 @@ func (a *Analyzer) path(x *Exchange, r *Result) {
 	r.Path, r.EndpointPath = "/"+strings.Join(shown, "/"), "/"+strings.Join(template, "/")
 }
 
-// placeholder returns what stands for a value.
+// placeholder returns the placeholder of a value.
 func placeholder(value string) string {
 	switch {
 	case isDigits([]byte(value)):
@@ -139,7 +140,8 @@ func isUUID(text string) bool {
 	return true
 }
 
-// undecided returns the template if it has as many elements as the path, with what it leaves open decided.
+// undecided returns the template with its undecided elements replaced. ok is false if the template has another number of elements
+// than the path.
 func (w *Words) undecided(template []string, values []string) (decided []string, ok bool) {
 	if template == nil || len(template) != len(values) {
 		return nil, false
@@ -165,8 +167,8 @@ func (w *Words) undecided(template []string, values []string) (decided []string,
 	return decided, true
 }
 
-// endpoint returns the endpoint of the instance that has the form of a template, or, without a template, the one with the
-// fewest parameters that covers the path.
+// endpoint returns the instance's endpoint that matches the template, or without a template the one with the fewest parameters that
+// matches the path. It returns nil if there is none.
 func (w *Words) endpoint(x *Exchange, values, template []string) []string {
 	var best []string
 	fewest := len(values) + 1
@@ -190,7 +192,7 @@ func (w *Words) endpoint(x *Exchange, values, template []string) []string {
 	return best
 }
 
-// guess makes a template of the words in a path.
+// guess returns a template with a parameter for each unknown element.
 func (w *Words) guess(values []string) []string {
 	template := make([]string, len(values))
 	n := 0
@@ -205,8 +207,8 @@ func (w *Words) guess(values []string) []string {
 	return template
 }
 
-// Template returns the elements of a route's template with parameters in braces, whatever the router's notation: {id},
-// {id...}, {$}, :id, {id:[0-9]+}, *. It returns nil for a route that is empty, or whose end stands for several elements.
+// Template returns the elements of a route with parameters in braces. It accepts the notations of common routers: {id}, {id...},
+// {$}, :id, {id:[0-9]+}, *. It returns nil for an empty route, and for one whose end matches several elements.
 func Template(route string) []string {
 	if method, path, found := strings.Cut(route, " "); found && !strings.Contains(method, "/") {
 		route = strings.TrimLeft(path, " ")
@@ -228,7 +230,7 @@ func Template(route string) []string {
 		case element[0] == ':' || strings.ContainsAny(element, "{*") || strings.Contains(element, ":"):
 			elements = append(elements, "{"+parameterName(element)+"}")
 		default:
-			elements = append(elements, literal(element))
+			elements = append(elements, EscapePath(element))
 		}
 	}
 	if n := len(elements); n > 0 && elements[n-1] == "*" {
@@ -242,7 +244,7 @@ func Template(route string) []string {
 	return elements
 }
 
-// splitRoute splits a route at slashes outside of braces: an expression within may hold some.
+// splitRoute splits a route at slashes outside of braces, which may contain regular expressions with slashes.
 func splitRoute(route string) []string {
 	var elements []string
 	depth, from := 0, 0
@@ -262,7 +264,7 @@ func splitRoute(route string) []string {
 	return append(elements, route[from:])
 }
 
-// parameterName returns the first name of a parameter in an element: Metlo's parameters are whole elements.
+// parameterName returns the name of the first parameter in an element, because Metlo's parameters are whole elements.
 func parameterName(element string) string {
 	at := strings.IndexAny(element, "{:")
 	if at < 0 {
@@ -276,13 +278,19 @@ func parameterName(element string) string {
 	return rest
 }
 
-// literal escapes what Metlo takes in no path.
-func literal(element string) string {
-	return strings.NewReplacer(`\`, "%5C", "?", "%3F", "<", "%3C", ">", "%3E", "&", "%26", "=", "%3D").Replace(element)
+// EscapePath escapes the characters that the collector rejects in paths. It does not escape percent signs and slashes.
+func EscapePath(path string) string {
+	if !strings.ContainsAny(path, `\?<>&=`) {
+		return path
+	}
+	return strings.NewReplacer(`\`, "%5C", "?", "%3F", "<", "%3C", ">", "%3E", "&", "%26", "=", "%3D").Replace(path)
 }
 
-// commonWords are elements of paths that all services use. A longer list would hold more values.
-const commonWords = " about account accounts action actions activate activity add address addresses admin admins agent agents alert alerts all analytics " +
+// commonWordSet returns the common words as a set.
+var commonWordSet = sync.OnceValue(func() map[string]bool { return wordSet(commonWords) })
+
+// commonWords are common path elements. A longer list would contain more words that are also values.
+const commonWords = "about account accounts action actions activate activity add address addresses admin admins agent agents alert alerts all analytics " +
 	"api apis app application applications apps archive articles assets attachments audit auth authenticate authorize avatar balance balances " +
 	"bank banks batch beta billing billings blog bulk calendar callback callbacks campaigns cancel card cards cart carts catalog catalogs categories " +
 	"category changes channels charge charges chat check checkout claims client clients cloud code codes collections comments companies company " +
@@ -305,4 +313,4 @@ const commonWords = " about account accounts action actions activate activity ad
 	"support survey surveys sync system systems tables tags task tasks tax taxes team teams templates tenant tenants terms test tests text thread threads " +
 	"tickets time timeline today token tokens tools topics tracking trade trades transaction transactions transfer transfers trash trips types units unlock " +
 	"unsubscribe update updates upload uploads usage user users validate values vendors verification verify version versions video videos view views wallet " +
-	"wallets warehouse web webhook webhooks wishlist workspace workspaces write zones "
+	"wallets warehouse web webhook webhooks wishlist workspace workspaces write zones"
