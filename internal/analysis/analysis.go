@@ -135,7 +135,7 @@ func (a *Analyzer) body(r *Result, section string, b *Body) {
 	a.searched = searched{}
 	var root node
 	switch {
-	case section == sectionRequest && (len(b.Data) == 0 || isNull(b.Data)): // no field, as on the server
+	case isNull(b.Data) || section == sectionRequest && len(b.Data) == 0: // no field, as on the server
 	case a.fields(&root, b):
 	case len(b.Data) > 0 && IsText(b.Data):
 		a.text(&root, b.Data, b.Cut)

@@ -20,7 +20,7 @@ const (
 
 // NumberType returns TypeInteger for a whole number, such as 1.0, and TypeNumber for any other.
 func NumberType(f float64) Type {
-	if f == math.Trunc(f) && !math.IsInf(f, 0) {
+	if f == math.Trunc(f) {
 		return TypeInteger
 	}
 	return TypeNumber
@@ -149,6 +149,10 @@ func (a *Analyzer) value(n *node, text []byte) {
 func (a *Analyzer) number(n *node, text []byte) {
 	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil && f == 0 {
+		return
+	}
+	if math.IsInf(f, 0) { // the collector parses and encodes bodies, and JavaScript encodes such a number as null
+		n.saw(TypeNull)
 		return
 	}
 	n.saw(NumberType(f))

@@ -178,7 +178,9 @@ func (w *walker) body(f finding) {
 		f.value = ""
 	}
 	if text, isText := f.value.(string); isText {
-		f.value = jsonOrText(text)
+		if f.value = jsonOrText(text); f.value == nil {
+			return // the server looks for the members of null
+		}
 	}
 	if js.Truthy(f.value) || isResponse {
 		w.walk(f, w.wild)
@@ -258,6 +260,9 @@ func dataType(v any) string {
 	case bool:
 		return "boolean"
 	case float64:
+		if math.IsInf(v, 0) { // the collector parses and encodes bodies, and JavaScript encodes such a number as null
+			return "unknown"
+		}
 		return string(analysis.NumberType(v))
 	case []any:
 		return "array"
