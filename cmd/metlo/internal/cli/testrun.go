@@ -11,14 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
 
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
-	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
@@ -94,7 +93,7 @@ func (f *runFlags) flags(cmd *cobra.Command) {
 }
 
 func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
-	report := &findings.Report{Title: "metlo test", Version: version.Number(), Instance: strings.Join(f.allow, ", "), Time: time.Now()}
+	report := newReport("metlo test", strings.Join(f.allow, ", "))
 	tests, results, err := a.askTests(ctx, f, names)
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		return errInterrupted
@@ -254,19 +253,20 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 				continue
 			}
 			f := findings.Finding{
-				ID: fmt.Sprintf("%s/%d", result.Test.ID, step.Index+1), Rule: result.Test.ID, Severity: findings.Medium,
-				Method: step.Request.Method, Message: text, File: filepath.ToSlash(filepath.Clean(tests[i].name)), Line: 1,
+				ID: fmt.Sprintf("%s/%d", result.Test.ID, step.Index+1), Rule: rules.ForTags(nil).ID, Title: result.Test.ID,
+				Severity: findings.Medium, Method: step.Request.Method, Field: result.Test.ID + " " + step.Name, Message: text, File: filepath.ToSlash(filepath.Clean(tests[i].name)), Line: 1,
 			}
 			if meta := result.Test.Meta; meta != nil {
+				f.Rule = rules.ForTags(meta.Tags).ID
 				if meta.Name != "" {
-					f.Rule = meta.Name
+					f.Title = meta.Name
 				}
 				if meta.Severity != "" {
 					f.Severity = findings.Severity(strings.ToLower(string(meta.Severity)))
 				}
 			}
 			if u, err := url.Parse(step.Request.URL); err == nil {
-				f.Host, f.Path = u.Host, u.Path
+				f.Host, f.Path = u.Host, writtenPath(tests[i].config.Test[step.Index].Request.URL, u.Path)
 			}
 			if step.Index < len(lines) {
 				f.Line = lines[step.Index]
@@ -276,6 +276,19 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 	}
 	list.Sort()
 	return list, reasons
+}
+
+// writtenPath returns a path with the name of a variable in the place of each element that the test fills in, because a
+// finding is the same whatever the value was in this run.
+func writtenPath(written, path string) string {
+	written, _, _ = strings.Cut(written, "?")
+	from, to := strings.Split(written, "/"), strings.Split(path, "/")
+	for i := 1; i < min(len(from), len(to)); i++ { // from the end, because the first element may stand for several
+		if element := from[len(from)-i]; strings.Contains(element, "{{") {
+			to[len(to)-i] = strings.NewReplacer("{{", "{", "}}", "}").Replace(element)
+		}
+	}
+	return strings.Join(to, "/")
 }
 
 // firstReasons fits reasons into a line.
