@@ -200,3 +200,6 @@ func (a *app) note(format string, args ...any) {
 		fmt.Fprintln(a.err, sprintLine(format, args...))
 	}
 }
+
+// fault prints what is wrong with a part of the input, also with --quiet.
+func (a *app) fault(format string, args ...any) { fmt.Fprintln(a.err, sprintLine(format, args...)) }

@@ -83,6 +83,8 @@ var flagNames = sync.OnceValue(func() *strings.Replacer {
 		"the base URL's scheme", "the scheme of --instance",
 		"is the base URL that of Metlo's collector", "is --instance the address of the collector",
 		"use one of Hosts.Names", "metlo host list shows them",
+		"Request.URL.EndpointPath", "request.url.endpointPath", "Request.URL.Path", "request.url.path", "Request.URL.Host", "request.url.host",
+		"Request.Method", "request.method", "Response.Status", "response.status",
 	)
 })
 
@@ -92,7 +94,7 @@ var (
 	payloadCall = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`pass WithPayloads\("([^"]*)", …\)`) })
 	// methodName is the name of a method before what is wrong with its argument.
 	methodName = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\b((Alerts|Collector|DataClasses|DataFields|Detections|Endpoints|Hosts|Keys|Settings|Specs|Summary|Testing|Webhooks)\.[A-Z][A-Za-z]+|Call): `)
+		return regexp.MustCompile(`\b((Alerts|Collector|DataClasses|DataFields|Detections|Endpoints|Hosts|Keys|Settings|Specs|Summary|Testing|Webhooks)\.[A-Z][A-Za-z]+|Call|capture: Analyze|capture): `)
 	})
 )
 

@@ -14,10 +14,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
-
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/tracefile"
 )
 
 type nameValue struct {
@@ -77,7 +75,7 @@ func (s *SkipError) Error() string { return fmt.Sprintf("entry %d: %s", s.Entry,
 // Read returns the traces of an archive. A *SkipError is about one entry, and the next one follows; any other error ends it.
 func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 	return func(yield func(*metlo.Trace, error) bool) {
-		decoder := json.NewDecoder(plainUTF8(r))
+		decoder := json.NewDecoder(tracefile.Text(r))
 		if err := enter(decoder); err != nil {
 			yield(nil, err)
 			return
@@ -87,7 +85,7 @@ func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 			if err := decoder.Decode(&e); err != nil {
 				var kind *json.UnmarshalTypeError
 				if errors.As(err, &kind) { // the decoder goes on behind a member of the wrong type
-					if !yield(nil, &SkipError{number, kind.Error()}) {
+					if !yield(nil, &SkipError{number, tracefile.Fault(err).Error()}) {
 						return
 					}
 					continue
@@ -107,11 +105,6 @@ func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 			yield(nil, fmt.Errorf("the archive is cut short: %w", err))
 		}
 	}
-}
-
-// plainUTF8 leaves out the byte order mark that Windows tools write, and decodes the UTF-16 that some of them write.
-func plainUTF8(r io.Reader) io.Reader {
-	return transform.NewReader(r, unicode.BOMOverride(transform.Nop))
 }
 
 // enter goes to the first entry of log.entries.
