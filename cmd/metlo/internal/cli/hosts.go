@@ -25,6 +25,15 @@ func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]s
 	if err != nil {
 		return nil, err
 	}
+	chosen, err := chooseHosts(names, typed)
+	if err != nil {
+		return nil, fmt.Errorf("%w (metlo host list shows all)", err)
+	}
+	return chosen, nil
+}
+
+// chooseHosts returns those of names for what a user has typed, as expandHosts does.
+func chooseHosts(names, typed []string) ([]string, error) {
 	var chosen, left []string
 	excluded := 0
 	for _, text := range typed {
@@ -46,7 +55,7 @@ func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]s
 	chosen = slices.DeleteFunc(chosen, func(name string) bool { return slices.Contains(left, name) })
 	slices.Sort(chosen)
 	if chosen = slices.Compact(chosen); len(chosen) == 0 {
-		return nil, fmt.Errorf("--host %s leaves no host: metlo host list shows all", strings.Join(typed, ","))
+		return nil, fmt.Errorf("--host %s leaves no host", strings.Join(typed, ","))
 	}
 	return chosen, nil
 }
@@ -74,14 +83,14 @@ func hostsLike(names []string, pattern string) ([]string, error) {
 			}
 		}
 		if found == nil {
-			return nil, fmt.Errorf("no host is like %s (metlo host list shows all)", pattern)
+			return nil, fmt.Errorf("no host is like %s", pattern)
 		}
 		return found, nil
 	}
 	if i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, pattern) }); i >= 0 {
 		return nil, fmt.Errorf("no such host: %s, did you mean %s?", pattern, names[i])
 	}
-	return nil, fmt.Errorf("no such host: %s%s (metlo host list shows all)", pattern, didYouMean(pattern, names))
+	return nil, fmt.Errorf("no such host: %s%s", pattern, didYouMean(pattern, names))
 }
 
 // knownHosts refuses hosts that the instance does not have.
@@ -98,7 +107,7 @@ func knownHosts(ctx context.Context, client *metlo.Client, hosts []string) error
 			return fmt.Errorf("no such host: %s: patterns choose what is read, and here hosts are named", host)
 		}
 		if _, err := hostsLike(names, host); err != nil {
-			return err
+			return fmt.Errorf("%w (metlo host list shows all)", err)
 		}
 	}
 	return nil

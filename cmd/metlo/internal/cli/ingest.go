@@ -5,18 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/capture"
-	"github.com/metlo-go/metlo/cmd/metlo/internal/har"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
-	"github.com/metlo-go/metlo/cmd/metlo/internal/tracefile"
 )
 
 // ingestBatch keeps the memory of an archive small, and what is lost by an interruption.
@@ -42,7 +38,7 @@ func (a *app) ingestHAR() *cobra.Command {
 			"would be sent, as JSON Lines.",
 		Example: "  metlo ingest har capture.har --host shop.example.com --dry-run\n  metlo ingest har *.har --host shop.example.com",
 	}
-	return a.ingesting(cmd, "har", (*ingest).readHAR)
+	return a.ingesting(cmd, "har", readHAR)
 }
 
 func (a *app) ingestTraces() *cobra.Command {
@@ -53,11 +49,11 @@ func (a *app) ingestTraces() *cobra.Command {
 			"a trace is named and left out; the others are sent, and the exit code is 2. --dry-run prints what would be sent.",
 		Example: "  metlo ingest traces traffic.jsonl\n  zcat traffic.jsonl.gz | metlo ingest traces - --host shop.example.com",
 	}
-	return a.ingesting(cmd, "jsonl", (*ingest).readTraces)
+	return a.ingesting(cmd, "jsonl", readTraces)
 }
 
 // ingesting completes a command that sends what read finds in files.
-func (a *app) ingesting(cmd *cobra.Command, extension string, read func(*ingest, context.Context, string, io.Reader) error) *cobra.Command {
+func (a *app) ingesting(cmd *cobra.Command, extension string, read trafficReader) *cobra.Command {
 	f := &ingestFlags{}
 	cmd.Args = cobra.MinimumNArgs(1)
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -69,7 +65,7 @@ func (a *app) ingesting(cmd *cobra.Command, extension string, read func(*ingest,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
-		run, err := newIngest(a, f, read)
+		run, err := newIngest(a, f)
 		if err != nil {
 			return err
 		}
@@ -81,26 +77,25 @@ func (a *app) ingesting(cmd *cobra.Command, extension string, read func(*ingest,
 			defer client.CloseIdleConnections()
 			run.client = client
 		}
-		return run.files(ctx, args)
+		return run.files(ctx, args, read)
 	}
 	return cmd
 }
 
 // ingest is one run of a command that sends traffic from files.
 type ingest struct {
-	app      *app
-	flags    *ingestFlags
-	reader   func(*ingest, context.Context, string, io.Reader) error
-	analyzer *capture.Analyzer
-	checker  *metlo.Client // reports what a client would refuse to send
-	client   *metlo.Client // nil for a dry run
+	*traffic
 
-	batch                                       []*metlo.AnalyzedTrace
-	sent, unknown, otherHosts, skipped, damaged int
+	as      string        // the host that the traffic is filed under; empty for its own
+	checker *metlo.Client // reports what a client would refuse to send
+	client  *metlo.Client // nil for a dry run
+
+	batch         []*metlo.AnalyzedTrace
+	sent, unknown int
 }
 
-func newIngest(a *app, f *ingestFlags, read func(*ingest, context.Context, string, io.Reader) error) (*ingest, error) {
-	analyzer, err := capture.NewAnalyzer()
+func newIngest(a *app, f *ingestFlags) (*ingest, error) {
+	files, err := newTraffic(a)
 	if err != nil {
 		return nil, err
 	}
@@ -108,15 +103,19 @@ func newIngest(a *app, f *ingestFlags, read func(*ingest, context.Context, strin
 	if err != nil {
 		return nil, err
 	}
+	hosts := make([]string, len(f.hosts))
 	for i, host := range f.hosts {
-		f.hosts[i] = capture.NormalizeHost(host)
+		hosts[i] = capture.NormalizeHost(host)
 	}
-	return &ingest{app: a, flags: f, reader: read, analyzer: analyzer, checker: checker}, nil
+	run := &ingest{traffic: files, as: capture.NormalizeHost(f.as), checker: checker}
+	run.wants = func(host string) bool { return len(hosts) == 0 || slices.Contains(hosts, host) }
+	run.take = run.add
+	return run, nil
 }
 
-func (run *ingest) files(ctx context.Context, names []string) error {
+func (run *ingest) files(ctx context.Context, names []string, read trafficReader) error {
 	for _, name := range names {
-		if err := run.file(ctx, name); err != nil {
+		if err := run.file(ctx, name, read); err != nil {
 			return &partialError{run.progress(), err}
 		}
 	}
@@ -124,20 +123,10 @@ func (run *ingest) files(ctx context.Context, names []string) error {
 		return &partialError{run.progress(), err}
 	}
 	run.app.note("%s", run.progress())
-	switch {
-	case run.sent == 0:
+	if run.sent == 0 {
 		return errors.New("nothing to send: the files hold no request that passes")
-	case run.damaged > 0:
-		return fmt.Errorf("%s left out, which the lines above name", notTraces(run.damaged))
 	}
-	return nil
-}
-
-func notTraces(n int) string {
-	if n == 1 {
-		return "1 line that is not a trace was"
-	}
-	return fmt.Sprintf("%d lines that are not traces were", n)
+	return run.fault()
 }
 
 func (run *ingest) progress() string {
@@ -149,112 +138,13 @@ func (run *ingest) progress() string {
 	if run.unknown > 0 {
 		text += fmt.Sprintf(", and perhaps %d more", run.unknown)
 	}
-	if run.otherHosts > 0 {
-		text += fmt.Sprintf(", %d of other hosts left out", run.otherHosts)
-	}
-	if run.skipped > 0 {
-		text += fmt.Sprintf(", %d that a recorder would not send left out", run.skipped)
-	}
-	return text
-}
-
-// file sends what a file holds. Its errors name the file once.
-func (run *ingest) file(ctx context.Context, name string) error {
-	r, err := run.app.open(name)
-	if err != nil {
-		return err // which names the file
-	}
-	defer r.Close()
-	return fileError(name, run.reader(run, ctx, name, &contextReader{ctx, r}))
-}
-
-// fileError returns err with the name of the file that it is about.
-func fileError(name string, err error) error {
-	var of *fs.PathError
-	if err == nil || errors.As(err, &of) && of.Path == name {
-		return err
-	}
-	return fmt.Errorf("%s: %w", name, err)
-}
-
-func (run *ingest) readHAR(ctx context.Context, name string, r io.Reader) error {
-	for trace, err := range har.Read(r) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		var skip *har.SkipError
-		switch {
-		case errors.As(err, &skip):
-			run.skipped++
-			run.app.note("%s: %v", name, skip)
-			continue
-		case err != nil:
-			return err
-		}
-		if err := run.values(ctx, name, trace); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (run *ingest) readTraces(ctx context.Context, name string, r io.Reader) error {
-	for trace, err := range tracefile.Read(r) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		var fault *tracefile.LineError
-		switch where := fmt.Sprintf("%s:%d", name, trace.Line); {
-		case errors.As(err, &fault):
-			run.damaged++
-			run.app.fault("%s:%d: %s", name, fault.Line, fault.Reason)
-			continue
-		case err != nil:
-			return err
-		case trace.Values != nil:
-			err = run.values(ctx, where, trace.Values)
-		default:
-			err = run.analyzed(ctx, where, trace.Analyzed)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// values analyzes a trace with values and sends what was found.
-func (run *ingest) values(ctx context.Context, where string, trace *metlo.Trace) error {
-	if !run.wants(trace.Request.URL.Host) {
-		run.otherHosts++
-		return nil
-	}
-	analyzed, err := run.analyzer.Analyze(trace, "")
-	if err != nil {
-		run.skip(where, string(trace.Request.Method), trace.Request.URL.Host, err)
-		return nil
-	}
-	return run.add(ctx, where, analyzed)
-}
-
-// analyzed sends a trace without values.
-func (run *ingest) analyzed(ctx context.Context, where string, trace *metlo.AnalyzedTrace) error {
-	if !run.wants(trace.Request.URL.Host) {
-		run.otherHosts++
-		return nil
-	}
-	trace.Request.URL.Host = capture.NormalizeHost(trace.Request.URL.Host)
-	return run.add(ctx, where, trace)
-}
-
-func (run *ingest) wants(host string) bool {
-	return len(run.flags.hosts) == 0 || slices.Contains(run.flags.hosts, capture.NormalizeHost(host))
+	return text + run.leftOut()
 }
 
 // add puts a trace into the batch, and sends the batch when it is full.
 func (run *ingest) add(ctx context.Context, where string, trace *metlo.AnalyzedTrace) error {
-	if run.flags.as != "" {
-		trace.Request.URL.Host = capture.NormalizeHost(run.flags.as)
+	if run.as != "" {
+		trace.Request.URL.Host = run.as
 	}
 	if err := run.check(trace); err != nil {
 		run.skip(where, string(trace.Request.Method), trace.Request.URL.Host, err)
@@ -275,25 +165,6 @@ func (run *ingest) check(trace *metlo.AnalyzedTrace) error {
 		return err
 	}
 	return nil
-}
-
-// skip counts a request that is not sent, and names it.
-func (run *ingest) skip(where, method, host string, err error) {
-	run.skipped++
-	run.app.note("%s: %s %s: %s", where, method, host, message(err))
-}
-
-// contextReader ends with a context, also within an entry that is large.
-type contextReader struct {
-	ctx context.Context //nolint:containedctx // of the one read
-	r   io.Reader
-}
-
-func (r *contextReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.r.Read(p)
 }
 
 // flush sends the batch, or prints it.

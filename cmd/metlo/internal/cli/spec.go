@@ -19,7 +19,7 @@ import (
 
 func (a *app) specCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "spec", Aliases: []string{"specs"}, Short: "OpenAPI documents that traffic is compared with"}
-	cmd.AddCommand(a.specList(), a.specGet(), a.specUpload(), a.specDelete(), a.specDownload())
+	cmd.AddCommand(a.specList(), a.specGet(), a.specUpload(), a.specDelete(), a.specDownload(), a.specGenerate())
 	return cmd
 }
 

@@ -169,7 +169,7 @@ func (p *Printer) document(value any) error {
 	case p.query != nil:
 		return p.filter(data)
 	case p.format == "yaml":
-		return writeYAML(p.w, data)
+		return WriteYAML(p.w, data)
 	}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, data, "", "  "); err != nil {
