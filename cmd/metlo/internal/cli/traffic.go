@@ -68,7 +68,9 @@ func anyTraffic(ctx context.Context, t *traffic, name string, r io.Reader) error
 }
 
 func readHAR(ctx context.Context, t *traffic, name string, r io.Reader) error {
+	entry := 0
 	for trace, err := range har.Read(r) {
+		entry++
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -81,7 +83,7 @@ func readHAR(ctx context.Context, t *traffic, name string, r io.Reader) error {
 		case err != nil:
 			return err
 		}
-		if err := t.values(ctx, name, trace); err != nil {
+		if err := t.values(ctx, fmt.Sprintf("%s: entry %d", name, entry), trace); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -53,7 +54,7 @@ type entry struct {
 		} `json:"postData"`
 	} `json:"request"`
 	Response struct {
-		Status  int         `json:"status"`
+		Status  looseText   `json:"status"`
 		Headers []nameValue `json:"headers"`
 		Content struct {
 			Text     looseText `json:"text"`
@@ -111,14 +112,14 @@ func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 func enter(decoder *json.Decoder) error {
 	for _, name := range []string{"log", "entries"} {
 		if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-			return errors.New("this is no HTTP archive (HAR): an object with log.entries is expected")
+			return errors.New("this is not an HTTP archive (HAR): an object with log.entries is expected")
 		}
 		if err := find(decoder, name); err != nil {
 			return err
 		}
 	}
 	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
-		return errors.New("this is no HTTP archive (HAR): log.entries is no list")
+		return errors.New("this is not an HTTP archive (HAR): log.entries is not a list")
 	}
 	return nil
 }
@@ -137,17 +138,18 @@ func find(decoder *json.Decoder, name string) error {
 			return err
 		}
 	}
-	return fmt.Errorf("this is no HTTP archive (HAR): it has no member %q", name)
+	return fmt.Errorf("this is not an HTTP archive (HAR): it has no member %q", name)
 }
 
 func (e *entry) trace() (*metlo.Trace, error) {
 	u, err := url.Parse(e.Request.URL)
+	status, _ := strconv.Atoi(string(e.Response.Status)) // 0 for none
 	switch {
 	case err != nil || u.Host == "":
 		return nil, errors.New("its URL names no host")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("it is no HTTP request, but %s", u.Scheme)
-	case e.Response.Status < 100 || e.Response.Status > 999:
+		return nil, fmt.Errorf("it is not an HTTP request: its scheme is %s", u.Scheme)
+	case status < 100 || status > 999:
 		return nil, errors.New("it has no response")
 	}
 	method, err := metlo.ParseRestMethod(e.Request.Method)
@@ -166,7 +168,7 @@ func (e *entry) trace() (*metlo.Trace, error) {
 			Headers: requestHeaders, Body: e.requestBody(),
 		},
 		Response: metlo.TraceResponse{
-			Status: e.Response.Status, Headers: headers(e.Response.Headers),
+			Status: status, Headers: headers(e.Response.Headers),
 			Body: text(string(e.Response.Content.Text), e.Response.Content.Encoding, contentType(e.Response.Headers, e.Response.Content.MimeType)),
 		},
 		Meta: metlo.TraceMeta{Destination: e.ServerIP, DestinationPort: port(u), Environment: "har"},
