@@ -14,6 +14,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
 // matrixFlags say which endpoints, results and policy a matrix is made of.
@@ -80,7 +81,7 @@ func (a *app) testCoverage() *cobra.Command {
 				return err
 			}
 		} else {
-			fmt.Fprintf(a.out, "%d of %d operations tested\n", c.Tested, c.Known)
+			fmt.Fprintf(a.out, "%d of %s tested\n", c.Tested, output.Count(c.Known, "operation"))
 			for _, e := range c.Untested {
 				fmt.Fprintf(a.out, "untested: %s\n", e)
 			}
@@ -117,6 +118,9 @@ func (f *matrixFlags) command(a *app, show func(*apitest.Matrix) error) func(*co
 		case len(args) > 0 && len(f.run.allow) == 0:
 			return &usageError{errors.New("which hosts may be called? --allow-host HOST"), cmd.CommandPath()}
 		}
+		if err := f.checkResults(args); err != nil {
+			return err
+		}
 		in, err := f.input(ctx, a, args)
 		if errors.Is(context.Cause(ctx), errInterrupted) {
 			return errInterrupted
@@ -130,6 +134,14 @@ func (f *matrixFlags) command(a *app, show func(*apitest.Matrix) error) func(*co
 		}
 		return show(m)
 	}
+}
+
+// checkResults refuses --results that would overwrite a file that the command reads.
+func (f *matrixFlags) checkResults(tests []string) error {
+	if f.run.results == "" {
+		return nil
+	}
+	return notInput("--results", f.run.results, append(append(f.run.inputs(tests), f.openapi, f.policy), f.earlier...)...)
 }
 
 func (f *matrixFlags) input(ctx context.Context, a *app, args []string) (*apitest.MatrixInput, error) {

@@ -132,16 +132,6 @@ func (f *specGenerateFlags) check(inputs []string) error {
 	return notInput("--file", f.file, inputs...)
 }
 
-// notInput refuses an output that is one of the inputs.
-func notInput(flag, file string, inputs ...string) error {
-	for _, input := range inputs {
-		if file != "-" && input != "-" && input != "" && sameFile(input, file) {
-			return fmt.Errorf("%s: %s is also read by this command: use another file", flag, file)
-		}
-	}
-	return nil
-}
-
 func (f *specGenerateFlags) fromFiles(ctx context.Context, a *app, names []string) (*specSource, error) {
 	source := &specSource{traces: map[string][]*metlo.AnalyzedTrace{}}
 	files, err := newTraffic(a)

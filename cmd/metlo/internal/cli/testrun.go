@@ -18,6 +18,7 @@ import (
 
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
@@ -57,7 +58,7 @@ func (a *app) testRun() *cobra.Command {
 		if len(args) == 0 {
 			args = []string{"metlo-tests"}
 		}
-		if err := f.reports.prepare(f.files(args)...); err != nil {
+		if err := f.checkOutputs(args); err != nil {
 			return err
 		}
 		return a.runTests(ctx, f, args)
@@ -65,11 +66,21 @@ func (a *app) testRun() *cobra.Command {
 	return cmd
 }
 
-// files are those that the command reads or writes besides its reports.
-func (f *runFlags) files(tests []string) []string {
-	names, _ := testNames(tests) // a fault is told when the tests are loaded
-	names = append(names, f.results, f.rerun)
-	names = append(names, f.envFiles...)
+// checkOutputs refuses results and reports that would overwrite a file that the command reads, or each other.
+func (f *runFlags) checkOutputs(tests []string) error {
+	inputs := f.inputs(tests)
+	if f.results != "" {
+		if err := notInput("--results", f.results, inputs...); err != nil {
+			return err
+		}
+	}
+	return f.reports.prepare(append(inputs, f.results)...)
+}
+
+// inputs returns the files that the command reads.
+func (f *runFlags) inputs(tests []string) []string {
+	names, _ := testNames(tests) // an error is returned when the tests are loaded
+	names = append(append(names, f.rerun), f.envFiles...)
 	if f.payloads != "" {
 		lists, _ := filepath.Glob(filepath.Join(f.payloads, "*.txt"))
 		names = append(names, lists...)
@@ -117,6 +128,7 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	if err := errors.Join(err, f.reports.writeTests(a, report, notRun(tests, results, err))); err != nil {
 		return fmt.Errorf("could not tell: %w", err)
 	}
+	inconclusive := a.listTests(tests, results)
 	a.note("%s", report.Summary)
 	switch outcome {
 	case apitest.Passed:
@@ -124,7 +136,52 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	case apitest.Failed:
 		return errFindings
 	}
-	return fmt.Errorf("inconclusive: %s", report.Why)
+	return fmt.Errorf("could not tell: %d of %s inconclusive", inconclusive, output.Count(len(results), "test"))
+}
+
+// listTests prints a line for each test that did not pass, and returns how many were inconclusive. Why tests failed is in the
+// findings.
+func (a *app) listTests(tests []testFile, results []*apitest.Result) (inconclusive int) {
+	for i, result := range results {
+		switch result.Outcome {
+		case apitest.Failed:
+			a.note("failed: %s", tests[i].label())
+		case apitest.Inconclusive:
+			inconclusive++
+			a.fault("inconclusive: %s: %s", tests[i].label(), strings.Join(inconclusiveReasons(result), "; "))
+		}
+	}
+	return inconclusive
+}
+
+// label returns the file of a test, and the name that the test has there.
+func (t *testFile) label() string {
+	if t.config == nil || t.config.Meta == nil || t.config.Meta.Name == "" {
+		return t.name
+	}
+	return t.name + ": " + t.config.Meta.Name
+}
+
+// inconclusiveReasons returns why a test, or some of its steps, are inconclusive. A reason that several steps share is there once.
+func inconclusiveReasons(result *apitest.Result) []string {
+	reasons := slices.Clone(result.Reasons)
+	steps := map[string][]string{}
+	for _, step := range result.Failed() {
+		if step.Outcome != apitest.Inconclusive {
+			continue
+		}
+		text := strings.Join(step.Reasons, "; ")
+		if steps[text] == nil {
+			reasons = append(reasons, text)
+		}
+		steps[text] = append(steps[text], step.Name)
+	}
+	for i, text := range reasons {
+		if len(steps[text]) == 1 {
+			reasons[i] = steps[text][0] + ": " + text
+		}
+	}
+	return reasons
 }
 
 // askTests reads the tests, runs those that the flags select, and writes the results. A file with faults has a result.
@@ -219,7 +276,7 @@ func (f *runFlags) variables() (map[string]string, error) {
 	for _, name := range f.envFiles {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--env-file: %w", err)
 		}
 		values, err := godotenv.UnmarshalBytes(data)
 		if err != nil {
@@ -243,14 +300,13 @@ func (f *runFlags) variables() (map[string]string, error) {
 func testFindings(tests []testFile, results []*apitest.Result) (list *findings.List, reasons []string) {
 	list = &findings.List{}
 	for i, result := range results {
-		for _, reason := range result.Reasons {
-			reasons = append(reasons, tests[i].name+": "+reason)
+		if why := inconclusiveReasons(result); len(why) > 0 {
+			reasons = append(reasons, tests[i].label()+": "+strings.Join(why, "; "))
 		}
 		lines := stepLines(tests[i].name)
 		for _, step := range result.Failed() {
 			text := strings.Join(step.Reasons, "; ")
 			if step.Outcome == apitest.Inconclusive {
-				reasons = append(reasons, fmt.Sprintf("%s: %s: %s", tests[i].name, step.Name, text))
 				continue
 			}
 			f := findings.Finding{
@@ -271,6 +327,7 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 			if step.Index < len(lines) {
 				f.Line = lines[step.Index]
 			}
+			f.ID = fmt.Sprintf("%s:%d", f.File, f.Line)
 			list.Add(&f)
 		}
 	}
