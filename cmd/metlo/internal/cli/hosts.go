@@ -15,8 +15,8 @@ import (
 )
 
 // expandHosts returns the hosts of the instance for what a user has typed: names, patterns such as *.example.com, and
-// exclusions such as !test.example.com. It refuses what fits no host: the server answers a filter that names one with
-// nothing, which looks like good news.
+// exclusions such as !test.example.com. A text that fits no host is an error: the
+// server would return an empty list, which looks like good news.
 func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]string, error) {
 	if len(typed) == 0 {
 		return typed, nil
@@ -60,7 +60,7 @@ func chooseHosts(names, typed []string) ([]string, error) {
 	return chosen, nil
 }
 
-// expand puts the hosts in the place of what a user has typed.
+// expand replaces what a user has typed by the hosts that it stands for.
 func expand(ctx context.Context, client *metlo.Client, hosts *[]string) (err error) {
 	*hosts, err = expandHosts(ctx, client, *hosts)
 	return err
@@ -93,7 +93,7 @@ func hostsLike(names []string, pattern string) ([]string, error) {
 	return nil, fmt.Errorf("no such host: %s%s", pattern, didYouMean(pattern, names))
 }
 
-// knownHosts refuses hosts that the instance does not have.
+// knownHosts returns an error for the first host that the instance does not have.
 func knownHosts(ctx context.Context, client *metlo.Client, hosts []string) error {
 	if len(hosts) == 0 {
 		return nil
@@ -143,7 +143,7 @@ func (a *app) hostList() *cobra.Command {
 	return a.listing(cmd)
 }
 
-// compareHosts orders those with the most endpoints first: a walk gives them in no order.
+// compareHosts orders hosts with the most endpoints first. The server lists them in no order.
 func compareHosts(x, y metlo.Host) int {
 	return cmp.Or(cmp.Compare(y.NumEndpoints, x.NumEndpoints), strings.Compare(x.Host, y.Host))
 }

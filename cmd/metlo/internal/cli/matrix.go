@@ -17,7 +17,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// matrixFlags say which endpoints, results and policy a matrix is made of.
+// matrixFlags are the endpoints, results and policy of a matrix.
 type matrixFlags struct {
 	run             runFlags
 	earlier, hosts  []string
@@ -34,13 +34,13 @@ func (a *app) testMatrix() *cobra.Command {
 		Use: "matrix [FILE|FOLDER…]", Short: "Show who was proven to reach which endpoint",
 		Long: "Show for every endpoint and identity what tests proved: allowed, denied, leaks another's object, untested, or could not tell.\n" +
 			"The endpoints are those of the instance, or of an OpenAPI document. The results are those of earlier runs, of a run of the\n" +
-			"given tests now, or of both. A policy says who may do what.\n\n" +
+			"given tests now, or of both. A policy defines who may do what.\n\n" +
 			"Exit codes: 0 as the policy wants, 1 a cell contradicts it, 2 could not tell, 130 interrupted.",
 		Example: "  metlo test matrix --from results.json --policy policy.yaml --require all\n" +
 			"  metlo test matrix tests/ --allow-host http://localhost:8080 --openapi openapi.yaml --format markdown",
 	}
 	f.flags(a, cmd)
-	cmd.Flags().StringVar(&f.policy, "policy", "", "`file` that says who may do what")
+	cmd.Flags().StringVar(&f.policy, "policy", "", "`file` with the policy: who may do what")
 	cmd.Flags().BoolVar(&f.fromConfig, "policy-from-config", false, "take the policy from the permissions of the instance's testing configuration, for --host")
 	cmd.MarkFlagsMutuallyExclusive("policy", "policy-from-config")
 	words("all").one(cmd, &f.require, "require", "fail for every cell that is untested or has no rule")
@@ -107,7 +107,7 @@ func (f *matrixFlags) flags(a *app, cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.openapi, "openapi", "", "`file` with an OpenAPI document, instead of the instance's endpoints")
 }
 
-// command makes the matrix and hands it to show.
+// command returns the function of a command that builds the matrix and passes it to show.
 func (f *matrixFlags) command(a *app, show func(*apitest.Matrix) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
@@ -170,7 +170,7 @@ func (f *matrixFlags) input(ctx context.Context, a *app, args []string) (*apites
 	return in, err
 }
 
-// endpoints are those of the document, or all of the instance.
+// endpoints returns the endpoints of the document, or those of the instance.
 func (f *matrixFlags) endpoints(ctx context.Context, a *app) ([]apitest.Endpoint, error) {
 	if f.openapi != "" {
 		text, err := os.ReadFile(f.openapi)

@@ -88,7 +88,7 @@ func (f *runFlags) inputs(tests []string) []string {
 	return names
 }
 
-// flags are those of every command that runs tests.
+// flags adds the flags of every command that runs tests.
 func (f *runFlags) flags(cmd *cobra.Command) {
 	texts(cmd, &f.allow, "allow-host", "host that may be called, such as api.example.com or http://localhost:8080; required")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "`NAME=VALUE` of a variable; may be repeated. A secret belongs into an --env-file")
@@ -243,7 +243,7 @@ func (a *app) askTests(ctx context.Context, f *runFlags, names []string) ([]test
 	return tests, results, nil
 }
 
-// selected leaves out the tests that the flags do not want. Files with faults stay, because nothing is known of them.
+// selected returns the tests that the flags choose. Files with faults stay, because nothing is known about them.
 func (f *runFlags) selected(tests []testFile) ([]testFile, error) {
 	var configs []*apitest.Config
 	for _, t := range tests {
@@ -270,7 +270,7 @@ func (f *runFlags) selected(tests []testFile) ([]testFile, error) {
 	return tests, nil
 }
 
-// variables are those of the files and flags; a later one wins.
+// variables returns the variables of the files and flags. A later one replaces an earlier one.
 func (f *runFlags) variables() (map[string]string, error) {
 	env := map[string]string{}
 	for _, name := range f.envFiles {
@@ -296,7 +296,7 @@ func (f *runFlags) variables() (map[string]string, error) {
 	return env, nil
 }
 
-// testFindings makes a finding of each step that failed, and notes why others are inconclusive.
+// testFindings returns a finding for each step that failed, and why tests are inconclusive.
 func testFindings(tests []testFile, results []*apitest.Result) (list *findings.List, reasons []string) {
 	list = &findings.List{}
 	for i, result := range results {
@@ -335,7 +335,7 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 	return list, reasons
 }
 
-// firstReasons fits reasons into a line.
+// firstReasons returns the first reasons in one line.
 func firstReasons(reasons []string) string {
 	if len(reasons) > 5 {
 		reasons = append(slices.Clone(reasons[:5]), fmt.Sprintf("and %d more", len(reasons)-5))
@@ -343,7 +343,7 @@ func firstReasons(reasons []string) string {
 	return strings.Join(reasons, "; ")
 }
 
-// stepLines are the lines of a test's steps in its file.
+// stepLines returns the lines of a test's steps in its file.
 func stepLines(name string) []int {
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -375,7 +375,7 @@ func notRun(tests []testFile, results []*apitest.Result, err error) []*apitest.R
 	return results
 }
 
-// writeTests is write, but that JUnit shows the tests that passed too.
+// writeTests writes the reports. JUnit reports have a case for each test, others for findings only.
 func (r *reportFlags) writeTests(a *app, report *findings.Report, results []*apitest.Result) error {
 	if len(results) == 0 {
 		return r.write(a, report)
