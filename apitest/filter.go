@@ -119,9 +119,5 @@ func SummaryLine(results ...*Result) string {
 	for _, v := range Verdicts() {
 		parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
 	}
-	noun := "tests"
-	if len(results) == 1 {
-		noun = "test"
-	}
-	return fmt.Sprintf("%d %s: %s", len(results), noun, strings.Join(parts, ", "))
+	return plural(len(results), "test", "tests") + ": " + strings.Join(parts, ", ")
 }

@@ -43,8 +43,17 @@ func (m *Matrix) Summary() string {
 			cells++
 		}
 	}
-	return fmt.Sprintf("%d endpoints, %d identities, %d cells: %d ok, %d violations, %d could not tell, %d open, %d excepted", len(m.Rows),
-		len(m.Identities), cells, counts[StateOK], counts[StateViolation], counts[StateUnknown], counts[StateOpen], counts[StateExcepted])
+	return fmt.Sprintf("%s, %s, %s: %d ok, %s, %d could not tell, %d open, %d excepted", plural(len(m.Rows), "endpoint", "endpoints"),
+		plural(len(m.Identities), "identity", "identities"), plural(cells, "cell", "cells"), counts[StateOK],
+		plural(counts[StateViolation], "violation", "violations"), counts[StateUnknown], counts[StateOpen], counts[StateExcepted])
+}
+
+// plural returns a number with the noun that belongs to it.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // String returns a table, the reasons of what is not ok, and the summary.

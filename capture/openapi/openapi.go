@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -49,10 +50,11 @@ type Operation struct {
 
 // Parameter describes a parameter of an operation.
 type Parameter struct {
-	Name     string  `json:"name"`
-	In       string  `json:"in"` // path, query or header
-	Required bool    `json:"required,omitempty"`
-	Schema   *Schema `json:"schema"`
+	Name     string            `json:"name"`
+	In       string            `json:"in"` // path, query or header
+	Required bool              `json:"required,omitempty"`
+	Schema   *Schema           `json:"schema,omitempty"`
+	Content  map[string]*Media `json:"content,omitempty"` // instead of Schema, for a value that is JSON
 }
 
 // Body describes a request body.
@@ -101,50 +103,103 @@ func (s *Schema) MarshalJSON() ([]byte, error) {
 		single = s.Types
 	}
 	return json.Marshal(struct {
-		*plain
 		Type any `json:"type,omitempty"`
-	}{(*plain)(s), single})
+		*plain
+	}{single, (*plain)(s)})
 }
 
 // FromTraces returns a document of the operations in traces. A field is required if it was in each of at least three traces with the
-// same operation and content type. FromTraces ignores GraphQL traces.
+// same operation and content type. A request that was answered with a status of 400 or more counts for its operation only, because
+// its trace holds no fields. FromTraces ignores GraphQL traces.
 func FromTraces(title string, traces []*metlo.AnalyzedTrace) *Document {
 	b := newBuilder(title)
 	for _, t := range traces {
-		if t == nil || len(t.Analysis.GraphQLPaths) > 0 {
+		if t != nil && len(t.Analysis.GraphQLPaths) == 0 {
+			b.learn(templateOf(t))
+		}
+	}
+	for _, t := range traces {
+		if t != nil && len(t.Analysis.GraphQLPaths) == 0 {
+			b.add(t)
+		}
+	}
+	return b.document()
+}
+
+func templateOf(t *metlo.AnalyzedTrace) string {
+	return cmp.Or(t.Request.URL.EndpointPath, t.Request.URL.Path)
+}
+
+// add adds what a trace shows.
+func (b *builder) add(t *metlo.AnalyzedTrace) {
+	template := templateOf(t)
+	op := b.operation(t.Request.URL.Host, template, string(t.Request.Method))
+	status := t.Response.Status
+	in, out := t.Analysis.RequestContentType, t.Analysis.ResponseContentType
+	// A body without fields counts too: it shows that no field is required.
+	roots := map[*shape]bool{op.root("resBody", in, out, status): true}
+	if in != "" && in != "*/*" {
+		request := op.root("reqBody", in, out, status)
+		roots[request] = status < firstRefusal
+	}
+	if status < firstRefusal {
+		op.seen++
+	}
+	json := jsonParameters(maps.All(t.Analysis.DataTypes))
+	for _, path := range slices.Sorted(maps.Keys(t.Analysis.DataTypes)) {
+		section, rest, _ := strings.Cut(path, ".")
+		root := op.root(section, in, out, status)
+		if root == nil {
 			continue
 		}
-		op := b.operation(t.Request.URL.Host, cmp.Or(t.Request.URL.EndpointPath, t.Request.URL.Path), string(t.Request.Method))
-		op.seen++
-		status := t.Response.Status
-		in, out := t.Analysis.RequestContentType, t.Analysis.ResponseContentType
-		// A body without fields counts too: it shows that no field is required.
-		roots := map[*shape]bool{op.root("resBody", in, out, status): true}
-		if in != "" && in != "*/*" {
-			roots[op.root("reqBody", in, out, status)] = true
+		roots[root] = true
+		root.at(namesOf(section, rest, json)).add(t.Analysis.DataTypes[path]...)
+	}
+	for path, classes := range t.Analysis.SensitiveDataDetected {
+		section, rest, _ := strings.Cut(path, ".")
+		if section == "reqPath" {
+			rest = b.parameter(template, rest)
 		}
-		for _, path := range slices.Sorted(maps.Keys(t.Analysis.DataTypes)) {
-			section, rest, _ := strings.Cut(path, ".")
-			root := op.root(section, in, out, status)
-			if root == nil {
-				continue
-			}
-			roots[root] = true
-			root.at(rest, section).add(t.Analysis.DataTypes[path]...)
+		if root := op.root(section, in, out, status); root != nil {
+			roots[root] = roots[root] || section == "reqPath"
+			root.at(namesOf(section, rest, json)).addClasses(classes)
 		}
-		for path, classes := range t.Analysis.SensitiveDataDetected {
-			section, rest, _ := strings.Cut(path, ".")
-			if root := op.root(section, in, out, status); root != nil {
-				roots[root] = roots[root] || section == "reqPath"
-				root.at(rest, section).addClasses(classes)
-			}
-		}
-		for root := range roots {
+	}
+	for root, counts := range roots {
+		if counts {
 			root.seen++
 			root.countTrace()
 		}
 	}
-	return b.document()
+}
+
+// firstRefusal is the first status for which neither server nor recorder looks at the request.
+const firstRefusal = 400
+
+// jsonParameters returns the parameters and headers whose values are JSON objects or lists, by section and name. The paths of
+// their fields are told from names with dots by a list, a map, or a type that no text has.
+func jsonParameters(fields iter.Seq2[string, []string]) map[string]bool {
+	found := map[string]bool{}
+	for path, types := range fields {
+		section, rest, _ := strings.Cut(path, ".")
+		name, _, isNested := strings.Cut(rest, ".")
+		if isNested && !strings.HasSuffix(section, "Body") && (strings.Contains(rest, ".[") || !slices.Equal(types, []string{"string"})) {
+			found[section+"."+name] = true
+		}
+	}
+	return found
+}
+
+// namesOf returns the names that lead to a field below a section.
+func namesOf(section, path string, json map[string]bool) []string {
+	name, _, _ := strings.Cut(path, ".")
+	switch {
+	case path == "":
+		return nil
+	case strings.HasSuffix(section, "Body"), strings.HasPrefix(path, "["), json[section+"."+name]:
+		return strings.Split(path, ".")
+	}
+	return []string{path}
 }
 
 // FromInventory returns a document of endpoints with their data fields, as returned by [metlo.EndpointsService.Get]. Only path
@@ -152,16 +207,36 @@ func FromTraces(title string, traces []*metlo.AnalyzedTrace) *Document {
 func FromInventory(title string, endpoints []*metlo.EndpointDetail) *Document {
 	b := newBuilder(title)
 	for _, e := range endpoints {
+		if e != nil && !e.IsGraphQL {
+			b.learn(e.Path)
+		}
+	}
+	for _, e := range endpoints {
 		if e == nil || e.IsGraphQL {
 			continue
 		}
 		op := b.operation(e.Host, e.Path, string(e.Method))
+		json := jsonParameters(func(yield func(string, []string) bool) {
+			for _, f := range e.DataFields {
+				kind := f.DataType
+				if kind == "" || kind == "unknown" {
+					kind = "string"
+				}
+				if !yield(string(f.DataSection)+"."+f.DataPath, []string{string(kind)}) {
+					return
+				}
+			}
+		})
 		for _, f := range e.DataFields {
 			root := op.root(string(f.DataSection), f.ContentType, f.ContentType, f.StatusCode)
 			if root == nil {
 				continue
 			}
-			s := root.at(f.DataPath, string(f.DataSection))
+			path := f.DataPath
+			if f.DataSection == "reqPath" {
+				path = b.parameter(e.Path, path)
+			}
+			s := root.at(namesOf(string(f.DataSection), path, json))
 			if f.DataType != "" && f.DataType != "unknown" {
 				s.add(string(f.DataType))
 			}
@@ -177,6 +252,7 @@ func FromInventory(title string, endpoints []*metlo.EndpointDetail) *Document {
 type builder struct {
 	title      string
 	hosts      []string
+	templates  map[string]string        // the one that is used, by template without the names of its parameters
 	operations map[[2]string]*operation // by path and method
 }
 
@@ -200,15 +276,51 @@ type shape struct {
 	any     *shape // members with names that are values
 	items   *shape
 	seen    int  // traces that contained it
+	filled  int  // of a body: traces in which it had fields
 	here    bool // the current trace contains it
 }
 
 func newBuilder(title string) *builder {
-	return &builder{title: title, operations: map[[2]string]*operation{}}
+	return &builder{title: title, templates: map[string]string{}, operations: map[[2]string]*operation{}}
+}
+
+// learn notes a template. Of templates that differ in the names of parameters alone, which no document may have, the first in
+// order is used.
+func (b *builder) learn(template string) {
+	form := formOf(template)
+	if known, found := b.templates[form]; !found || template < known {
+		b.templates[form] = template
+	}
+}
+
+// formOf returns a template without the names of its parameters.
+func formOf(template string) string {
+	elements := strings.Split(template, "/")
+	for i, element := range elements {
+		if isParameter(element) {
+			elements[i] = "{}"
+		}
+	}
+	return strings.Join(elements, "/")
+}
+
+func isParameter(element string) bool {
+	return strings.HasPrefix(element, "{") && strings.HasSuffix(element, "}")
+}
+
+// parameter returns the name that a parameter of a template has in the document.
+func (b *builder) parameter(template, name string) string {
+	used := strings.Split(b.templates[formOf(template)], "/")
+	for i, element := range strings.Split(template, "/") {
+		if element == "{"+name+"}" {
+			return used[i][1 : len(used[i])-1]
+		}
+	}
+	return name
 }
 
 func (b *builder) operation(host, path, method string) *operation {
-	key := [2]string{path, strings.ToLower(method)}
+	key := [2]string{b.templates[formOf(path)], strings.ToLower(method)}
 	op := b.operations[key]
 	if op == nil {
 		op = &operation{
@@ -254,16 +366,9 @@ func (op *operation) root(section, in, out string, status int) *shape {
 	return nil
 }
 
-// at returns the shape of a field by its path. Names of parameters and headers may hold dots.
-func (s *shape) at(path, section string) *shape {
+// at returns the shape of a field by the names that lead to it.
+func (s *shape) at(names []string) *shape {
 	s.here = true
-	if path == "" {
-		return s
-	}
-	names := []string{path}
-	if strings.HasSuffix(section, "Body") || strings.HasPrefix(path, "[") {
-		names = strings.Split(path, ".")
-	}
 	for _, name := range names {
 		switch name {
 		case "[]":
@@ -277,17 +382,36 @@ func (s *shape) at(path, section string) *shape {
 			}
 			s = s.any
 		default:
-			if s.members == nil {
-				s.members = map[string]*shape{}
-			}
-			if s.members[name] == nil {
-				s.members[name] = &shape{}
-			}
-			s = s.members[name]
+			s = s.member(name)
 		}
 		s.here = true
 	}
 	return s
+}
+
+func (s *shape) member(name string) *shape {
+	if s.members == nil {
+		s.members = map[string]*shape{}
+	}
+	if s.members[name] == nil {
+		s.members[name] = &shape{}
+	}
+	return s.members[name]
+}
+
+// merge adds what was seen at another place.
+func (s *shape) merge(other *shape) {
+	s.add(other.types...)
+	s.addClasses(other.classes)
+	for name, member := range other.members {
+		s.member(name).merge(member)
+	}
+	if other.items != nil {
+		s.at([]string{"[]"}).merge(other.items)
+	}
+	if other.any != nil {
+		s.at([]string{"[string]"}).merge(other.any)
+	}
 }
 
 func (s *shape) add(types ...string) {
@@ -309,6 +433,9 @@ func (s *shape) addClasses(classes []string) {
 // countTrace counts the members that the current trace contains. It does not count below lists and maps, whose elements a trace
 // does not distinguish.
 func (s *shape) countTrace() {
+	if s.here {
+		s.filled++
+	}
 	for _, member := range s.members {
 		if member.here {
 			member.seen++
@@ -328,6 +455,7 @@ const leastTraces = 3 // for a required field
 // schema returns the schema of a shape. all is the number of traces with the body, or 0 below a list or a map, where nothing is
 // required. Members are required only in objects that had fields in every body, because a trace does not contain empty objects.
 func (s *shape) schema(all int) *Schema {
+	s.mergeValues()
 	out := &Schema{DataClasses: slices.Sorted(slices.Values(s.classes))}
 	out.Types = slices.Clone(s.types)
 	addType := func(t string) {
@@ -360,10 +488,27 @@ func (s *shape) schema(all int) *Schema {
 	case slices.Contains(out.Types, "number"):
 		out.Types = slices.DeleteFunc(out.Types, func(t string) bool { return t == "integer" })
 	case slices.Equal(out.Types, []string{"null"}):
-		out.Types = nil
+		out.Types = slices.Clone(everyType)
 	}
 	slices.Sort(out.Types)
 	return out
+}
+
+// everyType lists the types of JSON. A schema without types allows the same, but for null in the eyes of some tools.
+var everyType = []string{"array", "boolean", "null", "number", "object", "string"}
+
+// mergeValues moves members whose names may be values to the others, if there are such: an object that has one such member
+// keeps its name.
+func (s *shape) mergeValues() {
+	if s.any == nil {
+		return
+	}
+	for name, member := range s.members {
+		if digits := strings.FieldsFunc(name, func(r rune) bool { return r < '0' || r > '9' }); slices.ContainsFunc(digits, func(run string) bool { return len(run) > 1 }) {
+			s.any.merge(member)
+			delete(s.members, name)
+		}
+	}
 }
 
 func (b *builder) document() *Document {
@@ -378,7 +523,7 @@ func (b *builder) document() *Document {
 		if doc.Paths[path] == nil {
 			doc.Paths[path] = map[string]*Operation{}
 		}
-		op := b.operations[key].build(path)
+		op := b.operations[key].build(method, path)
 		op.OperationID = operationID(method, path)
 		for n := 2; ids[op.OperationID]; n++ {
 			op.OperationID = operationID(method, path) + strconv.Itoa(n)
@@ -398,29 +543,29 @@ func operationID(method, path string) string {
 	return id
 }
 
-func (op *operation) build(path string) *Operation {
+func (op *operation) build(method, path string) *Operation {
 	out := &Operation{Responses: map[string]*Response{}}
 	for element := range strings.SplitSeq(path, "/") {
-		if strings.HasPrefix(element, "{") && strings.HasSuffix(element, "}") {
+		if isParameter(element) {
 			name := element[1 : len(element)-1]
 			schema := &Schema{Types: []string{"string"}}
 			if root := op.path[""]; root != nil && root.members[name] != nil {
 				schema.DataClasses = slices.Sorted(slices.Values(root.members[name].classes))
 			}
-			out.Parameters = append(out.Parameters, &Parameter{name, "path", true, schema})
+			out.Parameters = append(out.Parameters, &Parameter{Name: name, In: "path", Required: true, Schema: schema})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(op.query.members)) {
 		s := op.query.members[name]
-		out.Parameters = append(out.Parameters, &Parameter{name, "query", op.seen >= leastTraces && s.seen == op.seen, s.schema(0)})
+		out.Parameters = append(out.Parameters, s.parameter(name, "query", op.seen >= leastTraces && s.seen == op.seen))
 	}
 	for _, name := range slices.Sorted(maps.Keys(op.headers.members)) {
 		if s := op.headers.members[name]; !isStandardHeader(name) {
-			out.Parameters = append(out.Parameters, &Parameter{name, "header", false, s.schema(0)})
+			out.Parameters = append(out.Parameters, s.parameter(name, "header", false))
 		}
 	}
-	if len(op.requests) > 0 {
-		out.RequestBody = &Body{Content: contents(op.requests)}
+	if hadBody, filled := op.hadBody(method); hadBody {
+		out.RequestBody = &Body{Required: op.seen >= leastTraces && filled == op.seen, Content: contents(op.requests)}
 	}
 	for _, status := range slices.Sorted(maps.Keys(op.responses)) {
 		response := &Response{Description: fmt.Sprintf("status %d", status)}
@@ -435,7 +580,7 @@ func (op *operation) build(path string) *Operation {
 					if response.Headers == nil {
 						response.Headers = map[string]*Header{}
 					}
-					response.Headers[name] = &Header{headers.members[name].schema(0)}
+					response.Headers[name] = &Header{headers.members[name].parameter(name, "header", false).text()}
 				}
 			}
 		}
@@ -447,15 +592,62 @@ func (op *operation) build(path string) *Operation {
 	return out
 }
 
+// hadBody reports whether requests had a body, and how many had one with fields. Some clients name a content type for requests
+// without a body too.
+func (op *operation) hadBody(method string) (had bool, filled int) {
+	for _, s := range op.requests {
+		filled += s.filled
+	}
+	return len(op.requests) > 0 && (filled > 0 || method != "get" && method != "head" && method != "delete"), filled
+}
+
+// parameter returns the parameter of a shape. Its value is a text, or JSON if it always was.
+func (s *shape) parameter(name, in string, isRequired bool) *Parameter {
+	p := &Parameter{Name: name, In: in, Required: isRequired, Schema: s.schema(0)}
+	if s.members == nil && s.items == nil && s.any == nil {
+		return p
+	}
+	if len(s.types) == 0 {
+		p.Content, p.Schema = map[string]*Media{"application/json": {p.Schema}}, nil
+		return p
+	}
+	p.Schema = &Schema{Types: []string{"string"}}
+	return p
+}
+
+// text returns the schema of a parameter as a text, whatever its value stands for.
+func (p *Parameter) text() *Schema {
+	if p.Schema != nil {
+		return p.Schema
+	}
+	return &Schema{Types: []string{"string"}}
+}
+
 func contents(shapes map[string]*shape) map[string]*Media {
 	content := map[string]*Media{}
 	for media, s := range shapes {
-		content[media] = &Media{s.schema(s.seen)}
+		schema := s.schema(s.seen)
+		if s.filled < s.seen && len(schema.Types) > 0 && !slices.Contains(schema.Types, "array") && !slices.Contains(schema.Types, "object") {
+			schema.Types = append(schema.Types, "array", "object") // what had no field was an empty one of these
+		}
+		if isJSON(media) && slices.Contains(schema.Types, "string") {
+			schema.Types = append(schema.Types, "boolean", "null", "number")
+			slices.Sort(schema.Types)
+			schema.Types = slices.Compact(schema.Types)
+		}
+		content[media] = &Media{schema}
 	}
 	return content
 }
 
-// isStandardHeader reports whether a header is not specific to an API.
+// isJSON reports whether a content type is JSON. Metlo treats a JSON body other than an object or a list as text, so its type is
+// unknown.
+func isJSON(media string) bool {
+	_, subtype, _ := strings.Cut(media, "/")
+	return subtype == "json" || strings.HasSuffix(subtype, "+json")
+}
+
+// isStandardHeader reports whether a header is not specific to an API, or is not one of its parameters.
 func isStandardHeader(name string) bool {
 	switch strings.ToLower(name) {
 	case "accept", "authorization", "content-type", "content-length", "content-encoding", "accept-encoding", "accept-language", "user-agent", "cookie",

@@ -91,7 +91,7 @@ func TestFromTraces(t *testing.T) {
 	assert.True(t, get.Parameters[0].Required)
 	sent := doc.Paths["/users"]["post"].RequestBody.Content["application/json"].Schema
 	assert.Equal(t, []string{"email", "tags"}, sent.Required[len(sent.Required)-2:])
-	assert.Nil(t, sent.Properties["age"].Types, "never seen but null")
+	assert.Len(t, sent.Properties["age"].Types, 6, "never seen but null: it may be anything")
 	items := doc.Paths["/orders/{order}/items"]["get"].Responses["200"].Content["application/json"].Schema
 	assert.Equal(t, []string{"array"}, items.Types)
 	assert.Equal(t, []string{"number"}, items.Items.Properties["price"].Types)
@@ -116,4 +116,106 @@ func TestFromInventory(t *testing.T) {
 	schema := op.Responses["200"].Content["application/json"].Schema
 	assert.Equal(t, []string{"null", "string"}, schema.Items.Properties["email"].Types)
 	assert.Equal(t, []openapi.Server{{URL: "https://shop.example.com"}}, doc.Servers)
+}
+
+// seen returns a trace of a successful POST whose fields have types.
+func seen(path string, types map[string][]string) *metlo.AnalyzedTrace {
+	t := &metlo.AnalyzedTrace{}
+	t.Request.Method = metlo.MethodPost
+	t.Request.URL.Host, t.Request.URL.EndpointPath = "shop.example.com", path
+	t.Response.Status = 200
+	t.Analysis.RequestContentType, t.Analysis.ResponseContentType = "application/json", "application/json"
+	t.Analysis.DataTypes = types
+	return t
+}
+
+func with(t *metlo.AnalyzedTrace, change func(*metlo.AnalyzedTrace)) *metlo.AnalyzedTrace {
+	change(t)
+	return t
+}
+
+// TestShapes is about what several traces of POST /x show together.
+func TestShapes(t *testing.T) {
+	refused := func(x *metlo.AnalyzedTrace) { x.Response.Status = 400 }
+	type fields = map[string][]string
+	body := fields{"reqBody.id": {"integer"}, "resBody.id": {"integer"}}
+	for name, tt := range map[string]struct {
+		traces []*metlo.AnalyzedTrace
+		want   string // of the operation
+	}{
+		"required by three": {
+			[]*metlo.AnalyzedTrace{seen("/x", body), seen("/x", body), seen("/x", body)},
+			`{"operationId":"postX","requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"]}}}},
+			 "responses":{"200":{"description":"status 200","content":{"application/json":{"schema":{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"]}}}}}}`,
+		},
+		"what was refused requires nothing and allows nothing": {
+			[]*metlo.AnalyzedTrace{
+				seen("/x", body), seen("/x", body), seen("/x", body), with(seen("/x", fields{"resBody.error": {"string"}}), refused),
+			},
+			`{"operationId":"postX","requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"]}}}},
+			 "responses":{"200":{"description":"status 200","content":{"application/json":{"schema":{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"]}}}},
+			 "400":{"description":"status 400","content":{"application/json":{"schema":{"type":"object","properties":{"error":{"type":"string"}}}}}}}}`,
+		},
+		"JSON in parameters, and names with dots": {
+			[]*metlo.AnalyzedTrace{
+				seen("/x", fields{
+					"reqQuery.ids.[]": {"integer"}, "reqQuery.filter.size": {"integer"}, "reqQuery.filter.color": {"string"}, "reqQuery.user.name": {"string"},
+					"reqQuery.mixed.[]": {"integer"}, "reqHeaders.X-Ids.[]": {"integer"}, "resHeaders.X-Ids.[]": {"integer"}, "resBody": {"string"},
+				}),
+				seen("/x", fields{"reqQuery.mixed": {"string"}, "resBody": {"string"}}),
+			},
+			`{"operationId":"postX","parameters":[
+				{"name":"filter","in":"query","content":{"application/json":{"schema":{"type":"object","properties":{"color":{"type":"string"},"size":{"type":"integer"}}}}}},
+				{"name":"ids","in":"query","content":{"application/json":{"schema":{"type":"array","items":{"type":"integer"}}}}},
+				{"name":"mixed","in":"query","schema":{"type":"string"}},
+				{"name":"user.name","in":"query","schema":{"type":"string"}},
+				{"name":"X-Ids","in":"header","content":{"application/json":{"schema":{"type":"array","items":{"type":"integer"}}}}}],
+			 "requestBody":{"content":{"application/json":{"schema":{}}}},
+			 "responses":{"200":{"description":"status 200","headers":{"X-Ids":{"schema":{"type":"string"}}},"content":{"application/json":{"schema":{"type":["boolean","null","number","string"]}}}}}}`,
+		},
+		"a text, and an empty list or object": {
+			[]*metlo.AnalyzedTrace{seen("/x", fields{"reqBody": {"string"}, "resBody": {"string"}}), seen("/x", fields{"resBody": {"string"}})},
+			`{"operationId":"postX","requestBody":{"content":{"application/json":{"schema":{"type":["array","boolean","null","number","object","string"]}}}},
+			 "responses":{"200":{"description":"status 200","content":{"application/json":{"schema":{"type":["boolean","null","number","string"]}}}}}}`,
+		},
+		"a map with one member, and with several": {
+			[]*metlo.AnalyzedTrace{
+				seen("/x", fields{"resBody.order17.sku": {"string"}, "resBody.total": {"integer"}}), seen("/x", fields{"resBody.[string].paid": {"boolean"}}),
+			},
+			`{"operationId":"postX","requestBody":{"content":{"application/json":{"schema":{}}}},
+			 "responses":{"200":{"description":"status 200","content":{"application/json":{"schema":{"type":"object","properties":{"total":{"type":"integer"}},
+			 "additionalProperties":{"type":"object","properties":{"paid":{"type":"boolean"},"sku":{"type":"string"}}}}}}}}}`,
+		},
+		"a content type without a body": {
+			[]*metlo.AnalyzedTrace{with(seen("/x", fields{"resBody.id": {"integer"}}), func(x *metlo.AnalyzedTrace) { x.Request.Method = metlo.MethodGet })},
+			`{"operationId":"getX","responses":{"200":{"description":"status 200","content":{"application/json":{"schema":{"type":"object","properties":{"id":{"type":"integer"}}}}}}}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc := openapi.FromTraces("Shop", tt.traces)
+			require.Len(t, doc.Paths, 1)
+			require.Len(t, doc.Paths["/x"], 1)
+			for _, op := range doc.Paths["/x"] {
+				data, err := json.Marshal(op)
+				require.NoError(t, err)
+				assert.JSONEq(t, tt.want, string(data))
+			}
+		})
+	}
+}
+
+// A document may not have two templates that differ in the names of parameters alone.
+func TestOneTemplateForOnePath(t *testing.T) {
+	doc := openapi.FromTraces("Shop", []*metlo.AnalyzedTrace{
+		with(seen("/users/{user}/{n}", nil), func(x *metlo.AnalyzedTrace) {
+			x.Analysis.SensitiveDataDetected = map[string][]string{"reqPath.user": {"Email"}}
+		}),
+		with(seen("/users/{id}/{n}", nil), func(x *metlo.AnalyzedTrace) { x.Request.Method = metlo.MethodPut }),
+		seen("/users/me/{n}", nil),
+	})
+	require.Len(t, doc.Paths, 2)
+	require.Len(t, doc.Paths["/users/{id}/{n}"], 2)
+	parameters := doc.Paths["/users/{id}/{n}"]["post"].Parameters
+	assert.Equal(t, "id", parameters[0].Name)
+	assert.Equal(t, []string{"Email"}, parameters[0].Schema.DataClasses)
 }

@@ -334,7 +334,7 @@ func TestLoopsEndWithTheTimeout(t *testing.T) {
 			}
 			require.Error(t, cmd.Run())
 			assert.Equal(t, 2, cmd.ProcessState.ExitCode(), stderr.String())
-			assert.Contains(t, stderr.String(), "raise --timeout")
+			assert.True(t, strings.HasSuffix(stderr.String(), ": raise --timeout\n"), "no server is at fault: %s", stderr.String())
 		})
 	}
 }

@@ -32,6 +32,7 @@ func documentImports() map[string]string {
 	imports := map[string]string{
 		"http":        "net/http",
 		"url":         "net/url",
+		"json":        "encoding/json",
 		"slog":        "log/slog",
 		"sql":         "database/sql",
 		"tls":         "crypto/tls",
@@ -45,6 +46,7 @@ func documentImports() map[string]string {
 		"webhook":     "github.com/metlo-go/metlo/webhook",
 		"credentials": "github.com/metlo-go/metlo/credentials",
 		"capture":     "github.com/metlo-go/metlo/capture",
+		"openapi":     "github.com/metlo-go/metlo/capture/openapi",
 		"capturegin":  "github.com/metlo-go/metlo/capture/capturegin",
 		"captureecho": "github.com/metlo-go/metlo/capture/captureecho",
 		"redislimit":  "github.com/metlo-go/metlo/redislimit",

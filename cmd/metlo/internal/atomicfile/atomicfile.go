@@ -29,7 +29,7 @@ func Create(name string, mode os.FileMode) (*File, error) {
 	return &File{f, name}, nil
 }
 
-// Commit gives the file its name, once its content is on the disk.
+// Commit renames the file to its name, once its content is on the disk.
 func (f *File) Commit() error {
 	err := errors.Join(f.Sync(), f.Close())
 	if err == nil {
@@ -48,7 +48,7 @@ func (f *File) Discard() {
 	_ = os.Remove(f.File.Name())
 }
 
-// Write writes a whole file with what write gives. A device such as /dev/stdout is written to as it is.
+// Write writes a whole file by calling write. A device such as /dev/stdout is opened and written to directly.
 func Write(name string, mode os.FileMode, write func(io.Writer) error) error {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		if info.IsDir() {

@@ -53,7 +53,7 @@ func (a *app) authLogin() *cobra.Command {
 			return err
 		}
 		if strings.ContainsAny(key, "\r\n") {
-			return errors.New("the standard input holds more than one line: give the key alone")
+			return errors.New("the standard input holds more than one line: pass the key alone")
 		}
 		return a.login(ctx, &account.Account{
 			Host: host, Key: metlo.NewSecret(key), Collector: a.global.collector, Insecure: a.global.insecure,
@@ -140,7 +140,7 @@ func (a *app) forget(store *account.Store, name string) error {
 	return nil
 }
 
-// authState is what auth status shows. The key is told by its beginning, as the server's list of keys has it.
+// authState is what auth status shows. The key is shown by its beginning, as in the server's list of keys.
 type authState struct {
 	Instance  string `json:"instance"`
 	Source    string `json:"source"`
@@ -195,7 +195,7 @@ func (a *app) authStatus() *cobra.Command {
 	return a.reading(cmd)
 }
 
-// describeKey tells keys apart without giving one away.
+// describeKey returns the beginning of a key, which identifies it and does not reveal it.
 func describeKey(key metlo.Secret) string {
 	switch value := key.Reveal(); {
 	case value == "":

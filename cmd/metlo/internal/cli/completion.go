@@ -57,7 +57,7 @@ func (a *app) complete(cmd *cobra.Command, ask func(context.Context, *metlo.Clie
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// hostsFlag makes the flag --host.
+// hostsFlag adds the flag --host.
 func (a *app) hostsFlag(cmd *cobra.Command, target *[]string, what string) {
 	texts(cmd, target, "host", "only "+what+" of this host, or of those like *.example.com, or !HOST for all others")
 	_ = cmd.RegisterFlagCompletionFunc("host", a.completeHosts)

@@ -59,7 +59,7 @@ func (a *app) configCommand() *cobra.Command {
 }
 
 func (a *app) testingConfigCommand() *cobra.Command {
-	return a.textCommand("testing-config", "The text that says who may do what, as a file in git", &text{
+	return a.textCommand("testing-config", "The text that defines who may do what, as a file in git", &text{
 		noun: "testing configuration",
 		get: func(ctx context.Context, client *metlo.Client) (string, error) {
 			config, err := client.Testing.Config(ctx)

@@ -20,7 +20,7 @@ import (
 
 var errNoInstance = errors.New("no instance: metlo auth login, or --demo")
 
-// instance says which instance a command talks to, and why that one.
+// instance is the instance that a command talks to, and where its address comes from.
 type instance struct {
 	account.Account
 
@@ -111,7 +111,7 @@ func (a *app) connect(opts ...metlo.Option) (*metlo.Client, error) {
 	if a.global.demo {
 		found, err := a.instance()
 		if err == nil && found.source != "~/.metlo/credentials" && !strings.HasPrefix(found.source, "context ") {
-			return nil, fmt.Errorf("--demo and %s exclude each other: a demo says nothing about %s", found.source, found.Host)
+			return nil, fmt.Errorf("--demo and %s exclude each other: a demo shows nothing of %s", found.source, found.Host)
 		}
 		a.note("This is a demo server.")
 		server := metlotest.NewServer(metlotest.Demo())
@@ -153,9 +153,9 @@ func checkPasted(source string, entry *account.Account) error {
 	case host != "" && !strings.Contains(host, "://"):
 		return noScheme(source, host)
 	case strings.ContainsAny(key, marks):
-		return fmt.Errorf("the key that goes with %s holds quotation marks: give the key alone", source)
+		return fmt.Errorf("the key that goes with %s holds quotation marks: set the key alone", source)
 	case strings.ContainsAny(strings.TrimSpace(key), " \t\r\n"):
-		return fmt.Errorf("the key that goes with %s holds blanks: give the key alone", source)
+		return fmt.Errorf("the key that goes with %s holds blanks: set the key alone", source)
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ var (
 )
 
 // noScheme shows the address only if it is a plain host. Anything else may hold a key or a password, and a log of CI
-// keeps what it is told.
+// keeps what is printed.
 func noScheme(source, host string) error {
 	if !plainHost().MatchString(host) || keyLike().MatchString(host) {
 		return fmt.Errorf("the address of %s has no scheme: write https://…", source)
@@ -194,9 +194,12 @@ func (a *app) withTimeout(ctx context.Context) (context.Context, context.CancelF
 	return ctx, cancel
 }
 
-// note tells the user something that is not data.
+// note prints a line that is not data, unless --quiet is set.
 func (a *app) note(format string, args ...any) {
 	if !a.global.quiet {
 		fmt.Fprintln(a.err, sprintLine(format, args...))
 	}
 }
+
+// fault prints what is wrong with a part of the input, also with --quiet.
+func (a *app) fault(format string, args ...any) { fmt.Fprintln(a.err, sprintLine(format, args...)) }

@@ -74,7 +74,7 @@ func (f *endpointFilter) check(ctx context.Context, client *metlo.Client) error 
 	return nil
 }
 
-// endpointFilterFlags makes the flags that choose endpoints.
+// endpointFilterFlags adds the flags that choose endpoints.
 func (a *app) endpointFilterFlags(cmd *cobra.Command, f *endpointFilter) {
 	opts := &f.opts
 	a.hostsFlag(cmd, &opts.Hosts, "endpoints")

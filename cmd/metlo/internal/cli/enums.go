@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ func highestFirst() []metlo.RiskScore {
 	return scores
 }
 
-// words makes an enum of plain words.
+// words returns an enum of plain words.
 func words[T ~string](values ...T) enum[T] {
 	return enum[T]{func(text string) (T, error) {
 		i := slices.IndexFunc(values, func(v T) bool { return strings.EqualFold(string(v), text) })
@@ -59,18 +60,69 @@ func (e enum[T]) read(text string) (T, error) {
 	return value, nil
 }
 
-// list makes a flag that takes values separated by commas, and may be repeated.
+// choose returns the values for what a user has typed: values, patterns such as *PII*, and exclusions such as !*PII*, which alone
+// stand for all others.
+func (e enum[T]) choose(typed []string) ([]T, error) {
+	var chosen, left []T
+	excluded := 0
+	for _, text := range typed {
+		pattern, exclude := strings.CutPrefix(text, "!")
+		found, err := e.like(pattern)
+		if err != nil {
+			return nil, err
+		}
+		if exclude {
+			excluded++
+			left = append(left, found...)
+		} else {
+			chosen = append(chosen, found...)
+		}
+	}
+	if excluded == len(typed) {
+		chosen = slices.Clone(e.values)
+	}
+	chosen = slices.DeleteFunc(chosen, func(value T) bool { return slices.Contains(left, value) })
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("%s leaves no value (use %s)", strings.Join(typed, ","), oneOf(e.names()))
+	}
+	return chosen, nil
+}
+
+// like returns the values that a word or a pattern stands for, at least one. Case does not count, and an underscore is a blank.
+func (e enum[T]) like(pattern string) ([]T, error) {
+	if !strings.ContainsAny(pattern, "*?[") {
+		value, err := e.read(pattern)
+		return []T{value}, err
+	}
+	fold := func(text string) string { return strings.ReplaceAll(strings.ToLower(text), "_", " ") }
+	var found []T
+	for _, value := range e.values {
+		ok, err := path.Match(fold(pattern), fold(string(value)))
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a pattern: use one such as *PII*", pattern)
+		}
+		if ok {
+			found = append(found, value)
+		}
+	}
+	if found == nil {
+		return nil, fmt.Errorf("no value is like %s (use %s)", pattern, oneOf(e.names()))
+	}
+	return found, nil
+}
+
+// list adds a flag that takes values, patterns and exclusions separated by commas, and may be repeated.
 func (e enum[T]) list(cmd *cobra.Command, target *[]T, name, usage string) {
-	flag := &listFlag{add: func(text string) error {
-		value, err := e.read(text)
-		*target = append(*target, value)
+	flag := &listFlag{}
+	flag.add = func(text string) (err error) {
+		*target, err = e.choose(append(slices.Clone(flag.text), text))
 		return err
-	}}
-	cmd.Flags().Var(flag, name, usage+": "+oneOf(e.names())+"; may be repeated")
+	}
+	cmd.Flags().Var(flag, name, usage+": "+oneOf(e.names())+"; or a pattern, or !VALUE for all others; may be repeated")
 	e.complete(cmd, name)
 }
 
-// one makes a flag that takes one value; target holds the default.
+// one adds a flag that takes one value. The value of target is the default.
 func (e enum[T]) one(cmd *cobra.Command, target *T, name, usage string) {
 	flag := &oneFlag{text: string(*target), set: func(text string) (err error) {
 		*target, err = e.read(text)
@@ -102,7 +154,7 @@ func (f *listFlag) String() string { return strings.Join(f.text, ",") }
 func (f *listFlag) Set(text string) error {
 	for part := range strings.SplitSeq(text, ",") {
 		if part = strings.TrimSpace(part); part == "" {
-			return fmt.Errorf("an empty value stands for no filter: leave the flag out")
+			return fmt.Errorf("an empty value is not a filter: leave the flag out")
 		}
 		if err := f.add(part); err != nil {
 			return err
@@ -124,7 +176,7 @@ func (f *oneFlag) Set(text string) error {
 	return f.set(text)
 }
 
-// texts makes a flag for plain texts, separated by commas or repeated.
+// texts adds a flag for plain texts, separated by commas or repeated.
 func texts(cmd *cobra.Command, target *[]string, name, usage string) {
 	flag := &listFlag{add: func(text string) error { *target = append(*target, text); return nil }}
 	cmd.Flags().Var(flag, name, usage+"; may be repeated")

@@ -57,8 +57,8 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 	return exitUnknown
 }
 
-// message is what an error says, in one line and in the words of the command: errors that were joined come on lines of
-// their own, and those of the SDK begin with its name and speak of its functions.
+// message returns the text of an error in one line and in the words of the command. Joined errors have a line each, and errors of
+// the SDK begin with its name and name its functions.
 func message(err error) string {
 	text := sdkPrefix().ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", "; "), "$1")
 	text = payloadCall().ReplaceAllString(text, "put $1.txt into the folder of --payload-dir")
@@ -83,6 +83,8 @@ var flagNames = sync.OnceValue(func() *strings.Replacer {
 		"the base URL's scheme", "the scheme of --instance",
 		"is the base URL that of Metlo's collector", "is --instance the address of the collector",
 		"use one of Hosts.Names", "metlo host list shows them",
+		"Request.URL.EndpointPath", "request.url.endpointPath", "Request.URL.Path", "request.url.path", "Request.URL.Host", "request.url.host",
+		"Request.Method", "request.method", "Response.Status", "response.status",
 	)
 })
 
@@ -92,11 +94,11 @@ var (
 	payloadCall = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`pass WithPayloads\("([^"]*)", …\)`) })
 	// methodName is the name of a method before what is wrong with its argument.
 	methodName = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\b((Alerts|Collector|DataClasses|DataFields|Detections|Endpoints|Hosts|Keys|Settings|Specs|Summary|Testing|Webhooks)\.[A-Z][A-Za-z]+|Call): `)
+		return regexp.MustCompile(`\b((Alerts|Collector|DataClasses|DataFields|Detections|Endpoints|Hosts|Keys|Settings|Specs|Summary|Testing|Webhooks)\.[A-Z][A-Za-z]+|Call|capture: Analyze|capture): `)
 	})
 )
 
-// interruptedLine says what an interrupted command had done, if its error says more than that.
+// interruptedLine returns what an interrupted command had done, if that is known.
 func interruptedLine(err error) string {
 	var partial *partialError
 	if errors.As(err, &partial) {
@@ -114,7 +116,7 @@ type partialError struct {
 func (e *partialError) Error() string { return fmt.Sprintf("%s: %v", e.done, e.err) }
 func (e *partialError) Unwrap() error { return e.err }
 
-// advice says what to do about an error whose own text does not.
+// advice returns the next step for an error whose text does not name one.
 func advice(err error) string {
 	var usage *usageError
 	switch {
@@ -126,6 +128,8 @@ func advice(err error) string {
 		return ": the key may not do this"
 	case errors.Is(err, metlo.ErrRateLimited):
 		return ": try again later"
+	case errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, metlo.ErrNoResponse):
+		return ": raise --timeout" // no server is at fault
 	case errors.Is(err, context.DeadlineExceeded):
 		return ": raise --timeout, or check the instance with metlo status"
 	case errors.Is(err, metlo.ErrServer):

@@ -46,3 +46,13 @@ func (a *app) input(name string) ([]byte, error) {
 	}
 	return data, err
 }
+
+// notInput refuses an output that is one of the inputs.
+func notInput(flag, file string, inputs ...string) error {
+	for _, input := range inputs {
+		if file != "-" && input != "-" && input != "" && sameFile(input, file) {
+			return fmt.Errorf("%s: %s is also read by this command: use another file", flag, file)
+		}
+	}
+	return nil
+}

@@ -15,8 +15,8 @@ import (
 )
 
 // expandHosts returns the hosts of the instance for what a user has typed: names, patterns such as *.example.com, and
-// exclusions such as !test.example.com. It refuses what fits no host: the server answers a filter that names one with
-// nothing, which looks like good news.
+// exclusions such as !test.example.com. A text that fits no host is an error: the
+// server would return an empty list, which looks like good news.
 func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]string, error) {
 	if len(typed) == 0 {
 		return typed, nil
@@ -25,6 +25,15 @@ func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]s
 	if err != nil {
 		return nil, err
 	}
+	chosen, err := chooseHosts(names, typed)
+	if err != nil {
+		return nil, fmt.Errorf("%w (metlo host list shows all)", err)
+	}
+	return chosen, nil
+}
+
+// chooseHosts returns those of names for what a user has typed, as expandHosts does.
+func chooseHosts(names, typed []string) ([]string, error) {
 	var chosen, left []string
 	excluded := 0
 	for _, text := range typed {
@@ -46,12 +55,12 @@ func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]s
 	chosen = slices.DeleteFunc(chosen, func(name string) bool { return slices.Contains(left, name) })
 	slices.Sort(chosen)
 	if chosen = slices.Compact(chosen); len(chosen) == 0 {
-		return nil, fmt.Errorf("--host %s leaves no host: metlo host list shows all", strings.Join(typed, ","))
+		return nil, fmt.Errorf("--host %s leaves no host", strings.Join(typed, ","))
 	}
 	return chosen, nil
 }
 
-// expand puts the hosts in the place of what a user has typed.
+// expand replaces what a user has typed by the hosts that it stands for.
 func expand(ctx context.Context, client *metlo.Client, hosts *[]string) (err error) {
 	*hosts, err = expandHosts(ctx, client, *hosts)
 	return err
@@ -74,17 +83,17 @@ func hostsLike(names []string, pattern string) ([]string, error) {
 			}
 		}
 		if found == nil {
-			return nil, fmt.Errorf("no host is like %s (metlo host list shows all)", pattern)
+			return nil, fmt.Errorf("no host is like %s", pattern)
 		}
 		return found, nil
 	}
 	if i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, pattern) }); i >= 0 {
 		return nil, fmt.Errorf("no such host: %s, did you mean %s?", pattern, names[i])
 	}
-	return nil, fmt.Errorf("no such host: %s%s (metlo host list shows all)", pattern, didYouMean(pattern, names))
+	return nil, fmt.Errorf("no such host: %s%s", pattern, didYouMean(pattern, names))
 }
 
-// knownHosts refuses hosts that the instance does not have.
+// knownHosts returns an error for the first host that the instance does not have.
 func knownHosts(ctx context.Context, client *metlo.Client, hosts []string) error {
 	if len(hosts) == 0 {
 		return nil
@@ -98,7 +107,7 @@ func knownHosts(ctx context.Context, client *metlo.Client, hosts []string) error
 			return fmt.Errorf("no such host: %s: patterns choose what is read, and here hosts are named", host)
 		}
 		if _, err := hostsLike(names, host); err != nil {
-			return err
+			return fmt.Errorf("%w (metlo host list shows all)", err)
 		}
 	}
 	return nil
@@ -134,7 +143,7 @@ func (a *app) hostList() *cobra.Command {
 	return a.listing(cmd)
 }
 
-// compareHosts orders those with the most endpoints first: a walk gives them in no order.
+// compareHosts orders hosts with the most endpoints first. The server lists them in no order.
 func compareHosts(x, y metlo.Host) int {
 	return cmp.Or(cmp.Compare(y.NumEndpoints, x.NumEndpoints), strings.Compare(x.Host, y.Host))
 }

@@ -5,15 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/capture"
-	"github.com/metlo-go/metlo/cmd/metlo/internal/har"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
@@ -29,21 +26,38 @@ type ingestFlags struct {
 
 func (a *app) ingestCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "ingest", Short: "Send traffic from files to the collector"}
-	cmd.AddCommand(a.ingestHAR())
+	cmd.AddCommand(a.ingestHAR(), a.ingestTraces())
 	return cmd
 }
 
 func (a *app) ingestHAR() *cobra.Command {
-	f := &ingestFlags{}
 	cmd := &cobra.Command{
-		Use: "har FILE…", Short: "Send HTTP archives of browsers, proxies and Burp", Args: cobra.MinimumNArgs(1),
+		Use: "har FILE…", Short: "Send HTTP archives of browsers, proxies and Burp",
 		Long: "Analyze the requests and responses of HTTP archives (HAR 1.2) and send what was found to the collector: templates of paths,\n" +
 			"types of fields, classes of sensitive data, and whether credentials were there. No value leaves. --dry-run prints what\n" +
 			"would be sent, as JSON Lines.",
 		Example: "  metlo ingest har capture.har --host shop.example.com --dry-run\n  metlo ingest har *.har --host shop.example.com",
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return []string{"har"}, cobra.ShellCompDirectiveFilterFileExt
-		},
+	}
+	return a.ingesting(cmd, "har", readHAR)
+}
+
+func (a *app) ingestTraces() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "traces FILE…", Short: "Send what a recorder has written to files",
+		Long: "Send the traces that package capture has recorded into files (WithOutput): JSON Lines with templates of paths, types of\n" +
+			"fields and classes of sensitive data. Lines with values (WithValues) are analyzed first, and no value leaves. A line that is not\n" +
+			"a trace is named and left out; the others are sent, and the exit code is 2. --dry-run prints what would be sent.",
+		Example: "  metlo ingest traces traffic.jsonl\n  zcat traffic.jsonl.gz | metlo ingest traces - --host shop.example.com",
+	}
+	return a.ingesting(cmd, "jsonl", readTraces)
+}
+
+// ingesting completes a command that sends what read finds in files.
+func (a *app) ingesting(cmd *cobra.Command, extension string, read trafficReader) *cobra.Command {
+	f := &ingestFlags{}
+	cmd.Args = cobra.MinimumNArgs(1)
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return []string{extension}, cobra.ShellCompDirectiveFilterFileExt
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be sent, and send nothing")
 	texts(cmd, &f.hosts, "host", "only requests to this host: a browser's archive holds those to others too")
@@ -51,13 +65,9 @@ func (a *app) ingestHAR() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
-		analyzer, err := capture.NewAnalyzer()
+		run, err := newIngest(a, f)
 		if err != nil {
 			return err
-		}
-		run := &ingest{app: a, flags: f, analyzer: analyzer}
-		for i, host := range f.hosts {
-			f.hosts[i] = capture.NormalizeHost(host)
 		}
 		if !f.dryRun {
 			client, err := a.connect()
@@ -67,25 +77,45 @@ func (a *app) ingestHAR() *cobra.Command {
 			defer client.CloseIdleConnections()
 			run.client = client
 		}
-		return run.files(ctx, args)
+		return run.files(ctx, args, read)
 	}
 	return cmd
 }
 
-// ingest is one run of ingest har.
+// ingest is one run of a command that sends traffic from files.
 type ingest struct {
-	app      *app
-	flags    *ingestFlags
-	analyzer *capture.Analyzer
-	client   *metlo.Client // nil for a dry run
+	*traffic
 
-	batch                    []*metlo.AnalyzedTrace
-	sent, otherHosts, faulty int
+	as      string        // the host that the traffic is filed under; empty for its own
+	checker *metlo.Client // reports what a client would refuse to send
+	client  *metlo.Client // nil for a dry run
+
+	batch         []*metlo.AnalyzedTrace
+	sent, unknown int
 }
 
-func (run *ingest) files(ctx context.Context, names []string) error {
+func newIngest(a *app, f *ingestFlags) (*ingest, error) {
+	files, err := newTraffic(a)
+	if err != nil {
+		return nil, err
+	}
+	checker, err := metlo.NewClient("https://metlo.invalid", "", metlo.WithCollectorURL("https://metlo.invalid"))
+	if err != nil {
+		return nil, err
+	}
+	hosts := make([]string, len(f.hosts))
+	for i, host := range f.hosts {
+		hosts[i] = capture.NormalizeHost(host)
+	}
+	run := &ingest{traffic: files, as: capture.NormalizeHost(f.as), checker: checker}
+	run.wants = func(host string) bool { return len(hosts) == 0 || slices.Contains(hosts, host) }
+	run.take = run.add
+	return run, nil
+}
+
+func (run *ingest) files(ctx context.Context, names []string, read trafficReader) error {
 	for _, name := range names {
-		if err := run.file(ctx, name); err != nil {
+		if err := run.file(ctx, name, read); err != nil {
 			return &partialError{run.progress(), err}
 		}
 	}
@@ -94,9 +124,9 @@ func (run *ingest) files(ctx context.Context, names []string) error {
 	}
 	run.app.note("%s", run.progress())
 	if run.sent == 0 {
-		return errors.New("nothing to send: the archives hold no request that passes")
+		return errors.New("nothing to send: the files hold no request that passes")
 	}
-	return nil
+	return run.fault()
 }
 
 func (run *ingest) progress() string {
@@ -105,81 +135,39 @@ func (run *ingest) progress() string {
 		verb = "would be sent"
 	}
 	text := fmt.Sprintf("%s %s", output.Count(run.sent, "trace"), verb)
-	if run.otherHosts > 0 {
-		text += fmt.Sprintf(", %d of other hosts left out", run.otherHosts)
+	if run.unknown > 0 {
+		text += fmt.Sprintf(", and perhaps %d more", run.unknown)
 	}
-	if run.faulty > 0 {
-		text += fmt.Sprintf(", %d that a recorder would not send left out", run.faulty)
-	}
-	return text
+	return text + run.leftOut()
 }
 
-// file sends what a file holds. Its errors name the file once.
-func (run *ingest) file(ctx context.Context, name string) error {
-	r, err := run.app.open(name)
-	if err != nil {
-		return err // which names the file
+// add puts a trace into the batch, and sends the batch when it is full.
+func (run *ingest) add(ctx context.Context, where string, trace *metlo.AnalyzedTrace) error {
+	if run.as != "" {
+		trace.Request.URL.Host = run.as
 	}
-	defer r.Close()
-	err = run.read(ctx, name, &contextReader{ctx, r})
-	var of *fs.PathError
-	if err == nil || errors.As(err, &of) && of.Path == name {
+	if err := run.check(trace); err != nil {
+		run.skip(where, string(trace.Request.Method), trace.Request.URL.Host, err)
+		return nil
+	}
+	run.batch = append(run.batch, trace)
+	if len(run.batch) < ingestBatch {
+		return nil
+	}
+	return run.flush(ctx)
+}
+
+// check reports why a client would refuse to send a trace. It sends nothing, because its context has ended.
+func (run *ingest) check(trace *metlo.AnalyzedTrace) error {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := run.checker.Collector.LogAnalyzed(ended, trace); errors.Is(err, metlo.ErrInvalidArgument) {
 		return err
-	}
-	return fmt.Errorf("%s: %w", name, err)
-}
-
-func (run *ingest) read(ctx context.Context, name string, r io.Reader) error {
-	for trace, err := range har.Read(r) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		var skip *har.SkipError
-		switch {
-		case errors.As(err, &skip):
-			run.faulty++
-			run.app.note("%s: %v", name, skip)
-			continue
-		case err != nil:
-			return err
-		}
-		if host := capture.NormalizeHost(trace.Request.URL.Host); len(run.flags.hosts) > 0 && !slices.Contains(run.flags.hosts, host) {
-			run.otherHosts++
-			continue
-		}
-		if run.flags.as != "" {
-			trace.Request.URL.Host = run.flags.as
-		}
-		analyzed, err := run.analyzer.Analyze(trace, "")
-		if err != nil {
-			run.faulty++
-			run.app.note("%s: %s %s: %v", name, trace.Request.Method, trace.Request.URL.Host, err)
-			continue
-		}
-		run.batch = append(run.batch, analyzed)
-		if len(run.batch) >= ingestBatch {
-			if err := run.flush(ctx); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }
 
-// contextReader ends with a context, also within an entry that is large.
-type contextReader struct {
-	ctx context.Context //nolint:containedctx // of the one read
-	r   io.Reader
-}
-
-func (r *contextReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.r.Read(p)
-}
-
-// flush sends what was read, or shows it.
+// flush sends the batch, or prints it.
 func (run *ingest) flush(ctx context.Context) error {
 	batch := run.batch
 	run.batch = nil
@@ -206,6 +194,7 @@ func (run *ingest) flush(ctx context.Context) error {
 		run.sent += len(batch)
 	case errors.As(err, &partial):
 		run.sent += len(partial.Sent)
+		run.unknown += len(partial.Unknown)
 	}
 	return err
 }

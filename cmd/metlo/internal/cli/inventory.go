@@ -79,11 +79,11 @@ func (p *progress) total(n int) {
 	}
 }
 
-// step counts. The bar is told now and then: it takes longer than an endpoint.
+// step counts. The bar is drawn now and then: drawing takes longer than an endpoint.
 func (p *progress) step() {
 	p.done++
 	if p.bar != nil && p.done%64 == 0 {
-		_ = p.bar.Set(p.done) // a bar that cannot be drawn is no fault of the export
+		_ = p.bar.Set(p.done) // a bar that cannot be drawn does not fail the export
 	}
 }
 

@@ -131,7 +131,7 @@ func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Print
 	return errors.Join(err, server.Shutdown(grace), handler.Shutdown(grace))
 }
 
-// What is told of refused requests: anybody may send them.
+// Bounds of what is printed about refused requests: anybody may send them.
 const (
 	maxRefusals     = 10 // lines in a minute
 	maxRefusalWidth = 20 // of a method
@@ -172,7 +172,7 @@ func (r *refusals) tell(req *http.Request, status int) {
 	r.note("refused a %s from %s with %d %s", method, req.RemoteAddr, status, http.StatusText(status))
 }
 
-// endMinute tells of what was only counted.
+// endMinute prints what was only counted.
 func (r *refusals) endMinute() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,9 +14,10 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// matrixFlags say which endpoints, results and policy a matrix is made of.
+// matrixFlags are the endpoints, results and policy of a matrix.
 type matrixFlags struct {
 	run             runFlags
 	earlier, hosts  []string
@@ -33,13 +34,13 @@ func (a *app) testMatrix() *cobra.Command {
 		Use: "matrix [FILE|FOLDER…]", Short: "Show who was proven to reach which endpoint",
 		Long: "Show for every endpoint and identity what tests proved: allowed, denied, leaks another's object, untested, or could not tell.\n" +
 			"The endpoints are those of the instance, or of an OpenAPI document. The results are those of earlier runs, of a run of the\n" +
-			"given tests now, or of both. A policy says who may do what.\n\n" +
+			"given tests now, or of both. A policy defines who may do what.\n\n" +
 			"Exit codes: 0 as the policy wants, 1 a cell contradicts it, 2 could not tell, 130 interrupted.",
 		Example: "  metlo test matrix --from results.json --policy policy.yaml --require all\n" +
 			"  metlo test matrix tests/ --allow-host http://localhost:8080 --openapi openapi.yaml --format markdown",
 	}
 	f.flags(a, cmd)
-	cmd.Flags().StringVar(&f.policy, "policy", "", "`file` that says who may do what")
+	cmd.Flags().StringVar(&f.policy, "policy", "", "`file` with the policy: who may do what")
 	cmd.Flags().BoolVar(&f.fromConfig, "policy-from-config", false, "take the policy from the permissions of the instance's testing configuration, for --host")
 	cmd.MarkFlagsMutuallyExclusive("policy", "policy-from-config")
 	words("all").one(cmd, &f.require, "require", "fail for every cell that is untested or has no rule")
@@ -80,7 +81,7 @@ func (a *app) testCoverage() *cobra.Command {
 				return err
 			}
 		} else {
-			fmt.Fprintf(a.out, "%d of %d operations tested\n", c.Tested, c.Known)
+			fmt.Fprintf(a.out, "%d of %s tested\n", c.Tested, output.Count(c.Known, "operation"))
 			for _, e := range c.Untested {
 				fmt.Fprintf(a.out, "untested: %s\n", e)
 			}
@@ -106,7 +107,7 @@ func (f *matrixFlags) flags(a *app, cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.openapi, "openapi", "", "`file` with an OpenAPI document, instead of the instance's endpoints")
 }
 
-// command makes the matrix and hands it to show.
+// command returns the function of a command that builds the matrix and passes it to show.
 func (f *matrixFlags) command(a *app, show func(*apitest.Matrix) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
@@ -116,6 +117,9 @@ func (f *matrixFlags) command(a *app, show func(*apitest.Matrix) error) func(*co
 			return &usageError{errors.New("of which results? name test files to run, or --from FILE"), cmd.CommandPath()}
 		case len(args) > 0 && len(f.run.allow) == 0:
 			return &usageError{errors.New("which hosts may be called? --allow-host HOST"), cmd.CommandPath()}
+		}
+		if err := f.checkResults(args); err != nil {
+			return err
 		}
 		in, err := f.input(ctx, a, args)
 		if errors.Is(context.Cause(ctx), errInterrupted) {
@@ -130,6 +134,14 @@ func (f *matrixFlags) command(a *app, show func(*apitest.Matrix) error) func(*co
 		}
 		return show(m)
 	}
+}
+
+// checkResults refuses --results that would overwrite a file that the command reads.
+func (f *matrixFlags) checkResults(tests []string) error {
+	if f.run.results == "" {
+		return nil
+	}
+	return notInput("--results", f.run.results, append(append(f.run.inputs(tests), f.openapi, f.policy), f.earlier...)...)
 }
 
 func (f *matrixFlags) input(ctx context.Context, a *app, args []string) (*apitest.MatrixInput, error) {
@@ -158,7 +170,7 @@ func (f *matrixFlags) input(ctx context.Context, a *app, args []string) (*apites
 	return in, err
 }
 
-// endpoints are those of the document, or all of the instance.
+// endpoints returns the endpoints of the document, or those of the instance.
 func (f *matrixFlags) endpoints(ctx context.Context, a *app) ([]apitest.Endpoint, error) {
 	if f.openapi != "" {
 		text, err := os.ReadFile(f.openapi)

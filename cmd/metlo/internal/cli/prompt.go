@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 )
 
-// confirm asks on a terminal whether to go on. Elsewhere nothing is changed without --yes, and the user is told so.
+// confirm asks on a terminal whether to go on. Elsewhere nothing is changed without --yes, and a line names that flag.
 func (a *app) confirm(ctx context.Context, yes bool, what string) (bool, error) {
 	if yes {
 		return true, nil

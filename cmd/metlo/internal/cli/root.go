@@ -45,7 +45,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.global.demo, "demo", false, "talk to a demo server that lasts as long as the command")
 	flags.BoolVar(&a.global.insecure, "insecure-http", false, "let the key travel over plain http, where anybody on the way can read it")
 	flags.DurationVar(&a.global.timeout, "timeout", 0, "give up after this `time`, such as 2m")
-	flags.BoolVarP(&a.global.quiet, "quiet", "q", false, "say nothing but errors beside the data")
+	flags.BoolVarP(&a.global.quiet, "quiet", "q", false, "print nothing but data and errors")
 	flags.BoolVarP(&a.global.verbose, "verbose", "v", false, "log each request, without keys")
 	a.global.color = "auto"
 	flags.Var(&oneFlag{text: "auto", set: func(text string) (err error) {
@@ -72,7 +72,7 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// prepare makes every error of the command line one line that ends with the way to the help.
+// prepare rewrites every error of the command line as one line that ends with the way to the help.
 func prepare(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{errors.New(flagError(c, err)), c.CommandPath()}
@@ -94,7 +94,7 @@ func prepare(cmd *cobra.Command) {
 	}
 }
 
-// wrongArguments says what a command takes.
+// wrongArguments returns an error that names the arguments of a command.
 func wrongArguments(c *cobra.Command, given []string) error {
 	_, takes, some := strings.Cut(c.Use, " ")
 	got := "nothing"
@@ -124,7 +124,7 @@ func unknownCommand(c *cobra.Command, given []string) error {
 	return &usageError{fmt.Errorf("%s has no command %q%s", c.CommandPath(), given[0], hint), c.CommandPath()}
 }
 
-// flagError puts the fault of a flag in the words of this command.
+// flagError returns the error of a flag in the words of this command.
 func flagError(c *cobra.Command, err error) string {
 	var missing *pflag.NotExistError
 	if errors.As(err, &missing) {
@@ -143,7 +143,7 @@ func flagError(c *cobra.Command, err error) string {
 	return err.Error()
 }
 
-// reading gives a command the flags of all commands that read.
+// reading adds the flags of all commands that read.
 func (a *app) reading(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVarP(&a.global.format.Format, "output", "o", "table", "`form`: "+strings.Join(output.Formats, ", ")+" or template=TEXT")
 	cmd.Flags().StringVar(&a.global.format.JQ, "jq", "", "jq `filter` over the JSON form")
@@ -151,7 +151,7 @@ func (a *app) reading(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// listing gives a command the flags of all commands that list.
+// listing adds the flags of all commands that list.
 func (a *app) listing(cmd *cobra.Command) *cobra.Command {
 	texts(cmd, &a.global.format.Columns, "columns", "columns of a table or a CSV, such as uuid,created")
 	cmd.Flags().StringVar(&a.global.format.Sort, "sort", "", "`column` to order by, with a minus before it for the other direction")

@@ -19,7 +19,7 @@ import (
 
 func (a *app) specCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "spec", Aliases: []string{"specs"}, Short: "OpenAPI documents that traffic is compared with"}
-	cmd.AddCommand(a.specList(), a.specGet(), a.specUpload(), a.specDelete(), a.specDownload())
+	cmd.AddCommand(a.specList(), a.specGet(), a.specUpload(), a.specDelete(), a.specDownload(), a.specGenerate())
 	return cmd
 }
 
@@ -76,7 +76,7 @@ func (a *app) specUpload() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "upload FILE…", Short: "Upload documents, each under its file's name", Args: cobra.MinimumNArgs(1),
 		Long: "Upload OpenAPI documents. The name of a document is that of its file without .json, .yaml or .yml. With --replace one\n" +
-			"that exists is updated. It goes on after a document that is refused, and says at the end which were.",
+			"that exists is updated. A document that is refused does not stop the others.",
 		Example: "  metlo spec upload --replace specs/*.yaml",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"json", "yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
@@ -180,7 +180,7 @@ func (a *app) specDelete() *cobra.Command {
 	return cmd
 }
 
-// allKnown refuses names that do not exist before anything is changed.
+// allKnown returns an error for the first name that does not exist, before anything is changed.
 func allKnown(noun string, names, known []string) error {
 	for _, name := range names {
 		found := false
@@ -200,7 +200,7 @@ func (a *app) specDownload() *cobra.Command {
 	cmd.Flags().StringVar(&file, "file", "specs.zip", "`file` to write, - for the standard output")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		if file == "-" && isTerminal(a.stdout) {
-			return errors.New("an archive is no text for a terminal: name a --file, or pipe it")
+			return errors.New("an archive cannot be shown on a terminal: name a --file, or pipe it")
 		}
 		data, err := client.Specs.Zip(ctx)
 		if errors.Is(err, metlo.ErrNotFound) {

@@ -24,7 +24,7 @@ func shortRetry() metlo.Option {
 
 func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "status", Short: "Check backend, collector and key, and say what to do", Args: cobra.NoArgs,
+		Use: "status", Short: "Check backend, collector and key, and name the next step", Args: cobra.NoArgs,
 		Long: "Check backend, database, cache, collector and key, each by itself. What cannot be checked is never ok. Exit code 2 if a check\n" +
 			"failed. metlo doctor checks more.",
 	}
@@ -36,7 +36,7 @@ func (a *app) statusCommand() *cobra.Command {
 	return a.reading(cmd)
 }
 
-// doctorFlags say what is checked.
+// doctorFlags choose what is checked.
 type doctorFlags struct {
 	short, probe, yes bool
 	wait              time.Duration
@@ -89,6 +89,9 @@ func (a *app) diagnose(ctx context.Context, f *doctorFlags) error {
 		}
 	}
 	found, err := d.Check(ctx, f.short)
+	if host := d.Left(); err != nil && host != "" {
+		return &partialError{"the probe may be left on the instance, or arrive later: metlo host delete " + host, err}
+	}
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (a *app) testGenerate() *cobra.Command {
 		Use: "generate", Short: "Generate tests for endpoints", Args: cobra.NoArgs,
 		Long: "Generate tests out of what Metlo knows about an endpoint, the endpoints of a host, or all. Names of files depend on endpoint\n" +
 			"and template alone: generating again replaces and does not add. Endpoints for which a template knows too little are left\n" +
-			"out, and it says which.",
+			"out and counted by reason.",
 		Example: "  metlo test generate --host shop.example.com --template BOLA,BROKEN_AUTHENTICATION\n" +
 			"  metlo test generate --endpoint 3fa85f64-5717-4562-b3fc-2c963f66afa6 --out tests",
 	}
@@ -121,7 +121,7 @@ func (a *app) generate(ctx context.Context, client *metlo.Client, f *generateFla
 	return nil
 }
 
-// ids are the endpoints that the flags name.
+// ids returns the ids of the endpoints that the flags name.
 func (f *generateFlags) ids(ctx context.Context, client *metlo.Client) iter.Seq2[string, error] {
 	if len(f.endpoints) > 0 {
 		return each(f.endpoints)
@@ -152,14 +152,14 @@ func sortedKeys(set map[string]bool) []string {
 	return names
 }
 
-// testFile is a test with the file that it came from, or the faults of the file.
+// testFile is a test with its file, or what is wrong with the file.
 type testFile struct {
 	name   string
 	config *apitest.Config
 	faults error
 }
 
-// loadTests reads test files and folders of them. No test at all is a fault.
+// loadTests reads test files and folders of them. It returns an error if there is no test.
 func loadTests(names []string) ([]testFile, error) {
 	files, err := testNames(names)
 	if err != nil {
@@ -176,7 +176,7 @@ func loadTests(names []string) ([]testFile, error) {
 	return tests, nil
 }
 
-// testNames are the names of test files, and of those in folders.
+// testNames returns the names of test files, and of those in folders.
 func testNames(names []string) ([]string, error) {
 	var files []string
 	for _, name := range names {

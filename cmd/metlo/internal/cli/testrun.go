@@ -17,6 +17,7 @@ import (
 
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
@@ -56,7 +57,7 @@ func (a *app) testRun() *cobra.Command {
 		if len(args) == 0 {
 			args = []string{"metlo-tests"}
 		}
-		if err := f.reports.prepare(f.files(args)...); err != nil {
+		if err := f.checkOutputs(args); err != nil {
 			return err
 		}
 		return a.runTests(ctx, f, args)
@@ -64,11 +65,21 @@ func (a *app) testRun() *cobra.Command {
 	return cmd
 }
 
-// files are those that the command reads or writes besides its reports.
-func (f *runFlags) files(tests []string) []string {
-	names, _ := testNames(tests) // a fault is told when the tests are loaded
-	names = append(names, f.results, f.rerun)
-	names = append(names, f.envFiles...)
+// checkOutputs refuses results and reports that would overwrite a file that the command reads, or each other.
+func (f *runFlags) checkOutputs(tests []string) error {
+	inputs := f.inputs(tests)
+	if f.results != "" {
+		if err := notInput("--results", f.results, inputs...); err != nil {
+			return err
+		}
+	}
+	return f.reports.prepare(append(inputs, f.results)...)
+}
+
+// inputs returns the files that the command reads.
+func (f *runFlags) inputs(tests []string) []string {
+	names, _ := testNames(tests) // an error is returned when the tests are loaded
+	names = append(append(names, f.rerun), f.envFiles...)
 	if f.payloads != "" {
 		lists, _ := filepath.Glob(filepath.Join(f.payloads, "*.txt"))
 		names = append(names, lists...)
@@ -76,7 +87,7 @@ func (f *runFlags) files(tests []string) []string {
 	return names
 }
 
-// flags are those of every command that runs tests.
+// flags adds the flags of every command that runs tests.
 func (f *runFlags) flags(cmd *cobra.Command) {
 	texts(cmd, &f.allow, "allow-host", "host that may be called, such as api.example.com or http://localhost:8080; required")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "`NAME=VALUE` of a variable; may be repeated. A secret belongs into an --env-file")
@@ -116,6 +127,7 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	if err := errors.Join(err, f.reports.writeTests(a, report, notRun(tests, results, err))); err != nil {
 		return fmt.Errorf("could not tell: %w", err)
 	}
+	inconclusive := a.listTests(tests, results)
 	a.note("%s", report.Summary)
 	switch outcome {
 	case apitest.Passed:
@@ -123,7 +135,52 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	case apitest.Failed:
 		return errFindings
 	}
-	return fmt.Errorf("inconclusive: %s", report.Why)
+	return fmt.Errorf("could not tell: %d of %s inconclusive", inconclusive, output.Count(len(results), "test"))
+}
+
+// listTests prints a line for each test that did not pass, and returns how many were inconclusive. Why tests failed is in the
+// findings.
+func (a *app) listTests(tests []testFile, results []*apitest.Result) (inconclusive int) {
+	for i, result := range results {
+		switch result.Outcome {
+		case apitest.Failed:
+			a.note("failed: %s", tests[i].label())
+		case apitest.Inconclusive:
+			inconclusive++
+			a.fault("inconclusive: %s: %s", tests[i].label(), strings.Join(inconclusiveReasons(result), "; "))
+		}
+	}
+	return inconclusive
+}
+
+// label returns the file of a test, and the name that the test has there.
+func (t *testFile) label() string {
+	if t.config == nil || t.config.Meta == nil || t.config.Meta.Name == "" {
+		return t.name
+	}
+	return t.name + ": " + t.config.Meta.Name
+}
+
+// inconclusiveReasons returns why a test, or some of its steps, are inconclusive. A reason that several steps share is there once.
+func inconclusiveReasons(result *apitest.Result) []string {
+	reasons := slices.Clone(result.Reasons)
+	steps := map[string][]string{}
+	for _, step := range result.Failed() {
+		if step.Outcome != apitest.Inconclusive {
+			continue
+		}
+		text := strings.Join(step.Reasons, "; ")
+		if steps[text] == nil {
+			reasons = append(reasons, text)
+		}
+		steps[text] = append(steps[text], step.Name)
+	}
+	for i, text := range reasons {
+		if len(steps[text]) == 1 {
+			reasons[i] = steps[text][0] + ": " + text
+		}
+	}
+	return reasons
 }
 
 // askTests reads the tests, runs those that the flags select, and writes the results. A file with faults has a result.
@@ -185,7 +242,7 @@ func (a *app) askTests(ctx context.Context, f *runFlags, names []string) ([]test
 	return tests, results, nil
 }
 
-// selected leaves out the tests that the flags do not want. Files with faults stay, because nothing is known of them.
+// selected returns the tests that the flags choose. Files with faults stay, because nothing is known about them.
 func (f *runFlags) selected(tests []testFile) ([]testFile, error) {
 	var configs []*apitest.Config
 	for _, t := range tests {
@@ -212,13 +269,13 @@ func (f *runFlags) selected(tests []testFile) ([]testFile, error) {
 	return tests, nil
 }
 
-// variables are those of the files and flags; a later one wins.
+// variables returns the variables of the files and flags. A later one replaces an earlier one.
 func (f *runFlags) variables() (map[string]string, error) {
 	env := map[string]string{}
 	for _, name := range f.envFiles {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--env-file: %w", err)
 		}
 		values, err := godotenv.UnmarshalBytes(data)
 		if err != nil {
@@ -238,18 +295,17 @@ func (f *runFlags) variables() (map[string]string, error) {
 	return env, nil
 }
 
-// testFindings makes a finding of each step that failed, and notes why others are inconclusive.
+// testFindings returns a finding for each step that failed, and why tests are inconclusive.
 func testFindings(tests []testFile, results []*apitest.Result) (list *findings.List, reasons []string) {
 	list = &findings.List{}
 	for i, result := range results {
-		for _, reason := range result.Reasons {
-			reasons = append(reasons, tests[i].name+": "+reason)
+		if why := inconclusiveReasons(result); len(why) > 0 {
+			reasons = append(reasons, tests[i].label()+": "+strings.Join(why, "; "))
 		}
 		lines := stepLines(tests[i].name)
 		for _, step := range result.Failed() {
 			text := strings.Join(step.Reasons, "; ")
 			if step.Outcome == apitest.Inconclusive {
-				reasons = append(reasons, fmt.Sprintf("%s: %s: %s", tests[i].name, step.Name, text))
 				continue
 			}
 			f := findings.Finding{
@@ -271,6 +327,7 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 			if step.Index < len(lines) {
 				f.Line = lines[step.Index]
 			}
+			f.ID = fmt.Sprintf("%s:%d", f.File, f.Line)
 			list.Add(&f)
 		}
 	}
@@ -291,7 +348,7 @@ func writtenPath(written, path string) string {
 	return strings.Join(to, "/")
 }
 
-// firstReasons fits reasons into a line.
+// firstReasons returns the first reasons in one line.
 func firstReasons(reasons []string) string {
 	if len(reasons) > 5 {
 		reasons = append(slices.Clone(reasons[:5]), fmt.Sprintf("and %d more", len(reasons)-5))
@@ -299,7 +356,7 @@ func firstReasons(reasons []string) string {
 	return strings.Join(reasons, "; ")
 }
 
-// stepLines are the lines of a test's steps in its file.
+// stepLines returns the lines of a test's steps in its file.
 func stepLines(name string) []int {
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -331,7 +388,7 @@ func notRun(tests []testFile, results []*apitest.Result, err error) []*apitest.R
 	return results
 }
 
-// writeTests is write, but that JUnit shows the tests that passed too.
+// writeTests writes the reports. JUnit reports have a case for each test, others for findings only.
 func (r *reportFlags) writeTests(a *app, report *findings.Report, results []*apitest.Result) error {
 	if len(results) == 0 {
 		return r.write(a, report)

@@ -10,7 +10,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// timestamp is a time as tables and CSV show it, empty if there is none.
+// timestamp returns a time as tables and CSV show it, empty for the zero time.
 func timestamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -52,10 +52,10 @@ func parseTime(text string) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is no time: use 2026-01-31, 2026-01-31T08:00:00Z, or an age such as 24h or 7d", text)
+	return time.Time{}, fmt.Errorf("%q is not a time: use 2026-01-31, 2026-01-31T08:00:00Z, or an age such as 24h or 7d", text)
 }
 
-// timeFlag makes a flag for a point in time.
+// timeFlag returns a flag for a point in time.
 func timeFlag(target *time.Time) *oneFlag {
 	return &oneFlag{set: func(text string) (err error) { *target, err = parseTime(text); return err }}
 }

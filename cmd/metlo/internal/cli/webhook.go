@@ -129,7 +129,7 @@ func (a *app) webhookUpdate() *cobra.Command {
 			return err
 		}
 		if settings.URL == "" && settings.AlertTypes == nil && settings.Hosts == nil && !allTypes && !allHosts {
-			return errors.New("nothing to change: give --url, --type, --host, --all-types or --all-hosts")
+			return errors.New("nothing to change: use --url, --type, --host, --all-types or --all-hosts")
 		}
 		if err := knownHosts(ctx, client, settings.Hosts); err != nil {
 			return err

@@ -55,9 +55,10 @@ type Doctor struct {
 	Key       metlo.Secret
 	Limit     time.Duration        // of each stage; 5 s if 0
 	Explain   func(error) string   // puts an error in one line
-	Note      func(string, ...any) // says how far a probe is; nil for nothing
+	Note      func(string, ...any) // prints the progress of a probe; nil for nothing
 	Probe     *Probe               // nil to send nothing
 	rows      []Row
+	left      string // host of a probe that may be on the instance
 }
 
 // Check looks at every stage, or at the few that are most often at fault if short is set. A stage that depends on one
@@ -79,6 +80,9 @@ func (d *Doctor) Check(ctx context.Context, short bool) ([]Row, error) {
 	}
 	return d.rows, nil
 }
+
+// Left returns the host of a probe that was sent and of which something may be on the instance, empty if there is none.
+func (d *Doctor) Left() string { return d.left }
 
 // FirstFailed returns the first row that failed, nil if none did.
 func FirstFailed(rows []Row) *Row {
@@ -122,7 +126,7 @@ func (d *Doctor) blocked(name string, needs ...string) bool {
 	return false
 }
 
-// outcome is what came of one request.
+// outcome is the result of one request.
 type outcome struct {
 	err     error
 	late    bool // no answer within the stage's limit

@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"testing"
@@ -210,6 +211,78 @@ func TestProbeThatDoesNotWait(t *testing.T) {
 			}
 		}
 		assert.Equal(t, before, contents(t, srv))
+	})
+}
+
+// TestInterruptedProbeIsNamed ends a probe before its request arrives, and while it waits for the jobs.
+func TestInterruptedProbeIsNamed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stop []metlotest.Stage
+		left bool
+	}{
+		"before it arrives":       {[]metlotest.Stage{metlotest.Analyzer}, true},
+		"while the jobs are due":  {nil, false},
+		"and it is not removable": {[]metlotest.Stage{metlotest.Database}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := metlotest.New(t, metlotest.InMemory(), metlotest.Demo())
+				before := contents(t, srv)
+				<-time.After(7 * time.Second)
+				ctx, interrupt := context.WithCancel(t.Context())
+				d := newDoctor(t, srv, srv.APIKey)
+				d.Probe = &doctor.Probe{Host: doctor.ProbeHost(), Wait: patient}
+				var notes []string
+				d.Note = func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+				if !slices.Contains(tt.stop, metlotest.Database) {
+					srv.Stop(tt.stop...)
+				}
+				go func() {
+					<-time.After(10 * time.Second)
+					srv.Stop(tt.stop...)
+					<-time.After(3 * time.Second)
+					interrupt()
+				}()
+				_, err := d.Check(ctx, false)
+				require.ErrorIs(t, err, context.Canceled)
+				assert.Contains(t, notes[0], "If this ends early: metlo host delete "+d.Probe.Host)
+				if tt.left {
+					assert.Equal(t, d.Probe.Host, d.Left())
+				} else {
+					assert.Empty(t, d.Left())
+					assert.Equal(t, before, contents(t, srv))
+				}
+			})
+		})
+	}
+}
+
+// TestProbeRemovesEarlierOnes finds the hosts of a probe that was interrupted an hour ago, and of one that may be under way.
+func TestProbeRemovesEarlierOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := metlotest.New(t, metlotest.InMemory(), metlotest.Demo())
+		seen := func(host string) {
+			require.NoError(t, srv.Client().Collector.Log(t.Context(), &metlo.Trace{
+				Request:  metlo.TraceRequest{Method: metlo.MethodGet, URL: metlo.TraceURL{Host: host, Path: "/metlo-doctor-probe"}},
+				Response: metlo.TraceResponse{Status: 204},
+			}))
+			<-time.After(time.Minute)
+		}
+		earlier, current, other := doctor.ProbeHost(), doctor.ProbeHost(), "metlo-doctor-abc.invalid"
+		seen(earlier)
+		seen(other)
+		<-time.After(2 * time.Hour)
+		seen(current)
+		d := newDoctor(t, srv, srv.APIKey)
+		d.Probe = &doctor.Probe{Host: doctor.ProbeHost(), Wait: patient}
+		_, err := d.Check(t.Context(), false)
+		require.NoError(t, err)
+		hosts, err := srv.Client().Hosts.Names(t.Context())
+		require.NoError(t, err)
+		assert.NotContains(t, hosts, earlier)
+		assert.Contains(t, hosts, current)
+		assert.Contains(t, hosts, other, "it is not of a probe")
+		assert.NotContains(t, hosts, d.Probe.Host)
 	})
 }
 

@@ -26,8 +26,16 @@ type Probe struct {
 	Wait time.Duration // for the jobs; without it the calls that are counted and not written down are lost on removal
 }
 
+// The parts of the host of a probe.
+const (
+	probePrefix  = "metlo-doctor-"
+	probeLetters = 10
+)
+
 // ProbeHost returns a host that no other probe has and that no name server knows.
-func ProbeHost() string { return "metlo-doctor-" + strings.ToLower(rand.Text()[:10]) + ".invalid" }
+func ProbeHost() string {
+	return probePrefix + strings.ToLower(rand.Text()[:probeLetters]) + ".invalid"
+}
 
 // Fires returns the webhooks to which the alert of a probe would be posted.
 func Fires(hooks []metlo.Webhook) []metlo.Webhook {
@@ -71,7 +79,9 @@ func (d *Doctor) probe(ctx context.Context) {
 		d.notChecked(Jobs, "the analyzer was not checked", "")
 		return
 	}
+	d.removeEarlier(ctx)
 	before := d.lastActive(ctx)
+	d.left = d.Probe.Host
 	got := d.try(ctx, func(ctx context.Context) error { return d.Client.Collector.Log(ctx, d.Probe.trace()) })
 	if got.err != nil {
 		if !d.outOfTime(Analyzer, &got) {
@@ -80,7 +90,7 @@ func (d *Doctor) probe(ctx context.Context) {
 		d.notChecked(Jobs, "the analyzer was not checked", "")
 		return
 	}
-	d.note("A request for %s is sent, and followed.", d.Probe.Host)
+	d.note("A request for %s is sent, and followed. If this ends early: metlo host delete %s", d.Probe.Host, d.Probe.Host)
 	sent := time.Now()
 	endpoint := d.await(ctx, analyzerLimit, func(ctx context.Context) (string, error) {
 		page, err := d.Client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{d.Probe.Host}}, 0, 1)
@@ -109,10 +119,12 @@ func (d *Doctor) probe(ctx context.Context) {
 		d.add(Row{Analyzer, OK, fmt.Sprintf("a request became an endpoint with an alert after %v", took), ""})
 	}
 	d.jobs(ctx, endpoint, sent)
-	d.remove(ctx)
+	if d.remove(ctx) {
+		d.left = ""
+	}
 }
 
-// lost says what became of a request that did not arrive: the analyzer was at work on others, or on none.
+// lost adds the row of a request that did not arrive, by whether the analyzer worked on others meanwhile.
 func (d *Doctor) lost(ctx context.Context, before time.Time) {
 	if ctx.Err() != nil {
 		d.notChecked(Analyzer, "--timeout ended before the request arrived", "raise --timeout; later: metlo host delete "+d.Probe.Host)
@@ -205,14 +217,55 @@ func (d *Doctor) await(ctx context.Context, within time.Duration, ask func(conte
 	}
 }
 
-// remove deletes the probe's host, also when ctx has ended. The server has no host if nothing arrived.
-func (d *Doctor) remove(ctx context.Context) {
+// remove deletes the probe's host, also when ctx has ended, and reports whether that succeeded. The server has no host if nothing
+// arrived.
+func (d *Doctor) remove(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupLimit)
 	defer cancel()
 	err := d.Client.Hosts.DeleteMany(ctx, d.Probe.Host)
 	if err != nil && !errors.Is(err, metlo.ErrNotFound) {
 		d.note("The probe is left on the instance: metlo host delete %s: %s", d.Probe.Host, d.Explain(err))
+		return false
 	}
+	return true
+}
+
+// probeLife is longer than any probe takes.
+const probeLife = time.Hour
+
+// isProbe reports whether a host is one that ProbeHost returns.
+func isProbe(host string) bool {
+	name, ok := strings.CutPrefix(host, probePrefix)
+	name, isInvalid := strings.CutSuffix(name, ".invalid")
+	return ok && isInvalid && len(name) == probeLetters
+}
+
+// removeEarlier deletes the hosts of probes that were interrupted. Younger ones may belong to a probe that is under way.
+func (d *Doctor) removeEarlier(ctx context.Context) {
+	d.try(ctx, func(ctx context.Context) error {
+		names, err := d.Client.Hosts.Names(ctx)
+		if err != nil {
+			return err
+		}
+		for _, host := range names {
+			if !isProbe(host) {
+				continue
+			}
+			page, err := d.Client.Endpoints.List(ctx, &metlo.EndpointFilter{Hosts: []string{host}}, 0, 1)
+			if err != nil {
+				return err
+			}
+			if len(page.Items) == 0 || time.Since(page.Items[0].FirstDetected) < probeLife {
+				d.note("%s is of another probe. If none is under way: metlo host delete %s", host, host)
+				continue
+			}
+			if err := d.Client.Hosts.DeleteMany(ctx, host); err != nil {
+				return err
+			}
+			d.note("%s of an earlier probe is removed.", host)
+		}
+		return nil
+	})
 }
 
 func (d *Doctor) note(format string, args ...any) {

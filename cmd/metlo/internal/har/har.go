@@ -11,13 +11,12 @@ import (
 	"mime"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
-
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/tracefile"
 )
 
 type nameValue struct {
@@ -55,7 +54,7 @@ type entry struct {
 		} `json:"postData"`
 	} `json:"request"`
 	Response struct {
-		Status  int         `json:"status"`
+		Status  looseText   `json:"status"`
 		Headers []nameValue `json:"headers"`
 		Content struct {
 			Text     looseText `json:"text"`
@@ -77,7 +76,7 @@ func (s *SkipError) Error() string { return fmt.Sprintf("entry %d: %s", s.Entry,
 // Read returns the traces of an archive. A *SkipError is about one entry, and the next one follows; any other error ends it.
 func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 	return func(yield func(*metlo.Trace, error) bool) {
-		decoder := json.NewDecoder(plainUTF8(r))
+		decoder := json.NewDecoder(tracefile.Text(r))
 		if err := enter(decoder); err != nil {
 			yield(nil, err)
 			return
@@ -87,7 +86,7 @@ func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 			if err := decoder.Decode(&e); err != nil {
 				var kind *json.UnmarshalTypeError
 				if errors.As(err, &kind) { // the decoder goes on behind a member of the wrong type
-					if !yield(nil, &SkipError{number, kind.Error()}) {
+					if !yield(nil, &SkipError{number, tracefile.Fault(err).Error()}) {
 						return
 					}
 					continue
@@ -109,23 +108,18 @@ func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 	}
 }
 
-// plainUTF8 leaves out the byte order mark that Windows tools write, and decodes the UTF-16 that some of them write.
-func plainUTF8(r io.Reader) io.Reader {
-	return transform.NewReader(r, unicode.BOMOverride(transform.Nop))
-}
-
 // enter goes to the first entry of log.entries.
 func enter(decoder *json.Decoder) error {
 	for _, name := range []string{"log", "entries"} {
 		if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-			return errors.New("this is no HTTP archive (HAR): an object with log.entries is expected")
+			return errors.New("this is not an HTTP archive (HAR): an object with log.entries is expected")
 		}
 		if err := find(decoder, name); err != nil {
 			return err
 		}
 	}
 	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
-		return errors.New("this is no HTTP archive (HAR): log.entries is no list")
+		return errors.New("this is not an HTTP archive (HAR): log.entries is not a list")
 	}
 	return nil
 }
@@ -144,17 +138,18 @@ func find(decoder *json.Decoder, name string) error {
 			return err
 		}
 	}
-	return fmt.Errorf("this is no HTTP archive (HAR): it has no member %q", name)
+	return fmt.Errorf("this is not an HTTP archive (HAR): it has no member %q", name)
 }
 
 func (e *entry) trace() (*metlo.Trace, error) {
 	u, err := url.Parse(e.Request.URL)
+	status, _ := strconv.Atoi(string(e.Response.Status)) // 0 for none
 	switch {
 	case err != nil || u.Host == "":
 		return nil, errors.New("its URL names no host")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("it is no HTTP request, but %s", u.Scheme)
-	case e.Response.Status < 100 || e.Response.Status > 999:
+		return nil, fmt.Errorf("it is not an HTTP request: its scheme is %s", u.Scheme)
+	case status < 100 || status > 999:
 		return nil, errors.New("it has no response")
 	}
 	method, err := metlo.ParseRestMethod(e.Request.Method)
@@ -173,7 +168,7 @@ func (e *entry) trace() (*metlo.Trace, error) {
 			Headers: requestHeaders, Body: e.requestBody(),
 		},
 		Response: metlo.TraceResponse{
-			Status: e.Response.Status, Headers: headers(e.Response.Headers),
+			Status: status, Headers: headers(e.Response.Headers),
 			Body: text(string(e.Response.Content.Text), e.Response.Content.Encoding, contentType(e.Response.Headers, e.Response.Content.MimeType)),
 		},
 		Meta: metlo.TraceMeta{Destination: e.ServerIP, DestinationPort: port(u), Environment: "har"},

@@ -83,7 +83,7 @@ func yesOrNo(b bool) string {
 }
 
 // Written returns the ids of the endpoints in an interrupted export, and where the last whole one ends. A file that is
-// no such export is an error: it would be overwritten.
+// not such an export is an error: it would be overwritten.
 func Written(file io.Reader, format string) (seen map[string]bool, end int64, err error) {
 	seen = map[string]bool{}
 	lines := bufio.NewReaderSize(file, 64<<10)
@@ -112,7 +112,7 @@ func idOf(line []byte, format string, first bool) (string, error) {
 		record, err := csv.NewReader(bytes.NewReader(line)).Read()
 		switch {
 		case err != nil || len(record) != len(columns) || first && !slices.Equal(record, columns):
-			return "", fmt.Errorf("what is there is no export of this version in CSV: remove it, or leave out --resume")
+			return "", fmt.Errorf("the file is not an export of this version in CSV: remove it, or leave out --resume")
 		case first:
 			return "", nil
 		}
@@ -122,7 +122,7 @@ func idOf(line []byte, format string, first bool) (string, error) {
 		UUID string `json:"uuid"`
 	}
 	if err := json.Unmarshal(line, &e); err != nil || e.UUID == "" {
-		return "", fmt.Errorf("what is there is no export in JSON Lines: remove it, or leave out --resume")
+		return "", fmt.Errorf("the file is not an export in JSON Lines: remove it, or leave out --resume")
 	}
 	return e.UUID, nil
 }

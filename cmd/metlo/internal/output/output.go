@@ -21,7 +21,7 @@ import (
 // Formats are the values of --output, but for template=TEXT.
 var Formats = []string{"table", "json", "yaml", "csv"}
 
-// Flags are what a user says about the output.
+// Flags are the flags of the output.
 type Flags struct {
 	Format string // one of Formats, or template=TEXT
 	JQ     string // a jq filter over the JSON form; empty for none
@@ -66,7 +66,7 @@ type Column[T any] struct {
 	Order func(x, y *T) int
 }
 
-// New returns a printer that writes to w, or says what is wrong with the flags.
+// New returns a printer that writes to w, or an error if the flags contradict each other.
 func New(w io.Writer, flags Flags) (*Printer, error) {
 	p := &Printer{w: w, format: flags.Format, columns: flags.Columns, sort: flags.Sort, limit: flags.Limit}
 	if flags.Limit < 0 {
@@ -159,7 +159,7 @@ func Object[T any](p *Printer, item *T, columns []Column[T]) error {
 	return writeFields(p, item, columns)
 }
 
-// document writes one value as JSON or YAML, or what the jq filter makes of it.
+// document writes one value as JSON or YAML, or the results of the jq filter.
 func (p *Printer) document(value any) error {
 	data, err := marshal(value)
 	if err != nil {
@@ -169,7 +169,7 @@ func (p *Printer) document(value any) error {
 	case p.query != nil:
 		return p.filter(data)
 	case p.format == "yaml":
-		return writeYAML(p.w, data)
+		return WriteYAML(p.w, data)
 	}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, data, "", "  "); err != nil {
@@ -226,6 +226,9 @@ func (p *Printer) filter(data []byte) error {
 			return nil
 		}
 		if err, failed := result.(error); failed {
+			if ctx.Err() != nil {
+				return fmt.Errorf("--jq: the filter did not end: %w", context.Cause(ctx))
+			}
 			return fmt.Errorf("--jq: %w", err)
 		}
 		line, isText := result.(string)
@@ -315,7 +318,7 @@ func marshal(value any) ([]byte, error) {
 	return bytes.TrimSuffix(data.Bytes(), []byte("\n")), nil
 }
 
-// decode gives what gojq and templates work on. Integers stay integers.
+// decode returns the values for gojq and templates. Integers stay integers.
 func decode(data []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()

@@ -20,9 +20,9 @@ var (
 	reserved = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null|nan|inf)$`) })
 )
 
-// writeYAML writes JSON as YAML with the members in their order. A string is plain or has double quotes, in which what
+// WriteYAML writes JSON as YAML with the members in their order. A string is plain or has double quotes, in which what
 // is not safe to print is an escape: a library would print the characters.
-func writeYAML(w io.Writer, data []byte) error {
+func WriteYAML(w io.Writer, data []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	var out strings.Builder
