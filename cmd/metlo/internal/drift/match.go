@@ -1,0 +1,193 @@
+package drift
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// elements returns the parts of a path between slashes. Empty ones do not count, as on the instance, nor does what
+// follows a question mark or a number sign in the path of a document.
+func elements(path string) []string {
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path = path[:i]
+	}
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+}
+
+// isParameter reports whether an element stands for a value as a whole.
+func isParameter(element string) bool {
+	return len(element) >= 2 && element[0] == '{' && strings.IndexByte(element, '}') == len(element)-1
+}
+
+// isRest reports whether an element stands for all that follow, as {proxy+} does.
+func isRest(element string) bool {
+	return isParameter(element) && (strings.HasSuffix(element, "+}") || strings.HasSuffix(element, "*}") || strings.HasSuffix(element, "...}"))
+}
+
+// plain returns an element without its escapes.
+func plain(element string) string {
+	if text, err := url.PathUnescape(element); err == nil {
+		return text
+	}
+	return element
+}
+
+// node is a place in a tree of paths. What several paths begin with is one way from the root.
+type node[T any] struct {
+	static    map[string]*node[T] // by the element without its escapes
+	mixed     []mixedNode[T]      // elements that are parameters in part, the one with the longest text first
+	parameter *node[T]
+	rest      []T // paths whose last element stands for all that follow
+	ends      []T // paths that end here
+}
+
+type mixedNode[T any] struct {
+	element string
+	form    *regexp.Regexp
+	below   *node[T]
+}
+
+// add adds a value under a path.
+func (n *node[T]) add(path []string, value T) {
+	for i, element := range path {
+		switch {
+		case isRest(element) && i == len(path)-1:
+			n.rest = append(n.rest, value)
+			return
+		case isParameter(element):
+			if n.parameter == nil {
+				n.parameter = &node[T]{}
+			}
+			n = n.parameter
+		case strings.Contains(element, "{") && strings.Contains(element, "}"):
+			n = n.addMixed(element)
+		default:
+			if n.static == nil {
+				n.static = map[string]*node[T]{}
+			}
+			text := plain(element)
+			if n.static[text] == nil {
+				n.static[text] = &node[T]{}
+			}
+			n = n.static[text]
+		}
+	}
+	n.ends = append(n.ends, value)
+}
+
+var parameters = regexp.MustCompile(`\{[^{}]*\}`)
+
+func (n *node[T]) addMixed(element string) *node[T] {
+	for _, m := range n.mixed {
+		if parameters.ReplaceAllString(m.element, "{}") == parameters.ReplaceAllString(element, "{}") {
+			return m.below
+		}
+	}
+	form := "^"
+	from := 0
+	for _, at := range parameters.FindAllStringIndex(element, -1) {
+		form += regexp.QuoteMeta(plain(element[from:at[0]])) + ".+"
+		from = at[1]
+	}
+	form += regexp.QuoteMeta(plain(element[from:])) + "$"
+	below := &node[T]{}
+	n.mixed = append(n.mixed, mixedNode[T]{element, regexp.MustCompile("(?s)" + form), below})
+	slices.SortStableFunc(n.mixed, func(x, y mixedNode[T]) int {
+		return len(parameters.ReplaceAllString(y.element, "")) - len(parameters.ReplaceAllString(x.element, ""))
+	})
+	return below
+}
+
+// find returns the values under the path that a router chooses: at each element a text beats a parameter in part, that one
+// a parameter, and that one a rest. A parameter of the path that is looked for fits parameters only.
+func (n *node[T]) find(path []string) []T {
+	if n == nil {
+		return nil
+	}
+	if len(path) == 0 {
+		return n.ends
+	}
+	isValue := !isParameter(path[0])
+	if isValue {
+		if found := n.static[plain(path[0])].find(path[1:]); found != nil {
+			return found
+		}
+	}
+	for _, m := range n.mixed {
+		if !isValue || m.form.MatchString(plain(path[0])) {
+			if found := m.below.find(path[1:]); found != nil {
+				return found
+			}
+		}
+	}
+	if found := n.parameter.find(path[1:]); found != nil {
+		return found
+	}
+	return n.rest
+}
+
+// overlaps reports whether a request may fit both the path and one in the tree: a parameter of either fits anything.
+func (n *node[T]) overlaps(path []string) bool {
+	if n == nil {
+		return false
+	}
+	if len(path) == 0 {
+		return len(n.ends) > 0
+	}
+	if len(n.rest) > 0 || n.parameter.overlaps(path[1:]) {
+		return true
+	}
+	isValue := !isParameter(path[0])
+	for _, m := range n.mixed {
+		if (!isValue || m.form.MatchString(plain(path[0]))) && m.below.overlaps(path[1:]) {
+			return true
+		}
+	}
+	if isValue {
+		return n.static[plain(path[0])].overlaps(path[1:])
+	}
+	for _, below := range n.static {
+		if below.overlaps(path[1:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// covers reports whether one that take passes of the paths in the tree stands for all that the path stands for.
+func (n *node[T]) covers(path []string, take func(T) bool) bool {
+	switch {
+	case n == nil:
+		return false
+	case len(path) == 0:
+		return slices.ContainsFunc(n.ends, take)
+	case n.parameter.covers(path[1:], take):
+		return true
+	}
+	return !isParameter(path[0]) && n.static[plain(path[0])].covers(path[1:], take)
+}
+
+// paths is a tree for each host and method.
+type paths[T any] map[[2]string]*node[T]
+
+func (p paths[T]) add(host, method string, path []string, value T) {
+	key := [2]string{host, method}
+	if p[key] == nil {
+		p[key] = &node[T]{}
+	}
+	p[key].add(path, value)
+}
+
+func (p paths[T]) find(host, method string, path []string) []T {
+	return p[[2]string{host, method}].find(path)
+}
+
+func (p paths[T]) overlap(host, method string, path []string) bool {
+	return p[[2]string{host, method}].overlaps(path)
+}
+
+func (p paths[T]) cover(host, method string, path []string, take func(T) bool) bool {
+	return p[[2]string{host, method}].covers(path, take)
+}
