@@ -18,6 +18,7 @@ import (
 
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
@@ -254,12 +255,13 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 				continue
 			}
 			f := findings.Finding{
-				ID: fmt.Sprintf("%s/%d", result.Test.ID, step.Index+1), Rule: result.Test.ID, Severity: findings.Medium,
-				Method: step.Request.Method, Message: text, File: filepath.ToSlash(filepath.Clean(tests[i].name)), Line: 1,
+				ID: fmt.Sprintf("%s/%d", result.Test.ID, step.Index+1), Rule: rules.ForTags(nil).ID, Title: result.Test.ID,
+				Severity: findings.Medium, Method: step.Request.Method, Field: result.Test.ID + " " + step.Name, Message: text, File: filepath.ToSlash(filepath.Clean(tests[i].name)), Line: 1,
 			}
 			if meta := result.Test.Meta; meta != nil {
+				f.Rule = rules.ForTags(meta.Tags).ID
 				if meta.Name != "" {
-					f.Rule = meta.Name
+					f.Title = meta.Name
 				}
 				if meta.Severity != "" {
 					f.Severity = findings.Severity(strings.ToLower(string(meta.Severity)))

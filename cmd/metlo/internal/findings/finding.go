@@ -1,5 +1,5 @@
-// Package findings writes what a check found, in the forms that CI systems read. It knows values and writers, not
-// commands, and streams: a report of 100,000 findings needs little more memory than the findings.
+// Package findings writes what a check found, in the forms that CI systems read. It contains values and writers, and no
+// commands. The writers stream: a report of 100,000 findings needs little more memory than the findings.
 package findings
 
 import (
@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 )
 
 // Severity is how bad a finding is.
@@ -26,7 +28,7 @@ const (
 
 var severities = []Severity{"critical", High, Medium, Low, None}
 
-// rank is 0 for the worst. What is not known comes right after high: it may be as bad.
+// rank returns the place of s, 0 for the worst. An unknown severity comes right after high, because it may be as bad.
 func (s Severity) rank() int {
 	if i := slices.Index(severities, s); i >= 0 {
 		return 2 * i
@@ -36,21 +38,33 @@ func (s Severity) rank() int {
 
 // Finding is one thing that a check found.
 type Finding struct {
-	ID       string // of the alert, or of the step of a test
-	Rule     string // in words, such as PII Data Detected
-	Severity Severity
-	Method   string
-	Host     string
-	Path     string
-	Message  string
-	Created  time.Time // zero if there is none
-	File     string    // where a reader should look; relative, with slashes
-	Line     int       // from 1
+	ID       string    // ID identifies the alert, or the step of a test, in its source. It is not part of the identity.
+	Rule     string    // Rule is the id of the rule, such as pii-data-detected.
+	Title    string    // Title is the rule in words; empty for the title of the registered rule.
+	Severity Severity  // Severity is the grade that the source assigned.
+	Method   string    // Method is the HTTP method of the endpoint; empty if the finding is about a host or a document.
+	Host     string    // Host is the host of the endpoint, with the port if there is one.
+	Path     string    // Path is the path template of the endpoint.
+	Field    string    // Field is the part of the endpoint that the finding is about; see [FieldName].
+	Message  string    // Message describes the finding in one sentence.
+	Created  time.Time // Created is when the finding was raised; zero if unknown.
+	File     string    // File is the file to look at, relative to the working folder, with slashes; empty for none.
+	Line     int       // Line is the line in File, from 1.
 
-	occurrence int // among findings with the same fingerprint, from 1
+	occurrence int // the number among findings with the same fingerprint, from 1
 }
 
-// Name is the endpoint of the finding.
+// FieldName returns the form that all sources use for the field of a finding: the section, the path in it, and the data
+// class if the finding is about one, such as "resBody user.email: Email".
+func FieldName(section, path, class string) string {
+	name := strings.TrimSpace(section + " " + path)
+	if class != "" {
+		name += ": " + class
+	}
+	return name
+}
+
+// Name returns the endpoint of the finding.
 func (f *Finding) Name() string {
 	if f.Method == "" {
 		return f.Host + f.Path
@@ -58,53 +72,81 @@ func (f *Finding) Name() string {
 	return f.Method + " " + f.Host + f.Path
 }
 
-// Text says the finding in one line.
-func (f *Finding) Text() string { return f.Rule + ": " + f.Name() + ": " + f.Message }
+// RuleTitle returns the rule in words.
+func (f *Finding) RuleTitle() string {
+	if f.Title != "" {
+		return f.Title
+	}
+	if rule, known := rules.Lookup(f.Rule); known {
+		return rule.Title
+	}
+	return f.Rule
+}
 
-// Fingerprint names the finding by what it is about, whatever its id, its time and its place: rule, method, host, path.
+// Text returns the finding in one line.
+func (f *Finding) Text() string { return f.RuleTitle() + ": " + f.Name() + ": " + f.Message }
+
+// Fingerprint returns a hash of what the finding is about: rule, method, host, path and field. Its id, time, severity,
+// message and place do not count, nor do the case of host and method and the names of path parameters.
 func (f *Finding) Fingerprint() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{f.Rule, f.Method, f.Host, f.Path}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{
+		strings.ToLower(f.Rule), strings.ToLower(f.Method), strings.ToLower(f.Host), anonymous(f.Path), f.Field,
+	}, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
 
-// numbered is the fingerprint with a number that tells findings apart which have the same.
-func (f *Finding) numbered() string { return fmt.Sprintf("%s:%d", f.Fingerprint(), f.occurrence) }
-
-// RuleID is the rule as an identifier.
-func RuleID(rule string) string {
-	id := strings.Trim(strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
+// anonymous removes the names of the parameters in a path template.
+func anonymous(path string) string {
+	if !strings.Contains(path, "{") {
+		return path
+	}
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(path, "{")
+		out.WriteString(before)
+		if !found {
+			return out.String()
 		}
-		return '-'
-	}, rule), "-")
-	return "metlo-" + cmp.Or(id, "unknown")
+		out.WriteByte('{')
+		path = afterName(rest)
+	}
 }
 
-// Outcome is what came of a check.
+// afterName returns what follows the name at the start of text.
+func afterName(text string) string {
+	if end := strings.IndexAny(text, "{}/"); end >= 0 {
+		return text[end:]
+	}
+	return ""
+}
+
+// numbered returns the fingerprint with a number that distinguishes findings of the same fingerprint.
+func (f *Finding) numbered() string { return fmt.Sprintf("%s:%d", f.Fingerprint(), f.occurrence) }
+
+// RuleID returns the id of a rule as reports for other tools use it.
+func RuleID(rule string) string { return rules.ReportPrefix + cmp.Or(rules.Slug(rule), "unknown") }
+
+// Outcome is the result of a check.
 type Outcome int
 
-// The outcomes. The zero value is the one that may not be taken for good news.
+// The outcomes. The zero value is Unknown, so that a report without an outcome is never clean.
 const (
-	Unknown Outcome = iota // could not tell
+	Unknown Outcome = iota // the check could not tell
 	Clean
 	Found
 )
 
-// Report is what a check found, and what it left out.
+// Report is the result of a check.
 type Report struct {
-	Title    string // such as metlo gate
-	Version  string
-	Instance string // where it was found
-	Time     time.Time
+	Title    string    // Title names the check, such as metlo gate.
+	Version  string    // Version is the version of the command.
+	Instance string    // Instance is what was checked.
+	Time     time.Time // Time is when the check began.
 	Outcome  Outcome
-	Why      string   // could not tell because of this
-	Findings *List    // nil for none
-	Notes    []string // what a reader should know besides: what was left out, entries that are expired
-	Summary  string   // in one line
+	Why      string   // Why is the reason for an Unknown outcome.
+	Findings *List    // Findings may be nil.
+	Notes    []string // Notes name what was left out, and entries that have expired or match nothing.
+	Summary  string   // Summary is one line.
 }
 
 // Formats are the forms of a report by name.

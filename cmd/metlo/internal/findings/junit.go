@@ -55,7 +55,7 @@ func junit(w io.Writer, report *Report) error {
 	for f := range report.Findings.All() {
 		if err := encoder.Encode(junitCase{
 			ClassName: token(f.Host), Name: junitName(f), Time: "0.000",
-			Failure: &junitProblem{token(string(f.Severity) + ": " + f.Message), token(f.Rule), junitText(f)},
+			Failure: &junitProblem{token(string(f.Severity) + ": " + f.Message), token(f.RuleTitle()), junitText(f)},
 		}); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func junitProperties(encoder *xml.Encoder, report *Report) error {
 
 // junitName tells test cases apart: of those with one class and one name GitLab shows the last.
 func junitName(f *Finding) string {
-	name := fmt.Sprintf("%s %s: %s", f.Method, f.Path, f.Rule)
+	name := fmt.Sprintf("%s %s: %s", f.Method, f.Path, f.RuleTitle())
 	if f.occurrence > 1 {
 		name += fmt.Sprintf(" (%d)", f.occurrence)
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// List holds findings in little memory and without pointers to each, so that 100,000 cost a collector of garbage next to
-// nothing. The zero value is empty.
+// List holds findings in little memory and without a pointer for each, so that 100,000 findings add little to the work
+// of the garbage collector. The zero value is empty.
 type List struct {
 	pages   []*[pageSize]record
 	count   int
@@ -25,15 +25,16 @@ const (
 	chunkSize = 64 << 10
 )
 
-// record is a finding. What many findings share is a word; the rest stands in a chunk of text, one behind the other.
+// record is a packed finding. Text that many findings share is a word, stored once; the other texts follow each other in
+// a chunk.
 type record struct {
-	uuid                               [16]byte // the id, if idLen is packed
-	created                            int64    // in milliseconds, or noTime
-	chunk, start                       uint32
-	idLen, pathLen, messageLen         uint32
-	rule, severity, method, host, file uint32
-	line                               int32
-	occurrence                         uint32 // among those of one fingerprint, from 1
+	uuid                                      [16]byte // the id, if idLen is packed
+	created                                   int64    // in milliseconds, or noTime
+	chunk, start                              uint32
+	idLen, pathLen, fieldLen, messageLen      uint32
+	rule, title, severity, method, host, file uint32
+	line                                      int32
+	occurrence                                uint32 // the number among findings of one fingerprint, from 1
 }
 
 const (
@@ -51,7 +52,7 @@ func NewList(all ...Finding) *List {
 	return list
 }
 
-// Len is how many findings there are.
+// Len returns the number of findings.
 func (l *List) Len() int {
 	if l == nil {
 		return 0
@@ -59,7 +60,7 @@ func (l *List) Len() int {
 	return l.count
 }
 
-// Add keeps a copy of a finding.
+// Add adds a copy of a finding.
 func (l *List) Add(f *Finding) {
 	if l.count%pageSize == 0 {
 		l.pages = append(l.pages, new([pageSize]record))
@@ -72,18 +73,19 @@ func (l *List) Add(f *Finding) {
 	if pack(&uuid, f.ID) {
 		id, idLen = "", packed
 	}
-	chunk, start := l.keep(id, f.Path, f.Message)
+	chunk, start := l.keep(id, f.Path, f.Field, f.Message)
 	*l.record(uint32(l.count)) = record{
 		uuid: uuid, created: created, chunk: chunk, start: start,
-		idLen: idLen, pathLen: uint32(len(f.Path)), messageLen: uint32(len(f.Message)),
-		rule: l.word(f.Rule), severity: l.word(string(f.Severity)), method: l.word(f.Method), host: l.word(f.Host), file: l.word(f.File),
+		idLen: idLen, pathLen: uint32(len(f.Path)), fieldLen: uint32(len(f.Field)), messageLen: uint32(len(f.Message)),
+		rule: l.word(f.Rule), title: l.word(f.Title), severity: l.word(string(f.Severity)), method: l.word(f.Method),
+		host: l.word(f.Host), file: l.word(f.File),
 		line: int32(max(0, min(f.Line, 1<<31-1))),
 	}
 	l.count++
 	l.order = nil
 }
 
-// keep appends texts to the last chunk, or to a new one if they do not fit: what a chunk holds never moves.
+// keep appends texts to the last chunk, or to a new one if they do not fit: the text of a chunk never moves.
 func (l *List) keep(texts ...string) (chunk, start uint32) {
 	size := 0
 	for _, text := range texts {
@@ -109,7 +111,7 @@ func (l *List) word(text string) uint32 {
 	if l.numbers == nil {
 		l.numbers = map[string]uint32{}
 	}
-	text = strings.Clone(text) // it may be a part of something large
+	text = strings.Clone(text) // the text may be part of a large response
 	number := uint32(len(l.words))
 	l.words, l.numbers[text] = append(l.words, text), number
 	return number
@@ -117,13 +119,13 @@ func (l *List) word(text string) uint32 {
 
 func (l *List) record(i uint32) *record { return &l.pages[i/pageSize][i%pageSize] }
 
-// text returns what begins at an offset of a record's text.
+// text returns a part of a record's text.
 func (l *List) text(r *record, offset, length uint32) string {
 	start := r.start + offset
 	return l.texts[r.chunk].String()[start : start+length]
 }
 
-// textID is how much of a record's text is the id.
+// textID returns the length of the id within a record's text.
 func (r *record) textID() uint32 {
 	if r.idLen == packed {
 		return 0
@@ -139,10 +141,13 @@ func (l *List) id(r *record) string {
 	return digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:]
 }
 
-func (l *List) path(r *record) string    { return l.text(r, r.textID(), r.pathLen) }
-func (l *List) message(r *record) string { return l.text(r, r.textID()+r.pathLen, r.messageLen) }
+func (l *List) path(r *record) string  { return l.text(r, r.textID(), r.pathLen) }
+func (l *List) field(r *record) string { return l.text(r, r.textID()+r.pathLen, r.fieldLen) }
+func (l *List) message(r *record) string {
+	return l.text(r, r.textID()+r.pathLen+r.fieldLen, r.messageLen)
+}
 
-// pack reads a UUID as a server writes it, and reports whether the text is one.
+// pack parses a UUID in the form of the server, and reports whether text is one.
 func pack(uuid *[16]byte, text string) bool {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' || strings.ToLower(text) != text {
 		return false
@@ -151,7 +156,7 @@ func pack(uuid *[16]byte, text string) bool {
 	return err == nil
 }
 
-// All yields the findings in order, each until the next one comes.
+// All returns an iterator over the findings in order, the worst first. A pointer is valid until the next iteration.
 func (l *List) All() iter.Seq[*Finding] {
 	return func(yield func(*Finding) bool) {
 		if l == nil {
@@ -164,8 +169,8 @@ func (l *List) All() iter.Seq[*Finding] {
 		for _, i := range l.order {
 			r := l.record(i)
 			f = Finding{
-				ID: l.id(r), Rule: l.words[r.rule], Severity: Severity(l.words[r.severity]), Method: l.words[r.method], Host: l.words[r.host],
-				Path: l.path(r), Message: l.message(r), File: l.words[r.file], Line: int(r.line), occurrence: int(r.occurrence),
+				ID: l.id(r), Rule: l.words[r.rule], Title: l.words[r.title], Severity: Severity(l.words[r.severity]),
+				Method: l.words[r.method], Host: l.words[r.host], Path: l.path(r), Field: l.field(r), Message: l.message(r), File: l.words[r.file], Line: int(r.line), occurrence: int(r.occurrence),
 			}
 			if r.created != noTime {
 				f.Created = time.UnixMilli(r.created).UTC()
@@ -177,19 +182,18 @@ func (l *List) All() iter.Seq[*Finding] {
 	}
 }
 
-// Sort puts the findings into an order that depends on nothing but what they are about, and numbers those that have the
-// same fingerprint.
+// Sort orders the findings by severity and by what they are about, so that neither ids nor times matter, and numbers
+// those of the same fingerprint.
 func (l *List) Sort() {
 	l.order = make([]uint32, l.count)
 	for i := range l.order {
 		l.order[i] = uint32(i)
 	}
-	ranks, places := make([]int, len(l.words)), make([]int, len(l.words))
-	for place, word := range slices.Sorted(slices.Values(l.words)) {
-		i := l.numbers[word]
-		ranks[i], places[i] = Severity(word).rank(), place
+	ranks, places := make([]int, len(l.words)), l.places()
+	for i, word := range l.words {
+		ranks[i] = Severity(word).rank()
 	}
-	// Equal fingerprints come one behind the other, each time in the same order.
+	// Findings of one fingerprint are adjacent, always in the same order.
 	slices.SortFunc(l.order, func(i, j uint32) int {
 		x, y := l.record(i), l.record(j)
 		if c := l.compareSubject(places, x, y); c != 0 {
@@ -209,7 +213,21 @@ func (l *List) Sort() {
 	l.byRank(ranks)
 }
 
-// byRank puts the worst first and leaves equals in their order.
+// places returns the place of each word in alphabetical order, equal for words that differ in case alone.
+func (l *List) places() []int {
+	words := make([]string, len(l.words))
+	for i, word := range l.words {
+		words[i] = strings.ToLower(word)
+	}
+	sorted := slices.Compact(slices.Sorted(slices.Values(words)))
+	places := make([]int, len(words))
+	for i, word := range words {
+		places[i], _ = slices.BinarySearch(sorted, word)
+	}
+	return places
+}
+
+// byRank moves the worst to the front, and keeps the order of findings of one severity.
 func (l *List) byRank(ranks []int) {
 	buckets := map[int][]uint32{}
 	for _, i := range l.order {
@@ -222,18 +240,40 @@ func (l *List) byRank(ranks []int) {
 	}
 }
 
-// compareSubject compares what makes a fingerprint, given the places of the words among all.
+// compareSubject compares what the fingerprint is made of. It returns 0 only for equal fingerprints.
 func (l *List) compareSubject(places []int, x, y *record) int {
 	if c := places[x.host] - places[y.host]; c != 0 {
 		return c
 	}
-	if c := strings.Compare(l.path(x), l.path(y)); c != 0 {
+	if c := comparePaths(l.path(x), l.path(y)); c != 0 {
 		return c
 	}
 	if c := places[x.method] - places[y.method]; c != 0 {
 		return c
 	}
-	return places[x.rule] - places[y.rule]
+	if c := places[x.rule] - places[y.rule]; c != 0 {
+		return c
+	}
+	return strings.Compare(l.field(x), l.field(y))
+}
+
+// comparePaths compares path templates without the names of their parameters. It allocates nothing.
+func comparePaths(x, y string) int {
+	for {
+		begin, other := throughBrace(x), throughBrace(y)
+		if c := strings.Compare(begin, other); c != 0 || !strings.HasSuffix(begin, "{") {
+			return c
+		}
+		x, y = afterName(x[len(begin):]), afterName(y[len(other):])
+	}
+}
+
+// throughBrace returns text through its first opening brace, or the whole text without one.
+func throughBrace(text string) string {
+	if i := strings.IndexByte(text, '{'); i >= 0 {
+		return text[:i+1]
+	}
+	return text
 }
 
 func (l *List) compareRest(ranks []int, x, y *record) int {

@@ -151,7 +151,7 @@ func sarifRules(report *Report) (rules []sarifRule, index map[string]int) {
 			score = sarifScores[Medium]
 		}
 		rules = append(rules, sarifRule{
-			id, safetext.Line(f.Rule), sarifText{safetext.Line(f.Rule)}, sarifLevel{sarifLevelOf(f.Severity)},
+			id, safetext.Line(f.RuleTitle()), sarifText{safetext.Line(f.RuleTitle())}, sarifLevel{sarifLevelOf(f.Severity)},
 			map[string]any{"tags": []string{"security", "api"}, "security-severity": score},
 		})
 	}

@@ -45,7 +45,7 @@ func github(w io.Writer, report *Report) error {
 		case None:
 			level = "notice"
 		}
-		if err := githubCommand(w, level, fmt.Sprintf("Metlo: %s (%s)", f.Rule, f.Severity), f.Text(), f.File, f.Line); err != nil {
+		if err := githubCommand(w, level, fmt.Sprintf("Metlo: %s (%s)", f.RuleTitle(), f.Severity), f.Text(), f.File, f.Line); err != nil {
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func markdown(w io.Writer, report *Report) error {
 		if rows++; rows > maxMarkdownRows {
 			break
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", safetext.Markdown(string(f.Severity)), safetext.Markdown(f.Rule),
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", safetext.Markdown(string(f.Severity)), safetext.Markdown(f.RuleTitle()),
 			safetext.Markdown(f.Name()), safetext.Markdown(f.Message))
 	}
 	if more := report.Findings.Len() - maxMarkdownRows; more > 0 {

@@ -1,0 +1,115 @@
+// Package rules describes each rule that a finding can have: what it means, how to verify a finding, and how to fix it.
+package rules
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/metlo-go/metlo"
+)
+
+// Source is the kind of check that a rule belongs to.
+type Source string
+
+// The sources of findings.
+const (
+	Alerts Source = "alerts" // open alerts of an instance
+	Drift  Source = "drift"  // differences between OpenAPI documents and the inventory
+	Tests  Source = "tests"  // API tests that failed
+)
+
+// Rule describes one kind of finding.
+type Rule struct {
+	ID        string          `json:"id"`
+	Title     string          `json:"title"`
+	Source    Source          `json:"source"`
+	AlertType metlo.AlertType `json:"alertType,omitempty"` // AlertType is set for rules of the source Alerts.
+	Severity  string          `json:"severity"`            // Severity is the usual severity of a finding.
+	Meaning   string          `json:"meaning"`
+	Verify    string          `json:"verify"`
+	Fix       string          `json:"fix"`
+	CWE       int             `json:"cwe,omitempty"`   // CWE is the number of the weakness; 0 if none fits.
+	OWASP     string          `json:"owasp,omitempty"` // OWASP is an entry of the OWASP API Security Top 10, such as API3:2023; empty if none fits.
+	Tags      []string        `json:"tags,omitempty"`  // Tags are those of API tests whose failure the rule describes.
+}
+
+// ReportPrefix begins the ids of rules in reports for tools that show the rules of several programs together.
+const ReportPrefix = "metlo-"
+
+// Page is the address of the page that describes the rules; an id is an anchor in it.
+const Page = "https://github.com/metlo-go/metlo/blob/main/docs/rules.md"
+
+// URL returns the address of the rule's description.
+func (r *Rule) URL() string { return Page + "#" + r.ID }
+
+var registry = sync.OnceValue(func() []Rule {
+	all := slices.Concat(of(Alerts, alertRules()), of(Drift, driftRules()), of(Tests, testRules()))
+	return slices.Clip(all)
+})
+
+func of(source Source, list []Rule) []Rule {
+	for i := range list {
+		list[i].Source = source
+		if source == Alerts {
+			list[i].Title = string(list[i].AlertType)
+		}
+	}
+	return list
+}
+
+// All returns the rules in the order of the documentation.
+func All() []Rule { return slices.Clone(registry()) }
+
+var byName = sync.OnceValue(func() map[string]*Rule {
+	names := map[string]*Rule{}
+	for i := range registry() {
+		rule := &registry()[i]
+		names[rule.ID], names[Slug(rule.Title)] = rule, rule
+	}
+	return names
+})
+
+// Lookup returns the rule that name identifies: its id, its id in reports, its title, or the name of an alert type in any
+// case.
+func Lookup(name string) (Rule, bool) {
+	if rule, known := byName()[name]; known {
+		return *rule, true
+	}
+	name = strings.TrimSpace(name)
+	if alertType, err := metlo.ParseAlertType(name); err == nil {
+		name = string(alertType)
+	}
+	rule, known := byName()[strings.TrimPrefix(Slug(name), ReportPrefix)]
+	if !known {
+		return Rule{}, false
+	}
+	return *rule, true
+}
+
+// ForTags returns the rule for a failed API test with these tags.
+func ForTags(tags []string) Rule {
+	for _, rule := range registry() {
+		for _, tag := range rule.Tags {
+			if slices.ContainsFunc(tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
+				return rule
+			}
+		}
+	}
+	rule, _ := Lookup("api-test-failed")
+	return rule
+}
+
+// Slug returns the id that a name has in lower case, with a hyphen for each run of other characters than letters and digits.
+func Slug(name string) string {
+	var out strings.Builder
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			out.WriteRune(r)
+		case out.Len() > 0 && !strings.HasSuffix(out.String(), "-"):
+			out.WriteByte('-')
+		}
+	}
+	return strings.TrimSuffix(out.String(), "-")
+}
