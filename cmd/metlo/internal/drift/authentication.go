@@ -93,8 +93,8 @@ func (c *Comparison) authentication(e *metlo.EndpointDetail, operations []*opera
 	}
 	switch {
 	case found.isServedWithout && strictest == required:
-		c.report(MissingAuthentication, severities[MissingAuthentication], &e.Endpoint, "", "the document requires authentication: "+found.why, at)
+		c.report(MissingAuthentication, severityOf(MissingAuthentication), &e.Endpoint, "", "the document requires authentication: "+found.why, at)
 	case found.isOnlyWith && loosest == notRequired:
-		c.report(UndocumentedAuthentication, severities[UndocumentedAuthentication], &e.Endpoint, "", "the document names no security: "+found.why, at)
+		c.report(UndocumentedAuthentication, severityOf(UndocumentedAuthentication), &e.Endpoint, "", "the document names no security: "+found.why, at)
 	}
 }

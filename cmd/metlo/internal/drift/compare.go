@@ -13,6 +13,7 @@ import (
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 )
 
 // The rules.
@@ -35,10 +36,10 @@ func Rules() []string {
 	}
 }
 
-var severities = map[string]findings.Severity{
-	MissingAuthentication: findings.High, UndocumentedSensitiveField: findings.High, ShadowEndpoint: findings.Medium,
-	ZombieEndpoint: findings.Low, UndocumentedField: findings.Low, UndocumentedStatus: findings.Low,
-	UndocumentedContentType: findings.Low, UndocumentedAuthentication: findings.Low,
+// severityOf is the usual severity of a rule.
+func severityOf(rule string) findings.Severity {
+	known, _ := rules.Lookup(rule)
+	return findings.Severity(known.Severity)
 }
 
 // Options say what is compared.
@@ -68,12 +69,19 @@ type Comparison struct {
 	tree       paths[*operation] // by host in lower case
 	byPath     map[string]place  // host and path of a document, with what parameters are called left out
 	onHost     map[string][]*Document
-	hosts      map[string]*host // that are compared, by name
+	bases      map[basePath][]string // elements
+	hosts      map[string]*host      // that are compared, by name
 	endpoints  paths[metlo.Endpoint]
 	result     *Result
 	count      map[string]int      // of notes
 	names      map[string][]string // examples for notes
 	reported   map[string]bool
+}
+
+// basePath is a path on a host on which a document serves.
+type basePath struct {
+	document   *Document
+	host, path string
 }
 
 type host struct {
@@ -88,50 +96,41 @@ func New(documents []*Document, hosts []string, options Options) (*Comparison, e
 		return nil, errors.New("there is no OpenAPI document to compare")
 	}
 	c := &Comparison{
-		options: options, tree: paths[*operation]{}, byPath: map[string]place{}, onHost: map[string][]*Document{}, hosts: map[string]*host{},
+		options: options, tree: paths[*operation]{}, byPath: map[string]place{}, onHost: map[string][]*Document{}, bases: map[basePath][]string{}, hosts: map[string]*host{},
 		endpoints: paths[metlo.Endpoint]{}, count: map[string]int{}, names: map[string][]string{}, reported: map[string]bool{},
 		result: &Result{Findings: &findings.List{}, Rules: map[string]int{}},
 	}
-	all := map[*Document][]*operation{}
-	servers := map[*operation][]server{}
 	named := map[string]bool{} // hosts that some document names
-	var failures []error
 	for _, d := range documents {
-		all[d] = d.operations()
-		if len(all[d]) == 0 {
-			failures = append(failures, fmt.Errorf("%s:%d: the document has no operation: add what the service serves", d.File, d.top().line))
-		}
-		for _, op := range all[d] {
-			found, err := op.servers()
-			if err != nil {
-				failures = append(failures, err)
-				break
-			}
-			servers[op] = found
-			for _, s := range found {
+		for _, op := range d.operations {
+			for _, s := range op.servers {
 				named[s.host] = true
 			}
 		}
 	}
-	if err := errors.Join(failures...); err != nil {
-		return nil, err
-	}
+	bindings := map[string][]binding{} // of servers: most operations share those of their document
 	for _, d := range documents {
 		var wanted []string
+		var operations []*operation
 		isBound, isOpen := false, false
-		for _, op := range all[d] {
-			op.bound = bind(servers[op], hosts, options.Hosts, named)
+		for _, op := range d.operations {
+			key := fmt.Sprint(op.servers)
+			if _, known := bindings[key]; !known {
+				bindings[key] = bind(op.servers, hosts, options.Hosts, named)
+			}
+			op.bound = bindings[key]
 			isBound = isBound || len(op.bound) > 0
-			for _, s := range servers[op] {
+			for _, s := range op.servers {
 				isOpen = isOpen || s.host == ""
 				if s.host != "" && !slices.Contains(wanted, s.host) {
 					wanted = append(wanted, s.host)
 				}
 			}
+			operations = append(operations, &op)
 		}
 		switch {
 		case isBound:
-			c.add(d, all[d])
+			c.add(d, operations)
 		case isOpen && len(options.Hosts) == 0 && len(wanted) == 0:
 			return nil, fmt.Errorf("%s:%d: its servers name no host: name the host of the instance with --host", d.File, d.top().line)
 		case len(options.Hosts) > 0:
@@ -177,7 +176,7 @@ func (c *Comparison) add(d *Document, operations []*operation) {
 			if !slices.Contains(c.onHost[b.host], d) {
 				c.onHost[b.host] = append(c.onHost[b.host], d)
 			}
-			d.serves(b)
+			c.bases[basePath{d, b.host, b.path}] = elements(b.path)
 			c.tree.add(b.host, op.method, elements(b.path+op.template), op)
 			key := b.host + formOf(elements(b.path+op.template))
 			if _, known := c.byPath[key]; !known {
@@ -254,12 +253,7 @@ func (c *Comparison) Add(e *metlo.Endpoint) bool {
 
 // isDocumented reports whether a document has a path for any method.
 func (c *Comparison) isDocumented(host string, path []string) bool {
-	for key := range c.tree {
-		if key[0] == host && c.tree.find(host, key[1], path) != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(metlo.RestMethods(), func(method metlo.RestMethod) bool { return c.tree.find(host, string(method), path) != nil })
 }
 
 // lastSeen returns the last time at which a request to an endpoint is known, zero if none is.
@@ -287,13 +281,15 @@ func (c *Comparison) shadow(e *metlo.Endpoint, path []string, seen time.Time) {
 			message = "the document does not have this endpoint"
 		}
 		longest := -1
-		for _, d := range documents {
-			if n := c.shared(d, e.Host, path); n > longest {
-				longest, at = n, d.top()
+		for base, begin := range c.bases {
+			n := len(begin)
+			if base.host == e.Host && n <= len(path) && slices.EqualFunc(begin, path[:n], func(x, y string) bool { return plain(x) == plain(y) }) &&
+				(n > longest || n == longest && base.document.File < at.file) {
+				longest, at = n, base.document.top()
 			}
 		}
 	}
-	severity := severities[ShadowEndpoint]
+	severity := severityOf(ShadowEndpoint)
 	if len(e.DataClasses) > 0 {
 		severity = findings.High
 		message += "; it carries " + strings.Join(e.DataClasses, ", ")
@@ -306,21 +302,6 @@ func (c *Comparison) shadow(e *metlo.Endpoint, path []string, seen time.Time) {
 	c.report(ShadowEndpoint, severity, e, "", message, at)
 }
 
-// shared returns how many elements a path has in common with the paths on which a document serves on a host.
-func (c *Comparison) shared(d *Document, host string, path []string) int {
-	longest := 0
-	for _, b := range d.bases[host] {
-		n := 0
-		for n < len(b) && n < len(path) && plain(b[n]) == plain(path[n]) {
-			n++
-		}
-		if n == len(b) {
-			longest = max(longest, n)
-		}
-	}
-	return longest
-}
-
 func day(t time.Time) string { return t.UTC().Format("2006-01-02") }
 
 func (c *Comparison) report(rule string, severity findings.Severity, e *metlo.Endpoint, field, message string, at place) {
@@ -331,7 +312,7 @@ func (c *Comparison) report(rule string, severity findings.Severity, e *metlo.En
 	c.reported[key] = true
 	c.result.Rules[rule]++
 	c.result.Findings.Add(&findings.Finding{
-		ID: e.UUID, Rule: rule, Severity: severity, Method: string(e.Method), Host: e.Host, Path: e.Path, Message: message,
+		ID: e.UUID, Rule: rule, Severity: severity, Method: string(e.Method), Host: e.Host, Path: e.Path, Field: field, Message: message,
 		File: at.file, Line: at.line,
 	})
 }
@@ -360,9 +341,9 @@ func (c *Comparison) note(note string, e *metlo.Endpoint) { c.noteNamed(note, na
 
 func (c *Comparison) noteNamed(note, name string) {
 	c.count[note]++
-	if len(c.names[note]) < namesShown {
-		c.names[note] = append(c.names[note], name)
-	}
+	names := append(c.names[note], name) //nolint:gocritic // it replaces them
+	slices.Sort(names)
+	c.names[note] = names[:min(len(names), namesShown)]
 }
 
 func name(e *metlo.Endpoint) string { return string(e.Method) + " " + e.Host + e.Path }
@@ -453,7 +434,7 @@ func (c *Comparison) zombie(op *operation) {
 		seen := lastSeen(&e)
 		return seen.IsZero() && e.OpenAPISpecName == "" || !seen.IsZero() && !seen.Before(since)
 	}
-	message := "documented, and never seen since " + day(watched)
+	message := "documented, and not seen since traffic of the host is watched, which is since " + day(watched)
 	switch {
 	case op.unknown:
 		c.note(noteNoTime, shown)
@@ -469,5 +450,5 @@ func (c *Comparison) zombie(op *operation) {
 		c.note(noteTooYoung, shown)
 		return
 	}
-	c.report(ZombieEndpoint, severities[ZombieEndpoint], shown, "", message, op.at)
+	c.report(ZombieEndpoint, severityOf(ZombieEndpoint), shown, "", message, op.at)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 )
 
 // AddDetail compares what is known of an endpoint for which Add reported that its details are wanted.
@@ -75,7 +76,7 @@ func (d *detail) statuses(traces []metlo.CapturedTrace) {
 			if name := http.StatusText(status); name != "" {
 				text += " " + name
 			}
-			d.report(UndocumentedStatus, severities[UndocumentedStatus], d.endpoint, fmt.Sprintf("status.%d", status),
+			d.report(UndocumentedStatus, severityOf(UndocumentedStatus), d.endpoint, findings.FieldName("status", fmt.Sprint(status), ""),
 				"responses with status "+text+" were seen, and are not documented", d.operations[0].responses())
 		}
 	}
@@ -133,11 +134,11 @@ func (d *detail) contentTypes() {
 		}
 		kind := mediaType(f.ContentType)
 		if f.DataSection == metlo.SectionRequestBody {
-			d.report(UndocumentedContentType, severities[UndocumentedContentType], d.endpoint, "reqBody."+kind,
+			d.report(UndocumentedContentType, severityOf(UndocumentedContentType), d.endpoint, findings.FieldName("reqBody", kind, ""),
 				"requests with a body of type "+kind+" were seen, and are not documented", at)
 			continue
 		}
-		d.report(UndocumentedContentType, severities[UndocumentedContentType], d.endpoint, fmt.Sprintf("resBody.%d.%s", f.StatusCode, kind),
+		d.report(UndocumentedContentType, severityOf(UndocumentedContentType), d.endpoint, findings.FieldName("resBody", fmt.Sprintf("%d %s", f.StatusCode, kind), ""),
 			fmt.Sprintf("responses with status %d and a body of type %s were seen, and are not documented", f.StatusCode, kind), at)
 	}
 }
@@ -163,9 +164,9 @@ func (d *detail) missing(f *metlo.DataField, why string, at place) {
 	text := fieldName(f)
 	if len(f.DataClasses) > 0 {
 		rule = UndocumentedSensitiveField
-		text += " with " + strings.Join(f.DataClasses, ", ")
+		text += " (" + strings.Join(f.DataClasses, ", ") + ")"
 	}
-	d.report(rule, severities[rule], d.endpoint, string(f.DataSection)+"."+f.DataPath, text+" "+why, at)
+	d.report(rule, severityOf(rule), d.endpoint, findings.FieldName(string(f.DataSection), f.DataPath, ""), text+" "+why, at)
 }
 
 // fieldName returns a field in words.

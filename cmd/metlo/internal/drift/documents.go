@@ -23,47 +23,54 @@ import (
 
 // Document is an OpenAPI document of version 3.
 type Document struct {
-	File string // relative to the working folder if it is in there, with slashes
+	File  string   // relative to the working folder if it is in there, with slashes
+	Files []string // that it consists of: itself, and those that it refers to
 
-	doc      *openapi3.T
-	bases    map[string][][]string                      // elements of the paths on which it serves, by host of the instance
-	subtypes map[*openapi3.Schema][]*openapi3.SchemaRef // schemas with allOf, by what they extend
+	doc        *openapi3.T
+	operations []operation
+	subtypes   map[*openapi3.Schema][]*openapi3.SchemaRef // schemas with allOf, by what they extend
 }
 
 // maxDocument is the size of a file that is read: the server takes larger ones, and no one writes any.
 const maxDocument = 64 << 20
 
-// Load reads documents from files and folders. A folder holds at least one; its files that are no documents, such as
-// schemas that others refer to, are left out.
-func Load(names ...string) ([]*Document, error) {
+// Find returns the files that are named, and those with a document in the folders that are named, each once. A folder holds
+// at least one; its files that are no documents, such as schemas that others refer to, are left out.
+func Find(names ...string) ([]string, error) {
 	var files []string
+	add := func(name string) {
+		if name = shortName(name); !slices.Contains(files, name) {
+			files = append(files, name)
+		}
+	}
 	for _, name := range names {
 		info, err := os.Stat(name)
 		if err != nil {
-			return nil, err
+			return files, err
 		}
 		if !info.IsDir() {
-			files = append(files, name)
+			add(name)
 			continue
 		}
 		found, err := documentsIn(name)
 		if err != nil {
-			return nil, err
+			return files, err
 		}
 		if len(found) == 0 {
-			return nil, fmt.Errorf("%s holds no OpenAPI document: name the folder or the files that do", name)
+			return files, fmt.Errorf("%s holds no OpenAPI document: name the folder or the files that do", name)
 		}
-		files = append(files, found...)
+		for _, file := range found {
+			add(file)
+		}
 	}
+	return files, nil
+}
+
+// Read reads documents, and the files that they refer to.
+func Read(files []string) ([]*Document, error) {
 	var documents []*Document
 	var failures []error
-	seen := map[string]bool{}
 	for _, name := range files {
-		name = shortName(name)
-		if seen[name] {
-			continue
-		}
-		seen[name] = true
 		text, err := readFile(name)
 		if err == nil {
 			var d *Document
@@ -81,17 +88,6 @@ func Load(names ...string) ([]*Document, error) {
 
 // Parse reads a document that an instance holds. It refers to no file.
 func Parse(name, text string) (*Document, error) { return parse(name, []byte(text), false) }
-
-// serves notes a path on which the document serves.
-func (d *Document) serves(b binding) {
-	base := elements(b.path)
-	for _, known := range d.bases[b.host] {
-		if slices.Equal(known, base) {
-			return
-		}
-	}
-	d.bases[b.host] = append(d.bases[b.host], base)
-}
 
 // shortName returns the name of a file relative to the working folder, if it is in there, with slashes.
 func shortName(name string) string {
@@ -172,6 +168,7 @@ func parse(name string, text []byte, references bool) (*Document, error) {
 	if err := checkVersion(name, root); err != nil {
 		return nil, err
 	}
+	files := []string{name}
 	loader := openapi3.NewLoader()
 	loader.IncludeOrigin = true
 	loader.ReadFromURIFunc = func(_ *openapi3.Loader, location *url.URL) ([]byte, error) {
@@ -180,6 +177,9 @@ func parse(name string, text []byte, references bool) (*Document, error) {
 			return nil, errors.New("a document of an instance cannot refer to files")
 		case location.Scheme != "" || location.Host != "":
 			return nil, fmt.Errorf("%s is on the network, and is not fetched: save it beside the document, and refer to the file", location)
+		}
+		if !slices.Contains(files, location.Path) {
+			files = append(files, location.Path)
 		}
 		return readFile(location.Path)
 	}
@@ -190,7 +190,7 @@ func parse(name string, text []byte, references bool) (*Document, error) {
 	if doc.Paths == nil {
 		return nil, fmt.Errorf("%s:1: the document has no paths: add what the service serves", name)
 	}
-	d := &Document{File: name, doc: doc, bases: map[string][][]string{}, subtypes: map[*openapi3.Schema][]*openapi3.SchemaRef{}}
+	d := &Document{File: name, Files: files, doc: doc, subtypes: map[*openapi3.Schema][]*openapi3.SchemaRef{}}
 	if doc.Components != nil {
 		for _, schema := range doc.Components.Schemas {
 			if schema == nil || schema.Value == nil {
@@ -202,6 +202,9 @@ func parse(name string, text []byte, references bool) (*Document, error) {
 				}
 			}
 		}
+	}
+	if d.operations, err = d.readOperations(); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
@@ -220,32 +223,37 @@ func checkVersion(name string, root *yaml.Node) error {
 }
 
 var (
-	quoted     = regexp.MustCompile(`"([^"]+)"`)
-	loaderLine = regexp.MustCompile(`line (\d+): `)
-	goTypes    = strings.NewReplacer("cannot construct !!map into", "a mapping stands in the place of", "cannot construct !!seq into", "a list stands in the place of",
-		"cannot construct !!str into", "a text stands in the place of", "cannot construct !!int into", "a number stands in the place of",
-		"cannot construct !!bool into", "a boolean stands in the place of", "[]interface {}", "a list", "[]string", "a list of texts",
-		"map[string]interface {}", "a mapping", "openapi3.", "", "~1", "/", "yaml: construct errors: ", "", "failed to unmarshal data: ", "", "yaml error: ", "")
+	loaderReference = regexp.MustCompile(`(?:error )?resolving reference "([^"]+)"`)
+	loaderNowhere   = regexp.MustCompile(`failed to resolve "[^"]*" in fragment in URI: "([^"]*)"`)
+	loaderLine      = regexp.MustCompile(`line (\d+): `)
+	loaderKind      = regexp.MustCompile("cannot construct !!(\\w+)(?: `[^`]*`)? into \\S+(?: \\{\\})?(?: in (\\S+))?")
+	loaderPrefixes  = strings.NewReplacer("yaml: construct errors: ", "", "failed to unmarshal data: ", "", "yaml error: ", "")
+	kinds           = map[string]string{"map": "mapping", "seq": "list", "str": "text", "int": "number", "float": "number", "bool": "boolean"}
 )
 
-// unreadable puts the place of a fault before what the reader says of it: the line that it names, or that of the reference
-// which leads nowhere.
+// unreadable puts the place of a fault before what the loader says of it: the line that it names, or that of the reference
+// which leads to it.
 func unreadable(name string, root *yaml.Node, err error) error {
 	text := err.Error()
-	if i := strings.Index(text, "yaml error: "); i >= 0 {
-		text = text[i:] // before it the same as JSON, without a line
+	if strings.HasPrefix(text, "failed to unmarshal data: json error: ") {
+		_, text, _ = strings.Cut(text, "yaml error: ") // it says the same, with a line
 	}
-	file, line := name, 0
-	if m := loaderLine.FindStringSubmatch(text); m != nil {
+	line := 0
+	if m := loaderReference.FindStringSubmatch(text); m != nil {
+		line = referenceLine(root, m[1])
+	} else if m := loaderNowhere.FindStringSubmatch(text); m != nil {
+		line = referenceLine(root, m[1])
+	} else if m := loaderLine.FindStringSubmatch(text); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		text = strings.Replace(text, m[0], "", 1)
 	}
-	for _, m := range quoted.FindAllStringSubmatch(text, -1) {
-		if line == 0 {
-			line = referenceLine(root, m[1])
-		}
-	}
-	return fmt.Errorf("%s:%d: it cannot be read: %s", file, cmp.Or(line, 1), goTypes.Replace(text))
+	text = loaderReference.ReplaceAllString(text, `the reference "$1" cannot be followed`)
+	text = loaderNowhere.ReplaceAllString(text, `the reference "$1" leads nowhere`)
+	text = loaderKind.ReplaceAllStringFunc(text, func(match string) string {
+		m := loaderKind.FindStringSubmatch(match)
+		return strings.TrimSpace("a " + cmp.Or(kinds[m[1]], m[1]) + " stands in the place of another kind of value at " + m[2])
+	})
+	return fmt.Errorf("%s:%d: it cannot be read: %s", name, cmp.Or(line, 1), loaderPrefixes.Replace(text))
 }
 
 // referenceLine returns the line of the first reference whose text is the one that is looked for or ends with it.

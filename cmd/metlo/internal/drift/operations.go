@@ -20,6 +20,7 @@ type operation struct {
 	item     *openapi3.PathItem
 	op       *openapi3.Operation
 	at       place
+	servers  []server
 
 	bound    []binding
 	matched  bool      // the instance has an endpoint of it
@@ -62,9 +63,9 @@ func (p place) or(other place) place {
 // top is where the paths of a document begin.
 func (d *Document) top() place { return placeOf(d.doc.Paths.Origin).or(place{d.File, 1}) }
 
-// operations returns the operations of a document in the order of their paths and methods.
-func (d *Document) operations() []*operation {
-	var all []*operation
+// readOperations returns the operations of a document in the order of their paths and methods.
+func (d *Document) readOperations() ([]operation, error) {
+	var all []operation
 	paths := d.doc.Paths.Map()
 	for _, template := range slices.Sorted(maps.Keys(paths)) {
 		item := paths[template]
@@ -78,10 +79,18 @@ func (d *Document) operations() []*operation {
 				continue
 			}
 			at := placeOf(op.Origin).or(placeOf(item.Origin)).or(d.top())
-			all = append(all, &operation{document: d, method: strings.ToUpper(method), template: template, item: item, op: op, at: at})
+			o := operation{document: d, method: strings.ToUpper(method), template: template, item: item, op: op, at: at}
+			var err error
+			if o.servers, err = o.readServers(); err != nil {
+				return nil, err
+			}
+			all = append(all, o)
 		}
 	}
-	return all
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s:%d: the document has no operation: add what the service serves", d.File, d.top().line)
+	}
+	return all, nil
 }
 
 // server is where operations are served: a path, on a host unless the document leaves that open.
@@ -89,8 +98,8 @@ type server struct {
 	host, base string
 }
 
-// servers returns those of the operation, which are its own, those of its path, or those of the document.
-func (o *operation) servers() ([]server, error) {
+// readServers returns the servers of the operation: its own, those of its path, or those of the document.
+func (o *operation) readServers() ([]server, error) {
 	list := o.document.doc.Servers
 	if len(o.item.Servers) > 0 {
 		list = o.item.Servers

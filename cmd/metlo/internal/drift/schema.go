@@ -167,8 +167,11 @@ func (l *lookup) own(s *openapi3.Schema, path []string, all int) verdict {
 func (l *lookup) named(s *openapi3.Schema, name string, rest []string, all int) verdict {
 	found := silent
 	property := s.Properties[name]
-	if outer, _, nested := strings.Cut(name, "["); property == nil && l.isForm && nested {
-		property, rest = cmp.Or(s.Properties[outer], s.Properties[outer+"[]"]), nil
+	if outer, _, nested := strings.Cut(name, "["); property == nil && l.isForm {
+		property = cmp.Or(s.Properties[outer], s.Properties[outer+"[]"])
+		if nested {
+			rest = nil
+		}
 	}
 	if property != nil {
 		found = l.property(property, rest, all)
