@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +16,9 @@ import (
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/drift"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/gate"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
-	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 )
 
 const driftHelp = `Compare OpenAPI documents with the endpoints that the instance has seen: exit code 0 if they agree, 1 if there is a
@@ -68,6 +70,8 @@ type driftFlags struct {
 	instanceSpecs bool
 	options       drift.Options
 	failOn        []string
+	baseline      string
+	ignoreFile    string
 	reports       reportFlags
 
 	files     []string
@@ -93,6 +97,8 @@ func (a *app) driftCommand() *cobra.Command {
 	cmd.Flags().Var(sinceFlag, "since", "documented operations not seen since this time, or within this age, are zombies")
 	cmd.Flags().Var(timeFlag(&f.options.SeenSince), "seen-since", "leave out what was last seen before this time, or this age")
 	failOnFlag(cmd, &f.failOn, "only these differences fail; all are shown")
+	cmd.Flags().StringVar(&f.baseline, "baseline", "", "leave out the differences that this `file` names, which metlo gate --drift --save-baseline writes")
+	cmd.Flags().StringVar(&f.ignoreFile, "ignore-file", "", "leave out the differences that this `file` accepts, by default the .metloignore of the repository")
 	f.reports.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
@@ -142,17 +148,13 @@ func (f *driftFlags) inputs() []string {
 	for _, d := range f.documents {
 		names = append(names, d.Files...)
 	}
-	return names
+	return append(names, f.baseline, cmp.Or(f.ignoreFile, nearestIgnoreFile(), defaultIgnoreFile))
 }
 
 // runDrift writes the reports whatever comes of the comparison, but for an interrupt.
 func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
-	report := &findings.Report{Title: "metlo drift", Version: version.Number(), Instance: a.instanceName(), Time: time.Now()}
-	var result *drift.Result
-	err := f.err
-	if err == nil {
-		result, err = a.askDrift(ctx, f)
-	}
+	report := newReport("metlo drift", a.instanceName())
+	compared, judged, err := a.askDrift(ctx, f)
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		return errInterrupted
 	}
@@ -161,14 +163,13 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 		report.Summary = "could not tell"
 		return errors.Join(fmt.Errorf("could not tell: %w", err), f.reports.write(a, report))
 	}
-	failing := failingDrifts(result, f.failOn)
-	report.Findings, report.Notes, report.Summary = result.Findings, result.Notes, driftSummary(result, failing)
+	report.Findings, report.Notes, report.Summary = judged.Findings, append(judged.Notes, compared.Notes...), driftSummary(compared, judged)
 	switch {
-	case failing > 0:
+	case judged.Failing > 0:
 		report.Outcome = findings.Found
-		report.Notes = append(result.Unknown, report.Notes...)
-	case len(result.Unknown) > 0:
-		report.Why = strings.Join(result.Unknown, "; ")
+		report.Notes = append(compared.Unknown, report.Notes...)
+	case len(compared.Unknown) > 0:
+		report.Why = strings.Join(compared.Unknown, "; ")
 		err = fmt.Errorf("could not tell: %s", report.Why)
 	default:
 		report.Outcome = findings.Clean
@@ -181,7 +182,7 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 		a.note("  %s", note)
 	}
 	switch {
-	case failing > 0:
+	case judged.Failing > 0:
 		return errFindings
 	case a.global.demo:
 		return errors.New("could not tell: this is demo data; name an instance")
@@ -189,51 +190,61 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 	return nil
 }
 
-// failingDrifts counts the findings of the rules that fail, which are all unless some are named.
-func failingDrifts(result *drift.Result, failOn []string) int {
-	failing := 0
-	for rule, n := range result.Rules {
-		if len(failOn) == 0 || slices.Contains(failOn, rule) {
-			failing += n
-		}
+func driftSummary(compared *drift.Result, judged *gate.Result) string {
+	counts := map[string]int{}
+	for f := range judged.Findings.All() {
+		counts[f.Rule]++
 	}
-	return failing
-}
-
-func driftSummary(result *drift.Result, failing int) string {
-	total := result.Findings.Len()
+	total := judged.Findings.Len()
 	text := output.Count(total, "difference")
 	var parts []string
 	for _, rule := range drift.Rules() {
-		if n := result.Rules[rule]; n > 0 {
+		if n := counts[rule]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, rule))
 		}
 	}
 	if len(parts) > 0 {
 		text += " (" + strings.Join(parts, ", ") + ")"
 	}
-	if failing != total {
-		text += fmt.Sprintf(", of which %d fail", failing)
+	if judged.Failing != total {
+		text += fmt.Sprintf(", of which %d fail", judged.Failing)
 	}
 	return text + fmt.Sprintf(": %s compared with %s of %s",
-		output.Count(result.Endpoints, "endpoint"), output.Count(result.Operations, "operation"), output.Count(result.Documents, "document"))
+		output.Count(compared.Endpoints, "endpoint"), output.Count(compared.Operations, "operation"), output.Count(compared.Documents, "document"))
 }
 
-// askDrift compares the documents with the instance.
-func (a *app) askDrift(ctx context.Context, f *driftFlags) (*drift.Result, error) {
+// askDrift compares the documents with the instance, and judges what it found.
+func (a *app) askDrift(ctx context.Context, f *driftFlags) (*drift.Result, *gate.Result, error) {
+	criteria := &gate.Criteria{Severity: metlo.RiskNone, FailOn: f.failOn, Sources: []rules.Source{rules.Drift}, Now: time.Now()}
+	err := f.err
+	if err == nil && f.baseline != "" {
+		criteria.Baseline, err = gate.ReadBaseline(f.baseline)
+	}
+	if name := cmp.Or(f.ignoreFile, nearestIgnoreFile()); err == nil && name != "" {
+		criteria.Ignores, err = gate.ReadIgnores(name)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
 	client, err := a.connect()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer client.CloseIdleConnections()
-	return a.compareDocuments(ctx, client, f)
+	if err := expand(ctx, client, &f.options.Hosts); err != nil {
+		return nil, nil, err
+	}
+	criteria.Hosts = f.options.Hosts
+	compared, err := a.compareDocuments(ctx, client, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	judged, err := gate.Judge(criteria, infallible(compared.Findings))
+	return compared, judged, err
 }
 
+// compareDocuments compares the documents with the endpoints of their hosts, or of those that were chosen.
 func (a *app) compareDocuments(ctx context.Context, client *metlo.Client, f *driftFlags) (*drift.Result, error) {
-	options := f.options
-	if err := expand(ctx, client, &options.Hosts); err != nil {
-		return nil, err
-	}
 	documents, generated := slices.Clone(f.documents), 0
 	if f.instanceSpecs {
 		var err error
@@ -247,7 +258,7 @@ func (a *app) compareDocuments(ctx context.Context, client *metlo.Client, f *dri
 	if err != nil {
 		return nil, err
 	}
-	comparison, err := drift.New(documents, names, options)
+	comparison, err := drift.New(documents, names, f.options)
 	if err != nil {
 		return nil, err
 	}

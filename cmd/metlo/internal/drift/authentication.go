@@ -25,7 +25,7 @@ func (o *operation) requirement() (requirement, place) {
 		list = *o.op.Security
 		if o.op.Origin != nil {
 			if field, ok := o.op.Origin.Fields.Lookup("security"); ok {
-				at = place{field.File, field.Line}
+				at = placeAt(field)
 			}
 		}
 	}
@@ -69,8 +69,11 @@ func evidenceOf(e *metlo.EndpointDetail) evidence {
 	case said == metlo.AuthenticationRequired:
 		return evidence{isOnlyWith: true, why: "a user of the instance marked the endpoint as one with authentication"}
 	case counts.WithCredentials+refused > 0:
-		return evidence{isOnlyWith: true, why: fmt.Sprintf("of the last %s %d came with credentials, %d without were refused, and none without was served",
-			output.Count(counts.Traces, "request"), counts.WithCredentials, refused)}
+		why := fmt.Sprintf("%d of the last %s came with credentials, and none without was served", counts.WithCredentials, output.Count(counts.Traces, "request"))
+		if refused > 0 {
+			why += fmt.Sprintf("; %d without were refused", refused)
+		}
+		return evidence{isOnlyWith: true, why: why}
 	}
 	return evidence{}
 }

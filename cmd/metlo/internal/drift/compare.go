@@ -52,8 +52,7 @@ type Options struct {
 // Result is what a comparison found.
 type Result struct {
 	Findings   *findings.List
-	Rules      map[string]int // findings by rule
-	Documents  int            // that were compared
+	Documents  int // that were compared
 	Operations int
 	Endpoints  int
 	Unknown    []string // documents that could not be compared, and why
@@ -98,7 +97,7 @@ func New(documents []*Document, hosts []string, options Options) (*Comparison, e
 	c := &Comparison{
 		options: options, tree: paths[*operation]{}, byPath: map[string]place{}, onHost: map[string][]*Document{}, bases: map[basePath][]string{}, hosts: map[string]*host{},
 		endpoints: paths[metlo.Endpoint]{}, count: map[string]int{}, names: map[string][]string{}, reported: map[string]bool{},
-		result: &Result{Findings: &findings.List{}, Rules: map[string]int{}},
+		result: &Result{Findings: &findings.List{}},
 	}
 	named := map[string]bool{} // hosts that some document names
 	for _, d := range documents {
@@ -203,7 +202,8 @@ func formOf(path []string) string {
 // Hosts returns the hosts of the instance whose endpoints are compared.
 func (c *Comparison) Hosts() []string { return slices.Sorted(maps.Keys(c.hosts)) }
 
-// Add compares an endpoint of one of the hosts, and reports whether its details are wanted for [Comparison.AddDetail].
+// Add compares an endpoint of one of the hosts, and reports whether its details are wanted for [Comparison.AddDetail], once
+// all endpoints were added.
 func (c *Comparison) Add(e *metlo.Endpoint) bool {
 	on := c.hosts[e.Host]
 	if on == nil {
@@ -245,10 +245,25 @@ func (c *Comparison) Add(e *metlo.Endpoint) bool {
 		c.note(notePreflight, e)
 	case c.tree.overlap(e.Host, method, path):
 		c.note(noteWide, e)
+		return c.covered(e) != nil
 	default:
 		c.shadow(e, path, seen)
 	}
 	return false
+}
+
+// covered returns the operations that an endpoint stands for: the one that a router chooses, and those without an endpoint
+// of their own that a parameter of it covers. The instance may have taken a text for the value of a parameter.
+func (c *Comparison) covered(e *metlo.Endpoint) []*operation {
+	path, method := elements(e.Path), string(e.Method)
+	found := slices.Clone(c.tree.find(e.Host, method, path))
+	c.tree.collect(e.Host, method, path, func(op *operation) {
+		if !op.matched {
+			found = append(found, op)
+		}
+	})
+	slices.SortStableFunc(found[len(c.tree.find(e.Host, method, path)):], func(x, y *operation) int { return strings.Compare(x.template, y.template) })
+	return found
 }
 
 // isDocumented reports whether a document has a path for any method.
@@ -310,7 +325,6 @@ func (c *Comparison) report(rule string, severity findings.Severity, e *metlo.En
 		return
 	}
 	c.reported[key] = true
-	c.result.Rules[rule]++
 	c.result.Findings.Add(&findings.Finding{
 		ID: e.UUID, Rule: rule, Severity: severity, Method: string(e.Method), Host: e.Host, Path: e.Path, Field: field, Message: message,
 		File: at.file, Line: at.line,

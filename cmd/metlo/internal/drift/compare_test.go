@@ -509,14 +509,43 @@ func TestNothingToCompare(t *testing.T) {
 	assert.Zero(t, r.Documents)
 }
 
+// TestAnEndpointForSeveralOperations has an endpoint under which the instance has recorded another operation too, since it
+// took a text of its path for a value.
+func TestAnEndpointForSeveralOperations(t *testing.T) {
+	d := document(t, `
+paths:
+  /pets/{id}: {get: {responses: {'200': {description: '', content: {application/json: {schema: {properties: {name: {type: string}}}}}}}}}
+  /pets/search: {get: {parameters: [{name: q, in: query, schema: {}}], responses: {'200': {description: '', content: {application/json: {schema: {type: array, items: {type: string}}}}}}}}
+`)
+	fields := []metlo.DataField{query("q"), query("debug"), resBody(200, "application/json", "name"), resBody(200, "application/json", "[]"), resBody(200, "application/json", "age")}
+	for i := range fields {
+		fields[i].DataType = metlo.TypeString
+	}
+	both := detail1("GET", "shop.example.com", "/pets/{param1}", fields...)
+	r := run(t, []*Document{d}, []*metlo.EndpointDetail{both}, Options{Since: since})
+	assert.Equal(t, []string{"undocumented-field GET shop.example.com/pets/{param1} reqQuery debug", "undocumented-field GET shop.example.com/pets/{param1} resBody age"}, lines(r))
+	assert.Contains(t, r.Notes[0], "1 documented operation without an endpoint of their own")
+	own := detail1("GET", "shop.example.com", "/pets/search")
+	r = run(t, []*Document{d}, []*metlo.EndpointDetail{both, own}, Options{Since: since})
+	assert.Equal(t, []string{"reqQuery debug", "reqQuery q", "resBody []", "resBody age"}, fieldsIn(r), "each operation has an endpoint of its own")
+}
+
+func fieldsIn(r *Result) (fields []string) {
+	for f := range r.Findings.All() {
+		fields = append(fields, f.Field)
+	}
+	slices.Sort(fields)
+	return fields
+}
+
 // TestReferences has a document that refers to files for a path, a parameter, a response and a schema.
 func TestReferences(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, text := range map[string]string{
 		"api/shop.yaml": "openapi: 3.1.0\ninfo: {title: Shop, version: '1'}\nservers: [{url: 'https://shop.example.com'}]\n" +
 			"paths:\n  /users/{id}:\n    $ref: paths/users.yaml\n",
-		"api/paths/users.yaml": "get:\n  parameters:\n    - $ref: ../shared.yaml#/parameters/Fields\n  responses:\n    '200':\n      $ref: ../shared.yaml#/responses/User\n",
-		"api/shared.yaml": "parameters:\n  Fields: {name: fields, in: query, schema: {type: string}}\nresponses:\n  User:\n    description: a user\n" +
+		"api/paths/users.yaml": "get:\n  parameters:\n    - $ref: ../shared%20parts.yaml#/parameters/Fields\n  responses:\n    '200':\n      $ref: ../shared%20parts.yaml#/responses/User\n",
+		"api/shared parts.yaml": "parameters:\n  Fields: {name: fields, in: query, schema: {type: string}}\nresponses:\n  User:\n    description: a user\n" +
 			"    content:\n      application/json:\n        schema:\n          $ref: schemas/user.json\n",
 		"api/schemas/user.json": "{\n  \"type\": \"object\",\n  \"properties\": {\n    \"name\": {\"type\": \"string\"},\n    \"address\": {\n      \"properties\": {\"city\": {\"type\": \"string\"}}\n    }\n  }\n}\n",
 	} {
@@ -528,15 +557,15 @@ func TestReferences(t *testing.T) {
 	assert.Equal(t, []string{"api/shop.yaml"}, files)
 	documents, err := Read(files)
 	require.NoError(t, err)
-	assert.ElementsMatch(t, []string{"api/shop.yaml", "api/paths/users.yaml", "api/shared.yaml", "api/schemas/user.json"}, documents[0].Files)
+	assert.ElementsMatch(t, []string{"api/shop.yaml", "api/paths/users.yaml", "api/shared parts.yaml", "api/schemas/user.json"}, documents[0].Files)
 	e := detail1("GET", "shop.example.com", "/users/{param1}", query("fields"), query("sort"), resBody(200, "application/json", "name"),
-		resBody(200, "application/json", "address.street"), resBody(500, "*/*", ""))
+		resBody(200, "application/json", "address.street"), resBody(200, "text/html", ""), resBody(500, "*/*", ""))
 	var got []string
 	for f := range run(t, documents, []*metlo.EndpointDetail{e}, Options{}).Findings.All() {
 		got = append(got, fmt.Sprintf("%s:%d %s %s", f.File, f.Line, f.Rule, f.Field))
 	}
 	assert.Equal(t, []string{
 		"api/paths/users.yaml:2 undocumented-field reqQuery sort", "api/schemas/user.json:5 undocumented-field resBody address.street",
-		"api/paths/users.yaml:4 undocumented-status status 500",
+		"api/shared parts.yaml:4 undocumented-content-type resBody 200 text/html", "api/paths/users.yaml:4 undocumented-status status 500",
 	}, got)
 }

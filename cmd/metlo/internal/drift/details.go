@@ -12,9 +12,10 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 )
 
-// AddDetail compares what is known of an endpoint for which Add reported that its details are wanted.
+// AddDetail compares what is known of an endpoint for which Add reported that its details are wanted. All endpoints have
+// been added before.
 func (c *Comparison) AddDetail(e *metlo.EndpointDetail) {
-	operations := c.tree.find(e.Host, string(e.Method), elements(e.Path))
+	operations := c.covered(&e.Endpoint)
 	if len(operations) == 0 {
 		return
 	}
@@ -37,8 +38,7 @@ func (c *Comparison) AddDetail(e *metlo.EndpointDetail) {
 	}
 }
 
-// detail is an endpoint that is compared with the operations of all documents that have it: what one of them documents is
-// documented.
+// detail is an endpoint that is compared with all operations that it may stand for: what one of them documents is documented.
 type detail struct {
 	*Comparison
 
@@ -244,7 +244,7 @@ func (d *detail) query(f *metlo.DataField) {
 func (o *operation) parametersPlace() place {
 	if o.op.Origin != nil {
 		if at, ok := o.op.Origin.Fields.Lookup("parameters"); ok {
-			return place{at.File, at.Line}
+			return placeAt(at)
 		}
 	}
 	return o.at

@@ -207,10 +207,14 @@ func run(t *testing.T, documents []*Document, endpoints []*metlo.EndpointDetail,
 	}
 	c, err := New(documents, hosts, options)
 	require.NoError(t, err)
+	var wanted []*metlo.EndpointDetail
 	for _, e := range endpoints {
 		if c.Add(&e.Endpoint) {
-			c.AddDetail(e)
+			wanted = append(wanted, e)
 		}
+	}
+	for _, e := range wanted {
+		c.AddDetail(e)
 	}
 	return c.Result()
 }

@@ -156,6 +156,29 @@ func (n *node[T]) overlaps(path []string) bool {
 	return false
 }
 
+// collect passes take all values in the tree of which the path stands for all that theirs stands for.
+func (n *node[T]) collect(path []string, take func(T)) {
+	switch {
+	case n == nil:
+		return
+	case len(path) == 0:
+		for _, value := range n.ends {
+			take(value)
+		}
+		return
+	case !isParameter(path[0]):
+		n.static[plain(path[0])].collect(path[1:], take)
+		return
+	}
+	for _, below := range n.static {
+		below.collect(path[1:], take)
+	}
+	for _, m := range n.mixed {
+		m.below.collect(path[1:], take)
+	}
+	n.parameter.collect(path[1:], take)
+}
+
 // covers reports whether one that take passes of the paths in the tree stands for all that the path stands for.
 func (n *node[T]) covers(path []string, take func(T) bool) bool {
 	switch {
@@ -190,4 +213,8 @@ func (p paths[T]) overlap(host, method string, path []string) bool {
 
 func (p paths[T]) cover(host, method string, path []string, take func(T) bool) bool {
 	return p[[2]string{host, method}].covers(path, take)
+}
+
+func (p paths[T]) collect(host, method string, path []string, take func(T)) {
+	p[[2]string{host, method}].collect(path, take)
 }

@@ -45,11 +45,20 @@ func placeOf(o *openapi3.Origin) place {
 	case o == nil:
 		return place{}
 	case o.Key != nil && o.Key.Line > 0:
-		return place{o.Key.File, o.Key.Line}
+		return placeAt(*o.Key)
 	case len(o.Fields) > 0:
-		return place{o.Fields[0].File, o.Fields[0].Line}
+		return placeAt(o.Fields[0])
 	}
 	return place{}
+}
+
+// placeAt returns the place of a location, whose file is an address.
+func placeAt(l openapi3.Location) place {
+	file, err := url.PathUnescape(l.File)
+	if err != nil {
+		file = l.File
+	}
+	return place{path.Clean(file), l.Line}
 }
 
 // or returns the place, or another one if it is not known.
