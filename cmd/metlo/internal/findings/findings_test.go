@@ -58,6 +58,9 @@ func write(t *testing.T, format string, report *findings.Report) []byte {
 	return out.Bytes()
 }
 
+// schemas is the folder of the schemas that this repository publishes.
+var schemas = filepath.Join("..", "..", "..", "..", "docs", "schemas")
+
 func schema(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	return schemaFile(t, filepath.Join("testdata", "schemas", name))
@@ -67,6 +70,14 @@ func schemaFile(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
+	published, err := filepath.Glob(filepath.Join(schemas, "*.json"))
+	require.NoError(t, err)
+	for _, file := range published { // the schemas refer to each other by their addresses
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		value := decode(t, data)
+		require.NoError(t, compiler.AddResource(value.(map[string]any)["$id"].(string), value))
+	}
 	s, err := compiler.Compile(name)
 	require.NoError(t, err)
 	return s
@@ -88,7 +99,7 @@ func TestSARIFIsValid(t *testing.T) {
 }
 
 func TestJSONIsValid(t *testing.T) {
-	s := schemaFile(t, filepath.Join("..", "..", "..", "..", "docs", "schemas", "findings.schema.json"))
+	s := schemaFile(t, filepath.Join(schemas, "findings.schema.json"))
 	for name, report := range reports() {
 		t.Run(name, func(t *testing.T) {
 			data := write(t, "json", report)
@@ -108,6 +119,12 @@ func TestJSONIsValid(t *testing.T) {
 			}
 		})
 	}
+	var addresses struct {
+		Schema string `json:"$schema"`
+	}
+	require.NoError(t, json.Unmarshal(write(t, "json", reports()["clean"]), &addresses))
+	assert.Equal(t, findings.SchemaURL, addresses.Schema)
+	assert.Equal(t, findings.SchemaURL, s.ID)
 	for _, wrong := range []string{
 		`{}`, `[]`, `{"version": 1, "check": "", "commandVersion": "", "instance": "", "time": "2026-01-31T08:00:00Z", "outcome": "could-not-tell", "summary": "", "notes": [], "findings": []}`,
 	} {
@@ -242,23 +259,28 @@ func TestJUnitCounts(t *testing.T) {
 	}
 }
 
+func assertSafe(t *testing.T, format, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		for _, r := range line {
+			assert.False(t, unicode.IsControl(r) && r != '\t' || unicode.Is(unicode.Cf, r), "%U in %q", r, line)
+		}
+		assert.NotRegexp(t, `##\w*\[`, line)
+		if strings.HasPrefix(strings.TrimSpace(line), "::") {
+			assert.Equal(t, "github", format)
+			assert.Regexp(t, `^::(error|warning|notice) (file=[^,:]*,line=\d+,)?title=[^,:]*::\S`, line)
+		}
+	}
+}
+
 // TestEveryFormatIsSafe looks for what an attacker would want in a terminal or a CI log.
 func TestEveryFormatIsSafe(t *testing.T) {
 	for _, format := range findings.Formats {
 		for name, report := range reports() {
 			t.Run(format+"/"+name, func(t *testing.T) {
 				text := string(write(t, format, report))
-				for line := range strings.Lines(text) {
-					line = strings.TrimSuffix(line, "\n")
-					for _, r := range line {
-						assert.False(t, unicode.IsControl(r) && r != '\t' || unicode.Is(unicode.Cf, r), "%U in %q", r, line)
-					}
-					assert.NotRegexp(t, `##\w*\[`, line)
-					if strings.HasPrefix(strings.TrimSpace(line), "::") {
-						assert.Equal(t, "github", format)
-						assert.Regexp(t, `^::(error|warning|notice) (file=[^,:]*,line=\d+,)?title=[^,:]*::\S`, line)
-					}
-				}
+				assertSafe(t, format, text)
 				if format == "markdown" || format == "junit" {
 					assert.NotContains(t, text, "<b>", "no markup of an attacker's")
 				}

@@ -126,6 +126,23 @@ func (r *Rule) Markdown() string {
 	return out.String()
 }
 
+// Document returns the page that describes all rules, in Markdown.
+func Document() string {
+	var out strings.Builder
+	out.WriteString("# Rules\n\n<!-- Written by metlo explain -o markdown. -->\n\n" +
+		"Each finding of `metlo gate` and `metlo test run` has a rule. `metlo explain RULE` prints what is here.\n")
+	headings := map[Source]string{Alerts: "Alerts of an instance", Drift: "Drift between OpenAPI documents and traffic", Tests: "API tests"}
+	source := Source("")
+	for _, rule := range All() {
+		if rule.Source != source {
+			source = rule.Source
+			fmt.Fprintf(&out, "\n## %s\n", headings[source])
+		}
+		fmt.Fprintf(&out, "\n### %s\n\n`%s`, usually of severity %s.\n\n%s", rule.Title, rule.ID, rule.Severity, rule.Markdown())
+	}
+	return out.String()
+}
+
 // All returns the rules in the order of the documentation.
 func All() []Rule { return slices.Clone(registry()) }
 
