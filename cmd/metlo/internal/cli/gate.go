@@ -187,9 +187,10 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	if result.Failing > 0 {
 		report.Outcome = findings.Found
 	}
-	report.Summary = fmt.Sprintf("%s of severity %s or above", output.Count(result.Failing, f.noun()), f.criteria.Severity)
+	count := output.Count(result.Failing, f.noun())
+	report.Summary = fmt.Sprintf("%s of severity %s or above", count, f.criteria.Severity)
 	if len(f.criteria.FailOn) > 0 {
-		report.Summary += ", or of " + strings.Join(f.criteria.FailOn, ", ")
+		report.Summary = fmt.Sprintf("%s: alerts of severity %s or above, and differences of %s", count, f.criteria.Severity, strings.Join(f.criteria.FailOn, ", "))
 	}
 	if shown := result.Findings.Len(); shown != result.Failing {
 		report.Summary += fmt.Sprintf(", %d shown", shown)

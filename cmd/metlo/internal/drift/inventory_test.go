@@ -114,15 +114,8 @@ func leaves(ref *openapi3.SchemaRef, path []string, open []*openapi3.Schema, add
 		return
 	}
 	s := ref.Value
-	if n := 0; len(open) > 0 {
-		for _, o := range open {
-			if o == s {
-				n++
-			}
-		}
-		if n > 1 {
-			return
-		}
+	if again := slices.DeleteFunc(slices.Clone(open), func(o *openapi3.Schema) bool { return o != s }); len(again) > 1 {
+		return
 	}
 	open = append(slices.Clip(open), s)
 	below := func(name string) []string { return append(slices.Clip(path), name) }

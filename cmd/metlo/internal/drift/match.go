@@ -44,9 +44,8 @@ type node[T any] struct {
 }
 
 type mixedNode[T any] struct {
-	element string
-	form    *regexp.Regexp
-	below   *node[T]
+	texts []string // around the parameters
+	below *node[T]
 }
 
 // add adds a value under a path.
@@ -80,24 +79,39 @@ func (n *node[T]) add(path []string, value T) {
 var parameters = regexp.MustCompile(`\{[^{}]*\}`)
 
 func (n *node[T]) addMixed(element string) *node[T] {
+	texts := parameters.Split(element, -1)
+	for i, text := range texts {
+		texts[i] = plain(text)
+	}
 	for _, m := range n.mixed {
-		if parameters.ReplaceAllString(m.element, "{}") == parameters.ReplaceAllString(element, "{}") {
+		if slices.Equal(m.texts, texts) {
 			return m.below
 		}
 	}
-	form := "^"
-	from := 0
-	for _, at := range parameters.FindAllStringIndex(element, -1) {
-		form += regexp.QuoteMeta(plain(element[from:at[0]])) + ".+"
-		from = at[1]
-	}
-	form += regexp.QuoteMeta(plain(element[from:])) + "$"
 	below := &node[T]{}
-	n.mixed = append(n.mixed, mixedNode[T]{element, regexp.MustCompile("(?s)" + form), below})
-	slices.SortStableFunc(n.mixed, func(x, y mixedNode[T]) int {
-		return len(parameters.ReplaceAllString(y.element, "")) - len(parameters.ReplaceAllString(x.element, ""))
-	})
+	n.mixed = append(n.mixed, mixedNode[T]{texts, below})
+	slices.SortStableFunc(n.mixed, func(x, y mixedNode[T]) int { return len(strings.Join(y.texts, "")) - len(strings.Join(x.texts, "")) })
 	return below
+}
+
+// fits reports whether a text has the texts around the parameters, and something for each of these.
+func (m *mixedNode[T]) fits(text string) bool {
+	last := len(m.texts) - 1
+	rest, ok := strings.CutPrefix(text, m.texts[0])
+	if !ok || last == 0 {
+		return ok && rest == ""
+	}
+	for _, between := range m.texts[1:last] {
+		if rest == "" {
+			return false
+		}
+		at := strings.Index(rest[1:], between)
+		if at < 0 {
+			return false
+		}
+		rest = rest[1+at+len(between):]
+	}
+	return len(rest) > len(m.texts[last]) && strings.HasSuffix(rest, m.texts[last])
 }
 
 // find returns the values under the path that a router chooses: at each element a text beats a parameter in part, that one
@@ -116,7 +130,7 @@ func (n *node[T]) find(path []string) []T {
 		}
 	}
 	for _, m := range n.mixed {
-		if !isValue || m.form.MatchString(plain(path[0])) {
+		if !isValue || m.fits(plain(path[0])) {
 			if found := m.below.find(path[1:]); found != nil {
 				return found
 			}
@@ -141,7 +155,7 @@ func (n *node[T]) overlaps(path []string) bool {
 	}
 	isValue := !isParameter(path[0])
 	for _, m := range n.mixed {
-		if (!isValue || m.form.MatchString(plain(path[0]))) && m.below.overlaps(path[1:]) {
+		if (!isValue || m.fits(plain(path[0]))) && m.below.overlaps(path[1:]) {
 			return true
 		}
 	}
