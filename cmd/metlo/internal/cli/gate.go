@@ -118,7 +118,7 @@ func (a *app) gateCommand() *cobra.Command {
 	return cmd
 }
 
-// files are those that the command reads or writes besides its reports.
+// files returns the names of the files that the command reads or writes besides its reports.
 func (f *gateFlags) files() []string {
 	names := append(f.drift.inputs(), f.baseline, f.saveBaseline, cmp.Or(f.ignoreFile, nearestIgnoreFile(), defaultIgnoreFile))
 	if f.specDir != "" {
@@ -142,7 +142,7 @@ func nearestIgnoreFile() string {
 // checkSaveBaseline refuses to overwrite a file that is not a baseline.
 func (f *gateFlags) checkSaveBaseline() error {
 	name := f.saveBaseline
-	f.saveBaseline = "" // it is no other file of the command
+	f.saveBaseline = "" // files would return it too
 	others := f.files()
 	f.saveBaseline = name
 	if slices.ContainsFunc(others, func(other string) bool { return other != "" && sameFile(other, name) }) {
@@ -158,11 +158,11 @@ func (f *gateFlags) checkSaveBaseline() error {
 	return nil
 }
 
-// gcPercent keeps a gate of 100,000 findings under 64 MiB. Collecting garbage that often costs little: what is kept holds
-// few pointers.
+// gcPercent keeps a gate of 100,000 findings under 64 MiB. Frequent garbage collections are cheap here, because the
+// findings hold few pointers.
 const gcPercent = 25
 
-// runGate writes the reports whatever comes of the check, but for an interrupt.
+// runGate checks the instance and writes the reports, also if the check fails. After an interrupt it writes none.
 func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	report := newReport("metlo gate", a.instanceName())
@@ -219,7 +219,7 @@ func (f *gateFlags) noun() string {
 	return "open alert"
 }
 
-// askGate does everything that can fail before the outcome is known.
+// askGate reads the files that the flags name, and judges the open alerts and the differences from documents.
 func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 	var err error
 	if f.baseline != "" {
@@ -270,7 +270,7 @@ func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 	case len(compared.Unknown) > 0:
 		return nil, errors.New(strings.Join(compared.Unknown, "; "))
 	}
-	// No alert of an instance that watches nothing is no good news.
+	// An instance without traffic has no alerts, which does not mean that there is nothing to find.
 	switch watched, err := client.Summary.HasEndpoints(ctx); {
 	case err != nil:
 		return nil, err
@@ -300,7 +300,7 @@ func newReport(title, instance string) *findings.Report {
 	return report
 }
 
-// instanceName is what reports call the instance.
+// instanceName returns the name of the instance in reports.
 func (a *app) instanceName() string {
 	if a.global.demo {
 		return "demo server"
@@ -312,7 +312,7 @@ func (a *app) instanceName() string {
 	return found.Host
 }
 
-// reportFlags say which reports are written where.
+// reportFlags are the reports to write, and where to.
 type reportFlags struct {
 	given []string
 	list  []reportFile
@@ -329,8 +329,8 @@ func (r *reportFlags) flags(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(findings.Formats, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 }
 
-// prepare reads the flags and removes the reports of an earlier run, so that a run that ends early leaves none that looks
-// like its own. It removes nothing if a report would go to one of the other files that the command reads or writes.
+// prepare reads the flags and removes the reports of an earlier run, so that a run that ends early leaves no report that
+// looks like its own. It removes nothing if a report would go to another file that the command reads or writes.
 func (r *reportFlags) prepare(others ...string) error {
 	stdout := ""
 	r.list = nil
@@ -362,7 +362,7 @@ func (r *reportFlags) prepare(others ...string) error {
 	return r.removeOld()
 }
 
-// removeOld removes the reports of an earlier run, so that none of them is taken for one of this run.
+// removeOld removes the reports of an earlier run, so that nobody takes them for reports of this run.
 func (r *reportFlags) removeOld() error {
 	for _, report := range r.list {
 		if info, err := os.Lstat(report.name); err != nil || !info.Mode().IsRegular() || isSummary(report.name) {
@@ -375,13 +375,13 @@ func (r *reportFlags) removeOld() error {
 	return nil
 }
 
-// holdsText reports whether a name is of a regular file or of none, and not of a device or a pipe, which loses nothing.
+// holdsText reports whether writing to a name replaces or creates a regular file. Devices and pipes lose nothing.
 func holdsText(name string) bool {
 	info, err := os.Stat(name)
 	return err != nil || info.Mode().IsRegular()
 }
 
-// sameFile reports whether two names are spellings of one file, by links too. Neither need exist.
+// sameFile reports whether two names lead to one file, also through links. The file need not exist.
 func sameFile(x, y string) bool {
 	first, err := os.Stat(x)
 	if err == nil {
@@ -392,7 +392,7 @@ func sameFile(x, y string) bool {
 	return realName(x) == realName(y)
 }
 
-// realName is the whole name of a file without links, of as much of it as exists.
+// realName returns the absolute name of a file, with links resolved as far as the file or its folder exists.
 func realName(name string) string {
 	if whole, err := filepath.Abs(name); err == nil {
 		name = whole
@@ -406,7 +406,7 @@ func realName(name string) string {
 	return filepath.Clean(name)
 }
 
-// isSummary reports whether a file is the one to which the steps of a GitHub job append their summaries.
+// isSummary reports whether a file is the one to which the steps of a GitHub job append.
 func isSummary(name string) bool { return name != "" && name == os.Getenv("GITHUB_STEP_SUMMARY") }
 
 // write writes every report, and continues if one of them fails.

@@ -266,7 +266,7 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 				}
 			}
 			if u, err := url.Parse(step.Request.URL); err == nil {
-				f.Host, f.Path = u.Host, u.Path
+				f.Host, f.Path = u.Host, writtenPath(tests[i].config.Test[step.Index].Request.URL, u.Path)
 			}
 			if step.Index < len(lines) {
 				f.Line = lines[step.Index]
@@ -276,6 +276,19 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 	}
 	list.Sort()
 	return list, reasons
+}
+
+// writtenPath returns a path with the name of a variable in the place of each element that the test fills in, because a
+// finding is the same whatever the value was in this run.
+func writtenPath(written, path string) string {
+	written, _, _ = strings.Cut(written, "?")
+	from, to := strings.Split(written, "/"), strings.Split(path, "/")
+	for i := 1; i < min(len(from), len(to)); i++ { // from the end, because the first element may stand for several
+		if element := from[len(from)-i]; strings.Contains(element, "{{") {
+			to[len(to)-i] = strings.NewReplacer("{{", "{", "}}", "}").Replace(element)
+		}
+	}
+	return strings.Join(to, "/")
 }
 
 // firstReasons fits reasons into a line.

@@ -2,10 +2,13 @@ package findings_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/repository"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 )
 
@@ -317,6 +321,131 @@ func TestSARIFIsBounded(t *testing.T) {
 	assert.Contains(t, string(data), "could not tell: the list ended early", "both are said")
 	assert.Contains(t, string(data), "2 findings left out")
 	assert.NoError(t, schema(t, "sarif-2.1.0.json").Validate(decode(t, data)))
+}
+
+// TestSARIFIsBoundedInBytes is about findings whose text does not compress.
+func TestSARIFIsBoundedInBytes(t *testing.T) {
+	report := reports()["clean"]
+	report.Outcome, report.Findings = findings.Found, &findings.List{}
+	noise, text := rand.NewChaCha8([32]byte{}), make([]byte, 4_000)
+	const many = 4_000
+	for range many {
+		_, _ = noise.Read(text)
+		report.Findings.Add(&findings.Finding{Rule: "pii-data-detected", Severity: "high", Message: base64.StdEncoding.EncodeToString(text)})
+	}
+	data := write(t, "sarif", report)
+	var compressed bytes.Buffer
+	out := gzip.NewWriter(&compressed)
+	_, err := out.Write(data)
+	require.NoError(t, errors.Join(err, out.Close()))
+	assert.Less(t, compressed.Len(), 10_000_000, "GitHub rejects more")
+	written := strings.Count(string(data), `"ruleId"`)
+	assert.Less(t, written, many)
+	assert.Greater(t, written, many/2)
+	assert.Contains(t, string(data), fmt.Sprintf("%d findings left out", many-written))
+}
+
+// TestSARIFRules describes a rule that is known, and one that is not.
+func TestSARIFRules(t *testing.T) {
+	var log struct {
+		Runs []struct {
+			Tool struct {
+				Driver struct {
+					Rules []struct {
+						ID, Name, HelpURI string
+						Help              struct{ Text, Markdown string }
+						Properties        struct{ Tags []string }
+					}
+				}
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(write(t, "sarif", reports()["found"]), &log))
+	list := log.Runs[0].Tool.Driver.Rules
+	require.Len(t, list, 3)
+	pii, unknown := list[0], list[1]
+	described, _ := rules.Lookup("pii-data-detected")
+	assert.Equal(t, "metlo-pii-data-detected", pii.ID)
+	assert.Equal(t, "PII Data Detected", pii.Name)
+	assert.Equal(t, described.URL(), pii.HelpURI)
+	assert.Equal(t, described.Text(), pii.Help.Text)
+	assert.Equal(t, described.Markdown(), pii.Help.Markdown)
+	assert.Equal(t, []string{"security", "api", "external/cwe/cwe-359", "owasp-api3-2023"}, pii.Properties.Tags)
+	assert.Equal(t, "metlo-something-new", unknown.ID)
+	assert.Equal(t, "Something New", unknown.Name)
+	assert.Empty(t, unknown.HelpURI)
+	for _, rule := range rules.All() {
+		assert.LessOrEqual(t, 2+len(rule.Categories()), 20, "GitHub rejects more tags")
+	}
+}
+
+// TestFilesAreThoseOfTheRepository runs a check in a folder below the root.
+func TestFilesAreThoseOfTheRepository(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, "readme.md"), nil, 0o600))
+	report := reports()["found"]
+	report.Repository = repository.Repository{Root: root, Folder: filepath.Join(root, "services", "shop")}
+	report.Findings = findings.NewList(
+		findings.Finding{Rule: "a", Severity: "high", File: "../specs/x.yaml", Line: 3}, findings.Finding{Rule: "b", Severity: "high", File: "../../../y.yaml", Line: 4},
+		findings.Finding{Rule: "c", Severity: "high"},
+	)
+	type place struct {
+		file string
+		line int
+	}
+	want := []place{{"services/specs/x.yaml", 3}, {"readme.md", 1}, {"readme.md", 1}}
+	var log struct {
+		Runs []struct {
+			Results []struct {
+				Locations []struct {
+					PhysicalLocation struct {
+						ArtifactLocation struct{ URI string }
+						Region           struct{ StartLine int }
+					}
+				}
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(write(t, "sarif", report), &log))
+	var got []place
+	for _, r := range log.Runs[0].Results {
+		got = append(got, place{r.Locations[0].PhysicalLocation.ArtifactLocation.URI, r.Locations[0].PhysicalLocation.Region.StartLine})
+	}
+	assert.Equal(t, want, got)
+
+	var issues []struct {
+		Location struct {
+			Path  string
+			Lines struct{ Begin int }
+		}
+	}
+	require.NoError(t, json.Unmarshal(write(t, "gitlab", report), &issues))
+	got = nil
+	for _, issue := range issues {
+		got = append(got, place{issue.Location.Path, issue.Location.Lines.Begin})
+	}
+	assert.Equal(t, want, got)
+	annotations := string(write(t, "github", report))
+	assert.Contains(t, annotations, "file=services/specs/x.yaml,line=3,")
+	assert.Equal(t, 1, strings.Count(annotations, "file="))
+}
+
+func TestListKeepsEveryPart(t *testing.T) {
+	list := []findings.Finding{
+		{ID: "1", Rule: "a", Title: "A", Severity: "high", Host: "h", Path: "/p", Field: "f", Message: "m", File: "x", Line: 2},
+		{ID: "00000000-0000-4000-b000-000000000001", Rule: "b", Severity: "high", Host: "h", Path: "/p", Field: "the same", Message: "the same"},
+		{Rule: "c", Severity: "high", Host: "h", Path: "/p", Field: "", Message: ""},
+		{Rule: "d", Severity: "high", Host: "h", Path: "", Field: "only", Message: ""},
+	}
+	list[0].Method, list[1].Method, list[2].Method, list[3].Method = "GET", "GET", "GET", "GET"
+	i := 0
+	for f := range findings.NewList(list...).All() {
+		want := list[(i+3)%4] // the path comes before the rule
+		assert.Equal(t, want.Fingerprint(), f.Fingerprint())
+		assert.Equal(t, []string{want.ID, want.Title, want.Field, want.Message, want.File}, []string{f.ID, f.Title, f.Field, f.Message, f.File})
+		i++
+	}
+	assert.Equal(t, 4, i)
 }
 
 // TestJUnitNamesDiffer is about GitLab, which shows one test case of those that have the same class and name.

@@ -26,7 +26,7 @@ type junitCase struct {
 }
 
 // junit writes a failed test case for each finding, one with an error if the check could not tell, and one that passed
-// if all is well. It keeps to the schemas of Ant and of Jenkins.
+// if there is neither. The output is valid in the schemas of Ant and of Jenkins.
 func junit(w io.Writer, report *Report) error {
 	tests, errorCount := report.Findings.Len(), 0
 	if report.Outcome == Unknown {
@@ -81,7 +81,8 @@ func junitProperties(encoder *xml.Encoder, report *Report) error {
 	}{List: []property{{"instance", token(report.Instance)}, {"version", token(report.Version)}}})
 }
 
-// junitName tells test cases apart: of those with one class and one name GitLab shows the last.
+// junitName returns the name of a test case. Names differ, because GitLab shows one test case of those with one class and
+// one name.
 func junitName(f *Finding) string {
 	name := fmt.Sprintf("%s %s: %s", f.Method, f.Path, f.RuleTitle())
 	if f.occurrence > 1 {
@@ -101,10 +102,10 @@ func junitText(f *Finding) string {
 	return token(text)
 }
 
-// token is text as XML's type token has it: safe, and without blanks at its ends or several in a row.
+// token returns text as a value of the XML type token: safe, and without blanks at its ends or several in a row.
 func token(text string) string { return strings.Join(strings.Fields(safetext.Line(text)), " ") }
 
-// attribute escapes what is written without an encoder.
+// attribute returns text with escapes, for parts that are written without an encoder.
 func attribute(text string) string {
 	var out strings.Builder
 	_ = xml.EscapeText(&out, []byte(token(text))) // a strings.Builder takes everything

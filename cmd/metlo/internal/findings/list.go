@@ -39,7 +39,7 @@ type record struct {
 
 const (
 	noTime = -1 << 63
-	packed = 1<<32 - 1
+	packed = 1<<32 - 1 // the length of an id that is a UUID, and of a field that is the message
 )
 
 // NewList returns a sorted list of findings.
@@ -73,10 +73,14 @@ func (l *List) Add(f *Finding) {
 	if pack(&uuid, f.ID) {
 		id, idLen = "", packed
 	}
-	chunk, start := l.keep(id, f.Path, f.Field, f.Message)
+	field, fieldLen := f.Field, uint32(len(f.Field))
+	if field == f.Message && field != "" {
+		field, fieldLen = "", packed
+	}
+	chunk, start := l.keep(id, f.Path, field, f.Message)
 	*l.record(uint32(l.count)) = record{
 		uuid: uuid, created: created, chunk: chunk, start: start,
-		idLen: idLen, pathLen: uint32(len(f.Path)), fieldLen: uint32(len(f.Field)), messageLen: uint32(len(f.Message)),
+		idLen: idLen, pathLen: uint32(len(f.Path)), fieldLen: fieldLen, messageLen: uint32(len(f.Message)),
 		rule: l.word(f.Rule), title: l.word(f.Title), severity: l.word(string(f.Severity)), method: l.word(f.Method),
 		host: l.word(f.Host), file: l.word(f.File),
 		line: int32(max(0, min(f.Line, 1<<31-1))),
@@ -141,10 +145,24 @@ func (l *List) id(r *record) string {
 	return digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:]
 }
 
-func (l *List) path(r *record) string  { return l.text(r, r.textID(), r.pathLen) }
-func (l *List) field(r *record) string { return l.text(r, r.textID()+r.pathLen, r.fieldLen) }
+func (l *List) path(r *record) string { return l.text(r, r.textID(), r.pathLen) }
 func (l *List) message(r *record) string {
-	return l.text(r, r.textID()+r.pathLen+r.fieldLen, r.messageLen)
+	return l.text(r, r.textID()+r.pathLen+r.textField(), r.messageLen)
+}
+
+func (l *List) field(r *record) string {
+	if r.fieldLen == packed {
+		return l.message(r)
+	}
+	return l.text(r, r.textID()+r.pathLen, r.fieldLen)
+}
+
+// textField returns the length of the field within a record's text.
+func (r *record) textField() uint32 {
+	if r.fieldLen == packed {
+		return 0
+	}
+	return r.fieldLen
 }
 
 // pack parses a UUID in the form of the server, and reports whether text is one.

@@ -13,14 +13,13 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// SpecFiles finds the line of an OpenAPI document that an alert is about, in a folder of documents that were uploaded
-// under their names.
+// SpecFiles locates alerts in the OpenAPI documents of a folder, whose names are those under which they were uploaded.
 type SpecFiles struct {
 	files map[string]string // by the spec's name
 	lines map[string]int    // by file and path, once looked for
 }
 
-// FindSpecs looks for OpenAPI documents in a folder and the folders in it.
+// FindSpecs lists the OpenAPI documents in a folder and the folders in it.
 func FindSpecs(folder string) (*SpecFiles, error) {
 	specs := &SpecFiles{files: map[string]string{}, lines: map[string]int{}}
 	err := filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
@@ -42,7 +41,8 @@ func FindSpecs(folder string) (*SpecFiles, error) {
 	return specs, nil
 }
 
-// Documents are the files that hold a document. A JSON file may be an earlier report instead, if nothing in it says OpenAPI.
+// Documents returns the names of the files that hold a document. A JSON file without a version of OpenAPI is something
+// else, such as an earlier report.
 func (s *SpecFiles) Documents() []string {
 	var names []string
 	for _, name := range s.files {
@@ -58,7 +58,7 @@ func (s *SpecFiles) Documents() []string {
 	return names
 }
 
-// place returns the file and the line of an alert's endpoint, and nothing if no spec describes it.
+// place returns the file and the line of an alert's endpoint, or an empty name if no document describes it.
 func (s *SpecFiles) place(a *metlo.Alert) (file string, line int) {
 	name := a.APIEndpoint.OpenAPISpecName
 	if name == "" {
