@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/atomicfile"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/drift"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/gate"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
@@ -45,7 +47,9 @@ The ignore file is YAML. Every entry has a reason; * matches within a part of a 
       reason: staging may grow
 
 Without --ignore-file it is the .metloignore in this folder, or else in the closest one above it up to the root of the
-repository.`
+repository.
+
+With --drift it also compares OpenAPI documents with what the instance has seen, as metlo drift does.`
 
 const defaultIgnoreFile = ".metloignore"
 
@@ -55,6 +59,7 @@ type gateFlags struct {
 	saveBaseline string
 	ignoreFile   string
 	specDir      string
+	drift        driftFlags
 	reports      reportFlags
 }
 
@@ -76,11 +81,22 @@ func (a *app) gateCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.saveBaseline, "save-baseline", "", "write the alerts to this `file` and fail for none")
 	cmd.Flags().StringVar(&f.ignoreFile, "ignore-file", "", "leave out the alerts that this `file` accepts, by default the .metloignore of the repository")
 	cmd.Flags().StringVar(&f.specDir, "spec-dir", "", "`folder` of the OpenAPI documents, so that reports point to their lines")
+	texts(cmd, &f.drift.paths, "drift", "compare the OpenAPI documents of this file or folder with what the instance has seen")
+	failOnFlag(cmd, &f.drift.failOn, "the differences of --drift that fail the build, whatever their severity")
 	cmd.MarkFlagsMutuallyExclusive("baseline", "save-baseline")
 	f.reports.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
+		if len(f.drift.paths) > 0 {
+			if err := f.drift.check(); err != nil {
+				return err
+			}
+			f.drift.read()
+			f.criteria.Sources, f.criteria.FailOn = append(f.criteria.Sources, rules.Drift), f.drift.failOn
+		} else if len(f.drift.failOn) > 0 {
+			return errors.New("--fail-on is about differences from documents: name the documents with --drift")
+		}
 		if f.criteria.Since.After(time.Now()) {
 			return fmt.Errorf("--new-since %s lies ahead, so that no alert would count: use a time that has passed, or an age such as 24h",
 				f.criteria.Since.UTC().Format(time.RFC3339))
@@ -104,7 +120,7 @@ func (a *app) gateCommand() *cobra.Command {
 
 // files returns the names of the files that the command reads or writes besides its reports.
 func (f *gateFlags) files() []string {
-	names := []string{f.baseline, f.saveBaseline, cmp.Or(f.ignoreFile, nearestIgnoreFile(), defaultIgnoreFile)}
+	names := append(f.drift.inputs(), f.baseline, f.saveBaseline, cmp.Or(f.ignoreFile, nearestIgnoreFile(), defaultIgnoreFile))
 	if f.specDir != "" {
 		specs, err := gate.FindSpecs(f.specDir)
 		if err == nil { // otherwise the gate says why
@@ -159,7 +175,7 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 		if err := atomicfile.Write(f.saveBaseline, 0o644, write); err != nil {
 			return err
 		}
-		a.note("%s accepted in %s", output.Count(result.Findings.Len(), "alert"), f.saveBaseline)
+		a.note("%s accepted in %s", output.Count(result.Findings.Len(), strings.TrimPrefix(f.noun(), "open ")), f.saveBaseline)
 		return nil
 	}
 	if err != nil {
@@ -171,7 +187,11 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	if result.Failing > 0 {
 		report.Outcome = findings.Found
 	}
-	report.Summary = fmt.Sprintf("%s of severity %s or above", output.Count(result.Failing, "open alert"), f.criteria.Severity)
+	count := output.Count(result.Failing, f.noun())
+	report.Summary = fmt.Sprintf("%s of severity %s or above", count, f.criteria.Severity)
+	if len(f.criteria.FailOn) > 0 {
+		report.Summary = fmt.Sprintf("%s: alerts of severity %s or above, and differences of %s", count, f.criteria.Severity, strings.Join(f.criteria.FailOn, ", "))
+	}
 	if shown := result.Findings.Len(); shown != result.Failing {
 		report.Summary += fmt.Sprintf(", %d shown", shown)
 	}
@@ -191,7 +211,15 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	return nil
 }
 
-// askGate reads the files that the flags name, and judges the open alerts.
+// noun returns what the gate counts, in the singular.
+func (f *gateFlags) noun() string {
+	if len(f.drift.paths) > 0 {
+		return "finding"
+	}
+	return "open alert"
+}
+
+// askGate reads the files that the flags name, and judges the open alerts and the differences from documents.
 func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 	var err error
 	if f.baseline != "" {
@@ -209,6 +237,9 @@ func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 			return nil, err
 		}
 	}
+	if f.drift.err != nil {
+		return nil, f.drift.err
+	}
 	if f.criteria.Show == "" {
 		f.criteria.Show = f.criteria.Severity
 	}
@@ -221,9 +252,23 @@ func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 	if err := expand(ctx, client, &f.criteria.Hosts); err != nil {
 		return nil, err
 	}
-	result, err := gate.Judge(&f.criteria, gate.Alerts(ctx, client, &f.criteria))
-	if err != nil || result.Failing > 0 {
-		return result, err
+	compared := &drift.Result{}
+	if len(f.drift.paths) > 0 {
+		f.drift.options.Hosts = f.criteria.Hosts
+		if compared, err = a.compareDocuments(ctx, client, &f.drift); err != nil {
+			return nil, err
+		}
+	}
+	result, err := gate.Judge(&f.criteria, gate.Alerts(ctx, client, &f.criteria), infallible(compared.Findings))
+	if err != nil {
+		return nil, err
+	}
+	result.Notes = append(append(result.Notes, compared.Unknown...), compared.Notes...)
+	switch {
+	case result.Failing > 0:
+		return result, nil
+	case len(compared.Unknown) > 0:
+		return nil, errors.New(strings.Join(compared.Unknown, "; "))
 	}
 	// An instance without traffic has no alerts, which does not mean that there is nothing to find.
 	switch watched, err := client.Summary.HasEndpoints(ctx); {
@@ -233,6 +278,17 @@ func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 		return nil, errors.New("the instance has seen no traffic yet, so that there is nothing to be found: check the agents with metlo status")
 	}
 	return result, nil
+}
+
+// infallible returns the findings as a sequence that does not fail.
+func infallible(list *findings.List) iter.Seq2[*findings.Finding, error] {
+	return func(yield func(*findings.Finding, error) bool) {
+		for f := range list.All() {
+			if !yield(f, nil) {
+				return
+			}
+		}
+	}
 }
 
 // newReport returns a report without a result.

@@ -18,8 +18,11 @@ func plain(w io.Writer, report *Report) error {
 		}
 	}
 	for f := range report.Findings.All() {
-		line := safetext.Line(string(f.Severity)) + "\t" + safetext.Line(f.Text()) + "\t" + safetext.Line(f.ID) + "\n"
-		if _, err := io.WriteString(w, line); err != nil {
+		line := safetext.Line(string(f.Severity)) + "\t" + safetext.Line(f.Text()) + "\t" + safetext.Line(f.ID)
+		if f.File != "" {
+			line += fmt.Sprintf("\t%s:%d", safetext.Line(f.File), max(1, f.Line))
+		}
+		if _, err := io.WriteString(w, line+"\n"); err != nil {
 			return err
 		}
 	}

@@ -28,6 +28,9 @@ type Criteria struct {
 	Specs    *SpecFiles        // Specs may be nil.
 	Now      time.Time
 
+	// FailOn are the drift rules whose findings fail the build, whatever their severity; nil for those of the severity.
+	FailOn []string
+
 	// Sources are the checks whose findings are judged. Entries for other checks are not reported as stale.
 	Sources []rules.Source
 }
@@ -137,14 +140,22 @@ func (j *judge) weigh(f *findings.Finding, ignored bool) {
 		j.left["raised before "+c.Since.UTC().Format("2006-01-02 15:04 UTC")]++
 	case ignored:
 		j.left[c.Ignores.reason()]++
-	case !severe(f, show):
+	case !c.fails(f) && !severe(f, show):
 		j.left["under severity "+string(show)]++
 	default:
-		if severe(f, c.Severity) {
+		if c.fails(f) {
 			j.result.Failing++
 		}
 		j.result.Findings.Add(f)
 	}
+}
+
+// fails reports whether a finding fails the build.
+func (c *Criteria) fails(f *findings.Finding) bool {
+	if rule, _ := rules.Lookup(f.Rule); len(c.FailOn) > 0 && rule.Source == rules.Drift {
+		return slices.Contains(c.FailOn, rule.ID)
+	}
+	return severe(f, c.Severity)
 }
 
 // severe reports whether a finding has at least a severity. One of an unknown severity does: it may be the worst.

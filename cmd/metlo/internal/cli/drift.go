@@ -1,0 +1,359 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/drift"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/gate"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
+)
+
+const driftHelp = `Compare OpenAPI documents with the endpoints that the instance has seen: exit code 0 if they agree, 1 if there is a
+difference, 2 if it could not tell.
+
+  shadow-endpoint               seen, and not documented
+  zombie-endpoint               documented, and not seen since the time of --since
+  undocumented-field            a field or its type is not documented
+  undocumented-sensitive-field  the same for a field with a data class
+  undocumented-status           a status is not documented
+  undocumented-content-type     a content type of a body is not documented
+  missing-authentication        documented, and served without credentials
+  undocumented-authentication   only served with credentials, and not documented
+
+A folder stands for the documents in it. Servers and base paths are those of the documents; --host names the host of the
+instance that serves what they describe if they name another host or none. It asks the instance for the details of each
+endpoint that is documented.`
+
+// defaultSince is how long a documented operation may not be seen.
+const defaultSince = "30d"
+
+// driftRules are what --fail-on takes: the rules, and shorter names.
+var driftRules = map[string][]string{
+	"shadow": {drift.ShadowEndpoint}, "zombie": {drift.ZombieEndpoint}, "field": {drift.UndocumentedField},
+	"sensitive": {drift.UndocumentedSensitiveField}, "status": {drift.UndocumentedStatus}, "content-type": {drift.UndocumentedContentType},
+	"authentication": {drift.MissingAuthentication, drift.UndocumentedAuthentication},
+}
+
+// failOnFlag makes the flag that names rules which fail.
+func failOnFlag(cmd *cobra.Command, target *[]string, usage string) {
+	names := append(slices.Sorted(maps.Keys(driftRules)), drift.Rules()...)
+	values := words(names...)
+	flag := &listFlag{add: func(text string) error {
+		name, err := values.read(text)
+		if short, isShort := driftRules[name]; isShort {
+			*target = append(*target, short...)
+		} else {
+			*target = append(*target, name)
+		}
+		return err
+	}}
+	cmd.Flags().Var(flag, "fail-on", usage+": "+oneOf(slices.Sorted(maps.Keys(driftRules)))+", or the name of a rule; may be repeated")
+	values.complete(cmd, "fail-on")
+}
+
+// driftFlags say what is compared.
+type driftFlags struct {
+	paths         []string
+	instanceSpecs bool
+	options       drift.Options
+	failOn        []string
+	baseline      string
+	ignoreFile    string
+	reports       reportFlags
+
+	files     []string
+	documents []*drift.Document
+	err       error // of the documents
+}
+
+func (a *app) driftCommand() *cobra.Command {
+	f := &driftFlags{}
+	cmd := &cobra.Command{
+		Use: "drift [FILE|FOLDER…]", Short: "Compare OpenAPI documents with what the instance has seen", Long: driftHelp,
+		Example: "  metlo drift api/ --since 7d\n" +
+			"  metlo drift openapi.yaml --host staging.example.com --fail-on shadow,sensitive\n" +
+			"  metlo drift --instance-specs --format github --format sarif=drift.sarif",
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"json", "yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+	}
+	cmd.Flags().BoolVar(&f.instanceSpecs, "instance-specs", false, "compare the documents that the instance holds, too")
+	a.hostsFlag(cmd, &f.options.Hosts, "endpoints")
+	sinceFlag := timeFlag(&f.options.Since)
+	sinceFlag.text = defaultSince
+	cmd.Flags().Var(sinceFlag, "since", "documented operations not seen since this time, or within this age, are zombies")
+	cmd.Flags().Var(timeFlag(&f.options.SeenSince), "seen-since", "leave out what was last seen before this time, or this age")
+	failOnFlag(cmd, &f.failOn, "only these differences fail; all are shown")
+	cmd.Flags().StringVar(&f.baseline, "baseline", "", "leave out the differences that this `file` names, which metlo gate --drift --save-baseline writes")
+	cmd.Flags().StringVar(&f.ignoreFile, "ignore-file", "", "leave out the differences that this `file` accepts, by default the .metloignore of the repository")
+	f.reports.flags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := a.withTimeout(cmd.Context())
+		defer cancel()
+		f.paths = args
+		if err := f.check(); err != nil {
+			return err
+		}
+		f.read()
+		if err := f.reports.prepare(f.inputs()...); err != nil {
+			return err
+		}
+		return a.runDrift(ctx, f)
+	}
+	return cmd
+}
+
+// check refuses flags that make no sense, and sets those that were not given.
+func (f *driftFlags) check() error {
+	if len(f.paths) == 0 && !f.instanceSpecs {
+		return errors.New("no document is given: name files or folders, or compare those of the instance with --instance-specs")
+	}
+	if f.options.Since.IsZero() {
+		var err error
+		if f.options.Since, err = parseTime(defaultSince); err != nil {
+			return err
+		}
+	}
+	for name, at := range map[string]time.Time{"--since": f.options.Since, "--seen-since": f.options.SeenSince} {
+		if at.After(time.Now()) {
+			return fmt.Errorf("%s %s lies ahead: use a time that has passed, or an age such as %s", name, at.UTC().Format(time.RFC3339), defaultSince)
+		}
+	}
+	return nil
+}
+
+// read reads the documents. What is wrong with them is for the report to say.
+func (f *driftFlags) read() {
+	if f.files, f.err = drift.Find(f.paths...); f.err == nil {
+		f.documents, f.err = drift.Read(f.files)
+	}
+}
+
+// inputs are the files that no report may replace.
+func (f *driftFlags) inputs() []string {
+	names := slices.Clone(f.files)
+	for _, d := range f.documents {
+		names = append(names, d.Files...)
+	}
+	return append(names, f.baseline, cmp.Or(f.ignoreFile, nearestIgnoreFile(), defaultIgnoreFile))
+}
+
+// runDrift writes the reports whatever comes of the comparison, but for an interrupt.
+func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
+	report := newReport("metlo drift", a.instanceName())
+	compared, judged, err := a.askDrift(ctx, f)
+	if errors.Is(context.Cause(ctx), errInterrupted) {
+		return errInterrupted
+	}
+	if err != nil {
+		report.Why = message(err) + advice(err)
+		report.Summary = "could not tell"
+		return errors.Join(fmt.Errorf("could not tell: %w", err), f.reports.write(a, report))
+	}
+	report.Findings, report.Notes, report.Summary = judged.Findings, append(judged.Notes, compared.Notes...), driftSummary(compared, judged)
+	switch {
+	case judged.Failing > 0:
+		report.Outcome = findings.Found
+		report.Notes = append(compared.Unknown, report.Notes...)
+	case len(compared.Unknown) > 0:
+		report.Why = strings.Join(compared.Unknown, "; ")
+		err = fmt.Errorf("could not tell: %s", report.Why)
+	default:
+		report.Outcome = findings.Clean
+	}
+	if err := errors.Join(err, f.reports.write(a, report)); err != nil {
+		return err
+	}
+	a.note("%s", report.Summary)
+	for _, note := range report.Notes {
+		a.note("  %s", note)
+	}
+	switch {
+	case judged.Failing > 0:
+		return errFindings
+	case a.global.demo:
+		return errors.New("could not tell: this is demo data; name an instance")
+	}
+	return nil
+}
+
+func driftSummary(compared *drift.Result, judged *gate.Result) string {
+	counts := map[string]int{}
+	for f := range judged.Findings.All() {
+		counts[f.Rule]++
+	}
+	total := judged.Findings.Len()
+	text := output.Count(total, "difference")
+	var parts []string
+	for _, rule := range drift.Rules() {
+		if n := counts[rule]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, rule))
+		}
+	}
+	if len(parts) > 0 {
+		text += " (" + strings.Join(parts, ", ") + ")"
+	}
+	if judged.Failing != total {
+		text += fmt.Sprintf(", of which %d fail", judged.Failing)
+	}
+	return text + fmt.Sprintf(": %s compared with %s of %s",
+		output.Count(compared.Endpoints, "endpoint"), output.Count(compared.Operations, "operation"), output.Count(compared.Documents, "document"))
+}
+
+// askDrift compares the documents with the instance, and judges what it found.
+func (a *app) askDrift(ctx context.Context, f *driftFlags) (*drift.Result, *gate.Result, error) {
+	criteria := &gate.Criteria{Severity: metlo.RiskNone, FailOn: f.failOn, Sources: []rules.Source{rules.Drift}, Now: time.Now()}
+	err := f.err
+	if err == nil && f.baseline != "" {
+		criteria.Baseline, err = gate.ReadBaseline(f.baseline)
+	}
+	if name := cmp.Or(f.ignoreFile, nearestIgnoreFile()); err == nil && name != "" {
+		criteria.Ignores, err = gate.ReadIgnores(name)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := a.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer client.CloseIdleConnections()
+	if err := expand(ctx, client, &f.options.Hosts); err != nil {
+		return nil, nil, err
+	}
+	criteria.Hosts = f.options.Hosts
+	compared, err := a.compareDocuments(ctx, client, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	judged, err := gate.Judge(criteria, infallible(compared.Findings))
+	return compared, judged, err
+}
+
+// compareDocuments compares the documents with the endpoints of their hosts, or of those that were chosen.
+func (a *app) compareDocuments(ctx context.Context, client *metlo.Client, f *driftFlags) (*drift.Result, error) {
+	documents, generated := slices.Clone(f.documents), 0
+	if f.instanceSpecs {
+		var err error
+		var own []*drift.Document
+		if own, generated, err = instanceDocuments(ctx, client); err != nil {
+			return nil, err
+		}
+		documents = append(documents, own...)
+	}
+	names, err := client.Hosts.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	comparison, err := drift.New(documents, names, f.options)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.addEndpoints(ctx, client, comparison); err != nil {
+		return nil, err
+	}
+	result := comparison.Result()
+	if generated > 0 {
+		result.Notes = append(result.Notes, output.Count(generated, "document")+" left out: the instance generated them from traffic")
+	}
+	return result, nil
+}
+
+// instanceDocuments returns the documents that users have uploaded, and how many the instance has made itself.
+func instanceDocuments(ctx context.Context, client *metlo.Client) (documents []*drift.Document, generated int, err error) {
+	specs, err := client.Specs.List(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, s := range specs {
+		if s.IsAutoGenerated {
+			generated++
+			continue
+		}
+		spec, err := client.Specs.Get(ctx, s.Name)
+		if err != nil {
+			return nil, 0, err
+		}
+		d, err := drift.Parse(spec.Name+"."+string(spec.Extension), spec.Spec)
+		if err != nil {
+			return nil, 0, err
+		}
+		documents = append(documents, d)
+	}
+	if len(documents) == 0 {
+		return nil, 0, errors.New("the instance holds no document that a user has uploaded: metlo spec upload, or name files")
+	}
+	return documents, generated, nil
+}
+
+// detailRequests is how many details are asked for at once. The rate is that of the client.
+const detailRequests = 8
+
+// addEndpoints lists the endpoints of the hosts, and asks for the details of those that are documented.
+func (a *app) addEndpoints(ctx context.Context, client *metlo.Client, comparison *drift.Comparison) error {
+	hosts := comparison.Hosts()
+	if len(hosts) == 0 {
+		return nil
+	}
+	bar := a.progress("endpoints")
+	var ids []string
+	for e, err := range client.Endpoints.All(ctx, &metlo.EndpointFilter{Hosts: hosts}, metlo.OnTotal(bar.total)) {
+		if err != nil {
+			bar.end()
+			return err
+		}
+		if comparison.Add(&e) {
+			ids = append(ids, e.UUID)
+		}
+		bar.step()
+	}
+	bar.end()
+	bar = a.progress("details of endpoints")
+	defer bar.end()
+	bar.total(len(ids))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	queue := make(chan string)
+	var workers sync.WaitGroup
+	var one sync.Mutex // of comparison and bar
+	for range detailRequests {
+		workers.Go(func() {
+			for id := range queue {
+				detail, err := client.Endpoints.Get(ctx, id)
+				if errors.Is(err, metlo.ErrNotFound) { // deleted meanwhile
+					continue
+				}
+				if err != nil {
+					cancel(err)
+					return
+				}
+				one.Lock()
+				comparison.AddDetail(detail)
+				bar.step()
+				one.Unlock()
+			}
+		})
+	}
+	for _, id := range ids {
+		select {
+		case queue <- id:
+		case <-ctx.Done():
+		}
+	}
+	close(queue)
+	workers.Wait()
+	return context.Cause(ctx)
+}

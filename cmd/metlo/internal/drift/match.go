@@ -1,0 +1,234 @@
+package drift
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// elements returns the parts of a path between slashes. Empty ones do not count, as on the instance, nor does what
+// follows a question mark or a number sign in the path of a document.
+func elements(path string) []string {
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path = path[:i]
+	}
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+}
+
+// isParameter reports whether an element stands for a value as a whole.
+func isParameter(element string) bool {
+	return len(element) >= 2 && element[0] == '{' && strings.IndexByte(element, '}') == len(element)-1
+}
+
+// isRest reports whether an element stands for all that follow, as {proxy+} does.
+func isRest(element string) bool {
+	return isParameter(element) && (strings.HasSuffix(element, "+}") || strings.HasSuffix(element, "*}") || strings.HasSuffix(element, "...}"))
+}
+
+// plain returns an element without its escapes.
+func plain(element string) string {
+	if text, err := url.PathUnescape(element); err == nil {
+		return text
+	}
+	return element
+}
+
+// node is a place in a tree of paths. What several paths begin with is one way from the root.
+type node[T any] struct {
+	static    map[string]*node[T] // by the element without its escapes
+	mixed     []mixedNode[T]      // elements that are parameters in part, the one with the longest text first
+	parameter *node[T]
+	rest      []T // paths whose last element stands for all that follow
+	ends      []T // paths that end here
+}
+
+type mixedNode[T any] struct {
+	texts []string // around the parameters
+	below *node[T]
+}
+
+// add adds a value under a path.
+func (n *node[T]) add(path []string, value T) {
+	for i, element := range path {
+		switch {
+		case isRest(element) && i == len(path)-1:
+			n.rest = append(n.rest, value)
+			return
+		case isParameter(element):
+			if n.parameter == nil {
+				n.parameter = &node[T]{}
+			}
+			n = n.parameter
+		case strings.Contains(element, "{") && strings.Contains(element, "}"):
+			n = n.addMixed(element)
+		default:
+			if n.static == nil {
+				n.static = map[string]*node[T]{}
+			}
+			text := plain(element)
+			if n.static[text] == nil {
+				n.static[text] = &node[T]{}
+			}
+			n = n.static[text]
+		}
+	}
+	n.ends = append(n.ends, value)
+}
+
+var parameters = regexp.MustCompile(`\{[^{}]*\}`)
+
+func (n *node[T]) addMixed(element string) *node[T] {
+	texts := parameters.Split(element, -1)
+	for i, text := range texts {
+		texts[i] = plain(text)
+	}
+	for _, m := range n.mixed {
+		if slices.Equal(m.texts, texts) {
+			return m.below
+		}
+	}
+	below := &node[T]{}
+	n.mixed = append(n.mixed, mixedNode[T]{texts, below})
+	slices.SortStableFunc(n.mixed, func(x, y mixedNode[T]) int { return len(strings.Join(y.texts, "")) - len(strings.Join(x.texts, "")) })
+	return below
+}
+
+// fits reports whether a text has the texts around the parameters, and something for each of these.
+func (m *mixedNode[T]) fits(text string) bool {
+	last := len(m.texts) - 1
+	rest, ok := strings.CutPrefix(text, m.texts[0])
+	if !ok || last == 0 {
+		return ok && rest == ""
+	}
+	for _, between := range m.texts[1:last] {
+		if rest == "" {
+			return false
+		}
+		at := strings.Index(rest[1:], between)
+		if at < 0 {
+			return false
+		}
+		rest = rest[1+at+len(between):]
+	}
+	return len(rest) > len(m.texts[last]) && strings.HasSuffix(rest, m.texts[last])
+}
+
+// find returns the values under the path that a router chooses: at each element a text beats a parameter in part, that one
+// a parameter, and that one a rest. A parameter of the path that is looked for fits parameters only.
+func (n *node[T]) find(path []string) []T {
+	if n == nil {
+		return nil
+	}
+	if len(path) == 0 {
+		return n.ends
+	}
+	isValue := !isParameter(path[0])
+	if isValue {
+		if found := n.static[plain(path[0])].find(path[1:]); found != nil {
+			return found
+		}
+	}
+	for _, m := range n.mixed {
+		if !isValue || m.fits(plain(path[0])) {
+			if found := m.below.find(path[1:]); found != nil {
+				return found
+			}
+		}
+	}
+	if found := n.parameter.find(path[1:]); found != nil {
+		return found
+	}
+	return n.rest
+}
+
+// overlaps reports whether a request may fit both the path and one in the tree: a parameter of either fits anything.
+func (n *node[T]) overlaps(path []string) bool {
+	if n == nil {
+		return false
+	}
+	if len(path) == 0 {
+		return len(n.ends) > 0
+	}
+	if len(n.rest) > 0 || n.parameter.overlaps(path[1:]) {
+		return true
+	}
+	isValue := !isParameter(path[0])
+	for _, m := range n.mixed {
+		if (!isValue || m.fits(plain(path[0]))) && m.below.overlaps(path[1:]) {
+			return true
+		}
+	}
+	if isValue {
+		return n.static[plain(path[0])].overlaps(path[1:])
+	}
+	for _, below := range n.static {
+		if below.overlaps(path[1:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// collect passes take all values in the tree of which the path stands for all that theirs stands for.
+func (n *node[T]) collect(path []string, take func(T)) {
+	switch {
+	case n == nil:
+		return
+	case len(path) == 0:
+		for _, value := range n.ends {
+			take(value)
+		}
+		return
+	case !isParameter(path[0]):
+		n.static[plain(path[0])].collect(path[1:], take)
+		return
+	}
+	for _, below := range n.static {
+		below.collect(path[1:], take)
+	}
+	for _, m := range n.mixed {
+		m.below.collect(path[1:], take)
+	}
+	n.parameter.collect(path[1:], take)
+}
+
+// covers reports whether one that take passes of the paths in the tree stands for all that the path stands for.
+func (n *node[T]) covers(path []string, take func(T) bool) bool {
+	switch {
+	case n == nil:
+		return false
+	case len(path) == 0:
+		return slices.ContainsFunc(n.ends, take)
+	case n.parameter.covers(path[1:], take):
+		return true
+	}
+	return !isParameter(path[0]) && n.static[plain(path[0])].covers(path[1:], take)
+}
+
+// paths is a tree for each host and method.
+type paths[T any] map[[2]string]*node[T]
+
+func (p paths[T]) add(host, method string, path []string, value T) {
+	key := [2]string{host, method}
+	if p[key] == nil {
+		p[key] = &node[T]{}
+	}
+	p[key].add(path, value)
+}
+
+func (p paths[T]) find(host, method string, path []string) []T {
+	return p[[2]string{host, method}].find(path)
+}
+
+func (p paths[T]) overlap(host, method string, path []string) bool {
+	return p[[2]string{host, method}].overlaps(path)
+}
+
+func (p paths[T]) cover(host, method string, path []string, take func(T) bool) bool {
+	return p[[2]string{host, method}].covers(path, take)
+}
+
+func (p paths[T]) collect(host, method string, path []string, take func(T)) {
+	p[[2]string{host, method}].collect(path, take)
+}

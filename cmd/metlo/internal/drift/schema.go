@@ -1,0 +1,370 @@
+package drift
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// verdict is what a schema says of a field.
+type verdict int
+
+const (
+	silent    verdict = iota // nothing: it restricts something else
+	forbidden                // the schema names fields, and this is none of them
+	free                     // it is an object of which the schema names no field
+	open                     // the schema lets it have any further fields
+	named                    // the schema describes it
+)
+
+const (
+	anyElement = "[]"       // of a list, in the path of a field
+	anyName    = "[string]" // of an object whose names are values
+)
+
+// lookup is the search for one field in a schema.
+type lookup struct {
+	document *Document
+	response bool
+	isForm   bool // names may have brackets
+
+	visiting map[visit]bool
+	deepest  int // elements of the path that the place of a schema stands for
+	place    place
+	types    []string // that the field may have, once it is named
+	anyType  bool
+}
+
+type visit struct {
+	schema *openapi3.Schema
+	left   int
+}
+
+// find looks a path up, and leaves in l.place where the schema is that decided.
+func (l *lookup) find(schema *openapi3.SchemaRef, path []string) verdict {
+	l.visiting, l.deepest, l.place, l.types, l.anyType = map[visit]bool{}, -1, place{}, nil, false
+	found := l.in(schema, path, len(path))
+	if found == silent {
+		found = free
+	}
+	return found
+}
+
+func (l *lookup) in(ref *openapi3.SchemaRef, path []string, all int) verdict {
+	if ref == nil || ref.Value == nil {
+		l.anyType = true
+		return silent
+	}
+	s := ref.Value
+	if s.Always != nil {
+		if *s.Always {
+			l.anyType = true
+			return open
+		}
+		return forbidden
+	}
+	key := visit{s, len(path)}
+	if l.visiting[key] {
+		return silent
+	}
+	l.visiting[key] = true
+	defer delete(l.visiting, key)
+	if done := all - len(path); done > l.deepest {
+		if at := placeOf(s.Origin); at.line > 0 {
+			l.deepest, l.place = done, at
+		}
+	}
+	if len(path) == 0 {
+		l.addTypes(s, map[*openapi3.Schema]bool{})
+		return named
+	}
+	found := l.own(s, path, all)
+	for _, part := range s.AllOf {
+		found = both(found, l.in(part, path, all))
+	}
+	return both(found, l.alternatives(s, path, all))
+}
+
+// both is the verdict of two schemas that apply together.
+func both(x, y verdict) verdict {
+	if x == free && y == forbidden || x == forbidden && y == free {
+		return forbidden
+	}
+	return max(x, y)
+}
+
+// alternatives is the verdict of the schemas of which one applies.
+func (l *lookup) alternatives(s *openapi3.Schema, path []string, all int) verdict {
+	found := silent
+	for _, list := range []openapi3.SchemaRefs{s.OneOf, s.AnyOf, {s.Then, s.Else}, l.document.subtypesOf(s)} {
+		for _, option := range list {
+			if option != nil {
+				found = max(found, l.in(option, path, all))
+			}
+		}
+	}
+	for _, option := range s.DependentSchemas {
+		found = max(found, l.in(option, path, all))
+	}
+	return found
+}
+
+// subtypesOf returns the schemas between which a schema's discriminator decides: those that it maps, and those that extend
+// the schema.
+func (d *Document) subtypesOf(s *openapi3.Schema) openapi3.SchemaRefs {
+	if s.Discriminator == nil {
+		return nil
+	}
+	list := slices.Clone(d.subtypes[s])
+	for _, mapped := range s.Discriminator.Mapping {
+		name := mapped.Ref[strings.LastIndexByte(mapped.Ref, '/')+1:]
+		if ref := (openapi3.SchemaRef)(mapped); ref.Value != nil {
+			list = append(list, &ref)
+		} else if d.doc.Components != nil && d.doc.Components.Schemas[name] != nil {
+			list = append(list, d.doc.Components.Schemas[name])
+		}
+	}
+	return list
+}
+
+// own is the verdict of what a schema says itself.
+func (l *lookup) own(s *openapi3.Schema, path []string, all int) verdict {
+	if path[0] == anyElement {
+		return l.element(s, path, all)
+	}
+	found := silent
+	describes := len(s.Properties) > 0
+	if path[0] == anyName {
+		for name, property := range s.Properties {
+			if strings.ContainsFunc(name, unicode.IsDigit) { // the instance may have taken it for a value
+				found = max(found, l.property(property, path[1:], all))
+			}
+		}
+		for _, property := range s.PatternProperties {
+			describes = true
+			found = max(found, l.property(property, path[1:], all))
+		}
+	} else {
+		// A name may hold dots.
+		for n := 1; n <= len(path) && (n == 1 || path[n-1] != anyElement && path[n-1] != anyName); n++ {
+			name := strings.Join(path[:n], ".")
+			found = max(found, l.named(s, name, path[n:], all))
+		}
+		describes = describes || len(s.PatternProperties) > 0
+	}
+	if found >= open {
+		return found
+	}
+	return max(found, l.additional(s, path[1:], all, describes))
+}
+
+// named is the verdict of the properties with a name, and of those whose pattern it fits.
+func (l *lookup) named(s *openapi3.Schema, name string, rest []string, all int) verdict {
+	found := silent
+	property := s.Properties[name]
+	if outer, _, nested := strings.Cut(name, "["); property == nil && l.isForm {
+		property = cmp.Or(s.Properties[outer], s.Properties[outer+"[]"])
+		if nested {
+			rest = nil
+		}
+	}
+	if property != nil {
+		found = l.property(property, rest, all)
+	}
+	for pattern, property := range s.PatternProperties {
+		if form, err := regexp.Compile(pattern); err != nil || form.MatchString(name) {
+			found = max(found, l.property(property, rest, all))
+		}
+	}
+	return found
+}
+
+// property is the verdict of a schema that a name leads to. What it leaves open is free.
+func (l *lookup) property(property *openapi3.SchemaRef, rest []string, all int) verdict {
+	if l.response && property != nil && property.Value != nil && property.Value.WriteOnly {
+		if at := placeOf(property.Value.Origin); at.line > 0 {
+			l.deepest, l.place = all, at
+		}
+		return forbidden
+	}
+	found := l.in(property, rest, all)
+	if found == silent {
+		return free
+	}
+	return found
+}
+
+// additional is the verdict on names that are not described.
+func (l *lookup) additional(s *openapi3.Schema, rest []string, all int, describes bool) verdict {
+	for _, further := range []openapi3.BoolSchema{s.AdditionalProperties, s.UnevaluatedProperties} {
+		switch {
+		case further.Schema != nil:
+			found := l.in(further.Schema, rest, all)
+			if found == silent || found == named && isEmpty(further.Schema) {
+				return open
+			}
+			return found
+		case further.Has != nil && *further.Has:
+			return open
+		case further.Has != nil:
+			return forbidden
+		}
+	}
+	switch {
+	case describes:
+		return forbidden
+	case s.Type == nil:
+		if s.Items != nil || len(s.Enum) > 0 || s.Const != nil {
+			return forbidden
+		}
+		return silent
+	case s.Type.Includes(openapi3.TypeObject):
+		return free
+	}
+	return forbidden
+}
+
+// isEmpty reports whether a schema says nothing of a value.
+func isEmpty(ref *openapi3.SchemaRef) bool {
+	s := ref.Value
+	return s == nil || s.Always != nil || s.Type == nil && len(s.Properties)+len(s.AllOf)+len(s.AnyOf)+len(s.OneOf)+len(s.Enum) == 0 && s.Items == nil
+}
+
+// element is the verdict on the elements of a list.
+func (l *lookup) element(s *openapi3.Schema, path []string, all int) verdict {
+	found := silent
+	for _, list := range []openapi3.SchemaRefs{{s.Items, s.Contains, s.UnevaluatedItems.Schema}, s.PrefixItems} {
+		for _, item := range list {
+			if item != nil {
+				found = max(found, l.property(item, path[1:], all))
+			}
+		}
+	}
+	switch {
+	case found != silent:
+		return found
+	case s.Type == nil && len(s.Properties) == 0:
+		return silent
+	case s.Type.Includes(openapi3.TypeArray):
+		return free
+	}
+	return forbidden
+}
+
+// addTypes adds the types that a value of a schema may have.
+func (l *lookup) addTypes(s *openapi3.Schema, visited map[*openapi3.Schema]bool) {
+	if types, known := typesOf(s, visited); known {
+		l.types = append(l.types, types...)
+	} else {
+		l.anyType = true
+	}
+}
+
+// typesOf returns the types that a schema allows, and whether it restricts them.
+func typesOf(s *openapi3.Schema, visited map[*openapi3.Schema]bool) (types []string, known bool) {
+	if visited[s] {
+		return nil, false
+	}
+	visited[s] = true
+	defer delete(visited, s)
+	if s.Type != nil && len(*s.Type) > 0 {
+		return *s.Type, true
+	}
+	for _, part := range s.AllOf {
+		if part != nil && part.Value != nil {
+			if types, known := typesOf(part.Value, visited); known {
+				return types, true
+			}
+		}
+	}
+	for _, list := range []openapi3.SchemaRefs{s.OneOf, s.AnyOf} {
+		for i, option := range list {
+			if option == nil || option.Value == nil {
+				return nil, false
+			}
+			more, restricts := typesOf(option.Value, visited)
+			if !restricts {
+				return nil, false
+			}
+			types, known = append(slices.Clip(types), more...), i == len(list)-1
+		}
+		if known {
+			return types, true
+		}
+	}
+	switch {
+	case len(s.Properties) > 0:
+		return []string{openapi3.TypeObject}, true
+	case s.Items != nil:
+		return []string{openapi3.TypeArray}, true
+	}
+	return nil, false
+}
+
+// allows reports whether the field that was found may be of a type.
+func (l *lookup) allows(kind string) bool {
+	return l.anyType || len(l.types) == 0 || slices.Contains(l.types, kind) ||
+		kind == openapi3.TypeInteger && slices.Contains(l.types, openapi3.TypeNumber)
+}
+
+// typeNames returns the documented types in words.
+func (l *lookup) typeNames() string {
+	var names []string
+	for _, t := range l.types {
+		if t != openapi3.TypeNull && !slices.Contains(names, t) {
+			names = append(names, t)
+		}
+	}
+	return strings.Join(names, " or ")
+}
+
+// contentOf returns the description of a content type, and whether there is one: that of the type itself or of a range
+// that it is in. Without a type that is known it returns all.
+func contentOf(content openapi3.Content, contentType string) ([]*openapi3.MediaType, bool) {
+	wanted := mediaType(contentType)
+	var all, exact, ranges []*openapi3.MediaType
+	for name, media := range content {
+		all = append(all, media)
+		switch name = mediaType(name); {
+		case name == wanted:
+			exact = append(exact, media)
+		case name == anyMedia, strings.HasSuffix(name, "/*") && strings.HasPrefix(wanted, name[:len(name)-1]):
+			ranges = append(ranges, media)
+		}
+	}
+	switch {
+	case wanted == anyMedia:
+		return all, true
+	case len(exact) > 0:
+		return exact, true
+	}
+	return ranges, len(ranges) > 0
+}
+
+// anyMedia stands for a content type that is not known.
+const anyMedia = "*/*"
+
+// mediaType returns a content type in lower case without its parameters.
+func mediaType(text string) string {
+	text, _, _ = strings.Cut(text, ";")
+	return cmp.Or(strings.ToLower(strings.TrimSpace(text)), anyMedia)
+}
+
+// responseOf returns the response of a status: its own, that of its hundred, or the default.
+func responseOf(op *openapi3.Operation, status int) *openapi3.Response {
+	if op.Responses == nil {
+		return nil
+	}
+	responses := op.Responses.Map()
+	for _, key := range []string{fmt.Sprint(status), fmt.Sprintf("%dXX", status/100), fmt.Sprintf("%dxx", status/100), "default"} {
+		if ref := responses[key]; ref != nil && ref.Value != nil {
+			return ref.Value
+		}
+	}
+	return nil
+}
