@@ -14,6 +14,7 @@ const (
 	chartHeight  = 200
 	axisWidth    = 88
 	bottomHeight = 36
+	labelWidth   = 84 // of a date, in the largest font that style.css sets
 )
 
 // timeChart draws stacked columns. The table of the same numbers follows it on the page.
@@ -48,7 +49,7 @@ func timeChart(columns []column, span int) template.HTML {
 			base += n
 		}
 		svg.WriteString("</g>")
-		if i%every == 0 {
+		if i%every == 0 && x+width/2+labelWidth/2 <= chartWidth {
 			fmt.Fprintf(&svg, `<text class="axis" x="%.1f" y="%d" text-anchor="middle">%s</text>`, x+width/2, chartHeight+26, c.Start.Format("2 Jan"))
 		}
 	}

@@ -12,14 +12,14 @@ import (
 
 // The bounds of the page. What they leave out is counted on the page, with the command that lists it.
 const (
-	maxEndpoints = 100 // endpoints with open alerts
-	maxAlerts    = 10  // alerts of one endpoint
+	maxEndpoints = 50 // endpoints with open alerts
+	maxAlerts    = 10 // alerts of one endpoint
 	maxHosts     = 25
 	maxTypes     = 25
 	maxClasses   = 25
-	maxSensitive = 100
+	maxSensitive = 50
 	maxServed    = 50  // endpoints that were served without credentials
-	maxDrift     = 200 // findings of one drift report
+	maxDrift     = 100 // findings of one drift report
 	maxTests     = 50
 	maxUntested  = 50
 	maxColumns   = 32  // columns of the chart; more would be too narrow

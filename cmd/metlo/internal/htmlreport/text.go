@@ -49,8 +49,14 @@ type label struct {
 func (e *endpoint) label() label { return newLabel(e.method, e.host, e.path) }
 
 func newLabel(method, host, path string) label {
+	if host+path == "" {
+		host = noName
+	}
 	return label{shown(method), append([]string{shown(host)}, pathParts(shown(path))...)}
 }
+
+// noName stands for an empty name.
+const noName = "(no name)"
 
 // pathParts cuts a path before each slash.
 func pathParts(path string) []string {

@@ -261,7 +261,7 @@ func (d *Data) viewEvidence() (v evidenceView) {
 		longest = max(longest, h.total)
 	}
 	for _, h := range hosts[:min(len(hosts), maxHosts)] {
-		line := row{Name: shown(h.name), Bar: proofBar(&h.proofs, longest)}
+		line := row{Name: shown(cmp.Or(h.name, noName)), Bar: proofBar(&h.proofs, longest)}
 		for _, n := range h.proofs {
 			line.Counts = append(line.Counts, number(n))
 		}
@@ -379,7 +379,7 @@ func (d *Data) viewHosts() (v hostsView) {
 		longest = max(longest, h.total)
 	}
 	for _, h := range hosts[:min(len(hosts), maxHosts)] {
-		line := row{Name: shown(h.name), Public: h.public, Bar: riskBar(&h.risks, longest)}
+		line := row{Name: shown(cmp.Or(h.name, noName)), Public: h.public, Bar: riskBar(&h.risks, longest)}
 		for _, n := range []int{h.total, h.risks[0], h.risks[1], h.risks[2], h.open} {
 			line.Counts = append(line.Counts, number(n))
 		}
