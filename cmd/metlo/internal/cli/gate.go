@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/gate"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/repository"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 )
 
@@ -27,21 +30,27 @@ const gateHelp = `Fail a build while open alerts exist: exit code 0 if there is 
 Reports go to files or to the standard output, also when the gate fails or could not tell. With --format github and no
 file, GitHub shows the findings at the run; markdown=$GITHUB_STEP_SUMMARY makes the summary of the job.
 
+A finding has a fingerprint of its rule, method, host, path and field. Baselines and the ignore file hold it, so that they
+outlive the ids of alerts. A line of a baseline accepts one finding: a second one of the same fingerprint is new.
+
 The ignore file is YAML. Every entry has a reason; * matches within a part of a name, ** at the end of a path any rest:
 
   ignore:
-    - alert: 3fa85f64-5717-4562-b3fc-2c963f66afa6
+    - fingerprint: 8f14e45fceea167a5a36dedd4bea2543
       reason: masked in 1.4.2, rollout by the end of June
       until: 2026-06-30
-    - type: New Endpoint Detected
+    - rule: new-endpoint-detected
       host: staging.example.com
       path: /v2/**
-      reason: staging may grow`
+      reason: staging may grow
+
+Without --ignore-file it is the .metloignore in this folder, or else in the closest one above it up to the root of the
+repository.`
 
 const defaultIgnoreFile = ".metloignore"
 
 type gateFlags struct {
-	rules        gate.Rules
+	criteria     gate.Criteria
 	baseline     string
 	saveBaseline string
 	ignoreFile   string
@@ -50,7 +59,7 @@ type gateFlags struct {
 }
 
 func (a *app) gateCommand() *cobra.Command {
-	f := &gateFlags{rules: gate.Rules{Severity: metlo.RiskHigh}}
+	f := &gateFlags{criteria: gate.Criteria{Severity: metlo.RiskHigh, Sources: []rules.Source{rules.Alerts}}}
 	cmd := &cobra.Command{
 		Use: "gate", Short: "Fail a build while open alerts exist", Long: gateHelp, Args: cobra.NoArgs,
 		Example: "  metlo gate --severity medium --new-since 24h\n" +
@@ -58,27 +67,30 @@ func (a *app) gateCommand() *cobra.Command {
 			"  metlo gate --baseline alerts.txt               and fail for what is new\n" +
 			"  metlo gate --format github --format sarif=metlo.sarif --format junit=metlo.xml",
 	}
-	riskScores.one(cmd, &f.rules.Severity, "severity", "lowest severity that fails the build")
-	riskScores.one(cmd, &f.rules.Show, "show", "lowest severity that is shown, by default the one that fails")
-	a.hostsFlag(cmd, &f.rules.Hosts, "alerts")
-	alertTypes.list(cmd, &f.rules.Types, "type", "only alerts of this type")
-	cmd.Flags().Var(timeFlag(&f.rules.Since), "new-since", "only alerts raised since this time, or within this age such as 24h or 7d")
+	riskScores.one(cmd, &f.criteria.Severity, "severity", "lowest severity that fails the build")
+	riskScores.one(cmd, &f.criteria.Show, "show", "lowest severity that is shown, by default the one that fails")
+	a.hostsFlag(cmd, &f.criteria.Hosts, "alerts")
+	alertTypes.list(cmd, &f.criteria.Types, "type", "only alerts of this type")
+	cmd.Flags().Var(timeFlag(&f.criteria.Since), "new-since", "only alerts raised since this time, or within this age such as 24h or 7d")
 	cmd.Flags().StringVar(&f.baseline, "baseline", "", "leave out the alerts that this `file` names")
 	cmd.Flags().StringVar(&f.saveBaseline, "save-baseline", "", "write the alerts to this `file` and fail for none")
-	cmd.Flags().StringVar(&f.ignoreFile, "ignore-file", "", "leave out the alerts that this `file` accepts (default .metloignore, if it exists)")
+	cmd.Flags().StringVar(&f.ignoreFile, "ignore-file", "", "leave out the alerts that this `file` accepts, by default the .metloignore of the repository")
 	cmd.Flags().StringVar(&f.specDir, "spec-dir", "", "`folder` of the OpenAPI documents, so that reports point to their lines")
 	cmd.MarkFlagsMutuallyExclusive("baseline", "save-baseline")
 	f.reports.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
-		if f.rules.Since.After(time.Now()) {
+		if f.criteria.Since.After(time.Now()) {
 			return fmt.Errorf("--new-since %s lies ahead, so that no alert would count: use a time that has passed, or an age such as 24h",
-				f.rules.Since.UTC().Format(time.RFC3339))
+				f.criteria.Since.UTC().Format(time.RFC3339))
 		}
 		if f.saveBaseline != "" {
 			if cmd.Flags().Changed("format") {
 				return errors.New("--save-baseline writes no report: leave out --format")
+			}
+			if err := f.checkSaveBaseline(); err != nil {
+				return err
 			}
 			return a.runGate(ctx, f)
 		}
@@ -92,7 +104,7 @@ func (a *app) gateCommand() *cobra.Command {
 
 // files are those that the command reads or writes besides its reports.
 func (f *gateFlags) files() []string {
-	names := []string{f.baseline, f.saveBaseline, cmp.Or(f.ignoreFile, defaultIgnoreFile)}
+	names := []string{f.baseline, f.saveBaseline, cmp.Or(f.ignoreFile, nearestIgnoreFile(), defaultIgnoreFile)}
 	if f.specDir != "" {
 		specs, err := gate.FindSpecs(f.specDir)
 		if err == nil { // otherwise the gate says why
@@ -102,6 +114,34 @@ func (f *gateFlags) files() []string {
 	return names
 }
 
+// nearestIgnoreFile returns the name of the ignore file of the repository, or an empty text.
+func nearestIgnoreFile() string {
+	repo, err := repository.Find(".")
+	if err != nil {
+		return "" // the working folder is gone, and what is in it
+	}
+	return repo.Nearest(defaultIgnoreFile)
+}
+
+// checkSaveBaseline refuses to overwrite a file that is not a baseline.
+func (f *gateFlags) checkSaveBaseline() error {
+	name := f.saveBaseline
+	f.saveBaseline = "" // it is no other file of the command
+	others := f.files()
+	f.saveBaseline = name
+	if slices.ContainsFunc(others, func(other string) bool { return other != "" && sameFile(other, name) }) {
+		return fmt.Errorf("--save-baseline %s: the file is also read by this command: use another file", name)
+	}
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return nil
+	}
+	if _, err := gate.ReadBaseline(name); err != nil {
+		return fmt.Errorf("--save-baseline %s: the file exists and is not a baseline: use another file, or remove it", name)
+	}
+	return nil
+}
+
 // gcPercent keeps a gate of 100,000 findings under 64 MiB. Collecting garbage that often costs little: what is kept holds
 // few pointers.
 const gcPercent = 25
@@ -109,7 +149,7 @@ const gcPercent = 25
 // runGate writes the reports whatever comes of the check, but for an interrupt.
 func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
-	report := &findings.Report{Title: "metlo gate", Version: version.Number(), Instance: a.instanceName(), Time: time.Now()}
+	report := newReport("metlo gate", a.instanceName())
 	result, err := a.askGate(ctx, f)
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		return errInterrupted
@@ -131,7 +171,7 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	if result.Failing > 0 {
 		report.Outcome = findings.Found
 	}
-	report.Summary = fmt.Sprintf("%s of severity %s or above", output.Count(result.Failing, "open alert"), f.rules.Severity)
+	report.Summary = fmt.Sprintf("%s of severity %s or above", output.Count(result.Failing, "open alert"), f.criteria.Severity)
 	if shown := result.Findings.Len(); shown != result.Failing {
 		report.Summary += fmt.Sprintf(", %d shown", shown)
 	}
@@ -155,38 +195,33 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 	var err error
 	if f.baseline != "" {
-		if f.rules.Baseline, err = gate.ReadBaseline(f.baseline); err != nil {
+		if f.criteria.Baseline, err = gate.ReadBaseline(f.baseline); err != nil {
 			return nil, err
 		}
 	}
-	if f.ignoreFile == "" {
-		if _, err := os.Stat(defaultIgnoreFile); err == nil {
-			f.ignoreFile = defaultIgnoreFile
-		}
-	}
-	if f.ignoreFile != "" {
-		if f.rules.Ignores, err = gate.ReadIgnores(f.ignoreFile); err != nil {
+	if name := cmp.Or(f.ignoreFile, nearestIgnoreFile()); name != "" {
+		if f.criteria.Ignores, err = gate.ReadIgnores(name); err != nil {
 			return nil, err
 		}
 	}
 	if f.specDir != "" {
-		if f.rules.Specs, err = gate.FindSpecs(f.specDir); err != nil {
+		if f.criteria.Specs, err = gate.FindSpecs(f.specDir); err != nil {
 			return nil, err
 		}
 	}
-	if f.rules.Show == "" {
-		f.rules.Show = f.rules.Severity
+	if f.criteria.Show == "" {
+		f.criteria.Show = f.criteria.Severity
 	}
-	f.rules.Now = time.Now()
+	f.criteria.Now = time.Now()
 	client, err := a.connect()
 	if err != nil {
 		return nil, err
 	}
 	defer client.CloseIdleConnections()
-	if err := expand(ctx, client, &f.rules.Hosts); err != nil {
+	if err := expand(ctx, client, &f.criteria.Hosts); err != nil {
 		return nil, err
 	}
-	result, err := gate.Run(ctx, client, &f.rules)
+	result, err := gate.Judge(&f.criteria, gate.Alerts(ctx, client, &f.criteria))
 	if err != nil || result.Failing > 0 {
 		return result, err
 	}
@@ -198,6 +233,15 @@ func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 		return nil, errors.New("the instance has seen no traffic yet, so that there is nothing to be found: check the agents with metlo status")
 	}
 	return result, nil
+}
+
+// newReport returns a report without a result.
+func newReport(title, instance string) *findings.Report {
+	report := &findings.Report{Title: title, Version: version.Number(), Instance: instance, Time: time.Now()}
+	if repo, err := repository.Find("."); err == nil {
+		report.Repository = repo
+	}
+	return report
 }
 
 // instanceName is what reports call the instance.
@@ -309,8 +353,9 @@ func realName(name string) string {
 // isSummary reports whether a file is the one to which the steps of a GitHub job append their summaries.
 func isSummary(name string) bool { return name != "" && name == os.Getenv("GITHUB_STEP_SUMMARY") }
 
-// write writes every report, and goes on if one of them fails.
+// write writes every report, and continues if one of them fails.
 func (r *reportFlags) write(a *app, report *findings.Report) error {
+	report.Warn = func(text string) { a.note("  %s", text) }
 	return r.writeWith(a, func(w io.Writer, format string) error { return findings.Write(w, format, report) })
 }
 

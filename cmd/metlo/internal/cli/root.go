@@ -63,7 +63,7 @@ func (a *app) root() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("ci", a.gateCommand(), a.inventoryCommand(), a.reportCommand(), a.testCommand())
+	add("ci", a.gateCommand(), a.findingsCommand(), a.explainCommand(), a.inventoryCommand(), a.reportCommand(), a.testCommand())
 	add("read", a.alertCommand(), a.endpointCommand(), a.hostCommand(), a.dataClassCommand(), a.detectionCommand(), a.summaryCommand(),
 		a.specCommand(), a.webhookCommand(), a.keyCommand())
 	add("setup", a.authCommand(), a.contextCommand(), a.statusCommand(), a.doctorCommand(), a.apiCommand(), a.configCommand(), a.testingConfigCommand(), a.ingestCommand(),

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
@@ -19,7 +18,6 @@ import (
 	"github.com/metlo-go/metlo/apitest"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
-	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
@@ -95,7 +93,7 @@ func (f *runFlags) flags(cmd *cobra.Command) {
 }
 
 func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
-	report := &findings.Report{Title: "metlo test", Version: version.Number(), Instance: strings.Join(f.allow, ", "), Time: time.Now()}
+	report := newReport("metlo test", strings.Join(f.allow, ", "))
 	tests, results, err := a.askTests(ctx, f, names)
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		return errInterrupted

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/metlo-go/metlo/cmd/metlo/internal/repository"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 )
 
@@ -48,7 +49,7 @@ type Finding struct {
 	Field    string    // Field is the part of the endpoint that the finding is about; see [FieldName].
 	Message  string    // Message describes the finding in one sentence.
 	Created  time.Time // Created is when the finding was raised; zero if unknown.
-	File     string    // File is the file to look at, relative to the working folder, with slashes; empty for none.
+	File     string    // File is the file to look at, relative to the working folder; empty for none.
 	Line     int       // Line is the line in File, from 1.
 
 	occurrence int // the number among findings with the same fingerprint, from 1
@@ -86,13 +87,19 @@ func (f *Finding) RuleTitle() string {
 // Text returns the finding in one line.
 func (f *Finding) Text() string { return f.RuleTitle() + ": " + f.Name() + ": " + f.Message }
 
-// Fingerprint returns a hash of what the finding is about: rule, method, host, path and field. Its id, time, severity,
-// message and place do not count, nor do the case of host and method and the names of path parameters.
-func (f *Finding) Fingerprint() string {
+// Key returns a hash of what the finding is about: rule, method, host, path and field. Its id, time, severity, message
+// and place do not count, nor do the case of host and method and the names of path parameters.
+func (f *Finding) Key() [16]byte {
 	sum := sha256.Sum256([]byte(strings.Join([]string{
 		strings.ToLower(f.Rule), strings.ToLower(f.Method), strings.ToLower(f.Host), anonymous(f.Path), f.Field,
 	}, "\x00")))
-	return hex.EncodeToString(sum[:16])
+	return [16]byte(sum[:])
+}
+
+// Fingerprint returns the Key as text, which stands for the finding in baselines, ignore files and reports.
+func (f *Finding) Fingerprint() string {
+	key := f.Key()
+	return hex.EncodeToString(key[:])
 }
 
 // anonymous removes the names of the parameters in a path template.
@@ -147,16 +154,46 @@ type Report struct {
 	Findings *List    // Findings may be nil.
 	Notes    []string // Notes name what was left out, and entries that have expired or match nothing.
 	Summary  string   // Summary is one line.
+
+	// Repository resolves the files of the findings. The zero value takes them as they are.
+	Repository repository.Repository
+	// Warn receives what a writer leaves out of a format that has a limit; nil to drop it.
+	Warn func(text string)
+}
+
+// file returns the path of the finding's file from the root of the repository; empty if it has none there.
+func (r *Report) file(f *Finding) string {
+	if f.File == "" {
+		return ""
+	}
+	path, _ := r.Repository.Path(f.File)
+	return path
+}
+
+// place returns file, or landmark for a finding that has none: tools that track findings drop those without a file.
+func (r *Report) place(f *Finding, landmark string) (file string, line int) {
+	if file = r.file(f); file == "" {
+		return landmark, 1
+	}
+	return file, max(1, f.Line)
+}
+
+func (r *Report) warn(text string) {
+	if r.Warn != nil {
+		r.Warn(text)
+	}
 }
 
 // Formats are the forms of a report by name.
-var Formats = []string{"plain", "github", "gitlab", "junit", "sarif", "markdown"}
+var Formats = []string{"plain", "json", "github", "gitlab", "junit", "sarif", "markdown"}
 
 // Write writes a report in one of the Formats.
 func Write(w io.Writer, format string, report *Report) error {
 	switch format {
 	case "plain":
 		return plain(w, report)
+	case "json":
+		return writeJSON(w, report)
 	case "github":
 		return github(w, report)
 	case "gitlab":

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 )
 
 const hostile = "\x1b[2K\r\n::error::x ##vso[task.complete result=Succeeded;]<b>\"|`\u202e\xff]]>&"
@@ -36,16 +37,16 @@ func reports() map[string]*findings.Report {
 	unknown.Why, unknown.Notes = "no such host: "+hostile, []string{"note " + hostile}
 	found.Outcome = findings.Found
 	found.Findings = findings.NewList([]findings.Finding{
-		{ID: "1", Rule: "PII Data Detected", Severity: "high", Method: "GET", Host: "shop.example.com", Path: "/users/{id}", Message: "Email", Created: at},
-		{ID: "2", Rule: "PII Data Detected", Severity: "high", Method: "GET", Host: "shop.example.com", Path: "/users/{id}", Message: "Phone"},
-		{ID: "3", Rule: "Open API Spec Diff", Severity: "low", Method: "POST", Host: "pay.example.com", Path: "/", File: "specs/pay.yaml", Line: 12, Message: "x"},
-		{ID: "4", Rule: "Something New", Severity: "catastrophic", Host: "pay.example.com", Message: "x"},
-		{ID: "5", Rule: "PII Data Detected", Severity: "none", Method: "GET", Host: "pay.example.com:8080", Path: "/a b", Message: "x"},
+		{ID: "1", Rule: "pii-data-detected", Severity: "high", Method: "GET", Host: "shop.example.com", Path: "/users/{id}", Field: "resBody a: Email", Message: "Email", Created: at},
+		{ID: "2", Rule: "pii-data-detected", Severity: "high", Method: "GET", Host: "shop.example.com", Path: "/users/{id}", Field: "resBody a: Email", Message: "Phone"},
+		{ID: "3", Rule: "open-api-spec-diff", Severity: "low", Method: "POST", Host: "pay.example.com", Path: "/", File: "specs/pay.yaml", Line: 12, Message: "x"},
+		{ID: "4", Rule: "something-new", Title: "Something New", Severity: "catastrophic", Host: "pay.example.com", Message: "x"},
+		{ID: "5", Rule: "pii-data-detected", Severity: "none", Method: "GET", Host: "pay.example.com:8080", Path: "/a b", File: "specs/a: [b].yaml", Message: "x"},
 	}...)
 	attacked.Outcome, attacked.Notes = findings.Found, []string{hostile}
 	attacked.Findings = findings.NewList([]findings.Finding{
-		{ID: hostile, Rule: hostile, Severity: hostile, Method: hostile, Host: hostile, Path: hostile, Message: hostile, File: hostile},
-		{ID: "", Host: "..", Path: "/../../etc/passwd"},
+		{ID: hostile, Rule: hostile, Title: hostile, Severity: hostile, Method: hostile, Host: hostile, Path: hostile, Field: hostile, Message: hostile, File: hostile},
+		{ID: "", Host: "..", Path: "/../../etc/passwd", File: "../../etc/passwd"},
 	}...)
 	return map[string]*findings.Report{"clean": &clean, "unknown": &unknown, "found": &found, "attacked": &attacked}
 }
@@ -57,9 +58,27 @@ func write(t *testing.T, format string, report *findings.Report) []byte {
 	return out.Bytes()
 }
 
+// schemas is the folder of the schemas that this repository publishes.
+var schemas = filepath.Join("..", "..", "..", "..", "docs", "schemas")
+
 func schema(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
-	s, err := jsonschema.NewCompiler().Compile(filepath.Join("testdata", "schemas", name))
+	return schemaFile(t, filepath.Join("testdata", "schemas", name))
+}
+
+func schemaFile(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	published, err := filepath.Glob(filepath.Join(schemas, "*.json"))
+	require.NoError(t, err)
+	for _, file := range published { // the schemas refer to each other by their addresses
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		value := decode(t, data)
+		require.NoError(t, compiler.AddResource(value.(map[string]any)["$id"].(string), value))
+	}
+	s, err := compiler.Compile(name)
 	require.NoError(t, err)
 	return s
 }
@@ -77,6 +96,40 @@ func TestSARIFIsValid(t *testing.T) {
 		t.Run(name, func(t *testing.T) { assert.NoError(t, s.Validate(decode(t, write(t, "sarif", report)))) })
 	}
 	assert.Error(t, s.Validate(decode(t, []byte(`{"version": "2.1.0", "runs": [{}]}`))), "the schema refuses what is wrong")
+}
+
+func TestJSONIsValid(t *testing.T) {
+	s := schemaFile(t, filepath.Join(schemas, "findings.schema.json"))
+	for name, report := range reports() {
+		t.Run(name, func(t *testing.T) {
+			data := write(t, "json", report)
+			require.NoError(t, s.Validate(decode(t, data)))
+			var doc struct {
+				Outcome, Reason string
+				Findings        []struct{ Fingerprint, Rule, File, Help string }
+			}
+			require.NoError(t, json.Unmarshal(data, &doc))
+			assert.Len(t, doc.Findings, report.Findings.Len())
+			assert.Equal(t, name == "unknown", doc.Outcome == "could-not-tell")
+			assert.Equal(t, name == "unknown", doc.Reason != "")
+			for _, f := range doc.Findings {
+				_, known := rules.Lookup(f.Rule)
+				assert.Equal(t, known, f.Help != "", "a rule with a description has its address")
+				assert.NotContains(t, f.File, "..", "files are within the repository")
+			}
+		})
+	}
+	var addresses struct {
+		Schema string `json:"$schema"`
+	}
+	require.NoError(t, json.Unmarshal(write(t, "json", reports()["clean"]), &addresses))
+	assert.Equal(t, findings.SchemaURL, addresses.Schema)
+	assert.Equal(t, findings.SchemaURL, s.ID)
+	for _, wrong := range []string{
+		`{}`, `[]`, `{"version": 1, "check": "", "commandVersion": "", "instance": "", "time": "2026-01-31T08:00:00Z", "outcome": "could-not-tell", "summary": "", "notes": [], "findings": []}`,
+	} {
+		assert.Error(t, s.Validate(decode(t, []byte(wrong))), "the schema refuses what is wrong")
+	}
 }
 
 func TestSARIFHasPlacesAndFingerprints(t *testing.T) {
@@ -107,7 +160,7 @@ func TestSARIFHasPlacesAndFingerprints(t *testing.T) {
 		seen[fingerprint] = true
 	}
 	assert.Equal(t, []string{
-		"shop.example.com/users/%7Bid%7D", "shop.example.com/users/%7Bid%7D", "pay.example.com", "specs/pay.yaml", "./pay.example.com:8080/a%20b",
+		"README.md", "README.md", "README.md", "specs/pay.yaml", "specs/a:%20%5Bb%5D.yaml",
 	}, places)
 
 	changed := reports()["found"]
@@ -206,23 +259,28 @@ func TestJUnitCounts(t *testing.T) {
 	}
 }
 
+func assertSafe(t *testing.T, format, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		for _, r := range line {
+			assert.False(t, unicode.IsControl(r) && r != '\t' || unicode.Is(unicode.Cf, r), "%U in %q", r, line)
+		}
+		assert.NotRegexp(t, `##\w*\[`, line)
+		if strings.HasPrefix(strings.TrimSpace(line), "::") {
+			assert.Equal(t, "github", format)
+			assert.Regexp(t, `^::(error|warning|notice) (file=[^,:]*,line=\d+,)?title=[^,:]*::\S`, line)
+		}
+	}
+}
+
 // TestEveryFormatIsSafe looks for what an attacker would want in a terminal or a CI log.
 func TestEveryFormatIsSafe(t *testing.T) {
 	for _, format := range findings.Formats {
 		for name, report := range reports() {
 			t.Run(format+"/"+name, func(t *testing.T) {
 				text := string(write(t, format, report))
-				for line := range strings.Lines(text) {
-					line = strings.TrimSuffix(line, "\n")
-					for _, r := range line {
-						assert.False(t, unicode.IsControl(r) && r != '\t' || unicode.Is(unicode.Cf, r), "%U in %q", r, line)
-					}
-					assert.NotRegexp(t, `##\w*\[`, line)
-					if strings.HasPrefix(strings.TrimSpace(line), "::") {
-						assert.Equal(t, "github", format)
-						assert.Regexp(t, `^::(error|warning|notice) (file=[^,:]*,line=\d+,)?title=[^,:]*::\S`, line)
-					}
-				}
+				assertSafe(t, format, text)
 				if format == "markdown" || format == "junit" {
 					assert.NotContains(t, text, "<b>", "no markup of an attacker's")
 				}
@@ -233,7 +291,8 @@ func TestEveryFormatIsSafe(t *testing.T) {
 
 func TestUnknownIsNeverSilent(t *testing.T) {
 	for _, format := range findings.Formats {
-		assert.Contains(t, strings.ToLower(string(write(t, format, reports()["unknown"]))), "could not tell", format)
+		text := strings.ReplaceAll(strings.ToLower(string(write(t, format, reports()["unknown"]))), "-", " ")
+		assert.Contains(t, text, "could not tell", format)
 	}
 }
 
@@ -241,12 +300,16 @@ func TestSARIFIsBounded(t *testing.T) {
 	report := reports()["clean"]
 	report.Outcome, report.Findings = findings.Found, &findings.List{}
 	for i := range 25_002 {
-		report.Findings.Add(&findings.Finding{Rule: "PII Data Detected", Severity: []findings.Severity{"low", "high"}[min(i, 1)], Host: "shop.example.com"})
+		report.Findings.Add(&findings.Finding{Rule: "pii-data-detected", Severity: []findings.Severity{"low", "high"}[min(i, 1)], Host: "shop.example.com"})
 	}
+	var warnings []string
+	report.Warn = func(text string) { warnings = append(warnings, text) }
 	data := write(t, "sarif", report)
 	assert.Equal(t, 25_000, strings.Count(string(data), `"ruleId"`), "GitHub refuses more")
 	assert.NotContains(t, string(data), `"severity":"low"`, "the least severe are left out")
 	assert.Contains(t, string(data), "2 findings left out")
+	assert.Contains(t, string(data), "GitHub shows 5000 of 25000 results")
+	assert.Len(t, warnings, 2, "the caller is told what the file leaves out")
 	assert.NoError(t, schema(t, "sarif-2.1.0.json").Validate(decode(t, data)))
 
 	report.Outcome, report.Why = findings.Unknown, "the list ended early"
@@ -280,7 +343,7 @@ func TestListTakesLittle(t *testing.T) {
 	}
 	add := func(list *findings.List, i int) {
 		list.Add(&findings.Finding{
-			ID: fmt.Sprintf("00000000-0000-4000-b000-%012d", i), Rule: "PII Data Detected", Severity: "high", Method: "GET",
+			ID: fmt.Sprintf("00000000-0000-4000-b000-%012d", i), Rule: "pii-data-detected", Severity: "high", Method: "GET",
 			Host: fmt.Sprintf("host-%d.example.com", i%50), Path: fmt.Sprintf("/v2/tenants/%d/orders/{param1}", i),
 			Message: fmt.Sprintf("Social Security Number in 'customers[].documents[%d].number' of Response Body.", i), Created: time.Now(),
 		})
@@ -308,7 +371,7 @@ func TestListTakesLittle(t *testing.T) {
 func TestMarkdownIsBounded(t *testing.T) {
 	report := reports()["found"]
 	for report.Findings.Len() < 20_000 {
-		report.Findings.Add(&findings.Finding{Rule: "PII Data Detected", Severity: "high", Message: strings.Repeat("x", 100)})
+		report.Findings.Add(&findings.Finding{Rule: "pii-data-detected", Severity: "high", Message: strings.Repeat("x", 100)})
 	}
 	text := write(t, "markdown", report)
 	assert.Less(t, len(text), 1<<20, "GitHub shows no summary over 1 MiB")

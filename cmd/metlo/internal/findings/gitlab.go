@@ -24,14 +24,14 @@ type gitlabLocation struct {
 var gitlabSeverities = map[Severity]string{"critical": "blocker", High: "critical", Medium: "major", Low: "minor", None: "info"}
 
 // gitlab writes a code quality report, which GitLab shows in the merge request. A check that could not tell is an issue
-// of its own: an empty report would say that all is well.
+// too, because an empty report would mean that there are no findings.
 func gitlab(w io.Writer, report *Report) error {
-	items := newArray(w)
+	items, landmark := newArray(w), report.Repository.Landmark()
 	if report.Outcome == Unknown {
 		items.add(gitlabIssue{
 			Description: "Could not tell: " + safetext.Line(report.Why), CheckName: RuleID("could not tell"),
 			Fingerprint: (&Finding{Rule: "could not tell"}).Fingerprint(), Severity: "blocker",
-			Location: gitlabLocation{"metlo", map[string]int{"begin": 1}},
+			Location: gitlabLocation{landmark, map[string]int{"begin": 1}},
 		})
 	}
 	for f := range report.Findings.All() {
@@ -39,9 +39,10 @@ func gitlab(w io.Writer, report *Report) error {
 		if !known {
 			severity = "major"
 		}
+		file, line := report.place(f, landmark)
 		items.add(gitlabIssue{
 			Description: safetext.Line(f.Text()), CheckName: RuleID(f.Rule), Fingerprint: f.numbered(), Severity: severity,
-			Location: gitlabLocation{place(f), map[string]int{"begin": max(1, f.Line)}},
+			Location: gitlabLocation{safetext.Line(file), map[string]int{"begin": line}},
 		})
 	}
 	return items.end("\n")

@@ -2,20 +2,21 @@ package findings
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
-	"path"
 	"strings"
 	"time"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// The parts of SARIF 2.1.0 that are used. They are written one by one: a library that builds the whole report first
-// takes several times the memory of the findings.
+// The parts of SARIF 2.1.0 that are used. They are written one by one, because a library that builds the whole report
+// first needs several times the memory of the findings.
 type (
 	sarifText struct {
 		Text string `json:"text"`
@@ -24,8 +25,15 @@ type (
 		ID         string         `json:"id"`
 		Name       string         `json:"name"`
 		Short      sarifText      `json:"shortDescription"`
+		Full       *sarifText     `json:"fullDescription,omitempty"`
+		Help       *sarifHelp     `json:"help,omitempty"`
+		HelpURI    string         `json:"helpUri,omitempty"`
 		Config     sarifLevel     `json:"defaultConfiguration"`
 		Properties map[string]any `json:"properties"`
+	}
+	sarifHelp struct {
+		Text     string `json:"text"`
+		Markdown string `json:"markdown"`
 	}
 	sarifLevel struct {
 		Level string `json:"level"`
@@ -39,7 +47,7 @@ type (
 		Fingerprints sarifPrints     `json:"partialFingerprints"`
 		Properties   map[string]any  `json:"properties"`
 	}
-	// sarifPrints has the fingerprint under the one name that GitHub looks at, too.
+	// sarifPrints has the fingerprint under a name of its own, and under the only one that GitHub reads.
 	sarifPrints struct {
 		Metlo  string `json:"metlo/v1"`
 		GitHub string `json:"primaryLocationLineHash"`
@@ -63,7 +71,7 @@ type (
 
 var (
 	sarifLevels = map[Severity]string{"critical": "error", High: "error", Medium: "warning", Low: "note", None: "none"}
-	// sarifScores are what GitHub sorts alerts by: over 7 is high, over 4 medium.
+	// sarifScores are the numbers by which GitHub sorts alerts: over 7 is high, over 4 medium.
 	sarifScores = map[Severity]string{"critical": "9.5", High: "8.0", Medium: "5.5", Low: "3.0", None: "0.0"}
 )
 
@@ -74,14 +82,41 @@ func sarifLevelOf(s Severity) string {
 	return "warning"
 }
 
-// maxSARIFResults is how many GitHub takes: it refuses a report of more.
-const maxSARIFResults = 25_000
+// The limits of GitHub, which rejects a file that exceeds one of the maximums. A run has no more rules than results, and a
+// rule has fewer than 20 tags.
+const (
+	maxSARIFResults = 25_000
+	shownResults    = 5_000     // GitHub stores the most severe ones
+	maxSARIFBytes   = 9_500_000 // compressed; GitHub's maximum is 10 MB, and the end of the file must fit too
+)
 
-// sarif writes a report for code scanning. A check that could not tell is an invocation that failed.
+// sarif writes a report for code scanning. A check that could not tell is an invocation that failed. The results come
+// first, because the rules and the number of results left out are known after them.
 func sarif(w io.Writer, report *Report) error {
-	rules, index := sarifRules(report)
+	_, err := fmt.Fprintf(w, `{
+  "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+  "version": "2.1.0",
+  "runs": [{
+  "automationDetails": {"id": %s},
+  "columnKind": "unicodeCodePoints",
+  "results": `, safetext.JSON([]byte(quote(strings.ReplaceAll(report.Title, " ", "/")+"/"))))
+	if err != nil {
+		return err
+	}
+	run := &sarifRun{report: report, landmark: report.Repository.Landmark(), rules: []sarifRule{}, index: map[string]int{}}
+	run.size.gzip, _ = gzip.NewWriterLevel(&run.size, gzip.BestSpeed) // the level is valid
+	results := newArray(io.MultiWriter(w, run.size.gzip))
+	for f := range report.Findings.All() {
+		if results.count == maxSARIFResults || run.size.bytes > maxSARIFBytes {
+			break
+		}
+		results.add(run.result(f))
+	}
+	if err := results.end(""); err != nil {
+		return err
+	}
 	driver, err := encode(map[string]any{
-		"name": "metlo", "version": report.Version, "semanticVersion": report.Version, "rules": rules,
+		"name": "metlo", "version": report.Version, "semanticVersion": report.Version, "rules": run.rules,
 		"informationUri": "https://github.com/metlo-go/metlo",
 	})
 	if err != nil {
@@ -91,33 +126,35 @@ func sarif(w io.Writer, report *Report) error {
 		"executionSuccessful": report.Outcome != Unknown, "endTimeUtc": report.Time.UTC().Format("2006-01-02T15:04:05Z"),
 		"properties": map[string]any{"summary": report.Summary, "instance": report.Instance, "notes": append([]string{}, report.Notes...)},
 	}
-	if notifications := sarifNotifications(report); len(notifications) > 0 {
+	if notifications := sarifNotifications(report, results.count); len(notifications) > 0 {
 		invocation["toolExecutionNotifications"] = notifications
 	}
 	invocations, err := encode([]any{invocation})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, `{
-  "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-  "version": "2.1.0",
-  "runs": [{
-  "tool": {"driver": %s},
-  "automationDetails": {"id": %s},
-  "invocations": %s,
-  "columnKind": "unicodeCodePoints",
-  "results": `, driver, safetext.JSON([]byte(quote(strings.ReplaceAll(report.Title, " ", "/")+"/"))), invocations)
-	if err != nil {
-		return err
-	}
-	results := newArray(w)
-	for f := range report.Findings.All() {
-		if results.count == maxSARIFResults {
-			break
-		}
-		results.add(sarifResultOf(f, index[RuleID(f.Rule)]))
-	}
-	return results.end("\n}]}\n")
+	_, err = fmt.Fprintf(w, ",\n  \"tool\": {\"driver\": %s},\n  \"invocations\": %s\n}]}\n", driver, invocations)
+	return err
+}
+
+// compressedSize counts the bytes that gzip makes of what is written to it.
+type compressedSize struct {
+	gzip  *gzip.Writer
+	bytes int
+}
+
+func (c *compressedSize) Write(p []byte) (int, error) {
+	c.bytes += len(p)
+	return len(p), nil
+}
+
+// sarifRun collects the rules of the results that are written.
+type sarifRun struct {
+	report   *Report
+	landmark string
+	rules    []sarifRule // not nil, because the schema demands a list
+	index    map[string]int
+	size     compressedSize
 }
 
 type sarifNotification struct {
@@ -125,57 +162,75 @@ type sarifNotification struct {
 	Message sarifText `json:"message"`
 }
 
-// sarifNotifications say why a check could not tell, and what is left out.
-func sarifNotifications(report *Report) (list []sarifNotification) {
+// sarifNotifications returns why a check could not tell, and what the limits leave out.
+func sarifNotifications(report *Report, written int) (list []sarifNotification) {
 	if report.Outcome == Unknown {
 		list = append(list, sarifNotification{"error", sarifText{sarifMessage("could not tell: " + report.Why)}})
 	}
-	if more := report.Findings.Len() - maxSARIFResults; more > 0 {
-		text := fmt.Sprintf("%s left out, the least severe: GitHub refuses a report of more than %d", output.Count(more, "finding"), maxSARIFResults)
+	note := func(text string) {
 		list = append(list, sarifNotification{"warning", sarifText{text}})
+		report.warn("SARIF: " + text)
+	}
+	if more := report.Findings.Len() - written; more > 0 {
+		note(fmt.Sprintf("%s left out, the least severe: GitHub rejects a file with more than %d results or 10 MB", output.Count(more, "finding"), maxSARIFResults))
+	}
+	if written > shownResults {
+		note(fmt.Sprintf("GitHub shows %d of %d results, the most severe", shownResults, written))
 	}
 	return list
 }
 
-func sarifRules(report *Report) (rules []sarifRule, index map[string]int) {
-	rules, index = []sarifRule{}, map[string]int{}
-	for f := range report.Findings.All() {
-		id := RuleID(f.Rule)
-		if _, known := index[id]; known {
-			continue
-		}
-		index[id] = len(rules)
-		// Findings come by severity, so that the first one has the highest of its rule.
-		score := sarifScores[f.Severity]
-		if score == "" {
-			score = sarifScores[Medium]
-		}
-		rules = append(rules, sarifRule{
-			id, safetext.Line(f.RuleTitle()), sarifText{safetext.Line(f.RuleTitle())}, sarifLevel{sarifLevelOf(f.Severity)},
-			map[string]any{"tags": []string{"security", "api"}, "security-severity": score},
-		})
+// rule returns the index of the finding's rule. Findings come by severity, so that the first has the highest of its rule.
+func (run *sarifRun) rule(f *Finding) int {
+	id := RuleID(f.Rule)
+	if i, known := run.index[id]; known {
+		return i
 	}
-	return rules, index
+	score := sarifScores[f.Severity]
+	if score == "" {
+		score = sarifScores[Medium]
+	}
+	title, tags := f.RuleTitle(), []string{"security", "api"}
+	described, known := rules.Lookup(f.Rule)
+	rule := sarifRule{ID: id, Config: sarifLevel{sarifLevelOf(f.Severity)}}
+	if known {
+		title, tags = described.Title, append(tags, described.Categories()...)
+		rule.Full = &sarifText{described.Meaning}
+		rule.Help = &sarifHelp{described.Text(), described.Markdown()}
+		rule.HelpURI = described.URL()
+	}
+	rule.Name, rule.Short = safetext.Line(title), sarifText{safetext.Line(title)}
+	rule.Properties = map[string]any{"tags": tags, "security-severity": score}
+	run.index[id] = len(run.rules)
+	run.rules = append(run.rules, rule)
+	if text, err := encode(rule); err == nil {
+		_, _ = run.size.gzip.Write(text) // counting cannot fail
+	}
+	return run.index[id]
 }
 
-func sarifResultOf(f *Finding, ruleIndex int) sarifResult {
+func (run *sarifRun) result(f *Finding) sarifResult {
 	var location sarifLocation
-	location.Physical.Artifact.URI = escapePath(place(f))
-	location.Physical.Region.StartLine = max(1, f.Line)
+	file, line := run.report.place(f, run.landmark)
+	location.Physical.Artifact.URI = escapePath(file)
+	location.Physical.Region.StartLine = line
 	location.Logical = []sarifLogical{{safetext.Line(f.Name()), "resource"}}
 	properties := map[string]any{"id": safetext.Line(f.ID), "severity": safetext.Line(string(f.Severity))}
+	if f.Field != "" {
+		properties["field"] = safetext.Line(f.Field)
+	}
 	if !f.Created.IsZero() {
 		properties["created"] = f.Created.UTC().Format(time.RFC3339)
 	}
 	fingerprint := f.numbered()
 	return sarifResult{
-		RuleID: RuleID(f.Rule), RuleIndex: ruleIndex, Level: sarifLevelOf(f.Severity), Message: sarifText{sarifMessage(f.Text())},
+		RuleID: RuleID(f.Rule), RuleIndex: run.rule(f), Level: sarifLevelOf(f.Severity), Message: sarifText{sarifMessage(f.Text())},
 		Locations:    []sarifLocation{location},
 		Fingerprints: sarifPrints{fingerprint, fingerprint}, Properties: properties,
 	}
 }
 
-// sarifMessage makes text a message in which nothing is a link.
+// sarifMessage returns text as a message that contains no link.
 func sarifMessage(text string) string {
 	text = safetext.Line(text)
 	if strings.Contains(text, "](") {
@@ -184,19 +239,7 @@ func sarifMessage(text string) string {
 	return text
 }
 
-// place is the file of a finding, or one that stands for its endpoint: consumers drop results without a file.
-func place(f *Finding) string {
-	if f.File != "" {
-		return f.File
-	}
-	name := safetext.Line(strings.TrimLeft(path.Clean("/"+f.Host+"/"+f.Path), "/"))
-	if name == "" {
-		return "metlo"
-	}
-	return name
-}
-
-// escapePath makes a path a relative URI.
+// escapePath returns a path as a relative URI.
 func escapePath(name string) string {
 	parts := strings.Split(name, "/")
 	for i := range parts {

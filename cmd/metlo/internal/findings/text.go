@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// plain writes a line for each finding, its parts separated by tabs.
+// plain writes a line for each finding, with tabs between its parts.
 func plain(w io.Writer, report *Report) error {
 	if report.Outcome == Unknown {
 		if _, err := fmt.Fprintf(w, "could not tell\t%s\n", safetext.Line(report.Why)); err != nil {
@@ -30,7 +31,7 @@ var (
 	githubProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-// github writes workflow commands, which GitHub shows as annotations of the run. Only the command itself begins a line.
+// github writes workflow commands, which GitHub shows as annotations of the run. No other text begins a line.
 func github(w io.Writer, report *Report) error {
 	if report.Outcome == Unknown {
 		if err := githubCommand(w, "error", "Metlo: could not tell", report.Why, "", 0); err != nil {
@@ -45,7 +46,7 @@ func github(w io.Writer, report *Report) error {
 		case None:
 			level = "notice"
 		}
-		if err := githubCommand(w, level, fmt.Sprintf("Metlo: %s (%s)", f.RuleTitle(), f.Severity), f.Text(), f.File, f.Line); err != nil {
+		if err := githubCommand(w, level, fmt.Sprintf("Metlo: %s (%s)", f.RuleTitle(), f.Severity), f.Text(), report.file(f), f.Line); err != nil {
 			return err
 		}
 	}
@@ -60,6 +61,15 @@ func githubCommand(w io.Writer, level, title, message, file string, line int) er
 	_, err := fmt.Fprintf(w, "::%s %stitle=%s::%s\n", level, place,
 		githubProperty.Replace(safetext.Line(title)), githubMessage.Replace(safetext.Line(message)))
 	return err
+}
+
+// markdownRule returns the rule of a finding, with a link to its description if there is one.
+func markdownRule(f *Finding) string {
+	title := safetext.Markdown(f.RuleTitle())
+	if rule, known := rules.Lookup(f.Rule); known {
+		return fmt.Sprintf("[%s](%s)", title, rule.URL())
+	}
+	return title
 }
 
 // maxMarkdownRows keeps a summary under the 1 MiB that GitHub shows, and readable.
@@ -84,11 +94,12 @@ func markdown(w io.Writer, report *Report) error {
 		if rows++; rows > maxMarkdownRows {
 			break
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", safetext.Markdown(string(f.Severity)), safetext.Markdown(f.RuleTitle()),
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", safetext.Markdown(string(f.Severity)), markdownRule(f),
 			safetext.Markdown(f.Name()), safetext.Markdown(f.Message))
 	}
 	if more := report.Findings.Len() - maxMarkdownRows; more > 0 {
 		fmt.Fprintf(&out, "\n%s more are in the other reports.\n", output.Count(more, "finding"))
+		report.warn(fmt.Sprintf("Markdown: %s left out, the least severe: a table has at most %d", output.Count(more, "finding"), maxMarkdownRows))
 	}
 	for i, note := range report.Notes {
 		if i == 0 {

@@ -1,4 +1,4 @@
-// Package gate decides which open alerts fail a build.
+// Package gate decides which findings fail a build: open alerts, and the findings of other checks.
 package gate
 
 import (
@@ -16,79 +16,184 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 )
 
-// Rules say which alerts count.
-type Rules struct {
-	Severity metlo.RiskScore // the lowest that fails the build
-	Show     metlo.RiskScore // the lowest that is shown
-	Hosts    []string
-	Types    []metlo.AlertType
-	Since    time.Time // alerts raised before are left out; one whose time is not known counts
-	Baseline Baseline
-	Ignores  *Ignores
-	Specs    *SpecFiles
+// Criteria decide which findings count.
+type Criteria struct {
+	Severity metlo.RiskScore   // Severity is the lowest that fails the build.
+	Show     metlo.RiskScore   // Show is the lowest that reports show, besides what fails the build.
+	Hosts    []string          // Hosts are those whose alerts are read; nil for all.
+	Types    []metlo.AlertType // Types are those of the alerts that are read; nil for all.
+	Since    time.Time         // Since leaves out findings raised before; a finding without a time counts.
+	Baseline *Baseline         // Baseline may be nil.
+	Ignores  *Ignores          // Ignores may be nil.
+	Specs    *SpecFiles        // Specs may be nil.
 	Now      time.Time
+
+	// Sources are the checks whose findings are judged. Entries for other checks are not reported as stale.
+	Sources []rules.Source
 }
 
-// Result is what the rules make of the alerts of an instance.
+// Result is what the criteria make of the findings.
 type Result struct {
-	Findings *findings.List // that are shown
-	Failing  int            // of those, the ones that fail the build
-	Notes    []string       // what was left out, and entries that are expired or unused
+	Findings *findings.List // Findings are those that reports show.
+	Failing  int            // Failing is the number of Findings that fail the build.
+	Notes    []string       // Notes name what was left out, and entries that have expired or match nothing.
 }
 
-// Run looks at every open alert.
-func Run(ctx context.Context, client *metlo.Client, criteria *Rules) (*Result, error) {
-	filter := &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}, Hosts: criteria.Hosts, AlertTypes: criteria.Types}
-	// The severity is judged here, so that one which this program does not know is not filtered away.
-	return judge(client.Alerts.All(ctx, filter), criteria)
+// Alerts returns an iterator over the findings for the open alerts of an instance.
+func Alerts(ctx context.Context, client *metlo.Client, c *Criteria) iter.Seq2[*findings.Finding, error] {
+	// The severity is judged later, so that an alert of a severity that this program does not know counts.
+	filter := &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}, Hosts: c.Hosts, AlertTypes: c.Types}
+	return converted(client.Alerts.All(ctx, filter), c.Specs)
 }
 
-func judge(alerts iter.Seq2[metlo.Alert, error], criteria *Rules) (*Result, error) {
-	result, left := &Result{Findings: &findings.List{}}, map[string]int{}
-	show := criteria.Show
-	if !criteria.Severity.AtLeast(show) {
-		show = criteria.Severity
-	}
-	for alert, err := range alerts {
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case !criteria.Since.IsZero() && !alert.CreatedAt.IsZero() && alert.CreatedAt.Before(criteria.Since):
-			left["raised before "+criteria.Since.UTC().Format("2006-01-02 15:04 UTC")]++
-		case criteria.Baseline[alert.UUID]:
-			left["in the baseline"]++
-		case criteria.Ignores.match(&alert, criteria.Now):
-			left["in the ignore file"]++
-		case !severe(alert.RiskScore, show):
-			left["under severity "+string(show)]++
-		default:
-			if severe(alert.RiskScore, criteria.Severity) {
-				result.Failing++
+func converted(alerts iter.Seq2[metlo.Alert, error], specs *SpecFiles) iter.Seq2[*findings.Finding, error] {
+	return func(yield func(*findings.Finding, error) bool) {
+		for alert, err := range alerts {
+			if err != nil {
+				yield(nil, err)
+				return
 			}
-			result.Findings.Add(finding(&alert, criteria.Specs))
+			if !yield(finding(&alert, specs), nil) {
+				return
+			}
 		}
 	}
-	result.Findings.Sort()
-	for _, reason := range slices.Sorted(maps.Keys(left)) {
-		result.Notes = append(result.Notes, fmt.Sprintf("%d left out: %s", left[reason], reason))
+}
+
+// Judge applies the criteria to findings of one or more checks. A pointer that a sequence yields need not stay valid.
+func Judge(c *Criteria, sequences ...iter.Seq2[*findings.Finding, error]) (*Result, error) {
+	j := &judge{criteria: c, result: &Result{Findings: &findings.List{}}, left: map[string]int{}, accepted: &findings.List{}}
+	if c.Ignores != nil {
+		j.left[c.Ignores.reason()] = 0 // the note names the file also if it accepts nothing
 	}
-	if len(criteria.Hosts) > 0 {
-		result.Notes = append(result.Notes, "only hosts "+strings.Join(criteria.Hosts, ", "))
+	for _, sequence := range sequences {
+		for f, err := range sequence {
+			if err != nil {
+				return nil, err
+			}
+			j.add(f)
+		}
 	}
-	if len(criteria.Types) > 0 {
-		types := make([]string, len(criteria.Types))
-		for i, t := range criteria.Types {
+	j.settle()
+	j.result.Findings.Sort()
+	j.notes()
+	return j.result, nil
+}
+
+type judge struct {
+	criteria *Criteria
+	result   *Result
+	left     map[string]int // the number of findings left out, by reason
+	accepted *findings.List // those whose fingerprint the baseline has
+}
+
+func (j *judge) add(f *findings.Finding) {
+	ignored := j.criteria.Ignores.match(f, j.criteria.Now)
+	switch j.criteria.Baseline.find(f) {
+	case byAlert:
+		j.left[inBaseline]++
+	case byFingerprint:
+		j.accepted.Add(f)
+	default:
+		j.weigh(f, ignored)
+	}
+}
+
+const inBaseline = "in the baseline"
+
+// settle leaves out the findings whose fingerprint the baseline has, as many of each as it accepts and the oldest first:
+// one more than was accepted is new.
+func (j *judge) settle() {
+	surplus := map[string][]findings.Finding{}
+	for f := range j.accepted.All() {
+		if j.criteria.Baseline.surplus(f) {
+			print := f.Fingerprint()
+			surplus[print] = append(surplus[print], *f)
+		} else {
+			j.left[inBaseline]++
+		}
+	}
+	for _, print := range slices.Sorted(maps.Keys(surplus)) {
+		group := surplus[print]
+		slices.SortStableFunc(group, func(x, y findings.Finding) int { return x.Created.Compare(y.Created) })
+		accepted := j.criteria.Baseline.limit(&group[0])
+		j.left[inBaseline] += accepted
+		for i := range group[accepted:] {
+			f := &group[accepted+i]
+			j.weigh(f, j.criteria.Ignores.accepts(f, j.criteria.Now))
+		}
+	}
+}
+
+// weigh applies the criteria other than the baseline. An ignored finding is one that the ignore file accepts.
+func (j *judge) weigh(f *findings.Finding, ignored bool) {
+	c := j.criteria
+	show := c.Show
+	if !c.Severity.AtLeast(show) {
+		show = c.Severity
+	}
+	switch {
+	case !c.Since.IsZero() && !f.Created.IsZero() && f.Created.Before(c.Since):
+		j.left["raised before "+c.Since.UTC().Format("2006-01-02 15:04 UTC")]++
+	case ignored:
+		j.left[c.Ignores.reason()]++
+	case !severe(f, show):
+		j.left["under severity "+string(show)]++
+	default:
+		if severe(f, c.Severity) {
+			j.result.Failing++
+		}
+		j.result.Findings.Add(f)
+	}
+}
+
+// severe reports whether a finding has at least a severity. One of an unknown severity does: it may be the worst.
+func severe(f *findings.Finding, lowest metlo.RiskScore) bool {
+	risk := metlo.RiskScore(f.Severity)
+	return risk.AtLeast(lowest) || !risk.Known()
+}
+
+func (j *judge) notes() {
+	c, notes := j.criteria, &j.result.Notes
+	for _, reason := range slices.Sorted(maps.Keys(j.left)) {
+		*notes = append(*notes, fmt.Sprintf("%d left out: %s", j.left[reason], reason))
+	}
+	if len(c.Hosts) > 0 {
+		*notes = append(*notes, "only hosts "+strings.Join(c.Hosts, ", "))
+	}
+	if len(c.Types) > 0 {
+		types := make([]string, len(c.Types))
+		for i, t := range c.Types {
 			types[i] = string(t)
 		}
-		result.Notes = append(result.Notes, "only types "+strings.Join(types, ", "))
+		*notes = append(*notes, "only types "+strings.Join(types, ", "))
 	}
-	result.Notes = append(result.Notes, criteria.Ignores.Report(criteria.Now)...)
-	return result, nil
+	*notes = append(*notes, c.Ignores.expired(c)...)
+	if c.whole() {
+		*notes = append(*notes, c.Ignores.stale(c)...)
+		*notes = append(*notes, c.Baseline.stale(c)...)
+	}
 }
 
-// severe counts a severity that the SDK does not know: it may be the worst.
-func severe(risk, lowest metlo.RiskScore) bool { return risk.AtLeast(lowest) || !risk.Known() }
+// whole reports whether the findings are all of their checks. An entry that matches none of a part is not stale.
+func (c *Criteria) whole() bool { return len(c.Hosts) == 0 && len(c.Types) == 0 }
+
+// judged reports whether the findings of a rule are among those that are judged. Those of an unknown rule are alerts.
+func (c *Criteria) judged(rule string) bool {
+	source := rules.Alerts
+	if known, ok := rules.Lookup(rule); ok {
+		source = known.Source
+	}
+	return slices.Contains(c.Sources, source)
+}
+
+// noun returns what the criteria judge, in the singular.
+func (c *Criteria) noun() string {
+	if slices.Equal(c.Sources, []rules.Source{rules.Alerts}) {
+		return "alert"
+	}
+	return "finding"
+}
 
 // finding returns the finding for an alert.
 func finding(a *metlo.Alert, specs *SpecFiles) *findings.Finding {

@@ -12,16 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 )
 
-func alerts(list ...metlo.Alert) iter.Seq2[metlo.Alert, error] {
-	return func(yield func(metlo.Alert, error) bool) {
+func alerts(list ...metlo.Alert) iter.Seq2[*findings.Finding, error] {
+	return converted(func(yield func(metlo.Alert, error) bool) {
 		for _, a := range list {
 			if !yield(a, nil) {
 				return
 			}
 		}
-	}
+	}, nil)
 }
 
 func alert(id int, risk metlo.RiskScore, path string) metlo.Alert {
@@ -41,7 +42,7 @@ func TestWhatFails(t *testing.T) {
 		{"high", "high", 2, 2}, {"medium", "medium", 3, 3}, {"none", "none", 5, 5}, {"high", "low", 2, 4}, {"low", "high", 4, 4},
 	}
 	for _, tt := range tests {
-		result, err := judge(list, &Rules{Severity: tt.severity, Show: tt.show})
+		result, err := Judge(&Criteria{Severity: tt.severity, Show: tt.show}, list)
 		require.NoError(t, err)
 		assert.Equal(t, tt.failing, result.Failing, "%v: a severity that nobody knows counts", tt)
 		assert.Equal(t, tt.shown, result.Findings.Len(), tt)
@@ -61,7 +62,7 @@ func TestIgnorePatterns(t *testing.T) {
 		e := ignore{Host: "shop.*", Path: tt.pattern, Reason: "a test"}
 		require.NoError(t, e.check(), tt.pattern)
 		a := alert(1, "high", tt.path)
-		assert.Equal(t, tt.want, e.matches(&a), "%s and %s", tt.pattern, tt.path)
+		assert.Equal(t, tt.want, e.matches(finding(&a, nil)), "%s and %s", tt.pattern, tt.path)
 	}
 }
 
@@ -71,7 +72,7 @@ func TestEntryThatIgnoresEverythingIsRefused(t *testing.T) {
 		{Host: "?*"}, {Host: "*?"}, {Host: "[^/]*"}, {Path: "*/**"}, {Host: "?*", Path: "*/**"},
 	} {
 		e.Reason = "a test"
-		assert.ErrorContains(t, e.check(), "would ignore every alert", "%+v", e)
+		assert.ErrorContains(t, e.check(), "would ignore every finding", "%+v", e)
 	}
 	for _, e := range []ignore{{Host: "*.example.com"}, {Path: "/*"}, {Path: "/a/**"}, {Host: "*", Path: "/a"}, {Host: "a", Path: "/**"}, {Host: "*", Method: "GET"},
 		{Host: "??*"}, {Host: "[a-z]*"}, {Path: "/?"}, {Path: "/a**"}, {Host: "a*", Path: "/?**"},
@@ -85,7 +86,7 @@ func TestEntryThatIgnoresEverythingIsRefused(t *testing.T) {
 func TestAlertWithoutATimeCounts(t *testing.T) {
 	timeless := alert(1, "high", "/a")
 	timeless.CreatedAt = time.Time{}
-	result, err := judge(alerts(timeless, alert(2, "high", "/b")), &Rules{Severity: "high", Show: "high", Since: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)})
+	result, err := Judge(&Criteria{Severity: "high", Show: "high", Since: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)}, alerts(timeless, alert(2, "high", "/b")))
 	require.NoError(t, err)
 	assert.Equal(t, 1, result.Failing)
 }
@@ -133,6 +134,6 @@ func FuzzIgnores(f *testing.F) {
 			assert.NotEmpty(t, e.Reason)
 		}
 		a := alert(1, "high", "/a")
-		list.match(&a, time.Now())
+		list.match(finding(&a, nil), time.Now())
 	})
 }

@@ -12,32 +12,38 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/metlo-go/metlo"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
-// Ignores are alerts that are known and accepted, each for a reason and until a day.
+// Ignores are findings that are known and accepted, each for a reason, and some until a day.
 type Ignores struct {
 	name    string
 	entries []ignore
 }
 
-// ignore is an entry of the file. All that it says must hold of an alert.
+// ignore is an entry of the file. It matches a finding if all of its parts do.
 type ignore struct {
-	Alert  string
-	Type   string
-	Method string
-	Host   string // * stands for any text without a slash
-	Path   string // * stands for one element, ** at the end for any rest
-	Reason string
-	Until  string
+	Alert       string
+	Fingerprint string
+	Rule        string
+	Type        string
+	Method      string
+	Host        string // * stands for any text without a slash
+	Path        string // * stands for one element, ** at the end for any rest
+	Field       string // * stands for any text
+	Reason      string
+	Until       string
 
-	alertType metlo.AlertType
-	until     time.Time // the first moment at which it no longer holds; zero for never
-	line      int
-	used      int
+	rule  string    // the id of the rule that Rule or Type names; empty for any
+	until time.Time // the first moment at which the entry no longer holds; zero for never
+	line  int
+	used  int // the number of findings that the entry matched
 }
 
-// ReadIgnores reads an ignore file, and says where it is at fault.
+// ReadIgnores reads an ignore file. An error names the line.
 func ReadIgnores(name string) (*Ignores, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -65,19 +71,22 @@ func ReadIgnores(name string) (*Ignores, error) {
 	return list, nil
 }
 
+// entryParts are the parts of an entry that choose findings.
+const entryParts = "fingerprint, alert, rule, type, method, host, path, field"
+
 func readIgnore(node *yaml.Node) (*ignore, error) {
 	if kind := yamlfile.Kind(node); kind != "mapping" {
 		return nil, fmt.Errorf("an entry is a mapping with a reason, and this is a %s", kind)
 	}
 	entry := &ignore{line: node.Line}
 	fields := map[string]*string{
-		"alert": &entry.Alert, "type": &entry.Type, "method": &entry.Method, "host": &entry.Host, "path": &entry.Path,
-		"reason": &entry.Reason, "until": &entry.Until,
+		"alert": &entry.Alert, "fingerprint": &entry.Fingerprint, "rule": &entry.Rule, "type": &entry.Type, "method": &entry.Method,
+		"host": &entry.Host, "path": &entry.Path, "field": &entry.Field, "reason": &entry.Reason, "until": &entry.Until,
 	}
 	for key, value := range yamlfile.Pairs(node) {
 		field, known := fields[key.Value]
 		if !known {
-			return nil, fmt.Errorf("%q is not a part of an entry: use alert, type, method, host, path, reason and until", key.Value)
+			return nil, fmt.Errorf("%q is not a part of an entry: use %s, reason and until", key.Value, entryParts)
 		}
 		if *field = yamlfile.Text(value); *field == "" || yamlfile.Kind(value) == "null" { // lists and mappings have no text
 			return nil, fmt.Errorf("%s must be a text", key.Value)
@@ -88,43 +97,67 @@ func readIgnore(node *yaml.Node) (*ignore, error) {
 
 func (e *ignore) check() error {
 	if strings.TrimSpace(e.Reason) == "" {
-		return errors.New("the entry has no reason: say why the alert is accepted")
+		return errors.New("the entry has no reason: write why the finding is accepted")
 	}
-	if e.Alert == "" && e.Type == "" && e.Method == "" && allHosts(e.Host) && allPaths(e.Path) {
-		return errors.New("the entry would ignore every alert: name alert, type, method, or a host or path that is not * alone")
+	if e.Alert+e.Fingerprint+e.Rule+e.Type+e.Method == "" && allHosts(e.Host) && allPaths(e.Path) && strings.Trim(e.Field, "*") == "" {
+		return errors.New("the entry would ignore every finding: add " + entryParts + ", other than * alone")
 	}
 	if e.Alert != "" && !uuidForm().MatchString(e.Alert) {
-		return fmt.Errorf("%q is no id of an alert", e.Alert)
+		return fmt.Errorf("alert: %q is not the id of an alert: metlo alert list shows them", e.Alert)
 	}
-	if e.Type != "" {
-		kind, err := metlo.ParseAlertType(e.Type)
-		if err != nil {
-			return fmt.Errorf("%q is no type of alert: metlo gate -h lists them", e.Type)
-		}
-		e.alertType = kind
+	if _, alert, ok := key(e.Fingerprint); e.Fingerprint != "" && (alert || !ok) {
+		return fmt.Errorf("fingerprint: %q is not a fingerprint: metlo gate --format json shows them", e.Fingerprint)
+	}
+	if err := e.chooseRule(); err != nil {
+		return err
 	}
 	for _, pattern := range []string{e.Host, strings.TrimSuffix(e.Path, "**")} {
 		if _, err := path.Match(pattern, ""); err != nil {
-			return fmt.Errorf("%q is no pattern: %w", pattern, err)
+			return fmt.Errorf("%q is not a pattern: write \\[ for a bracket", pattern)
 		}
 	}
 	if e.Until != "" {
 		day, err := time.Parse(time.DateOnly, e.Until)
 		if err != nil {
-			return fmt.Errorf("until: %q is no day: write it as 2026-12-31", e.Until)
+			return fmt.Errorf("until: %q is not a day: write it as 2026-12-31", e.Until)
 		}
 		e.until = day.AddDate(0, 0, 1)
 	}
 	return nil
 }
 
-// allHosts reports whether a pattern leaves no host out: it is absent or stars alone, or matches hosts that are quite unlike.
+// chooseRule sets the rule that the entry is about.
+func (e *ignore) chooseRule() error {
+	if e.Rule != "" {
+		rule, known := rules.Lookup(e.Rule)
+		if !known {
+			return fmt.Errorf("rule: %q is not a rule: metlo explain lists them", e.Rule)
+		}
+		e.rule = rule.ID
+	}
+	if e.Type == "" {
+		return nil
+	}
+	kind, err := metlo.ParseAlertType(e.Type)
+	if err != nil {
+		return fmt.Errorf("type: %q is not a type of alert: metlo gate -h lists them", e.Type)
+	}
+	rule, _ := rules.Lookup(string(kind))
+	if e.rule != "" && e.rule != rule.ID {
+		return fmt.Errorf("rule and type name different rules, %s and %s: leave one out", e.rule, rule.ID)
+	}
+	e.rule = rule.ID
+	return nil
+}
+
+// allHosts reports whether a pattern matches every host: it is empty or stars alone, or matches hosts that have nothing in
+// common.
 func allHosts(pattern string) bool {
 	return strings.Trim(pattern, "*") == "" || matchesEach(matchGlob, pattern, "a", "zz.example", "10.0.0.1:80")
 }
 
-// allPaths reports whether a pattern leaves no path out: it is absent, or ** behind at most a slash, or matches paths that
-// are quite unlike.
+// allPaths reports whether a pattern matches every path: it is empty, or ** after at most a slash, or matches paths that
+// have nothing in common.
 func allPaths(pattern string) bool {
 	rest := strings.TrimPrefix(pattern, "/")
 	return pattern == "" || strings.HasSuffix(rest, "**") && strings.Trim(rest, "*") == "" ||
@@ -135,13 +168,36 @@ func matchesEach(match func(pattern, text string) bool, pattern string, samples 
 	return !slices.ContainsFunc(samples, func(sample string) bool { return !match(pattern, sample) })
 }
 
-func (e *ignore) matches(a *metlo.Alert) bool {
-	endpoint := &a.APIEndpoint
-	return (e.Alert == "" || strings.EqualFold(e.Alert, a.UUID)) &&
-		(e.Type == "" || e.alertType == a.Type) &&
-		(e.Method == "" || strings.EqualFold(e.Method, string(endpoint.Method))) &&
-		(e.Host == "" || matchGlob(e.Host, endpoint.Host)) &&
-		(e.Path == "" || matchPath(e.Path, endpoint.Path))
+func (e *ignore) matches(f *findings.Finding) bool {
+	return (e.Alert == "" || strings.EqualFold(e.Alert, f.ID)) &&
+		(e.rule == "" || e.rule == f.Rule) &&
+		(e.Method == "" || strings.EqualFold(e.Method, f.Method)) &&
+		(e.Host == "" || matchGlob(e.Host, f.Host)) &&
+		(e.Path == "" || matchPath(e.Path, f.Path)) &&
+		(e.Field == "" || matchText(e.Field, f.Field)) &&
+		(e.Fingerprint == "" || strings.EqualFold(e.Fingerprint, f.Fingerprint()))
+}
+
+// matchText reports whether text matches a pattern in which * stands for any text, slashes included.
+func matchText(pattern, text string) bool {
+	begin, rest, found := strings.Cut(pattern, "*")
+	if !found {
+		return pattern == text
+	}
+	if text, found = strings.CutPrefix(text, begin); !found {
+		return false
+	}
+	for {
+		part, next, more := strings.Cut(rest, "*")
+		if !more {
+			return strings.HasSuffix(text, part)
+		}
+		i := strings.Index(text, part)
+		if i < 0 {
+			return false
+		}
+		text, rest = text[i+len(part):], next
+	}
 }
 
 func matchGlob(pattern, text string) bool {
@@ -158,45 +214,64 @@ func matchPath(pattern, text string) bool {
 	return matchGlob(pattern, text)
 }
 
-// match reports whether an entry that still holds is about the alert, and counts what each entry was good for.
-func (list *Ignores) match(a *metlo.Alert, now time.Time) bool {
+// reason returns why findings that the file accepts are left out.
+func (list *Ignores) reason() string { return "in the ignore file " + list.name }
+
+// match counts a finding for each entry that matches it, and reports whether one of them accepts it.
+func (list *Ignores) match(f *findings.Finding, now time.Time) bool {
 	if list == nil {
 		return false
 	}
-	ignored := false
+	accepted := false
 	for i := range list.entries {
-		if e := &list.entries[i]; e.matches(a) {
+		if e := &list.entries[i]; e.matches(f) {
 			e.used++
-			ignored = ignored || e.holds(now)
+			accepted = accepted || e.holds(now)
 		}
 	}
-	return ignored
+	return accepted
+}
+
+// accepts reports whether an entry that has not expired matches a finding.
+func (list *Ignores) accepts(f *findings.Finding, now time.Time) bool {
+	return list != nil && slices.ContainsFunc(list.entries, func(e ignore) bool { return e.holds(now) && e.matches(f) })
 }
 
 func (e *ignore) holds(now time.Time) bool { return e.until.IsZero() || now.Before(e.until) }
 
-// Report says which entries are expired, and which matched nothing.
-func (list *Ignores) Report(now time.Time) []string {
+// expired describes the entries that have expired and match findings.
+func (list *Ignores) expired(c *Criteria) (notes []string) {
 	if list == nil {
 		return nil
 	}
-	var notes []string
 	for i := range list.entries {
-		switch e := &list.entries[i]; {
-		case !e.holds(now) && e.used > 0:
-			notes = append(notes, fmt.Sprintf("%s:%d: expired on %s, so that %s again: %s", list.name, e.line, e.Until, counts(e.used), e.Reason))
-		case !e.holds(now):
-			notes = append(notes, fmt.Sprintf("%s:%d: expired on %s and matches no alert: remove it: %s", list.name, e.line, e.Until, e.Reason))
-		case e.used == 0:
-			notes = append(notes, fmt.Sprintf("%s:%d: matches no alert: remove it: %s", list.name, e.line, e.Reason))
+		if e := &list.entries[i]; !e.holds(c.Now) && e.used > 0 {
+			verb := "counts"
+			if e.used > 1 {
+				verb = "count"
+			}
+			notes = append(notes, fmt.Sprintf("%s:%d: expired on %s, so that %s %s again: %s", list.name, e.line, e.Until,
+				output.Count(e.used, c.noun()), verb, e.Reason))
 		}
 	}
 	return notes
 }
 
-func counts(n int) string {
-	if n == 1 {
-		return "1 alert counts"
+// stale describes the entries that match no finding.
+func (list *Ignores) stale(c *Criteria) (notes []string) {
+	if list == nil {
+		return nil
 	}
-	return fmt.Sprintf("%d alerts count", n)
+	for i := range list.entries {
+		e := &list.entries[i]
+		if e.used > 0 || e.rule != "" && !c.judged(e.rule) {
+			continue
+		}
+		expired := ""
+		if !e.holds(c.Now) {
+			expired = "expired on " + e.Until + " and "
+		}
+		notes = append(notes, fmt.Sprintf("%s:%d: %smatches no %s: remove it: %s", list.name, e.line, expired, c.noun(), e.Reason))
+	}
+	return notes
 }

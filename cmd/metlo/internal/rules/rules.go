@@ -2,6 +2,7 @@
 package rules
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -56,6 +57,90 @@ func of(source Source, list []Rule) []Rule {
 		}
 	}
 	return list
+}
+
+// Categories returns the tags of the rule's weakness and risk, in the form that GitHub recognizes.
+func (r *Rule) Categories() (tags []string) {
+	if r.CWE > 0 {
+		tags = append(tags, fmt.Sprintf("external/cwe/cwe-%03d", r.CWE))
+	}
+	if r.OWASP != "" {
+		tags = append(tags, "owasp-"+Slug(r.OWASP))
+	}
+	return tags
+}
+
+// references returns the names and addresses of what else describes the rule.
+func (r *Rule) references() (names, addresses []string) {
+	if r.CWE > 0 {
+		names = append(names, fmt.Sprintf("CWE-%d", r.CWE))
+		addresses = append(addresses, fmt.Sprintf("https://cwe.mitre.org/data/definitions/%d.html", r.CWE))
+	}
+	if r.OWASP != "" {
+		names = append(names, "OWASP "+r.OWASP)
+		addresses = append(addresses, "https://owasp.org/API-Security/editions/2023/en/"+owaspPage(r.OWASP)+"/")
+	}
+	return names, addresses
+}
+
+func owaspPage(entry string) string {
+	return map[string]string{
+		"API1:2023": "0xa1-broken-object-level-authorization",
+		"API2:2023": "0xa2-broken-authentication",
+		"API3:2023": "0xa3-broken-object-property-level-authorization",
+		"API5:2023": "0xa5-broken-function-level-authorization",
+		"API8:2023": "0xa8-security-misconfiguration",
+		"API9:2023": "0xa9-improper-inventory-management",
+	}[entry]
+}
+
+// Text returns what the rule means, how to verify a finding and how to fix it, in paragraphs without markup.
+func (r *Rule) Text() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s\n\nVerify: %s\n\nFix: %s\n", r.Meaning, r.Verify, r.Fix)
+	names, addresses := r.references()
+	for i, name := range names {
+		if i == 0 {
+			out.WriteByte('\n')
+		}
+		fmt.Fprintf(&out, "%s: %s\n", name, addresses[i])
+	}
+	return out.String()
+}
+
+// Markdown returns the same as Text, with markup and without a heading.
+func (r *Rule) Markdown() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s\n\n**Verify.** %s\n\n**Fix.** %s\n", r.Meaning, r.Verify, r.Fix)
+	names, addresses := r.references()
+	for i, name := range names {
+		separator := ", "
+		if i == 0 {
+			separator = "\n"
+		}
+		fmt.Fprintf(&out, "%s[%s](%s)", separator, name, addresses[i])
+	}
+	if len(names) > 0 {
+		out.WriteByte('\n')
+	}
+	return out.String()
+}
+
+// Document returns the page that describes all rules, in Markdown.
+func Document() string {
+	var out strings.Builder
+	out.WriteString("# Rules\n\n<!-- Written by metlo explain -o markdown. -->\n\n" +
+		"Each finding of `metlo gate` and `metlo test run` has a rule. `metlo explain RULE` prints what is here.\n")
+	headings := map[Source]string{Alerts: "Alerts of an instance", Drift: "Drift between OpenAPI documents and traffic", Tests: "API tests"}
+	source := Source("")
+	for _, rule := range All() {
+		if rule.Source != source {
+			source = rule.Source
+			fmt.Fprintf(&out, "\n## %s\n", headings[source])
+		}
+		fmt.Fprintf(&out, "\n### %s\n\n`%s`, usually of severity %s.\n\n%s", rule.Title, rule.ID, rule.Severity, rule.Markdown())
+	}
+	return out.String()
 }
 
 // All returns the rules in the order of the documentation.

@@ -1,11 +1,13 @@
 package rules
 
 import (
-	"regexp"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/metlo-go/metlo"
 )
@@ -14,7 +16,7 @@ func TestEveryRuleIsComplete(t *testing.T) {
 	ids := map[string]bool{}
 	for _, rule := range All() {
 		t.Run(rule.ID, func(t *testing.T) {
-			assert.Equal(t, Slug(rule.ID), rule.ID)
+			assert.Equal(t, Slug(rule.Title), rule.ID, "the id is the anchor of the title in the document")
 			assert.False(t, ids[rule.ID], "ids are unique")
 			ids[rule.ID] = true
 			assert.NotEmpty(t, rule.Title)
@@ -29,7 +31,8 @@ func TestEveryRuleIsComplete(t *testing.T) {
 				}
 			}
 			if rule.OWASP != "" {
-				assert.Regexp(t, regexp.MustCompile(`^API([1-9]|10):2023$`), rule.OWASP)
+				assert.Regexp(t, `^API([1-9]|10):2023$`, rule.OWASP)
+				assert.NotEmpty(t, owaspPage(rule.OWASP))
 			}
 			assert.Equal(t, Page+"#"+rule.ID, rule.URL())
 		})
@@ -81,4 +84,11 @@ func TestSlug(t *testing.T) {
 func TestAllReturnsACopy(t *testing.T) {
 	All()[0].ID = "changed"
 	assert.NotEqual(t, "changed", All()[0].ID)
+}
+
+func TestDocumentIsCurrent(t *testing.T) {
+	file := filepath.Join("..", "..", "..", "..", "docs", "rules.md")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, Document(), string(text), "write it with: metlo explain -o markdown > docs/rules.md")
 }

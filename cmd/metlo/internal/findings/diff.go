@@ -1,0 +1,297 @@
+package findings
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
+)
+
+// DiffSchemaURL is the address of the JSON schema of a difference, docs/schemas/findings-diff.schema.json.
+const DiffSchemaURL = "https://raw.githubusercontent.com/metlo-go/metlo/main/docs/schemas/findings-diff.schema.json"
+
+// DiffFormats are the forms of a difference by name.
+var DiffFormats = []string{"plain", "json", "markdown"}
+
+// SavedReport is a report that was read from a file in the JSON form.
+type SavedReport struct {
+	Name string // Name is the name of the file.
+	jsonHead
+	Findings []jsonFinding `json:"findings"`
+}
+
+// ReadReport reads a report in the JSON form.
+func ReadReport(name string) (*SavedReport, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	report := &SavedReport{Name: name}
+	if err := json.Unmarshal(data, report); err != nil {
+		return nil, fmt.Errorf("%s is not a report: %w: write one with --format json=FILE", name, err)
+	}
+	report.Name = name
+	if err := report.check(); err != nil {
+		return nil, fmt.Errorf("%s is not a report: %w: write one with --format json=FILE", name, err)
+	}
+	return report, nil
+}
+
+var fingerprintForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{32}$`) })
+
+func (r *SavedReport) check() error {
+	switch {
+	case r.Version == 0:
+		return errors.New("it has no version")
+	case r.Version != jsonVersion:
+		return fmt.Errorf("it has version %d, and this command reads version %d", r.Version, jsonVersion)
+	case r.Outcome != jsonClean && r.Outcome != jsonFound && r.Outcome != jsonUnknown:
+		return fmt.Errorf("it has the outcome %q", r.Outcome)
+	case r.Findings == nil:
+		return errors.New("it has no list of findings")
+	}
+	for i := range r.Findings {
+		if !fingerprintForm().MatchString(r.Findings[i].Fingerprint) {
+			return fmt.Errorf("finding %d has no fingerprint", i+1)
+		}
+	}
+	return nil
+}
+
+func (r *SavedReport) unknown() bool { return r.Outcome == jsonUnknown }
+
+// Difference is what distinguishes a later report from an earlier one.
+type Difference struct {
+	Schema    string             `json:"$schema"`
+	Version   int                `json:"version"`
+	Outcome   string             `json:"outcome"`
+	Reason    string             `json:"reason,omitempty"`
+	Summary   string             `json:"summary"`
+	New       []jsonFinding      `json:"new"`
+	Gone      []jsonFinding      `json:"gone"`
+	Changed   []changedFinding   `json:"changed"`
+	Uncertain []uncertainFinding `json:"uncertain"`
+	Unchanged int                `json:"unchanged"`
+}
+
+type changedFinding struct {
+	Finding jsonFinding `json:"finding"`
+	Changes []change    `json:"changes"`
+}
+
+type change struct {
+	What string `json:"what"`
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// uncertainFinding is in one report, and the other report could not tell.
+type uncertainFinding struct {
+	Finding jsonFinding `json:"finding"`
+	Only    string      `json:"only"` // before or after
+}
+
+// Compare returns the difference between two reports of one check. A finding that is in one report alone is uncertain if
+// the other could not tell: it may have missed the finding.
+func Compare(before, after *SavedReport) (*Difference, error) {
+	if before.Check != after.Check {
+		return nil, fmt.Errorf("%s is a report of %s and %s of %s: compare reports of one command", before.Name, before.Check, after.Name, after.Check)
+	}
+	d := &Difference{
+		Schema: DiffSchemaURL, Version: jsonVersion,
+		New: []jsonFinding{}, Gone: []jsonFinding{}, Changed: []changedFinding{}, Uncertain: []uncertainFinding{},
+	}
+	earlier := map[string][]*jsonFinding{}
+	for i := range before.Findings {
+		f := &before.Findings[i]
+		earlier[f.Fingerprint] = append(earlier[f.Fingerprint], f)
+	}
+	rest := d.pairEqual(earlier, after.Findings)
+	for _, f := range rest {
+		group := earlier[f.Fingerprint]
+		switch {
+		case len(group) > 0:
+			d.Changed = append(d.Changed, changedFinding{*f, changes(group[0], f)})
+			earlier[f.Fingerprint] = group[1:]
+		case before.unknown():
+			d.Uncertain = append(d.Uncertain, uncertainFinding{*f, "after"})
+		default:
+			d.New = append(d.New, *f)
+		}
+	}
+	for i := range before.Findings {
+		f := &before.Findings[i]
+		if !slices.Contains(earlier[f.Fingerprint], f) {
+			continue
+		}
+		if after.unknown() {
+			d.Uncertain = append(d.Uncertain, uncertainFinding{*f, "before"})
+		} else {
+			d.Gone = append(d.Gone, *f)
+		}
+	}
+	d.conclude(before, after)
+	return d, nil
+}
+
+// pairEqual removes from earlier the findings that have not changed, and returns the others of later.
+func (d *Difference) pairEqual(earlier map[string][]*jsonFinding, later []jsonFinding) (rest []*jsonFinding) {
+	for i := range later {
+		f := &later[i]
+		group := earlier[f.Fingerprint]
+		same := slices.IndexFunc(group, func(e *jsonFinding) bool { return len(changes(e, f)) == 0 })
+		if same < 0 {
+			rest = append(rest, f)
+			continue
+		}
+		d.Unchanged++
+		earlier[f.Fingerprint] = slices.Delete(group, same, same+1)
+	}
+	return rest
+}
+
+func changes(from, to *jsonFinding) (list []change) {
+	for _, c := range []change{
+		{"severity", from.Severity, to.Severity}, {"message", from.Message, to.Message}, {"place", from.place(), to.place()},
+	} {
+		if c.From != c.To {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func (f *jsonFinding) place() string {
+	if f.File == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", f.File, max(1, f.Line))
+}
+
+func (f *jsonFinding) finding() *Finding {
+	return &Finding{Rule: f.Rule, Title: f.Title, Severity: Severity(f.Severity), Method: f.Method, Host: f.Host, Path: f.Path, Message: f.Message}
+}
+
+// The outcomes of a comparison.
+const (
+	diffNew  = "new"
+	diffNone = "none-new"
+)
+
+func (d *Difference) conclude(before, after *SavedReport) {
+	d.Outcome = diffNone
+	if len(d.New) > 0 {
+		d.Outcome = diffNew
+	}
+	var reasons []string
+	for _, r := range []*SavedReport{before, after} {
+		if r.unknown() {
+			reasons = append(reasons, fmt.Sprintf("the check of %s could not tell: %s", r.Name, r.Reason))
+		}
+	}
+	if len(reasons) > 0 {
+		d.Outcome, d.Reason = jsonUnknown, strings.Join(reasons, "; ")
+	}
+	d.Summary = fmt.Sprintf("%d new, %d gone, %d changed, %d unchanged", len(d.New), len(d.Gone), len(d.Changed), d.Unchanged)
+	if n := len(d.Uncertain); n > 0 {
+		d.Summary += fmt.Sprintf(", %d uncertain", n)
+	}
+}
+
+// HasNew reports whether the later report has findings that the earlier does not have.
+func (d *Difference) HasNew() bool { return len(d.New) > 0 }
+
+// Known reports whether both reports are complete.
+func (d *Difference) Known() bool { return d.Outcome != jsonUnknown }
+
+// Write writes the difference in one of the DiffFormats.
+func (d *Difference) Write(w io.Writer, format string) error {
+	var out bytes.Buffer
+	switch format {
+	case "json":
+		encoder := json.NewEncoder(&out)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(d); err != nil {
+			return err
+		}
+		_, err := w.Write(safetext.JSON(out.Bytes()))
+		return err
+	case "markdown":
+		d.markdown(&out)
+	case "plain":
+		for _, row := range d.rows() {
+			fmt.Fprintf(&out, "%s\t%s\t%s", row.state, safetext.Line(row.finding.Severity), safetext.Line(row.finding.finding().Text()))
+			for _, c := range row.changes {
+				fmt.Fprintf(&out, "\t%s", safetext.Line(c.text()))
+			}
+			out.WriteByte('\n')
+		}
+	default:
+		return fmt.Errorf("unknown format %q", format)
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+func (c *change) text() string { return fmt.Sprintf("%s was %q", c.What, c.From) }
+
+// diffRow is a line of a table.
+type diffRow struct {
+	state   string
+	finding *jsonFinding
+	changes []change
+}
+
+func (d *Difference) rows() (rows []diffRow) {
+	for i := range d.New {
+		rows = append(rows, diffRow{"new", &d.New[i], nil})
+	}
+	for i := range d.Changed {
+		rows = append(rows, diffRow{"changed", &d.Changed[i].Finding, d.Changed[i].Changes})
+	}
+	for i := range d.Gone {
+		rows = append(rows, diffRow{"gone", &d.Gone[i], nil})
+	}
+	for i := range d.Uncertain {
+		state := "may be new"
+		if d.Uncertain[i].Only == "before" {
+			state = "may be gone"
+		}
+		rows = append(rows, diffRow{state, &d.Uncertain[i].Finding, nil})
+	}
+	return rows
+}
+
+func (d *Difference) markdown(out *bytes.Buffer) {
+	heading := map[string]string{jsonUnknown: "⚠️ Could not tell", diffNone: "✅ Nothing new", diffNew: "❌ " + output.Count(len(d.New), "new finding")}[d.Outcome]
+	fmt.Fprintf(out, "## Findings: %s\n\n", heading)
+	if d.Reason != "" {
+		fmt.Fprintf(out, "%s\n\n", safetext.Markdown(d.Reason))
+	}
+	fmt.Fprintf(out, "%s\n", d.Summary)
+	rows := d.rows()
+	if len(rows) > 0 {
+		out.WriteString("\n| | Severity | Finding | Endpoint | Description |\n| --- | --- | --- | --- | --- |\n")
+	}
+	for _, row := range rows[:min(len(rows), maxMarkdownRows)] {
+		f := row.finding.finding()
+		text := safetext.Markdown(f.Message)
+		for _, c := range row.changes {
+			text += "; " + safetext.Markdown(c.text())
+		}
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", row.state, safetext.Markdown(string(f.Severity)), markdownRule(f), safetext.Markdown(f.Name()), text)
+	}
+	if more := len(rows) - maxMarkdownRows; more > 0 {
+		fmt.Fprintf(out, "\n%s more: see the form json.\n", output.Count(more, "line"))
+	}
+}
