@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,14 +12,15 @@ import (
 
 	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/apitest"
+	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/htmlreport"
 	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 )
 
 type reportPageFlags struct {
-	hosts, results []string
-	file, web      string
-	evidence       bool
+	hosts, drift, results []string
+	file, web             string
+	evidence              bool
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -30,11 +32,12 @@ func (a *app) reportCommand() *cobra.Command {
 			"coverage of tests, if their files are given. It follows the reader's light or dark scheme, and prints.\n\n" +
 			"Exit codes: 0 written, 2 not written or a part could not be read, which the page then shows, 130 interrupted.",
 		Example: "  metlo report --file report.html\n" +
-			"  metlo report --results results.json --evidence\n" +
+			"  metlo report --drift drift.json --results results.json --evidence\n" +
 			"  metlo report --host shop.example.com --file - > shop.html",
 	}
 	a.hostsFlag(cmd, &f.hosts, "endpoints and alerts")
 	cmd.Flags().StringVar(&f.file, "file", f.file, "`file` to write, - for the standard output")
+	texts(cmd, &f.drift, "drift", "file of findings that metlo drift --format json=FILE wrote")
 	texts(cmd, &f.results, "results", "file of results that metlo test run --results wrote")
 	cmd.Flags().BoolVar(&f.evidence, "evidence", false, "read the traces of all endpoints, with one request for each, and not only of those with alerts")
 	cmd.Flags().StringVar(&f.web, "web", "", "`address` of the instance's web pages for links, if it is not the address of the instance")
@@ -45,14 +48,11 @@ func (a *app) reportCommand() *cobra.Command {
 }
 
 func (a *app) writeReport(ctx context.Context, client *metlo.Client, f *reportPageFlags) error {
-	data := htmlreport.New(a.instanceName(), version.Number(), time.Now())
-	data.AllLookedAt = f.evidence
-	if data.Web = htmlreport.WebAddress(f.web); f.web != "" && data.Web == "" {
+	if f.web != "" && htmlreport.WebAddress(f.web) == "" {
 		return errors.New("--web: not an address of http or https: write one such as https://metlo.example.com")
 	}
-	if f.web == "" {
-		data.Web = htmlreport.WebAddress(a.instanceName())
-	}
+	data := htmlreport.New(a.instanceName(), version.Number(), time.Now())
+	data.Web, data.AllLookedAt = cmp.Or(f.web, a.instanceName()), f.evidence
 	if err := expand(ctx, client, &f.hosts); err != nil {
 		return err
 	}
@@ -65,6 +65,11 @@ func (a *app) writeReport(ctx context.Context, client *metlo.Client, f *reportPa
 		return err
 	}
 	unread := data.Unread
+	for _, name := range f.drift {
+		drift := readDrift(name)
+		data.Drift = append(data.Drift, drift)
+		unread = errors.Join(unread, drift.Unknown())
+	}
 	if f.results != nil {
 		data.Tests = a.readResults(f.results, operations)
 		for _, fault := range data.Tests.Faults {
@@ -134,6 +139,17 @@ func (a *app) readEvidence(ctx context.Context, client *metlo.Client, data *html
 		bar.step()
 	}
 	return nil
+}
+
+func readDrift(name string) htmlreport.Drift {
+	drift := htmlreport.Drift{File: name}
+	saved, err := findings.ReadReport(name)
+	if err != nil {
+		drift.Err = fmt.Errorf("--drift: %w", err)
+		return drift
+	}
+	drift.Report = saved.Report()
+	return drift
 }
 
 func (a *app) readResults(names []string, operations []apitest.Endpoint) *htmlreport.Tests {

@@ -15,14 +15,27 @@ type Drift struct {
 	Err    error            // why it could not
 }
 
+// Unknown returns why the differences are not known, or nil if they are.
+func (d *Drift) Unknown() error {
+	switch {
+	case d.Err != nil:
+		return d.Err
+	case d.Report.Outcome == findings.Unknown:
+		return fmt.Errorf("%s: the check could not tell: %s", d.File, cmp.Or(d.Report.Why, "it names no reason"))
+	case d.Report.Outcome == findings.Found && d.Report.Findings.Len() == 0:
+		return fmt.Errorf("%s: the outcome is that there are findings, and there is none: run the check again", d.File)
+	}
+	return nil
+}
+
 type driftView struct {
-	File, Instance, Time string
-	Unknown              string // why the outcome is not known; empty if it is
-	Count                int
-	Summary              string
-	Rows                 []findingRow
-	More                 *more
-	Notes                []string
+	File, Check, Instance, Time string
+	Unknown                     string // why the outcome is not known; empty if it is
+	Count                       int
+	Summary                     string
+	Rows                        []findingRow
+	More                        *more
+	Notes                       []string
 }
 
 type findingRow struct {
@@ -32,17 +45,16 @@ type findingRow struct {
 
 func (d *Drift) view(rules *ruleList) driftView {
 	v := driftView{File: shown(d.File)}
-	if d.Err != nil {
-		v.Unknown = shownMessage(d.Err.Error())
-		return v
+	if err := d.Unknown(); err != nil {
+		v.Unknown = shownMessage(err.Error())
 	}
 	r := d.Report
-	v.Instance, v.Count, v.Summary = shown(r.Instance), r.Findings.Len(), shownMessage(r.Summary)
+	if r == nil {
+		return v
+	}
+	v.Check, v.Instance, v.Count, v.Summary = shown(r.Title), shown(r.Instance), r.Findings.Len(), shownMessage(r.Summary)
 	if !r.Time.IsZero() {
 		v.Time = r.Time.UTC().Format("2 January 2006, 15:04 UTC")
-	}
-	if r.Outcome == findings.Unknown {
-		v.Unknown = shownMessage(cmp.Or(r.Why, "the report names no reason"))
 	}
 	for f := range r.Findings.All() {
 		if len(v.Rows) == maxDrift {

@@ -84,7 +84,7 @@ func small(t *testing.T) *htmlreport.Data {
 	d.AddDetail(&metlo.EndpointDetail{Endpoint: metlo.Endpoint{UUID: "e1"}, Traces: []metlo.CapturedTrace{trace("without", 200), trace("with", 200)}})
 	d.AddDetail(&metlo.EndpointDetail{Endpoint: metlo.Endpoint{UUID: "e2"}, Traces: []metlo.CapturedTrace{trace("with", 200), trace("without", 401)}})
 	d.Drift = []htmlreport.Drift{{File: "drift.json", Report: &findings.Report{
-		Instance: instance, Time: now, Outcome: findings.Found, Findings: findings.NewList(
+		Title: "metlo drift", Instance: instance, Time: now, Outcome: findings.Found, Findings: findings.NewList(
 			findings.Finding{Rule: "shadow", Severity: "high", Method: "GET", Host: "shop.example.com", Path: "/users", Message: "No document describes it.", File: "api/shop.yaml", Line: 12},
 		),
 	}}}
@@ -125,7 +125,7 @@ func pages(t *testing.T) map[string]string {
 	attacked.AddAlert(&metlo.Alert{Type: "x", RiskScore: "high", Status: "Open"})
 	attacked.Unread = errors.New(hostile)
 	attacked.Drift = []htmlreport.Drift{{File: hostile, Err: errors.New(hostile)}, {File: hostile, Report: &findings.Report{
-		Instance: hostile, Why: hostile, Summary: hostile, Notes: slices.Repeat([]string{hostile}, 1000), Findings: findings.NewList(slices.Repeat([]findings.Finding{
+		Title: hostile, Instance: hostile, Why: hostile, Summary: hostile, Notes: slices.Repeat([]string{hostile}, 1000), Findings: findings.NewList(slices.Repeat([]findings.Finding{
 			{Rule: hostile, Severity: hostile, Method: hostile, Host: hostile, Path: hostile, Message: hostile, File: hostile},
 		}, 1000)...),
 	}}}
@@ -504,12 +504,17 @@ func TestDrift(t *testing.T) {
 			"Could not tell: no such file",
 		},
 		"could not tell": {
-			htmlreport.Drift{Report: &findings.Report{Why: "no document"}}, `<li class="alarm"><b>?</b>differences from OpenAPI documents: could not tell</li>`,
-			"Could not tell: no document",
+			htmlreport.Drift{File: "drift.json", Report: &findings.Report{Why: "no document"}}, `<li class="alarm"><b>?</b>differences from OpenAPI documents: could not tell</li>`,
+			"Could not tell: drift.json: the check could not tell: no document",
 		},
 		"could not tell all": {
-			htmlreport.Drift{Report: &findings.Report{Why: "cut short", Findings: findings.NewList(shadow)}},
-			`<li class="alarm"><b>1</b>difference from OpenAPI documents, and a report that could not tell</li>`, "Could not tell: cut short",
+			htmlreport.Drift{File: "drift.json", Report: &findings.Report{Why: "cut short", Findings: findings.NewList(shadow)}},
+			`<li class="alarm"><b>1</b>difference from OpenAPI documents, and a report that could not tell</li>`, "Could not tell: drift.json: the check could not tell: cut short",
+		},
+		"an outcome without its findings": {
+			htmlreport.Drift{File: "drift.json", Report: &findings.Report{Outcome: findings.Found}},
+			`<li class="alarm"><b>?</b>differences from OpenAPI documents: could not tell</li>`,
+			"Could not tell: drift.json: the outcome is that there are findings, and there is none: run the check again",
 		},
 		"clean": {
 			htmlreport.Drift{Report: &findings.Report{Outcome: findings.Clean}}, `<li class="fine"><b>0</b>differences from OpenAPI documents</li>`,

@@ -58,7 +58,7 @@ func (l *ruleList) views() []ruleView {
 		if r.OWASP != "" {
 			v.References = append(v.References, reference{"OWASP " + r.OWASP, "https://owasp.org/API-Security/editions/2023/en/0x11-t10/"})
 		}
-		v.References = append(v.References, reference{"All rules", rules.Page})
+		v.References = append(v.References, reference{"documentation", r.URL()})
 		list = append(list, v)
 	}
 	return list
