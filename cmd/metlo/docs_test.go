@@ -36,12 +36,12 @@ func shellLines(t *testing.T, document string) (lines []string) {
 	return lines
 }
 
-// TestDocumentsRun runs each line of docs/cli.md and docs/ci.md, in order, against a demo server.
+// TestDocumentsRun runs each line of docs/cli.md, docs/ci.md and docs/report.md, in order, against a demo server.
 func TestDocumentsRun(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the documents are for a shell of Unix")
 	}
-	for document, atLeast := range map[string]int{"cli.md": 20, "ci.md": 5} {
+	for document, atLeast := range map[string]int{"cli.md": 20, "ci.md": 5, "report.md": 3} {
 		t.Run(document, func(t *testing.T) {
 			srv := metlotest.NewServer(metlotest.Demo())
 			t.Cleanup(srv.Close)

@@ -1,9 +1,8 @@
-// Package htmlreport writes the state of an instance as one HTML page that needs no network and no script.
+// Package htmlreport writes the state of an instance as one HTML page that loads nothing and runs no script.
 package htmlreport
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,153 +10,195 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
+// The bounds of the page. What they leave out is counted on the page, with the command that lists it.
 const (
+	maxEndpoints = 50 // endpoints with open alerts
+	maxAlerts    = 10 // alerts of one endpoint
 	maxHosts     = 25
-	maxSensitive = 100
-	// maxColumns keeps the columns of the chart over time wide enough to be told apart.
-	maxColumns = 32
+	maxTypes     = 25
+	maxClasses   = 25
+	maxSensitive = 50
+	maxServed    = 50  // endpoints that were served without credentials
+	maxDrift     = 100 // findings of one drift report
+	maxTests     = 50
+	maxUntested  = 50
+	maxColumns   = 32  // columns of the chart; more would be too narrow
+	maxText      = 160 // characters of a name
+	maxMessage   = 400 // characters of a description
 )
 
-// risks are in the order of tables and stacks; other is what this version does not know.
-var risks = []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium, metlo.RiskLow, metlo.RiskNone, other}
+// risks lists the risk scores in the order of tables and stacks. The last one stands for scores that the SDK does not know.
+var risks = [...]metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium, metlo.RiskLow, metlo.RiskNone, other}
 
 const other metlo.RiskScore = "other"
 
-func riskOf(r metlo.RiskScore) metlo.RiskScore {
-	if r.Known() {
-		return r
+// urgency lists indexes of risks, the most urgent first. An unknown score may be as bad as a high one.
+var urgency = [...]int{0, 4, 1, 2, 3}
+
+// counts holds a number for each of risks.
+type counts [len(risks)]int
+
+func (c *counts) total() int {
+	n := 0
+	for _, count := range c {
+		n += count
 	}
-	return other
+	return n
 }
 
-// Data gathers what the page shows. Only counts and the endpoints with sensitive data are kept.
+// compareUrgency orders the larger number of the more urgent risk first.
+func (c *counts) compareUrgency(d *counts) int {
+	for _, i := range urgency {
+		if c[i] != d[i] {
+			return d[i] - c[i]
+		}
+	}
+	return 0
+}
+
+// riskIndex returns the index of a risk score in risks.
+func riskIndex(r metlo.RiskScore) int {
+	if i := slices.Index(risks[:], r); i >= 0 && r.Known() {
+		return i
+	}
+	return len(risks) - 1
+}
+
+// Data gathers what the page shows.
 type Data struct {
-	Instance string
-	Version  string
-	Time     time.Time
-	Scope    string // which hosts, empty for all
+	Instance string    // Instance is the address or the name of the instance.
+	Web      string    // Web is the address of the instance's web pages, for links; empty for no links.
+	Version  string    // Version is the version of the command.
+	Time     time.Time // Time is the end of the chart, in UTC.
+	Scope    string    // Scope lists the hosts that the page is limited to; empty for all.
+	Drift    []Drift   // Drift is empty if no drift report was given.
+	Tests    *Tests    // Tests is nil if no test results were given.
 
-	hosts     map[string]*host
-	days      map[time.Time]map[metlo.RiskScore]int
-	types     map[metlo.AlertType]map[metlo.RiskScore]int
-	classes   map[string]int
-	sensitive []sensitive
-	endpoints int
-	alerts    map[metlo.AlertStatus]int
-	high      int // open alerts of high risk
+	// AllLookedAt reports whether the details of all endpoints were to be read, not only of those with alerts.
+	AllLookedAt bool
+	// Unread is the error that ended the reading of details; nil if it was complete.
+	Unread error
+
+	endpoints map[string]*endpoint
+	days      map[time.Time]*counts
+	types     map[metlo.AlertType]*counts // of open alerts
+	statuses  map[metlo.AlertStatus]int
 }
 
-type host struct {
-	Name           string
-	Endpoints      int
-	Authentication map[metlo.Authentication]int
-	Public         bool
-	Risks          map[metlo.RiskScore]int
-	OpenAlerts     int
+// endpoint is an endpoint with its open alerts and what its traces prove.
+type endpoint struct {
+	id, method, host, path string
+
+	risk     int // index in risks
+	public   bool
+	classes  []string
+	set      *bool // the override of a user
+	detected bool  // the server detected requests without credentials
+
+	traces traces
+
+	open   counts
+	alerts []alert // the most urgent open ones, at most maxAlerts
 }
 
-type sensitive struct {
-	Method, Host, Path string
-	Risk               metlo.RiskScore
-	Authentication     metlo.Authentication
-	Public             bool
-	Classes            []string
+func (e *endpoint) name() string { return e.method + " " + e.host + e.path }
+
+type alert struct {
+	id          string
+	kind        metlo.AlertType
+	description string
+	risk        int // index in risks
+	created     time.Time
 }
 
 // New returns the data of no endpoint and no alert.
 func New(instance, version string, at time.Time) *Data {
 	return &Data{
-		Instance: instance, Version: version, Time: at.UTC(), hosts: map[string]*host{}, classes: map[string]int{},
-		days: map[time.Time]map[metlo.RiskScore]int{}, types: map[metlo.AlertType]map[metlo.RiskScore]int{}, alerts: map[metlo.AlertStatus]int{},
+		Instance: instance, Version: version, Time: at.UTC(), endpoints: map[string]*endpoint{},
+		days: map[time.Time]*counts{}, types: map[metlo.AlertType]*counts{}, statuses: map[metlo.AlertStatus]int{},
 	}
 }
 
-func (d *Data) host(name string) *host {
-	h := d.hosts[name]
-	if h == nil {
-		h = &host{Name: name, Risks: map[metlo.RiskScore]int{}, Authentication: map[metlo.Authentication]int{}}
-		d.hosts[name] = h
+// endpoint returns the endpoint with an id. An alert may be read of an endpoint that was created after the list of endpoints.
+func (d *Data) endpoint(id, method, host, path string) *endpoint {
+	key := cmp.Or(id, method+" "+host+path)
+	e := d.endpoints[key]
+	if e == nil {
+		e = &endpoint{id: id, method: method, host: host, path: path, risk: riskIndex(metlo.RiskNone)}
+		d.endpoints[key] = e
 	}
-	return h
+	return e
 }
 
-// AddEndpoint counts an endpoint.
-func (d *Data) AddEndpoint(e *metlo.Endpoint) {
-	d.endpoints++
-	h := d.host(e.Host)
-	h.Endpoints++
-	h.Risks[riskOf(e.RiskScore)]++
-	h.Public = h.Public || e.IsPublic
-	h.Authentication[e.Authentication()]++
-	if len(e.DataClasses) == 0 {
-		return
-	}
-	for _, class := range e.DataClasses {
-		d.classes[class]++
-	}
-	d.sensitive = append(d.sensitive, sensitive{
-		string(e.Method), e.Host, e.Path, riskOf(e.RiskScore), e.Authentication(), e.IsPublic, slices.Sorted(slices.Values(e.DataClasses)),
-	})
+// AddEndpoint adds an endpoint of the inventory.
+func (d *Data) AddEndpoint(from *metlo.Endpoint) {
+	e := d.endpoint(from.UUID, string(from.Method), from.Host, from.Path)
+	e.risk, e.public, e.classes = riskIndex(from.RiskScore), from.IsPublic, slices.Sorted(slices.Values(from.DataClasses))
+	e.set, e.detected = from.IsAuthenticatedUserSet, !from.IsAuthenticatedDetected
 }
 
-// AddAlert counts an alert, of whatever status.
+// AddAlert adds an alert, whatever its status.
 func (d *Data) AddAlert(a *metlo.Alert) {
-	d.alerts[a.Status]++
+	risk := riskIndex(a.RiskScore)
+	d.statuses[a.Status]++
 	day := a.CreatedAt.UTC().Truncate(24 * time.Hour)
 	if d.days[day] == nil {
-		d.days[day] = map[metlo.RiskScore]int{}
+		d.days[day] = &counts{}
 	}
-	d.days[day][riskOf(a.RiskScore)]++
+	d.days[day][risk]++
 	if a.Status != metlo.StatusOpen {
 		return
 	}
 	if d.types[a.Type] == nil {
-		d.types[a.Type] = map[metlo.RiskScore]int{}
+		d.types[a.Type] = &counts{}
 	}
-	d.types[a.Type][riskOf(a.RiskScore)]++
-	d.host(a.APIEndpoint.Host).OpenAlerts++
-	if a.RiskScore == metlo.RiskHigh {
-		d.high++
+	d.types[a.Type][risk]++
+	e := d.endpoint(cmp.Or(a.APIEndpoint.UUID, a.APIEndpointUUID), string(a.APIEndpoint.Method), a.APIEndpoint.Host, a.APIEndpoint.Path)
+	e.open[risk]++
+	e.keep(&alert{a.UUID, a.Type, shorten(a.Description, maxMessage), risk, a.CreatedAt.UTC()})
+}
+
+// keep inserts an alert into the most urgent ones, the newest of a risk first.
+func (e *endpoint) keep(a *alert) {
+	at, _ := slices.BinarySearchFunc(e.alerts, a, func(x alert, y *alert) int {
+		return cmp.Or(slices.Index(urgency[:], x.risk)-slices.Index(urgency[:], y.risk), y.created.Compare(x.created), strings.Compare(x.id, y.id))
+	})
+	if at >= maxAlerts {
+		return
+	}
+	e.alerts = slices.Insert(e.alerts, at, *a)
+	if len(e.alerts) > maxAlerts {
+		e.alerts = e.alerts[:maxAlerts]
 	}
 }
 
-// states are in the order of urgency. That nothing is known comes before that all is well.
-var states = []metlo.Authentication{metlo.AuthenticationNone, metlo.AuthenticationUnknown, metlo.AuthenticationRequired}
-
-// sensitiveIn counts the endpoints with sensitive data whose authentication is in a state.
-func (d *Data) sensitiveIn(state metlo.Authentication) int {
-	n := 0
-	for i := range d.sensitive {
-		if d.sensitive[i].Authentication == state {
-			n++
+// sorted returns the endpoints that include selects in the order of less.
+func (d *Data) sorted(include func(*endpoint) bool, compare func(x, y *endpoint) int) []*endpoint {
+	var list []*endpoint
+	for _, e := range d.endpoints {
+		if include(e) {
+			list = append(list, e)
 		}
 	}
-	return n
-}
-
-// sortedHosts returns the hosts with the most risk first.
-func (d *Data) sortedHosts() []*host {
-	return slices.SortedFunc(maps.Values(d.hosts), func(x, y *host) int {
-		return cmp.Or(y.Risks[metlo.RiskHigh]-x.Risks[metlo.RiskHigh], y.Risks[metlo.RiskMedium]-x.Risks[metlo.RiskMedium],
-			y.Endpoints-x.Endpoints, strings.Compare(x.Name, y.Name))
-	})
-}
-
-// sortedSensitive returns the endpoints with sensitive data, those that anybody may call first, and then those of which nothing is known.
-func (d *Data) sortedSensitive() []sensitive {
-	list := slices.Clone(d.sensitive)
-	slices.SortFunc(list, func(x, y sensitive) int {
-		return cmp.Or(slices.Index(states, x.Authentication)-slices.Index(states, y.Authentication), slices.Index(risks, x.Risk)-slices.Index(risks, y.Risk),
-			boolOrder(y.Public, x.Public), strings.Compare(x.Host+x.Path+x.Method, y.Host+y.Path+y.Method))
+	slices.SortFunc(list, func(x, y *endpoint) int {
+		return cmp.Or(compare(x, y), strings.Compare(x.host, y.host), strings.Compare(x.path, y.path), strings.Compare(x.method, y.method),
+			strings.Compare(x.id, y.id))
 	})
 	return list
 }
 
-func boolOrder(x, y bool) int {
+// withAlerts returns the endpoints with open alerts, the most urgent first.
+func (d *Data) withAlerts() []*endpoint {
+	return d.sorted(func(e *endpoint) bool { return e.open.total() > 0 }, func(x, y *endpoint) int {
+		return cmp.Or(x.open.compareUrgency(&y.open), trueFirst(x.public, y.public), trueFirst(len(x.classes) > 0, len(y.classes) > 0))
+	})
+}
+
+func trueFirst(x, y bool) int {
 	switch {
 	case x == y:
 		return 0
-	case y:
+	case x:
 		return -1
 	}
 	return 1
@@ -166,14 +207,14 @@ func boolOrder(x, y bool) int {
 // column is a span of days in the chart over time.
 type column struct {
 	Start, End time.Time
-	Risks      map[metlo.RiskScore]int
+	Risks      counts
 }
 
-// columns cuts the time from the first alert until now into equal spans of whole days, at most maxColumns of the last
-// year; what is older is counted in earlier.
+// columns divides the time from the first alert until now into equal spans of whole days, at most maxColumns, within the
+// last year. It returns the days of a span, and the number of alerts before.
 func (d *Data) columns() (list []column, span, earlier int) {
 	today := d.Time.Truncate(24 * time.Hour)
-	first := today.AddDate(0, 0, -6) // a week at least
+	first := today.AddDate(0, 0, -6) // at least a week
 	oldest := today.AddDate(-1, 0, 0)
 	for day := range d.days {
 		if day.Before(first) {
@@ -186,18 +227,18 @@ func (d *Data) columns() (list []column, span, earlier int) {
 	days := int(today.Sub(first)/(24*time.Hour)) + 1
 	span = (days + maxColumns - 1) / maxColumns
 	if span > 1 && span < 7 {
-		span = 7 // weeks are easier to read than four days
+		span = 7 // a week is easier to read than four days
 	}
 	count := (days + span - 1) / span
 	start := today.AddDate(0, 0, 1-count*span)
 	for i := range count {
 		from := start.AddDate(0, 0, i*span)
-		list = append(list, column{from, from.AddDate(0, 0, span-1), map[metlo.RiskScore]int{}})
+		list = append(list, column{Start: from, End: from.AddDate(0, 0, span-1)})
 	}
 	for day, byRisk := range d.days {
 		index := int(day.Sub(start) / (24 * time.Hour))
 		for risk, n := range byRisk {
-			if index < 0 {
+			if day.Before(start) {
 				earlier += n
 			} else {
 				list[min(index/span, count-1)].Risks[risk] += n
@@ -205,12 +246,4 @@ func (d *Data) columns() (list []column, span, earlier int) {
 		}
 	}
 	return list, span, earlier
-}
-
-func total(byRisk map[metlo.RiskScore]int) int {
-	n := 0
-	for _, count := range byRisk {
-		n += count
-	}
-	return n
 }
