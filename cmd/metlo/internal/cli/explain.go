@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,7 +45,7 @@ func (a *app) explainCommand() *cobra.Command {
 		markdown := strings.EqualFold(a.global.format.Format, "markdown") && a.global.format.JQ == ""
 		text := a.global.format.Format == "table" && a.global.format.JQ == "" && len(args) > 0
 		if markdown && len(args) == 0 {
-			_, err := io.WriteString(a.out, rules.Document())
+			_, err := a.out.WriteString(rules.Document())
 			return err
 		}
 		if len(args) == 0 {

@@ -148,9 +148,8 @@ func (f *gateFlags) checkSaveBaseline() error {
 	if slices.ContainsFunc(others, func(other string) bool { return other != "" && sameFile(other, name) }) {
 		return fmt.Errorf("--save-baseline %s: the file is also read by this command: use another file", name)
 	}
-	info, err := os.Stat(name)
-	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
-		return nil
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return nil //nolint:nilerr // there is no file to overwrite, or writing it fails with the same error
 	}
 	if _, err := gate.ReadBaseline(name); err != nil {
 		return fmt.Errorf("--save-baseline %s: the file exists and is not a baseline: use another file, or remove it", name)

@@ -273,7 +273,9 @@ func (d *Difference) rows() (rows []diffRow) {
 }
 
 func (d *Difference) markdown(out *bytes.Buffer) {
-	heading := map[string]string{jsonUnknown: "⚠️ Could not tell", diffNone: "✅ Nothing new", diffNew: "❌ " + output.Count(len(d.New), "new finding")}[d.Outcome]
+	heading := map[string]string{
+		jsonUnknown: "⚠️ Could not tell", diffNone: "✅ Nothing new", diffNew: "❌ " + output.Count(len(d.New), "new finding"),
+	}[d.Outcome]
 	fmt.Fprintf(out, "## Findings: %s\n\n", heading)
 	if d.Reason != "" {
 		fmt.Fprintf(out, "%s\n\n", safetext.Markdown(d.Reason))

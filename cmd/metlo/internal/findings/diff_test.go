@@ -93,12 +93,12 @@ func TestDifferenceIsSafe(t *testing.T) {
 }
 
 func TestReadReportRefuses(t *testing.T) {
-	const print = `"fingerprint":"0123456789abcdef0123456789abcdef"`
+	const hash = `"fingerprint":"0123456789abcdef0123456789abcdef"`
 	tests := map[string]string{
 		``: "is not a report", `[]`: "is not a report", `{}`: "it has no version", `{"version":2}`: "it has version 2, and this command reads version 1",
 		`{"version":1}`: `it has the outcome ""`, `{"version":1,"outcome":"clean"}`: "it has no list of findings",
-		`{"version":1,"outcome":"clean","findings":[{` + print + `},{"fingerprint":"x"}]}`: "finding 2 has no fingerprint",
-		`{"runs":[{"results":[]}],"version":"2.1.0"}`:                                      "is not a report",
+		`{"version":1,"outcome":"clean","findings":[{` + hash + `},{"fingerprint":"x"}]}`: "finding 2 has no fingerprint",
+		`{"runs":[{"results":[]}],"version":"2.1.0"}`:                                     "is not a report",
 	}
 	for text, want := range tests {
 		name := filepath.Join(t.TempDir(), "report.json")

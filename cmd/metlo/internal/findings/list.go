@@ -188,7 +188,8 @@ func (l *List) All() iter.Seq[*Finding] {
 			r := l.record(i)
 			f = Finding{
 				ID: l.id(r), Rule: l.words[r.rule], Title: l.words[r.title], Severity: Severity(l.words[r.severity]),
-				Method: l.words[r.method], Host: l.words[r.host], Path: l.path(r), Field: l.field(r), Message: l.message(r), File: l.words[r.file], Line: int(r.line), occurrence: int(r.occurrence),
+				Method: l.words[r.method], Host: l.words[r.host], Path: l.path(r), Field: l.field(r), Message: l.message(r),
+				File: l.words[r.file], Line: int(r.line), occurrence: int(r.occurrence),
 			}
 			if r.created != noTime {
 				f.Created = time.UnixMilli(r.created).UTC()

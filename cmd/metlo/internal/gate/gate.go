@@ -110,14 +110,14 @@ func (j *judge) settle() {
 	surplus := map[string][]findings.Finding{}
 	for f := range j.accepted.All() {
 		if j.criteria.Baseline.surplus(f) {
-			print := f.Fingerprint()
-			surplus[print] = append(surplus[print], *f)
+			fingerprint := f.Fingerprint()
+			surplus[fingerprint] = append(surplus[fingerprint], *f)
 		} else {
 			j.left[inBaseline]++
 		}
 	}
-	for _, print := range slices.Sorted(maps.Keys(surplus)) {
-		group := surplus[print]
+	for _, fingerprint := range slices.Sorted(maps.Keys(surplus)) {
+		group := surplus[fingerprint]
 		slices.SortStableFunc(group, func(x, y findings.Finding) int { return x.Created.Compare(y.Created) })
 		accepted := j.criteria.Baseline.limit(&group[0])
 		j.left[inBaseline] += accepted

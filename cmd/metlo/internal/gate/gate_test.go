@@ -232,8 +232,8 @@ func baseline(t *testing.T, lines ...string) *Baseline {
 
 func TestBaselineAcceptsAsManyAsItHasLines(t *testing.T) {
 	first, second, third := alert(1, "high", "/a"), alert(2, "high", "/a"), alert(3, "high", "/a")
-	print := finding(&first, nil).Fingerprint()
-	accept := func(n int) (lines []string) { return slices.Repeat([]string{print + " pii-data-detected"}, n) }
+	hash := finding(&first, nil).Fingerprint()
+	accept := func(n int) (lines []string) { return slices.Repeat([]string{hash + " pii-data-detected"}, n) }
 	tests := []struct {
 		name     string
 		baseline []string
@@ -246,7 +246,7 @@ func TestBaselineAcceptsAsManyAsItHasLines(t *testing.T) {
 		{"the newest is new", accept(2), []metlo.Alert{second, third, first}, []string{third.UUID}, nil},
 		{"three of three", accept(3), []metlo.Alert{second, third, first}, nil, nil},
 		{"one is gone", accept(2), []metlo.Alert{third}, nil, []string{"baseline.txt:2: matches no alert: remove the line"}},
-		{"in capitals", []string{strings.ToUpper(print)}, []metlo.Alert{first}, nil, nil},
+		{"in capitals", []string{strings.ToUpper(hash)}, []metlo.Alert{first}, nil, nil},
 		{"an id", []string{"# old", strings.ToUpper(second.UUID) + "\thigh"}, []metlo.Alert{first, second}, []string{first.UUID}, nil},
 		{"an id twice", []string{second.UUID, second.UUID}, []metlo.Alert{second}, nil, nil},
 		{"an id and a fingerprint", append(accept(1), second.UUID), []metlo.Alert{first, second}, nil, nil},
