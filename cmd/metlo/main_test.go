@@ -300,6 +300,22 @@ func TestEvidenceOfAuthentication(t *testing.T) {
 	}
 }
 
+// TestTimesKeepTheirMilliseconds reads one endpoint in every form.
+func TestTimesKeepTheirMilliseconds(t *testing.T) {
+	const id = "00000000-0000-4000-8000-000000000001"
+	srv := shop(t)
+	srv.Inject(metlotest.Fault{
+		Path: "/endpoint/" + id, Status: http.StatusOK, ContentType: "application/json; charset=utf-8",
+		Body: `{"uuid":"` + id + `","firstDetected":"2026-01-11T08:00:00.123Z","lastActive":"2026-01-11T08:00:00.450Z"}`,
+	})
+	for _, form := range []string{"table", "csv", "json", "yaml", "template={{.firstDetected}} {{.lastActive}}"} {
+		out, err := command(t, srv, "endpoint", "get", id, "-o", form).Output()
+		require.NoError(t, err)
+		assert.Contains(t, string(out), "2026-01-11T08:00:00.123Z", form)
+		assert.Contains(t, string(out), "2026-01-11T08:00:00.45", form)
+	}
+}
+
 // TestLoopsEndWithTheTimeout is about work that makes no request: a filter without an end, and an archive without one.
 func TestLoopsEndWithTheTimeout(t *testing.T) {
 	endless := func(w *os.File) {

@@ -59,8 +59,11 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 
 // message returns the text of an error in one line and in the words of the command. Joined errors have a line each, and errors of
 // the SDK begin with its name and name its functions.
-func message(err error) string {
-	text := sdkPrefix().ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", "; "), "$1")
+func message(err error) string { return inFlags(err.Error()) }
+
+// inFlags returns the text of an error of the SDK or of apitest with the names of flags in place of Go functions.
+func inFlags(text string) string {
+	text = sdkPrefix().ReplaceAllString(strings.ReplaceAll(text, "\n", "; "), "$1")
 	text = payloadCall().ReplaceAllString(text, "put $1.txt into the folder of --payload-dir")
 	return methodName().ReplaceAllString(flagNames().Replace(text), "")
 }

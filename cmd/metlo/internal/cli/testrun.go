@@ -309,7 +309,7 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 				continue
 			}
 			f := findings.Finding{
-				ID: fmt.Sprintf("%s/%d", result.Test.ID, step.Index+1), Rule: rules.ForTags(nil).ID, Title: result.Test.ID,
+				Rule: rules.ForTags(nil).ID, Title: result.Test.ID,
 				Severity: findings.Medium, Method: step.Request.Method, Field: result.Test.ID + " " + step.Name, Message: text, File: filepath.ToSlash(filepath.Clean(tests[i].name)), Line: 1,
 			}
 			if meta := result.Test.Meta; meta != nil {
