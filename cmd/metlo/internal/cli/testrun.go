@@ -163,13 +163,16 @@ func (t *testFile) label() string {
 
 // inconclusiveReasons returns why a test, or some of its steps, are inconclusive. A reason that several steps share is there once.
 func inconclusiveReasons(result *apitest.Result) []string {
-	reasons := slices.Clone(result.Reasons)
+	var reasons []string
+	for _, reason := range result.Reasons {
+		reasons = append(reasons, inFlags(reason))
+	}
 	steps := map[string][]string{}
 	for _, step := range result.Failed() {
 		if step.Outcome != apitest.Inconclusive {
 			continue
 		}
-		text := strings.Join(step.Reasons, "; ")
+		text := inFlags(strings.Join(step.Reasons, "; "))
 		if steps[text] == nil {
 			reasons = append(reasons, text)
 		}
@@ -304,13 +307,12 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 		}
 		lines := stepLines(tests[i].name)
 		for _, step := range result.Failed() {
-			text := strings.Join(step.Reasons, "; ")
 			if step.Outcome == apitest.Inconclusive {
 				continue
 			}
 			f := findings.Finding{
 				Rule: rules.ForTags(nil).ID, Title: result.Test.ID,
-				Severity: findings.Medium, Method: step.Request.Method, Field: result.Test.ID + " " + step.Name, Message: text, File: filepath.ToSlash(filepath.Clean(tests[i].name)), Line: 1,
+				Severity: findings.Medium, Method: step.Request.Method, Field: result.Test.ID + " " + step.Name, Message: inFlags(strings.Join(step.Reasons, "; ")), File: filepath.ToSlash(filepath.Clean(tests[i].name)), Line: 1,
 			}
 			if meta := result.Test.Meta; meta != nil {
 				f.Rule = rules.ForTags(meta.Tags).ID
