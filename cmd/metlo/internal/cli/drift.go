@@ -163,7 +163,7 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 		report.Summary = "could not tell"
 		return errors.Join(fmt.Errorf("could not tell: %w", err), f.reports.write(a, report))
 	}
-	report.Findings, report.Notes, report.Summary = judged.Findings, append(judged.Notes, compared.Notes...), driftSummary(compared, judged)
+	report.Findings, report.Notes, report.Summary = judged.Findings, slices.Concat(judged.Notes, compared.Notes), driftSummary(compared, judged)
 	switch {
 	case judged.Failing > 0:
 		report.Outcome = findings.Found

@@ -61,7 +61,8 @@ func evidenceOf(e *metlo.EndpointDetail) evidence {
 	said := e.Authentication()
 	switch {
 	case counts.SucceededWithout > 0:
-		return evidence{isServedWithout: true, why: output.Count(counts.SucceededWithout, "request") + " without credentials served, of the last " + fmt.Sprint(counts.Traces)}
+		return evidence{isServedWithout: true, why: output.Count(counts.SucceededWithout, "request") +
+			" without credentials served, of the last " + fmt.Sprint(counts.Traces)}
 	case said == metlo.AuthenticationNone && e.IsAuthenticatedUserSet != nil:
 		return evidence{isServedWithout: true, why: "a user of the instance marked the endpoint as one without authentication"}
 	case said == metlo.AuthenticationNone:

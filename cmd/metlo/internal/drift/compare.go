@@ -95,7 +95,8 @@ func New(documents []*Document, hosts []string, options Options) (*Comparison, e
 		return nil, errors.New("there is no OpenAPI document to compare")
 	}
 	c := &Comparison{
-		options: options, tree: paths[*operation]{}, byPath: map[string]place{}, onHost: map[string][]*Document{}, bases: map[basePath][]string{}, hosts: map[string]*host{},
+		options: options, tree: paths[*operation]{}, byPath: map[string]place{}, onHost: map[string][]*Document{}, bases: map[basePath][]string{},
+		hosts:     map[string]*host{},
 		endpoints: paths[metlo.Endpoint]{}, count: map[string]int{}, names: map[string][]string{}, reported: map[string]bool{},
 		result: &Result{Findings: &findings.List{}},
 	}

@@ -138,7 +138,8 @@ func (d *detail) contentTypes() {
 				"requests with a body of type "+kind+" were seen, and are not documented", at)
 			continue
 		}
-		d.report(UndocumentedContentType, severityOf(UndocumentedContentType), d.endpoint, findings.FieldName("resBody", fmt.Sprintf("%d %s", f.StatusCode, kind), ""),
+		d.report(UndocumentedContentType, severityOf(UndocumentedContentType), d.endpoint,
+			findings.FieldName("resBody", fmt.Sprintf("%d %s", f.StatusCode, kind), ""),
 			fmt.Sprintf("responses with status %d and a body of type %s were seen, and are not documented", f.StatusCode, kind), at)
 	}
 }
