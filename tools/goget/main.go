@@ -10,7 +10,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -92,7 +91,7 @@ func run(root, version, keep string, release, prepare bool) error {
 	return nil
 }
 
-// A release is a copy of the repository, whose tags the go command takes for those of GitHub.
+// releaseCopy is a copy of the repository, whose tags the go command takes for those of GitHub.
 type releaseCopy struct {
 	folder, version string
 	modules         []*modules.Module
@@ -209,8 +208,15 @@ func (c *releaseCopy) require(m *modules.Module) error {
 }
 
 func (c *releaseCopy) commitAndTag(tagged ...*modules.Module) error {
-	if _, err := output(c.folder, c.env, "git", "commit", "--quiet", "--all", "--allow-empty", "--message", "Release "+c.version); err != nil {
+	if _, err := output(c.folder, c.env, "git", "add", "--all"); err != nil {
 		return err
+	}
+	if staged, err := output(c.folder, c.env, "git", "diff", "--cached", "--name-only"); err != nil {
+		return err
+	} else if staged != "" {
+		if _, err := output(c.folder, c.env, "git", "commit", "--quiet", "--message", "Release "+c.version); err != nil {
+			return err
+		}
 	}
 	for _, m := range tagged {
 		if _, err := output(c.folder, c.env, "git", "tag", "--force", m.Tag(c.version)); err != nil {
@@ -337,5 +343,5 @@ func (u *user) install(module string) error {
 		return fmt.Errorf("metlo --version prints %q, and not %q", got, want)
 	}
 	_, err = output(u.folder, u.env, program, "--demo", "status")
-	return errors.Join(err)
+	return err
 }

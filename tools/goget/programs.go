@@ -30,7 +30,10 @@ import (
 )
 
 func main() {
-	endpoint := &metlo.TestEndpoint{Host: "shop.example.com", Path: "/profile", Method: metlo.MethodGet}
+	endpoint := &metlo.TestEndpoint{
+		Host: "shop.example.com", Path: "/profile", Method: metlo.MethodGet,
+		AuthConfig: &metlo.TestAuthConfig{AuthType: metlo.AuthHeader, HeaderKey: "X-Api-Key"},
+	}
 	config, err := apitest.Generate("BROKEN_AUTHENTICATION", endpoint, nil)
 	if err != nil {
 		log.Fatal(err)
