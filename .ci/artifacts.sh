@@ -34,7 +34,7 @@ build_again() {
 # hashes prints hash, size and name of what goreleaser built in a folder.
 hashes() {
 	local file
-	cd "$1/dist"
+	cd "$1/dist" || return
 	for file in metlo_*.* checksums.txt homebrew/Casks/*; do
 		[[ ! -f $file ]] || printf '%s %9d %s\n' "$(sha256sum <"$file" | cut -d' ' -f1)" "$(stat -c %s "$file")" "$file"
 	done
