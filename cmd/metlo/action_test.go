@@ -179,13 +179,13 @@ func TestActionTakesInputsAsValues(t *testing.T) {
 	}
 }
 
-// release serves the archive of a release, whose metlo is a script, and its checksums.
+// release serves the archive of a release, whose metlo starts the metlo of the tests, and its checksums.
 func release(t *testing.T, change func(files map[string][]byte)) string {
 	t.Helper()
 	var buffer bytes.Buffer
 	compressed := gzip.NewWriter(&buffer)
 	archive := tar.NewWriter(compressed)
-	script := "#!/bin/sh\necho metlo 1.2.0\n"
+	script := "#!/bin/sh\nexec metlo \"$@\"\n"
 	require.NoError(t, archive.WriteHeader(&tar.Header{Name: "metlo_1.2.0_linux_amd64/metlo", Mode: 0o755, Size: int64(len(script))}))
 	_, err := archive.Write([]byte(script))
 	require.NoError(t, errors.Join(err, archive.Close(), compressed.Close()))
@@ -217,9 +217,9 @@ func TestActionInstalls(t *testing.T) {
 		says   string
 		fails  bool
 	}{
-		"the version of the action's tag": {map[string]string{"ACTION_REF": "v1.2.0"}, whole, "metlo 1.2.0", false},
-		"another version":                 {map[string]string{"ACTION_REF": "main", "INPUT_VERSION": "1.2.0"}, whole, "metlo 1.2.0", false},
-		"another version with a v":        {map[string]string{"INPUT_VERSION": "v1.2.0"}, whole, "metlo 1.2.0", false},
+		"the version of the action's tag": {map[string]string{"ACTION_REF": "v1.2.0"}, whole, "metlo 0.0.0", false},
+		"another version":                 {map[string]string{"ACTION_REF": "main", "INPUT_VERSION": "1.2.0"}, whole, "metlo 0.0.0", false},
+		"another version with a v":        {map[string]string{"INPUT_VERSION": "v1.2.0"}, whole, "metlo 0.0.0", false},
 		"a branch":                        {map[string]string{"ACTION_REF": "main"}, whole, "set the input version", true},
 		"nothing":                         {nil, whole, "set the input version", true},
 		"a path for a version":            {map[string]string{"INPUT_VERSION": "../1.2.0"}, whole, "set the input version", true},

@@ -95,7 +95,7 @@ import (
 )
 
 func main() {
-	client, err := metlo.NewClient("https://metlo.example.com", "key")
+	client, err := metlo.NewClient("https://metlo.example.com", "key", metlo.WithCollectorURL("https://metlo.example.com:8081"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -119,7 +119,7 @@ import (
 )
 
 func main() {
-	client, err := metlo.NewClient("https://metlo.example.com", "key")
+	client, err := metlo.NewClient("https://metlo.example.com", "key", metlo.WithCollectorURL("https://metlo.example.com:8081"))
 	if err != nil {
 		log.Fatal(err)
 	}

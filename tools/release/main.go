@@ -1,6 +1,8 @@
 // Command release reports whether the last commit can be tagged with a version, and names the tags. It changes nothing.
 //
 //	go -C tools run ./release v0.1.0
+//
+// With -tagged it reports whether a commit that is tagged is a whole release.
 package main
 
 import (
@@ -13,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,16 +27,23 @@ import (
 func main() {
 	log.SetFlags(0)
 	root := flag.String("root", "..", "`folder` of the repository")
+	tagged := flag.Bool("tagged", false, "check what has been tagged, and not what is to be")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		log.Fatal("release: name the version, as v0.1.0, and nothing else")
 	}
-	if err := run(os.Stdout, *root, flag.Arg(0), time.Now()); err != nil {
+	if err := run(os.Stdout, *root, flag.Arg(0), *tagged, time.Now()); err != nil {
 		log.Fatal("release: ", err)
 	}
 }
 
-func run(w io.Writer, root, version string, now time.Time) error {
+// A check is a condition of a release.
+type check struct {
+	what string
+	run  func() error
+}
+
+func run(w io.Writer, root, version string, tagged bool, now time.Time) error {
 	if err := modules.CheckVersion(version); err != nil {
 		return err
 	}
@@ -45,18 +55,21 @@ func run(w io.Writer, root, version string, now time.Time) error {
 	for _, m := range released {
 		tags = append(tags, m.Tag(version))
 	}
-	faults := 0
-	for _, check := range []struct {
-		what string
-		run  func() error
-	}{
+	checks := []check{
 		{"nothing waits to be committed", func() error { return clean(root) }},
-		{"the version is new, and follows the last", func() error { return follows(root, version, tags) }},
 		{"CHANGELOG.md begins with the version and its date", func() error { return changelog(root, version, now) }},
 		{"modules require each other at the version, without replace", func() error { return modules.Check(root, version) }},
-		{".ci/run passed on this commit", func() error { return passed(root, "run") }},
-		{".ci/release passed on this commit", func() error { return passed(root, "release") }},
-	} {
+	}
+	if tagged {
+		checks = append(checks, check{"the commit has the tags of all modules", func() error { return hasTags(root, tags) }})
+	} else {
+		checks = append(checks,
+			check{"the version is new, and follows the last", func() error { return follows(root, version, tags) }},
+			check{".ci/run passed on this commit", func() error { return passed(root, "run") }},
+			check{".ci/release passed on this commit", func() error { return passed(root, "release") }})
+	}
+	faults := 0
+	for _, check := range checks {
 		if err := check.run(); err != nil {
 			faults++
 			fmt.Fprintf(w, "not ready: %s:\n  %s\n", check.what, strings.ReplaceAll(err.Error(), "\n", "\n  "))
@@ -64,16 +77,37 @@ func run(w io.Writer, root, version string, now time.Time) error {
 		}
 		fmt.Fprintln(w, "ok:       ", check.what)
 	}
-	fmt.Fprintf(w, "\nThe tags of %s, to be pushed together:\n", version)
+	fmt.Fprintf(w, "\nThe tags of %s:\n", version)
 	for _, tag := range tags {
 		fmt.Fprintln(w, "  "+tag)
 	}
 	if faults > 0 {
-		return fmt.Errorf("%s is not ready, for %d reasons", version, faults)
+		return fmt.Errorf("%s is not ready: %d checks failed", version, faults)
 	}
-	fmt.Fprintf(w, "\nRun:\n  for tag in %s; do git tag -a -m \"$tag\" \"$tag\"; done\n  git push --atomic origin %s\n",
-		strings.Join(tags, " "), strings.Join(tags, " "))
+	if !tagged {
+		// GitHub starts no workflow for more than three tags that are pushed at once.
+		others := strings.Join(tags[1:], " ")
+		fmt.Fprintf(w, "\nRun these. The last one alone starts the workflow, so it comes by itself:\n"+
+			"  for tag in %s; do git tag -a -m \"$tag\" \"$tag\"; done\n  git push --atomic origin %s\n  git push origin %s\n",
+			strings.Join(tags, " "), others, version)
+	}
 	return nil
+}
+
+// hasTags returns an error unless the last commit has all tags.
+func hasTags(root string, tags []string) error {
+	out, err := git(root, "tag", "--points-at", "HEAD")
+	if err != nil {
+		return err
+	}
+	have := strings.Fields(out)
+	var faults []error
+	for _, tag := range tags {
+		if !slices.Contains(have, tag) {
+			faults = append(faults, fmt.Errorf("tag %s is not on this commit: push it before the tag of the root", tag))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 func clean(root string) error {

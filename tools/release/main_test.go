@@ -96,7 +96,7 @@ func TestRelease(t *testing.T) {
 			tt.change(t, folder)
 			before := files(t, folder)
 			var out strings.Builder
-			err := run(&out, folder, "v1.2.0", now)
+			err := run(&out, folder, "v1.2.0", false, now)
 			if !maps.Equal(before, files(t, folder)) {
 				t.Error("it changed a file")
 			}
@@ -105,7 +105,7 @@ func TestRelease(t *testing.T) {
 					t.Errorf("%q is not named:\n%s", tag, out.String())
 				}
 			}
-			push := strings.Contains(out.String(), "git push --atomic origin v1.2.0 cmd/metlo/v1.2.0\n")
+			push := strings.Contains(out.String(), "  git push --atomic origin cmd/metlo/v1.2.0\n  git push origin v1.2.0\n")
 			if tt.says == "" {
 				if err != nil || !push || strings.Contains(out.String(), "not ready") {
 					t.Errorf("%v\n%s", err, out.String())
@@ -114,6 +114,36 @@ func TestRelease(t *testing.T) {
 			}
 			if err == nil || push || !strings.Contains(out.String(), tt.says) || strings.Count(out.String(), "not ready: ") != 1 {
 				t.Errorf("%v, want %q and nothing else:\n%s", err, tt.says, out.String())
+			}
+		})
+	}
+}
+
+func TestTagged(t *testing.T) {
+	now := time.Date(2026, 12, 2, 12, 0, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		tags []string
+		says string
+	}{
+		"all":               {[]string{"v1.2.0", "cmd/metlo/v1.2.0"}, ""},
+		"one of them":       {[]string{"v1.2.0"}, "tag cmd/metlo/v1.2.0 is not on this commit"},
+		"none":              {nil, "tag v1.2.0 is not on this commit"},
+		"of another commit": {[]string{"v1.2.0", "cmd/metlo/v1.2.0", "move"}, "tag v1.2.0 is not on this commit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := ready(t)
+			for _, tag := range tt.tags {
+				if tag == "move" {
+					gittest.Write(t, folder, "new.go", "package metlo\n")
+					gittest.Commit(t, folder)
+					continue
+				}
+				gittest.Git(t, folder, "tag", tag)
+			}
+			var out strings.Builder
+			err := run(&out, folder, "v1.2.0", true, now)
+			if (tt.says == "") != (err == nil) || !strings.Contains(out.String(), tt.says) || strings.Contains(out.String(), "git push") {
+				t.Errorf("%v, want %q:\n%s", err, tt.says, out.String())
 			}
 		})
 	}
@@ -139,7 +169,7 @@ func files(t *testing.T, folder string) map[string]string {
 
 func TestAVersionWithoutItsFormIsRefused(t *testing.T) {
 	for _, version := range []string{"1.2.0", "v1.2", "latest", ""} {
-		if err := run(&strings.Builder{}, ".", version, time.Now()); err == nil || !strings.Contains(err.Error(), "write it as v0.1.0") {
+		if err := run(&strings.Builder{}, ".", version, false, time.Now()); err == nil || !strings.Contains(err.Error(), "write it as v0.1.0") {
 			t.Errorf("%q: %v", version, err)
 		}
 	}
