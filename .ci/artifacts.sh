@@ -61,6 +61,9 @@ expect() {
 	printf '%s: ok, %s\n' "$1" "$3"
 }
 
+# manual prints a manual page as one line.
+manual() { MANWIDTH=100 MANPAGER=cat man "$1" | col -b | tr -s '[:space:]' ' '; }
+
 package_installs() {
 	local shell arch package
 	arch=$(dpkg --print-architecture)
@@ -70,32 +73,54 @@ package_installs() {
 	for shell in fish zsh; do install_package "$shell" "$shell"; done
 	! command -v metlo || { echo 'metlo is installed here already'; return 1; }
 
+	trap 'as_root dpkg --purge metlo' EXIT
 	# Images of Debian leave manual pages out.
 	as_root dpkg --path-include='/usr/share/man/*' --path-include='/usr/share/doc/*' --install "$package"
 	expect 'metlo --version' "$(metlo --version)" "$(full_version)"
-	expect 'man metlo' "$(MANPAGER=cat man metlo | col -b)" 'fails builds while alerts are open'
-	expect 'man metlo-gate' "$(MANPAGER=cat man metlo-gate | col -b)" '--new-since'
+	expect 'man metlo' "$(manual metlo)" 'fails builds while alerts are open'
+	expect 'man metlo-gate' "$(manual metlo-gate)" '--new-since'
 	expect 'completion in bash' "$(bash -c '
 		source /usr/share/bash-completion/bash_completion
+		compopt() { :; } # outside of a prompt
 		source /usr/share/bash-completion/completions/metlo
 		COMP_WORDS=(metlo ga) COMP_CWORD=1 COMP_LINE="metlo ga" COMP_POINT=8
 		__start_metlo
 		echo "${COMPREPLY[@]}"')" 'gate'
-	expect 'completion in fish' "$(fish --no-config -c 'complete -C "metlo ga"')" 'gate'
+	expect 'completion in fish' "$(HOME=$scratch fish -c 'complete -C "metlo ga"')" 'gate'
 	expect 'completion in zsh' "$(zsh -fc 'autoload -Uz compinit; compinit -u -D; print -- $_comps[metlo]')" '_metlo'
 	expect 'licences' "$(zcat /usr/share/doc/metlo/THIRD_PARTY_LICENSES.gz)" 'github.com/spf13/cobra'
+	trap - EXIT
 	as_root dpkg --purge metlo
 	[[ ! -e /usr/bin/metlo && ! -e /usr/share/doc/metlo && ! -e /usr/share/man/man1/metlo.1.gz ]]
 }
 
-# confined FOLDER COMMAND… runs a command with the folder as its read-only root, as the user of the image, with no HOME.
+# confined FOLDER COMMAND… runs a command with the folder as its read-only root, as the user of the image, with METLO_HOST
+# and no HOME.
 confined() {
-	as_root unshare --mount --net sh -c '
-		set -e
-		mount --bind "$0" "$0"
-		mount -o remount,bind,ro "$0"
-		ip link set lo up 2>/dev/null || true
-		exec env -i SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt chroot --userspec=65532:65532 "$0" "$@"' "$@"
+	as_root env "METLO_HOST=${METLO_HOST:-}" unshare --mount sh -c '
+		mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" || exit 125
+		exec env -i METLO_HOST="$METLO_HOST" SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+			"$(command -v chroot)" --userspec=65532:65532 "$0" "$@"' "$@"
+}
+
+# image_trusts ROOT fails unless the command trusts the authorities of the image's file, and no other.
+image_trusts() {
+	local port server
+	install_package openssl openssl
+	cd "$scratch"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=metlo -addext subjectAltName=IP:127.0.0.1 \
+		-days 2 -keyout key.pem -out certificate.pem 2>/dev/null
+	openssl s_server -accept 127.0.0.1:0 -cert certificate.pem -key key.pem -www >server.log 2>&1 &
+	server=$!
+	trap "kill $server" EXIT
+	until port=$(grep -o 'ACCEPT.*:[0-9]*' server.log | grep -o '[0-9]*$'); do
+		kill -0 "$server"
+		sleep 0.1
+	done
+	export METLO_HOST=https://127.0.0.1:$port
+	expect 'an authority that the image lacks' "$(confined "$1" /usr/bin/metlo gate 2>&1)" 'signed by unknown authority'
+	as_root tee -a "$1/etc/ssl/certs/ca-certificates.crt" <certificate.pem >/dev/null
+	expect 'an authority that the image has' "$(confined "$1" /usr/bin/metlo gate 2>&1)" 'want JSON, have an HTML page'
 }
 
 image_runs() {
@@ -122,6 +147,7 @@ image_runs() {
 	out=$(confined "$rootfs" /usr/bin/metlo --demo gate --format junit=/metlo.xml 2>&1) || code=$?
 	expect 'a report where nothing can be written' "$out" 'read-only file system'
 	[[ $code -eq 2 ]] || { echo "exit code $code, want 2"; return 1; }
+	image_trusts "$rootfs"
 }
 
 # newcomer follows docs/ci.md on a machine that has the archive and nothing else.
@@ -130,8 +156,8 @@ newcomer() {
 	mkdir -p "$machine"
 	tar -xzf "$scratch/one/metlo/dist/metlo_${version#v}_linux_$(dpkg --print-architecture).tar.gz" -C "$machine" --strip-components=1
 	(cd "$machine" && find . -type f | sort | head -n 12)
-	expect 'metlo --version' "$(as_root env -i chroot "$machine" /metlo --version)" "$(full_version)"
-	out=$(as_root env -i chroot "$machine" /metlo --demo gate --severity high --format plain --format sarif=/metlo.sarif 2>&1) || code=$?
+	expect 'metlo --version' "$(as_root env -i "$(command -v chroot)" "$machine" /metlo --version)" "$(full_version)"
+	out=$(as_root env -i "$(command -v chroot)" "$machine" /metlo --demo gate --severity high --format plain --format sarif=/metlo.sarif 2>&1) || code=$?
 	echo "$out"
 	[[ $code -eq 1 ]] || { echo "exit code $code, want 1"; return 1; }
 	expect 'the SARIF file' "$(cat "$machine/metlo.sarif")" '"ruleId":"metlo-'

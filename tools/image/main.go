@@ -2,8 +2,8 @@
 // in a tar file, which docker load and podman load read. The image holds the command, root certificates, licences, a user
 // without rights, and nothing else. The same input gives the same bytes.
 //
-//	go -C tools/image run . -version 0.1.0 -revision COMMIT -created 2026-12-01T00:00:00Z -licenses FILE \
-//		-amd64 FILE -arm64 FILE -o metlo_0.1.0_image.tar
+//	go -C tools/image run . -version 0.1.0 -revision COMMIT -created 2026-12-01T00:00:00Z -license FILE \
+//		-licenses FILE -amd64 FILE -arm64 FILE -o metlo_0.1.0_image.tar
 //
 // With -push ghcr.io/OWNER/NAME:TAG it pushes the image to a registry as well.
 package main
@@ -43,6 +43,7 @@ func main() {
 	flag.StringVar(&o.version, "version", "", "version, such as 0.1.0")
 	flag.StringVar(&o.revision, "revision", "", "commit")
 	created := flag.String("created", "", "time of the commit")
+	flag.StringVar(&o.license, "license", "", "`file` with the licence of the command")
 	flag.StringVar(&o.licenses, "licenses", "", "`file` with the licences of linked modules")
 	flag.StringVar(&o.amd64, "amd64", "", "`file` of the command for linux/amd64")
 	flag.StringVar(&o.arm64, "arm64", "", "`file` of the command for linux/arm64")
@@ -55,8 +56,8 @@ func main() {
 }
 
 type options struct {
-	version, revision, licenses, amd64, arm64 string
-	created                                   time.Time
+	version, revision, license, licenses, amd64, arm64 string
+	created                                            time.Time
 }
 
 func run(o options, created, out, push string) error {
@@ -64,7 +65,7 @@ func run(o options, created, out, push string) error {
 	if o.created, err = time.Parse(time.RFC3339, created); err != nil {
 		return fmt.Errorf("-created: %w", err)
 	}
-	for flag, value := range map[string]string{"version": o.version, "revision": o.revision, "licenses": o.licenses, "o": out} {
+	for flag, value := range map[string]string{"version": o.version, "revision": o.revision, "license": o.license, "licenses": o.licenses, "o": out} {
 		if value == "" {
 			return fmt.Errorf("-%s is missing", flag)
 		}
@@ -149,6 +150,10 @@ func layer(o options, command string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	license, err := os.ReadFile(o.license)
+	if err != nil {
+		return nil, err
+	}
 	licenses, err := os.ReadFile(o.licenses)
 	if err != nil {
 		return nil, err
@@ -173,6 +178,7 @@ func layer(o options, command string) ([]byte, error) {
 		{"usr/share/", 0o755, nil},
 		{"usr/share/doc/", 0o755, nil},
 		{"usr/share/doc/metlo/", 0o755, nil},
+		{"usr/share/doc/metlo/LICENSE", 0o644, license},
 		{"usr/share/doc/metlo/THIRD_PARTY_LICENSES", 0o644, licenses},
 	} {
 		header := &tar.Header{Name: entry.name, Mode: entry.mode, Size: int64(len(entry.data)), ModTime: o.created, Typeflag: tar.TypeReg}

@@ -27,13 +27,13 @@ const created = "2026-12-01T00:00:00Z"
 func inputs(t *testing.T) options {
 	t.Helper()
 	folder := t.TempDir()
-	for name, text := range map[string]string{"amd64": "for amd64", "arm64": "for arm64", "licenses": "texts"} {
+	for name, text := range map[string]string{"amd64": "for amd64", "arm64": "for arm64", "license": "text", "licenses": "texts"} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return options{
-		version: "1.2.0", revision: "0123", licenses: filepath.Join(folder, "licenses"),
+		version: "1.2.0", revision: "0123", license: filepath.Join(folder, "license"), licenses: filepath.Join(folder, "licenses"),
 		amd64: filepath.Join(folder, "amd64"), arm64: filepath.Join(folder, "arm64"),
 	}
 }
@@ -126,8 +126,10 @@ func TestImage(t *testing.T) {
 		if got := files["usr/bin/metlo"]; string(got.data) != "for "+arch || got.header.Mode != 0o755 || got.header.Uid != 0 {
 			t.Errorf("%s: %q, %+v", arch, got.data, got.header)
 		}
-		if got := string(files["usr/share/doc/metlo/THIRD_PARTY_LICENSES"].data); got != "texts" {
-			t.Errorf("licences: %q", got)
+		for name, want := range map[string]string{"LICENSE": "text", "THIRD_PARTY_LICENSES": "texts"} {
+			if got := string(files["usr/share/doc/metlo/"+name].data); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
 		}
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(files["etc/ssl/certs/ca-certificates.crt"].data) {
@@ -211,6 +213,7 @@ func TestFaults(t *testing.T) {
 		"no file":     {func(*options) {}, created, "", "-o is missing"},
 		"no time":     {func(*options) {}, "today", "x", "-created: "},
 		"no command":  {func(o *options) { o.arm64 = "none" }, created, "x", "linux/arm64: open none"},
+		"no licence":  {func(o *options) { o.license = "none" }, created, "x", "open none"},
 		"no licences": {func(o *options) { o.licenses = "none" }, created, "x", "open none"},
 	}
 	for name, tt := range tests {
