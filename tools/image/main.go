@@ -5,7 +5,7 @@
 //	go -C tools/image run . -version 0.1.0 -revision COMMIT -created 2026-12-01T00:00:00Z -license FILE \
 //		-licenses FILE -amd64 FILE -arm64 FILE -o metlo_0.1.0_image.tar
 //
-// With -push ghcr.io/OWNER/NAME:TAG it pushes the image to a registry as well.
+// With -push registry.example.com/metlo:0.1.0 it pushes the image to a registry as well.
 package main
 
 import (

@@ -79,7 +79,23 @@ func TestRelease(t *testing.T) {
 				gittest.Write(t, folder, "new.go", "package metlo\n")
 				gittest.Commit(t, folder)
 				mark(t, folder, "release")
-			}, ": run .ci/run on ",
+			}, ": run .ci/run on what is to be tagged",
+		},
+		"checks of the commit before go.mod was written": {
+			func(t *testing.T, folder string) {
+				gittest.Write(t, folder, "cmd/metlo/go.sum", "")
+				gittest.Write(t, folder, "cmd/metlo/go.mod", "module "+root+"/cmd/metlo\n\ngo 1.26\n\nrequire "+root+" v1.2.0\n")
+				gittest.Commit(t, folder)
+			}, "",
+		},
+		"checks of two commits before": {
+			func(t *testing.T, folder string) {
+				for _, text := range []string{"a", "b"} {
+					gittest.Write(t, folder, "cmd/metlo/go.sum", text)
+					gittest.Commit(t, folder)
+				}
+				mark(t, folder, "release")
+			}, ": run .ci/run on what is to be tagged",
 		},
 		"no checks": {
 			func(t *testing.T, folder string) {
@@ -105,7 +121,7 @@ func TestRelease(t *testing.T) {
 					t.Errorf("%q is not named:\n%s", tag, out.String())
 				}
 			}
-			push := strings.Contains(out.String(), "  git push --atomic origin cmd/metlo/v1.2.0\n  git push origin v1.2.0\n")
+			push := strings.Contains(out.String(), "  git push --atomic origin cmd/metlo/v1.2.0\n  git push origin v1.2.0\n  git push origin HEAD:main\n")
 			if tt.says == "" {
 				if err != nil || !push || strings.Contains(out.String(), "not ready") {
 					t.Errorf("%v\n%s", err, out.String())
