@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -251,7 +252,7 @@ func (c *releaseCopy) pack(proxy string) error {
 		return err
 	}
 	defer os.RemoveAll(cache)
-	env := append(c.env, "GOMODCACHE="+cache) //nolint:gocritic // a list of its own
+	env := append(slices.Clip(c.env), "GOMODCACHE="+cache)
 	for _, m := range c.modules {
 		dir := filepath.Join(c.folder, filepath.FromSlash(m.Dir))
 		if _, err := output(dir, env, "go", "mod", "tidy", "-diff"); err != nil {
