@@ -83,12 +83,12 @@ func run(w io.Writer, root, version string, tagged bool, now time.Time) error {
 		fmt.Fprintln(w, "  "+tag)
 	}
 	if faults > 0 {
-		return fmt.Errorf("%s is not ready: %d checks failed", version, faults)
+		return fmt.Errorf("%s is not ready: %d of the checks failed", version, faults)
 	}
 	if !tagged {
 		// GitHub starts no workflow for more than three tags that are pushed at once.
 		others := strings.Join(tags[1:], " ")
-		fmt.Fprintf(w, "\nRun these. The last one alone starts the workflow, so it comes by itself:\n"+
+		fmt.Fprintf(w, "\nRun these. The tag of the root starts the workflow, and goes by itself:\n"+
 			"  for tag in %s; do git tag -a -m \"$tag\" \"$tag\"; done\n  git push --atomic origin %s\n  git push origin %s\n  git push origin HEAD:main\n",
 			strings.Join(tags, " "), others, version)
 	}
