@@ -1,154 +1,348 @@
-// Command goget proves that the module can be fetched: it packs the working tree into a module proxy in a folder, and
-// gets, builds and runs it from an empty folder. With -release it also refuses what must not be in a release: replace
-// directives, and modules of this repository that require another version of each other.
+// Command goget proves that the modules can be got at a version. In a copy of the last commit it does what a release does
+// to them: it removes the replace directives, requires the version of each other, and tags. The go command then fetches the
+// tags from that copy, as it would from GitHub, which makes a module proxy in a folder. From that proxy each module is got,
+// built and run in an empty folder.
 //
 //	go -C tools run ./goget -root .. -version v0.1.0
+//
+// With -release nothing may be left to do. With -prepare it writes the go.mod and go.sum of the release to the working tree.
+// With -keep FOLDER the copy stays in FOLDER/tree and the proxy in FOLDER/proxy.
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
-	"golang.org/x/mod/module"
-	"golang.org/x/mod/zip"
+
+	"github.com/metlo-go/metlo/tools/internal/modules"
 )
-
-const root = "github.com/metlo-go/metlo"
-
-const program = `package main
-
-import (
-	"fmt"
-
-	"github.com/metlo-go/metlo"
-	"github.com/metlo-go/metlo/metlotest"
-)
-
-func main() {
-	server := metlotest.NewServer(metlotest.Demo())
-	defer server.Close()
-	var client *metlo.Client = server.Client()
-	fmt.Println(client)
-}
-`
 
 func main() {
 	folder := flag.String("root", "..", "`folder` of the repository")
-	version := flag.String("version", "v0.0.1", "version to pack")
-	release := flag.Bool("release", false, "refuse replace directives and versions that differ")
+	version := flag.String("version", "v0.0.1", "version to tag in the copy")
+	release := flag.Bool("release", false, "fail if the last commit is not what is to be tagged")
+	prepare := flag.Bool("prepare", false, "write go.mod and go.sum of the release to the working tree")
+	keep := flag.String("keep", "", "empty `folder` for the copy and the proxy")
 	flag.Parse()
 	log.SetFlags(0)
-	if err := run(*folder, *version, *release); err != nil {
+	if err := run(*folder, *version, *keep, *release, *prepare); err != nil {
 		log.Fatal("goget: ", err)
 	}
-	fmt.Printf("%s@%s: got, built and run from an empty folder\n", root, *version)
 }
 
-func run(folder, version string, release bool) error {
-	if release {
-		if err := check(folder, version); err != nil {
-			return err
-		}
+func run(root, version, keep string, release, prepare bool) error {
+	if err := modules.CheckVersion(version); err != nil {
+		return err
 	}
 	work, err := os.MkdirTemp("", "goget")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
-	proxy := filepath.Join(work, "proxy")
-	if err := pack(folder, proxy, version); err != nil {
-		return err
+	if keep == "" {
+		keep = filepath.Join(work, "kept")
 	}
-	return get(filepath.Join(work, "program"), proxy, version)
-}
-
-// check reads the go.mod of each module of the repository that is released, and the version that the SDK sends.
-func check(folder, version string) error {
-	var faults []error
-	source, err := os.ReadFile(filepath.Join(folder, "metlo.go"))
+	kept, err := filepath.Abs(keep)
 	if err != nil {
 		return err
 	}
-	if line := fmt.Sprintf("const Version = %q", strings.TrimPrefix(version, "v")); !slices.Contains(strings.Split(string(source), "\n"), line) {
-		faults = append(faults, fmt.Errorf("metlo.go names another version: write %s", line))
+	copied, err := newCopy(root, version, filepath.Join(kept, "tree"), filepath.Join(work, "cache"))
+	if err != nil {
+		return err
 	}
-	for _, dir := range []string{".", "apitest", "cmd/metlo", "redislimit", "metlootel", "capture/capturegin", "capture/captureecho"} {
-		name := filepath.Join(folder, dir, "go.mod")
-		data, err := os.ReadFile(name)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+	defer copied.clean()
+	if release {
+		if err := modules.Check(copied.folder, version); err != nil {
 			return err
 		}
-		file, err := modfile.Parse(name, data, nil)
-		if err != nil {
+	}
+	changed, err := copied.release()
+	if err != nil {
+		return err
+	}
+	switch {
+	case release && len(changed) > 0:
+		return fmt.Errorf("not what is to be tagged: %s\nwrite them with -prepare, and commit them", strings.Join(changed, ", "))
+	case prepare:
+		return copied.write(root, changed)
+	}
+	proxy := filepath.Join(kept, "proxy")
+	if err := copied.pack(proxy); err != nil {
+		return err
+	}
+	user, err := newUser(filepath.Join(work, "user"), proxy, version)
+	if err != nil {
+		return err
+	}
+	defer user.clean()
+	for _, m := range copied.modules {
+		if err := user.get(m.Path()); err != nil {
 			return err
 		}
-		if len(file.Replace) > 0 {
-			faults = append(faults, fmt.Errorf("%s has replace directives: remove them", name))
+		fmt.Printf("%s@%s: got, built and run from an empty folder\n", m.Path(), version)
+	}
+	return nil
+}
+
+// releaseCopy is a copy of the repository, whose tags the go command takes for those of GitHub.
+type releaseCopy struct {
+	folder, version string
+	modules         []*modules.Module
+	env             []string
+}
+
+func newCopy(root, version, folder, cache string) (*releaseCopy, error) {
+	if status, err := output(root, nil, "git", "status", "--porcelain"); err != nil {
+		return nil, err
+	} else if status != "" {
+		return nil, fmt.Errorf("commit first, since the last commit is what is copied:\n%s", status)
+	}
+	source, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := output(root, nil, "git", "clone", "--quiet", "--no-tags", source, folder); err != nil {
+		return nil, err
+	}
+	released, err := modules.Released(folder)
+	if err != nil {
+		return nil, err
+	}
+	date, err := output(folder, nil, "git", "log", "-1", "--format=%cI")
+	if err != nil {
+		return nil, err
+	}
+	usual, err := usualProxy()
+	if err != nil {
+		return nil, err
+	}
+	c := &releaseCopy{folder: folder, version: version, modules: released}
+	c.env = append(os.Environ(),
+		"GOWORK=off", "GOFLAGS=-modcacherw", "GOMODCACHE="+cache, "GOPROXY="+usual, "GOPRIVATE="+modules.Root,
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url.file://"+filepath.ToSlash(folder)+".insteadOf", "GIT_CONFIG_VALUE_0=https://"+modules.Root,
+		// The same commit for the same contents, so that what is built of it has the same hash.
+		"GIT_AUTHOR_NAME=release", "GIT_AUTHOR_EMAIL=release@localhost", "GIT_AUTHOR_DATE="+date,
+		"GIT_COMMITTER_NAME=release", "GIT_COMMITTER_EMAIL=release@localhost", "GIT_COMMITTER_DATE="+date,
+	)
+	return c, nil
+}
+
+// usualProxy returns the list of proxies from which other modules come, what is in the module cache first.
+func usualProxy() (string, error) {
+	out, err := output("", nil, "go", "env", "GOMODCACHE", "GOPROXY")
+	if err != nil {
+		return "", err
+	}
+	cache, proxy, _ := strings.Cut(out, "\n")
+	return "file://" + filepath.ToSlash(filepath.Join(cache, "cache", "download")) + "," + proxy, nil
+}
+
+// release makes each go.mod what it is at the tag, and tags. It returns the files that changed.
+func (c *releaseCopy) release() ([]string, error) {
+	base, err := output(c.folder, nil, "git", "rev-parse", "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range c.modules {
+		if err := c.require(m); err != nil {
+			return nil, err
 		}
-		for _, r := range file.Require {
-			if (r.Mod.Path == root || strings.HasPrefix(r.Mod.Path, root+"/")) && r.Mod.Version != version {
-				faults = append(faults, fmt.Errorf("%s requires %s: require %s", name, r.Mod, version))
+		// Those that require m get its hash, which no later commit changes.
+		if err := c.commitAndTag(m); err != nil {
+			return nil, err
+		}
+	}
+	changed, err := output(c.folder, nil, "git", "diff", "--name-only", base)
+	if err != nil || changed == "" {
+		return nil, err
+	}
+	if _, err := output(c.folder, c.env, "git", "reset", "--quiet", "--soft", base); err != nil {
+		return nil, err
+	}
+	if err := c.commitAndTag(c.modules...); err != nil {
+		return nil, err
+	}
+	return strings.Split(changed, "\n"), nil
+}
+
+// require removes the replace directives of a module, and makes it require the version of the others.
+func (c *releaseCopy) require(m *modules.Module) error {
+	dir := filepath.Join(c.folder, filepath.FromSlash(m.Dir))
+	for _, r := range append([]*modfile.Replace(nil), m.File.Replace...) {
+		if !modules.IsOwn(r.Old.Path) {
+			return fmt.Errorf("%s/go.mod replaces %s, which does not hold for users: remove it", m.Dir, r.Old.Path)
+		}
+		if err := m.File.DropReplace(r.Old.Path, r.Old.Version); err != nil {
+			return err
+		}
+	}
+	own := false
+	for _, r := range m.File.Require {
+		if modules.IsOwn(r.Mod.Path) {
+			own = true
+			if err := m.File.AddRequire(r.Mod.Path, c.version); err != nil {
+				return err
 			}
 		}
 	}
-	return errors.Join(faults...)
+	m.File.Cleanup()
+	data, err := m.File.Format()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), data, 0o644); err != nil {
+		return err
+	}
+	if !own {
+		return nil // its go.sum has no hash of another module of the repository
+	}
+	_, err = output(dir, c.env, "go", "mod", "tidy")
+	return err
 }
 
-// pack lays a module out as the go command expects it of a proxy.
-func pack(folder, proxy, version string) error {
-	dir := filepath.Join(proxy, filepath.FromSlash(root), "@v")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func (c *releaseCopy) commitAndTag(tagged ...*modules.Module) error {
+	if _, err := output(c.folder, c.env, "git", "add", "--all"); err != nil {
 		return err
 	}
-	mod, err := os.ReadFile(filepath.Join(folder, "go.mod"))
-	if err != nil {
+	if staged, err := output(c.folder, c.env, "git", "diff", "--cached", "--name-only"); err != nil {
 		return err
+	} else if staged != "" {
+		if _, err := output(c.folder, c.env, "git", "commit", "--quiet", "--message", "Release "+c.version); err != nil {
+			return err
+		}
 	}
-	archive, err := os.Create(filepath.Join(dir, version+".zip"))
-	if err != nil {
-		return err
-	}
-	err = zip.CreateFromDir(archive, module.Version{Path: root, Version: version}, folder)
-	return errors.Join(err, archive.Close(),
-		os.WriteFile(filepath.Join(dir, "list"), []byte(version+"\n"), 0o644),
-		os.WriteFile(filepath.Join(dir, version+".info"), fmt.Appendf(nil, `{"Version":%q}`, version), 0o644),
-		os.WriteFile(filepath.Join(dir, version+".mod"), mod, 0o644))
-}
-
-// get does what a user does first. Other modules come from where they usually do.
-func get(dir, proxy, version string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o644); err != nil {
-		return err
-	}
-	usual, err := exec.Command("go", "env", "GOPROXY").Output()
-	if err != nil {
-		return err
-	}
-	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GONOSUMDB="+root, "GONOSUMCHECK="+root, "GOPRIVATE=",
-		"GOMODCACHE="+filepath.Join(dir, "..", "cache"), "GOPROXY=file://"+filepath.ToSlash(proxy)+","+strings.TrimSpace(string(usual)))
-	for _, args := range [][]string{
-		{"mod", "init", "example.com/program"}, {"get", root + "@" + version}, {"mod", "tidy"}, {"vet", "."}, {"run", "."},
-		{"clean", "-modcache"},
-	} {
-		command := exec.Command("go", args...)
-		command.Dir, command.Env = dir, env
-		if output, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, output)
+	for _, m := range tagged {
+		if _, err := output(c.folder, c.env, "git", "tag", "--force", m.Tag(c.version)); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// write copies files to the working tree.
+func (c *releaseCopy) write(root string, files []string) error {
+	if len(files) == 0 {
+		fmt.Println("nothing to write")
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(filepath.Join(c.folder, file))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(root, file), data, 0o644); err != nil {
+			return err
+		}
+		fmt.Println("wrote", file)
+	}
+	return nil
+}
+
+// pack has the go command fetch each module at its tag, and lays out what it fetched as a proxy.
+func (c *releaseCopy) pack(proxy string) error {
+	cache, err := os.MkdirTemp(filepath.Dir(c.folder), "cache") // the hashes of go.sum must hold for what comes at last
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(cache)
+	env := append(slices.Clip(c.env), "GOMODCACHE="+cache)
+	for _, m := range c.modules {
+		dir := filepath.Join(c.folder, filepath.FromSlash(m.Dir))
+		if _, err := output(dir, env, "go", "mod", "tidy", "-diff"); err != nil {
+			return err
+		}
+		if _, err := output(dir, env, "go", "mod", "download", m.Path()+"@"+c.version); err != nil {
+			return err
+		}
+	}
+	own := filepath.FromSlash(path.Dir(modules.Root))
+	return os.CopyFS(filepath.Join(proxy, own), os.DirFS(filepath.Join(cache, "cache", "download", own)))
+}
+
+func (c *releaseCopy) clean() { cleanCache(c.env) }
+
+// cleanCache removes the module cache of an environment.
+func cleanCache(env []string) { _, _ = output("", env, "go", "clean", "-modcache") }
+
+// output runs a command in a folder, and returns what it printed without the last line end.
+func output(dir string, env []string, name string, args ...string) (string, error) {
+	command := exec.Command(name, args...)
+	command.Dir, command.Env = dir, env
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s in %s: %w\n%s%s", name, strings.Join(args, " "), dir, err, out, stderr.String())
+	}
+	return strings.TrimSuffix(string(out), "\n"), nil
+}
+
+// user is somebody who has Go, the proxy, and nothing else of this repository.
+type user struct {
+	folder, version string
+	env             []string
+}
+
+func newUser(folder, proxy, version string) (*user, error) {
+	usual, err := usualProxy()
+	if err != nil {
+		return nil, err
+	}
+	u := &user{folder: folder, version: version}
+	u.env = append(os.Environ(),
+		"GOWORK=off", "GOFLAGS=-trimpath -modcacherw", "GOPRIVATE=", "GONOSUMDB="+modules.Root, "GOBIN="+filepath.Join(folder, "bin"),
+		"GOMODCACHE="+filepath.Join(folder, "cache"), "GOPROXY=file://"+filepath.ToSlash(proxy)+","+usual)
+	return u, os.MkdirAll(folder, 0o755)
+}
+
+func (u *user) clean() { cleanCache(u.env) }
+
+// get does what a user of a module does first.
+func (u *user) get(module string) error {
+	if module == modules.Root+"/cmd/metlo" {
+		return u.install(module)
+	}
+	source, ok := programs()[module]
+	if !ok {
+		return fmt.Errorf("no program uses %s: add one to goget", module)
+	}
+	dir := filepath.Join(u.folder, path.Base(module))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o644); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"mod", "init", "example.com/program"}, {"get", module + "@" + u.version}, {"mod", "tidy"}, {"run", "."},
+	} {
+		if _, err := output(dir, u.env, "go", args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// install installs the command, whose version must be that of the tag.
+func (u *user) install(module string) error {
+	if _, err := output(u.folder, u.env, "go", "install", module+"@"+u.version); err != nil {
+		return err
+	}
+	program := filepath.Join(u.folder, "bin", path.Base(module))
+	got, err := output(u.folder, u.env, program, "--version")
+	if err != nil {
+		return err
+	}
+	if want := "metlo " + strings.TrimPrefix(u.version, "v"); got != want {
+		return fmt.Errorf("metlo --version prints %q, and not %q", got, want)
+	}
+	_, err = output(u.folder, u.env, program, "--demo", "status")
+	return err
 }

@@ -71,7 +71,7 @@ func TestWorkflowsAreConfined(t *testing.T) {
 	files, err := filepath.Glob(".github/workflows/*")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(files), 2)
-	uses, pinned := regexp.MustCompile(`(?m)^.*\buses:.*$`), regexp.MustCompile(`uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+	uses, pinned := regexp.MustCompile(`(?m)^.*\buses:.*$`), regexp.MustCompile(`uses: (\./|[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$`)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			var workflow struct {
