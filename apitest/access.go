@@ -164,6 +164,11 @@ func (a *authActor) String() string {
 	return a.name + "(" + listFields(item) + ")"
 }
 
+// identity returns the name that variables and reports use for the actor, such as Customer_1.
+func (a *authActor) identity() string {
+	return fmt.Sprintf("%s_%d", oddCharacter.ReplaceAllString(a.name, "_"), a.number)
+}
+
 func listFields(item testingconfig.Object) string {
 	parts := make([]string, len(item))
 	for i, f := range item {

@@ -69,7 +69,7 @@ func targetOf(written string, o *outgoing) target {
 	} else {
 		written = leadingVariable.ReplaceAllString(written, "")
 	}
-	if written == "" {
+	if !strings.HasPrefix(written, "/") { // the path as a whole comes from variables
 		written = o.url.Path
 	}
 	t := target{method: o.method, host: o.url.Host, path: o.url.EscapedPath()}

@@ -44,7 +44,8 @@ func byDesign(text string) string {
 // withoutControls leaves the steps out that generated tests have more than the original's.
 func withoutControls(cfg *Config) *Config {
 	if cfg != nil {
-		cfg.Test = slices.DeleteFunc(cfg.Test, func(s Step) bool { return s.Assert[0].Description == controlNote })
+		cfg.Test = slices.DeleteFunc(cfg.Test, func(s Step) bool { return strings.HasPrefix(s.Assert[0].Description, "control: ") })
+		cfg.Env = slices.DeleteFunc(cfg.Env, func(kv KeyValue) bool { return strings.HasSuffix(kv.Name, allowedPath) })
 	}
 	return cfg
 }

@@ -252,7 +252,7 @@ func PolicyOf(config *TestingConfig, endpoints []metlo.TestEndpoint) (*Policy, e
 		rule := Rule{Endpoints: []string{string(e.Method) + " " + e.Host + e.Path}}
 		denied := map[string]bool{}
 		for _, a := range attempts {
-			identity := fmt.Sprintf("%s_%d", underscoredName(a.actor.name), a.actor.number)
+			identity := a.actor.identity()
 			if !slices.Contains(p.Identities, identity) {
 				p.Identities = append(p.Identities, identity)
 			}
@@ -272,5 +272,3 @@ func PolicyOf(config *TestingConfig, endpoints []metlo.TestEndpoint) (*Policy, e
 	}
 	return p, nil
 }
-
-func underscoredName(name string) string { return oddCharacter.ReplaceAllString(name, "_") }

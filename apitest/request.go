@@ -185,16 +185,15 @@ func mayStand(c byte, inQuery bool) bool {
 
 func (p *preparation) parseTarget(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	if err != nil {
+	switch valid := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""; {
+	case valid:
+		return u, nil
+	case len(p.problems) > 0 && !p.lenient:
+		return nil, errors.New(strings.Join(p.problems, "; "))
+	case err != nil:
 		return nil, fmt.Errorf("url %q: it cannot be parsed", text)
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		if len(p.problems) > 0 && !p.lenient {
-			return nil, errors.New(strings.Join(p.problems, "; "))
-		}
-		return nil, fmt.Errorf("url %q: must start with http:// or https:// and a host; is BASE_URL set?", text)
-	}
-	return u, nil
+	return nil, fmt.Errorf("url %q: must start with http:// or https:// and a host; is BASE_URL set?", text)
 }
 
 func (p *preparation) addQuery(query []KeyValue) error {

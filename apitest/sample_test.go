@@ -272,6 +272,7 @@ func TestValidateAuthRules(t *testing.T) {
 		assert.Equal(t, []string{
 			"{{BASE_URL}}/x | " + ann + " | " + yes + " | User(name=ann) has access to resource R.",
 			"{{BASE_URL}}/x | " + eve + " | " + no + " | User(name=eve) doesn't have access to resource R.",
+			"{{BASE_URL}}{{User_3_ALLOWED_PATH}} | " + eve + " | " + yes + " | control: the credentials of this identity are accepted",
 		}, steps(t, plain, `resource R { endpoints = [{"permissions": ["p"], "method": "GET"}] } has_permission(User(name="ann"), ["p", "q"], R)`))
 	})
 	t.Run("rules that are about other endpoints", func(t *testing.T) {

@@ -43,13 +43,11 @@ func (in *TemplateInput) crossAccess(meta Meta, a, b string, refused ...any) (*T
 			in.parameters()[i].name)
 	}
 	in.fillIDs = true
-	works := JS(defaultSuccess)
-	works.Description = controlNote
 	return in.NewTest(meta).
 		AddStep(in.SampleRequest(a).Assert(JS(defaultSuccess))).
 		AddStep(in.SampleRequestWithoutAuth(a).AddAuth(b).Assert(OneOf(statusKey, refused...))).
 		AddStep(in.SampleRequestWithoutAuth(b).AddAuth(a).Assert(OneOf(statusKey, refused...))).
-		AddStep(in.SampleRequest(b).Assert(works)), nil
+		AddStep(in.SampleRequest(b).Assert(succeeds(endpointControl))), nil
 }
 
 // parameter is a value that a request to the endpoint carries.
@@ -84,12 +82,24 @@ func identifiesObject(f metlo.TestDataField) bool {
 	return f.Entity != "" || idName.MatchString(f.DataPath)
 }
 
-// buildBOLAAdmin checks that an administrator's request is refused to others.
+// buildBOLAAdmin checks that an administrator's request is refused to others, whose credentials are accepted elsewhere.
 func buildBOLAAdmin(in *TemplateInput) (*TestBuilder, error) {
 	if err := in.RequireAuth(); err != nil {
 		return nil, err
 	}
 	return in.NewTest(Meta{Name: in.Endpoint.Path + " BOLA_ADMIN", Severity: SeverityHigh, Tags: []string{"BOLA", "ADMIN"}}).
 		AddStep(in.SampleRequest("ADMIN_USER").Assert(JS(defaultSuccess))).
-		AddStep(in.SampleRequestWithoutAuth("ADMIN_USER").AddAuth("NON_ADMIN_USER").Assert(OneOf(statusKey, 401, 403, 404))), nil
+		AddStep(in.SampleRequestWithoutAuth("ADMIN_USER").AddAuth("NON_ADMIN_USER").Assert(OneOf(statusKey, 401, 403, 404))).
+		AddStep(in.credentialsControl("NON_ADMIN_USER").AddAuth("NON_ADMIN_USER")), nil
 }
+
+// credentialsControl starts a step that shows that the credentials of an identity are accepted, for an identity that may
+// not use the endpoint. Nothing here knows a path that it may use, so that is a variable to fill in.
+func (in *TemplateInput) credentialsControl(prefix string) *StepBuilder {
+	s := in.NewStep(Request{Method: metlo.MethodGet})
+	s.step.Request.URL = "{{BASE_URL}}" + s.toFillIn(underscored(prefix), allowedPath)
+	return s.Assert(succeeds(credentialsControl))
+}
+
+// allowedPath is the last part of the name of a variable for a path that an identity may use.
+const allowedPath = "ALLOWED_PATH"

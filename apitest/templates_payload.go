@@ -61,18 +61,26 @@ func (a attack) build(name string) func(in *TemplateInput) (*TestBuilder, error)
 		for _, s := range []*StepBuilder{control, step} { // the payload takes the place of what had to be filled in
 			s.env = slices.DeleteFunc(s.env, func(kv KeyValue) bool { return "{{"+kv.Name+"}}" == parameter })
 		}
-		succeeds := JS(defaultSuccess)
-		succeeds.Description = controlNote
 		test := in.NewTest(Meta{Name: in.Endpoint.Path + " " + a.name, Severity: SeverityHigh, Tags: []string{name}})
 		if a.stop {
 			test.StopOnFailure()
 		}
-		return test.AddStep(control.Extract(a.extract...).Assert(succeeds)).AddStep(step.Assert(a.assert...)), nil
+		return test.AddStep(control.Extract(a.extract...).Assert(succeeds(endpointControl))).AddStep(step.Assert(a.assert...)), nil
 	}
 }
 
-// controlNote describes the assertion of a step that is there to show that the endpoint works.
-const controlNote = "control: the endpoint works for this identity"
+// The descriptions of the assertions of steps that only serve as controls.
+const (
+	endpointControl    = "control: the endpoint works for this identity"
+	credentialsControl = "control: the credentials of this identity are accepted"
+)
+
+// succeeds returns the assertion of a control.
+func succeeds(description string) Assertion {
+	a := JS(defaultSuccess)
+	a.Description = description
+	return a
+}
 
 // injectPayload puts text into the first place of r that takes one, and json where it must be JSON. It returns what
 // stood there.

@@ -9,8 +9,9 @@ import (
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// buildValidateAuthRules checks the permissions of the testing config: one step per instance of an actor
-// that may do it, and one per instance of a resource that it may not touch.
+// buildValidateAuthRules checks the permissions of the testing config: one step for each instance of an actor that may
+// use the endpoint, one for each instance of a resource that it may not touch, and a control for each actor without any
+// request that should succeed.
 func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
 	host := in.host()
 	if host == nil || host.AuthType == "" {
@@ -30,15 +31,30 @@ func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
 	test := in.NewTest(Meta{
 		Name: in.Endpoint.Path + " VALIDATE_AUTH_RULES", Severity: SeverityHigh, Tags: []string{"BOLA", "BFLA", "IDOR"},
 	})
+	authenticate := func(s *StepBuilder, actor *authActor) error {
+		header, variable, err := authHeader(*hostAuth(host), underscored(actor.identity()))
+		s.step.Request.Headers = append(s.step.Request.Headers, header)
+		s.AddEnv(KeyValue{Name: variable, Value: handlebars.Literal(actor.auth)})
+		return err
+	}
+	served := map[string]bool{}
 	for i, a := range attempts {
 		step := in.sample(fmt.Sprintf("STEP_%d", i+1), a.entities)
-		header, variable, err := authHeader(*hostAuth(host), underscored(fmt.Sprintf("%s_%d", a.actor.name, a.actor.number)))
-		if err != nil {
+		if err := authenticate(step, &a.actor); err != nil {
 			return nil, err
 		}
-		step.step.Request.Headers = append(step.step.Request.Headers, header)
-		step.AddEnv(KeyValue{Name: variable, Value: handlebars.Literal(a.actor.auth)})
 		test.AddStep(step.Assert(a.assertion(rule)))
+		served[a.actor.identity()] = served[a.actor.identity()] || a.allowed
+	}
+	for _, a := range attempts {
+		if identity := a.actor.identity(); !served[identity] {
+			served[identity] = true
+			step := in.credentialsControl(identity)
+			if err := authenticate(step, &a.actor); err != nil {
+				return nil, err
+			}
+			test.AddStep(step)
+		}
 	}
 	return test, nil
 }

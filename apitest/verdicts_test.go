@@ -27,6 +27,7 @@ type verdictCase struct {
 	env      map[string]string // credentials and the like
 	global   map[string]string
 	payloads map[string][]string
+	controls bool // the test brings its controls
 }
 
 const labURL = "http://lab.test"
@@ -42,6 +43,9 @@ func (c *verdictCase) run(t *testing.T, cfg *Config, handler http.RoundTripper, 
 		}
 		for name, list := range c.payloads {
 			opts = append(opts, WithPayloads(name, list...))
+		}
+		if c.controls {
+			opts = append(opts, RequireControls())
 		}
 		if change == nil {
 			opts = append(opts, WithEnv(c.env), WithGlobalEnv(c.global))
@@ -158,9 +162,11 @@ func templateCases(t *testing.T) []verdictCase {
 			map[string]string{"USER_A_CREDENTIALS": demoshop.AnnToken, "USER_B_CREDENTIALS": demoshop.BobToken}, nil},
 		{"BOLA_MULTI_TENANT", demoEndpoint("/orders/{orderId}", byKey, orderID), map[string]string{"TENANT_A_orderId": "o1", "TENANT_B_orderId": "o3"},
 			map[string]string{"TENANT_A_CREDENTIALS": demoshop.AnnToken, "TENANT_B_CREDENTIALS": demoshop.CidToken}, nil},
-		{"BOLA_ADMIN", demoEndpoint("/admin/users", byKey), nil,
+		{"BOLA_ADMIN", demoEndpoint("/admin/users", byKey), map[string]string{"NON_ADMIN_USER_ALLOWED_PATH": "/orders/o1"},
 			map[string]string{"ADMIN_USER_CREDENTIALS": demoshop.RootToken, "NON_ADMIN_USER_CREDENTIALS": demoshop.AnnToken}, nil},
 		{"VALIDATE_AUTH_RULES", demoEndpoint("/orders/{orderId}", nil, orderRef), nil, nil, nil},
+		{"VALIDATE_AUTH_RULES", demoEndpoint("/admin/users", nil),
+			map[string]string{"Customer_1_ALLOWED_PATH": "/orders/o1", "Customer_2_ALLOWED_PATH": "/orders/o2"}, nil, nil},
 		{"SQLI", demoEndpoint("/search", byKey, searched), nil, own, nil},
 		{"XSS", demoEndpoint("/greet", byKey, named), nil, own, nil},
 		{"TEMPLATE_INJECTION", demoEndpoint("/greet", byKey, named), nil, own, nil},
@@ -168,7 +174,7 @@ func templateCases(t *testing.T) []verdictCase {
 		{"SQLI_TIME_BASED", demoEndpoint("/search", byKey, searched), nil, own, map[string][]string{"SQLI_TIME": {"' & #", "1 OR SLEEP(2) --"}}},
 	} {
 		out = append(out, verdictCase{
-			name: tc.template + tc.endpoint.Path, service: shop, global: tc.global, payloads: tc.payloads,
+			name: tc.template + tc.endpoint.Path, service: shop, global: tc.global, payloads: tc.payloads, controls: true,
 			config: func(t *testing.T) *Config {
 				t.Helper()
 				rules, err := ParseTestingConfig(demoRules)

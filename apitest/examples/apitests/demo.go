@@ -48,6 +48,9 @@ func startDemo(ctx context.Context, s *settings) (*metlo.Client, func(), error) 
 	closeAll := func() { server.Close(); shop.Close() }
 	client := server.Client()
 	s.host, s.baseURL = demoshop.Host, shop.URL
+	for customer, order := range map[string]string{"Customer_1": "o1", "Customer_2": "o2"} {
+		s.values[customer+"_ALLOWED_PATH"] = "/orders/" + order
+	}
 	if err := setUp(ctx, client); err != nil {
 		closeAll()
 		return nil, nil, fmt.Errorf("demo: %w", err)
