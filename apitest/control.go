@@ -44,8 +44,10 @@ type sighting struct {
 	target   target
 	identity string // the credentials as sent; empty for none
 	as       string // who the step says that it is
-	payload  bool   // the request carries a payload
+	payload  bool   // the request carries a value of a payload list
+	literal  bool   // the request carries an attack as its author wrote it
 	status   int    // 0 without a response
+	login    bool   // the response redirects to a login page
 	asserts  bool
 	about    subjects
 	// allows, challenges, denies and missing report whether the assertions about the status hold for 200, 401, 403 and 404.
@@ -60,7 +62,8 @@ type target struct {
 
 var leadingVariable = regexp.MustCompile(`^\{\{[^{}]*\}\}`)
 
-// targetOf returns the target of a request. A segment of the path is variable when it holds a variable or a digit.
+// targetOf returns the target of a request. A segment of the path is variable when it holds a variable, a
+// digit, or a character that names of routes do not have.
 func targetOf(written string, o *outgoing) target {
 	written, _, _ = strings.Cut(strings.TrimSpace(written), "?")
 	if _, rest, ok := strings.Cut(written, "://"); ok {
@@ -79,7 +82,7 @@ func targetOf(written string, o *outgoing) target {
 		}
 	}
 	for segment := range strings.SplitSeq(strings.Trim(written, "/"), "/") {
-		if strings.Contains(segment, "{{") || strings.ContainsAny(segment, "0123456789") {
+		if strings.Contains(segment, "{{") || strings.ContainsAny(segment, "0123456789%'\"<>;|$() ") {
 			segment = ""
 		}
 		t.route = append(t.route, segment)
@@ -115,7 +118,7 @@ func (s *stepRun) see(out *outgoing) {
 	s.res.Identity = s.identityName(out)
 	s.res.seen = &sighting{
 		target: targetOf(s.step.Request.URL, out), identity: s.credentials(out), as: s.step.As, payload: s.step.Request.uses(s.st.payload),
-		asserts: len(s.step.Assert) > 0, about: s.step.subjects(),
+		literal: out.holdsAttack(), asserts: len(s.step.Assert) > 0, about: s.step.subjects(),
 	}
 }
 
@@ -201,6 +204,9 @@ func (r *Request) uses(variables map[string]string) bool {
 func (e *evaluator) probe() {
 	seen := e.res.seen
 	seen.status = e.ex.status
+	if to, err := e.ex.sent.url.Parse(e.ex.header.Get("Location")); err == nil && isRedirect(seen.status) {
+		seen.login = leadsToLogin(e.ex.sent.url, to)
+	}
 	if succeeded(seen.status) && len(e.res.Failures) == 0 || !seen.about.status {
 		free := !seen.about.status // where the step succeeded, what else would do does not matter
 		seen.allows, seen.challenges, seen.denies, seen.missing = true, free, free, free
@@ -262,14 +268,19 @@ func (a *Assertion) aboutStatus() bool {
 
 func succeeded(status int) bool { return status >= 200 && status < 300 }
 
-// refusedPayload reports whether a status to a payload shows that it was not processed.
-func refusedPayload(status int) bool {
-	switch status {
+// attack reports whether the step sends an attack and looks at what the service makes of it. A step that demands the
+// refusal of an attack that it holds as written looks at the refusal alone.
+func (s *sighting) attack() bool { return s.payload || s.literal && s.allows }
+
+// refusedPayload reports whether the response to an attack shows that it was not processed.
+func (s *sighting) refusedPayload() bool {
+	switch s.status {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
-		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests:
+		http.StatusNotAcceptable, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusRequestHeaderFieldsTooLarge:
 		return true
 	}
-	return false
+	return s.login
 }
 
 // unavailable reports whether a status says neither yes nor no.
@@ -286,7 +297,7 @@ func (t *trial) works(fits func(s *sighting) bool) (name string, found bool) {
 		for _, runs := range r.result.Results {
 			for i := range runs {
 				s := runs[i].seen
-				if s != nil && !s.payload && succeeded(s.status) && runs[i].Outcome == Passed && fits(s) {
+				if s != nil && !s.payload && !s.literal && succeeded(s.status) && runs[i].Outcome == Passed && fits(s) {
 					return runs[i].Name, true
 				}
 			}
@@ -383,15 +394,15 @@ func (t *trial) accepts(s *sighting) bool {
 func (t *trial) doubtRefusal(r *runner, i int, s *sighting, controlled, reached bool) string {
 	if (s.status == http.StatusUnauthorized || s.status < 400) && s.identity != "" && s.denies {
 		known := t.accepts(s)
-		if s.payload || !known {
+		if s.attack() || !known {
 			return fmt.Sprintf("the service answered %d to credentials, which may have expired: "+
 				"no request with them succeeded there in this run; assert 403 if they are valid", s.status)
 		}
 	}
 	switch {
-	case s.payload && controlled && (s.status == http.StatusMethodNotAllowed || s.status == http.StatusTooManyRequests):
+	case s.attack() && controlled && (s.status == http.StatusMethodNotAllowed || s.status == http.StatusTooManyRequests):
 		return fmt.Sprintf("the payload was answered with %d, so it was not processed", s.status)
-	case s.payload && !controlled && refusedPayload(s.status) && r.allRefused(i):
+	case s.attack() && !controlled && s.refusedPayload() && !r.processed(i, s):
 		return fmt.Sprintf("every payload was refused (%d), so none was processed, and no benign value was seen to work", s.status)
 	case !controlled && !reached && s.unclear():
 		return fmt.Sprintf("status %d may mean that the endpoint was not reached: no step of this test got a response below 400", s.status)
@@ -406,14 +417,15 @@ func (s *sighting) unclear() bool {
 	return neutral || s.status == http.StatusNotFound && s.about.status && (s.allows || s.challenges || s.denies)
 }
 
-// allRefused reports whether no payload of step i was processed.
-func (r *runner) allRefused(i int) bool {
-	for _, runs := range r.result.Results[i] {
-		if runs.seen != nil && runs.seen.status > 0 && !refusedPayload(runs.seen.status) {
+// processed reports whether an attack of step i was processed, or one of another step with the same target and identity.
+func (r *runner) processed(i int, s *sighting) bool {
+	return r.anyStep(func(res *StepResult) bool {
+		o := res.seen
+		if o == nil || o.status == 0 || o.refusedPayload() {
 			return false
 		}
-	}
-	return true
+		return res.Index == i || (o.payload || o.literal) && s.sameIdentity(o) && o.target.sameRoute(&s.target)
+	})
 }
 
 // control returns the name of the request that shows the target of s to work, or why the control of the step failed.
@@ -429,7 +441,7 @@ func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
 	}
 	failed := r.anyStep(func(res *StepResult) bool {
 		o := res.seen
-		return o != nil && res.Index != i && !o.payload && o.status > 0 && !succeeded(o.status) && o.allows && o.about.status &&
+		return o != nil && res.Index != i && !o.payload && !o.literal && o.status > 0 && !succeeded(o.status) && o.allows && o.about.status &&
 			s.sameIdentity(o) && o.target.sameRoute(&s.target)
 	})
 	if failed {
@@ -478,7 +490,7 @@ func (r *runner) conclude() {
 		for i := range runs {
 			res := &runs[i]
 			if res.seen != nil {
-				res.Demands, res.Attack = res.seen.demands(), res.seen.payload
+				res.Demands, res.Attack = res.seen.demands(), res.seen.payload || res.seen.literal
 			}
 			switch {
 			case res.Outcome == Failed:

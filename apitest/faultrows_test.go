@@ -100,6 +100,49 @@ func verdictRows() []verdictRow {
 	}, attack(below500), VerdictUncontrolled)
 	add("E1, sound", "payloads are processed", always(200), attack(below500), VerdictProven)
 
+	afterLogin := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			reply(w, map[bool]int{true: 200, false: status}[r.URL.Path == "/login"], map[string]any{})
+		}
+	}
+	for name, step := range map[string]string{
+		"in the URL":           request("GET", "/search?q=x'' OR ''1''=''1", "", below500),
+		"in the path":          request("GET", "/files/..%2f..%2fetc%2fpasswd", "", below500),
+		"in a query value":     request("GET", "/search", "      query: [{name: q, value: '<script>alert(1)</script>'}]\n", below500),
+		"in JSON":              request("POST", "/search", "      data: '{\"q\": {\"$ne\": 1}}'\n", below500),
+		"in a text of JSON":    request("POST", "/search", "      data: '{\"q\": \"admin'' --\"}'\n", below500),
+		"in a form":            request("POST", "/search", "      form: [{name: q, value: '${7*7}'}]\n", below500),
+		"in a header":          request("GET", "/search", "      headers: [{name: User-Agent, value: '${jndi:ldap://x}'}]\n", below500),
+		"under a body":         request("GET", "/search?q=<script>", "", `"!JSON.stringify(resp.data).includes('<script>')"`),
+		"that is a quote":      request("GET", "/search?q=''", "", below500),
+		"that waits":           request("GET", "/search?q=1; WAITFOR DELAY ''0:0:5''", "", "resp.duration < 4000"),
+		"with XML":             request("POST", "/search", "      data: '<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]>'\n", below500),
+		"in an encoded query":  request("GET", "/search?q=%27%20UNION%20SELECT%20NULL", "", below500),
+		"twice, both refused":  request("GET", "/search?q='' OR 1=1", "", below500) + request("GET", "/search?q='' OR 2=2", "", below500),
+		"with a command in it": request("GET", "/search?q=x; cat /etc/hosts", "", below500),
+	} {
+		for _, status := range []int{400, 403, 422} {
+			add("E1", fmt.Sprintf("%d to an attack %s", status, name), afterLogin(status), login+step, VerdictInconclusive)
+		}
+		add("E1, sound", "200 to an attack "+name, always(200), step, VerdictProven)
+	}
+	written := request("GET", "/search?q='' OR 1=1 --", "", below500)
+	add("E1", "a benign value 200, then 429 to an attack as written", inTurn(200, 429), benign+written, VerdictInconclusive)
+	add("E1", "another attack is no control", inTurn(200, 404), request("GET", "/other?q='' OR 1=1", "", below500)+written, VerdictInconclusive)
+	add("E1, sound", "an attack as written is refused, a benign value is not", refusesPayloads(400), benign+written, VerdictProven)
+	add("E1, sound", "the refusal of an attack is what is asked for", always(400), request("GET", "/search?q='' OR 1=1 --", "", "resp.status == 400"), VerdictUncontrolled)
+	add("E1, sound", "of two attacks one is processed", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, map[bool]int{true: 400, false: 200}[strings.HasSuffix(r.FormValue("q"), "--")], nil)
+	}, written+request("GET", "/search?q='' OR 2=2", "", below500), VerdictUncontrolled)
+	for _, benign := range []string{"O''Brien", "shoes or boots", "a; b", "say \"hi\" and go", "C#", "50%25", "x=1&y=2", "1*2", "file.ini", "select one"} {
+		add("E1, sound", "no attack: "+benign, afterLogin(400), login+request("GET", "/search?q="+benign, "", below500), VerdictUncontrolled)
+	}
+	for _, status := range []int{406, 413, 414, 431} {
+		add("E1", fmt.Sprintf("%d to every payload", status), always(status), attack(below500), VerdictInconclusive)
+	}
+	add("E1", "every payload is sent to the login", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login?next=/", http.StatusFound) },
+		request("GET", "/search?q={{P}}", "      followRedirects: false\n"+payload, below500), VerdictInconclusive)
+
 	add("E2", "the first payload 200, the others 429", inTurn(200, 429), attack(below500), VerdictInconclusive)
 	add("E2", "the first payload 200, the others 503", inTurn(200, 503), attack(not200), VerdictFailed)
 	add("E2", "login 200, every payload 401", inTurn(200, 401), login+request("GET", "/search?q={{P}}", as("x")+payload, below500), VerdictInconclusive)

@@ -42,7 +42,7 @@ func (s *stepRun) unreached(status int) bool {
 		http.StatusTooManyRequests:
 		return true
 	case http.StatusForbidden:
-		return len(s.st.payload) == 0
+		return len(s.st.payload) == 0 && !s.res.seen.literal
 	}
 	return status >= 500
 }

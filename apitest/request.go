@@ -26,6 +26,7 @@ type outgoing struct {
 	url     *url.URL
 	headers http.Header
 	cookies []cookies.Cookie
+	form    []string // the names and values of the form
 	body    []byte
 	hasBody bool
 }
@@ -295,6 +296,7 @@ func (p *preparation) addForm(form []KeyValue) error {
 			return err
 		}
 		pairs = append(pairs, [2]string{name, value})
+		o.form = append(o.form, name, value)
 	}
 	given := o.headers.Get("Content-Type")
 	kind, params, _ := mime.ParseMediaType(given)

@@ -181,7 +181,7 @@ func detour(o *outgoing, hops []hop, body string, expected bool) string {
 				"or write followRedirects: false and ask for the other page in a step of its own", h.method, o.method, shown)
 		}
 	}
-	if passwordField.MatchString(body) || loginPath.MatchString(to.Path) && !loginPath.MatchString(from.Path) {
+	if passwordField.MatchString(body) || leadsToLogin(from, to) {
 		return fmt.Sprintf("the response came from %s, where a redirect led: it is a login page, so the endpoint was not reached. "+
 			"Write followRedirects: false to look at the redirect itself", shown)
 	}
@@ -190,6 +190,11 @@ func detour(o *outgoing, hops []hop, body string, expected bool) string {
 	}
 	return fmt.Sprintf("the response came from %s, where a redirect led: is it a login page? "+
 		"Write followRedirects: true if the redirect is expected, or false to look at the redirect itself", shown)
+}
+
+// leadsToLogin reports whether only the second of two addresses is named like a login page.
+func leadsToLogin(from, to *url.URL) bool {
+	return loginPath.MatchString(to.Path) && !loginPath.MatchString(from.Path)
 }
 
 // samePage reports whether two addresses differ at most in https and in a slash at the end of the path.
