@@ -77,11 +77,11 @@ func targetOf(written string, o *outgoing) target {
 	}
 	t := target{method: o.method, host: o.url.Host, path: o.url.EscapedPath()}
 	for pair := range strings.SplitSeq(o.url.RawQuery, "&") { // but for what authenticates
-		if name, _, _ := strings.Cut(pair, "="); pair != "" && !isCredential(name) {
+		if name, _, _ := strings.Cut(pair, "="); pair != "" && !isSecretParameter(name) {
 			t.path += "&" + pair
 		}
 	}
-	for segment := range strings.SplitSeq(strings.Trim(written, "/"), "/") {
+	for _, segment := range segments(written) {
 		if strings.Contains(segment, "{{") || strings.ContainsAny(segment, "0123456789%'\"<>;|$() ") {
 			segment = ""
 		}
@@ -128,9 +128,10 @@ func (s *stepRun) credentials(o *outgoing) string {
 	if o.url.User != nil {
 		parts += "\n" + o.url.User.String()
 	}
-	for name, values := range o.url.Query() {
-		if isCredential(name) {
-			parts += "\n" + name + "=" + strings.Join(values, ",")
+	query := o.url.Query()
+	for _, name := range sortedKeys(query) {
+		if isSecretParameter(name) {
+			parts += "\n" + name + "=" + strings.Join(query[name], ",")
 		}
 	}
 	if parts == "" { // then the jar is the one without a name
@@ -155,16 +156,21 @@ func (s *stepRun) identityName(o *outgoing) string {
 	if s.step.As != "" {
 		return s.step.As
 	}
-	credentials := s.credentials(o)
-	if credentials == "" {
+	sent := s.credentials(o)
+	if sent == "" {
 		return anonymous
 	}
 	var names []string
 	r := &s.step.Request
-	for _, kv := range slices.Concat(r.Headers, r.Query) {
-		if !isCredential(kv.Name) && !strings.Contains(kv.Value, "COOKIE") {
-			continue
+	credentials := slices.DeleteFunc(slices.Clone(r.Headers), func(kv KeyValue) bool {
+		return !identifies(kv.Name) && !strings.Contains(kv.Value, "COOKIE")
+	})
+	for _, kv := range r.Query {
+		if isSecretParameter(kv.Name) {
+			credentials = append(credentials, kv)
 		}
+	}
+	for _, kv := range credentials {
 		uses, _ := handlebars.Check(kv.Value) // faults are Validate's
 		for _, u := range uses {
 			name := credentialSuffix.ReplaceAllString(strings.TrimPrefix(u.Name, "global."), "")
@@ -176,7 +182,7 @@ func (s *stepRun) identityName(o *outgoing) string {
 	switch {
 	case len(names) > 0:
 		return strings.Join(names, "+")
-	case strings.HasPrefix(credentials, sessionCookie):
+	case strings.HasPrefix(sent, sessionCookie):
 		return "session"
 	}
 	return unnamed

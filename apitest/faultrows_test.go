@@ -256,6 +256,10 @@ func verdictRows() []verdictRow {
 	}
 	add("E6", "an expected redirect to a login form", moved("/", "/home", 302, form), request("GET", "/", "      followRedirects: true\n", "resp.status == 200"), VerdictInconclusive)
 	add("E6", "an expected redirect to /login", moved("/", "/login", 302, ""), request("GET", "/", "      followRedirects: true\n", "resp.status == 200"), VerdictInconclusive)
+	for _, refresh := range []string{`<META http-equiv="refresh" content="0; url=/login">`, `<meta content="1;URL='/users/sign_in?a=b'" http-equiv=refresh>`} {
+		add("E6", "a page that leads to the login by "+refresh, moved("", "", 0, refresh), root, VerdictInconclusive)
+	}
+	add("E6, sound", "a page that leads elsewhere", moved("", "", 0, `<meta http-equiv="refresh" content="5; url=/news">`), root, VerdictProven)
 	add("E6, sound", "an expected redirect", moved("/", "/home", 302, "hello"), request("GET", "/", "      followRedirects: true\n", "resp.status == 200"), VerdictProven)
 
 	arrived := func(w http.ResponseWriter, r *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -32,9 +33,11 @@ type Earlier []earlierTest
 
 type earlierTest struct {
 	Test struct {
-		ID   string `json:"id"`
-		File string `json:"file"`
-		Meta *Meta  `json:"meta"`
+		ID    string `json:"id"`
+		File  string `json:"file"`
+		Meta  *Meta  `json:"meta"`
+		Env   any    `json:"env"`
+		Steps any    `json:"test"`
 	} `json:"test"`
 	Outcome Outcome         `json:"outcome"`
 	Results [][]earlierStep `json:"results"`
@@ -83,8 +86,8 @@ func earlier(results []*Result) (Earlier, error) {
 	return ParseResults(text)
 }
 
-// NotPassed returns the tests that did not pass in the earlier run, and those that it does not hold. A test is known by
-// its file and id, or by its id alone where one of both has no file.
+// NotPassed returns the tests that did not pass in the earlier run, those that it does not hold, and those that have
+// other steps or variables since. A test is known by its file and id, or by its id alone where one of both has no file.
 func (e Earlier) NotPassed(tests []*Config) []*Config {
 	var out []*Config
 	for _, c := range tests {
@@ -92,7 +95,7 @@ func (e Earlier) NotPassed(tests []*Config) []*Config {
 		for i := range e {
 			t := &e[i]
 			if t.Test.ID == c.ID && (t.Test.File == c.File || t.Test.File == "" || c.File == "") {
-				passed = t.Outcome == Passed
+				passed = t.Outcome == Passed && t.unchanged(c)
 				if !passed {
 					break
 				}
@@ -103,6 +106,44 @@ func (e Earlier) NotPassed(tests []*Config) []*Config {
 		}
 	}
 	return out
+}
+
+// unchanged reports whether the test that ran had the steps and the variables of c. A secret, which the results do not
+// hold, may be any text.
+func (t *earlierTest) unchanged(c *Config) bool {
+	text, err := json.Marshal([]any{c.Env, c.Test})
+	var now [2]any
+	if err != nil || json.Unmarshal(text, &now) != nil {
+		return false
+	}
+	return sameBut(t.Test.Env, now[0]) && sameBut(t.Test.Steps, now[1])
+}
+
+// sameBut reports whether two decoded JSON values are the same, but for what masks in the first one stand for.
+func sameBut(masking, full any) bool {
+	switch a := masking.(type) {
+	case string:
+		b, ok := full.(string)
+		return ok && fitsMask(a, b)
+	case []any:
+		b, ok := full.([]any)
+		return ok && slices.EqualFunc(a, b, sameBut)
+	case map[string]any:
+		b, ok := full.(map[string]any)
+		return ok && maps.EqualFunc(a, b, sameBut)
+	}
+	return masking == full || masking == masked
+}
+
+// fitsMask reports whether text is masking with any text in place of each mask.
+func fitsMask(masking, text string) bool {
+	parts := strings.Split(masking, masked)
+	rest, found := strings.CutPrefix(text, parts[0])
+	last := len(parts) - 1
+	for i := 1; i < last && found; i++ {
+		_, rest, found = strings.Cut(rest, parts[i])
+	}
+	return found && (last == 0 && rest == "" || last > 0 && strings.HasSuffix(rest, parts[last]))
 }
 
 // SummaryLine counts the tests by verdict, in one line.

@@ -50,8 +50,7 @@ func (l *laboratory) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (l *laboratory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	b := matrixBuilder{in: &MatrixInput{Endpoints: l.endpoints}}
-	i := b.endpoint(r.Method, r.URL.String())
+	i := newMatrixBuilder(&MatrixInput{Endpoints: l.endpoints}).findEndpoint(r.Method, r.URL.String())
 	role := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer token-of-")
 	if role == "" {
 		role = anonymous
@@ -118,8 +117,8 @@ func labPolicy() *Policy {
 	}}
 }
 
-// matrix runs the tests and makes the matrix of everything.
-func (l *laboratory) matrix(t *testing.T, requireAll bool, more ...Endpoint) *Matrix {
+// results runs the tests.
+func (l *laboratory) results(t *testing.T) []*Result {
 	t.Helper()
 	env := map[string]string{}
 	for _, role := range labRoles[1:] {
@@ -127,8 +126,14 @@ func (l *laboratory) matrix(t *testing.T, requireAll bool, more ...Endpoint) *Ma
 	}
 	results, err := RunAll(t.Context(), l.tests(), AllowHosts("lab.test"), WithHTTPClient(&http.Client{Transport: l}), WithEnv(env))
 	require.NoError(t, err)
+	return results
+}
+
+// matrix runs the tests and makes the matrix of everything.
+func (l *laboratory) matrix(t *testing.T, requireAll bool, more ...Endpoint) *Matrix {
+	t.Helper()
 	m, err := NewMatrix(&MatrixInput{
-		Endpoints: append(slices.Clone(l.endpoints), more...), Results: results, Policy: labPolicy(), RequireAll: requireAll,
+		Endpoints: append(slices.Clone(l.endpoints), more...), Results: l.results(t), Policy: labPolicy(), RequireAll: requireAll,
 		Now: time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC),
 	})
 	require.NoError(t, err)

@@ -355,20 +355,22 @@ func (d *decoder) count(n *yamltree.Node, path string) int {
 	return count
 }
 
+// maxDuration is the longest time that a step can be given.
+const maxDuration = 24 * time.Hour
+
 // duration reads seconds as a number, or a duration such as 1m30s.
 func (d *decoder) duration(n *yamltree.Node, path string) time.Duration {
-	v, _ := d.scalar(n)
 	var out time.Duration
-	switch v := v.(type) {
-	case int:
-		out = time.Duration(v) * time.Second
-	case float64:
-		out = time.Duration(v * float64(time.Second))
-	case string:
-		out, _ = time.ParseDuration(v)
+	switch n.Kind {
+	case yamltree.Number:
+		if n.Number < maxDuration.Seconds()+1 { // beyond it, the product could overflow
+			out = time.Duration(n.Number * float64(time.Second))
+		}
+	case yamltree.String:
+		out, _ = time.ParseDuration(n.Text)
 	}
-	if out <= 0 {
-		d.fail(n, path, "must be a positive number of seconds or a duration such as 5s or 1m30s")
+	if out <= 0 || out > maxDuration {
+		d.fail(n, path, "must be a positive number of seconds or a duration such as 5s or 1m30s, at most %v", maxDuration)
 	}
 	return out
 }

@@ -73,6 +73,8 @@ type Matrix struct {
 	Rows       []Row    `json:"rows"`
 	// Unlisted are requests of the results to no known endpoint.
 	Unlisted []string `json:"unlisted"`
+	// Unused are patterns of the policy that fit no known endpoint: they may be misspelt or out of date.
+	Unused []string `json:"unused"`
 	// NotRun are the tests without a step that ran, by file or else by name. What they would show is not in the matrix.
 	NotRun []string `json:"notRun"`
 }
@@ -117,13 +119,13 @@ func NewMatrix(in *MatrixInput) (*Matrix, error) {
 	if input.Now.IsZero() {
 		input.Now = time.Now()
 	}
-	b := &matrixBuilder{
-		in: &input, evidence: map[cellKey][]Evidence{}, worked: map[string]bool{}, workedAt: map[cellKey]bool{}, served: map[string]map[string]bool{},
-	}
-	for i, e := range in.Endpoints {
-		if slices.Contains(in.Endpoints[:i], e) {
+	b := newMatrixBuilder(&input)
+	seen := make(map[Endpoint]bool, len(in.Endpoints))
+	for _, e := range in.Endpoints {
+		if seen[e] {
 			return nil, fmt.Errorf("apitest: the matrix has %s twice", e)
 		}
+		seen[e] = true
 	}
 	fresh, err := earlier(in.Results)
 	if err != nil {
@@ -140,6 +142,8 @@ type cellKey struct {
 
 type matrixBuilder struct {
 	in         *MatrixInput
+	templates  [][]string     // the segments of the path of each endpoint
+	found      map[string]int // the endpoint of each method and address
 	identities []string
 	evidence   map[cellKey][]Evidence
 	worked     map[string]bool            // identities that some endpoint served
@@ -147,6 +151,17 @@ type matrixBuilder struct {
 	served     map[string]map[string]bool // the identities that an address served as a test wants it
 	unlisted   []string
 	notRun     []string
+}
+
+func newMatrixBuilder(in *MatrixInput) *matrixBuilder {
+	b := &matrixBuilder{
+		in: in, evidence: map[cellKey][]Evidence{}, worked: map[string]bool{}, workedAt: map[cellKey]bool{}, served: map[string]map[string]bool{},
+		found: map[string]int{},
+	}
+	for _, e := range in.Endpoints {
+		b.templates = append(b.templates, segments(e.Path))
+	}
+	return b
 }
 
 func (b *matrixBuilder) read(tests Earlier) {
@@ -199,16 +214,27 @@ func (b *matrixBuilder) read(tests Earlier) {
 
 // endpoint returns the known endpoint that an address belongs to, the one with the fewest parameters, or -1.
 func (b *matrixBuilder) endpoint(method, address string) int {
+	key := method + " " + address
+	i, ok := b.found[key]
+	if !ok {
+		i = b.findEndpoint(method, address)
+		b.found[key] = i
+	}
+	return i
+}
+
+func (b *matrixBuilder) findEndpoint(method, address string) int {
 	u, err := url.Parse(address)
 	if err != nil {
 		return -1
 	}
+	path := segments(u.EscapedPath())
 	best, points := -1, -1
 	for i, e := range b.in.Endpoints {
 		if e.Method != method {
 			continue
 		}
-		fixed, ok := fits(e.Path, u.EscapedPath())
+		fixed, ok := fits(b.templates[i], path)
 		if !ok {
 			continue
 		}
@@ -223,17 +249,18 @@ func (b *matrixBuilder) endpoint(method, address string) int {
 	return best
 }
 
-// fits reports whether path belongs to the template, and returns how many of its segments are fixed.
-func fits(template, path string) (fixed int, ok bool) {
-	want, have := strings.Split(strings.Trim(template, "/"), "/"), strings.Split(strings.Trim(path, "/"), "/")
-	if len(want) != len(have) {
+func segments(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
+
+// fits reports whether the segments of a path belong to those of a template, and returns how many of them are fixed.
+func fits(template, path []string) (fixed int, ok bool) {
+	if len(template) != len(path) {
 		return 0, false
 	}
-	for i, w := range want {
-		if strings.Contains(w, "{") {
+	for i, segment := range template {
+		if strings.Contains(segment, "{") {
 			continue
 		}
-		if w != have[i] {
+		if segment != path[i] {
 			return 0, false
 		}
 		fixed++
@@ -310,7 +337,10 @@ func (b *matrixBuilder) workedThere(s *earlierStep) bool {
 }
 
 func (b *matrixBuilder) matrix() *Matrix {
-	m := &Matrix{Version: 1, Identities: b.identities, Unlisted: append([]string{}, b.unlisted...), NotRun: append([]string{}, b.notRun...)}
+	m := &Matrix{
+		Version: 1, Identities: b.identities, Unlisted: append([]string{}, b.unlisted...),
+		Unused: b.in.Policy.unused(b.in.Endpoints), NotRun: append([]string{}, b.notRun...),
+	}
 	if m.Identities == nil {
 		m.Identities = []string{}
 	}

@@ -142,6 +142,56 @@ func TestMatrixOfWhatCouldNotRun(t *testing.T) {
 	assert.Equal(t, StateOpen, m.Rows[0].Cells[0].State, "an exception that ended, without a time")
 }
 
+// TestMatrixOfAnOldPolicy has a policy whose patterns no endpoint fits any more, and an exception on its last day and after.
+func TestMatrixOfAnOldPolicy(t *testing.T) {
+	in := &MatrixInput{
+		Endpoints: []Endpoint{{Method: "GET", Path: "/v2/orders"}},
+		Policy: &Policy{
+			Identities: []string{"user"},
+			Rules:      []Rule{{Endpoints: []string{"GET /v1/orders", "* /v2/**"}}, {Endpoints: []string{"GET api.test/v2/orders"}}},
+			Exceptions: []Exception{{Endpoints: []string{"GET /**", "PUT /**"}, Reason: "later", Until: time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)}},
+		},
+	}
+	for now, want := range map[time.Time]CellState{
+		time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC): StateExcepted, time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC): StateOpen,
+	} {
+		in.Now = now
+		m, err := NewMatrix(in)
+		require.NoError(t, err)
+		assert.Equal(t, want, m.Rows[0].Cells[0].State, now)
+		assert.Equal(t, []string{"GET /v1/orders", "GET api.test/v2/orders", "PUT /**"}, m.Unused)
+		assert.Contains(t, m.String(), "\nthe policy names an endpoint that is not known: GET /v1/orders\n")
+		assert.Contains(t, m.Markdown(), "\n- the policy names an endpoint that is not known: PUT /**\n")
+	}
+}
+
+// TestPatterns matches patterns of a policy with paths.
+func TestPatterns(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, path string
+		want          bool
+	}{
+		{"/", "/", true},
+		{"/a", "/a/", true},
+		{"/*", "/a", true},
+		{"/*", "/", true},
+		{"/*", "/a/b", false},
+		{"/**", "/", true},
+		{"/**", "/a/b/c", true},
+		{"/a/**", "/a", true},
+		{"/a/**", "/b", false},
+		{"/**/c", "/a/b/c", true},
+		{"/**/c", "/a/c/d", false},
+		{"/**/b/**/d", "/a/b/c/b/d", true},
+		{"/**/b/*/d", "/b/c/b/c/d", true},
+		{"/{id}", "/{orderId}", true},
+		{"/{id}", "/a", false},
+		{strings.Repeat("/**/a", 30) + "/b", strings.Repeat("/a", 40), false}, // whose number of ways is out of reach
+	} {
+		assert.Equal(t, tc.want, patternFits("GET "+tc.pattern, Endpoint{Method: "GET", Path: tc.path}), "%s %s", tc.pattern, tc.path)
+	}
+}
+
 func TestPolicyFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "policy.yaml")
 	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o600)) }
@@ -165,7 +215,12 @@ func TestPolicyFile(t *testing.T) {
 		"identities: [a]\nrules: []\nexceptions: [{endpoints: [GET /x], reason: r, until: soon}]":        "must be a date",
 		"identities: [a]\nrules: []\nexceptions: [{endpoints: [GET /x], until: 2027-01-01}]":             "reason is missing",
 		"identities: [a]\nrules: []\nexceptions: [{endpoints: [GET /x], reason: '', until: 2027-01-01}]": "is empty",
-		"identity: [a]\nrules: []": `unknown key "identity"`,
+		"identity: [a]\nrules: []":                                              `unknown key "identity"`,
+		"identities: [a, b, a]\nrules: []":                                      `:1:13: identities: "a" is named twice`,
+		"identities: [a]\nrules: [{endpoints: [GET /x], allow: [a], own: [a]}]": `rules[0]: "a" is named twice`,
+		"identities: [a]\nrules: [{endpoints: ['GET https://api.test/x']}]":     "must be a method or *",
+		"identities: [admin]\nrules: []\nexceptions: [{endpoints: [GET /x], identities: [admn], reason: r, until: 2027-01-01}]": `exceptions[0]: "admn" is not one of the identities; did you mean admin?`,
+		"identities: [a]\nrules: []\nexceptions: [{endpoints: [GET /x], reason: r, until: 2027-02-30}]":                         "must be a date",
 	} {
 		write(text)
 		_, err := LoadPolicy(file)

@@ -34,6 +34,18 @@ func (m *Matrix) problems(f func(e Endpoint, c *Cell)) {
 	}
 }
 
+// notes returns what the cells do not show, one line each.
+func (m *Matrix) notes() []string {
+	var out []string
+	for _, pattern := range m.Unused {
+		out = append(out, "the policy names an endpoint that is not known: "+pattern)
+	}
+	for _, name := range m.NotRun {
+		out = append(out, "not run: "+name)
+	}
+	return out
+}
+
 // Summary counts the cells, in one line.
 func (m *Matrix) Summary() string {
 	counts, cells := map[CellState]int{}, 0
@@ -63,8 +75,8 @@ func (m *Matrix) String() string {
 	m.problems(func(e Endpoint, c *Cell) {
 		fmt.Fprintf(&b, "%s: %s as %s: %s\n", c.State, e, c.Identity, c.Reason)
 	})
-	for _, name := range m.NotRun {
-		fmt.Fprintf(&b, "not run: %s\n", name)
+	for _, note := range m.notes() {
+		b.WriteString(note + "\n")
 	}
 	return b.String() + m.Summary() + "\n"
 }
@@ -89,8 +101,8 @@ func (m *Matrix) Markdown() string {
 	m.problems(func(e Endpoint, c *Cell) {
 		fmt.Fprintf(&b, "- %s: %s as %s: %s\n", c.State, cell(e.String()), cell(c.Identity), cell(c.Reason))
 	})
-	for _, name := range m.NotRun {
-		fmt.Fprintf(&b, "- not run: %s\n", cell(name))
+	for _, note := range m.notes() {
+		b.WriteString("- " + cell(note) + "\n")
 	}
 	return b.String() + "\n" + m.Summary() + "\n"
 }

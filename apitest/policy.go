@@ -92,7 +92,7 @@ func (p *Policy) except(c *Cell, e Endpoint, in *MatrixInput) {
 			continue
 		}
 		until := x.Until.Format(time.DateOnly)
-		if in.Now.After(x.Until.AddDate(0, 0, 1)) {
+		if !in.Now.Before(x.Until.AddDate(0, 0, 1)) {
 			c.Reason += fmt.Sprintf("; the exception %q ended on %s", x.Reason, until)
 			continue
 		}
@@ -120,6 +120,28 @@ func (p *Policy) wants(e Endpoint, identity string) string {
 	return ""
 }
 
+// unused returns the patterns that fit none of the endpoints.
+func (p *Policy) unused(endpoints []Endpoint) []string {
+	out := []string{}
+	if p == nil {
+		return out
+	}
+	add := func(patterns []string) {
+		for _, pattern := range patterns {
+			if !slices.ContainsFunc(endpoints, func(e Endpoint) bool { return patternFits(pattern, e) }) {
+				out = append(out, pattern)
+			}
+		}
+	}
+	for _, r := range p.Rules {
+		add(r.Endpoints)
+	}
+	for _, x := range p.Exceptions {
+		add(x.Endpoints)
+	}
+	return out
+}
+
 func anyFits(patterns []string, e Endpoint) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool { return patternFits(pattern, e) })
 }
@@ -127,29 +149,36 @@ func anyFits(patterns []string, e Endpoint) bool {
 func patternFits(pattern string, e Endpoint) bool {
 	method, address, _ := strings.Cut(pattern, " ")
 	host, path, _ := strings.Cut(strings.TrimSpace(address), "/")
-	if method != "*" && !strings.EqualFold(method, e.Method) || host != "" && host != e.Host {
+	if method != "*" && !strings.EqualFold(method, e.Method) || host != "" && !strings.EqualFold(host, e.Host) {
 		return false
 	}
-	return segmentsFit(strings.Split(strings.Trim(path, "/"), "/"), strings.Split(strings.Trim(e.Path, "/"), "/"))
+	return segmentsFit(segments(path), segments(e.Path))
 }
 
+// segmentsFit matches the segments of a path with those of a pattern. On a mismatch the last ** takes one segment more,
+// which is enough: an earlier one could not help.
 func segmentsFit(pattern, path []string) bool {
-	if len(pattern) == 0 {
-		return len(path) == 0
-	}
-	if pattern[0] == "**" {
-		for i := range len(path) + 1 {
-			if segmentsFit(pattern[1:], path[i:]) {
-				return true
-			}
+	star, resume := -1, 0
+	i, j := 0, 0
+	for j < len(path) {
+		switch {
+		case i < len(pattern) && pattern[i] == "**":
+			star, resume = i, j
+			i++
+		case i < len(pattern) && segmentFits(pattern[i], path[j]):
+			i, j = i+1, j+1
+		case star >= 0:
+			resume++
+			i, j = star+1, resume
+		default:
+			return false
 		}
-		return false
 	}
-	if len(path) == 0 {
-		return false
-	}
-	parameters := strings.HasPrefix(pattern[0], "{") && strings.HasPrefix(path[0], "{")
-	return (pattern[0] == "*" || pattern[0] == path[0] || parameters) && segmentsFit(pattern[1:], path[1:])
+	return !slices.ContainsFunc(pattern[i:], func(segment string) bool { return segment != "**" })
+}
+
+func segmentFits(pattern, segment string) bool {
+	return pattern == "*" || pattern == segment || strings.HasPrefix(pattern, "{") && strings.HasPrefix(segment, "{")
 }
 
 // LoadPolicy reads a policy file.
@@ -181,18 +210,37 @@ func LoadPolicy(path string) (*Policy, error) {
 		"rules":      func(n *yamltree.Node) { p.Rules = list(d, n, "rules", d.rule) },
 		"exceptions": func(n *yamltree.Node) { p.Exceptions = list(d, n, "exceptions", d.exception) },
 	})
+	d.distinct("identities", p.Identities)
 	for i, r := range p.Rules {
-		for _, identity := range slices.Concat(r.Allow, r.Own) {
-			if !slices.Contains(p.Identities, identity) {
-				path := fmt.Sprintf("rules[%d]", i)
-				d.fail(d.at[path], path, "%q is not one of the identities%s", identity, didYouMean(identity, p.Identities))
-			}
-		}
+		path := fmt.Sprintf("rules[%d]", i)
+		d.known(path, slices.Concat(r.Allow, r.Own), p.Identities)
+		d.distinct(path, slices.Concat(r.Allow, r.Own))
+	}
+	for i, x := range p.Exceptions {
+		d.known(fmt.Sprintf("exceptions[%d]", i), x.Identities, p.Identities)
 	}
 	if len(d.errs) > 0 {
 		return nil, d.joined()
 	}
 	return p, nil
+}
+
+// known reports the identities that the policy does not have.
+func (d *decoder) known(path string, identities, all []string) {
+	for _, identity := range identities {
+		if !slices.Contains(all, identity) {
+			d.fail(d.at[path], path, "%q is not one of the identities%s", identity, didYouMean(identity, all))
+		}
+	}
+}
+
+// distinct reports the identities that stand in a part of the policy twice.
+func (d *decoder) distinct(path string, identities []string) {
+	for i, identity := range identities {
+		if slices.Contains(identities[:i], identity) {
+			d.fail(d.at[path], path, "%q is named twice", identity)
+		}
+	}
 }
 
 func (d *decoder) rule(n *yamltree.Node, path string) Rule {
@@ -224,8 +272,8 @@ func (d *decoder) exception(n *yamltree.Node, path string) Exception {
 func (d *decoder) pattern(n *yamltree.Node, path string) string {
 	text := d.name(n, path)
 	method, address, _ := strings.Cut(text, " ")
-	if method != "*" && !slices.Contains(restMethods, strings.ToUpper(method)) || !strings.Contains(address, "/") {
-		d.fail(n, path, "must be a method or *, a space and a path, such as GET /orders/{id}")
+	if method != "*" && !slices.Contains(restMethods, strings.ToUpper(method)) || !strings.Contains(address, "/") || strings.Contains(address, "://") {
+		d.fail(n, path, "must be a method or *, a space and a path, such as GET /orders/{id} or GET api.example.com/orders/{id}")
 	}
 	return text
 }

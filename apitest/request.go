@@ -250,7 +250,7 @@ func (p *preparation) renderPair(part string, kv KeyValue, emptyCounts bool) (na
 func (o *outgoing) identity() string {
 	var parts []string
 	for name, values := range o.headers {
-		if isCredential(name) {
+		if identifies(name) {
 			parts = append(parts, name+"="+strings.Join(values, ","))
 		}
 	}
@@ -263,8 +263,23 @@ func (o *outgoing) identity() string {
 
 var credentialWord = regexp.MustCompile(`(?i)auth|cookie|token|secret|session|credential|password|jwt|key|csrf|signature`)
 
-// isCredential says whether a header of that name identifies its sender.
+// isCredential reports whether a header of that name holds a credential, which reports must not show.
 func isCredential(header string) bool { return credentialWord.MatchString(header) }
+
+var (
+	// perRequest matches headers that look like credentials and differ from one request of an identity to the next.
+	perRequest = regexp.MustCompile(`(?i)csrf|xsrf|idempotency|websocket|^access-control-`)
+	// credentialParameter matches the names of query parameters and form fields that hold a credential. Unlike those of
+	// headers, these are often common words such as author and keyword.
+	credentialParameter = regexp.MustCompile(`(?i:(^|[^a-z])(auth|authorization|(access|id|refresh)?token|secret|session(id)?|sid|` +
+		`credentials?|passw(or)?d|pwd|jwt|(api)?key|signature)([^a-z]|$))|[a-z](Token|Key|Secret|Session|Password)([^a-z]|$)`)
+)
+
+// identifies reports whether a header of that name shows who sends a request.
+func identifies(header string) bool { return isCredential(header) && !perRequest.MatchString(header) }
+
+// isSecretParameter reports whether a query parameter or a form field of that name holds a credential.
+func isSecretParameter(name string) bool { return credentialParameter.MatchString(name) }
 
 func (p *preparation) addBody(r *Request) error {
 	o := p.outgoing

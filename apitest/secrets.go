@@ -43,7 +43,8 @@ func newSecrets(env map[string]any, c *Config) *secrets {
 		}
 	}
 	for i := range c.Test {
-		for _, h := range c.Test[i].Request.Headers {
+		r := &c.Test[i].Request
+		for _, h := range r.Headers {
 			if !isCredential(h.Name) && !strings.Contains(h.Value, "COOKIE") {
 				continue
 			}
@@ -52,6 +53,12 @@ func newSecrets(env map[string]any, c *Config) *secrets {
 				s.addCredential(h.Value)
 			}
 		}
+		for _, kv := range slices.Concat(r.Query, r.Form) {
+			if isSecretParameter(kv.Name) {
+				s.sources = append(s.sources, kv.Value)
+			}
+		}
+		s.addWritten(r)
 	}
 	return s
 }
@@ -96,7 +103,67 @@ func (s *secrets) addCredential(v string) {
 	}
 }
 
-func (s *secrets) addRequest(o *outgoing) {
+// addParameter remembers the value of a query parameter, a form field or a JSON member that is named like a credential. A
+// payload there is no secret, and neither is a value that is the name itself.
+func (s *secrets) addParameter(name, value string, payloads map[string]string) {
+	if !isSecretParameter(name) || strings.EqualFold(name, value) || strings.Contains(value, "{{") {
+		return
+	}
+	for _, payload := range payloads {
+		if strings.Contains(value, payload) {
+			return
+		}
+	}
+	s.add(value)
+}
+
+// addWritten remembers what a request that may never be sent holds as written.
+func (s *secrets) addWritten(r *Request) {
+	written := &outgoing{url: &url.URL{}, body: []byte(r.Data)}
+	if _, query, ok := strings.Cut(r.URL, "?"); ok {
+		written.url.RawQuery = query
+	}
+	for _, kv := range slices.Concat(r.Query, r.Form) {
+		written.form = append(written.form, kv.Name, kv.Value)
+	}
+	s.addParameters(written, nil)
+}
+
+// addMembers remembers the texts of a JSON body that are named like credentials.
+func (s *secrets) addMembers(v any, payloads map[string]string) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			s.addMembers(e, payloads)
+		}
+	case map[string]any:
+		for name, e := range v {
+			if text, ok := e.(string); ok {
+				s.addParameter(name, text, payloads)
+			}
+			s.addMembers(e, payloads)
+		}
+	}
+}
+
+// addParameters remembers the credentials in the query, the form and the JSON of a request.
+func (s *secrets) addParameters(o *outgoing, payloads map[string]string) {
+	for name, values := range o.url.Query() {
+		for _, v := range values {
+			s.addParameter(name, v, payloads)
+		}
+	}
+	for i := 0; i+1 < len(o.form); i += 2 {
+		s.addParameter(o.form[i], o.form[i+1], payloads)
+	}
+	if body, ok := jsvalue.Decode(o.body); ok {
+		s.addMembers(body, payloads)
+	}
+}
+
+// addRequest remembers what a request authenticates with.
+func (s *secrets) addRequest(o *outgoing, payloads map[string]string) {
+	s.addParameters(o, payloads)
 	for name, values := range o.headers {
 		if !isCredential(name) {
 			continue

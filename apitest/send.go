@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -159,13 +160,20 @@ type hop struct {
 }
 
 var (
-	loginPath     = regexp.MustCompile(`(?i)(^|[/._-])(log-?[io]n|sign-?in|sso|saml2?|oauth2?|oidc|authorize|authenticate|auth)([/._-]|$)|/sessions?/new`)
+	loginPath     = regexp.MustCompile(`(?i)(^|[/._-])(log[-_]?[io]n|sign[-_]?in|sso|saml2?|oauth2?|oidc|authorize|authenticate|auth)([/._-]|$)|/sessions?/new`)
+	metaElement   = regexp.MustCompile(`(?i)<meta\b[^>]*\bhttp-equiv\s*=\s*["']?refresh\b[^>]*>`)
+	refreshURL    = regexp.MustCompile(`(?i)\burl\s*=\s*["']?([^"'>\s]+)`)
 	passwordField = regexp.MustCompile(`(?i)<input[^>]*\btype\s*=\s*["']?password\b`)
 )
 
 // detour says why redirects led to another request than the one of the step: its method changed, or they led to a login
 // page, or, unless the step expects redirects, to another page. https and a slash at the end make no other page.
 func detour(o *outgoing, hops []hop, body string, expected bool) string {
+	if m := refreshURL.FindStringSubmatch(metaElement.FindString(body[:min(len(body), 64<<10)])); m != nil {
+		if to, err := o.url.Parse(html.UnescapeString(m[1])); err == nil && leadsToLogin(o.url, to) {
+			return fmt.Sprintf("the page leads browsers to %s: it is a login page, so the endpoint was not reached", to.EscapedPath())
+		}
+	}
 	if len(hops) == 0 {
 		return ""
 	}

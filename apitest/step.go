@@ -47,17 +47,19 @@ func (r *runner) perform(ctx context.Context, i int, step *Step, st *state) (res
 	return res, !res.Success && r.cfg.StopOnFailure, nil
 }
 
-// repeat runs the step, once, or until its assertions hold or its time is over. Each repetition starts from the state
-// that the step found.
+// repeat runs the step once, or until its assertions hold or its time is over. Each repetition starts from the state
+// that the step found. The last one starts at the end of the time. A step that cannot be sent is not repeated.
 func (s *stepRun) repeat(ctx context.Context) {
 	blank, before, deadline := *s.res, s.st.clone(), time.Now().Add(s.step.Until)
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		sent := s.res.Attempts
 		s.run(ctx)
 		s.judge()
-		if s.res.Outcome == Passed || !time.Now().Add(wait).Before(deadline) || errors.Is(s.res.Err, ErrHostNotAllowed) {
+		left := time.Until(deadline)
+		if s.res.Outcome == Passed || left <= 0 || s.res.Attempts == sent || errors.Is(s.res.Err, ErrHostNotAllowed) {
 			return
 		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(min(wait, left))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -83,7 +85,7 @@ func (s *stepRun) run(ctx context.Context) {
 		return
 	}
 	s.res.Request = out.asSent()
-	s.secrets.addRequest(out)
+	s.secrets.addRequest(out, s.st.payload)
 	s.see(out)
 	if len(problems) > 0 && !s.lenient {
 		s.doubts = append(s.doubts, problems...)

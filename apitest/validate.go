@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/andybalholm/cascadia"
@@ -98,8 +99,13 @@ func (s *Step) validate(path string, fail func(path, format string, args ...any)
 			fail(fmt.Sprintf("%s.assert[%d]%s", path, i, field), "%s", msg)
 		}
 	}
-	if s.Retry < 0 || s.Timeout < 0 || s.Until < 0 {
-		fail(path, "retry, timeout and until must not be negative")
+	if s.Retry < 0 {
+		fail(path+".retry", "must not be negative")
+	}
+	for name, d := range map[string]time.Duration{"timeout": s.Timeout, "until": s.Until} {
+		if d < 0 || d > maxDuration {
+			fail(path+"."+name, "must be between 0 and %v", maxDuration)
+		}
 	}
 	for i, p := range s.Payload {
 		at := fmt.Sprintf("%s.payload[%d]", path, i)
