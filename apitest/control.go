@@ -118,7 +118,7 @@ func (s *stepRun) see(out *outgoing) {
 	s.res.Identity = s.identityName(out)
 	s.res.seen = &sighting{
 		target: targetOf(s.step.Request.URL, out), identity: s.credentials(out), as: s.step.As, payload: s.step.Request.uses(s.st.payload),
-		literal: out.holdsAttack(), asserts: len(s.step.Assert) > 0, about: s.step.subjects(),
+		literal: out.holdsAttack(), asserts: s.step.asserts(), about: s.step.subjects(),
 	}
 }
 
@@ -347,7 +347,7 @@ func (r *runner) anyStep(fits func(s *StepResult) bool) bool {
 type ruling struct{ control, doubt string }
 
 func (r *runner) settle(i int, res *StepResult, what ruling) {
-	if what.doubt == "" && what.control == "" && r.requireControls && len(r.cfg.Test[i].Assert) > 0 {
+	if what.doubt == "" && what.control == "" && r.requireControls && r.cfg.Test[i].asserts() {
 		what.doubt = "nothing shows that this target works for " + res.Identity +
 			": add a step that succeeds there, or name one with control"
 	}

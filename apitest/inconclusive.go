@@ -77,7 +77,10 @@ func (s *Step) subjects() subjects {
 
 // whyNothingWasTested gives the reasons why a test as a whole cannot pass.
 func (r *runner) whyNothingWasTested() []string {
-	if !slices.ContainsFunc(r.cfg.Test, func(s Step) bool { return len(s.Assert) > 0 }) {
+	if !slices.ContainsFunc(r.cfg.Test, func(s Step) bool { return s.asserts() }) {
+		if slices.ContainsFunc(r.cfg.Test, func(s Step) bool { return len(s.Assert) > 0 }) {
+			return []string{"no assertion of the test looks at a response: compare resp.status or a value of resp.data"}
+		}
 		return []string{"the test has no assertion"}
 	}
 	if r.leftOut {
@@ -100,6 +103,14 @@ func (r *runner) whyNothingWasTested() []string {
 		out = append(out, fmt.Sprintf("step %d was not sent: %s", i+1, why))
 	}
 	return out
+}
+
+// asserts reports whether an assertion of the step can fail. A script without a name in it, such as true, cannot.
+func (s *Step) asserts() bool {
+	return slices.ContainsFunc(s.Assert, func(a Assertion) bool {
+		source, isText := a.Value.(string)
+		return a.kind() != AssertJS || !isText || !isConstant(source)
+	})
 }
 
 // pathWord matches the values of a response that a script names.

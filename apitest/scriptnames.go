@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -65,6 +66,17 @@ func unknownNames(source string, known func(string) bool) []string {
 		}
 	}
 	return out
+}
+
+// isConstant reports whether a script reads neither the response nor a variable. It reports false when in doubt.
+func isConstant(source string) bool {
+	if strings.ContainsAny(source, "`{") || strings.Contains(source, "typeof") {
+		return false
+	}
+	code := javaScript().texts.ReplaceAllStringFunc(source, withoutNames)
+	return !slices.ContainsFunc(javaScript().name.FindAllString(code, -1), func(name string) bool {
+		return !javaScript().words[name] || slices.Contains([]string{"resp", "eval", "Function", "globalThis", "this"}, name)
+	})
 }
 
 // withoutNames makes a comment a blank, and another text a number. What stands before a regular expression stays.
