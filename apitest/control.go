@@ -18,43 +18,44 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
-// Verdict is what a test or a step proved.
+// Verdict is what a test or a step proved about the service.
 type Verdict string
 
-// The verdicts, from best to worst. The Outcome of Proven and Uncontrolled is Passed.
+// The verdicts, from best to worst. The outcome of a proven and of an uncontrolled test is Passed.
 const (
-	// VerdictProven is a check that held where the same target was seen to work for the same identity.
+	// VerdictProven means that the check held, and that the same target worked for the same identity.
 	VerdictProven Verdict = "proven"
-	// VerdictUncontrolled is a check that held, with nothing that shows the target to work. RequireControls makes it
-	// inconclusive.
+	// VerdictUncontrolled means that the check held, but nothing shows that the target works. Under RequireControls
+	// such a check is inconclusive.
 	VerdictUncontrolled Verdict = "uncontrolled"
-	// VerdictInconclusive is a check that shows nothing about the service.
+	// VerdictInconclusive means that the check shows nothing about the service.
 	VerdictInconclusive Verdict = "inconclusive"
-	// VerdictFailed is a check that did not hold.
+	// VerdictFailed means that the check did not hold.
 	VerdictFailed Verdict = "failed"
 )
 
-// Verdicts lists the verdicts from best to worst.
+// Verdicts returns the verdicts, from best to worst.
 func Verdicts() []Verdict {
 	return []Verdict{VerdictProven, VerdictUncontrolled, VerdictInconclusive, VerdictFailed}
 }
 
-// sighting is what one request of a run showed about its target.
-type sighting struct {
+// observation records one request of a run and its response.
+type observation struct {
 	target   target
 	identity string // the credentials as sent; empty for none
 	as       string // who the step says that it is
-	payload  bool   // the request carries a value of a payload list
-	literal  bool   // the request carries an attack as its author wrote it
-	status   int    // 0 without a response
-	login    bool   // the response redirects to a login page
+	payload  bool   // whether the request holds a value of a payload list
+	literal  bool   // whether the file holds an attack in the request
+	status   int    // status code, 0 without a response
+	login    bool   // whether the response redirects to a login page
 	asserts  bool
 	about    subjects
-	// allows, challenges, denies and missing report whether the assertions about the status hold for 200, 401, 403 and 404.
+	// allows, challenges, denies and missing report whether the assertions about the status hold for 200, 401, 403 and
+	// 404.
 	allows, challenges, denies, missing bool
 }
 
-// target is what a request is sent to. Variable segments of the route are empty.
+// target is the destination of a request. A segment of the route that may vary is empty.
 type target struct {
 	method, host, path string
 	route              []string
@@ -62,8 +63,8 @@ type target struct {
 
 var leadingVariable = regexp.MustCompile(`^\{\{[^{}]*\}\}`)
 
-// targetOf returns the target of a request. A segment of the path is variable when it holds a variable, a
-// digit, or a character that names of routes do not have.
+// targetOf returns the target of a request. A segment of the path may vary if it contains a variable, a digit, or a
+// character that is rare in routes.
 func targetOf(written string, o *outgoing) target {
 	written, _, _ = strings.Cut(strings.TrimSpace(written), "?")
 	if _, rest, ok := strings.Cut(written, "://"); ok {
@@ -72,11 +73,11 @@ func targetOf(written string, o *outgoing) target {
 	} else {
 		written = leadingVariable.ReplaceAllString(written, "")
 	}
-	if !strings.HasPrefix(written, "/") { // the path as a whole comes from variables
+	if !strings.HasPrefix(written, "/") { // a variable holds the whole path
 		written = o.url.Path
 	}
 	t := target{method: o.method, host: o.url.Host, path: o.url.EscapedPath()}
-	for pair := range strings.SplitSeq(o.url.RawQuery, "&") { // but for what authenticates
+	for pair := range strings.SplitSeq(o.url.RawQuery, "&") { // credentials are part of the identity, not of the address
 		if name, _, _ := strings.Cut(pair, "="); pair != "" && !isSecretParameter(name) {
 			t.path += "&" + pair
 		}
@@ -90,7 +91,7 @@ func targetOf(written string, o *outgoing) target {
 	return t
 }
 
-// sameRoute reports whether two targets are one route of one host.
+// sameRoute reports whether two targets have the same method, host and route.
 func (t *target) sameRoute(u *target) bool {
 	if t.method != u.method || t.host != u.host || len(t.route) != len(u.route) {
 		return false
@@ -103,26 +104,26 @@ func (t *target) sameRoute(u *target) bool {
 	return true
 }
 
-// sameObject reports whether two targets are one address.
+// sameObject reports whether two targets have the same method and address.
 func (t *target) sameObject(u *target) bool {
 	return t.method == u.method && t.host == u.host && t.path == u.path
 }
 
-// sameIdentity reports whether two requests come from one identity: same credentials, and no two names for them.
-func (s *sighting) sameIdentity(o *sighting) bool {
+// sameIdentity reports whether two requests have the same credentials and do not name different identities.
+func (s *observation) sameIdentity(o *observation) bool {
 	return s.identity == o.identity && (s.as == "" || o.as == "" || s.as == o.as)
 }
 
-// see records what the request was and, if there was an answer, what the assertions say about it.
-func (s *stepRun) see(out *outgoing) {
+// observe records the request of the step.
+func (s *stepRun) observe(out *outgoing) {
 	s.res.Identity = s.identityName(out)
-	s.res.seen = &sighting{
+	s.res.seen = &observation{
 		target: targetOf(s.step.Request.URL, out), identity: s.credentials(out), as: s.step.As, payload: s.step.Request.uses(s.st.payload),
 		literal: out.holdsAttack(), asserts: s.step.asserts(), about: s.step.subjects(),
 	}
 }
 
-// credentials is what a request authenticates with: headers, cookies, user information and query.
+// credentials returns what a request authenticates with: headers, cookies, user information and query parameters.
 func (s *stepRun) credentials(o *outgoing) string {
 	parts := o.identity()
 	if o.url.User != nil {
@@ -134,7 +135,7 @@ func (s *stepRun) credentials(o *outgoing) string {
 			parts += "\n" + name + "=" + strings.Join(query[name], ",")
 		}
 	}
-	if parts == "" { // then the jar is the one without a name
+	if parts == "" { // a request without credentials uses the jar of the anonymous identity
 		for _, c := range s.st.jars.For("").Cookies(o.url) {
 			parts += sessionCookie + c.Name + "=" + c.Value
 		}
@@ -151,7 +152,8 @@ const (
 
 var credentialSuffix = regexp.MustCompile(`_(CREDENTIALS|JWT|COOKIE|BASIC_AUTH_CRED)$`)
 
-// identityName names who sends a request: what the step says, or the variables that hold its credentials.
+// identityName returns the name of the identity that sends a request: the one of the step, or the names of the
+// variables that hold its credentials.
 func (s *stepRun) identityName(o *outgoing) string {
 	if s.step.As != "" {
 		return s.step.As
@@ -171,7 +173,7 @@ func (s *stepRun) identityName(o *outgoing) string {
 		}
 	}
 	for _, kv := range credentials {
-		uses, _ := handlebars.Check(kv.Value) // faults are Validate's
+		uses, _ := handlebars.Check(kv.Value) // Validate reports faults
 		for _, u := range uses {
 			name := credentialSuffix.ReplaceAllString(strings.TrimPrefix(u.Name, "global."), "")
 			if !slices.Contains(names, name) {
@@ -188,14 +190,14 @@ func (s *stepRun) identityName(o *outgoing) string {
 	return unnamed
 }
 
-// uses reports whether the request holds one of the given variables.
+// uses reports whether the request reads one of the given variables.
 func (r *Request) uses(variables map[string]string) bool {
 	if len(variables) == 0 {
 		return false
 	}
 	step := Step{Request: *r}
 	for _, t := range step.texts() {
-		used, _ := handlebars.Check(t.text) // faults are Validate's
+		used, _ := handlebars.Check(t.text) // Validate reports faults
 		for _, u := range used {
 			root, _, _ := strings.Cut(u.Name, ".")
 			if _, ok := variables[root]; ok {
@@ -206,7 +208,7 @@ func (r *Request) uses(variables map[string]string) bool {
 	return false
 }
 
-// probe finds out for which statuses the assertions hold. It is needed where the status alone proves nothing.
+// probe records for which statuses the assertions of the step hold.
 func (e *evaluator) probe() {
 	seen := e.res.seen
 	seen.status = e.ex.status
@@ -224,13 +226,13 @@ func (e *evaluator) probe() {
 	seen.missing = e.holdsFor(http.StatusNotFound)
 }
 
-// holdsFor reports whether the assertions about the status would hold for another one.
+// holdsFor reports whether the assertions about the status would hold for the given status.
 func (e *evaluator) holdsFor(status int) bool {
 	ex := *e.ex
 	ex.status, ex.text = status, http.StatusText(status)
 	res, st := StepResult{}, *e.st
 	st.vars = maps.Clone(e.st.vars)
-	st.vars["resp"] = ex.value() // what scripts see instead of the response
+	st.vars["resp"] = ex.value() // shadows the response in scripts
 	run := stepRun{runner: e.runner, step: e.step, st: &st, res: &res}
 	other := evaluator{stepRun: &run, ctx: e.ctx, ex: &ex, engine: e.engine}
 	for _, a := range e.step.Assert {
@@ -249,8 +251,8 @@ const (
 	demandsRefusal = "refusal"
 )
 
-// demands says what the assertions about the status want.
-func (s *sighting) demands() string {
+// demands returns whether the assertions about the status demand success or refusal, or "" if they demand neither.
+func (s *observation) demands() string {
 	switch refuses := s.refuses(); {
 	case !s.about.status || s.allows && refuses || s.status == 0:
 		return ""
@@ -263,7 +265,7 @@ func (s *sighting) demands() string {
 }
 
 // refuses reports whether the assertions about the status hold for a refusal.
-func (s *sighting) refuses() bool { return s.challenges || s.denies || s.missing }
+func (s *observation) refuses() bool { return s.challenges || s.denies || s.missing }
 
 func (a *Assertion) aboutStatus() bool {
 	if a.kind() == AssertJS {
@@ -274,12 +276,12 @@ func (a *Assertion) aboutStatus() bool {
 
 func succeeded(status int) bool { return status >= 200 && status < 300 }
 
-// attack reports whether the step sends an attack and looks at what the service makes of it. A step that demands the
-// refusal of an attack that it holds as written looks at the refusal alone.
-func (s *sighting) attack() bool { return s.payload || s.literal && s.allows }
+// attack reports whether the step tests how the service processes an attack. A step that demands the refusal of an
+// attack in its file does not.
+func (s *observation) attack() bool { return s.payload || s.literal && s.allows }
 
-// refusedPayload reports whether the response to an attack shows that it was not processed.
-func (s *sighting) refusedPayload() bool {
+// refusedPayload reports whether the response shows that the service did not process the attack.
+func (s *observation) refusedPayload() bool {
 	switch s.status {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
 		http.StatusNotAcceptable, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType,
@@ -289,16 +291,17 @@ func (s *sighting) refusedPayload() bool {
 	return s.login
 }
 
-// unavailable reports whether a status says neither yes nor no.
+// unavailable reports whether a status means neither that access is allowed nor that it is refused.
 func unavailable(status int) bool {
 	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusProxyAuthRequired
 }
 
-// trial is all that was seen in one run of one or many tests.
+// trial holds all tests of one call of Run or RunAll.
 type trial struct{ runners []*runner }
 
-// works reports whether a benign request, for which fits holds, succeeded anywhere in the trial. It returns its name.
-func (t *trial) works(fits func(s *sighting) bool) (name string, found bool) {
+// works looks for a benign request in the trial that succeeded and for which fits returns true. It returns the name of
+// its step.
+func (t *trial) works(fits func(s *observation) bool) (name string, found bool) {
 	for _, r := range t.runners {
 		for _, runs := range r.result.Results {
 			for i := range runs {
@@ -327,7 +330,7 @@ func (t *trial) judge() {
 	}
 }
 
-// reached reports whether a response of the test was below 400.
+// reached reports whether a response of the test had a status below 400.
 func (r *runner) reached() bool {
 	return r.anyStep(func(s *StepResult) bool { return s.seen != nil && s.seen.status > 0 && s.seen.status < 400 })
 }
@@ -343,7 +346,7 @@ func (r *runner) anyStep(fits func(s *StepResult) bool) bool {
 	})
 }
 
-// ruling is the judgement of one step that passed: by what it is proven, or why it is not.
+// ruling is the judgment of a step that passed: the name of its control, or the reason to doubt it.
 type ruling struct{ control, doubt string }
 
 func (r *runner) settle(i int, res *StepResult, what ruling) {
@@ -354,7 +357,7 @@ func (r *runner) settle(i int, res *StepResult, what ruling) {
 	if what.doubt != "" && !r.lenient {
 		res.Outcome, res.Success = Inconclusive, false
 		res.Reasons = append(res.Reasons, "inconclusive: "+what.doubt)
-		if r.hook != nil { // which was told that the step passed
+		if r.hook != nil { // the hook has already reported the step as passed
 			r.result.Reasons = append(r.result.Reasons, fmt.Sprintf("step %d: %s", i+1, what.doubt))
 		}
 		return
@@ -364,7 +367,7 @@ func (r *runner) settle(i int, res *StepResult, what ruling) {
 	}
 }
 
-// judgeStep looks for the control of a step that passed.
+// judgeStep judges a step that passed.
 func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) ruling {
 	s := res.seen
 	if s == nil || s.status == 0 {
@@ -373,7 +376,7 @@ func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) rulin
 	if s.as != "" && s.as != anonymous && s.identity == "" && !succeeded(s.status) {
 		return ruling{doubt: "the step is as " + s.as + ", and its request carried no credentials"}
 	}
-	asked := succeeded(s.status) || s.status < 400 && s.about.status && !s.refuses() // the status is what the step is about
+	asked := succeeded(s.status) || s.status < 400 && s.about.status && !s.refuses() // the step is about this status
 	if !s.asserts || asked && r.cfg.Test[i].Control == "" {
 		return ruling{control: res.Name}
 	}
@@ -387,17 +390,17 @@ func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) rulin
 	return ruling{control, doubt}
 }
 
-// accepts reports whether the credentials of s were seen to work. For a 401 it must be on the same route, since an
-// endpoint that needs no credentials serves expired ones too.
-func (t *trial) accepts(s *sighting) bool {
-	_, found := t.works(func(o *sighting) bool {
+// accepts reports whether a request with the credentials of s succeeded. If s got a 401, the request must have the same
+// route, because an endpoint without authentication accepts expired credentials too.
+func (t *trial) accepts(s *observation) bool {
+	_, found := t.works(func(o *observation) bool {
 		return s.sameIdentity(o) && (s.status != http.StatusUnauthorized || o.target.sameRoute(&s.target))
 	})
 	return found
 }
 
-// doubtRefusal says why the refusal of a request proves nothing, "" when it may.
-func (t *trial) doubtRefusal(r *runner, i int, s *sighting, controlled, reached bool) string {
+// doubtRefusal returns why the refusal of a request proves nothing, or "" if it proves something.
+func (t *trial) doubtRefusal(r *runner, i int, s *observation, controlled, reached bool) string {
 	if (s.status == http.StatusUnauthorized || s.status < 400) && s.identity != "" && s.denies {
 		known := t.accepts(s)
 		if s.attack() || !known {
@@ -416,15 +419,16 @@ func (t *trial) doubtRefusal(r *runner, i int, s *sighting, controlled, reached 
 	return ""
 }
 
-// unclear reports whether a refusal may come from in front of the code that the step is about.
-func (s *sighting) unclear() bool {
+// unclear reports whether something in front of the code under test may have refused the request.
+func (s *observation) unclear() bool {
 	named := strings.Contains(s.about.statuses, strconv.Itoa(s.status))
 	neutral := s.about.status && s.allows && s.denies && !named
 	return neutral || s.status == http.StatusNotFound && s.about.status && (s.allows || s.challenges || s.denies)
 }
 
-// processed reports whether an attack of step i was processed, or one of another step with the same target and identity.
-func (r *runner) processed(i int, s *sighting) bool {
+// processed reports whether the service processed an attack of step i, or of another step with the same target and
+// identity.
+func (r *runner) processed(i int, s *observation) bool {
 	return r.anyStep(func(res *StepResult) bool {
 		o := res.seen
 		if o == nil || o.status == 0 || o.refusedPayload() {
@@ -434,12 +438,13 @@ func (r *runner) processed(i int, s *sighting) bool {
 	})
 }
 
-// control returns the name of the request that shows the target of s to work, or why the control of the step failed.
-func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
+// control returns the name of the request that shows the target of s to work, or the reason why the control of the step
+// failed.
+func (t *trial) control(r *runner, i int, s *observation) (name, doubt string) {
 	if named := r.cfg.Test[i].Control; named != "" {
 		return t.namedControl(r, named)
 	}
-	name, found := t.works(func(o *sighting) bool {
+	name, found := t.works(func(o *observation) bool {
 		return o != s && s.sameIdentity(o) && o.target.sameRoute(&s.target)
 	})
 	if found {
@@ -453,7 +458,7 @@ func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
 	if failed {
 		return "", "its control, a step with the same target and identity, did not succeed"
 	}
-	owner, _ := t.works(func(o *sighting) bool { return o.identity != s.identity && o.target.sameObject(&s.target) })
+	owner, _ := t.works(func(o *observation) bool { return o.identity != s.identity && o.target.sameObject(&s.target) })
 	known := t.accepts(s)
 	if s.identity == "" || known {
 		return owner, ""
@@ -461,7 +466,8 @@ func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
 	return "", ""
 }
 
-// namedControl resolves the control that a step names: the number of a step, or the id of another test of the run.
+// namedControl does what control does for a step that names its control: the number of a step, or the id of another
+// test.
 func (t *trial) namedControl(r *runner, named string) (name, doubt string) {
 	if n, err := strconv.Atoi(named); err == nil {
 		if n > len(r.result.Results) || len(r.result.Results[n-1]) == 0 {
@@ -516,7 +522,7 @@ func (r *runner) conclude() {
 	r.result.Verdict = worst
 }
 
-// contradiction returns two steps that send one request of which no answer can satisfy both.
+// contradiction returns two steps that send the same request and that no response can satisfy both.
 func contradiction(c *Config) (i, j int, found bool) {
 	for j := range c.Test {
 		for i := range j {
@@ -529,8 +535,8 @@ func contradiction(c *Config) (i, j int, found bool) {
 	return 0, 0, false
 }
 
-// checkFilled refuses a test that compares identities when its variables make two steps one request that must and must
-// not succeed, such as two users with one object.
+// checkFilled returns an error if the variables of a test that compares identities make two contradicting steps the
+// same request, as when two users have the same object.
 func (s *settings) checkFilled(c *Config, st *state) error {
 	if s.lenient || c.Meta == nil || !slices.ContainsFunc(c.Meta.Tags, comparesIdentities) {
 		return nil
@@ -560,7 +566,7 @@ func disjoint(a, b *Step) bool {
 	return true
 }
 
-// takes reports whether the assertions about nothing but the status hold for one.
+// takes reports whether the assertions of the step that are only about the status hold for the given status.
 func (s *Step) takes(status int) bool {
 	ex := &response{sent: &outgoing{url: &url.URL{}}, status: status}
 	run := &stepRun{

@@ -82,7 +82,7 @@ func TestMarshalingCostsInProportion(t *testing.T) {
 	}
 }
 
-// TestMatrixCostsInProportion judges results of n and 2n tests, and makes matrices of n and 2n endpoints.
+// TestMatrixCostsInProportion builds matrices of n and 2n endpoints, from the results of n and 2n runs.
 func TestMatrixCostsInProportion(t *testing.T) {
 	l := newLaboratory()
 	text, err := json.Marshal(l.results(t))

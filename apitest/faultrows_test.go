@@ -128,7 +128,7 @@ func verdictRows() []verdictRow {
 	}
 	written := request("GET", "/search?q='' OR 1=1 --", "", below500)
 	add("E1", "a benign value 200, then 429 to an attack as written", inTurn(200, 429), benign+written, VerdictInconclusive)
-	add("E1", "another attack is no control", inTurn(200, 404), request("GET", "/other?q='' OR 1=1", "", below500)+written, VerdictInconclusive)
+	add("E1", "another attack is not a control", inTurn(200, 404), request("GET", "/other?q='' OR 1=1", "", below500)+written, VerdictInconclusive)
 	add("E1, sound", "an attack as written is refused, a benign value is not", refusesPayloads(400), benign+written, VerdictProven)
 	add("E1, sound", "the refusal of an attack is what is asked for", always(400), request("GET", "/search?q='' OR 1=1 --", "", "resp.status == 400"), VerdictUncontrolled)
 	add("E1, sound", "of two attacks one is processed", func(w http.ResponseWriter, r *http.Request) {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Select returns the tests with one of the tags, in any case, and at least the given severity. No tags and an empty
-// severity select all. A test without a severity has the lowest.
+// Select returns the tests that have one of the tags, in any case, and at least the given severity. If tags and
+// severity are empty, it returns all tests. A test without a severity has the lowest.
 func Select(tests []*Config, tags []string, least Severity) []*Config {
 	var out []*Config
 	for _, c := range tests {
@@ -28,7 +28,7 @@ func Select(tests []*Config, tags []string, least Severity) []*Config {
 	return out
 }
 
-// Earlier is what the JSON of an earlier run holds, as encoding/json writes a Result or a list of them.
+// Earlier holds results of an earlier run, decoded from the JSON of a Result or of a list of results.
 type Earlier []earlierTest
 
 type earlierTest struct {
@@ -58,7 +58,7 @@ type earlierStep struct {
 	} `json:"res"`
 }
 
-// ParseResults reads the results of an earlier run from JSON: one Result or a list of them.
+// ParseResults decodes the results of an earlier run from JSON: one Result or a list of them.
 func ParseResults(text []byte) (Earlier, error) {
 	var list Earlier
 	err := json.Unmarshal(text, &list)
@@ -77,7 +77,7 @@ func ParseResults(text []byte) (Earlier, error) {
 	return list, nil
 }
 
-// earlier returns results in the form of their JSON, so that both are read by one code.
+// earlier converts results to the form that ParseResults returns.
 func earlier(results []*Result) (Earlier, error) {
 	text, err := json.Marshal(results)
 	if err != nil {
@@ -86,8 +86,8 @@ func earlier(results []*Result) (Earlier, error) {
 	return ParseResults(text)
 }
 
-// NotPassed returns the tests that did not pass in the earlier run, those that it does not hold, and those that have
-// other steps or variables since. A test is known by its file and id, or by its id alone where one of both has no file.
+// NotPassed returns the tests that did not pass in the earlier run, that it does not contain, or whose steps or
+// variables have changed since. Tests are matched by file and id, or by id alone if one of both has no file.
 func (e Earlier) NotPassed(tests []*Config) []*Config {
 	var out []*Config
 	for _, c := range tests {
@@ -108,8 +108,7 @@ func (e Earlier) NotPassed(tests []*Config) []*Config {
 	return out
 }
 
-// unchanged reports whether the test that ran had the steps and the variables of c. A secret, which the results do not
-// hold, may be any text.
+// unchanged reports whether the test that ran had the steps and the variables of c. A masked secret matches any text.
 func (t *earlierTest) unchanged(c *Config) bool {
 	text, err := json.Marshal([]any{c.Env, c.Test})
 	var now [2]any
@@ -119,7 +118,7 @@ func (t *earlierTest) unchanged(c *Config) bool {
 	return sameBut(t.Test.Env, now[0]) && sameBut(t.Test.Steps, now[1])
 }
 
-// sameBut reports whether two decoded JSON values are the same, but for what masks in the first one stand for.
+// sameBut reports whether two decoded JSON values are equal, if each mask in the first one stands for any text.
 func sameBut(masking, full any) bool {
 	switch a := masking.(type) {
 	case string:
@@ -135,7 +134,7 @@ func sameBut(masking, full any) bool {
 	return masking == full || masking == masked
 }
 
-// fitsMask reports whether text is masking with any text in place of each mask.
+// fitsMask reports whether text equals masking with some text in place of each mask.
 func fitsMask(masking, text string) bool {
 	parts := strings.Split(masking, masked)
 	rest, found := strings.CutPrefix(text, parts[0])
@@ -146,7 +145,7 @@ func fitsMask(masking, text string) bool {
 	return found && (last == 0 && rest == "" || last > 0 && strings.HasSuffix(rest, parts[last]))
 }
 
-// SummaryLine counts the tests by verdict, in one line.
+// SummaryLine returns the numbers of tests by verdict, in one line.
 func SummaryLine(results ...*Result) string {
 	counts := map[Verdict]int{}
 	for _, r := range results {

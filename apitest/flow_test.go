@@ -45,7 +45,7 @@ func TestOtherHostsAreNeverCalled(t *testing.T) {
 		{"another scheme", get("https://" + host), []string{base}, host},
 		{"no port", get(base), []string{"127.0.0.1"}, host},
 		{"a Host header", Step{Request: Request{Method: "GET", URL: base, Headers: []KeyValue{{"Host", "evil.test"}}}}, []string{base}, "evil.test"},
-		{"user info is no host", get("http://" + host + "@evil.test/"), []string{base}, "evil.test"},
+		{"user info is not a host", get("http://" + host + "@evil.test/"), []string{base}, "evil.test"},
 		{"allowed", get(base), []string{host}, ""},
 		{"allowed by origin", get(base), []string{base + "/"}, ""},
 		{"allowed redirect", get(base+"/home", Equal("resp.config.url", base+"/home"), Equal("resp.status", 200)), []string{base}, ""},

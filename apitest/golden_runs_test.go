@@ -165,7 +165,7 @@ func compareStep(t *testing.T, base string, env map[string]string, want goldenSt
 	assert.Equal(t, want.Data, asJSON(t, got.Response.Data))
 }
 
-// asJSON gives v the Go types that encoding/json decodes into.
+// asJSON converts v to the Go types that encoding/json decodes into.
 func asJSON(t *testing.T, v any) any {
 	t.Helper()
 	raw, err := json.Marshal(v)

@@ -10,7 +10,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
-// doubtResponse finds reasons why a step whose assertions hold has not tested what it should.
+// doubtResponse records reasons to doubt that a step whose assertions hold tested the endpoint.
 func (s *stepRun) doubtResponse(x *response) {
 	if len(s.res.Failures) > 0 || s.broken {
 		return
@@ -34,8 +34,8 @@ func isRedirect(status int) bool {
 	return status >= 300 && status < 400 && status != http.StatusNotModified
 }
 
-// unreached says whether a status comes from in front of the code that the step is about. To refuse a payload with 403
-// is an answer.
+// unreached reports whether the status suggests that the request did not reach the code under test. A 403 to a payload
+// does not.
 func (s *stepRun) unreached(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusGone,
@@ -47,11 +47,12 @@ func (s *stepRun) unreached(status int) bool {
 	return status >= 500
 }
 
-// subjects is what the assertions of a step look at.
+// subjects describes what the assertions of a step look at.
 type subjects struct {
-	// body is set when a value of the body is compared with another one, which an error page does not hold by chance.
+	// status and body report whether an assertion looks at the status, or compares a value of the body. An error page
+	// does not hold the expected value by chance.
 	status, body bool
-	// statuses are the texts that name statuses.
+	// statuses joins the texts of the assertions about the status.
 	statuses string
 }
 
@@ -75,7 +76,7 @@ func (s *Step) subjects() subjects {
 	return out
 }
 
-// whyNothingWasTested gives the reasons why a test as a whole cannot pass.
+// whyNothingWasTested returns the reasons why a test as a whole cannot pass.
 func (r *runner) whyNothingWasTested() []string {
 	if !slices.ContainsFunc(r.cfg.Test, func(s Step) bool { return s.asserts() }) {
 		if slices.ContainsFunc(r.cfg.Test, func(s Step) bool { return len(s.Assert) > 0 }) {
@@ -105,7 +106,7 @@ func (r *runner) whyNothingWasTested() []string {
 	return out
 }
 
-// asserts reports whether an assertion of the step can fail. A script without a name in it, such as true, cannot.
+// asserts reports whether an assertion of the step can fail. A constant script, such as true, cannot.
 func (s *Step) asserts() bool {
 	return slices.ContainsFunc(s.Assert, func(a Assertion) bool {
 		source, isText := a.Value.(string)
@@ -113,14 +114,14 @@ func (s *Step) asserts() bool {
 	})
 }
 
-// pathWord matches the values of a response that a script names.
+// pathWord matches paths of response values in a script.
 var pathWord = regexp.MustCompile(`\bresp(?:\.[A-Za-z_$][\w$]*|\[\d+\]|\['[^']*'\]|\["[^"]*"\])+`)
 
 func valuePaths(source string) []string {
 	var out []string
 	for _, at := range pathWord.FindAllStringIndex(source, -1) {
 		path := source[at[0]:at[1]]
-		if strings.HasPrefix(source[at[1]:], "(") { // the last part is a method
+		if strings.HasPrefix(source[at[1]:], "(") { // the last element is a method
 			path = path[:max(strings.LastIndexAny(path, "."), 0)]
 		}
 		if path != "" && path != "resp" {

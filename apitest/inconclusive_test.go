@@ -18,7 +18,7 @@ import (
 	metlo "github.com/metlo-go/metlo"
 )
 
-// strict are the options of a run against a service, without Lenient.
+// strict returns options of a run against a service, without Lenient.
 func strict(t *testing.T, h http.HandlerFunc) (string, []Option) {
 	t.Helper()
 	srv := httptest.NewServer(h)

@@ -129,7 +129,7 @@ func (l *laboratory) results(t *testing.T) []*Result {
 	return results
 }
 
-// matrix runs the tests and makes the matrix of everything.
+// matrix runs the tests and returns the matrix of the results.
 func (l *laboratory) matrix(t *testing.T, requireAll bool, more ...Endpoint) *Matrix {
 	t.Helper()
 	m, err := NewMatrix(&MatrixInput{

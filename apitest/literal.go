@@ -9,11 +9,11 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
-// maxLiteral is how many bytes of a body are searched for an attack.
+// maxLiteral is the number of bytes of a body that are searched for an attack.
 const maxLiteral = 64 << 10
 
-// attackText matches the texts that people write into a request to attack a service. It leaves out what is common in
-// benign requests, such as a single quote in a sentence.
+// attackText matches texts that attack a service. It does not match what is common in benign requests, such as a quote
+// in a sentence.
 var attackText = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)` + strings.Join([]string{
 		`['"]\)*\s*(or|and)\s+\(*['"]?\w*['"]?\s*=`, `\b(or|and)\s+(\d+)\s*=\s*\d`, `\bunion\s+(all\s+)?select\b`,
@@ -27,7 +27,7 @@ var attackText = sync.OnceValue(func() *regexp.Regexp {
 	}, "|"))
 })
 
-// payloadTexts holds every text of the built-in payload lists.
+// payloadTexts returns the texts of the built-in payload lists.
 var payloadTexts = sync.OnceValue(func() map[string]bool {
 	out := map[string]bool{}
 	for _, list := range builtinPayloads() {
@@ -38,7 +38,7 @@ var payloadTexts = sync.OnceValue(func() map[string]bool {
 	return out
 })
 
-// holdsAttack reports whether the request carries an attack that its author wrote into it. Credentials are not searched.
+// holdsAttack reports whether the request contains an attack. Headers with credentials are not searched.
 func (o *outgoing) holdsAttack() bool {
 	values := slices.Concat(strings.Split(o.url.Path, "/"), o.form)
 	for name, list := range o.url.Query() {
@@ -60,15 +60,15 @@ func (o *outgoing) holdsAttack() bool {
 	})
 }
 
-// isOrdinary reports whether a text lacks every character and word that an attack needs. Most texts do, and this is
-// much faster than the expression.
+// isOrdinary reports whether a text lacks every character and word that an attack needs. It is much faster than the
+// expression, and true for most texts.
 func isOrdinary(text string) bool {
 	text = strings.ToLower(text)
 	return !strings.ContainsAny(text, `'"<;|$({=*\ `) &&
 		!slices.ContainsFunc([]string{"..", "etc/", "win.ini", "file:", "script:", "169.254."}, func(word string) bool { return strings.Contains(text, word) })
 }
 
-// texts returns every text of a decoded JSON value.
+// texts returns the strings in a decoded JSON value.
 func texts(v any) []string {
 	var out []string
 	switch v := v.(type) {

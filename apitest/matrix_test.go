@@ -46,7 +46,7 @@ func TestMatrixReports(t *testing.T) {
 	require.ErrorContains(t, err, "no endpoint")
 }
 
-// TestMatrixOfEarlierRuns makes the matrix out of the JSON that a run wrote.
+// TestMatrixOfEarlierRuns builds the matrix from the JSON that a run wrote.
 func TestMatrixOfEarlierRuns(t *testing.T) {
 	as := get("http://x.test/orders/1", Equal("resp.status", 200))
 	as.As = "clerk"
@@ -203,12 +203,12 @@ func TestPolicyFile(t *testing.T) {
 	for want, e := range map[string]Endpoint{
 		"own": {"GET", "", "/orders/{orderId}"}, "": {"GET", "", "/orders"},
 	} {
-		assert.Equal(t, want, p.wants(e, "user"), e)
+		assert.Equal(t, want, p.demands(e, "user"), e)
 	}
-	assert.Equal(t, "own", p.wants(Endpoint{"PUT", "api.test", "/admin/a/b"}, "user"))
-	assert.Empty(t, p.wants(Endpoint{"PUT", "other.test", "/admin/a/b"}, "user"))
-	assert.Equal(t, "deny", p.wants(Endpoint{"GET", "", "/orders/{id}"}, "anonymous"))
-	assert.Empty(t, p.wants(Endpoint{"GET", "", "/orders/{id}"}, "stranger"))
+	assert.Equal(t, "own", p.demands(Endpoint{"PUT", "api.test", "/admin/a/b"}, "user"))
+	assert.Empty(t, p.demands(Endpoint{"PUT", "other.test", "/admin/a/b"}, "user"))
+	assert.Equal(t, "deny", p.demands(Endpoint{"GET", "", "/orders/{id}"}, "anonymous"))
+	assert.Empty(t, p.demands(Endpoint{"GET", "", "/orders/{id}"}, "stranger"))
 	for text, want := range map[string]string{
 		"identities: [a]\nrules: [{endpoints: [GET /x], allow: [b]}]":                                    `:2:9: rules[0]: "b" is not one of the identities`,
 		"identities: [a]\nrules: [{endpoints: [/x]}]":                                                    "must be a method or *",

@@ -18,7 +18,7 @@ var accessWords = map[Access]string{
 	AccessAllowed: "allowed", AccessDenied: "denied", AccessLeaks: "LEAKS", AccessUntested: "untested", AccessUnknown: "could not tell",
 }
 
-// word shows a cell in a table: its access, with a mark for what is not ok.
+// word returns the access of a cell for a table, with a mark if the cell is not ok.
 func (c *Cell) word() string {
 	return accessWords[c.Access] + map[CellState]string{StateViolation: " ✗", StateUnknown: " ?", StateExcepted: " (excepted)"}[c.State]
 }
@@ -34,7 +34,7 @@ func (m *Matrix) problems(f func(e Endpoint, c *Cell)) {
 	}
 }
 
-// notes returns what the cells do not show, one line each.
+// notes returns the lines of a report about what is not in a cell.
 func (m *Matrix) notes() []string {
 	var out []string
 	for _, pattern := range m.Unused {
@@ -46,7 +46,7 @@ func (m *Matrix) notes() []string {
 	return out
 }
 
-// Summary counts the cells, in one line.
+// Summary returns the numbers of cells by state, in one line.
 func (m *Matrix) Summary() string {
 	counts, cells := map[CellState]int{}, 0
 	for _, row := range m.Rows {
@@ -59,7 +59,7 @@ func (m *Matrix) Summary() string {
 		len(m.Identities), cells, counts[StateOK], counts[StateViolation], counts[StateUnknown], counts[StateOpen], counts[StateExcepted])
 }
 
-// String returns a table, the reasons of what is not ok, and the summary.
+// String returns a table of the access, the reasons of cells that are not ok, and the summary.
 func (m *Matrix) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -81,7 +81,7 @@ func (m *Matrix) String() string {
 	return b.String() + m.Summary() + "\n"
 }
 
-// Markdown returns the table for a pull request.
+// Markdown returns what String returns, in Markdown.
 func (m *Matrix) Markdown() string {
 	cell := strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace
 	var b strings.Builder
@@ -107,8 +107,8 @@ func (m *Matrix) Markdown() string {
 	return b.String() + "\n" + m.Summary() + "\n"
 }
 
-// JUnit returns a report with one suite for each endpoint and one case for each identity. A violation is a failure; what
-// could not be told is an error, as is a test that did not run; what is open or excepted is skipped.
+// JUnit returns a JUnit XML report with one suite for each endpoint and one case for each identity. A violation is a
+// failure. An unknown cell and a test that did not run are errors. An open or excepted cell is skipped.
 func (m *Matrix) JUnit() ([]byte, error) {
 	var doc junitSuites
 	for i := range m.Rows {
@@ -146,7 +146,7 @@ func (m *Matrix) JUnit() ([]byte, error) {
 	return append([]byte(xml.Header), append(text, '\n')...), nil
 }
 
-// steps lists the evidence, one line each.
+// steps returns the evidence of a cell, one line for each step.
 func (c *Cell) steps() string {
 	lines := make([]string, len(c.Evidence))
 	for i, e := range c.Evidence {

@@ -10,8 +10,8 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/yamltree"
 )
 
-// OpenAPIEndpoints returns the operations of an OpenAPI or Swagger document, in YAML or JSON, in its order. The path of
-// the first server, or basePath, stands before each.
+// OpenAPIEndpoints returns the operations of an OpenAPI or Swagger document, which may be YAML or JSON. Each path
+// starts with the path of the first server, or with basePath.
 func OpenAPIEndpoints(text []byte) ([]Endpoint, error) {
 	root, err := yamltree.Parse(string(text))
 	if err != nil {

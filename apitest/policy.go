@@ -12,31 +12,31 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/yamltree"
 )
 
-// Policy says who may do what.
+// Policy states who may do what.
 type Policy struct {
-	// Identities are all that the policy is about, in the order of the columns.
+	// Identities holds the identities that the policy is about, in the order of the columns of a matrix.
 	Identities []string
-	// Rules say who may use which endpoints. The first that fits an endpoint counts.
+	// Rules holds the rules. The first one that matches an endpoint applies.
 	Rules []Rule
-	// Exceptions say why something is not proven, until a date.
+	// Exceptions holds the reasons why access is not proven.
 	Exceptions []Exception
 }
 
-// Rule says who may use endpoints. Every other identity of the policy is to be refused.
+// Rule states who may use endpoints. All other identities of the policy must be refused.
 type Rule struct {
-	// Endpoints are patterns: a method or *, a space, and a path in which * is one segment and ** any number of them. A
-	// host may stand before the path.
+	// Endpoints holds patterns. A pattern is a method or *, a space, and a path in which * matches one segment and **
+	// any number of segments. The path may follow a host.
 	Endpoints []string
-	// Allow are identities that may use the endpoint, and Own those that may use it for their own objects.
+	// Allow holds the identities that may use the endpoints, and Own those that may use them for their own objects.
 	Allow, Own []string
 }
 
-// Exception says why cells are not proven.
+// Exception states why access is not proven.
 type Exception struct {
-	// Endpoints are patterns as those of a Rule; Identities are empty for all.
+	// Endpoints holds patterns like those of a Rule. If Identities is empty, the exception is about all of them.
 	Endpoints, Identities []string
 	Reason                string
-	// Until is the last day on which the exception counts.
+	// Until is the last day, in UTC, on which the exception applies.
 	Until time.Time
 }
 
@@ -46,12 +46,12 @@ const (
 	policyDeny  = "deny"
 )
 
-// judge compares a cell with the policy, which may be nil.
+// judge sets the state of a cell. p may be nil.
 func (p *Policy) judge(c *Cell, e Endpoint, in *MatrixInput) {
 	if p == nil {
 		p = &Policy{}
 	}
-	c.Policy = p.wants(e, c.Identity)
+	c.Policy = p.demands(e, c.Identity)
 	fail := func(reason string) { c.State, c.Reason = StateViolation, reason }
 	c.State = StateOK
 	switch {
@@ -85,7 +85,7 @@ func (p *Policy) judge(c *Cell, e Endpoint, in *MatrixInput) {
 	}
 }
 
-// except applies the exceptions to a cell that is not proven.
+// except applies the exceptions of the policy to a cell whose access is not proven.
 func (p *Policy) except(c *Cell, e Endpoint, in *MatrixInput) {
 	for _, x := range p.Exceptions {
 		if len(x.Identities) > 0 && !slices.Contains(x.Identities, c.Identity) || !anyFits(x.Endpoints, e) {
@@ -101,8 +101,8 @@ func (p *Policy) except(c *Cell, e Endpoint, in *MatrixInput) {
 	}
 }
 
-// wants returns what the policy says about an endpoint and an identity, "" when it says nothing.
-func (p *Policy) wants(e Endpoint, identity string) string {
+// demands returns the access that the policy demands for an identity at an endpoint, or "" if it has no rule.
+func (p *Policy) demands(e Endpoint, identity string) string {
 	if !slices.Contains(p.Identities, identity) {
 		return ""
 	}
@@ -120,7 +120,7 @@ func (p *Policy) wants(e Endpoint, identity string) string {
 	return ""
 }
 
-// unused returns the patterns that fit none of the endpoints.
+// unused returns the patterns that match none of the endpoints.
 func (p *Policy) unused(endpoints []Endpoint) []string {
 	out := []string{}
 	if p == nil {
@@ -155,8 +155,8 @@ func patternFits(pattern string, e Endpoint) bool {
 	return segmentsFit(segments(path), segments(e.Path))
 }
 
-// segmentsFit matches the segments of a path with those of a pattern. On a mismatch the last ** takes one segment more,
-// which is enough: an earlier one could not help.
+// segmentsFit reports whether a path matches a pattern. On a mismatch only the last ** matches one segment more,
+// because the result does not depend on what earlier ones match.
 func segmentsFit(pattern, path []string) bool {
 	star, resume := -1, 0
 	i, j := 0, 0
@@ -225,7 +225,7 @@ func LoadPolicy(path string) (*Policy, error) {
 	return p, nil
 }
 
-// known reports the identities that the policy does not have.
+// known records a fault for each identity that the policy does not have.
 func (d *decoder) known(path string, identities, all []string) {
 	for _, identity := range identities {
 		if !slices.Contains(all, identity) {
@@ -234,7 +234,7 @@ func (d *decoder) known(path string, identities, all []string) {
 	}
 }
 
-// distinct reports the identities that stand in a part of the policy twice.
+// distinct records a fault for each identity that occurs twice.
 func (d *decoder) distinct(path string, identities []string) {
 	for i, identity := range identities {
 		if slices.Contains(identities[:i], identity) {
@@ -278,9 +278,9 @@ func (d *decoder) pattern(n *yamltree.Node, path string) string {
 	return text
 }
 
-// PolicyOf returns the policy that the permissions of a testing configuration make for endpoints. An identity is an
-// instance of an actor that has credentials, as VALIDATE_AUTH_RULES names it: Customer_1. An endpoint that the
-// configuration says nothing about gets no rule.
+// PolicyOf returns the policy that a testing configuration defines for endpoints. Its identities are the instances of
+// actors that have credentials. Their names are those of VALIDATE_AUTH_RULES, such as Customer_1. An endpoint that the
+// configuration does not mention has no rule.
 func PolicyOf(config *TestingConfig, endpoints []metlo.TestEndpoint) (*Policy, error) {
 	if config == nil {
 		return nil, errors.New("apitest: the testing config is nil")

@@ -52,7 +52,7 @@ func codeBlocks(text, language string) []string {
 	return out
 }
 
-// readmeProgram makes a file out of a block: its imports, and a function around statements.
+// readmeProgram returns a file with a block of the README: its imports, and a function around statements.
 func readmeProgram(n int, block string) string {
 	var b strings.Builder
 	b.WriteString("package readme\n")

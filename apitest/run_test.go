@@ -16,7 +16,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
-// service starts a loopback service, and gives options that allow it and set BASE_URL.
+// service starts a loopback service. It returns options that allow it and set BASE_URL.
 func service(t *testing.T, h http.HandlerFunc) (base string, opts []Option) {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -48,7 +48,7 @@ func echoService(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// step gives the text of a test with one step.
+// step returns the text of a test with one step.
 func step(method, url, rest string) string {
 	return "id: t\ntest:\n  - request:\n      method: " + method + "\n      url: '" + url + "'\n" + rest
 }

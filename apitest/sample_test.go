@@ -307,8 +307,8 @@ func TestValidateAuthRules(t *testing.T) {
 	})
 }
 
-// FuzzGenerate makes a test for an odd endpoint and reads it back. One script engine checks all of them: starting one
-// takes longer than the rest.
+// FuzzGenerate generates a test for an odd endpoint and parses it. One script engine checks all of them, because
+// starting one takes longer than the rest.
 func FuzzGenerate(f *testing.F) {
 	f.Add("shop.example.com", "/a/{b}", "b", "string", "application/json", "Order.id", uint8(0), uint8(0))
 	f.Add("h", "/graphql.query.user", "query.user.__args.id", "integer", "*/*", "", uint8(4), uint8(3))

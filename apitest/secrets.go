@@ -16,14 +16,14 @@ import (
 
 const masked = "***"
 
-// secrets knows the texts of a run that must not be printed.
+// secrets holds the texts of a run that must not be printed.
 type secrets struct {
-	mu      sync.Mutex      // of texts and masker: payloads run side by side
-	vars    map[string]bool // variables whose value is secret as a whole
+	mu      sync.Mutex      // guards texts and masker, since payloads run concurrently
+	vars    map[string]bool // variables whose whole value is secret
 	globals map[string]bool
 	sources []string // templates of credentials
 	texts   map[string]bool
-	masker  *masker // nil after texts has changed
+	masker  *masker // nil if texts has changed
 }
 
 func newSecrets(env map[string]any, c *Config) *secrets {
@@ -63,20 +63,20 @@ func newSecrets(env map[string]any, c *Config) *secrets {
 	return s
 }
 
-// addExtracted remembers a value that a later step authenticates with.
+// addExtracted adds a value that a later step authenticates with.
 func (s *secrets) addExtracted(name string, value any) {
 	if slices.ContainsFunc(s.sources, func(source string) bool { return namesVariable(source, name) }) {
 		s.add(jsvalue.String(value))
 	}
 }
 
-// isAddress says whether a value is a plain address such as BASE_URL, which reports need and which is no secret.
+// isAddress reports whether a value is a plain address such as BASE_URL, which reports need and which is not a secret.
 func isAddress(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
-// add remembers a secret text. What is too short or too common would garble reports.
+// add adds a secret text. It ignores texts that are too short or too common, which would make reports unreadable.
 func (s *secrets) add(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +88,7 @@ func (s *secrets) add(text string) {
 	s.masker = nil
 }
 
-// addCredential remembers the value of a header that authenticates, and the parts of it.
+// addCredential adds the value of a header that authenticates, and the parts of the value.
 func (s *secrets) addCredential(v string) {
 	s.add(v)
 	scheme, rest, ok := strings.Cut(v, " ")
@@ -103,8 +103,8 @@ func (s *secrets) addCredential(v string) {
 	}
 }
 
-// addParameter remembers the value of a query parameter, a form field or a JSON member that is named like a credential. A
-// payload there is no secret, and neither is a value that is the name itself.
+// addParameter adds the value of a query parameter, a form field or a JSON member whose name is that of a credential.
+// It ignores payloads, and values that equal the name.
 func (s *secrets) addParameter(name, value string, payloads map[string]string) {
 	if !isSecretParameter(name) || strings.EqualFold(name, value) || strings.Contains(value, "{{") {
 		return
@@ -117,7 +117,7 @@ func (s *secrets) addParameter(name, value string, payloads map[string]string) {
 	s.add(value)
 }
 
-// addWritten remembers what a request that may never be sent holds as written.
+// addWritten adds the credentials in a request of the test file, which may never be sent.
 func (s *secrets) addWritten(r *Request) {
 	written := &outgoing{url: &url.URL{}, body: []byte(r.Data)}
 	if _, query, ok := strings.Cut(r.URL, "?"); ok {
@@ -129,7 +129,7 @@ func (s *secrets) addWritten(r *Request) {
 	s.addParameters(written, nil)
 }
 
-// addMembers remembers the texts of a JSON body that are named like credentials.
+// addMembers adds the credentials in a decoded JSON body.
 func (s *secrets) addMembers(v any, payloads map[string]string) {
 	switch v := v.(type) {
 	case []any:
@@ -146,7 +146,7 @@ func (s *secrets) addMembers(v any, payloads map[string]string) {
 	}
 }
 
-// addParameters remembers the credentials in the query, the form and the JSON of a request.
+// addParameters adds the credentials in the query, the form and the JSON body of a request.
 func (s *secrets) addParameters(o *outgoing, payloads map[string]string) {
 	for name, values := range o.url.Query() {
 		for _, v := range values {
@@ -161,7 +161,7 @@ func (s *secrets) addParameters(o *outgoing, payloads map[string]string) {
 	}
 }
 
-// addRequest remembers what a request authenticates with.
+// addRequest adds the credentials of a request.
 func (s *secrets) addRequest(o *outgoing, payloads map[string]string) {
 	s.addParameters(o, payloads)
 	for name, values := range o.headers {
@@ -190,7 +190,7 @@ func (s *secrets) addResponse(h http.Header) {
 	}
 }
 
-// text masks every secret in text, in each form in which one can be written.
+// text masks every secret in text, in all its forms.
 func (s *secrets) text(text string, show bool) string {
 	if show || text == "" {
 		return text
@@ -227,7 +227,7 @@ func (s *secrets) value(v any) any {
 	return v
 }
 
-// step gives a copy of res without secrets.
+// step returns a copy of res without secrets.
 func (s *secrets) step(res StepResult, show bool) StepResult {
 	if show {
 		return res
@@ -274,7 +274,7 @@ func redactUser(text string) string {
 	return text
 }
 
-// maskCredential leaves the scheme, such as Bearer.
+// maskCredential masks a credential except for its scheme, such as Bearer.
 func maskCredential(v string) string {
 	if scheme, _, ok := strings.Cut(v, " "); ok && slices.Contains([]string{"basic", "bearer", "digest", "token"}, strings.ToLower(scheme)) {
 		return scheme + " " + masked
@@ -332,7 +332,7 @@ func (s *secrets) response(r *StepResponse) *StepResponse {
 	return &out
 }
 
-// maskedError is an error whose text holds no secret. It keeps what errors.Is is asked for.
+// maskedError is an error without secrets in its text. It matches the same exported errors.
 type maskedError struct {
 	text  string
 	kinds []error
@@ -354,7 +354,7 @@ func (s *secrets) err(err error) error {
 	return out
 }
 
-// config gives a copy of the test without secrets: the values of credentials that it holds as written.
+// config returns a copy of the test without secrets.
 func (s *secrets) config(c *Config, show bool) *Config {
 	if show {
 		return c

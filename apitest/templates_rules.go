@@ -9,9 +9,9 @@ import (
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// buildValidateAuthRules checks the permissions of the testing config: one step for each instance of an actor that may
-// use the endpoint, one for each instance of a resource that it may not touch, and a control for each actor without any
-// request that should succeed.
+// buildValidateAuthRules returns a test of the permissions in the testing config. It has one step for each instance of
+// an actor that may use the endpoint, and one for each instance of a resource that the actor may not use. An actor that
+// may use nothing has a control.
 func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
 	host := in.host()
 	if host == nil || host.AuthType == "" {
@@ -59,7 +59,7 @@ func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
 	return test, nil
 }
 
-// attempt is one request of an actor and whether it should succeed.
+// attempt is one request of an actor, and whether it should succeed.
 type attempt struct {
 	actor    authActor
 	entities entityValues
@@ -81,7 +81,7 @@ func (a *attempt) assertion(rule testingconfig.ResponseAssertion) Assertion {
 	return out
 }
 
-// attempts decides what each actor tries.
+// attempts returns the requests that each actor sends.
 func (in *TemplateInput) attempts() ([]attempt, error) {
 	needs, err := in.permissionsNeeded()
 	if err != nil {
@@ -98,8 +98,8 @@ func (in *TemplateInput) attempts() ([]attempt, error) {
 	return out, nil
 }
 
-// attemptsOf gives one allowed attempt, if every resource has something the actor may use,
-// and a refused one for each instance it may not use.
+// attemptsOf returns one allowed attempt, if the actor may use an instance of every resource, and a refused attempt for
+// each instance that it may not use.
 func (in *TemplateInput) attemptsOf(actor authActor, rights []access) []attempt {
 	usual := in.requestEntities()
 	var reasons, whole, barred []string

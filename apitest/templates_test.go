@@ -14,7 +14,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/examples/demoshop"
 )
 
-// demoEndpoint is an endpoint of the demo shop as Metlo describes it.
+// demoEndpoint returns an endpoint of the demo shop as Metlo describes it.
 func demoEndpoint(path string, auth *metlo.TestAuthConfig, fields ...metlo.TestDataField) *metlo.TestEndpoint {
 	return &metlo.TestEndpoint{Host: demoshop.Host, Path: path, Method: metlo.MethodGet, AuthConfig: auth, DataFields: fields}
 }

@@ -177,7 +177,7 @@ func reply(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// handWritten are tests as people write them, one for each flaw of the lab.
+// handWritten returns tests as people write them, one for each flaw of the lab.
 func handWritten() map[string]string {
 	ann := "headers: [{name: Authorization, value: 'Bearer {{ANN}}'}]"
 	step := func(method, path, more, rest string) string {
