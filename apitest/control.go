@@ -374,14 +374,14 @@ func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) rulin
 		return ruling{}
 	}
 	if s.as != "" && s.as != anonymous && s.identity == "" && !succeeded(s.status) {
-		return ruling{doubt: "the step is as " + s.as + ", and its request carried no credentials"}
+		return ruling{doubt: "the step names the identity " + s.as + ", but its request carries no credentials: add them"}
 	}
 	asked := succeeded(s.status) || s.status < 400 && s.about.status && !s.refuses() // the step is about this status
 	if !s.asserts || asked && r.cfg.Test[i].Control == "" {
 		return ruling{control: res.Name}
 	}
 	if unavailable(s.status) && s.about.status && (s.allows || s.refuses()) {
-		return ruling{doubt: fmt.Sprintf("the service answered %d, which neither allows nor refuses", s.status)}
+		return ruling{doubt: fmt.Sprintf("the service answered %d, which is neither a success nor a refusal", s.status)}
 	}
 	control, doubt := t.control(r, i, s)
 	if doubt == "" {
@@ -404,15 +404,15 @@ func (t *trial) doubtRefusal(r *runner, i int, s *observation, controlled, reach
 	if (s.status == http.StatusUnauthorized || s.status < 400) && s.identity != "" && s.denies {
 		known := t.accepts(s)
 		if s.attack() || !known {
-			return fmt.Sprintf("the service answered %d to credentials, which may have expired: "+
-				"no request with them succeeded there in this run; assert 403 if they are valid", s.status)
+			return fmt.Sprintf("the service answered %d to credentials that may have expired, since "+
+				"no request with them succeeded there: log in again, or assert 403 alone if they are valid", s.status)
 		}
 	}
 	switch {
 	case s.attack() && controlled && (s.status == http.StatusMethodNotAllowed || s.status == http.StatusTooManyRequests):
 		return fmt.Sprintf("the payload was answered with %d, so it was not processed", s.status)
 	case s.attack() && !controlled && s.refusedPayload() && !r.processed(i, s):
-		return fmt.Sprintf("every payload was refused (%d), so none was processed, and no benign value was seen to work", s.status)
+		return fmt.Sprintf("every payload was refused (%d), and no benign value succeeded: check the credentials and the other fields, or add a step with a benign value", s.status)
 	case !controlled && !reached && s.unclear():
 		return fmt.Sprintf("status %d may mean that the endpoint was not reached: no step of this test got a response below 400", s.status)
 	}
@@ -550,7 +550,7 @@ func (s *settings) checkFilled(c *Config, st *state) error {
 		filled[i] = fmt.Sprint(out.method, out.url, out.headers, out.cookies, string(out.body))
 		if j := slices.Index(filled[:i], filled[i]); j >= 0 && disjoint(&c.Test[j], &c.Test[i]) {
 			return &ConfigError{Path: fmt.Sprintf("test[%d]", i), Message: fmt.Sprintf(
-				"steps %d and %d are one request, of which one must succeed where the other must not: give the identities different ids", j+1, i+1)}
+				"steps %d and %d are one request that must succeed and must be refused: give the identities different ids", j+1, i+1)}
 		}
 	}
 	return nil

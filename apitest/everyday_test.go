@@ -130,7 +130,7 @@ func TestRerunFailed(t *testing.T) {
 	assert.Empty(t, before.NotPassed(tests[:1]))
 	for _, bad := range []string{"", "{}", "[{}]", `"x"`} {
 		_, err = ParseResults([]byte(bad))
-		assert.ErrorContains(t, err, "not JSON of a run", bad)
+		assert.ErrorContains(t, err, "not the JSON of results", bad)
 	}
 }
 

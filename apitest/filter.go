@@ -67,11 +67,11 @@ func ParseResults(text []byte) (Earlier, error) {
 		err = json.Unmarshal(text, &list[0])
 	}
 	if err != nil {
-		return nil, fmt.Errorf("apitest: the results are not JSON of a run: %w", err)
+		return nil, fmt.Errorf("apitest: the text is not the JSON of results: %w", err)
 	}
 	for i := range list {
 		if !slices.Contains([]Outcome{Passed, Failed, Inconclusive}, list[i].Outcome) {
-			return nil, errors.New("apitest: the results are not JSON of a run: a test has no outcome")
+			return nil, errors.New("apitest: the text is not the JSON of results: a test has no outcome")
 		}
 	}
 	return list, nil

@@ -134,7 +134,7 @@ func (g *generator) generate(
 		return nil, err
 	}
 	if builder == nil {
-		return nil, errors.New("the template built nothing")
+		return nil, errors.New("the Build function of the template returned nil")
 	}
 	cfg, err := builder.Config()
 	if err != nil {

@@ -23,10 +23,10 @@ func (s *stepRun) doubtResponse(x *response) {
 	switch {
 	case len(s.step.Assert) == 0:
 	case isRedirect(x.status) && s.step.Request.FollowRedirects == nil && !about.status:
-		s.doubts = append(s.doubts, fmt.Sprintf("the service answered %s and no assertion is about the status", x.statusLine()))
+		s.doubts = append(s.doubts, fmt.Sprintf("the service answered %s: assert the status, or set followRedirects", x.statusLine()))
 	case s.unreached(x.status) && !about.status && !about.body:
 		s.doubts = append(s.doubts, fmt.Sprintf(
-			"the service answered %s, so the endpoint was not reached, and no assertion compares the status or a value of the body", x.statusLine()))
+			"the service answered %s, so the endpoint was not reached: correct the request, or assert the status or a value of the body", x.statusLine()))
 	}
 }
 

@@ -464,7 +464,7 @@ func (d *decoder) text(n *yamltree.Node, path string) string {
 	case !ok:
 		d.failKind(n, path, "must be a string")
 	case v == nil:
-		d.fail(n, path, "must be a string, but there is nothing here")
+		d.fail(n, path, "must be a string, but is empty")
 	default:
 		d.fail(n, path, "must be a string: put %s in quotes", n.Text)
 	}

@@ -58,10 +58,10 @@ func (w *yamlWriter) check(c *Config) error {
 	}
 	back, err := Parse(w.buf.Bytes())
 	if err != nil {
-		return fmt.Errorf("apitest: marshal: the text does not read back: %w", err)
+		return fmt.Errorf("apitest: marshal: the written text cannot be parsed: %w", err)
 	}
 	if !reflect.DeepEqual(back.normal(), c.normal()) {
-		return errors.New("apitest: marshal: the text reads back as another test: does a string hold characters that YAML cannot keep?")
+		return errors.New("apitest: marshal: the written text is another test: remove characters that YAML cannot represent")
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ type Evidence struct {
 // NewMatrix returns the matrix of the results. It returns an error if there is no endpoint, or if one occurs twice.
 func NewMatrix(in *MatrixInput) (*Matrix, error) {
 	if len(in.Endpoints) == 0 {
-		return nil, errors.New("apitest: the matrix has no endpoint: is the inventory empty?")
+		return nil, errors.New("apitest: the matrix has no endpoints: name those of an instance or of an OpenAPI document")
 	}
 	input := *in
 	if input.Now.IsZero() {
@@ -124,7 +124,7 @@ func NewMatrix(in *MatrixInput) (*Matrix, error) {
 	seen := make(map[Endpoint]bool, len(in.Endpoints))
 	for _, e := range in.Endpoints {
 		if seen[e] {
-			return nil, fmt.Errorf("apitest: the matrix has %s twice", e)
+			return nil, fmt.Errorf("apitest: the matrix has the endpoint %s twice: remove one", e)
 		}
 		seen[e] = true
 	}
@@ -295,7 +295,7 @@ func (b *matrixBuilder) evidenceOf(t *earlierTest, s *earlierStep) Evidence {
 	case e.Status == http.StatusUnauthorized && s.Identity != anonymous && !b.workedThere(s):
 		return unknown("401 to credentials that this endpoint never accepted: have they expired?")
 	case !refuses(e.Status) && (!e.refusal || !isRedirect(e.Status)):
-		return unknown(fmt.Sprintf("%d neither allows nor refuses", e.Status))
+		return unknown(fmt.Sprintf("%d is neither a success nor a refusal", e.Status))
 	case !e.refusal && e.Status == http.StatusNotFound && !b.servedOther(s):
 		return unknown("404: is the object there?")
 	case !controlled:

@@ -24,7 +24,7 @@ func TestMatrixReports(t *testing.T) {
 	text := m.String()
 	assert.Contains(t, text, "GET /own/ca/{id}")
 	assert.Contains(t, text, "LEAKS ✗")
-	assert.Contains(t, text, "violation: GET /own/ca/{id} as ann: it is served an object of another identity")
+	assert.Contains(t, text, "violation: GET /own/ca/{id} as ann: the endpoint serves it an object of another identity")
 	assert.True(t, strings.HasSuffix(text, "61 endpoints, 4 identities, 244 cells: 239 ok, 5 violations, 0 could not tell, 0 open, 0 excepted\n"), text[len(text)-200:])
 	assert.Contains(t, m.Markdown(), `| GET /shared/a\|b | untested ✗ |`)
 	report, err := m.JUnit()

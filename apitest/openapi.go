@@ -18,7 +18,7 @@ func OpenAPIEndpoints(text []byte) ([]Endpoint, error) {
 		return nil, fmt.Errorf("apitest: OpenAPI: %w", err)
 	}
 	if root == nil || root.Get("paths") == nil || root.Get("openapi") == nil && root.Get("swagger") == nil {
-		return nil, errors.New("apitest: the document is not OpenAPI: it has no openapi and paths")
+		return nil, errors.New("apitest: the document is not OpenAPI: it lacks openapi or paths")
 	}
 	base := ""
 	if servers := root.Get("servers"); servers != nil && len(servers.Items) > 0 && servers.Items[0].Get("url") != nil {
@@ -38,7 +38,7 @@ func OpenAPIEndpoints(text []byte) ([]Endpoint, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, errors.New("apitest: the OpenAPI document has no operation")
+		return nil, errors.New("apitest: the OpenAPI document has no operations")
 	}
 	return out, nil
 }

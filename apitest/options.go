@@ -185,7 +185,7 @@ func WithRunTimeout(d time.Duration) Option {
 func WithScriptLimits(timeout time.Duration, memory uint64) Option {
 	return func(s *settings) error {
 		if timeout <= 0 || memory < 1<<20 {
-			return fmt.Errorf("apitest: script limits %v and %d bytes: need a positive time and at least 1 MiB", timeout, memory)
+			return fmt.Errorf("apitest: script limits %v and %d bytes: use a positive time and at least 1 MiB", timeout, memory)
 		}
 		s.scripts = script.Limits{Timeout: timeout, Memory: memory}
 		return nil

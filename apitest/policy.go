@@ -56,16 +56,16 @@ func (p *Policy) judge(c *Cell, e Endpoint, in *MatrixInput) {
 	c.State = StateOK
 	switch {
 	case c.Access == AccessLeaks:
-		fail("it is served an object of another identity")
+		fail("the endpoint serves it an object of another identity")
 		return
 	case c.allowedThoughRefused() && (c.Policy != policyAllow):
-		fail("it is served what a test demands to be refused")
+		fail("the endpoint serves it a request that a test demands to be refused")
 		return
 	case c.Access == AccessAllowed && c.Policy == policyDeny:
-		fail("it is served, and the policy denies it")
+		fail("the endpoint serves it, and the policy denies it")
 		return
 	case c.Access == AccessDenied && (c.Policy == policyAllow || c.Policy == policyOwn):
-		fail("it is refused, and the policy allows it")
+		fail("the endpoint refuses it, and the policy allows it")
 		return
 	case c.Access == AccessUnknown:
 		c.State = StateUnknown

@@ -171,7 +171,7 @@ var (
 func detour(o *outgoing, hops []hop, body string, expected bool) string {
 	if m := refreshURL.FindStringSubmatch(metaElement.FindString(body[:min(len(body), 64<<10)])); m != nil {
 		if to, err := o.url.Parse(html.UnescapeString(m[1])); err == nil && leadsToLogin(o.url, to) {
-			return fmt.Sprintf("the page leads browsers to %s: it is a login page, so the endpoint was not reached", to.EscapedPath())
+			return fmt.Sprintf("the page redirects browsers to %s, which is a login page, so the endpoint was not reached: check the credentials", to.EscapedPath())
 		}
 	}
 	if len(hops) == 0 {
@@ -185,19 +185,18 @@ func detour(o *outgoing, hops []hop, body string, expected bool) string {
 	}
 	for _, h := range hops {
 		if h.method != o.method {
-			return fmt.Sprintf("a redirect made %s of the %s, at %s, so the endpoint was not reached: correct the address, "+
-				"or write followRedirects: false and ask for the other page in a step of its own", h.method, o.method, shown)
+			return fmt.Sprintf("a redirect to %s changed the method from %s to %s, so the endpoint was not reached: correct the address, "+
+				"or write followRedirects: false and request the other page in another step", shown, o.method, h.method)
 		}
 	}
 	if passwordField.MatchString(body) || leadsToLogin(from, to) {
-		return fmt.Sprintf("the response came from %s, where a redirect led: it is a login page, so the endpoint was not reached. "+
-			"Write followRedirects: false to look at the redirect itself", shown)
+		return fmt.Sprintf("a redirect led to %s, which is a login page, so the endpoint was not reached: check the credentials, "+
+			"or write followRedirects: false to test the redirect itself", shown)
 	}
 	if expected || samePage(from, to) {
 		return ""
 	}
-	return fmt.Sprintf("the response came from %s, where a redirect led: is it a login page? "+
-		"Write followRedirects: true if the redirect is expected, or false to look at the redirect itself", shown)
+	return fmt.Sprintf("a redirect led to %s: write followRedirects: true if the redirect is expected, or false to test the redirect itself", shown)
 }
 
 // leadsToLogin reports whether the second of two addresses, and not the first, has the name of a login page.

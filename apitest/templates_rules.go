@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -26,7 +27,7 @@ func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
 		return nil, err
 	}
 	if len(attempts) == 0 {
-		return nil, fmt.Errorf("no actor of the testing config has an item with auth")
+		return nil, errors.New("no actor of the testing config has an item with auth: add auth to an item")
 	}
 	test := in.NewTest(Meta{
 		Name: in.Endpoint.Path + " VALIDATE_AUTH_RULES", Severity: SeverityHigh, Tags: []string{"BOLA", "BFLA", "IDOR"},

@@ -32,9 +32,9 @@ func Parse(s string) (Host, error) {
 	case err != nil || u.Hostname() == "":
 		return fault("not a host")
 	case strings.Contains(u.Host, "*"):
-		return fault("there are no wildcards, name each host")
+		return fault("there are no wildcards: name each host")
 	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return fault("only scheme, host and port count")
+		return fault("it has more than scheme, host and port")
 	case hasScheme && u.Scheme != "http" && u.Scheme != "https":
 		return fault("the scheme must be http or https")
 	}

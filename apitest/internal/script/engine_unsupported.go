@@ -7,7 +7,7 @@ import (
 	"errors"
 )
 
-var errUnsupported = errors.New("script: the interpreter does not exist for WebAssembly")
+var errUnsupported = errors.New("script: there is no interpreter for WebAssembly")
 
 // Engine returns an error for every script, because there is no interpreter for WebAssembly.
 type Engine struct{}

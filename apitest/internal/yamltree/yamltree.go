@@ -133,7 +133,7 @@ func (r *reader) node(n *yaml.Node, depth int) (*Node, error) {
 	case depth > maxDepth:
 		return nil, &Error{at.Line, at.Column, fmt.Sprintf("nested more than %d deep", maxDepth)}
 	case r.open[n]:
-		return nil, &Error{at.Line, at.Column, fmt.Sprintf("the alias *%s is inside of what it stands for", at.Value)}
+		return nil, &Error{at.Line, at.Column, fmt.Sprintf("the alias *%s refers to a value that contains it", at.Value)}
 	}
 	out := &Node{Line: at.Line, Column: at.Column, Text: n.Value}
 	if n.Kind == yaml.ScalarNode {

@@ -28,7 +28,7 @@ func TestScalars(t *testing.T) {
 func TestPlacesOfFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"a: 1\nb: 2\na: 3\n": `3:1: duplicated mapping key "a"`,
-		"a: &x\n  b: *x\n":   "2:6: the alias *x is inside of what it stands for",
+		"a: &x\n  b: *x\n":   "2:6: the alias *x refers to a value that contains it",
 		"a: *y\n":            "1:4: unknown anchor 'y' referenced",
 		"a: 1\n---\nb: 2\n":  "expected a single document, but found more",
 		"a: b: c\n":          "1:5: mapping values are not allowed in this context",
