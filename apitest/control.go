@@ -502,7 +502,7 @@ func (r *runner) conclude() {
 		for i := range runs {
 			res := &runs[i]
 			if res.seen != nil {
-				res.Demands, res.Attack = res.seen.demands(), res.seen.payload || res.seen.literal
+				res.Demands, res.Attack = res.seen.demands(), res.seen.payload || res.seen.literal && !succeeded(res.seen.status)
 			}
 			switch {
 			case res.Outcome == Failed:

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// allocated counts the bytes that f allocates.
+// allocated returns the number of bytes that f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -22,7 +22,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestPlaceholdersCostInProportion looks for n and 8n names in a script, and for brackets inside each other.
+// TestPlaceholdersCostInProportion searches scripts with n and 8n names, and with nested brackets.
 func TestPlaceholdersCostInProportion(t *testing.T) {
 	for name, script := range map[string]func(n int) string{
 		"names": func(n int) string {
@@ -54,7 +54,7 @@ func TestPlaceholdersCostInProportion(t *testing.T) {
 	}
 }
 
-// TestMarshalingCostsInProportion writes tests of n and 2n parts.
+// TestMarshalingCostsInProportion marshals tests of n and 2n parts.
 func TestMarshalingCostsInProportion(t *testing.T) {
 	for name, test := range map[string]func(n int) *Config{
 		"steps": func(n int) *Config {
@@ -107,7 +107,7 @@ func TestMatrixCostsInProportion(t *testing.T) {
 	assert.Less(t, float64(twice), 2.3*float64(once)+1e5)
 }
 
-// TestLoadingCostsInProportion reads texts of n and 2n parts. Twice the text takes about twice the memory, and never
+// TestLoadingCostsInProportion parses texts of n and 2n parts. Twice the text needs about twice the memory, and never
 // hundreds of times its own length.
 func TestLoadingCostsInProportion(t *testing.T) {
 	const step = "  - request: {method: GET, url: http://x/}\n    assert: [resp.status == 200]\n"
@@ -115,7 +115,7 @@ func TestLoadingCostsInProportion(t *testing.T) {
 		name string
 		text func(n int) string
 		n    int
-		says string // what the error says; empty for none
+		says string // text of the error, or empty
 	}{
 		{"steps", func(n int) string { return "id: a\ntest:\n" + strings.Repeat(step, n) }, 4000, ""},
 		{"unknown keys", func(n int) string {

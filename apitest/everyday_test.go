@@ -56,7 +56,7 @@ func TestUntil(t *testing.T) {
 	}
 }
 
-// TestUntilIsNotForWhatCannotBeSent has steps that no repetition can help.
+// TestUntilIsNotForWhatCannotBeSent runs steps that a repetition cannot help.
 func TestUntilIsNotForWhatCannotBeSent(t *testing.T) {
 	for name, url := range map[string]string{"a variable that is not set": "http://x.test/{{NOBODY}}", "a host that is not allowed": "http://y.test/"} {
 		t.Run(name, func(t *testing.T) {
@@ -111,9 +111,9 @@ func TestRerunFailed(t *testing.T) {
 	require.NoError(t, err)
 	before, err := ParseResults(text)
 	require.NoError(t, err)
-	again := before.NotPassed(append(tests, test("new", 200)))
-	ids := make([]string, len(again))
-	for i, c := range again {
+	failed := before.NotPassed(append(tests, test("new", 200)))
+	ids := make([]string, len(failed))
+	for i, c := range failed {
 		ids[i] = c.ID
 	}
 	assert.Equal(t, []string{"fails", "broken", "new"}, ids)
@@ -134,7 +134,7 @@ func TestRerunFailed(t *testing.T) {
 	}
 }
 
-// TestRerunKnowsATestWithSecrets has a test whose results hold masks in place of its secrets.
+// TestRerunKnowsATestWithSecrets compares a test with its results, in which secrets are masked.
 func TestRerunKnowsATestWithSecrets(t *testing.T) {
 	test := func() *Config {
 		s := get("http://x.test/a?api_key=hidden-in-url&b=c", Equal("resp.status", 200))
@@ -194,7 +194,7 @@ func TestWhatCouldNotRunHasItsRow(t *testing.T) {
 	assert.Contains(t, NotRun(nil, errors.New("why")).String(), "the test could not run: why")
 }
 
-// TestControlsAcrossTests lets one test of a run be the control of another.
+// TestControlsAcrossTests uses a request of one test as the control of another.
 func TestControlsAcrossTests(t *testing.T) {
 	as := func(token, path string, a Assertion) Step {
 		s := get("http://x.test"+path, a)

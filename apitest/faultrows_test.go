@@ -13,7 +13,7 @@ import (
 	metlo "github.com/metlo-go/metlo"
 )
 
-// verdictRow is a test that people write, a service, and what the test proves about it.
+// verdictRow is a test, a service, and the verdict of the test about the service.
 type verdictRow struct {
 	kind, name string
 	service    http.HandlerFunc
@@ -21,12 +21,12 @@ type verdictRow struct {
 	want       Verdict
 }
 
-// always answers every request with a status.
+// always returns a service that always answers with status.
 func always(status int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { reply(w, status, map[string]any{}) }
 }
 
-// inTurn answers one request after the other, the last status for the rest.
+// inTurn returns a service that answers with one status after the other. It repeats the last one.
 func inTurn(statuses ...int) http.HandlerFunc {
 	var n atomic.Int32
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -34,7 +34,7 @@ func inTurn(statuses ...int) http.HandlerFunc {
 	}
 }
 
-// byToken answers with the status of the credentials, and with other for those that it does not know.
+// byToken returns a service that answers with the status of the credentials, or with other if it does not know them.
 func byToken(other int, statuses map[string]int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		status, ok := statuses[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
@@ -45,7 +45,7 @@ func byToken(other int, statuses map[string]int) http.HandlerFunc {
 	}
 }
 
-// moved redirects one path to an address, where page is.
+// moved returns a service that redirects one path to an address and serves page everywhere else.
 func moved(path, to string, status int, page string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RequestURI() == path && r.Host == "handler.test" {
@@ -267,7 +267,7 @@ func verdictRows() []verdictRow {
 	add("E6, sound", "an expected redirect", moved("/", "/home", 302, "hello"), request("GET", "/", "      followRedirects: true\n", "resp.status == 200"), VerdictProven)
 
 	arrived := func(w http.ResponseWriter, r *http.Request) {
-		// a service that fails at a quote: it is found only if the payload arrives
+		// this service fails if the payload arrives
 		status := 200
 		if strings.Contains(r.FormValue("q"), "; DROP") || strings.Contains(r.PathValue("q"), "; DROP") || strings.Contains(r.URL.Path, "; DROP") {
 			status = 500
@@ -293,7 +293,7 @@ func verdictRows() []verdictRow {
 	return out
 }
 
-// testVerdictRows runs the rows, and each under RequireControls, where nothing that is uncontrolled passes.
+// testVerdictRows runs each row. It runs uncontrolled ones under RequireControls too, where they must not pass.
 func testVerdictRows(t *testing.T) {
 	members := map[string]int{}
 	for _, row := range verdictRows() {
@@ -324,7 +324,8 @@ func testVerdictRows(t *testing.T) {
 	}
 }
 
-// testGenerationRows generates tests that no service could pass: they are left out, and the reason names the endpoint.
+// testGenerationRows generates tests that no service could pass. They are left out with a reason that names the
+// endpoint.
 func testGenerationRows(t *testing.T) (members int) {
 	field := func(section metlo.DataSection, path, entity string) metlo.TestDataField {
 		return metlo.TestDataField{DataSection: section, DataPath: path, DataType: metlo.TypeString, ContentType: "application/json", Entity: entity}

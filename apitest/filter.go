@@ -11,7 +11,7 @@ import (
 
 // Select returns the tests that have one of the tags, in any case, and at least the given severity. If tags and
 // severity are empty, it returns all tests. A test without a severity has the lowest.
-func Select(tests []*Config, tags []string, least Severity) []*Config {
+func Select(tests []*Config, tags []string, severity Severity) []*Config {
 	var out []*Config
 	for _, c := range tests {
 		var meta Meta
@@ -21,7 +21,7 @@ func Select(tests []*Config, tags []string, least Severity) []*Config {
 		tagged := len(tags) == 0 || slices.ContainsFunc(meta.Tags, func(have string) bool {
 			return slices.ContainsFunc(tags, func(want string) bool { return strings.EqualFold(have, want) })
 		})
-		if tagged && slices.Index(severities, string(meta.Severity)) >= slices.Index(severities, string(least)) {
+		if tagged && slices.Index(severities, string(meta.Severity)) >= slices.Index(severities, string(severity)) {
 			out = append(out, c)
 		}
 	}

@@ -64,7 +64,11 @@ func JUnit(results ...*Result) ([]byte, error) {
 		}
 		doc.add(r.suite())
 	}
-	text, err := xml.MarshalIndent(doc, "", "  ")
+	return doc.encode()
+}
+
+func (d *junitSuites) encode() ([]byte, error) {
+	text, err := xml.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("apitest: junit: %w", err)
 	}

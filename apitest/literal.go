@@ -51,7 +51,12 @@ func (o *outgoing) holdsAttack() bool {
 	}
 	if len(o.form) == 0 {
 		if body, ok := jsvalue.Decode(o.body[:min(len(o.body), maxLiteral)]); ok {
-			values = append(values, texts(body)...)
+			jsvalue.Map(body, func(v any) any {
+				if text, ok := v.(string); ok {
+					values = append(values, text)
+				}
+				return v
+			})
 		}
 		values = append(values, string(o.body[:min(len(o.body), maxLiteral)]))
 	}
@@ -66,22 +71,4 @@ func isOrdinary(text string) bool {
 	text = strings.ToLower(text)
 	return !strings.ContainsAny(text, `'"<;|$({=*\ `) &&
 		!slices.ContainsFunc([]string{"..", "etc/", "win.ini", "file:", "script:", "169.254."}, func(word string) bool { return strings.Contains(text, word) })
-}
-
-// texts returns the strings in a decoded JSON value.
-func texts(v any) []string {
-	var out []string
-	switch v := v.(type) {
-	case string:
-		return []string{v}
-	case []any:
-		for _, e := range v {
-			out = append(out, texts(e)...)
-		}
-	case map[string]any:
-		for _, e := range v {
-			out = append(out, texts(e)...)
-		}
-	}
-	return out
 }

@@ -66,7 +66,7 @@ func TestMatrixOfEarlierRuns(t *testing.T) {
 	assert.Equal(t, Inconclusive, m.Outcome, "without a policy nothing is compared")
 }
 
-// TestMatrixOfRefusals has cells that are refused. Only those with a control are denied.
+// TestMatrixOfRefusals builds matrices of refusals. Only cells with a control are denied.
 func TestMatrixOfRefusals(t *testing.T) {
 	step := func(method metlo.RestMethod, path, token string, statuses ...any) Step {
 		return Step{
@@ -92,6 +92,9 @@ func TestMatrixOfRefusals(t *testing.T) {
 		"an expired token and a public endpoint": {
 			public, []Step{step("GET", "/page", "admin", 200), step("GET", "/public", "old", 200), step("GET", "/page", "old", 401, 403)}, "old", AccessUnknown,
 		},
+		"the refusal of an attack": {
+			public, []Step{step("GET", "/page", "admin", 200), step("GET", "/public", "user", 200), step("GET", "/page?q=' OR 1=1", "user", 403)}, "user", AccessUntested,
+		},
 		"another is served": {
 			public, []Step{step("GET", "/page", "admin", 200), step("GET", "/public", "user", 200), step("GET", "/page", "user", 200)}, "user", AccessDenied,
 		},
@@ -111,7 +114,7 @@ func TestMatrixOfRefusals(t *testing.T) {
 	}
 }
 
-// TestMatrixOfWhatCouldNotRun has one test that ran and one whose file is broken.
+// TestMatrixOfWhatCouldNotRun builds a matrix of one test that ran and one whose file is broken.
 func TestMatrixOfWhatCouldNotRun(t *testing.T) {
 	results, err := RunAll(t.Context(), []*Config{{ID: "t", Test: []Step{get("http://x.test/page", Equal("resp.status", 200))}}}, WithHandler(always(200)))
 	require.NoError(t, err)
@@ -142,7 +145,8 @@ func TestMatrixOfWhatCouldNotRun(t *testing.T) {
 	assert.Equal(t, StateOpen, m.Rows[0].Cells[0].State, "an exception that ended, without a time")
 }
 
-// TestMatrixOfAnOldPolicy has a policy whose patterns no endpoint fits any more, and an exception on its last day and after.
+// TestMatrixOfAnOldPolicy builds a matrix with patterns that match no endpoint, and with an exception on its last day
+// and after.
 func TestMatrixOfAnOldPolicy(t *testing.T) {
 	in := &MatrixInput{
 		Endpoints: []Endpoint{{Method: "GET", Path: "/v2/orders"}},
@@ -186,7 +190,7 @@ func TestPatterns(t *testing.T) {
 		{"/**/b/*/d", "/b/c/b/c/d", true},
 		{"/{id}", "/{orderId}", true},
 		{"/{id}", "/a", false},
-		{strings.Repeat("/**/a", 30) + "/b", strings.Repeat("/a", 40), false}, // whose number of ways is out of reach
+		{strings.Repeat("/**/a", 30) + "/b", strings.Repeat("/a", 40), false}, // there are too many ways to match to try them all
 	} {
 		assert.Equal(t, tc.want, patternFits("GET "+tc.pattern, Endpoint{Method: "GET", Path: tc.path}), "%s %s", tc.pattern, tc.path)
 	}

@@ -2,7 +2,6 @@ package apitest
 
 import (
 	_ "embed" // for the schema
-	"encoding/xml"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -139,11 +138,7 @@ func (m *Matrix) JUnit() ([]byte, error) {
 		}
 		doc.add(s)
 	}
-	text, err := xml.MarshalIndent(doc, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("apitest: junit: %w", err)
-	}
-	return append([]byte(xml.Header), append(text, '\n')...), nil
+	return doc.encode()
 }
 
 // steps returns the evidence of a cell, one line for each step.

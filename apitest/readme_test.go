@@ -85,7 +85,7 @@ func readmeProgram(n int, block string) string {
 		b.WriteString("import \"context\"\n")
 	}
 	fmt.Fprintf(&b, "func block%d(%s) error {\n%s\n", n, strings.Join(params, ", "), block)
-	for _, name := range []string{"report", "cfg"} { // what a block ends with is for its reader
+	for _, name := range []string{"report", "cfg"} { // readers use the last values of a block
 		if regexp.MustCompile(`(?m)^` + name + `, err`).MatchString(block) {
 			fmt.Fprintf(&b, "_ = %s\n", name)
 		}

@@ -90,7 +90,7 @@ type StepResult struct {
 	Control string
 	// Demands is what the assertions about the status demand: "success", "refusal", or "" for neither.
 	Demands string
-	// Attack reports whether the request carried an attack.
+	// Attack reports whether the request carried a payload, or an attack in the file that the service did not serve.
 	Attack bool
 	// Success is true for Passed.
 	Success bool

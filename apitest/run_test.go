@@ -24,12 +24,12 @@ func service(t *testing.T, h http.HandlerFunc) (base string, opts []Option) {
 	return srv.URL, []Option{AllowHosts(srv.URL), WithEnv(map[string]string{"BASE_URL": srv.URL}), WithSecretsShown(), Lenient(), patient}
 }
 
-// patientLimits leave honest scripts time on a busy machine.
+// patientLimits allow for a busy machine.
 var patientLimits = script.Limits{Timeout: time.Minute, Memory: 128 << 20}
 
 var patient = WithScriptLimits(patientLimits.Timeout, patientLimits.Memory)
 
-// echoService answers /echo with what it was sent, in JSON, and other paths with some fixed bodies.
+// echoService answers /echo with the request as JSON, and other paths with fixed bodies.
 func echoService(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/echo", "/echo/":

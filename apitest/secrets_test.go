@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoSecretIsPrinted plants a secret in every place that can hold one, has the service echo it, and looks for it in
-// every form of a result.
+// TestNoSecretIsPrinted puts a secret in every place that can hold one, lets the service echo it, and searches every
+// form of the result for it.
 func TestNoSecretIsPrinted(t *testing.T) {
 	const (
 		envSecret    = "pl4nted env/secret+&"
@@ -123,7 +123,8 @@ func TestNamesOfCredentials(t *testing.T) {
 	}
 }
 
-// TestEveryFormOfASecretIsMasked writes secrets as encoders, clients and reports do, whole and in pieces.
+// TestEveryFormOfASecretIsMasked masks secrets in the forms that encoders, clients and reports write, whole and in
+// pieces.
 func TestEveryFormOfASecretIsMasked(t *testing.T) {
 	const secret = "p<&4nt+d/S3cr=t\\k y\"é"
 	basic := base64.StdEncoding.EncodeToString([]byte("user:" + secret))

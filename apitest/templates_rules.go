@@ -102,29 +102,29 @@ func (in *TemplateInput) attempts() ([]attempt, error) {
 // attemptsOf returns one allowed attempt, if the actor may use an instance of every resource, and a refused attempt for
 // each instance that it may not use.
 func (in *TemplateInput) attemptsOf(actor authActor, rights []access) []attempt {
-	usual := in.requestEntities()
-	var reasons, whole, barred []string
+	entities := in.requestEntities()
+	var reasons, whole, denied []string
 	possible := true
 	for _, r := range rights {
 		switch {
 		case len(r.allowed) > 0:
-			usual.add(r.resource, r.allowed[0].item)
+			entities.add(r.resource, r.allowed[0].item)
 			reasons = append(reasons, r.allowed[0].reason)
 		case r.hasItems():
 			possible = false
 		case r.wholeResource:
 			whole = append(whole, r.resource)
 		default:
-			barred = append(barred, r.resource)
+			denied = append(denied, r.resource)
 		}
 	}
-	if len(barred) > 0 {
-		reason := fmt.Sprintf("%s doesn't have access to %s.", &actor, resourceList(barred))
-		return []attempt{{actor: actor, entities: usual, reason: reason}}
+	if len(denied) > 0 {
+		reason := fmt.Sprintf("%s doesn't have access to %s.", &actor, resourceList(denied))
+		return []attempt{{actor: actor, entities: entities, reason: reason}}
 	}
 	var out []attempt
 	if possible {
-		a := attempt{actor: actor, entities: usual, allowed: true, reason: strings.Join(reasons, " ")}
+		a := attempt{actor: actor, entities: entities, allowed: true, reason: strings.Join(reasons, " ")}
 		if len(whole) > 0 {
 			a.reason = fmt.Sprintf("%s has access to %s.", &actor, resourceList(whole))
 		}
@@ -132,9 +132,9 @@ func (in *TemplateInput) attemptsOf(actor authActor, rights []access) []attempt 
 	}
 	for _, r := range rights {
 		for _, d := range r.denied {
-			entities := maps.Clone(usual)
-			entities.add(r.resource, d.item)
-			out = append(out, attempt{actor: actor, entities: entities, reason: d.reason})
+			refused := maps.Clone(entities)
+			refused.add(r.resource, d.item)
+			out = append(out, attempt{actor: actor, entities: refused, reason: d.reason})
 		}
 	}
 	return out

@@ -107,7 +107,7 @@ func TestSQLITimeBasedFindsItsFlaw(t *testing.T) {
 	}
 }
 
-// handlerTransport serves requests in process, so that fake time passes.
+// handlerTransport calls a handler in process, so that synctest controls its time.
 type handlerTransport struct{ handler http.Handler }
 
 func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -167,8 +167,8 @@ func TestOwnTemplates(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnknownTemplate, "a template is only known where it is given")
 
 	for want, build := range map[string]func(in *TemplateInput) (*TestBuilder, error){
-		"built nothing": func(*TemplateInput) (*TestBuilder, error) { return nil, nil },
-		"no step":       func(in *TemplateInput) (*TestBuilder, error) { return in.NewTest(Meta{}), nil },
+		"returned nil": func(*TemplateInput) (*TestBuilder, error) { return nil, nil },
+		"no step":      func(in *TemplateInput) (*TestBuilder, error) { return in.NewTest(Meta{}), nil },
 	} {
 		_, err = Generate("BAD", demoEndpoint("/a", nil), nil, WithTemplate(Template{Name: "BAD", Build: build}))
 		assert.ErrorContains(t, err, want)

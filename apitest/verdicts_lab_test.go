@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// lab is a small service with one flaw for each hand-written test, or without any.
+// lab is a small service with one flaw for each hand-written test, or without flaws.
 type lab struct {
 	flawed bool
 	mu     sync.Mutex

@@ -19,7 +19,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/examples/demoshop"
 )
 
-// verdictCase is a test with a service that is sound or has the flaw it looks for.
+// verdictCase is a test and a service, with or without the flaw that the test looks for.
 type verdictCase struct {
 	name     string
 	config   func(t *testing.T) *Config
@@ -32,7 +32,7 @@ type verdictCase struct {
 
 const labURL = "http://lab.test"
 
-// run runs a case in a bubble, so that slow answers take no time.
+// run runs a case under synctest, so that slow responses take no time.
 func (c *verdictCase) run(t *testing.T, cfg *Config, handler http.RoundTripper, change func(opts []Option) []Option) Outcome {
 	t.Helper()
 	out := Inconclusive
@@ -73,7 +73,7 @@ func allReasons(r *Result) []string {
 	return out
 }
 
-// waysOfTestingNothing change a sound test, its options or its service so that it tests nothing any more.
+// waysOfTestingNothing returns changes to a sound test, its options or its service after which it tests nothing.
 func waysOfTestingNothing(c *verdictCase) map[string]func(t *testing.T, cfg *Config) Outcome {
 	sound := func() http.RoundTripper { return handlerTransport{c.service(false)} }
 	given := func(opts []Option) []Option { return append(opts, WithEnv(c.env), WithGlobalEnv(c.global)) }
@@ -189,7 +189,7 @@ func templateCases(t *testing.T) []verdictCase {
 	return out
 }
 
-// viaFile writes a test and reads it back, as a user does.
+// viaFile marshals a test and parses the result.
 func viaFile(t *testing.T, cfg *Config) *Config {
 	t.Helper()
 	text, err := cfg.Marshal()
@@ -219,8 +219,8 @@ func handWrittenCases() []verdictCase {
 	return out
 }
 
-// TestVerdicts runs every template and the hand-written tests against a sound service, which passes; the flawed one,
-// which fails; and in eight ways that test nothing, which never pass.
+// TestVerdicts runs every template and the hand-written tests. They pass against a sound service, fail against a flawed
+// one, and do not pass in eight ways that test nothing.
 func TestVerdicts(t *testing.T) {
 	testVerdictRows(t)
 	var passed, failed, empty, total, ways int
@@ -246,7 +246,7 @@ func TestVerdicts(t *testing.T) {
 			})
 		}
 	}
-	if strings.Contains(flag.Lookup("test.run").Value.String(), "/") { // some rows were left out
+	if strings.Contains(flag.Lookup("test.run").Value.String(), "/") { // -run left out some rows
 		return
 	}
 	fmt.Printf("%d sound passed, %d flawed failed, %d empty not passed\n", passed, failed, empty)

@@ -145,7 +145,7 @@ func tagEnd(body, closing string) int {
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; c {
 		case '"', '\'':
-			skip := quotedLen(body[i:])
+			skip := jsvalue.QuotedLen(body[i:])
 			if skip < 0 {
 				return -1
 			}
@@ -160,19 +160,6 @@ func tagEnd(body, closing string) int {
 			if strings.HasPrefix(body[i:], closing) {
 				return i
 			}
-		}
-	}
-	return -1
-}
-
-// quotedLen returns the length of the quoted string that s starts with, or -1 if it has no end.
-func quotedLen(s string) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case s[0]:
-			return i + 1
 		}
 	}
 	return -1
@@ -297,7 +284,7 @@ func (p *exprParser) value() (any, error) {
 	case c == '(':
 		return p.parenthesised()
 	case c == '"' || c == '\'':
-		n := quotedLen(p.rest)
+		n := jsvalue.QuotedLen(p.rest)
 		if n < 0 {
 			return nil, p.fault("the string has no end")
 		}

@@ -71,7 +71,7 @@ func SplitPath(key string) []string {
 // bracket parses [0], ['name'] or ["name"].
 func bracket(key string) (name, rest string, ok bool) {
 	if len(key) > 1 && (key[1] == '\'' || key[1] == '"') {
-		n := quotedLen(key[1:])
+		n := QuotedLen(key[1:])
 		if n < 0 || !strings.HasPrefix(key[1+n:], "]") {
 			return "", "", false
 		}
@@ -82,8 +82,8 @@ func bracket(key string) (name, rest string, ok bool) {
 	return name, rest, ok
 }
 
-// quotedLen returns the length of the quoted string that s starts with, or -1 if it has no end.
-func quotedLen(s string) int {
+// QuotedLen returns the length of the quoted string that s starts with, or -1 if it has no end.
+func QuotedLen(s string) int {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '\\':

@@ -140,30 +140,22 @@ func Decode(text []byte) (any, bool) {
 	if dec.More() || strings.TrimSpace(string(text[dec.InputOffset():])) != "" {
 		return nil, false
 	}
-	return exactNumbers(v), true
+	return Map(v, exactNumber), true
 }
 
-func exactNumbers(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := strconv.Atoi(v.String()); err == nil {
-			return n
-		}
-		f, err := v.Float64()
-		if err != nil {
-			return v.String()
-		}
-		return Shrink(f)
-	case []any:
-		for i := range v {
-			v[i] = exactNumbers(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = exactNumbers(v[k])
-		}
+func exactNumber(v any) any {
+	number, ok := v.(json.Number)
+	if !ok {
+		return v
 	}
-	return v
+	if n, err := strconv.Atoi(number.String()); err == nil {
+		return n
+	}
+	f, err := number.Float64()
+	if err != nil {
+		return number.String()
+	}
+	return Shrink(f)
 }
 
 // Shrink converts a whole float to an int, so that 200 and 200.0 are the same value, as in JavaScript.
@@ -174,46 +166,38 @@ func Shrink(f float64) any {
 	return f
 }
 
-// Copy returns a deep copy of lists and objects.
-func Copy(v any) any {
+// Map returns a copy of v in which leaf has replaced everything but lists and objects.
+func Map(v any, leaf func(any) any) any {
 	switch v := v.(type) {
 	case []any:
 		out := make([]any, len(v))
 		for i, e := range v {
-			out[i] = Copy(e)
+			out[i] = Map(e, leaf)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, e := range v {
-			out[k] = Copy(e)
+			out[k] = Map(e, leaf)
 		}
 		return out
 	}
-	return v
+	return leaf(v)
+}
+
+// Copy returns a deep copy of lists and objects.
+func Copy(v any) any {
+	return Map(v, func(v any) any { return v })
 }
 
 // Finite returns v with each number that JSON cannot represent, such as NaN, replaced by nil, as JSON.stringify does.
 func Finite(v any) any {
-	switch v := v.(type) {
-	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+	return Map(v, func(v any) any {
+		if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
 			return nil
 		}
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = Finite(e)
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[k] = Finite(e)
-		}
-		return out
-	}
-	return v
+		return v
+	})
 }
 
 // UTF16Len returns the length of s in JavaScript.
