@@ -33,7 +33,7 @@ func (m *Matrix) problems(f func(e Endpoint, c *Cell)) {
 	}
 }
 
-// notes returns the lines of a report about what is not in a cell.
+// notes returns the lines of a report about unused patterns and tests that did not run.
 func (m *Matrix) notes() []string {
 	var out []string
 	for _, pattern := range m.Unused {

@@ -27,7 +27,7 @@ type verdictCase struct {
 	env      map[string]string // credentials and the like
 	global   map[string]string
 	payloads map[string][]string
-	controls bool // the test brings its controls
+	controls bool // the test must contain its controls
 }
 
 const labURL = "http://lab.test"
