@@ -18,10 +18,10 @@ import (
 // Run sends the requests of cfg in order, judges the responses, and returns the result. A service that fails the test
 // is not an error.
 //
-// Run returns an error before it sends anything if cfg or an option is invalid, if a payload list is unknown
-// (ErrUnknownPayload), or if the test would send too many requests (ErrTooManyRequests). It returns a result and an
-// error if a request or redirect goes to a host that is not allowed (ErrHostNotAllowed). Nothing is sent to that host.
-// It does the same if ctx or the time of WithRunTimeout ends.
+// Run returns an error before it sends anything if cfg or an option is invalid. It does the same for an unknown payload
+// list (ErrUnknownPayload) and for too many requests (ErrTooManyRequests). It returns a result and an error if a
+// request or redirect goes to a host that is not allowed (ErrHostNotAllowed). Nothing is sent to that host. It does so
+// too if ctx or the time of WithRunTimeout ends.
 func Run(ctx context.Context, cfg *Config, opts ...Option) (*Result, error) {
 	s, err := newSettings(opts)
 	if err != nil {
