@@ -13,7 +13,7 @@ import (
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// entityRef is an entity of the config that a data field of the endpoint carries.
+// entityRef is a reference from a data field of the endpoint to an entity of the testing config.
 type entityRef struct {
 	owner string // the actor or resource
 	place string // such as req.path.orderId
@@ -29,7 +29,7 @@ var sectionPlaces = map[metlo.DataSection]string{
 	metlo.SectionResponseBody:    "res.body",
 }
 
-// entityRefs gives the data fields whose entity the config knows.
+// entityRefs returns the data fields of the endpoint that refer to an entity of the testing config.
 func (in *TemplateInput) entityRefs() []entityRef {
 	var out []entityRef
 	for _, f := range in.Endpoint.DataFields {
@@ -65,7 +65,7 @@ func (in *TemplateInput) items(name string) []testingconfig.Object {
 	return nil
 }
 
-// requestEntities gives the values of the first instance of each entity that the request carries.
+// requestEntities returns the values of the first instance of each entity that the request refers to.
 func (in *TemplateInput) requestEntities() entityValues {
 	out := entityValues{}
 	for _, ref := range in.entityRefs() {
@@ -82,13 +82,13 @@ func (v entityValues) add(owner string, item testingconfig.Object) {
 	}
 }
 
-// neededPermissions is what an endpoint demands on one resource.
+// neededPermissions holds the permissions that a request to the endpoint requires on one resource.
 type neededPermissions struct {
 	resource    string
 	permissions []string
 }
 
-// permissionsNeeded gives, in the order of the config, the resources whose rules the endpoint meets.
+// permissionsNeeded returns the permissions that the endpoint requires, by resource, in the order of the config.
 func (in *TemplateInput) permissionsNeeded() ([]neededPermissions, error) {
 	refs := in.entityRefs()
 	var out []neededPermissions
@@ -137,7 +137,8 @@ func (in *TemplateInput) applies(rule testingconfig.EndpointRule, resource strin
 	}), nil
 }
 
-// patternMatches says whether a JavaScript regular expression matches somewhere in text; an empty one does.
+// patternMatches reports whether a JavaScript regular expression matches somewhere in text. An empty pattern matches
+// everything.
 func patternMatches(pattern, text string) (bool, error) {
 	if pattern == "" {
 		return true, nil
@@ -151,7 +152,7 @@ func patternMatches(pattern, text string) (bool, error) {
 	return found, nil
 }
 
-// authActor is an instance of an actor that can authenticate.
+// authActor is an instance of an actor that has credentials.
 type authActor struct {
 	name   string
 	number int // from 1
@@ -162,6 +163,11 @@ type authActor struct {
 func (a *authActor) String() string {
 	item := slices.DeleteFunc(slices.Clone(a.item), func(f testingconfig.Property) bool { return f.Name == "auth" })
 	return a.name + "(" + listFields(item) + ")"
+}
+
+// identity returns the name that variables and reports use for the actor, such as Customer_1.
+func (a *authActor) identity() string {
+	return fmt.Sprintf("%s_%d", oddCharacter.ReplaceAllString(a.name, "_"), a.number)
 }
 
 func listFields(item testingconfig.Object) string {
@@ -186,12 +192,12 @@ func (in *TemplateInput) authActors() []authActor {
 	return out
 }
 
-// access is what one actor may do to the instances of one resource.
+// access describes what one actor may do with the instances of one resource.
 type access struct {
 	resource string
 	// allowed and denied hold the instances. Both are empty when the resource has none.
 	allowed, denied []accessItem
-	// wholeResource says, for a resource without instances, whether the actor may use it.
+	// wholeResource reports whether the actor may use a resource that has no instances.
 	wholeResource bool
 }
 
@@ -202,7 +208,7 @@ type accessItem struct {
 	reason string
 }
 
-// accessTo sorts the instances of a resource by whether actor has all needed permissions on them.
+// accessTo divides the instances of a resource into those on which actor has all needed permissions and the others.
 func (in *TemplateInput) accessTo(actor *authActor, need neededPermissions) access {
 	out := access{resource: need.resource}
 	grants := in.grants(actor, need)
@@ -225,7 +231,7 @@ func (in *TemplateInput) accessTo(actor *authActor, need neededPermissions) acce
 	return out
 }
 
-// grants gives the permissions of actor that cover need, the least specific first.
+// grants returns the permissions of actor that include need, the least specific first.
 func (in *TemplateInput) grants(actor *authActor, need neededPermissions) []testingconfig.Permission {
 	var out []testingconfig.Permission
 	for _, p := range in.Config.Permissions {

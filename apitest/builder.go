@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// TestBuilder puts a test together.
+// TestBuilder builds a test step by step.
 type TestBuilder struct {
 	config Config
 	errs   []error
 }
 
-// NewTest starts a test with the given description.
+// NewTest returns a builder for a test with the given description.
 func (in *TemplateInput) NewTest(meta Meta) *TestBuilder {
 	id := in.id
 	if id == "" {
@@ -20,19 +20,19 @@ func (in *TemplateInput) NewTest(meta Meta) *TestBuilder {
 	return &TestBuilder{config: Config{ID: id, Meta: &meta}}
 }
 
-// StopOnFailure ends the run of the test at the first step that does not pass.
+// StopOnFailure makes the test stop at the first step that does not pass.
 func (b *TestBuilder) StopOnFailure() *TestBuilder {
 	b.config.StopOnFailure = true
 	return b
 }
 
-// SetCookies sets the test's cookie mode.
+// SetCookies sets the cookie mode of the test.
 func (b *TestBuilder) SetCookies(mode CookieMode) *TestBuilder {
 	b.config.Cookies = mode
 	return b
 }
 
-// AddEnv adds variables. The first one of a name stays.
+// AddEnv adds variables. A variable that the test already has is not replaced.
 func (b *TestBuilder) AddEnv(items ...KeyValue) *TestBuilder {
 	for _, kv := range items {
 		if !slices.ContainsFunc(b.config.Env, func(have KeyValue) bool { return have.Name == kv.Name }) {
@@ -42,7 +42,7 @@ func (b *TestBuilder) AddEnv(items ...KeyValue) *TestBuilder {
 	return b
 }
 
-// AddStep adds a step with its variables.
+// AddStep adds a step and the variables that it needs.
 func (b *TestBuilder) AddStep(s *StepBuilder) *TestBuilder {
 	b.AddEnv(s.env...)
 	b.config.Test = append(b.config.Test, s.step)
@@ -50,7 +50,7 @@ func (b *TestBuilder) AddStep(s *StepBuilder) *TestBuilder {
 	return b
 }
 
-// Config gives the finished test, or every fault of it.
+// Config returns the finished test, or an error that joins every fault of it.
 func (b *TestBuilder) Config() (*Config, error) {
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (b *TestBuilder) Config() (*Config, error) {
 	return &cfg, nil
 }
 
-// StepBuilder puts a step together.
+// StepBuilder builds a step of a test.
 type StepBuilder struct {
 	in   *TemplateInput
 	step Step
@@ -70,25 +70,25 @@ type StepBuilder struct {
 	errs []error
 }
 
-// NewStep starts a step with a request of your own.
+// NewStep returns a builder for a step that sends r.
 func (in *TemplateInput) NewStep(r Request) *StepBuilder {
 	return &StepBuilder{in: in, step: Step{Request: r}}
 }
 
-// SampleRequest starts a step with a request that fits the endpoint's data fields, with its authentication.
-// Variables that must be filled in are named <prefix>_<parameter>, or just <parameter> without a prefix.
+// SampleRequest returns a builder for a step that sends a sample request to the endpoint, with authentication.
+// Variables that the user must fill in are named <prefix>_<parameter>, or <parameter> if prefix is empty.
 func (in *TemplateInput) SampleRequest(prefix string) *StepBuilder {
 	return in.SampleRequestWithoutAuth(prefix).AddAuth(prefix)
 }
 
-// SampleRequestWithoutAuth is SampleRequest without the authentication.
+// SampleRequestWithoutAuth does what SampleRequest does, without authentication.
 func (in *TemplateInput) SampleRequestWithoutAuth(prefix string) *StepBuilder {
 	return in.sample(prefix, in.requestEntities())
 }
 
-// AddAuth adds the endpoint's authentication. Its credentials come from the variable
-// <prefix>_CREDENTIALS, _JWT, _COOKIE or _BASIC_AUTH_CRED, which default to the global variable of that name.
-// Without an auth config nothing is added.
+// AddAuth adds the endpoint's authentication. The credentials come from the variable <prefix>_CREDENTIALS, _JWT,
+// _COOKIE or _BASIC_AUTH_CRED, which defaults to the global variable of that name. AddAuth does nothing if the endpoint
+// has no auth config.
 func (s *StepBuilder) AddAuth(prefix string) *StepBuilder {
 	if s.in.Endpoint.AuthConfig == nil {
 		return s
@@ -103,7 +103,7 @@ func (s *StepBuilder) AddAuth(prefix string) *StepBuilder {
 	return s.AddEnv(KeyValue{Name: variable, Value: "{{global." + variable + "}}"})
 }
 
-// ModifyRequest lets f change the request.
+// ModifyRequest calls f with the request of the step, which f may change.
 func (s *StepBuilder) ModifyRequest(f func(*Request)) *StepBuilder {
 	f(&s.step.Request)
 	return s
@@ -121,7 +121,7 @@ func (s *StepBuilder) Extract(list ...Extractor) *StepBuilder {
 	return s
 }
 
-// AddPayload repeats the step with each value of the named list in the variable key.
+// AddPayload repeats the step for each value of the named payload list. The variable key holds the value.
 func (s *StepBuilder) AddPayload(key, list string) *StepBuilder {
 	s.step.Payload = append(s.step.Payload, Payload{Key: key, Value: list})
 	return s

@@ -13,26 +13,26 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
-// Config is one test: the content of a YAML test file.
+// Config represents one test, as a test file holds it.
 type Config struct {
 	// ID names the test. It must contain a letter, a digit, a dash or an underscore.
 	ID string
-	// Meta describes the test; nil when the file says nothing.
+	// Meta describes the test. It is nil if the file has no meta section.
 	Meta *Meta
-	// StopOnFailure ends the run at the first step that does not pass.
+	// StopOnFailure stops the run at the first step that does not pass.
 	StopOnFailure bool
-	// Cookies says which steps share cookies. Empty means CookiesPerIdentity for a test with one of the tags
-	// BROKEN_AUTHENTICATION, BOLA, BFLA and IDOR, which compares identities, and CookiesShared for any other.
+	// Cookies is the cookie mode. If it is empty, the mode is CookiesPerIdentity for a test with one of the tags
+	// BROKEN_AUTHENTICATION, BOLA, BFLA and IDOR, which compare identities, and CookiesShared for any other test.
 	Cookies CookieMode
-	// Env holds variables, templated in order; each may use the ones before it.
+	// Env holds the variables of the test. The value of each is a template that may use the variables before it.
 	Env []KeyValue
-	// Test holds the steps in the order they run. At least one is required.
+	// Test holds the steps, in the order in which they run. At least one is required.
 	Test []Step
-	// File is where Load read the test. It is not part of the test.
+	// File is the path that Load read the test from. Marshal does not write it.
 	File string
 }
 
-// label names a test in reports: its file and its name, or its id.
+// label returns the name of the test for reports: its file and its name, or its id if it has no name.
 func (c *Config) label() string {
 	if c == nil {
 		return ""
@@ -47,7 +47,7 @@ func (c *Config) label() string {
 	return strings.TrimSuffix(c.File+": "+name, ": ")
 }
 
-// MarshalJSON writes the form of a test file.
+// MarshalJSON encodes the test with the keys of a test file.
 func (c Config) MarshalJSON() ([]byte, error) {
 	type options struct {
 		StopOnFailure bool       `json:"stopOnFailure,omitempty"`
@@ -63,7 +63,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	}{c.ID, c.File, c.Meta, options{c.StopOnFailure, c.Cookies}, c.Env, c.Test})
 }
 
-// cookies gives the mode in force.
+// cookies returns the cookie mode that applies.
 func (c *Config) cookies() CookieMode {
 	if c.Cookies != "" {
 		return c.Cookies
@@ -78,25 +78,25 @@ func comparesIdentities(tag string) bool {
 	return slices.Contains([]string{"BROKEN_AUTHENTICATION", "BOLA", "BFLA", "IDOR"}, tag)
 }
 
-// Meta describes a test to its readers.
+// Meta describes a test. It does not change what the test does.
 type Meta struct {
-	// Name is free text.
+	// Name is any text.
 	Name string `json:"name,omitempty"`
-	// Severity is how bad a failure is; empty when not stated.
+	// Severity is the severity of a failure, or empty if it is unknown.
 	Severity Severity `json:"severity,omitempty"`
-	// Tags are free words.
+	// Tags are any words.
 	Tags []string `json:"tags,omitempty"`
 }
 
-// CookieMode says which steps of a test share the cookies that responses set.
+// CookieMode determines which steps of a test share the cookies that responses set.
 type CookieMode string
 
-// The cookie modes. The identity of a step is what it sends to authenticate: its cookies, Authorization and the
-// headers that are named like a credential. Steps that send nothing of the kind are one identity too.
+// The cookie modes. The identity of a step is what it authenticates with: its cookies, its Authorization header and
+// other headers that are named like a credential. All steps without credentials have the same identity.
 const (
-	CookiesShared      CookieMode = "shared"       // one jar for all steps
+	CookiesShared      CookieMode = "shared"       // all steps share one cookie jar
 	CookiesPerIdentity CookieMode = "per-identity" // one jar for each identity
-	CookiesNone        CookieMode = "none"         // responses set no cookies
+	CookiesNone        CookieMode = "none"         // cookies of responses are ignored
 )
 
 // KeyValue is a named value: a variable, a header, a query parameter or a form field.
@@ -106,80 +106,85 @@ type KeyValue struct {
 	Value string `json:"value"`
 }
 
-// Step is one request with what is read from its response and what must hold for it.
+// Step represents one request, the values to extract from its response, and the assertions about it.
 type Step struct {
 	Request Request `json:"request"`
-	// Extract fills variables from the response, in order, before the assertions.
+	// Extract lists the variables to set from the response, in order, before the assertions are checked.
 	Extract []Extractor `json:"extract,omitempty"`
-	// Assert lists what must hold.
+	// Assert lists the assertions that must hold.
 	Assert []Assertion `json:"assert,omitempty"`
-	// Payload repeats this step and all later ones for every combination of values.
+	// Payload lists the payload lists of the step. The step and all later ones run once for every combination of
+	// values.
 	Payload []Payload `json:"payload,omitempty"`
-	// Retry is how often the step is sent again when it gets no response, or 429, 502, 503 or 504. Zero leaves it
-	// to WithRetry.
+	// Retry is the number of times that the request is sent again if it gets no response, or the status 429, 502, 503
+	// or 504. Zero means the value of WithRetry.
 	Retry int `json:"retry,omitempty"`
-	// Timeout bounds each attempt, from dialling to the last byte. Zero leaves it to WithStepTimeout.
+	// Timeout is the time limit of each attempt, from dialing to the last byte of the response. Zero means the value of
+	// WithStepTimeout.
 	Timeout time.Duration `json:"timeout,omitempty"`
-	// Until repeats the step until its assertions hold, for at most that time. Zero sends it once.
+	// Until is the time for which the step is repeated until its assertions hold. No attempt starts later. Zero means
+	// one attempt.
 	Until time.Duration `json:"until,omitempty"`
-	// As names the identity that sends the request. Empty takes the name of the variable that holds its credentials.
+	// As is the name of the identity that sends the request. If it is empty, the name of the variable that holds the
+	// credentials is used.
 	As string `json:"as,omitempty"`
-	// Control names what shows the target of the step to work: the number of a step, or the id of another test of the
-	// same run. It makes the step inconclusive when that did not succeed. Empty lets the run look for one.
+	// Control is the number of a step, or the id of another test of the same run, that shows the target of the step to
+	// work. If that did not succeed, the step is inconclusive. If Control is empty, the run looks for such a request.
 	Control string `json:"control,omitempty"`
 }
 
-// Request is the request of a step. At most one body is sent: Form, else GraphQL, else Data.
+// Request represents the request of a step. It sends at most one body: Form, else GraphQL, else Data.
 type Request struct {
 	Method  metlo.RestMethod `json:"method"`
 	URL     string           `json:"url"`
 	Headers []KeyValue       `json:"headers,omitempty"`
-	// Query is appended to the URL, escaped. A value that is an unfilled <<placeholder>> is left out.
+	// Query holds parameters that are escaped and appended to the URL. A step with an unfilled <<placeholder>> in a
+	// value is inconclusive.
 	Query []KeyValue `json:"query,omitempty"`
-	// Form is sent as multipart/form-data, or urlencoded when the Content-Type header says so.
+	// Form holds fields that are sent as multipart/form-data, or URL-encoded if the Content-Type header requires it.
 	Form []KeyValue `json:"form,omitempty"`
-	// Data is a body sent as it is, after templating.
+	// Data is the body as text. Templates in it are filled in.
 	Data string `json:"data,omitempty"`
-	// GraphQL is a query document, sent as {"query": …} without templating.
+	// GraphQL is a query document, sent as {"query": …}. Templates in it are not filled in.
 	GraphQL string `json:"graphql,omitempty"`
-	// FollowRedirects says whether redirects are followed. When nil they are, but a step that a redirect led to another
-	// page cannot pass.
+	// FollowRedirects determines whether redirects are followed. If it is nil, they are followed, but a step that was
+	// redirected to another page is inconclusive.
 	FollowRedirects *bool `json:"followRedirects,omitempty"`
 }
 
-// Extractor reads one variable from a response.
+// Extractor sets a variable from a response.
 type Extractor struct {
-	// Name is the variable to set.
+	// Name is the name of the variable.
 	Name string `json:"name"`
-	// Type says how Value is read; empty means ExtractValue.
+	// Type determines how Value is read. Empty means ExtractValue.
 	Type ExtractorType `json:"type,omitempty"`
 	// Value is a path, a script, a regular expression or a CSS selector.
 	Value string `json:"value"`
 }
 
-// Assertion is a condition on a response.
+// Assertion represents a condition on a response.
 type Assertion struct {
-	// Description is printed when the assertion fails.
+	// Description is the text that is printed if the assertion fails.
 	Description string `json:"description,omitempty"`
-	// Type says what is compared; empty means AssertEqual.
+	// Type determines what is compared. Empty means AssertEqual.
 	Type AssertionType `json:"type,omitempty"`
-	// Key is the path of the value under test, such as resp.status. Scripts have none.
+	// Key is the path of the value to compare, such as resp.status. It is empty for scripts.
 	Key string `json:"key,omitempty"`
-	// Value is a string, a bool, a number, or for AssertEqual a list of these.
+	// Value is the expected string, bool or number, or for AssertEqual a list of these.
 	Value any `json:"value"`
-	// Bare writes a script as a plain string instead of a mapping. Type must be AssertJS.
+	// Bare determines whether Marshal writes a script as a plain string instead of a mapping. Type must be AssertJS.
 	Bare bool `json:"-"`
 }
 
-// Payload puts each value of a named list into a variable.
+// Payload assigns each value of a payload list to a variable.
 type Payload struct {
-	// Key is the variable to set.
+	// Key is the name of the variable.
 	Key string `json:"key"`
-	// Value is the name of a list given to Run by WithPayloads.
+	// Value is the name of a built-in payload list, or of one that WithPayloads defines.
 	Value string `json:"value"`
 }
 
-// Severity is how bad a failed test is.
+// Severity is the severity of a failed test.
 type Severity string
 
 // The severities of a test file.
@@ -190,25 +195,25 @@ const (
 	SeverityCritical Severity = "CRITICAL"
 )
 
-// ExtractorType says how an Extractor reads a response.
+// ExtractorType determines how an Extractor reads a response.
 type ExtractorType string
 
 // The extractor types.
 const (
-	ExtractValue  ExtractorType = "VALUE"  // a path such as resp.data.items[0].id
-	ExtractJS     ExtractorType = "JS"     // a script that gives a string, a number or a bool
+	ExtractValue  ExtractorType = "VALUE"  // path of a value, such as resp.data.items[0].id
+	ExtractJS     ExtractorType = "JS"     // script that returns a string, a number or a bool
 	ExtractRegexp ExtractorType = "REGEXP" // the first match in the body
-	ExtractHTML   ExtractorType = "HTML"   // the inner HTML of the first match of a CSS selector
+	ExtractHTML   ExtractorType = "HTML"   // inner HTML of the first match of a CSS selector
 )
 
-// AssertionType says what an Assertion compares.
+// AssertionType determines what an Assertion compares.
 type AssertionType string
 
 // The assertion types.
 const (
-	AssertEqual  AssertionType = "EQ"     // the value at Key equals Value, or one of its elements
+	AssertEqual  AssertionType = "EQ"     // value at Key equals Value, or one of its elements
 	AssertRegexp AssertionType = "REGEXP" // the value at Key matches the regular expression Value
-	AssertJS     AssertionType = "JS"     // the script Value gives something truthy
+	AssertJS     AssertionType = "JS"     // script in Value returns a truthy value
 )
 
 var (
@@ -219,32 +224,32 @@ var (
 	restMethods    = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}
 )
 
-// Expr is the assertion that a script gives something truthy, written as a bare string.
+// Expr returns an assertion that script returns a truthy value. Marshal writes it as a plain string.
 func Expr(script string) Assertion {
 	return Assertion{Type: AssertJS, Value: script, Bare: true}
 }
 
-// JS is the assertion that a script gives something truthy.
+// JS returns an assertion that script returns a truthy value.
 func JS(script string) Assertion {
 	return Assertion{Type: AssertJS, Value: script}
 }
 
-// Equal is the assertion that the value at key equals want.
+// Equal returns an assertion that the value at key equals want.
 func Equal(key string, want any) Assertion {
 	return Assertion{Type: AssertEqual, Key: key, Value: want}
 }
 
-// OneOf is the assertion that the value at key equals one of want.
+// OneOf returns an assertion that the value at key equals one of want.
 func OneOf(key string, want ...any) Assertion {
 	return Assertion{Type: AssertEqual, Key: key, Value: want}
 }
 
-// Matches is the assertion that the value at key matches a JavaScript regular expression.
+// Matches returns an assertion that the value at key matches a JavaScript regular expression.
 func Matches(key, pattern string) Assertion {
 	return Assertion{Type: AssertRegexp, Key: key, Value: pattern}
 }
 
-// primitive brings v to string, bool, int, float64 or, if allowed, a list of these.
+// primitive converts v to a string, bool, int or float64, or, if allowList is set, to a list of these.
 func primitive(v any, allowList bool) (any, error) {
 	switch v := v.(type) {
 	case string, bool, int:

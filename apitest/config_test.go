@@ -136,7 +136,7 @@ func TestParseFaults(t *testing.T) {
 		{"no id", tail, "id is missing"},
 		{"id of a number", "id: 12\n" + tail, "1:5: id: must be a string: put 12 in quotes"},
 		{"id of signs", "id: '!'\n" + tail, "1:5: id: needs a letter"},
-		{"null id", "id:\n" + tail, "id: must be a string, but there is nothing here"},
+		{"null id", "id:\n" + tail, "id: must be a string, but is empty"},
 		{"no test", "id: a\n", "test is missing"},
 		{"empty test", "id: a\ntest: []\n", "2:7: test: has no step: add at least one"},
 		{"unknown key", "id: a\nenvs: []\n" + tail, `2:1: unknown key "envs"; did you mean env?`},

@@ -18,41 +18,44 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
-// Verdict is what a test or a step proved.
+// Verdict is what a test or a step proved about the service.
 type Verdict string
 
-// The verdicts, from best to worst. The Outcome of Proven and Uncontrolled is Passed.
+// The verdicts, from best to worst. The outcome of a proven and of an uncontrolled test is Passed.
 const (
-	// VerdictProven is a check that held where the same target was seen to work for the same identity.
+	// VerdictProven means that the check held, and that the same target worked for the same identity.
 	VerdictProven Verdict = "proven"
-	// VerdictUncontrolled is a check that held, with nothing that shows the target to work. RequireControls makes it
-	// inconclusive.
+	// VerdictUncontrolled means that the check held, but nothing shows that the target works. Under RequireControls
+	// such a check is inconclusive.
 	VerdictUncontrolled Verdict = "uncontrolled"
-	// VerdictInconclusive is a check that shows nothing about the service.
+	// VerdictInconclusive means that the check shows nothing about the service.
 	VerdictInconclusive Verdict = "inconclusive"
-	// VerdictFailed is a check that did not hold.
+	// VerdictFailed means that the check did not hold.
 	VerdictFailed Verdict = "failed"
 )
 
-// Verdicts lists the verdicts from best to worst.
+// Verdicts returns the verdicts, from best to worst.
 func Verdicts() []Verdict {
 	return []Verdict{VerdictProven, VerdictUncontrolled, VerdictInconclusive, VerdictFailed}
 }
 
-// sighting is what one request of a run showed about its target.
-type sighting struct {
+// observation records one request of a run and its response.
+type observation struct {
 	target   target
 	identity string // the credentials as sent; empty for none
 	as       string // who the step says that it is
-	payload  bool   // the request carries a payload
-	status   int    // 0 without a response
+	payload  bool   // whether the request holds a value of a payload list
+	literal  bool   // whether the file holds an attack in the request
+	status   int    // status code, 0 without a response
+	login    bool   // whether the response redirects to a login page
 	asserts  bool
 	about    subjects
-	// allows, challenges, denies and missing report whether the assertions about the status hold for 200, 401, 403 and 404.
+	// allows, challenges, denies and missing report whether the assertions about the status hold for 200, 401, 403 and
+	// 404.
 	allows, challenges, denies, missing bool
 }
 
-// target is what a request is sent to. Variable segments of the route are empty.
+// target is the destination of a request. A segment of the route that may vary is empty.
 type target struct {
 	method, host, path string
 	route              []string
@@ -60,7 +63,8 @@ type target struct {
 
 var leadingVariable = regexp.MustCompile(`^\{\{[^{}]*\}\}`)
 
-// targetOf returns the target of a request. A segment of the path is variable when it holds a variable or a digit.
+// targetOf returns the target of a request. A segment of the path may vary if it contains a variable, a digit, or a
+// character that is rare in routes.
 func targetOf(written string, o *outgoing) target {
 	written, _, _ = strings.Cut(strings.TrimSpace(written), "?")
 	if _, rest, ok := strings.Cut(written, "://"); ok {
@@ -69,17 +73,17 @@ func targetOf(written string, o *outgoing) target {
 	} else {
 		written = leadingVariable.ReplaceAllString(written, "")
 	}
-	if written == "" {
+	if !strings.HasPrefix(written, "/") { // a variable holds the whole path
 		written = o.url.Path
 	}
 	t := target{method: o.method, host: o.url.Host, path: o.url.EscapedPath()}
-	for pair := range strings.SplitSeq(o.url.RawQuery, "&") { // but for what authenticates
-		if name, _, _ := strings.Cut(pair, "="); pair != "" && !isCredential(name) {
+	for pair := range strings.SplitSeq(o.url.RawQuery, "&") { // credentials are part of the identity, not of the address
+		if name, _, _ := strings.Cut(pair, "="); pair != "" && !isSecretParameter(name) {
 			t.path += "&" + pair
 		}
 	}
-	for segment := range strings.SplitSeq(strings.Trim(written, "/"), "/") {
-		if strings.Contains(segment, "{{") || strings.ContainsAny(segment, "0123456789") {
+	for _, segment := range segments(written) {
+		if strings.Contains(segment, "{{") || strings.ContainsAny(segment, "0123456789%'\"<>;|$() ") {
 			segment = ""
 		}
 		t.route = append(t.route, segment)
@@ -87,7 +91,7 @@ func targetOf(written string, o *outgoing) target {
 	return t
 }
 
-// sameRoute reports whether two targets are one route of one host.
+// sameRoute reports whether two targets have the same method, host and route.
 func (t *target) sameRoute(u *target) bool {
 	if t.method != u.method || t.host != u.host || len(t.route) != len(u.route) {
 		return false
@@ -100,37 +104,38 @@ func (t *target) sameRoute(u *target) bool {
 	return true
 }
 
-// sameObject reports whether two targets are one address.
+// sameObject reports whether two targets have the same method and address.
 func (t *target) sameObject(u *target) bool {
 	return t.method == u.method && t.host == u.host && t.path == u.path
 }
 
-// sameIdentity reports whether two requests come from one identity: same credentials, and no two names for them.
-func (s *sighting) sameIdentity(o *sighting) bool {
+// sameIdentity reports whether two requests have the same credentials and do not name different identities.
+func (s *observation) sameIdentity(o *observation) bool {
 	return s.identity == o.identity && (s.as == "" || o.as == "" || s.as == o.as)
 }
 
-// see records what the request was and, if there was an answer, what the assertions say about it.
-func (s *stepRun) see(out *outgoing) {
+// observe records the request of the step.
+func (s *stepRun) observe(out *outgoing) {
 	s.res.Identity = s.identityName(out)
-	s.res.seen = &sighting{
+	s.res.seen = &observation{
 		target: targetOf(s.step.Request.URL, out), identity: s.credentials(out), as: s.step.As, payload: s.step.Request.uses(s.st.payload),
-		asserts: len(s.step.Assert) > 0, about: s.step.subjects(),
+		literal: out.holdsAttack(), asserts: s.step.asserts(), about: s.step.subjects(),
 	}
 }
 
-// credentials is what a request authenticates with: headers, cookies, user information and query.
+// credentials returns what a request authenticates with: headers, cookies, user information and query parameters.
 func (s *stepRun) credentials(o *outgoing) string {
 	parts := o.identity()
 	if o.url.User != nil {
 		parts += "\n" + o.url.User.String()
 	}
-	for name, values := range o.url.Query() {
-		if isCredential(name) {
-			parts += "\n" + name + "=" + strings.Join(values, ",")
+	query := o.url.Query()
+	for _, name := range sortedKeys(query) {
+		if isSecretParameter(name) {
+			parts += "\n" + name + "=" + strings.Join(query[name], ",")
 		}
 	}
-	if parts == "" { // then the jar is the one without a name
+	if parts == "" { // a request without credentials uses the jar of the anonymous identity
 		for _, c := range s.st.jars.For("").Cookies(o.url) {
 			parts += sessionCookie + c.Name + "=" + c.Value
 		}
@@ -147,22 +152,28 @@ const (
 
 var credentialSuffix = regexp.MustCompile(`_(CREDENTIALS|JWT|COOKIE|BASIC_AUTH_CRED)$`)
 
-// identityName names who sends a request: what the step says, or the variables that hold its credentials.
+// identityName returns the name of the identity that sends a request: the one of the step, or the names of the
+// variables that hold its credentials.
 func (s *stepRun) identityName(o *outgoing) string {
 	if s.step.As != "" {
 		return s.step.As
 	}
-	credentials := s.credentials(o)
-	if credentials == "" {
+	sent := s.credentials(o)
+	if sent == "" {
 		return anonymous
 	}
 	var names []string
 	r := &s.step.Request
-	for _, kv := range slices.Concat(r.Headers, r.Query) {
-		if !isCredential(kv.Name) && !strings.Contains(kv.Value, "COOKIE") {
-			continue
+	credentials := slices.DeleteFunc(slices.Clone(r.Headers), func(kv KeyValue) bool {
+		return !identifies(kv.Name) && !strings.Contains(kv.Value, "COOKIE")
+	})
+	for _, kv := range r.Query {
+		if isSecretParameter(kv.Name) {
+			credentials = append(credentials, kv)
 		}
-		uses, _ := handlebars.Check(kv.Value) // faults are Validate's
+	}
+	for _, kv := range credentials {
+		uses, _ := handlebars.Check(kv.Value) // Validate reports faults
 		for _, u := range uses {
 			name := credentialSuffix.ReplaceAllString(strings.TrimPrefix(u.Name, "global."), "")
 			if !slices.Contains(names, name) {
@@ -173,20 +184,20 @@ func (s *stepRun) identityName(o *outgoing) string {
 	switch {
 	case len(names) > 0:
 		return strings.Join(names, "+")
-	case strings.HasPrefix(credentials, sessionCookie):
+	case strings.HasPrefix(sent, sessionCookie):
 		return "session"
 	}
 	return unnamed
 }
 
-// uses reports whether the request holds one of the given variables.
+// uses reports whether the request reads one of the given variables.
 func (r *Request) uses(variables map[string]string) bool {
 	if len(variables) == 0 {
 		return false
 	}
 	step := Step{Request: *r}
 	for _, t := range step.texts() {
-		used, _ := handlebars.Check(t.text) // faults are Validate's
+		used, _ := handlebars.Check(t.text) // Validate reports faults
 		for _, u := range used {
 			root, _, _ := strings.Cut(u.Name, ".")
 			if _, ok := variables[root]; ok {
@@ -197,10 +208,13 @@ func (r *Request) uses(variables map[string]string) bool {
 	return false
 }
 
-// probe finds out for which statuses the assertions hold. It is needed where the status alone proves nothing.
+// probe records for which statuses the assertions of the step hold.
 func (e *evaluator) probe() {
 	seen := e.res.seen
 	seen.status = e.ex.status
+	if to, err := e.ex.sent.url.Parse(e.ex.header.Get("Location")); err == nil && isRedirect(seen.status) {
+		seen.login = leadsToLogin(e.ex.sent.url, to)
+	}
 	if succeeded(seen.status) && len(e.res.Failures) == 0 || !seen.about.status {
 		free := !seen.about.status // where the step succeeded, what else would do does not matter
 		seen.allows, seen.challenges, seen.denies, seen.missing = true, free, free, free
@@ -212,13 +226,13 @@ func (e *evaluator) probe() {
 	seen.missing = e.holdsFor(http.StatusNotFound)
 }
 
-// holdsFor reports whether the assertions about the status would hold for another one.
+// holdsFor reports whether the assertions about the status would hold for the given status.
 func (e *evaluator) holdsFor(status int) bool {
 	ex := *e.ex
 	ex.status, ex.text = status, http.StatusText(status)
 	res, st := StepResult{}, *e.st
 	st.vars = maps.Clone(e.st.vars)
-	st.vars["resp"] = ex.value() // what scripts see instead of the response
+	st.vars["resp"] = ex.value() // shadows the response in scripts
 	run := stepRun{runner: e.runner, step: e.step, st: &st, res: &res}
 	other := evaluator{stepRun: &run, ctx: e.ctx, ex: &ex, engine: e.engine}
 	for _, a := range e.step.Assert {
@@ -237,8 +251,8 @@ const (
 	demandsRefusal = "refusal"
 )
 
-// demands says what the assertions about the status want.
-func (s *sighting) demands() string {
+// demands returns whether the assertions about the status demand success or refusal, or "" if they demand neither.
+func (s *observation) demands() string {
 	switch refuses := s.refuses(); {
 	case !s.about.status || s.allows && refuses || s.status == 0:
 		return ""
@@ -251,7 +265,7 @@ func (s *sighting) demands() string {
 }
 
 // refuses reports whether the assertions about the status hold for a refusal.
-func (s *sighting) refuses() bool { return s.challenges || s.denies || s.missing }
+func (s *observation) refuses() bool { return s.challenges || s.denies || s.missing }
 
 func (a *Assertion) aboutStatus() bool {
 	if a.kind() == AssertJS {
@@ -262,31 +276,37 @@ func (a *Assertion) aboutStatus() bool {
 
 func succeeded(status int) bool { return status >= 200 && status < 300 }
 
-// refusedPayload reports whether a status to a payload shows that it was not processed.
-func refusedPayload(status int) bool {
-	switch status {
+// attack reports whether the step tests how the service processes an attack. A step that demands the refusal of an
+// attack in its file does not.
+func (s *observation) attack() bool { return s.payload || s.literal && s.allows }
+
+// refusedPayload reports whether the response shows that the service did not process the attack.
+func (s *observation) refusedPayload() bool {
+	switch s.status {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
-		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests:
+		http.StatusNotAcceptable, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusRequestHeaderFieldsTooLarge:
 		return true
 	}
-	return false
+	return s.login
 }
 
-// unavailable reports whether a status says neither yes nor no.
+// unavailable reports whether a status means neither that access is allowed nor that it is refused.
 func unavailable(status int) bool {
 	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusProxyAuthRequired
 }
 
-// trial is all that was seen in one run of one or many tests.
+// trial holds all tests of one call of Run or RunAll.
 type trial struct{ runners []*runner }
 
-// works reports whether a benign request, for which fits holds, succeeded anywhere in the trial. It returns its name.
-func (t *trial) works(fits func(s *sighting) bool) (name string, found bool) {
+// works looks for a benign request in the trial that succeeded and for which fits returns true. It returns the name of
+// its step.
+func (t *trial) works(fits func(s *observation) bool) (name string, found bool) {
 	for _, r := range t.runners {
 		for _, runs := range r.result.Results {
 			for i := range runs {
 				s := runs[i].seen
-				if s != nil && !s.payload && succeeded(s.status) && runs[i].Outcome == Passed && fits(s) {
+				if s != nil && !s.payload && !s.literal && succeeded(s.status) && runs[i].Outcome == Passed && fits(s) {
 					return runs[i].Name, true
 				}
 			}
@@ -310,7 +330,7 @@ func (t *trial) judge() {
 	}
 }
 
-// reached reports whether a response of the test was below 400.
+// reached reports whether a response of the test had a status below 400.
 func (r *runner) reached() bool {
 	return r.anyStep(func(s *StepResult) bool { return s.seen != nil && s.seen.status > 0 && s.seen.status < 400 })
 }
@@ -326,18 +346,18 @@ func (r *runner) anyStep(fits func(s *StepResult) bool) bool {
 	})
 }
 
-// ruling is the judgement of one step that passed: by what it is proven, or why it is not.
+// ruling is the judgment of a step that passed: the name of its control, or the reason to doubt it.
 type ruling struct{ control, doubt string }
 
 func (r *runner) settle(i int, res *StepResult, what ruling) {
-	if what.doubt == "" && what.control == "" && r.requireControls && len(r.cfg.Test[i].Assert) > 0 {
+	if what.doubt == "" && what.control == "" && r.requireControls && r.cfg.Test[i].asserts() {
 		what.doubt = "nothing shows that this target works for " + res.Identity +
 			": add a step that succeeds there, or name one with control"
 	}
 	if what.doubt != "" && !r.lenient {
 		res.Outcome, res.Success = Inconclusive, false
 		res.Reasons = append(res.Reasons, "inconclusive: "+what.doubt)
-		if r.hook != nil { // which was told that the step passed
+		if r.hook != nil { // the hook has already reported the step as passed
 			r.result.Reasons = append(r.result.Reasons, fmt.Sprintf("step %d: %s", i+1, what.doubt))
 		}
 		return
@@ -347,21 +367,21 @@ func (r *runner) settle(i int, res *StepResult, what ruling) {
 	}
 }
 
-// judgeStep looks for the control of a step that passed.
+// judgeStep judges a step that passed.
 func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) ruling {
 	s := res.seen
 	if s == nil || s.status == 0 {
 		return ruling{}
 	}
 	if s.as != "" && s.as != anonymous && s.identity == "" && !succeeded(s.status) {
-		return ruling{doubt: "the step is as " + s.as + ", and its request carried no credentials"}
+		return ruling{doubt: "the step names the identity " + s.as + ", but its request carries no credentials: add them"}
 	}
-	asked := succeeded(s.status) || s.status < 400 && s.about.status && !s.refuses() // the status is what the step is about
+	asked := succeeded(s.status) || s.status < 400 && s.about.status && !s.refuses() // the step is about this status
 	if !s.asserts || asked && r.cfg.Test[i].Control == "" {
 		return ruling{control: res.Name}
 	}
 	if unavailable(s.status) && s.about.status && (s.allows || s.refuses()) {
-		return ruling{doubt: fmt.Sprintf("the service answered %d, which neither allows nor refuses", s.status)}
+		return ruling{doubt: fmt.Sprintf("the service answered %d, which is neither a success nor a refusal", s.status)}
 	}
 	control, doubt := t.control(r, i, s)
 	if doubt == "" {
@@ -370,58 +390,61 @@ func (t *trial) judgeStep(r *runner, i int, res *StepResult, reached bool) rulin
 	return ruling{control, doubt}
 }
 
-// accepts reports whether the credentials of s were seen to work. For a 401 it must be on the same route, since an
-// endpoint that needs no credentials serves expired ones too.
-func (t *trial) accepts(s *sighting) bool {
-	_, found := t.works(func(o *sighting) bool {
+// accepts reports whether a request with the credentials of s succeeded. If s got a 401, the request must have the same
+// route, because an endpoint without authentication accepts expired credentials too.
+func (t *trial) accepts(s *observation) bool {
+	_, found := t.works(func(o *observation) bool {
 		return s.sameIdentity(o) && (s.status != http.StatusUnauthorized || o.target.sameRoute(&s.target))
 	})
 	return found
 }
 
-// doubtRefusal says why the refusal of a request proves nothing, "" when it may.
-func (t *trial) doubtRefusal(r *runner, i int, s *sighting, controlled, reached bool) string {
+// doubtRefusal returns why the refusal of a request proves nothing, or "" if it proves something.
+func (t *trial) doubtRefusal(r *runner, i int, s *observation, controlled, reached bool) string {
 	if (s.status == http.StatusUnauthorized || s.status < 400) && s.identity != "" && s.denies {
 		known := t.accepts(s)
-		if s.payload || !known {
-			return fmt.Sprintf("the service answered %d to credentials, which may have expired: "+
-				"no request with them succeeded there in this run; assert 403 if they are valid", s.status)
+		if s.attack() || !known {
+			return fmt.Sprintf("the service answered %d to credentials that may have expired, since "+
+				"no request with them succeeded there: log in again, or assert 403 alone if they are valid", s.status)
 		}
 	}
 	switch {
-	case s.payload && controlled && (s.status == http.StatusMethodNotAllowed || s.status == http.StatusTooManyRequests):
+	case s.attack() && controlled && (s.status == http.StatusMethodNotAllowed || s.status == http.StatusTooManyRequests):
 		return fmt.Sprintf("the payload was answered with %d, so it was not processed", s.status)
-	case s.payload && !controlled && refusedPayload(s.status) && r.allRefused(i):
-		return fmt.Sprintf("every payload was refused (%d), so none was processed, and no benign value was seen to work", s.status)
+	case s.attack() && !controlled && s.refusedPayload() && !r.processed(i, s):
+		return fmt.Sprintf("every payload was refused (%d), and no benign value succeeded: check the credentials and the other fields, or add a step with a benign value", s.status)
 	case !controlled && !reached && s.unclear():
 		return fmt.Sprintf("status %d may mean that the endpoint was not reached: no step of this test got a response below 400", s.status)
 	}
 	return ""
 }
 
-// unclear reports whether a refusal may come from in front of the code that the step is about.
-func (s *sighting) unclear() bool {
+// unclear reports whether something in front of the code under test may have refused the request.
+func (s *observation) unclear() bool {
 	named := strings.Contains(s.about.statuses, strconv.Itoa(s.status))
 	neutral := s.about.status && s.allows && s.denies && !named
 	return neutral || s.status == http.StatusNotFound && s.about.status && (s.allows || s.challenges || s.denies)
 }
 
-// allRefused reports whether no payload of step i was processed.
-func (r *runner) allRefused(i int) bool {
-	for _, runs := range r.result.Results[i] {
-		if runs.seen != nil && runs.seen.status > 0 && !refusedPayload(runs.seen.status) {
+// processed reports whether the service processed an attack of step i, or of another step with the same target and
+// identity.
+func (r *runner) processed(i int, s *observation) bool {
+	return r.anyStep(func(res *StepResult) bool {
+		o := res.seen
+		if o == nil || o.status == 0 || o.refusedPayload() {
 			return false
 		}
-	}
-	return true
+		return res.Index == i || (o.payload || o.literal) && s.sameIdentity(o) && o.target.sameRoute(&s.target)
+	})
 }
 
-// control returns the name of the request that shows the target of s to work, or why the control of the step failed.
-func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
+// control returns the name of the request that shows the target of s to work, or the reason why the control of the step
+// failed.
+func (t *trial) control(r *runner, i int, s *observation) (name, doubt string) {
 	if named := r.cfg.Test[i].Control; named != "" {
 		return t.namedControl(r, named)
 	}
-	name, found := t.works(func(o *sighting) bool {
+	name, found := t.works(func(o *observation) bool {
 		return o != s && s.sameIdentity(o) && o.target.sameRoute(&s.target)
 	})
 	if found {
@@ -429,13 +452,13 @@ func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
 	}
 	failed := r.anyStep(func(res *StepResult) bool {
 		o := res.seen
-		return o != nil && res.Index != i && !o.payload && o.status > 0 && !succeeded(o.status) && o.allows && o.about.status &&
+		return o != nil && res.Index != i && !o.payload && !o.literal && o.status > 0 && !succeeded(o.status) && o.allows && o.about.status &&
 			s.sameIdentity(o) && o.target.sameRoute(&s.target)
 	})
 	if failed {
 		return "", "its control, a step with the same target and identity, did not succeed"
 	}
-	owner, _ := t.works(func(o *sighting) bool { return o.identity != s.identity && o.target.sameObject(&s.target) })
+	owner, _ := t.works(func(o *observation) bool { return o.identity != s.identity && o.target.sameObject(&s.target) })
 	known := t.accepts(s)
 	if s.identity == "" || known {
 		return owner, ""
@@ -443,7 +466,8 @@ func (t *trial) control(r *runner, i int, s *sighting) (name, doubt string) {
 	return "", ""
 }
 
-// namedControl resolves the control that a step names: the number of a step, or the id of another test of the run.
+// namedControl does what control does for a step that names its control: the number of a step, or the id of another
+// test.
 func (t *trial) namedControl(r *runner, named string) (name, doubt string) {
 	if n, err := strconv.Atoi(named); err == nil {
 		if n > len(r.result.Results) || len(r.result.Results[n-1]) == 0 {
@@ -478,7 +502,7 @@ func (r *runner) conclude() {
 		for i := range runs {
 			res := &runs[i]
 			if res.seen != nil {
-				res.Demands, res.Attack = res.seen.demands(), res.seen.payload
+				res.Demands, res.Attack = res.seen.demands(), res.seen.payload || res.seen.literal && !succeeded(res.seen.status)
 			}
 			switch {
 			case res.Outcome == Failed:
@@ -498,7 +522,7 @@ func (r *runner) conclude() {
 	r.result.Verdict = worst
 }
 
-// contradiction returns two steps that send one request of which no answer can satisfy both.
+// contradiction returns two steps that send the same request and that no response can satisfy both.
 func contradiction(c *Config) (i, j int, found bool) {
 	for j := range c.Test {
 		for i := range j {
@@ -511,8 +535,8 @@ func contradiction(c *Config) (i, j int, found bool) {
 	return 0, 0, false
 }
 
-// checkFilled refuses a test that compares identities when its variables make two steps one request that must and must
-// not succeed, such as two users with one object.
+// checkFilled returns an error if the variables of a test that compares identities make two contradicting steps the
+// same request, as when two users have the same object.
 func (s *settings) checkFilled(c *Config, st *state) error {
 	if s.lenient || c.Meta == nil || !slices.ContainsFunc(c.Meta.Tags, comparesIdentities) {
 		return nil
@@ -526,7 +550,7 @@ func (s *settings) checkFilled(c *Config, st *state) error {
 		filled[i] = fmt.Sprint(out.method, out.url, out.headers, out.cookies, string(out.body))
 		if j := slices.Index(filled[:i], filled[i]); j >= 0 && disjoint(&c.Test[j], &c.Test[i]) {
 			return &ConfigError{Path: fmt.Sprintf("test[%d]", i), Message: fmt.Sprintf(
-				"steps %d and %d are one request, of which one must succeed where the other must not: give the identities different ids", j+1, i+1)}
+				"steps %d and %d are one request that must succeed and must be refused: give the identities different ids", j+1, i+1)}
 		}
 	}
 	return nil
@@ -542,7 +566,7 @@ func disjoint(a, b *Step) bool {
 	return true
 }
 
-// takes reports whether the assertions about nothing but the status hold for one.
+// takes reports whether the assertions of the step that are only about the status hold for the given status.
 func (s *Step) takes(status int) bool {
 	ex := &response{sent: &outgoing{url: &url.URL{}}, status: status}
 	run := &stepRun{

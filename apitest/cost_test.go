@@ -1,8 +1,10 @@
 package apitest
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// allocated counts the bytes that f allocates.
+// allocated returns the number of bytes that f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -20,7 +22,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestPlaceholdersCostInProportion looks for n and 8n names in a script, and for brackets inside each other.
+// TestPlaceholdersCostInProportion searches scripts with n and 8n names, and with nested brackets.
 func TestPlaceholdersCostInProportion(t *testing.T) {
 	for name, script := range map[string]func(n int) string{
 		"names": func(n int) string {
@@ -52,7 +54,60 @@ func TestPlaceholdersCostInProportion(t *testing.T) {
 	}
 }
 
-// TestLoadingCostsInProportion reads texts of n and 2n parts. Twice the text takes about twice the memory, and never
+// TestMarshalingCostsInProportion marshals tests of n and 2n parts.
+func TestMarshalingCostsInProportion(t *testing.T) {
+	for name, test := range map[string]func(n int) *Config{
+		"steps": func(n int) *Config {
+			s := get("http://x/", Equal("resp.status", 200))
+			s.As, s.Control, s.Until, s.Timeout, s.Retry = "ann", "other", 10*time.Second, time.Second, 2
+			return &Config{ID: "t", Test: slices.Repeat([]Step{s}, n)}
+		},
+		"tags": func(n int) *Config {
+			return &Config{ID: "t", Meta: &Meta{Severity: SeverityHigh, Tags: slices.Repeat([]string{"BOLA"}, 10*n)}, Test: []Step{get("http://x/")}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cost := func(n int) uint64 {
+				cfg := test(n)
+				return allocated(func() {
+					_, err := cfg.Marshal()
+					require.NoError(t, err)
+				})
+			}
+			cost(1000) // what is made once
+			once, twice := cost(1000), cost(2000)
+			t.Logf("%d KB and %d KB allocated", once>>10, twice>>10)
+			assert.Less(t, float64(twice), 2.3*float64(once)+1e5)
+		})
+	}
+}
+
+// TestMatrixCostsInProportion builds matrices of n and 2n endpoints, from the results of n and 2n runs.
+func TestMatrixCostsInProportion(t *testing.T) {
+	l := newLaboratory()
+	text, err := json.Marshal(l.results(t))
+	require.NoError(t, err)
+	before, err := ParseResults(text)
+	require.NoError(t, err)
+	cost := func(n int) uint64 {
+		in := &MatrixInput{Earlier: slices.Repeat(before, n), Policy: labPolicy()}
+		for i := range n {
+			for _, e := range l.endpoints {
+				in.Endpoints = append(in.Endpoints, Endpoint{Method: e.Method, Host: fmt.Sprintf("h%d.test", i), Path: e.Path})
+			}
+		}
+		return allocated(func() {
+			_, err := NewMatrix(in)
+			require.NoError(t, err)
+		})
+	}
+	cost(1)
+	once, twice := cost(4), cost(8)
+	t.Logf("%d KB and %d KB allocated", once>>10, twice>>10)
+	assert.Less(t, float64(twice), 2.3*float64(once)+1e5)
+}
+
+// TestLoadingCostsInProportion parses texts of n and 2n parts. Twice the text needs about twice the memory, and never
 // hundreds of times its own length.
 func TestLoadingCostsInProportion(t *testing.T) {
 	const step = "  - request: {method: GET, url: http://x/}\n    assert: [resp.status == 200]\n"
@@ -60,7 +115,7 @@ func TestLoadingCostsInProportion(t *testing.T) {
 		name string
 		text func(n int) string
 		n    int
-		says string // what the error says; empty for none
+		says string // text of the error, or empty
 	}{
 		{"steps", func(n int) string { return "id: a\ntest:\n" + strings.Repeat(step, n) }, 4000, ""},
 		{"unknown keys", func(n int) string {
@@ -81,6 +136,22 @@ func TestLoadingCostsInProportion(t *testing.T) {
 		}, 800, "env"},
 		{"lists nested too deeply", func(n int) string { return "id: a\nenv: " + strings.Repeat("[", n) }, 40_000, "nested"},
 		{"mappings nested too deeply", func(n int) string { return "id: a\nenv: " + strings.Repeat("{a: ", n) }, 20_000, "nested"},
+		{"keys of steps", func(n int) string {
+			step := strings.Replace(step, "    assert", "    as: ann\n    control: other\n    until: 10s\n    timeout: 1.5\n    retry: 2\n    assert", 1)
+			return "id: a\ntest:\n" + strings.Repeat(step, n)
+		}, 3000, ""},
+		{"controls that are other steps", func(n int) string {
+			return "id: a\ntest:\n" + step + strings.Repeat(strings.Replace(step, "    assert", "    control: 1\n    assert", 1), n)
+		}, 3000, ""},
+		{"controls that do not exist", func(n int) string {
+			return "id: a\ntest:\n" + strings.Repeat(strings.Replace(step, "    assert", "    control: 999999\n    assert", 1), n)
+		}, 2000, "is not the number of another step"},
+		{"times that are not times", func(n int) string {
+			return "id: a\ntest:\n" + strings.Repeat(strings.Replace(step, "    assert", "    until: soon\n    assert", 1), n)
+		}, 2000, "must be a positive number"},
+		{"tags", func(n int) string {
+			return "id: a\nmeta: {severity: HIGH, tags: [" + strings.Repeat("BOLA, ", n) + "x]}\ntest:\n" + step
+		}, 8000, ""},
 		{"values of one variable", func(n int) string {
 			return "id: a\nenv:\n" + strings.Repeat("  - {name: A, value: x}\n", n) + "test:\n" + step
 		}, 4000, ""},

@@ -1,13 +1,15 @@
-// Package apitest generates and runs tests for one's own HTTP APIs, in Metlo's test language.
+// Package apitest generates security tests for HTTP APIs and runs them. Tests are written in Metlo's test language.
 //
-// A test is a YAML file, read by [Load] into a [Config]: requests, values extracted from the responses, and assertions.
-// [Run] sends the requests, only to the hosts that [AllowHosts] names or to the handler of [WithHandler], and returns a
-// [Result]: proven, uncontrolled, failed, or inconclusive when nothing was tested. Package apitestt runs tests as Go tests.
-// [NewMatrix] says for every endpoint and identity what results prove.
+// A test is a YAML file that [Load] reads into a [Config]. It holds requests, values to extract from the responses, and
+// assertions. [Run] sends the requests and returns a [Result] with a [Verdict]: proven, uncontrolled, failed, or
+// inconclusive when nothing was tested. Requests go only to the hosts that [AllowHosts] names, or to the handler of
+// [WithHandler]. Package apitestt runs tests as Go tests. [NewMatrix] shows what results prove for every endpoint and
+// identity.
 //
-// [Generate] makes a Config out of what Metlo knows about an endpoint and a template such as BOLA, which looks for
-// objects that one user can read in another's name. [WithTemplate] adds templates of your own. [ParseTestingConfig] reads
-// the language that says who may do what, which the template VALIDATE_AUTH_RULES turns into requests.
+// [Generate] returns a Config for an endpoint that Metlo knows and a template. The template BOLA, for example, looks
+// for objects that one user can read with another user's credentials. [WithTemplate] adds a template.
+// [ParseTestingConfig] reads a testing configuration, which states who may do what. The template VALIDATE_AUTH_RULES
+// generates requests that check it.
 //
-// Scripts run in an embedded JavaScript interpreter, bounded in time and memory.
+// Scripts run in an embedded JavaScript interpreter with limits on time and memory.
 package apitest

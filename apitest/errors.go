@@ -9,39 +9,39 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
-// Sentinels for errors.Is.
+// Errors that errors.Is finds.
 var (
-	// ErrHostNotAllowed is a request to a host that AllowHosts does not name. Nothing was sent to it.
+	// ErrHostNotAllowed means that AllowHosts does not name the host of a request. The request was not sent.
 	ErrHostNotAllowed = netguard.ErrHostNotAllowed
-	// ErrUnknownPayload is a payload that names a list nobody gave to WithPayloads.
+	// ErrUnknownPayload means that a payload names a list that is neither built in nor defined by WithPayloads.
 	ErrUnknownPayload = errors.New("unknown payload list")
-	// ErrTooManyRequests is a test that would send more than WithMaxRequests allows. Nothing was sent.
+	// ErrTooManyRequests means that a test would send more requests than WithMaxRequests allows. None was sent.
 	ErrTooManyRequests = errors.New("too many requests")
-	// ErrScriptLimit is a script that used more time or memory than WithScriptLimits allows.
+	// ErrScriptLimit means that a script used more time or memory than WithScriptLimits allows.
 	ErrScriptLimit = script.ErrLimit
-	// ErrUnknownTemplate is a template name that the generator does not know.
+	// ErrUnknownTemplate means that Generate does not know the template.
 	ErrUnknownTemplate = errors.New("unknown template")
-	// ErrUnknownVariable is a name given to Set that the test neither declares nor uses.
+	// ErrUnknownVariable means that the test neither declares nor uses the variable given to Set.
 	ErrUnknownVariable = errors.New("unknown variable")
-	// ErrNotApplicable is an endpoint that a template cannot test. The error names the endpoint and the reason.
+	// ErrNotApplicable means that the template cannot test the endpoint. The error names the endpoint and the reason.
 	ErrNotApplicable = errors.New("not applicable")
-	// ErrNoAuthConfig is an endpoint whose host has no authentication configured, which the template needs.
+	// ErrNoAuthConfig means that the template needs authentication, and none is configured for the endpoint's host.
 	ErrNoAuthConfig = errors.New("no auth config")
 )
 
-// ConfigError is one fault of a test file or of a testing configuration.
+// ConfigError describes one fault of a test file, a policy or a testing configuration.
 type ConfigError struct {
-	// File is the file read by Load, else empty.
+	// File is the path of the file, or empty if the text does not come from a file.
 	File string
-	// Line and Column count from 1; both are 0 for a Config built in Go.
+	// Line and Column are the place of the fault, counted from 1. Both are 0 for a Config built in Go.
 	Line, Column int
-	// Path leads to the fault, such as test[0].request.method. It is empty for broken YAML.
+	// Path is the path of the faulty element, such as test[0].request.method. It is empty for invalid YAML.
 	Path string
-	// Message says what is wrong and what is expected.
+	// Message describes the fault and what to write instead.
 	Message string
 }
 
-// Error gives "file:line:column: path: message", without the parts that are unknown.
+// Error returns "file:line:column: path: message", without the parts that are unknown.
 func (e *ConfigError) Error() string {
 	var b strings.Builder
 	if e.File != "" {

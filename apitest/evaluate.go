@@ -13,7 +13,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
-// evaluator runs the extractors and assertions of a step on its response.
+// evaluator evaluates the extractors and assertions of a step on its response.
 type evaluator struct {
 	*stepRun
 	ctx    context.Context //nolint:containedctx // it lives as long as one step
@@ -21,7 +21,8 @@ type evaluator struct {
 	engine *script.Engine
 }
 
-// extractAll fills variables, in order. An extractor that finds nothing leaves its variable unset under the strict rule.
+// extractAll sets the variables of the extractors, in order. Unless the run is lenient, an extractor that finds nothing
+// unsets its variable.
 func (e *evaluator) extractAll() {
 	for _, x := range e.step.Extract {
 		value, err := e.extract(x)
@@ -42,7 +43,7 @@ func (e *evaluator) extractAll() {
 	}
 }
 
-// render fills a text in; what it lacks is a doubt about the step.
+// render fills in the templates of a text. It records variables that are missing as doubts about the step.
 func (e *evaluator) render(where, text string) (out string, whole bool, err error) {
 	out, uses, err := handlebars.Render(text, e.st.vars)
 	if err != nil {
@@ -77,8 +78,8 @@ func (e *evaluator) extract(x Extractor) (any, error) {
 	return jsvalue.Get(e.pathScope(), source), nil
 }
 
-// assertAll records which assertions hold. After the first failure of a test that stops on failure the rest count as
-// failed, unevaluated.
+// assertAll records which assertions hold. If the test stops on failure, the assertions after the first failure are
+// recorded as failed without being evaluated.
 func (e *evaluator) assertAll() {
 	for n, a := range e.step.Assert {
 		if e.result.AbortedAt > 0 {
@@ -106,8 +107,8 @@ func (e *evaluator) assertAll() {
 	}
 }
 
-// assertionFault records an assertion that could not be evaluated. A script that fails on what the response holds is
-// a failure; one that names a variable that does not exist, or is stopped, is a fault of the test.
+// assertionFault records an assertion that could not be evaluated. If a script throws because of what the response
+// holds, the service failed. If a script names an unknown variable or exceeds a limit, the test is at fault.
 func (e *evaluator) assertionFault(n int, a Assertion, err error) {
 	var unknown *script.ReferenceError
 	var odd *script.ResultError
@@ -130,7 +131,7 @@ func (e *evaluator) assertionFault(n int, a Assertion, err error) {
 	e.fault(wrapped)
 }
 
-// check evaluates an assertion. found tells what the response has instead when it does not hold.
+// check evaluates an assertion. If it does not hold, found describes what the response holds instead.
 func (e *evaluator) check(where string, a Assertion) (holds bool, found string, err error) {
 	want, err := primitive(a.Value, true)
 	if err != nil {
@@ -184,7 +185,7 @@ func (e *evaluator) check(where string, a Assertion) (holds bool, found string, 
 	return jsvalue.StrictEqual(want, got), found, nil
 }
 
-// scriptValues says what the response was, and what the values that a script names are in it.
+// scriptValues describes the response and the values in it that a script names.
 func (e *evaluator) scriptValues(source string) string {
 	found := e.firstLine()
 	scope := e.pathScope()
@@ -205,7 +206,8 @@ func (e *evaluator) scriptValues(source string) string {
 	return found
 }
 
-// pathScope is what a key path starts from: status, resp, ctx and, before them, every variable.
+// pathScope returns the names that a path can begin with: status, resp, ctx and all variables. A variable wins over the
+// others.
 func (e *evaluator) pathScope() map[string]any {
 	cookies := map[string]any{}
 	for host, jar := range e.st.jars.Snapshot() {
@@ -226,13 +228,13 @@ func (e *evaluator) pathScope() map[string]any {
 	return scope
 }
 
-// shown gives a value as JSON, without secrets, cut to a length that fits a report.
+// shown returns v as JSON, with secrets masked, cut to a length that fits a report.
 func (s *stepRun) shown(v any) string { return printedBy(v, s.hide) }
 
-// hide masks secrets. It must come before a text is cut, because a part of a secret is not found any more.
+// hide masks secrets in text. Call it before text is cut, because a part of a secret may be too short to be found.
 func (s *stepRun) hide(text string) string { return s.secrets.text(text, s.showSecrets) }
 
-// String says what the assertion demands.
+// String returns the condition in words.
 func (a Assertion) String() string { return a.describe(func(text string) string { return text }) }
 
 func (a *Assertion) describe(hide func(string) string) string {
@@ -256,7 +258,7 @@ func (a *Assertion) describe(hide func(string) string) string {
 	return fmt.Sprintf("%s is %s", a.Key, printedBy(value, hide))
 }
 
-// printed gives a value as JSON, cut to a length that fits a report.
+// printed returns v as JSON, cut to a length that fits a report.
 func printed(v any) string { return printedBy(v, func(text string) string { return text }) }
 
 func printedBy(v any, hide func(string) string) string {

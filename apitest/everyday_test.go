@@ -25,6 +25,8 @@ func TestUntil(t *testing.T) {
 	}{
 		{"the value appears", 4, 10 * time.Second, Passed},
 		{"it never does", 1000, 10 * time.Second, Failed},
+		{"it appears at the end of the time", 4, 500 * time.Millisecond, Passed},
+		{"it appears after the time", 5, 500 * time.Millisecond, Failed},
 		{"without until", 2, 0, Failed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -49,6 +51,23 @@ func TestUntil(t *testing.T) {
 					assert.EqualValues(t, tc.after, res.Results[0][0].Attempts)
 					assert.Equal(t, "http://x.test/7", res.Results[1][0].Request.URL)
 				}
+			})
+		})
+	}
+}
+
+// TestUntilIsNotForWhatCannotBeSent runs steps that a repetition cannot help.
+func TestUntilIsNotForWhatCannotBeSent(t *testing.T) {
+	for name, url := range map[string]string{"a variable that is not set": "http://x.test/{{NOBODY}}", "a host that is not allowed": "http://y.test/"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := get(url, Equal("resp.status", 200))
+				s.Until = time.Hour
+				begun := time.Now()
+				client := WithHTTPClient(&http.Client{Transport: handlerTransport{always(200)}})
+				res, _ := Run(t.Context(), &Config{ID: "t", Test: []Step{s}}, AllowHosts("x.test"), client)
+				assert.Equal(t, Inconclusive, res.Outcome, res)
+				assert.Zero(t, time.Since(begun))
 			})
 		})
 	}
@@ -92,12 +111,18 @@ func TestRerunFailed(t *testing.T) {
 	require.NoError(t, err)
 	before, err := ParseResults(text)
 	require.NoError(t, err)
-	again := before.NotPassed(append(tests, test("new", 200)))
-	ids := make([]string, len(again))
-	for i, c := range again {
+	failed := before.NotPassed(append(tests, test("new", 200)))
+	ids := make([]string, len(failed))
+	for i, c := range failed {
 		ids[i] = c.ID
 	}
 	assert.Equal(t, []string{"fails", "broken", "new"}, ids)
+	tests[0].Test[0].Assert[0].Value = 204
+	assert.Len(t, before.NotPassed(tests[:1]), 1, "its steps are others now")
+	tests[0].Test[0].Assert[0].Value = 200
+	tests[0].Env = []KeyValue{{"A", "b"}}
+	assert.Len(t, before.NotPassed(tests[:1]), 1, "its variables are others now")
+	tests[0].Env = nil
 	one, err := json.Marshal(results[0])
 	require.NoError(t, err)
 	before, err = ParseResults(one)
@@ -105,7 +130,34 @@ func TestRerunFailed(t *testing.T) {
 	assert.Empty(t, before.NotPassed(tests[:1]))
 	for _, bad := range []string{"", "{}", "[{}]", `"x"`} {
 		_, err = ParseResults([]byte(bad))
-		assert.ErrorContains(t, err, "not JSON of a run", bad)
+		assert.ErrorContains(t, err, "not the JSON of results", bad)
+	}
+}
+
+// TestRerunKnowsATestWithSecrets compares a test with its results, in which secrets are masked.
+func TestRerunKnowsATestWithSecrets(t *testing.T) {
+	test := func() *Config {
+		s := get("http://x.test/a?api_key=hidden-in-url&b=c", Equal("resp.status", 200))
+		s.Request.Headers = []KeyValue{{"Authorization", "Bearer hidden-token"}, {"X-Other", "{{GIVEN}}"}}
+		s.Request.Data = `{"password": "hidden password", "name": "ann"}`
+		return &Config{ID: "t", Env: []KeyValue{{"A", "hidden-token"}}, Test: []Step{s}}
+	}
+	res, err := Run(t.Context(), test(), WithHandler(always(200)), WithEnv(map[string]string{"GIVEN": "given-value"}))
+	require.NoError(t, err)
+	text, err := json.Marshal(res)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "hidden")
+	before, err := ParseResults(text)
+	require.NoError(t, err)
+	assert.Empty(t, before.NotPassed([]*Config{test()}))
+	for name, change := range map[string]func(c *Config){
+		"a value": func(c *Config) { c.Test[0].Request.Data = `{"password": "hidden password", "name": "bob"}` },
+		"a path":  func(c *Config) { c.Test[0].Request.URL += "d" },
+		"a step":  func(c *Config) { c.Test = append(c.Test, c.Test[0]) },
+	} {
+		changed := test()
+		change(changed)
+		assert.Len(t, before.NotPassed([]*Config{changed}), 1, name)
 	}
 }
 
@@ -142,7 +194,7 @@ func TestWhatCouldNotRunHasItsRow(t *testing.T) {
 	assert.Contains(t, NotRun(nil, errors.New("why")).String(), "the test could not run: why")
 }
 
-// TestControlsAcrossTests lets one test of a run be the control of another.
+// TestControlsAcrossTests uses a request of one test as the control of another.
 func TestControlsAcrossTests(t *testing.T) {
 	as := func(token, path string, a Assertion) Step {
 		s := get("http://x.test"+path, a)

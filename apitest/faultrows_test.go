@@ -13,7 +13,7 @@ import (
 	metlo "github.com/metlo-go/metlo"
 )
 
-// verdictRow is a test that people write, a service, and what the test proves about it.
+// verdictRow is a test, a service, and the verdict of the test about the service.
 type verdictRow struct {
 	kind, name string
 	service    http.HandlerFunc
@@ -21,12 +21,12 @@ type verdictRow struct {
 	want       Verdict
 }
 
-// always answers every request with a status.
+// always returns a service that always answers with status.
 func always(status int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { reply(w, status, map[string]any{}) }
 }
 
-// inTurn answers one request after the other, the last status for the rest.
+// inTurn returns a service that answers with one status after the other. It repeats the last one.
 func inTurn(statuses ...int) http.HandlerFunc {
 	var n atomic.Int32
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -34,7 +34,7 @@ func inTurn(statuses ...int) http.HandlerFunc {
 	}
 }
 
-// byToken answers with the status of the credentials, and with other for those that it does not know.
+// byToken returns a service that answers with the status of the credentials, or with other if it does not know them.
 func byToken(other int, statuses map[string]int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		status, ok := statuses[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
@@ -45,7 +45,7 @@ func byToken(other int, statuses map[string]int) http.HandlerFunc {
 	}
 }
 
-// moved redirects one path to an address, where page is.
+// moved returns a service that redirects one path to an address and serves page everywhere else.
 func moved(path, to string, status int, page string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RequestURI() == path && r.Host == "handler.test" {
@@ -100,6 +100,49 @@ func verdictRows() []verdictRow {
 	}, attack(below500), VerdictUncontrolled)
 	add("E1, sound", "payloads are processed", always(200), attack(below500), VerdictProven)
 
+	afterLogin := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			reply(w, map[bool]int{true: 200, false: status}[r.URL.Path == "/login"], map[string]any{})
+		}
+	}
+	for name, step := range map[string]string{
+		"in the URL":           request("GET", "/search?q=x'' OR ''1''=''1", "", below500),
+		"in the path":          request("GET", "/files/..%2f..%2fetc%2fpasswd", "", below500),
+		"in a query value":     request("GET", "/search", "      query: [{name: q, value: '<script>alert(1)</script>'}]\n", below500),
+		"in JSON":              request("POST", "/search", "      data: '{\"q\": {\"$ne\": 1}}'\n", below500),
+		"in a text of JSON":    request("POST", "/search", "      data: '{\"q\": \"admin'' --\"}'\n", below500),
+		"in a form":            request("POST", "/search", "      form: [{name: q, value: '${7*7}'}]\n", below500),
+		"in a header":          request("GET", "/search", "      headers: [{name: User-Agent, value: '${jndi:ldap://x}'}]\n", below500),
+		"under a body":         request("GET", "/search?q=<script>", "", `"!JSON.stringify(resp.data).includes('<script>')"`),
+		"that is a quote":      request("GET", "/search?q=''", "", below500),
+		"that waits":           request("GET", "/search?q=1; WAITFOR DELAY ''0:0:5''", "", "resp.duration < 4000"),
+		"with XML":             request("POST", "/search", "      data: '<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]>'\n", below500),
+		"in an encoded query":  request("GET", "/search?q=%27%20UNION%20SELECT%20NULL", "", below500),
+		"twice, both refused":  request("GET", "/search?q='' OR 1=1", "", below500) + request("GET", "/search?q='' OR 2=2", "", below500),
+		"with a command in it": request("GET", "/search?q=x; cat /etc/hosts", "", below500),
+	} {
+		for _, status := range []int{400, 403, 422} {
+			add("E1", fmt.Sprintf("%d to an attack %s", status, name), afterLogin(status), login+step, VerdictInconclusive)
+		}
+		add("E1, sound", "200 to an attack "+name, always(200), step, VerdictProven)
+	}
+	written := request("GET", "/search?q='' OR 1=1 --", "", below500)
+	add("E1", "a benign value 200, then 429 to an attack as written", inTurn(200, 429), benign+written, VerdictInconclusive)
+	add("E1", "another attack is not a control", inTurn(200, 404), request("GET", "/other?q='' OR 1=1", "", below500)+written, VerdictInconclusive)
+	add("E1, sound", "an attack as written is refused, a benign value is not", refusesPayloads(400), benign+written, VerdictProven)
+	add("E1, sound", "the refusal of an attack is what is asked for", always(400), request("GET", "/search?q='' OR 1=1 --", "", "resp.status == 400"), VerdictUncontrolled)
+	add("E1, sound", "of two attacks one is processed", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, map[bool]int{true: 400, false: 200}[strings.HasSuffix(r.FormValue("q"), "--")], nil)
+	}, written+request("GET", "/search?q='' OR 2=2", "", below500), VerdictUncontrolled)
+	for _, benign := range []string{"O''Brien", "shoes or boots", "a; b", "say \"hi\" and go", "C#", "50%25", "x=1&y=2", "1*2", "file.ini", "select one"} {
+		add("E1, sound", "no attack: "+benign, afterLogin(400), login+request("GET", "/search?q="+benign, "", below500), VerdictUncontrolled)
+	}
+	for _, status := range []int{406, 413, 414, 431} {
+		add("E1", fmt.Sprintf("%d to every payload", status), always(status), attack(below500), VerdictInconclusive)
+	}
+	add("E1", "every payload is sent to the login", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login?next=/", http.StatusFound) },
+		request("GET", "/search?q={{P}}", "      followRedirects: false\n"+payload, below500), VerdictInconclusive)
+
 	add("E2", "the first payload 200, the others 429", inTurn(200, 429), attack(below500), VerdictInconclusive)
 	add("E2", "the first payload 200, the others 503", inTurn(200, 503), attack(not200), VerdictFailed)
 	add("E2", "login 200, every payload 401", inTurn(200, 401), login+request("GET", "/search?q={{P}}", as("x")+payload, below500), VerdictInconclusive)
@@ -128,6 +171,10 @@ func verdictRows() []verdictRow {
 	} {
 		add("E4", name, always(200), get(fmt.Sprintf("%q", script)), VerdictInconclusive)
 	}
+	for _, script := range []string{"true", "1", "'ok'", "1 < 2", "!false", "(1, 2)", "null === null"} {
+		add("E4", "a constant: "+script, always(200), get(fmt.Sprintf("%q", script)), VerdictInconclusive)
+	}
+	add("E4, sound", "a constant beside a comparison", always(200), get("'true'", "resp.status == 200"), VerdictProven)
 	add("E4, sound", "true", always(200), get("resp.status == 200"), VerdictProven)
 	add("E4, sound", "a text that is there", always(200), get(`"resp.headers['content-type']"`), VerdictProven)
 	add("E4, sound", "null", always(200), get(`"null"`), VerdictFailed)
@@ -213,10 +260,14 @@ func verdictRows() []verdictRow {
 	}
 	add("E6", "an expected redirect to a login form", moved("/", "/home", 302, form), request("GET", "/", "      followRedirects: true\n", "resp.status == 200"), VerdictInconclusive)
 	add("E6", "an expected redirect to /login", moved("/", "/login", 302, ""), request("GET", "/", "      followRedirects: true\n", "resp.status == 200"), VerdictInconclusive)
+	for _, refresh := range []string{`<META http-equiv="refresh" content="0; url=/login">`, `<meta content="1;URL='/users/sign_in?a=b'" http-equiv=refresh>`} {
+		add("E6", "a page that leads to the login by "+refresh, moved("", "", 0, refresh), root, VerdictInconclusive)
+	}
+	add("E6, sound", "a page that leads elsewhere", moved("", "", 0, `<meta http-equiv="refresh" content="5; url=/news">`), root, VerdictProven)
 	add("E6, sound", "an expected redirect", moved("/", "/home", 302, "hello"), request("GET", "/", "      followRedirects: true\n", "resp.status == 200"), VerdictProven)
 
 	arrived := func(w http.ResponseWriter, r *http.Request) {
-		// a service that fails at a quote: it is found only if the payload arrives
+		// this service fails if the payload arrives
 		status := 200
 		if strings.Contains(r.FormValue("q"), "; DROP") || strings.Contains(r.PathValue("q"), "; DROP") || strings.Contains(r.URL.Path, "; DROP") {
 			status = 500
@@ -242,7 +293,7 @@ func verdictRows() []verdictRow {
 	return out
 }
 
-// testVerdictRows runs the rows, and each under RequireControls, where nothing that is uncontrolled passes.
+// testVerdictRows runs each row. It runs uncontrolled ones under RequireControls too, where they must not pass.
 func testVerdictRows(t *testing.T) {
 	members := map[string]int{}
 	for _, row := range verdictRows() {
@@ -273,7 +324,8 @@ func testVerdictRows(t *testing.T) {
 	}
 }
 
-// testGenerationRows generates tests that no service could pass: they are left out, and the reason names the endpoint.
+// testGenerationRows generates tests that no service could pass. They are left out with a reason that names the
+// endpoint.
 func testGenerationRows(t *testing.T) (members int) {
 	field := func(section metlo.DataSection, path, entity string) metlo.TestDataField {
 		return metlo.TestDataField{DataSection: section, DataPath: path, DataType: metlo.TypeString, ContentType: "application/json", Entity: entity}

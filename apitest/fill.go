@@ -9,8 +9,8 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/handlebars"
 )
 
-// Set gives a variable of the test a value, which is taken as it is and not read as a template. The variable must be
-// declared in Env or used by a step, else ErrUnknownVariable.
+// Set sets a variable of the test. The value is used as it is, even if it looks like a template. If the test neither
+// declares nor uses the variable, Set returns ErrUnknownVariable.
 func (c *Config) Set(name, value string) error {
 	if c.set(name, value) {
 		return nil
@@ -18,7 +18,7 @@ func (c *Config) Set(name, value string) error {
 	return fmt.Errorf("apitest: test %s: %w: %q%s", c.ID, ErrUnknownVariable, name, didYouMean(name, c.variables()))
 }
 
-// Fill is Set for each of values that the test knows. The others are ignored, so that one map can fill many tests.
+// Fill sets each of values whose variable the test knows and ignores the others, so that one map can fill many tests.
 func (c *Config) Fill(values map[string]string) {
 	for name, value := range values {
 		c.set(name, value)
@@ -39,14 +39,14 @@ func (c *Config) set(name, value string) bool {
 	return true
 }
 
-// variables gives the names that the test declares or reads in templates.
+// variables returns the names that the test declares or reads in templates.
 func (c *Config) variables() []string {
 	var out []string
 	for _, kv := range c.Env {
 		out = append(out, kv.Name)
 	}
 	for _, t := range c.texts() {
-		uses, _ := handlebars.Check(t.text) // faults are Validate's
+		uses, _ := handlebars.Check(t.text) // Validate reports faults
 		for _, u := range uses {
 			if root, _, _ := strings.Cut(u.Name, "."); root != "global" {
 				out = append(out, root)
@@ -56,10 +56,10 @@ func (c *Config) variables() []string {
 	return out
 }
 
-// Placeholders gives what a run with opts still needs, sorted: variables that hold an unfilled <<placeholder>>,
-// variables that nothing sets, globals as global.NAME, and payload lists as "payload NAME". What has a default is
-// not needed. A script is read as words: a name that it declares in an unusual way may be left to the run. Nothing is
-// sent. An option that is wrong supplies nothing here; Run reports it.
+// Placeholders returns what a run with opts still needs, sorted: variables that hold an unfilled <<placeholder>>,
+// variables that nothing sets, globals as global.NAME, and payload lists as "payload NAME". A variable with a default
+// is not needed. Placeholders searches scripts for words, so it may miss a variable whose name the script declares in
+// an unusual way. It sends nothing. It ignores invalid options, which Run reports.
 func (c *Config) Placeholders(opts ...Option) []string {
 	s, _ := applyOptions(opts)
 	st, _ := s.initialState(c)
@@ -73,7 +73,7 @@ func (c *Config) Placeholders(opts ...Option) []string {
 			st.assume(p.Key)
 		}
 		for place, t := range step.texts() {
-			if strings.HasPrefix(place, "assert") { // after the extractors
+			if strings.HasPrefix(place, "assert") { // extractors run before assertions
 				for _, e := range step.Extract {
 					st.assume(e.Name)
 				}
@@ -87,7 +87,7 @@ func (c *Config) Placeholders(opts ...Option) []string {
 	return sortedKeys(need)
 }
 
-// assume takes a variable as set.
+// assume marks a variable as set.
 func (s *state) assume(name string) {
 	delete(s.unset, name)
 	s.vars[name] = "\x00"
@@ -130,7 +130,7 @@ func (s *state) collectNeeds(t placedText, need map[string]bool) {
 	}
 }
 
-// knows says whether a variable is set, or is told of otherwise.
+// knows reports whether a variable is set or is reported as unset.
 func (s *state) knows(name string) bool {
 	return s.vars[name] != nil || s.unset[name] != nil || name == "global"
 }
@@ -141,13 +141,13 @@ func (s *state) addUnset(name string, need map[string]bool) {
 	}
 }
 
-// namesVariable says whether source holds name as a word that is no property of something else.
+// namesVariable reports whether source contains name as a word that is not a property of something else.
 func namesVariable(source, name string) bool {
 	found, err := regexp.MatchString(`(^|[^\w$.])`+regexp.QuoteMeta(name)+`($|[^\w$])`, source)
 	return err == nil && found
 }
 
-// didYouMean names the known name that is nearest to a misspelt one.
+// didYouMean returns a hint with the known name that is most like name, or "" if none is like it.
 func didYouMean(name string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {
@@ -161,7 +161,7 @@ func didYouMean(name string, known []string) string {
 	return fmt.Sprintf("; did you mean %s?", best)
 }
 
-// editDistance counts the insertions, deletions and replacements between a and b.
+// editDistance returns the number of insertions, deletions and replacements that turn a into b.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
 
-// Select returns the tests with one of the tags, in any case, and at least the given severity. No tags and an empty
-// severity select all. A test without a severity has the lowest.
-func Select(tests []*Config, tags []string, least Severity) []*Config {
+// Select returns the tests that have one of the tags, in any case, and at least the given severity. If tags and
+// severity are empty, it returns all tests. A test without a severity has the lowest.
+func Select(tests []*Config, tags []string, severity Severity) []*Config {
 	var out []*Config
 	for _, c := range tests {
 		var meta Meta
@@ -20,21 +21,23 @@ func Select(tests []*Config, tags []string, least Severity) []*Config {
 		tagged := len(tags) == 0 || slices.ContainsFunc(meta.Tags, func(have string) bool {
 			return slices.ContainsFunc(tags, func(want string) bool { return strings.EqualFold(have, want) })
 		})
-		if tagged && slices.Index(severities, string(meta.Severity)) >= slices.Index(severities, string(least)) {
+		if tagged && slices.Index(severities, string(meta.Severity)) >= slices.Index(severities, string(severity)) {
 			out = append(out, c)
 		}
 	}
 	return out
 }
 
-// Earlier is what the JSON of an earlier run holds, as encoding/json writes a Result or a list of them.
+// Earlier holds results of an earlier run, decoded from the JSON of a Result or of a list of results.
 type Earlier []earlierTest
 
 type earlierTest struct {
 	Test struct {
-		ID   string `json:"id"`
-		File string `json:"file"`
-		Meta *Meta  `json:"meta"`
+		ID    string `json:"id"`
+		File  string `json:"file"`
+		Meta  *Meta  `json:"meta"`
+		Env   any    `json:"env"`
+		Steps any    `json:"test"`
 	} `json:"test"`
 	Outcome Outcome         `json:"outcome"`
 	Results [][]earlierStep `json:"results"`
@@ -55,7 +58,7 @@ type earlierStep struct {
 	} `json:"res"`
 }
 
-// ParseResults reads the results of an earlier run from JSON: one Result or a list of them.
+// ParseResults decodes the results of an earlier run from JSON: one Result or a list of them.
 func ParseResults(text []byte) (Earlier, error) {
 	var list Earlier
 	err := json.Unmarshal(text, &list)
@@ -64,17 +67,17 @@ func ParseResults(text []byte) (Earlier, error) {
 		err = json.Unmarshal(text, &list[0])
 	}
 	if err != nil {
-		return nil, fmt.Errorf("apitest: the results are not JSON of a run: %w", err)
+		return nil, fmt.Errorf("apitest: the text is not the JSON of results: %w", err)
 	}
 	for i := range list {
 		if !slices.Contains([]Outcome{Passed, Failed, Inconclusive}, list[i].Outcome) {
-			return nil, errors.New("apitest: the results are not JSON of a run: a test has no outcome")
+			return nil, errors.New("apitest: the text is not the JSON of results: a test has no outcome")
 		}
 	}
 	return list, nil
 }
 
-// earlier returns results in the form of their JSON, so that both are read by one code.
+// earlier converts results to the form that ParseResults returns.
 func earlier(results []*Result) (Earlier, error) {
 	text, err := json.Marshal(results)
 	if err != nil {
@@ -83,8 +86,8 @@ func earlier(results []*Result) (Earlier, error) {
 	return ParseResults(text)
 }
 
-// NotPassed returns the tests that did not pass in the earlier run, and those that it does not hold. A test is known by
-// its file and id, or by its id alone where one of both has no file.
+// NotPassed returns the tests that did not pass in the earlier run, that it does not contain, or whose steps or
+// variables have changed since. Tests are matched by file and id, or by id alone if one of both has no file.
 func (e Earlier) NotPassed(tests []*Config) []*Config {
 	var out []*Config
 	for _, c := range tests {
@@ -92,7 +95,7 @@ func (e Earlier) NotPassed(tests []*Config) []*Config {
 		for i := range e {
 			t := &e[i]
 			if t.Test.ID == c.ID && (t.Test.File == c.File || t.Test.File == "" || c.File == "") {
-				passed = t.Outcome == Passed
+				passed = t.Outcome == Passed && t.unchanged(c)
 				if !passed {
 					break
 				}
@@ -105,7 +108,44 @@ func (e Earlier) NotPassed(tests []*Config) []*Config {
 	return out
 }
 
-// SummaryLine counts the tests by verdict, in one line.
+// unchanged reports whether the test that ran had the steps and the variables of c. A masked secret matches any text.
+func (t *earlierTest) unchanged(c *Config) bool {
+	text, err := json.Marshal([]any{c.Env, c.Test})
+	var now [2]any
+	if err != nil || json.Unmarshal(text, &now) != nil {
+		return false
+	}
+	return sameBut(t.Test.Env, now[0]) && sameBut(t.Test.Steps, now[1])
+}
+
+// sameBut reports whether two decoded JSON values are equal, if each mask in the first one stands for any text.
+func sameBut(masking, full any) bool {
+	switch a := masking.(type) {
+	case string:
+		b, ok := full.(string)
+		return ok && fitsMask(a, b)
+	case []any:
+		b, ok := full.([]any)
+		return ok && slices.EqualFunc(a, b, sameBut)
+	case map[string]any:
+		b, ok := full.(map[string]any)
+		return ok && maps.EqualFunc(a, b, sameBut)
+	}
+	return masking == full || masking == masked
+}
+
+// fitsMask reports whether text equals masking with some text in place of each mask.
+func fitsMask(masking, text string) bool {
+	parts := strings.Split(masking, masked)
+	rest, found := strings.CutPrefix(text, parts[0])
+	last := len(parts) - 1
+	for i := 1; i < last && found; i++ {
+		_, rest, found = strings.Cut(rest, parts[i])
+	}
+	return found && (last == 0 && rest == "" || last > 0 && strings.HasSuffix(rest, parts[last]))
+}
+
+// SummaryLine returns the numbers of tests by verdict, in one line.
 func SummaryLine(results ...*Result) string {
 	counts := map[Verdict]int{}
 	for _, r := range results {

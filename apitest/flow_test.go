@@ -23,12 +23,12 @@ func get(u string, assertions ...Assertion) Step {
 
 func TestOtherHostsAreNeverCalled(t *testing.T) {
 	var hits atomic.Int32
-	foreign := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
-	t.Cleanup(foreign.Close)
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
+	t.Cleanup(other.Close)
 	base, _ := service(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/away":
-			http.Redirect(w, r, foreign.URL, http.StatusTemporaryRedirect)
+			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
 		case "/home":
 			http.Redirect(w, r, "/end", http.StatusFound)
 		}
@@ -40,12 +40,12 @@ func TestOtherHostsAreNeverCalled(t *testing.T) {
 		allow   []string
 		refused string
 	}{
-		{"another port", get(foreign.URL), []string{base}, strings.TrimPrefix(foreign.URL, "http://")},
-		{"a redirect", get(base + "/away"), []string{base}, strings.TrimPrefix(foreign.URL, "http://")},
+		{"another port", get(other.URL), []string{base}, strings.TrimPrefix(other.URL, "http://")},
+		{"a redirect", get(base + "/away"), []string{base}, strings.TrimPrefix(other.URL, "http://")},
 		{"another scheme", get("https://" + host), []string{base}, host},
 		{"no port", get(base), []string{"127.0.0.1"}, host},
 		{"a Host header", Step{Request: Request{Method: "GET", URL: base, Headers: []KeyValue{{"Host", "evil.test"}}}}, []string{base}, "evil.test"},
-		{"user info is no host", get("http://" + host + "@evil.test/"), []string{base}, "evil.test"},
+		{"user info is not a host", get("http://" + host + "@evil.test/"), []string{base}, "evil.test"},
 		{"allowed", get(base), []string{host}, ""},
 		{"allowed by origin", get(base), []string{base + "/"}, ""},
 		{"allowed redirect", get(base+"/home", Equal("resp.config.url", base+"/home"), Equal("resp.status", 200)), []string{base}, ""},
@@ -220,7 +220,7 @@ func TestCookies(t *testing.T) {
 		s.Request.Headers = []KeyValue{{"Cookie", cookie}}
 		return s
 	}
-	// The jar is per host name, as in browsers; 127.0.0.1 and localhost differ.
+	// The jar separates host names, as browsers do: 127.0.0.1 and localhost differ.
 	elsewhere := strings.Replace(other, "127.0.0.1", "localhost", 1)
 	for _, tc := range []struct {
 		name  string

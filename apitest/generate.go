@@ -13,13 +13,13 @@ import (
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// Generate makes a test for endpoint from a template, whose name is matched in any case: one of Templates, or one given
-// by WithTemplate. config may be nil for templates that do not need it. Requests go to the testingHost that config
-// names for the endpoint's host, else to that host.
+// Generate returns a test of endpoint from a template: one of Templates, or one added by WithTemplate. The case of its
+// name is ignored. config may be nil for templates that do not need it. Requests go to the testingHost that config has
+// for the endpoint's host, or else to the host.
 //
-// Errors: ErrUnknownTemplate; ErrNotApplicable when the template cannot test the endpoint, as BOLA without an id, or
-// when the steps of the test would contradict each other; ErrNoAuthConfig when the template needs the authentication of
-// a host for which none is configured; and an endpoint that lacks host, path or method.
+// Generate returns ErrUnknownTemplate if there is no such template. It returns ErrNotApplicable if the template cannot
+// test the endpoint, as for BOLA without an id, or if steps of the test would contradict each other. It returns
+// ErrNoAuthConfig if the template needs authentication and none is configured for the host.
 func Generate(template string, endpoint *metlo.TestEndpoint, config *TestingConfig, opts ...GenerateOption) (*Config, error) {
 	g := &generator{templates: builtinTemplates(), random: rand.Float64}
 	for _, o := range opts {
@@ -39,12 +39,12 @@ func Generate(template string, endpoint *metlo.TestEndpoint, config *TestingConf
 	return cfg, nil
 }
 
-// Templates gives the names of the built-in templates, sorted.
+// Templates returns the names of the built-in templates, sorted.
 func Templates() []string { return sortedKeys(builtinTemplates()) }
 
-// FileName gives the name of the file for the test that a template makes of an endpoint, such as
-// get-shop.example.com-orders-_orderId_-bola.yaml. Generating again replaces the file. A path with characters that a
-// name cannot keep apart gets a checksum besides.
+// FileName returns a file name for the test that a template generates for an endpoint, such as
+// get-shop.example.com-orders-_orderId_-bola.yaml. It always returns the same name for the same endpoint and template.
+// If the path contains characters that a file name cannot represent, the name ends with a checksum.
 func FileName(template string, endpoint *metlo.TestEndpoint) string {
 	path := strings.NewReplacer("/", "-", "{", "_", "}", "_").Replace(strings.Trim(endpoint.Path, "/"))
 	parts := []string{strings.ToLower(string(endpoint.Method)), strings.ToLower(endpoint.Host), path, strings.ToLower(template)}
@@ -65,12 +65,12 @@ var (
 	plainPath     = regexp.MustCompile(`^(/[A-Za-z0-9.]+|/\{[A-Za-z0-9.]+\})*/?$`)
 )
 
-// TestingConfig is what a testing configuration says about hosts, actors, resources and permissions, in the order of
-// its text.
+// TestingConfig represents a testing configuration: its hosts, actors, resources and permissions, in the order of the
+// text.
 type TestingConfig = testingconfig.Config
 
-// ParseTestingConfig reads a text of the language that says who may do what, as Testing.Config of the client gives it.
-// An empty text is an empty configuration. Faults are *ConfigError, all of them joined, with line and column.
+// ParseTestingConfig parses a testing configuration, such as the one that the client's Testing.Config returns. An empty
+// text is an empty configuration. Faults are returned as *ConfigError, all of them joined, with line and column.
 func ParseTestingConfig(text string) (*TestingConfig, error) {
 	statements, err := testingconfig.Parse(text)
 	if err != nil {
@@ -86,8 +86,9 @@ func ParseTestingConfig(text string) (*TestingConfig, error) {
 	return testingconfig.NewConfig(statements), nil
 }
 
-// Format lays out a testing configuration in the standard way. A fault of the syntax is a *ConfigError; members are not
-// checked. A text that ends in a comment gets no line break at its end, because Metlo's server refuses one there.
+// Format returns a testing configuration in the standard layout. It returns a *ConfigError for a syntax error and does
+// not check members. If text ends with a comment, the result has no final line break, because Metlo's server rejects
+// one there.
 func Format(text string) (string, error) {
 	statements, err := testingconfig.Parse(text)
 	if err != nil {
@@ -104,11 +105,11 @@ func ruleFault(err error) error {
 	return err
 }
 
-// Template makes tests of one kind.
+// Template generates tests of one kind.
 type Template struct {
-	// Name is what Generate is called with. Case does not count.
+	// Name is the name that Generate is called with, in any case.
 	Name string
-	// Build makes the test.
+	// Build returns the test for the endpoint of in.
 	Build func(in *TemplateInput) (*TestBuilder, error)
 }
 
@@ -133,7 +134,7 @@ func (g *generator) generate(
 		return nil, err
 	}
 	if builder == nil {
-		return nil, errors.New("the template built nothing")
+		return nil, errors.New("the Build function of the template returned nil")
 	}
 	cfg, err := builder.Config()
 	if err != nil {
@@ -165,7 +166,7 @@ func notInHost(r rune) bool {
 	return r <= ' ' || r == 0x7f || strings.ContainsRune("\"'\\/?#@<>{}`|^%", r)
 }
 
-// cloneEndpoint copies what templates may change.
+// cloneEndpoint returns a copy that templates may change.
 func cloneEndpoint(e *metlo.TestEndpoint) *metlo.TestEndpoint {
 	c := *e
 	c.DataFields = slices.Clone(e.DataFields)
@@ -176,10 +177,10 @@ func cloneEndpoint(e *metlo.TestEndpoint) *metlo.TestEndpoint {
 	return &c
 }
 
-// GenerateOption changes how Generate works.
+// GenerateOption configures Generate.
 type GenerateOption func(*generator)
 
-// WithRandom takes sample values and the test's id from f, which gives numbers from 0 up to but not 1.
+// WithRandom sets the source of sample values and of the test's id. f returns numbers in [0, 1).
 func WithRandom(f func() float64) GenerateOption {
 	return func(g *generator) {
 		if f != nil {
@@ -188,22 +189,22 @@ func WithRandom(f func() float64) GenerateOption {
 	}
 }
 
-// WithID sets the test's id instead of a random UUID.
+// WithID sets the test's id. By default it is a random UUID.
 func WithID(id string) GenerateOption {
 	return func(g *generator) { g.id = id }
 }
 
-// WithTemplate adds a template of your own, or replaces a built-in one of that name. One without a Build function is
-// unknown.
+// WithTemplate adds a template, or replaces the built-in template of that name. A template without a Build function
+// removes it.
 func WithTemplate(t Template) GenerateOption {
 	return func(g *generator) { g.templates[strings.ToUpper(t.Name)] = t.Build }
 }
 
-// TemplateInput is what a template works with.
+// TemplateInput holds the endpoint and the configuration for which a template generates a test.
 type TemplateInput struct {
 	// Endpoint is a copy of the endpoint under test.
 	Endpoint *metlo.TestEndpoint
-	// Config knows hosts, actors, resources and permissions. It is never nil.
+	// Config is the testing configuration. It is never nil.
 	Config *TestingConfig
 
 	random  func() float64
@@ -211,7 +212,7 @@ type TemplateInput struct {
 	fillIDs bool // ids in bodies are variables to fill in
 }
 
-// host returns what the testing configuration says about the endpoint's host, or nil.
+// host returns the entry of the testing configuration for the endpoint's host, or nil.
 func (in *TemplateInput) host() *testingconfig.Host {
 	for i := range in.Config.Hosts {
 		if in.Config.Hosts[i].Name == in.Endpoint.Host {
@@ -221,7 +222,7 @@ func (in *TemplateInput) host() *testingconfig.Host {
 	return nil
 }
 
-// baseURL is where the endpoint's requests go.
+// baseURL returns the URL of the server that the requests go to.
 func (in *TemplateInput) baseURL() string {
 	host := in.Endpoint.Host
 	if h := in.host(); h != nil && h.TestingHost != "" {
@@ -233,7 +234,7 @@ func (in *TemplateInput) baseURL() string {
 	return "https://" + host
 }
 
-// float gives a random number in [0, 1), whatever the caller's function gives.
+// float returns a random number in [0, 1), even if the caller's function does not.
 func (in *TemplateInput) float() float64 {
 	f := in.random()
 	if !(f >= 0 && f < 1) {
@@ -242,7 +243,7 @@ func (in *TemplateInput) float() float64 {
 	return f
 }
 
-// RequireAuth gives ErrNoAuthConfig if the endpoint has no auth config.
+// RequireAuth returns ErrNoAuthConfig if the endpoint has no auth config.
 func (in *TemplateInput) RequireAuth() error {
 	if in.Endpoint.AuthConfig == nil {
 		return in.noAuth()
@@ -254,7 +255,7 @@ func (in *TemplateInput) noAuth() error {
 	return fmt.Errorf("%w for host %q: add the host to the authentication section of Metlo's config, or to the testing config", ErrNoAuthConfig, in.Endpoint.Host)
 }
 
-// uuid makes a version 4 UUID from the random numbers.
+// uuid returns a version 4 UUID made of the random numbers.
 func (in *TemplateInput) uuid() string {
 	var b [16]byte
 	for i := range b {

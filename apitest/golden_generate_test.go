@@ -17,7 +17,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/ordered"
 )
 
-// goldenGenerated is testdata/generated.json: what the original library generated.
+// goldenGenerated represents testdata/generated.json: tests that the original library generated.
 type goldenGenerated struct {
 	Endpoints map[string]*metlo.TestEndpoint `json:"endpoints"`
 	Configs   map[string]json.RawMessage     `json:"configs"`
@@ -35,21 +35,22 @@ const goldenID = "00000000-0000-4000-8000-000000000000"
 
 func half() float64 { return 0.5 }
 
-// byDesign undoes what generated tests have differently on purpose: they go to the testingHost of the testing
-// configuration, which the original reads and never uses.
+// byDesign undoes an intended difference: generated tests use the testingHost of the testing configuration, which the
+// original library ignores.
 func byDesign(text string) string {
 	return strings.ReplaceAll(text, `https://staging.example.org`, `https://api.example.org`)
 }
 
-// withoutControls leaves the steps out that generated tests have more than the original's.
+// withoutControls removes the controls, which the original library does not generate.
 func withoutControls(cfg *Config) *Config {
 	if cfg != nil {
-		cfg.Test = slices.DeleteFunc(cfg.Test, func(s Step) bool { return s.Assert[0].Description == controlNote })
+		cfg.Test = slices.DeleteFunc(cfg.Test, func(s Step) bool { return strings.HasPrefix(s.Assert[0].Description, "control: ") })
+		cfg.Env = slices.DeleteFunc(cfg.Env, func(kv KeyValue) bool { return strings.HasSuffix(kv.Name, allowedPath) })
 	}
 	return cfg
 }
 
-// unfold writes a text that the original folds, because it is longer than 80 columns, in one line.
+// unfold joins a line that the original library folds because it is longer than 80 columns.
 func unfold(text string) string {
 	return regexp.MustCompile(`>-\n +([^\n]*)\n {10}(\S[^\n]*)\n`).ReplaceAllString(text, "$1 $2\n")
 }
@@ -102,7 +103,7 @@ func goldenGenerateCount(t *testing.T) (matched, differing, total int) {
 	return matched, differing, total
 }
 
-// templateConfigFrom reads the original's form of a testing configuration, by writing it in the language.
+// templateConfigFrom parses the original library's form of a testing configuration.
 func templateConfigFrom(t *testing.T, raw json.RawMessage) *TestingConfig {
 	t.Helper()
 	parsed, err := ordered.Parse(string(raw))

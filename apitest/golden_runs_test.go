@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// goldenRuns is testdata/runs.json: tests that the original library ran against a service.
+// goldenRuns represents testdata/runs.json: runs of the original library against a service.
 type goldenRuns struct {
 	Service map[string]json.RawMessage `json:"service"`
 	Cases   []struct {
@@ -95,7 +95,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// runDifferences lists, by case, where a run differs from the original's on purpose, and why.
+// runDifferences maps the cases in which a run differs by design to the reasons.
 var runDifferences = map[string]string{}
 
 func goldenRunCount(t *testing.T) (matched, total int) {
@@ -165,7 +165,7 @@ func compareStep(t *testing.T, base string, env map[string]string, want goldenSt
 	assert.Equal(t, want.Data, asJSON(t, got.Response.Data))
 }
 
-// asJSON gives v the Go types that encoding/json decodes into.
+// asJSON converts v to the Go types that encoding/json decodes into.
 func asJSON(t *testing.T, v any) any {
 	t.Helper()
 	raw, err := json.Marshal(v)

@@ -12,14 +12,14 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/ordered"
 )
 
-// gqlField is a field of a GraphQL query, with its arguments and the fields selected in it.
+// gqlField is a field of a GraphQL query, with its arguments and its selected fields.
 type gqlField struct {
 	name   string
 	args   ordered.Item
 	fields []*gqlField
 }
 
-// sampleGraphQL adds the query that the endpoint's data fields describe, completed by its schema.
+// sampleGraphQL adds the query that the endpoint's data fields describe, completed from its schema.
 func (s *StepBuilder) sampleGraphQL(entities entityValues) {
 	query, err := s.in.graphQLQuery(entities)
 	if err != nil {
@@ -63,7 +63,7 @@ func (in *TemplateInput) graphQLQuery(entities entityValues) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
-// addNamedOperation reads the operation out of a path such as /graphql.query.user.
+// addNamedOperation adds the operation that a path such as /graphql.query.user names.
 func (f *gqlField) addNamedOperation(path string) {
 	_, operation, _ := strings.Cut(path[strings.LastIndexByte(path, '/')+1:], ".")
 	parts := strings.Split(operation, ".")
@@ -72,8 +72,8 @@ func (f *gqlField) addNamedOperation(path string) {
 	}
 }
 
-// addGraphQLField walks down the path of f: names of fields, __args before an argument,
-// __on_T for a fragment on T, [] for lists, __resp before what only the response has.
+// addGraphQLField adds the field at the path of f. Elements of a path are names of fields, __args before an argument,
+// __on_T for a fragment on T, [] for a list, and __resp before what only the response has.
 func (in *TemplateInput) addGraphQLField(root *gqlField, f metlo.TestDataField, entities entityValues) {
 	at := root
 	path := strings.Split(f.DataPath, ".")
@@ -83,7 +83,7 @@ func (in *TemplateInput) addGraphQLField(root *gqlField, f metlo.TestDataField, 
 			return
 		case token == "[]":
 		case token == "__args":
-			args := in.grow(at.args, path[i+1:], f, enumEntities(entities, f))
+			args := in.withValue(at.args, path[i+1:], f, enumEntities(entities, f))
 			if item, ok := args.(ordered.Item); ok {
 				at.args = item
 			}
@@ -96,10 +96,10 @@ func (in *TemplateInput) addGraphQLField(root *gqlField, f metlo.TestDataField, 
 	}
 }
 
-// gqlEnum is an enum value, which is written without quotes.
+// gqlEnum is an enum value, which queries hold without quotes.
 type gqlEnum string
 
-// enumEntities turns an entity value ENUM.X into the enum value X.
+// enumEntities converts an entity value ENUM.X to the enum value X.
 func enumEntities(entities entityValues, f metlo.TestDataField) entityValues {
 	if s, ok := entities.of(f).(string); ok {
 		if name, isEnum := strings.CutPrefix(s, "ENUM."); isEnum {
@@ -120,7 +120,7 @@ func (f *gqlField) child(name string) *gqlField {
 	return c
 }
 
-// selectSomething makes an operation without fields valid.
+// selectSomething selects __typename if no field is selected, since an empty selection is invalid.
 func (f *gqlField) selectSomething() {
 	if len(f.fields) == 0 {
 		f.child("__typename")

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// maxSelection is how many levels of objects are selected where the data fields name none.
+	// maxSelection is the number of levels of objects that are selected if the data fields name none.
 	maxSelection = 2
-	// maxInput is how many levels of required input objects are filled.
+	// maxInput is the number of levels of required input objects that are filled in.
 	maxInput = 8
 )
 
-// completeFromSchema adds required arguments, turns text into enum values and selects fields of objects.
+// completeFromSchema adds required arguments, converts text to enum values, and selects fields of objects.
 func (in *TemplateInput) completeFromSchema(operation *gqlField) error {
 	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema", Input: in.Endpoint.GraphQLSchema})
 	if err != nil {
@@ -38,7 +38,7 @@ type gqlCompleter struct {
 	schema *ast.Schema
 }
 
-// complete checks the fields of f against its type and fills in what they lack.
+// complete checks the fields of f against its type and adds what they lack.
 func (c *gqlCompleter) complete(f *gqlField, def *ast.Definition, depth int) error {
 	for _, child := range f.fields {
 		if on, ok := strings.CutPrefix(child.name, "... on "); ok {
@@ -72,7 +72,7 @@ func (c *gqlCompleter) complete(f *gqlField, def *ast.Definition, depth int) err
 	return nil
 }
 
-// selectFields selects the fields of an object that has none selected.
+// selectFields selects fields of an object if none is selected.
 func (c *gqlCompleter) selectFields(f *gqlField, def *ast.Definition, depth int) {
 	if len(f.fields) > 0 || !def.IsCompositeType() {
 		return
@@ -100,7 +100,7 @@ func needsArguments(field *ast.FieldDefinition) bool {
 	return false
 }
 
-// value gives have the form that t demands, or a sample when there is nothing to keep.
+// value converts have to the type t, or returns a sample value if have is nil.
 func (c *gqlCompleter) value(t *ast.Type, have any, depth int) any {
 	if t.Elem != nil {
 		list, ok := have.([]any)

@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// WithHandler sends every request to h, in this process and without a port, whatever its host. No host has to be
-// allowed. BASE_URL is http://handler.test unless WithEnv or the test sets it. A panic of h is a step without response.
+// WithHandler sends every request to h, in this process and without a port, whatever its host. AllowHosts is not
+// needed. BASE_URL is http://handler.test unless WithEnv or the test sets it. If h panics, the step has no response.
 func WithHandler(h http.Handler) Option {
 	return func(s *settings) error {
 		if h == nil {
@@ -23,7 +23,7 @@ func WithHandler(h http.Handler) Option {
 	}
 }
 
-// inProcess is a transport that calls a handler.
+// inProcess is an http.RoundTripper that calls a handler.
 type inProcess struct{ handler http.Handler }
 
 // RoundTrip runs the handler until it returns or the context of the request ends.
@@ -59,7 +59,7 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// recorder keeps what a handler writes.
+// recorder is an http.ResponseWriter that keeps what a handler writes.
 type recorder struct {
 	header, sent http.Header
 	status       int
@@ -68,7 +68,7 @@ type recorder struct {
 
 func (w *recorder) Header() http.Header { return w.header }
 
-// WriteHeader takes the first final status.
+// WriteHeader records the first status that is not informational.
 func (w *recorder) WriteHeader(status int) {
 	if w.status != 0 || status < 200 {
 		return
@@ -84,7 +84,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// Flush does nothing: the response is read as a whole.
+// Flush does nothing, because the response is read after the handler has returned.
 func (w *recorder) Flush() {}
 
 func (w *recorder) response(r *http.Request) *http.Response {

@@ -10,7 +10,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
-// doubtResponse finds reasons why a step whose assertions hold has not tested what it should.
+// doubtResponse records reasons to doubt that a step whose assertions hold tested the endpoint.
 func (s *stepRun) doubtResponse(x *response) {
 	if len(s.res.Failures) > 0 || s.broken {
 		return
@@ -23,10 +23,10 @@ func (s *stepRun) doubtResponse(x *response) {
 	switch {
 	case len(s.step.Assert) == 0:
 	case isRedirect(x.status) && s.step.Request.FollowRedirects == nil && !about.status:
-		s.doubts = append(s.doubts, fmt.Sprintf("the service answered %s and no assertion is about the status", x.statusLine()))
+		s.doubts = append(s.doubts, fmt.Sprintf("the service answered %s: assert the status, or set followRedirects", x.statusLine()))
 	case s.unreached(x.status) && !about.status && !about.body:
 		s.doubts = append(s.doubts, fmt.Sprintf(
-			"the service answered %s, so the endpoint was not reached, and no assertion compares the status or a value of the body", x.statusLine()))
+			"the service answered %s, so the endpoint was not reached: correct the request, or assert the status or a value of the body", x.statusLine()))
 	}
 }
 
@@ -34,24 +34,25 @@ func isRedirect(status int) bool {
 	return status >= 300 && status < 400 && status != http.StatusNotModified
 }
 
-// unreached says whether a status comes from in front of the code that the step is about. To refuse a payload with 403
-// is an answer.
+// unreached reports whether the status suggests that the request did not reach the code under test. A 403 to a payload
+// does not.
 func (s *stepRun) unreached(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusGone,
 		http.StatusTooManyRequests:
 		return true
 	case http.StatusForbidden:
-		return len(s.st.payload) == 0
+		return len(s.st.payload) == 0 && !s.res.seen.literal
 	}
 	return status >= 500
 }
 
-// subjects is what the assertions of a step look at.
+// subjects describes what the assertions of a step look at.
 type subjects struct {
-	// body is set when a value of the body is compared with another one, which an error page does not hold by chance.
+	// status and body report whether an assertion looks at the status, or compares a value of the body. An error page
+	// does not hold the expected value by chance.
 	status, body bool
-	// statuses are the texts that name statuses.
+	// statuses joins the texts of the assertions about the status.
 	statuses string
 }
 
@@ -75,9 +76,12 @@ func (s *Step) subjects() subjects {
 	return out
 }
 
-// whyNothingWasTested gives the reasons why a test as a whole cannot pass.
+// whyNothingWasTested returns the reasons why a test as a whole cannot pass.
 func (r *runner) whyNothingWasTested() []string {
-	if !slices.ContainsFunc(r.cfg.Test, func(s Step) bool { return len(s.Assert) > 0 }) {
+	if !slices.ContainsFunc(r.cfg.Test, func(s Step) bool { return s.asserts() }) {
+		if slices.ContainsFunc(r.cfg.Test, func(s Step) bool { return len(s.Assert) > 0 }) {
+			return []string{"no assertion of the test looks at a response: compare resp.status or a value of resp.data"}
+		}
 		return []string{"the test has no assertion"}
 	}
 	if r.leftOut {
@@ -102,14 +106,22 @@ func (r *runner) whyNothingWasTested() []string {
 	return out
 }
 
-// pathWord matches the values of a response that a script names.
+// asserts reports whether an assertion of the step can fail. A constant script, such as true, cannot.
+func (s *Step) asserts() bool {
+	return slices.ContainsFunc(s.Assert, func(a Assertion) bool {
+		source, isText := a.Value.(string)
+		return a.kind() != AssertJS || !isText || !isConstant(source)
+	})
+}
+
+// pathWord matches paths of response values in a script.
 var pathWord = regexp.MustCompile(`\bresp(?:\.[A-Za-z_$][\w$]*|\[\d+\]|\['[^']*'\]|\["[^"]*"\])+`)
 
 func valuePaths(source string) []string {
 	var out []string
 	for _, at := range pathWord.FindAllStringIndex(source, -1) {
 		path := source[at[0]:at[1]]
-		if strings.HasPrefix(source[at[1]:], "(") { // the last part is a method
+		if strings.HasPrefix(source[at[1]:], "(") { // the last element is a method
 			path = path[:max(strings.LastIndexAny(path, "."), 0)]
 		}
 		if path != "" && path != "resp" {

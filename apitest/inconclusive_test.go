@@ -18,7 +18,7 @@ import (
 	metlo "github.com/metlo-go/metlo"
 )
 
-// strict are the options of a run against a service, without Lenient.
+// strict returns options of a run against a service, without Lenient.
 func strict(t *testing.T, h http.HandlerFunc) (string, []Option) {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -26,7 +26,7 @@ func strict(t *testing.T, h http.HandlerFunc) (string, []Option) {
 	return srv.URL, []Option{AllowHosts(srv.URL), WithEnv(map[string]string{"BASE_URL": srv.URL}), patient}
 }
 
-// TestEveryByteOfAPayloadArrives sends each byte in the query of a URL as written, and as a variable.
+// TestEveryByteOfAPayloadArrives sends each byte in the query of a URL, written in the file and as a variable.
 func TestEveryByteOfAPayloadArrives(t *testing.T) {
 	var got atomic.Value
 	base, opts := strict(t, func(_ http.ResponseWriter, r *http.Request) { got.Store(r.URL.Query().Get("q")) })
@@ -94,9 +94,9 @@ func TestInconclusive(t *testing.T) {
 		{"an unknown variable in a script", "GET", "/json", "    assert: [resp.status == EXPECTD]", Failed, Inconclusive, "'EXPECTD' is not defined"},
 		{"an unknown variable in a value", "GET", "/json", "    assert: [{key: resp.data.name, value: '{{NAEM}}'}]", Failed, Inconclusive, "assert 1: the variable NAEM is not set"},
 		{"an assignment", "GET", "/json", "    assert: [resp.status = 200]", Failed, Failed, "to compare, write == or ==="},
-		{"a redirect elsewhere", "GET", "/moved", "    assert: [resp.headers]", Passed, Inconclusive, "the response came from /login, where a redirect led"},
+		{"a redirect elsewhere", "GET", "/moved", "    assert: [resp.headers]", Passed, Inconclusive, "a redirect led to /login, which is a login page"},
 		{"an expected redirect", "GET", "/old", follow + "true\n    assert: ['!!resp.headers']", Passed, Passed, ""},
-		{"an expected redirect to a login page", "GET", "/moved", follow + "true\n    assert: [resp.status == 200]", Passed, Inconclusive, "it is a login page"},
+		{"an expected redirect to a login page", "GET", "/moved", follow + "true\n    assert: [resp.status == 200]", Passed, Inconclusive, "which is a login page"},
 		{"the redirect itself", "GET", "/moved", follow + "false\n    assert: [resp.status == 302]", Passed, Passed, ""},
 		{"a redirect to a slash", "GET", "/slash", "    assert: ['!!resp.headers']", Passed, Passed, ""},
 		{"a header on a page that is not there", "GET", "/missing", "    assert: [\"resp.headers['content-type']\"]", Passed, Inconclusive, "the service answered 404 Not Found, so the endpoint was not reached"},
@@ -154,7 +154,7 @@ func TestSetAndFill(t *testing.T) {
 	assert.Len(t, cfg.Env, 2)
 }
 
-// TestIdentitiesKeepTheirCookiesApart sends a session cookie to whoever has one.
+// TestIdentitiesKeepTheirCookiesApart runs steps of several identities against a service that sets session cookies.
 func TestIdentitiesKeepTheirCookiesApart(t *testing.T) {
 	base, opts := strict(t, func(w http.ResponseWriter, r *http.Request) {
 		user := r.Header.Get("X-Api-Key")
@@ -254,10 +254,10 @@ func TestTimeLimits(t *testing.T) {
 
 func TestRunAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var now, most atomic.Int32
+		var now, peak atomic.Int32
 		slow := WithHTTPClient(&http.Client{Transport: handlerTransport{http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-			if n := now.Add(1); n > most.Load() {
-				most.Store(n)
+			if n := now.Add(1); n > peak.Load() {
+				peak.Store(n)
 			}
 			<-time.After(time.Second)
 			now.Add(-1)
@@ -272,7 +272,7 @@ func TestRunAll(t *testing.T) {
 		assert.ErrorContains(t, err, "test broken: test: has no step")
 		assert.Equal(t, VerdictInconclusive, results[4].Verdict)
 		assert.Contains(t, results[4].Reasons[0], "could not run: test: has no step")
-		assert.EqualValues(t, 3, most.Load())
+		assert.EqualValues(t, 3, peak.Load())
 		assert.Equal(t, 2*time.Second, time.Since(begun))
 		require.Len(t, results, 6)
 		for i, id := range []string{"a", "b", "c", "d"} {

@@ -50,11 +50,12 @@ type junitProblem struct {
 	Text    string `xml:",chardata"`
 }
 
-// JUnit gives a JUnit XML report with one suite per result and one test case per request.
+// JUnit returns a JUnit XML report with one suite for each result and one case for each request.
 //
-// A suite has the test's id, and as properties its severity, tags, outcome and verdict. A case has a status: proven or
-// uncontrolled; failed, with a failure; inconclusive, with an error of type inconclusive; or skipped, for a step that was not reached. Why the test
-// as a whole is inconclusive is a case of its own. A case that did not pass shows its request as a curl command.
+// A suite has the test's id, and as properties its severity, tags, outcome and verdict. The status of a case is proven,
+// uncontrolled, failed, inconclusive or skipped. An inconclusive case has an error of type inconclusive. A case is
+// skipped if its step was not reached. Each reason why the test as a whole is inconclusive has a case. A case that did
+// not pass shows its request as a curl command.
 func JUnit(results ...*Result) ([]byte, error) {
 	var doc junitSuites
 	for _, r := range results {
@@ -63,7 +64,11 @@ func JUnit(results ...*Result) ([]byte, error) {
 		}
 		doc.add(r.suite())
 	}
-	text, err := xml.MarshalIndent(doc, "", "  ")
+	return doc.encode()
+}
+
+func (d *junitSuites) encode() ([]byte, error) {
+	text, err := xml.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("apitest: junit: %w", err)
 	}

@@ -16,14 +16,13 @@ import (
 	metlo "github.com/metlo-go/metlo"
 )
 
-// laboratory is a service of 60 endpoints for 4 roles that is correct by construction: what a role may do is one guard.
-// Twenty endpoints serve objects to their owner and to root, twenty serve root alone, and twenty serve everybody who
-// has credentials.
+// laboratory is a sound service of 60 endpoints for 4 roles. One guard decides what a role may do. Twenty endpoints
+// serve objects to their owner and to root, twenty serve only root, and twenty serve everybody with credentials.
 type laboratory struct {
 	endpoints []Endpoint
-	open      map[cellKey]bool // guards that were removed
-	expired   string           // an identity whose credentials have expired
-	refused   error            // nobody listens
+	open      map[cellKey]bool // guards that are removed
+	expired   string           // identity whose credentials have expired
+	refused   error            // error of every connection, or nil
 }
 
 var labRoles = []string{anonymous, "ann", "bob", "root"}
@@ -50,8 +49,7 @@ func (l *laboratory) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (l *laboratory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	b := matrixBuilder{in: &MatrixInput{Endpoints: l.endpoints}}
-	i := b.endpoint(r.Method, r.URL.String())
+	i := newMatrixBuilder(&MatrixInput{Endpoints: l.endpoints}).findEndpoint(r.Method, r.URL.String())
 	role := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer token-of-")
 	if role == "" {
 		role = anonymous
@@ -75,7 +73,8 @@ func (l *laboratory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply(w, status, map[string]any{"owner": owner})
 }
 
-// labTests are what a team would write or generate: for each endpoint, each role tries what it may and may not.
+// tests returns one test for each endpoint, in which each role sends requests that it may send and requests that it may
+// not.
 func (l *laboratory) tests() []*Config {
 	var out []*Config
 	for i, e := range l.endpoints {
@@ -118,8 +117,8 @@ func labPolicy() *Policy {
 	}}
 }
 
-// matrix runs the tests and makes the matrix of everything.
-func (l *laboratory) matrix(t *testing.T, requireAll bool, more ...Endpoint) *Matrix {
+// results runs the tests.
+func (l *laboratory) results(t *testing.T) []*Result {
 	t.Helper()
 	env := map[string]string{}
 	for _, role := range labRoles[1:] {
@@ -127,15 +126,21 @@ func (l *laboratory) matrix(t *testing.T, requireAll bool, more ...Endpoint) *Ma
 	}
 	results, err := RunAll(t.Context(), l.tests(), AllowHosts("lab.test"), WithHTTPClient(&http.Client{Transport: l}), WithEnv(env))
 	require.NoError(t, err)
+	return results
+}
+
+// matrix runs the tests and returns the matrix of the results.
+func (l *laboratory) matrix(t *testing.T, requireAll bool, more ...Endpoint) *Matrix {
+	t.Helper()
 	m, err := NewMatrix(&MatrixInput{
-		Endpoints: append(slices.Clone(l.endpoints), more...), Results: results, Policy: labPolicy(), RequireAll: requireAll,
+		Endpoints: append(slices.Clone(l.endpoints), more...), Results: l.results(t), Policy: labPolicy(), RequireAll: requireAll,
 		Now: time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC),
 	})
 	require.NoError(t, err)
 	return m
 }
 
-// cells returns the cells in a state.
+// cells returns the access of the cells in a state.
 func (m *Matrix) cells(state CellState) map[cellKey]Access {
 	out := map[cellKey]Access{}
 	for i, row := range m.Rows {
@@ -148,7 +153,7 @@ func (m *Matrix) cells(state CellState) map[cellKey]Access {
 	return out
 }
 
-// TestLaboratory removes each guard in turn. Exactly the cell that it guards becomes red.
+// TestLaboratory removes each guard in turn. Only the cell that it guards becomes a violation.
 func TestLaboratory(t *testing.T) {
 	l := newLaboratory()
 	m := l.matrix(t, true)
@@ -227,7 +232,7 @@ func TestLaboratoryWithANewEndpoint(t *testing.T) {
 	assert.Contains(t, m.String(), `the exception "no data yet" ended on 2026-11-30`)
 }
 
-// TestSoundServiceThatValidates answers 422 to payloads and 200 to benign values.
+// TestSoundServiceThatValidates attacks a service that answers 422 to payloads and 200 to benign values.
 func TestSoundServiceThatValidates(t *testing.T) {
 	validating := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reply(w, map[bool]int{true: 200, false: 422}[r.FormValue("q") == "1"], map[string]any{"items": []int{}})

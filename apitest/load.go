@@ -14,7 +14,8 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/yamltree"
 )
 
-// Load reads a test file. Faults are *ConfigError, all of them joined, with the file's name.
+// Load reads and parses a test file. It returns all faults as *ConfigError, joined, with the file's name, line and
+// column.
 func Load(path string) (*Config, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -27,8 +28,8 @@ func Load(path string) (*Config, error) {
 	return cfg, err
 }
 
-// Parse reads the YAML (or JSON) of one test. Faults are *ConfigError, all of them joined,
-// with line and column. Keys that the test language does not have are faults.
+// Parse parses the YAML or JSON of one test. It returns all faults as *ConfigError, joined, with line and column. An
+// unknown key is a fault.
 func Parse(text []byte) (*Config, error) {
 	return parse("", text)
 }
@@ -55,16 +56,16 @@ func parseWith(check *checker, file string, text []byte) (*Config, error) {
 	return c, nil
 }
 
-// decoder turns YAML into a Config and gathers every fault on the way.
+// decoder decodes YAML into a Config and collects the faults.
 type decoder struct {
 	file  string
 	lines []string
-	// at knows where each text of the test stands.
+	// at holds the node of each path, for the places of faults.
 	at   map[string]*yamltree.Node
 	errs []error
 }
 
-// maxFaults bounds how many faults of a file are told.
+// maxFaults is the number of faults of a file that are reported.
 const maxFaults = 50
 
 func (d *decoder) joined() error {
@@ -74,13 +75,13 @@ func (d *decoder) joined() error {
 	return errors.Join(d.errs...)
 }
 
-// parseYAML gives the root node of the only document in text.
+// parseYAML returns the root node of the only document in text.
 func (d *decoder) parseYAML(text string) (*yamltree.Node, error) {
 	root, err := yamltree.Parse(text)
 	var broken *yamltree.Error
 	if errors.As(err, &broken) {
 		fault := &ConfigError{File: d.file, Line: broken.Line, Column: broken.Column, Message: "not valid YAML: " + broken.Reason}
-		for line := fault.Line; line >= max(fault.Line-1, 1); line-- { // the fault of an open template is often told a line later
+		for line := fault.Line; line >= max(fault.Line-1, 1); line-- { // YAML reports the fault of an unquoted template up to a line later
 			if hint := d.quoteHint(line); hint != "" {
 				fault.Line, fault.Message = line, fault.Message+"; "+hint
 				break
@@ -103,7 +104,7 @@ func (d *decoder) parseYAML(text string) (*yamltree.Node, error) {
 	return root, nil
 }
 
-// quoteHint says what to do about a line with a value that starts with an unquoted {{.
+// quoteHint returns a hint for a line with a value that starts with an unquoted {{, or "".
 func (d *decoder) quoteHint(line int) string {
 	if line > len(d.lines) {
 		return ""
@@ -128,7 +129,7 @@ func (d *decoder) fail(n *yamltree.Node, path, format string, args ...any) {
 	d.errs = append(d.errs, e)
 }
 
-// placed gives the faults that Validate found their places in the file.
+// placed adds the places in the file to the faults that Validate found.
 func (d *decoder) placed(err error) error {
 	var list []error
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -150,10 +151,10 @@ func (d *decoder) placed(err error) error {
 	return d.joined()
 }
 
-// fields says how each key of a mapping is read.
+// fields maps the keys of a mapping to the functions that decode their values.
 type fields map[string]func(n *yamltree.Node)
 
-// commonMistakes are keys that people write for other ones.
+// commonMistakes maps keys that people write by mistake to the right ones.
 var commonMistakes = map[string]string{
 	"tests": "test", "steps": "test", "name": "id", "asserts": "assert", "assertions": "assert", "assertion": "assert", "expect": "assert",
 	"extracts": "extract", "extractors": "extract", "payloads": "payload", "header": "headers", "body": "data", "json": "data",
@@ -161,7 +162,7 @@ var commonMistakes = map[string]string{
 	"redirects": "followRedirects", "follow_redirects": "followRedirects", "retries": "retry",
 }
 
-// mapping reads the keys of n. required lists, space between, those that must be there.
+// mapping decodes the keys of n. required lists the required keys, separated by spaces.
 func (d *decoder) mapping(n *yamltree.Node, path, required string, known fields) {
 	d.at[path] = n
 	if n.Kind != yamltree.Mapping {
@@ -218,7 +219,8 @@ func kindOf(n *yamltree.Node) string {
 	return "scalar"
 }
 
-// scalar gives a string, bool, int, float64 or nil; false for anything else. Dates stay text.
+// scalar returns n as a string, bool, int, float64 or nil. It reports false if n is not a scalar. A date stays a
+// string.
 func (d *decoder) scalar(n *yamltree.Node) (any, bool) {
 	switch n.Kind {
 	case yamltree.Null:
@@ -317,7 +319,7 @@ func (d *decoder) step(n *yamltree.Node, path string) Step {
 	return s
 }
 
-// control reads the number of a step, or the id of a test.
+// control decodes the number of a step or the id of a test.
 func (d *decoder) control(n *yamltree.Node, path string) string {
 	if v, _ := d.scalar(n); v != nil && n.Kind == yamltree.Number {
 		if number, ok := v.(int); ok && number > 0 {
@@ -355,20 +357,22 @@ func (d *decoder) count(n *yamltree.Node, path string) int {
 	return count
 }
 
-// duration reads seconds as a number, or a duration such as 1m30s.
+// maxDuration is the longest time limit of a step.
+const maxDuration = 24 * time.Hour
+
+// duration decodes a number of seconds or a duration such as 1m30s.
 func (d *decoder) duration(n *yamltree.Node, path string) time.Duration {
-	v, _ := d.scalar(n)
 	var out time.Duration
-	switch v := v.(type) {
-	case int:
-		out = time.Duration(v) * time.Second
-	case float64:
-		out = time.Duration(v * float64(time.Second))
-	case string:
-		out, _ = time.ParseDuration(v)
+	switch n.Kind {
+	case yamltree.Number:
+		if n.Number < maxDuration.Seconds()+1 { // a larger number could overflow
+			out = time.Duration(n.Number * float64(time.Second))
+		}
+	case yamltree.String:
+		out, _ = time.ParseDuration(n.Text)
 	}
-	if out <= 0 {
-		d.fail(n, path, "must be a positive number of seconds or a duration such as 5s or 1m30s")
+	if out <= 0 || out > maxDuration {
+		d.fail(n, path, "must be a positive number of seconds or a duration such as 5s or 1m30s, at most %v", maxDuration)
 	}
 	return out
 }
@@ -441,7 +445,7 @@ func (d *decoder) primitive(n *yamltree.Node, path string) any {
 	return ""
 }
 
-// name decodes a string that may not be empty.
+// name decodes a string that must not be empty.
 func (d *decoder) name(n *yamltree.Node, path string) string {
 	s := d.text(n, path)
 	if v, ok := d.scalar(n); ok && v == "" {
@@ -460,14 +464,14 @@ func (d *decoder) text(n *yamltree.Node, path string) string {
 	case !ok:
 		d.failKind(n, path, "must be a string")
 	case v == nil:
-		d.fail(n, path, "must be a string, but there is nothing here")
+		d.fail(n, path, "must be a string, but is empty")
 	default:
 		d.fail(n, path, "must be a string: put %s in quotes", n.Text)
 	}
 	return s
 }
 
-// failKind reports a mapping, a list or nothing where a value belongs.
+// failKind records a fault for a node of the wrong kind.
 func (d *decoder) failKind(n *yamltree.Node, path, want string) {
 	switch hint := d.quoteHint(n.Line); {
 	case n.Kind == yamltree.Mapping && hint != "":
@@ -479,7 +483,7 @@ func (d *decoder) failKind(n *yamltree.Node, path, want string) {
 	}
 }
 
-// oneOf decodes a string out of a closed set.
+// oneOf decodes a string that must be one of allowed.
 func (d *decoder) oneOf(n *yamltree.Node, path string, allowed []string) string {
 	v, _ := d.scalar(n)
 	s, isString := v.(string)

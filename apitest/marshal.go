@@ -12,8 +12,9 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/yamltree"
 )
 
-// Marshal writes c as a test file: id, meta, options, env and test in this order, empty parts left out,
-// laid out as the original library does. An invalid c, or text that YAML cannot hold, is an error.
+// Marshal returns c as a test file with id, meta, options, env and test, in this order and in the layout of the
+// original library. Empty parts are left out. Marshal returns an error if c is invalid or contains text that YAML
+// cannot represent.
 func (c *Config) Marshal() ([]byte, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -22,7 +23,7 @@ func (c *Config) Marshal() ([]byte, error) {
 	return w.buf.Bytes(), w.check(c)
 }
 
-// write writes a test that is valid.
+// write returns a writer that holds the text of a valid test.
 func (c *Config) write() *yamlWriter {
 	w := new(yamlWriter)
 	w.pair(0, "id", c.ID)
@@ -50,22 +51,23 @@ func (c *Config) write() *yamlWriter {
 	return w
 }
 
-// check reads the text back, because the text is the user's test from now on.
+// check parses the text and compares the result with c, because the text replaces the test.
 func (w *yamlWriter) check(c *Config) error {
 	if w.err != nil {
 		return w.err
 	}
 	back, err := Parse(w.buf.Bytes())
 	if err != nil {
-		return fmt.Errorf("apitest: marshal: the text does not read back: %w", err)
+		return fmt.Errorf("apitest: marshal: the written text cannot be parsed: %w", err)
 	}
 	if !reflect.DeepEqual(back.normal(), c.normal()) {
-		return errors.New("apitest: marshal: the text reads back as another test: does a string hold characters that YAML cannot keep?")
+		return errors.New("apitest: marshal: the written text is another test: remove characters that YAML cannot represent")
 	}
 	return nil
 }
 
-// normal gives the form that a file has: empty parts nil, defaults written out, numbers as int or float64.
+// normal returns the test as a file represents it: empty parts are nil, defaults are explicit, and numbers are int or
+// float64.
 func (c *Config) normal() *Config {
 	out := &Config{ID: c.ID, StopOnFailure: c.StopOnFailure, Cookies: c.Cookies, Env: orNil(c.Env)}
 	if c.Meta != nil && !reflect.DeepEqual(*c.Meta, Meta{}) {
@@ -98,10 +100,10 @@ func orNil[T any](s []T) []T {
 	return s
 }
 
-// yamlWriter lays a test out. A level is two columns, as deep as the node it belongs to.
+// yamlWriter writes a test. A level of indentation is two columns.
 type yamlWriter struct {
 	buf bytes.Buffer
-	// item says that the next key follows the dash of a list element.
+	// item is set if the next key follows the dash of a list element.
 	item bool
 	err  error
 }

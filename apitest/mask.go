@@ -15,11 +15,11 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
-// pieceLength is how many characters of a secret in a row are masked.
+// pieceLength is the length of the shortest part of a secret that is masked.
 const pieceLength = 8
 
-// masker finds secrets in texts: whole ones that are shorter than a piece, and pieces of the others, escaped in any mix
-// of percent-encoding, JSON and HTML up to twice, in base64 at any offset, and in hex.
+// masker masks secrets in texts. It masks secrets shorter than a piece as a whole, and each piece of longer ones. It
+// finds them in hex, in base64 at any offset, and escaped up to twice by percent-encoding, JSON and HTML.
 type masker struct {
 	pieces map[string]bool
 	short  *strings.Replacer
@@ -49,7 +49,7 @@ func newMasker(secrets []string) *masker {
 	return m
 }
 
-// escapedForms returns a short text as the usual encoders write it.
+// escapedForms returns a short text in the forms that common encoders write.
 func escapedForms(t string) []string {
 	var out []string
 	for _, form := range []string{t, url.QueryEscape(t), escapeQuery(t), url.PathEscape(t), encodeTarget("http://h/?" + t)[10:], html.EscapeString(t)} {
@@ -64,7 +64,7 @@ func escapedForms(t string) []string {
 	return out
 }
 
-// lowerPercent writes percent-encoding with small letters.
+// lowerPercent converts percent-encoding to lower-case digits.
 func lowerPercent(s string) string {
 	b := []byte(s)
 	for i := 0; i+2 < len(b); i++ {
@@ -75,8 +75,8 @@ func lowerPercent(s string) string {
 	return string(b)
 }
 
-// base64Forms returns what t looks like inside of a longer text in base64: the part that does not depend on what
-// stands before and after it, for each of the three offsets, in both alphabets.
+// base64Forms returns the base64 of t that does not depend on the text around it, for each of the three offsets and in
+// both alphabets.
 func base64Forms(t string) []string {
 	var out []string
 	for offset, first := range []int{0, 2, 3} {
@@ -91,7 +91,7 @@ func base64Forms(t string) []string {
 	return out
 }
 
-// mask replaces every secret.
+// mask replaces every secret in text.
 func (m *masker) mask(text string) string {
 	if len(m.pieces) > 0 {
 		text = m.maskPieces(text)
@@ -134,7 +134,8 @@ func (m *masker) maskPieces(text string) string {
 	return b.String()
 }
 
-// textLayer is a text with escapes undone. start and end say where each byte stands in the text as written.
+// textLayer is a text with some levels of escapes decoded. start and end hold the place of each byte in the original
+// text.
 type textLayer struct {
 	text       []byte
 	start, end []int
@@ -148,7 +149,7 @@ func plainLayer(text string) *textLayer {
 	return l
 }
 
-// unescape undoes one level of escapes.
+// unescape decodes one level of escapes.
 func (l *textLayer) unescape() (out *textLayer, escaped bool) {
 	if !bytes.ContainsAny(l.text, `%\&`) {
 		return l, false
@@ -170,7 +171,7 @@ func (l *textLayer) unescape() (out *textLayer, escaped bool) {
 	return out, escaped
 }
 
-// unescapeAt reads the escape that b starts with; width is 0 when there is none.
+// unescapeAt decodes the escape that b starts with. width is its length, or 0 if there is none.
 func unescapeAt(b []byte) (plain []byte, width int) {
 	number := func(digits []byte, base, width int) ([]byte, int) {
 		n, err := strconv.ParseUint(string(digits), base, 21)

@@ -11,36 +11,37 @@ import (
 	"time"
 )
 
-// Access is what was proven about one endpoint and one identity.
+// Access is what tests proved about the access of one identity to one endpoint.
 type Access string
 
 // The kinds of access.
 const (
-	// AccessAllowed is an endpoint that served the identity.
+	// AccessAllowed means that the endpoint served the identity.
 	AccessAllowed Access = "allowed"
-	// AccessDenied is an endpoint that refused the identity, where it serves another one and the credentials are valid.
+	// AccessDenied means that the endpoint refused the identity although its credentials are valid and the endpoint
+	// serves another one.
 	AccessDenied Access = "denied"
-	// AccessLeaks is an endpoint that served the identity an object of another one.
+	// AccessLeaks means that the endpoint served the identity an object of another one.
 	AccessLeaks Access = "leaks"
-	// AccessUntested is an endpoint that no request of the identity was sent to.
+	// AccessUntested means that the identity sent no request to the endpoint.
 	AccessUntested Access = "untested"
-	// AccessUnknown is an endpoint whose answers prove nothing.
+	// AccessUnknown means that the responses of the endpoint prove nothing.
 	AccessUnknown Access = "could-not-tell"
 )
 
-// CellState is how a cell compares with the policy.
+// CellState is the result of comparing a cell with the policy.
 type CellState string
 
 // The states of a cell.
 const (
-	StateOK        CellState = "ok"        // proven, and as the policy wants
-	StateViolation CellState = "violation" // proven otherwise, or not proven where the policy requires it
-	StateUnknown   CellState = "unknown"   // could not tell
-	StateOpen      CellState = "open"      // untested, or the policy has no rule
-	StateExcepted  CellState = "excepted"  // not proven, and the policy says why until a date
+	StateOK        CellState = "ok"        // the access is proven and agrees with the policy
+	StateViolation CellState = "violation" // the access contradicts the policy, or is not proven although the policy requires it
+	StateUnknown   CellState = "unknown"   // the responses prove nothing
+	StateOpen      CellState = "open"      // the cell is untested or the policy has no rule for it
+	StateExcepted  CellState = "excepted"  // the access is not proven, and an exception of the policy applies
 )
 
-// Endpoint is a known operation. Host may be empty. Parameters of the path are in braces.
+// Endpoint is a known operation. Parameters of its path are in braces. Host may be empty.
 type Endpoint struct {
 	Method string `json:"method"`
 	Host   string `json:"host,omitempty"`
@@ -50,53 +51,55 @@ type Endpoint struct {
 // String returns the method and the address.
 func (e Endpoint) String() string { return e.Method + " " + e.Host + e.Path }
 
-// MatrixInput is what a matrix is made of.
+// MatrixInput is the input of NewMatrix.
 type MatrixInput struct {
-	// Endpoints are all operations that are known. At least one is required.
+	// Endpoints holds all known operations. At least one is required.
 	Endpoints []Endpoint
-	// Results are those of a run, and Earlier those of earlier runs.
+	// Results holds the results of a run, and Earlier those of earlier runs.
 	Results []*Result
 	Earlier Earlier
-	// Policy says who may do what. Without one, only leaks are violations.
+	// Policy is the policy to compare with. If it is nil, only leaks are violations.
 	Policy *Policy
-	// RequireAll makes a violation of each cell that is untested, or that the policy has no rule for.
+	// RequireAll determines whether a cell that is untested or has no rule is a violation.
 	RequireAll bool
-	// Now is the time by which exceptions end; the zero time is the present.
+	// Now is the time at which exceptions are checked. The zero value means the current time.
 	Now time.Time
 }
 
-// Matrix says for every endpoint and identity what was proven.
+// Matrix shows what tests proved for every endpoint and identity.
 type Matrix struct {
 	Version    int      `json:"version"`
 	Outcome    Outcome  `json:"outcome"`
 	Identities []string `json:"identities"`
 	Rows       []Row    `json:"rows"`
-	// Unlisted are requests of the results to no known endpoint.
+	// Unlisted holds the requests that belong to no known endpoint.
 	Unlisted []string `json:"unlisted"`
-	// NotRun are the tests without a step that ran, by file or else by name. What they would show is not in the matrix.
+	// Unused holds the patterns of the policy that match no known endpoint. They may be misspelled or out of date.
+	Unused []string `json:"unused"`
+	// NotRun holds the tests of which no step ran, by file or else by name.
 	NotRun []string `json:"notRun"`
 }
 
-// Row is an endpoint with one cell for each identity.
+// Row holds the cells of an endpoint, one for each identity.
 type Row struct {
 	Endpoint
 	Cells []Cell `json:"cells"`
 }
 
-// Cell is what was proven for one endpoint and one identity.
+// Cell shows what tests proved about one identity at one endpoint.
 type Cell struct {
 	Identity string    `json:"identity"`
 	Access   Access    `json:"access"`
 	State    CellState `json:"state"`
-	// Policy is what the policy wants: allow, own, deny, or "" without a rule.
+	// Policy is the access that the policy demands: allow, own, deny, or "" without a rule.
 	Policy string `json:"policy"`
-	// Reason says why the cell is not ok; empty for one that is.
+	// Reason is the reason why the cell is not ok, or empty.
 	Reason string `json:"reason,omitempty"`
-	// Evidence are the steps that the cell rests on.
+	// Evidence holds the steps that the cell is based on.
 	Evidence []Evidence `json:"evidence"`
 }
 
-// Evidence is a step and what it shows.
+// Evidence describes a step and the access that it shows.
 type Evidence struct {
 	Test    string `json:"test"`
 	Step    string `json:"step"`
@@ -105,25 +108,25 @@ type Evidence struct {
 	Control string `json:"control,omitempty"`
 	Reason  string `json:"reason,omitempty"`
 
-	refusal bool // the step demands a refusal
+	refusal bool // whether the step demands a refusal
 }
 
-// NewMatrix makes the matrix. Errors: no endpoint, two endpoints that are the same.
+// NewMatrix returns the matrix of the results. It returns an error if there is no endpoint, or if one occurs twice.
 func NewMatrix(in *MatrixInput) (*Matrix, error) {
 	if len(in.Endpoints) == 0 {
-		return nil, errors.New("apitest: the matrix has no endpoint: is the inventory empty?")
+		return nil, errors.New("apitest: the matrix has no endpoints: name those of an instance or of an OpenAPI document")
 	}
 	input := *in
 	if input.Now.IsZero() {
 		input.Now = time.Now()
 	}
-	b := &matrixBuilder{
-		in: &input, evidence: map[cellKey][]Evidence{}, worked: map[string]bool{}, workedAt: map[cellKey]bool{}, served: map[string]map[string]bool{},
-	}
-	for i, e := range in.Endpoints {
-		if slices.Contains(in.Endpoints[:i], e) {
-			return nil, fmt.Errorf("apitest: the matrix has %s twice", e)
+	b := newMatrixBuilder(&input)
+	seen := make(map[Endpoint]bool, len(in.Endpoints))
+	for _, e := range in.Endpoints {
+		if seen[e] {
+			return nil, fmt.Errorf("apitest: the matrix has the endpoint %s twice: remove one", e)
 		}
+		seen[e] = true
 	}
 	fresh, err := earlier(in.Results)
 	if err != nil {
@@ -140,13 +143,26 @@ type cellKey struct {
 
 type matrixBuilder struct {
 	in         *MatrixInput
+	templates  [][]string     // segments of the path of each endpoint
+	found      map[string]int // index of the endpoint by method and address
 	identities []string
 	evidence   map[cellKey][]Evidence
 	worked     map[string]bool            // identities that some endpoint served
-	workedAt   map[cellKey]bool           // and which
-	served     map[string]map[string]bool // the identities that an address served as a test wants it
+	workedAt   map[cellKey]bool           // endpoints and the identities that they served
+	served     map[string]map[string]bool // by address, the identities that it served in a step that passed
 	unlisted   []string
 	notRun     []string
+}
+
+func newMatrixBuilder(in *MatrixInput) *matrixBuilder {
+	b := &matrixBuilder{
+		in: in, evidence: map[cellKey][]Evidence{}, worked: map[string]bool{}, workedAt: map[cellKey]bool{}, served: map[string]map[string]bool{},
+		found: map[string]int{},
+	}
+	for _, e := range in.Endpoints {
+		b.templates = append(b.templates, segments(e.Path))
+	}
+	return b
 }
 
 func (b *matrixBuilder) read(tests Earlier) {
@@ -193,22 +209,34 @@ func (b *matrixBuilder) read(tests Earlier) {
 			b.identities = append(b.identities, s.Identity)
 		}
 		key := cellKey{i, s.Identity}
-		b.evidence[key] = append(b.evidence[key], b.weigh(t, s))
+		b.evidence[key] = append(b.evidence[key], b.evidenceOf(t, s))
 	})
 }
 
-// endpoint returns the known endpoint that an address belongs to, the one with the fewest parameters, or -1.
+// endpoint returns the index of the known endpoint that matches an address, or -1. If several match, it returns the one
+// with the fewest parameters.
 func (b *matrixBuilder) endpoint(method, address string) int {
+	key := method + " " + address
+	i, ok := b.found[key]
+	if !ok {
+		i = b.findEndpoint(method, address)
+		b.found[key] = i
+	}
+	return i
+}
+
+func (b *matrixBuilder) findEndpoint(method, address string) int {
 	u, err := url.Parse(address)
 	if err != nil {
 		return -1
 	}
+	path := segments(u.EscapedPath())
 	best, points := -1, -1
 	for i, e := range b.in.Endpoints {
 		if e.Method != method {
 			continue
 		}
-		fixed, ok := fits(e.Path, u.EscapedPath())
+		fixed, ok := fits(b.templates[i], path)
 		if !ok {
 			continue
 		}
@@ -223,17 +251,18 @@ func (b *matrixBuilder) endpoint(method, address string) int {
 	return best
 }
 
-// fits reports whether path belongs to the template, and returns how many of its segments are fixed.
-func fits(template, path string) (fixed int, ok bool) {
-	want, have := strings.Split(strings.Trim(template, "/"), "/"), strings.Split(strings.Trim(path, "/"), "/")
-	if len(want) != len(have) {
+func segments(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
+
+// fits reports whether a path matches a template. It returns the number of segments that are not parameters.
+func fits(template, path []string) (fixed int, ok bool) {
+	if len(template) != len(path) {
 		return 0, false
 	}
-	for i, w := range want {
-		if strings.Contains(w, "{") {
+	for i, segment := range template {
+		if strings.Contains(segment, "{") {
 			continue
 		}
-		if w != have[i] {
+		if segment != path[i] {
 			return 0, false
 		}
 		fixed++
@@ -241,8 +270,8 @@ func fits(template, path string) (fixed int, ok bool) {
 	return fixed, true
 }
 
-// weigh returns what a step shows about its endpoint and its identity.
-func (b *matrixBuilder) weigh(t *earlierTest, s *earlierStep) Evidence {
+// evidenceOf returns what a step shows about the access of its identity.
+func (b *matrixBuilder) evidenceOf(t *earlierTest, s *earlierStep) Evidence {
 	e := Evidence{Test: cmp.Or(t.Test.File, t.name()), Step: s.Name, Control: s.Control, refusal: s.Demands == demandsRefusal}
 	unknown := func(why string) Evidence {
 		e.Access, e.Reason = AccessUnknown, why
@@ -266,7 +295,7 @@ func (b *matrixBuilder) weigh(t *earlierTest, s *earlierStep) Evidence {
 	case e.Status == http.StatusUnauthorized && s.Identity != anonymous && !b.workedThere(s):
 		return unknown("401 to credentials that this endpoint never accepted: have they expired?")
 	case !refuses(e.Status) && (!e.refusal || !isRedirect(e.Status)):
-		return unknown(fmt.Sprintf("%d neither allows nor refuses", e.Status))
+		return unknown(fmt.Sprintf("%d is neither a success nor a refusal", e.Status))
 	case !e.refusal && e.Status == http.StatusNotFound && !b.servedOther(s):
 		return unknown("404: is the object there?")
 	case !controlled:
@@ -277,12 +306,13 @@ func (b *matrixBuilder) weigh(t *earlierTest, s *earlierStep) Evidence {
 	return e
 }
 
-// controls reports whether the address of a step served another identity, and another address its own.
+// controls reports whether the address of a step served another identity, and any endpoint served the identity of the
+// step.
 func (b *matrixBuilder) controls(s *earlierStep) bool {
 	return b.servedOther(s) && (s.Identity == anonymous || b.worked[s.Identity])
 }
 
-// refuses reports whether a status is one of those that refuse an identity.
+// refuses reports whether a status refuses access.
 func refuses(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound
 }
@@ -304,13 +334,17 @@ func (b *matrixBuilder) servedOther(s *earlierStep) bool {
 	return false
 }
 
-// workedThere reports whether the endpoint of a step served its identity. Another endpoint may need no credentials.
+// workedThere reports whether the endpoint of a step served the step's identity. Other endpoints may not check
+// credentials.
 func (b *matrixBuilder) workedThere(s *earlierStep) bool {
 	return b.workedAt[cellKey{b.endpoint(s.Request.Method, s.Request.URL), s.Identity}]
 }
 
 func (b *matrixBuilder) matrix() *Matrix {
-	m := &Matrix{Version: 1, Identities: b.identities, Unlisted: append([]string{}, b.unlisted...), NotRun: append([]string{}, b.notRun...)}
+	m := &Matrix{
+		Version: 1, Identities: b.identities, Unlisted: append([]string{}, b.unlisted...),
+		Unused: b.in.Policy.unused(b.in.Endpoints), NotRun: append([]string{}, b.notRun...),
+	}
 	if m.Identities == nil {
 		m.Identities = []string{}
 	}
@@ -318,19 +352,19 @@ func (b *matrixBuilder) matrix() *Matrix {
 		row := Row{Endpoint: e, Cells: []Cell{}}
 		for _, identity := range b.identities {
 			c := Cell{Identity: identity, Evidence: append([]Evidence{}, b.evidence[cellKey{i, identity}]...)}
-			c.sum()
+			c.combine()
 			b.in.Policy.judge(&c, e, b.in)
 			row.Cells = append(row.Cells, c)
 		}
 		m.Rows = append(m.Rows, row)
 	}
-	m.Outcome = m.outcome()
+	m.Outcome = m.worstOutcome()
 	return m
 }
 
-// sum joins the evidence of a cell. What a step allows that demands a refusal counts first; then what could not be told,
-// of steps that demand success and of steps that demand a refusal; then what was allowed.
-func (c *Cell) sum() {
+// combine sets the access of a cell from its evidence. What a step was served although it demands a refusal comes
+// first. Then comes what the responses do not show, and then what was allowed or denied.
+func (c *Cell) combine() {
 	var best [2]Access // of the steps that demand a refusal, and of the others
 	rank := [2][]Access{{AccessUnknown, AccessDenied, AccessAllowed, AccessLeaks}, {AccessUnknown, AccessDenied, AccessAllowed}}
 	for _, e := range c.Evidence {
@@ -365,19 +399,19 @@ func (c *Cell) sum() {
 	}
 }
 
-// refusesOthers reports whether a step proves that the identity does not reach what belongs to others.
+// refusesOthers reports whether a step proves that the identity cannot reach objects of others.
 func (c *Cell) refusesOthers() bool {
 	return slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return e.refusal && e.Access == AccessDenied })
 }
 
-// allowedThoughRefused reports whether a step got what it demands to be refused.
+// allowedThoughRefused reports whether the endpoint served a step that demands a refusal.
 func (c *Cell) allowedThoughRefused() bool {
 	return slices.ContainsFunc(c.Evidence, func(e Evidence) bool { return e.refusal && e.Access == AccessAllowed })
 }
 
-// outcome is Failed with a violation, else Inconclusive with an unknown cell, a test that did not run or without any cell
-// that is ok, else Passed.
-func (m *Matrix) outcome() Outcome {
+// worstOutcome returns Failed if a cell is a violation. It returns Inconclusive if a cell is unknown, if a test did not
+// run, or if no cell is ok. Otherwise it returns Passed.
+func (m *Matrix) worstOutcome() Outcome {
 	out, proven := Passed, false
 	for _, row := range m.Rows {
 		for _, c := range row.Cells {
@@ -397,14 +431,15 @@ func (m *Matrix) outcome() Outcome {
 	return out
 }
 
-// Coverage is how many of the known operations were tested.
+// Coverage shows how many of the known operations were tested.
 type Coverage struct {
 	Known    int        `json:"known"`
 	Tested   int        `json:"tested"`
 	Untested []Endpoint `json:"untested"`
 }
 
-// Coverage counts an operation as tested when its access is proven for an identity.
+// Coverage returns the coverage of the known operations. An operation is tested if its access is proven for an
+// identity.
 func (m *Matrix) Coverage() Coverage {
 	out := Coverage{Known: len(m.Rows), Untested: []Endpoint{}}
 	for _, row := range m.Rows {

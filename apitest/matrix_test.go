@@ -24,7 +24,7 @@ func TestMatrixReports(t *testing.T) {
 	text := m.String()
 	assert.Contains(t, text, "GET /own/ca/{id}")
 	assert.Contains(t, text, "LEAKS ✗")
-	assert.Contains(t, text, "violation: GET /own/ca/{id} as ann: it is served an object of another identity")
+	assert.Contains(t, text, "violation: GET /own/ca/{id} as ann: the endpoint serves it an object of another identity")
 	assert.True(t, strings.HasSuffix(text, "61 endpoints, 4 identities, 244 cells: 239 ok, 5 violations, 0 could not tell, 0 open, 0 excepted\n"), text[len(text)-200:])
 	assert.Contains(t, m.Markdown(), `| GET /shared/a\|b | untested ✗ |`)
 	report, err := m.JUnit()
@@ -46,7 +46,7 @@ func TestMatrixReports(t *testing.T) {
 	require.ErrorContains(t, err, "no endpoint")
 }
 
-// TestMatrixOfEarlierRuns makes the matrix out of the JSON that a run wrote.
+// TestMatrixOfEarlierRuns builds the matrix from the JSON that a run wrote.
 func TestMatrixOfEarlierRuns(t *testing.T) {
 	as := get("http://x.test/orders/1", Equal("resp.status", 200))
 	as.As = "clerk"
@@ -66,7 +66,7 @@ func TestMatrixOfEarlierRuns(t *testing.T) {
 	assert.Equal(t, Inconclusive, m.Outcome, "without a policy nothing is compared")
 }
 
-// TestMatrixOfRefusals has cells that are refused. Only those with a control are denied.
+// TestMatrixOfRefusals builds matrices of refusals. Only cells with a control are denied.
 func TestMatrixOfRefusals(t *testing.T) {
 	step := func(method metlo.RestMethod, path, token string, statuses ...any) Step {
 		return Step{
@@ -92,6 +92,9 @@ func TestMatrixOfRefusals(t *testing.T) {
 		"an expired token and a public endpoint": {
 			public, []Step{step("GET", "/page", "admin", 200), step("GET", "/public", "old", 200), step("GET", "/page", "old", 401, 403)}, "old", AccessUnknown,
 		},
+		"the refusal of an attack": {
+			public, []Step{step("GET", "/page", "admin", 200), step("GET", "/public", "user", 200), step("GET", "/page?q=' OR 1=1", "user", 403)}, "user", AccessUntested,
+		},
 		"another is served": {
 			public, []Step{step("GET", "/page", "admin", 200), step("GET", "/public", "user", 200), step("GET", "/page", "user", 200)}, "user", AccessDenied,
 		},
@@ -111,7 +114,7 @@ func TestMatrixOfRefusals(t *testing.T) {
 	}
 }
 
-// TestMatrixOfWhatCouldNotRun has one test that ran and one whose file is broken.
+// TestMatrixOfWhatCouldNotRun builds a matrix of one test that ran and one whose file is broken.
 func TestMatrixOfWhatCouldNotRun(t *testing.T) {
 	results, err := RunAll(t.Context(), []*Config{{ID: "t", Test: []Step{get("http://x.test/page", Equal("resp.status", 200))}}}, WithHandler(always(200)))
 	require.NoError(t, err)
@@ -142,6 +145,57 @@ func TestMatrixOfWhatCouldNotRun(t *testing.T) {
 	assert.Equal(t, StateOpen, m.Rows[0].Cells[0].State, "an exception that ended, without a time")
 }
 
+// TestMatrixOfAnOldPolicy builds a matrix with patterns that match no endpoint, and with an exception on its last day
+// and after.
+func TestMatrixOfAnOldPolicy(t *testing.T) {
+	in := &MatrixInput{
+		Endpoints: []Endpoint{{Method: "GET", Path: "/v2/orders"}},
+		Policy: &Policy{
+			Identities: []string{"user"},
+			Rules:      []Rule{{Endpoints: []string{"GET /v1/orders", "* /v2/**"}}, {Endpoints: []string{"GET api.test/v2/orders"}}},
+			Exceptions: []Exception{{Endpoints: []string{"GET /**", "PUT /**"}, Reason: "later", Until: time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)}},
+		},
+	}
+	for now, want := range map[time.Time]CellState{
+		time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC): StateExcepted, time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC): StateOpen,
+	} {
+		in.Now = now
+		m, err := NewMatrix(in)
+		require.NoError(t, err)
+		assert.Equal(t, want, m.Rows[0].Cells[0].State, now)
+		assert.Equal(t, []string{"GET /v1/orders", "GET api.test/v2/orders", "PUT /**"}, m.Unused)
+		assert.Contains(t, m.String(), "\nthe policy names an endpoint that is not known: GET /v1/orders\n")
+		assert.Contains(t, m.Markdown(), "\n- the policy names an endpoint that is not known: PUT /**\n")
+	}
+}
+
+// TestPatterns matches patterns of a policy with paths.
+func TestPatterns(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, path string
+		want          bool
+	}{
+		{"/", "/", true},
+		{"/a", "/a/", true},
+		{"/*", "/a", true},
+		{"/*", "/", true},
+		{"/*", "/a/b", false},
+		{"/**", "/", true},
+		{"/**", "/a/b/c", true},
+		{"/a/**", "/a", true},
+		{"/a/**", "/b", false},
+		{"/**/c", "/a/b/c", true},
+		{"/**/c", "/a/c/d", false},
+		{"/**/b/**/d", "/a/b/c/b/d", true},
+		{"/**/b/*/d", "/b/c/b/c/d", true},
+		{"/{id}", "/{orderId}", true},
+		{"/{id}", "/a", false},
+		{strings.Repeat("/**/a", 30) + "/b", strings.Repeat("/a", 40), false}, // there are too many ways to match to try them all
+	} {
+		assert.Equal(t, tc.want, patternFits("GET "+tc.pattern, Endpoint{Method: "GET", Path: tc.path}), "%s %s", tc.pattern, tc.path)
+	}
+}
+
 func TestPolicyFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "policy.yaml")
 	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o600)) }
@@ -153,19 +207,24 @@ func TestPolicyFile(t *testing.T) {
 	for want, e := range map[string]Endpoint{
 		"own": {"GET", "", "/orders/{orderId}"}, "": {"GET", "", "/orders"},
 	} {
-		assert.Equal(t, want, p.wants(e, "user"), e)
+		assert.Equal(t, want, p.demands(e, "user"), e)
 	}
-	assert.Equal(t, "own", p.wants(Endpoint{"PUT", "api.test", "/admin/a/b"}, "user"))
-	assert.Empty(t, p.wants(Endpoint{"PUT", "other.test", "/admin/a/b"}, "user"))
-	assert.Equal(t, "deny", p.wants(Endpoint{"GET", "", "/orders/{id}"}, "anonymous"))
-	assert.Empty(t, p.wants(Endpoint{"GET", "", "/orders/{id}"}, "stranger"))
+	assert.Equal(t, "own", p.demands(Endpoint{"PUT", "api.test", "/admin/a/b"}, "user"))
+	assert.Empty(t, p.demands(Endpoint{"PUT", "other.test", "/admin/a/b"}, "user"))
+	assert.Equal(t, "deny", p.demands(Endpoint{"GET", "", "/orders/{id}"}, "anonymous"))
+	assert.Empty(t, p.demands(Endpoint{"GET", "", "/orders/{id}"}, "stranger"))
 	for text, want := range map[string]string{
 		"identities: [a]\nrules: [{endpoints: [GET /x], allow: [b]}]":                                    `:2:9: rules[0]: "b" is not one of the identities`,
 		"identities: [a]\nrules: [{endpoints: [/x]}]":                                                    "must be a method or *",
 		"identities: [a]\nrules: []\nexceptions: [{endpoints: [GET /x], reason: r, until: soon}]":        "must be a date",
 		"identities: [a]\nrules: []\nexceptions: [{endpoints: [GET /x], until: 2027-01-01}]":             "reason is missing",
 		"identities: [a]\nrules: []\nexceptions: [{endpoints: [GET /x], reason: '', until: 2027-01-01}]": "is empty",
-		"identity: [a]\nrules: []": `unknown key "identity"`,
+		"identity: [a]\nrules: []":                                              `unknown key "identity"`,
+		"identities: [a, b, a]\nrules: []":                                      `:1:13: identities: "a" is named twice`,
+		"identities: [a]\nrules: [{endpoints: [GET /x], allow: [a], own: [a]}]": `rules[0]: "a" is named twice`,
+		"identities: [a]\nrules: [{endpoints: ['GET https://api.test/x']}]":     "must be a method or *",
+		"identities: [admin]\nrules: []\nexceptions: [{endpoints: [GET /x], identities: [admn], reason: r, until: 2027-01-01}]": `exceptions[0]: "admn" is not one of the identities; did you mean admin?`,
+		"identities: [a]\nrules: []\nexceptions: [{endpoints: [GET /x], reason: r, until: 2027-02-30}]":                         "must be a date",
 	} {
 		write(text)
 		_, err := LoadPolicy(file)

@@ -2,7 +2,6 @@ package apitest
 
 import (
 	_ "embed" // for the schema
-	"encoding/xml"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -18,7 +17,7 @@ var accessWords = map[Access]string{
 	AccessAllowed: "allowed", AccessDenied: "denied", AccessLeaks: "LEAKS", AccessUntested: "untested", AccessUnknown: "could not tell",
 }
 
-// word shows a cell in a table: its access, with a mark for what is not ok.
+// word returns the access of a cell for a table, with a mark if the cell is not ok.
 func (c *Cell) word() string {
 	return accessWords[c.Access] + map[CellState]string{StateViolation: " ✗", StateUnknown: " ?", StateExcepted: " (excepted)"}[c.State]
 }
@@ -34,7 +33,19 @@ func (m *Matrix) problems(f func(e Endpoint, c *Cell)) {
 	}
 }
 
-// Summary counts the cells, in one line.
+// notes returns the lines of a report about unused patterns and tests that did not run.
+func (m *Matrix) notes() []string {
+	var out []string
+	for _, pattern := range m.Unused {
+		out = append(out, "the policy names an endpoint that is not known: "+pattern)
+	}
+	for _, name := range m.NotRun {
+		out = append(out, "not run: "+name)
+	}
+	return out
+}
+
+// Summary returns the numbers of cells by state, in one line.
 func (m *Matrix) Summary() string {
 	counts, cells := map[CellState]int{}, 0
 	for _, row := range m.Rows {
@@ -56,7 +67,7 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// String returns a table, the reasons of what is not ok, and the summary.
+// String returns a table of the access, the reasons of cells that are not ok, and the summary.
 func (m *Matrix) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -72,13 +83,13 @@ func (m *Matrix) String() string {
 	m.problems(func(e Endpoint, c *Cell) {
 		fmt.Fprintf(&b, "%s: %s as %s: %s\n", c.State, e, c.Identity, c.Reason)
 	})
-	for _, name := range m.NotRun {
-		fmt.Fprintf(&b, "not run: %s\n", name)
+	for _, note := range m.notes() {
+		b.WriteString(note + "\n")
 	}
 	return b.String() + m.Summary() + "\n"
 }
 
-// Markdown returns the table for a pull request.
+// Markdown returns what String returns, in Markdown.
 func (m *Matrix) Markdown() string {
 	cell := strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace
 	var b strings.Builder
@@ -98,14 +109,14 @@ func (m *Matrix) Markdown() string {
 	m.problems(func(e Endpoint, c *Cell) {
 		fmt.Fprintf(&b, "- %s: %s as %s: %s\n", c.State, cell(e.String()), cell(c.Identity), cell(c.Reason))
 	})
-	for _, name := range m.NotRun {
-		fmt.Fprintf(&b, "- not run: %s\n", cell(name))
+	for _, note := range m.notes() {
+		b.WriteString("- " + cell(note) + "\n")
 	}
 	return b.String() + "\n" + m.Summary() + "\n"
 }
 
-// JUnit returns a report with one suite for each endpoint and one case for each identity. A violation is a failure; what
-// could not be told is an error, as is a test that did not run; what is open or excepted is skipped.
+// JUnit returns a JUnit XML report with one suite for each endpoint and one case for each identity. A violation is a
+// failure. An unknown cell and a test that did not run are errors. An open or excepted cell is skipped.
 func (m *Matrix) JUnit() ([]byte, error) {
 	var doc junitSuites
 	for i := range m.Rows {
@@ -136,14 +147,10 @@ func (m *Matrix) JUnit() ([]byte, error) {
 		}
 		doc.add(s)
 	}
-	text, err := xml.MarshalIndent(doc, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("apitest: junit: %w", err)
-	}
-	return append([]byte(xml.Header), append(text, '\n')...), nil
+	return doc.encode()
 }
 
-// steps lists the evidence, one line each.
+// steps returns the evidence of a cell, one line for each step.
 func (c *Cell) steps() string {
 	lines := make([]string, len(c.Evidence))
 	for i, e := range c.Evidence {

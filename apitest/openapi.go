@@ -10,15 +10,15 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/yamltree"
 )
 
-// OpenAPIEndpoints returns the operations of an OpenAPI or Swagger document, in YAML or JSON, in its order. The path of
-// the first server, or basePath, stands before each.
+// OpenAPIEndpoints returns the operations of an OpenAPI or Swagger document, which may be YAML or JSON. Each path
+// starts with the path of the first server, or with basePath.
 func OpenAPIEndpoints(text []byte) ([]Endpoint, error) {
 	root, err := yamltree.Parse(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("apitest: OpenAPI: %w", err)
 	}
 	if root == nil || root.Get("paths") == nil || root.Get("openapi") == nil && root.Get("swagger") == nil {
-		return nil, errors.New("apitest: the document is not OpenAPI: it has no openapi and paths")
+		return nil, errors.New("apitest: the document is not OpenAPI: it lacks openapi or paths")
 	}
 	base := ""
 	if servers := root.Get("servers"); servers != nil && len(servers.Items) > 0 && servers.Items[0].Get("url") != nil {
@@ -38,7 +38,7 @@ func OpenAPIEndpoints(text []byte) ([]Endpoint, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, errors.New("apitest: the OpenAPI document has no operation")
+		return nil, errors.New("apitest: the OpenAPI document has no operations")
 	}
 	return out, nil
 }

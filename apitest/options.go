@@ -13,7 +13,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
-// Option changes how Run and RunAll work.
+// Option configures Run and RunAll.
 type Option func(*settings) error
 
 type settings struct {
@@ -32,12 +32,12 @@ type settings struct {
 	handler         http.Handler
 	showSecrets     bool
 	parallel        int
-	slots           chan struct{} // one for each test or payload that runs
+	slots           chan struct{} // holds one element for each test or payload that runs
 	retries         int
 	pace            *pacer
 }
 
-// applyOptions gives the settings also when an option is wrong.
+// applyOptions returns the settings even if an option is invalid.
 func applyOptions(opts []Option) (*settings, error) {
 	s := &settings{
 		env:         map[string]any{},
@@ -71,10 +71,10 @@ func newSettings(opts []Option) (*settings, error) {
 	return s, err
 }
 
-// AllowHosts names the hosts that may be called. At least one is required.
+// AllowHosts sets the hosts that requests may go to. At least one is required.
 //
-// A host is "api.example.com" (ports 80 and 443), "localhost:8080" (that port only) or
-// an origin such as "http://localhost:8080" (that scheme and port only). There are no wildcards.
+// A host is "api.example.com" (ports 80 and 443), "localhost:8080" (that port only) or an origin such as
+// "http://localhost:8080" (that scheme and port only). There are no wildcards.
 func AllowHosts(hosts ...string) Option {
 	hosts = slices.Clone(hosts)
 	return func(s *settings) error {
@@ -88,8 +88,8 @@ func AllowHosts(hosts ...string) Option {
 	}
 }
 
-// Lenient judges as the original library does: a test fails when an assertion fails or a step gets no response, and
-// passes otherwise, also when it tested nothing. Without it such a test is Inconclusive.
+// Lenient applies the rule of the original library: a test fails if an assertion fails or a step gets no response.
+// Otherwise it passes, even if it tested nothing. Without Lenient, such a test is inconclusive.
 func Lenient() Option {
 	return func(s *settings) error {
 		s.lenient = true
@@ -97,8 +97,7 @@ func Lenient() Option {
 	}
 }
 
-// RequireControls makes a check inconclusive that held where nothing shows the target to work. It is an error together
-// with Lenient.
+// RequireControls turns a check that is uncontrolled into one that is inconclusive. It cannot be combined with Lenient.
 func RequireControls() Option {
 	return func(s *settings) error {
 		s.requireControls = true
@@ -106,9 +105,9 @@ func RequireControls() Option {
 	}
 }
 
-// WithEnv sets variables. An entry of the test's own Env wins over a variable of the same name, unless it is an
-// unfilled <<placeholder>> or needs a variable that does not exist. {{default NAME "fallback"}} in an entry lets the
-// caller's value through.
+// WithEnv sets variables. An entry of the test's Env wins over a variable of the same name, unless it is an unfilled
+// <<placeholder>> or needs a variable that does not exist. In an entry, {{default NAME "fallback"}} uses the variable
+// if it is set.
 func WithEnv(env map[string]string) Option {
 	env = maps.Clone(env)
 	return func(s *settings) error {
@@ -122,7 +121,7 @@ func WithEnv(env map[string]string) Option {
 	}
 }
 
-// WithGlobalEnv sets what {{global.NAME}} stands for, as kept by Metlo for all tests.
+// WithGlobalEnv sets the variables that templates read as {{global.NAME}}. Metlo stores such variables for all tests.
 func WithGlobalEnv(env map[string]string) Option {
 	env = maps.Clone(env)
 	return func(s *settings) error {
@@ -133,7 +132,7 @@ func WithGlobalEnv(env map[string]string) Option {
 	}
 }
 
-// WithGlobals is WithGlobalEnv for what Testing.GlobalEnv of the client gives.
+// WithGlobals sets the variables that the client's Testing.GlobalEnv returns, as WithGlobalEnv does.
 func WithGlobals(list []metlo.EnvVariable) Option {
 	list = slices.Clone(list)
 	return func(s *settings) error {
@@ -153,7 +152,7 @@ func (s *settings) setGlobal(name, value string) {
 	global[name] = value
 }
 
-// WithHTTPClient sends requests through c, which is copied. Its Jar is not used: cookies belong to the run.
+// WithHTTPClient sends requests with a copy of c. The Jar of c is not used, because each run has its own cookies.
 func WithHTTPClient(c *http.Client) Option {
 	return func(s *settings) error {
 		if c == nil {
@@ -164,8 +163,8 @@ func WithHTTPClient(c *http.Client) Option {
 	}
 }
 
-// WithStepTimeout bounds each attempt of a step from dialling to the last byte of the response. Default 10 s.
-// A step's own timeout wins.
+// WithStepTimeout sets the time limit of each attempt of a step, from dialing to the last byte of the response. The
+// default is 10 s. The timeout of a step takes precedence.
 func WithStepTimeout(d time.Duration) Option {
 	return func(s *settings) error {
 		s.stepTimeout = d
@@ -173,7 +172,7 @@ func WithStepTimeout(d time.Duration) Option {
 	}
 }
 
-// WithRunTimeout bounds the run of one test. It has no default.
+// WithRunTimeout sets the time limit of the run of one test. By default there is none.
 func WithRunTimeout(d time.Duration) Option {
 	return func(s *settings) error {
 		s.runTimeout = d
@@ -181,19 +180,19 @@ func WithRunTimeout(d time.Duration) Option {
 	}
 }
 
-// WithScriptLimits bounds each script in time and in memory, in bytes. The body of the response does not count.
-// Default 1 s and 128 MiB; memory is at least 1 MiB.
+// WithScriptLimits sets the limits of each script in time and in bytes of memory. The body of the response is not
+// counted. The defaults are 1 s and 128 MiB. The least memory is 1 MiB.
 func WithScriptLimits(timeout time.Duration, memory uint64) Option {
 	return func(s *settings) error {
 		if timeout <= 0 || memory < 1<<20 {
-			return fmt.Errorf("apitest: script limits %v and %d bytes: need a positive time and at least 1 MiB", timeout, memory)
+			return fmt.Errorf("apitest: script limits %v and %d bytes: use a positive time and at least 1 MiB", timeout, memory)
 		}
 		s.scripts = script.Limits{Timeout: timeout, Memory: memory}
 		return nil
 	}
 }
 
-// WithMaxRequests bounds how many requests payloads may multiply a test into. Default 1000.
+// WithMaxRequests sets the number of requests that a test with payloads may send. The default is 1000.
 func WithMaxRequests(n int) Option {
 	return func(s *settings) error {
 		s.maxRequests = n
@@ -201,7 +200,8 @@ func WithMaxRequests(n int) Option {
 	}
 }
 
-// WithMaxResponseBytes bounds each response body after decompression; a longer one fails its step. Default 10 MiB.
+// WithMaxResponseBytes sets the limit of each response body after decompression. A step with a longer body fails. The
+// default is 10 MiB.
 func WithMaxResponseBytes(n int64) Option {
 	return func(s *settings) error {
 		s.maxBody = n
@@ -220,7 +220,7 @@ func WithCookies(mode CookieMode) Option {
 	}
 }
 
-// WithSecretsShown leaves secrets readable in results, which mask them otherwise.
+// WithSecretsShown disables the masking of secrets in results.
 func WithSecretsShown() Option {
 	return func(s *settings) error {
 		s.showSecrets = true
@@ -228,8 +228,8 @@ func WithSecretsShown() Option {
 	}
 }
 
-// WithParallel lets up to n tests, and payloads of a test, run at a time. Default 1. The steps of a test run one after the
-// other, and so do the payloads of a test that stops on failure, and those of a test in apitestt.RunT.
+// WithParallel sets how many tests, and payloads of a test, run at the same time. The default is 1. The steps of a test
+// run in order. So do the payloads of a test that stops on failure or runs in apitestt.RunT.
 func WithParallel(n int) Option {
 	return func(s *settings) error {
 		s.parallel = n
@@ -237,8 +237,9 @@ func WithParallel(n int) Option {
 	}
 }
 
-// WithRetry sends a step again, up to n times, when it gets no response, or 429, 502, 503 or 504.
-// A step's own retry wins. The waits are 250 ms, doubling up to 4 s, or what Retry-After says up to 30 s.
+// WithRetry sets how often a step is sent again if it gets no response, or the status 429, 502, 503 or 504. The retry
+// of a step takes precedence. The wait is 250 ms at first and doubles up to 4 s. A Retry-After header of up to 30 s
+// takes precedence.
 func WithRetry(n int) Option {
 	return func(s *settings) error {
 		s.retries = n
@@ -246,7 +247,7 @@ func WithRetry(n int) Option {
 	}
 }
 
-// WithRateLimit sends at most perSecond requests each second to each host, after a burst of the given number.
+// WithRateLimit limits the requests to each host to perSecond after a burst of the given size.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(s *settings) error {
 		s.pace.perSecond, s.pace.burst = perSecond, burst
@@ -254,8 +255,8 @@ func WithRateLimit(perSecond float64, burst int) Option {
 	}
 }
 
-// WithLimiter lets requests to a host wait for l, and for the limit of WithRateLimit besides. The host is written as in
-// a URL, with its port if there is one; "" stands for every host.
+// WithLimiter makes requests to a host wait for l, in addition to the limit of WithRateLimit. The host is written as in
+// a URL, with its port if it has one. An empty host means every host.
 func WithLimiter(host string, l metlo.Limiter) Option {
 	return func(s *settings) error {
 		if l == nil {

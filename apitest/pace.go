@@ -11,7 +11,7 @@ import (
 	metlo "github.com/metlo-go/metlo"
 )
 
-// pacer delays requests by host. All tests of a RunAll share it.
+// pacer delays requests by host. All tests of a RunAll share one.
 type pacer struct {
 	perSecond float64
 	burst     int

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// payloadTest has 3 × 2 branches, whose second step sends what the first one saw.
+// payloadTest returns a test with 3 × 2 branches. Its second step sends what the first one extracted.
 func payloadTest(base string) *Config {
 	return &Config{ID: "t", Test: []Step{
 		{
@@ -28,15 +28,15 @@ func payloadTest(base string) *Config {
 	}}
 }
 
-// TestPayloadsRunSideBySide holds the first three requests back until all of them are there.
+// TestPayloadsRunSideBySide holds the first three requests until all of them have arrived.
 func TestPayloadsRunSideBySide(t *testing.T) {
 	var arrived sync.WaitGroup
 	arrived.Add(3)
-	var inFlight, most atomic.Int64
+	var inFlight, peak atomic.Int64
 	base, opts := strict(t, func(w http.ResponseWriter, r *http.Request) {
 		now := inFlight.Add(1)
 		defer inFlight.Add(-1)
-		for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
+		for old := peak.Load(); now > old && !peak.CompareAndSwap(old, now); old = peak.Load() {
 		}
 		if r.URL.Path == "/first" {
 			arrived.Done()
@@ -47,8 +47,8 @@ func TestPayloadsRunSideBySide(t *testing.T) {
 	opts = append(opts, WithPayloads("LETTERS", "a", "b", "c"), WithPayloads("NUMBERS", "1", "2"))
 	res, err := Run(t.Context(), payloadTest(base), append(opts, WithParallel(4))...)
 	require.NoError(t, err)
-	assert.GreaterOrEqual(t, most.Load(), int64(3))
-	assert.LessOrEqual(t, most.Load(), int64(4))
+	assert.GreaterOrEqual(t, peak.Load(), int64(3))
+	assert.LessOrEqual(t, peak.Load(), int64(4))
 	assertInOrder(t, res)
 }
 
@@ -69,15 +69,15 @@ func assertInOrder(t *testing.T, res *Result) {
 	assert.Equal(t, Failed, res.Outcome)
 }
 
-// TestPayloadsKeepWithinWithParallel counts the requests of several tests with payloads, which share the slots.
+// TestPayloadsKeepWithinWithParallel counts the concurrent requests of several tests with payloads.
 func TestPayloadsKeepWithinWithParallel(t *testing.T) {
 	for _, parallel := range []int{1, 2, 3} {
-		var inFlight, most, all atomic.Int64
+		var inFlight, peak, all atomic.Int64
 		base, opts := strict(t, func(w http.ResponseWriter, r *http.Request) {
 			now := inFlight.Add(1)
 			defer inFlight.Add(-1)
 			all.Add(1)
-			for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
+			for old := peak.Load(); now > old && !peak.CompareAndSwap(old, now); old = peak.Load() {
 			}
 			w.Header().Set("X-Seen", r.URL.Query().Get("p"))
 		})
@@ -88,11 +88,11 @@ func TestPayloadsKeepWithinWithParallel(t *testing.T) {
 			assertInOrder(t, res)
 		}
 		assert.Equal(t, int64(4*9), all.Load())
-		assert.LessOrEqual(t, most.Load(), int64(parallel), strconv.Itoa(parallel))
+		assert.LessOrEqual(t, peak.Load(), int64(parallel), strconv.Itoa(parallel))
 	}
 }
 
-// TestStopOnFailureKeepsTheOrder sends nothing behind the first failure, however many could run side by side.
+// TestStopOnFailureKeepsTheOrder checks that nothing is sent after the first failure, even under WithParallel.
 func TestStopOnFailureKeepsTheOrder(t *testing.T) {
 	var all atomic.Int64
 	base, opts := strict(t, func(w http.ResponseWriter, r *http.Request) {
@@ -108,7 +108,8 @@ func TestStopOnFailureKeepsTheOrder(t *testing.T) {
 	assert.Equal(t, int64(2), all.Load())
 }
 
-// TestForbiddenHostEndsAllBranches has one branch that goes to a forbidden host while another waits for its first answer.
+// TestForbiddenHostEndsAllBranches runs a branch that calls a forbidden host while another waits for its first
+// response.
 func TestForbiddenHostEndsAllBranches(t *testing.T) {
 	held := make(chan struct{})
 	var late atomic.Int64

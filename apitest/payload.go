@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// WithPayloads sets the list that a payload refers to by name, and replaces the built-in one of that name: SQLI,
-// SQLI_AUTH_BYPASS, SQLI_TIME, XSS, TEMPLATE_INJECTION and PATH_TRAVERSAL. A step with an empty list cannot run, so its test is
-// inconclusive.
+// WithPayloads defines the payload list of the given name. It replaces a built-in list of that name: SQLI,
+// SQLI_AUTH_BYPASS, SQLI_TIME, XSS, TEMPLATE_INJECTION or PATH_TRAVERSAL. A step with an empty list cannot run, so its
+// test is inconclusive.
 func WithPayloads(name string, values ...string) Option {
 	values = slices.Clone(values)
 	return func(s *settings) error {
@@ -24,7 +24,7 @@ func WithPayloads(name string, values ...string) Option {
 	}
 }
 
-// WithPayloadFile is WithPayloads with the lines of a file. Empty lines are left out.
+// WithPayloadFile defines a payload list of the lines of a file, without empty lines.
 func WithPayloadFile(name, path string) Option {
 	return func(s *settings) error {
 		text, err := os.ReadFile(path)
@@ -41,7 +41,8 @@ func WithPayloadFile(name, path string) Option {
 	}
 }
 
-// WithPayloadDir is WithPayloadFile for each file NAME.txt of a folder. The list is called NAME.
+// WithPayloadDir defines a payload list for each file of a folder that ends in .txt. The file NAME.txt defines the list
+// NAME.
 func WithPayloadDir(dir string) Option {
 	return func(s *settings) error {
 		files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
@@ -59,7 +60,7 @@ func WithPayloadDir(dir string) Option {
 	}
 }
 
-// checkPayloads makes sure that every payload list is known and that the run stays within its request limit.
+// checkPayloads returns an error if a payload list is unknown or if the test would send too many requests.
 func (s *settings) checkPayloads(c *Config) error {
 	var errs []error
 	total, perStep := 0, 1
@@ -95,7 +96,7 @@ func (s *settings) payloadNames() string {
 	return strings.Join(sortedKeys(s.payloads), ", ")
 }
 
-// combinations gives every choice of one value per payload, the last one varying fastest.
+// combinations returns every combination of one value for each payload. The last payload varies fastest.
 func (s *settings) combinations(list []Payload) []map[string]string {
 	combos := []map[string]string{{}}
 	for _, p := range list {

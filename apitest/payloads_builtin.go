@@ -1,7 +1,7 @@
 package apitest
 
-// builtinPayloads returns the lists that a test can name without WithPayloads. They are short on purpose: a finding
-// needs one payload that works, and each is a request. The numbers in TEMPLATE_INJECTION multiply to templateProduct.
+// builtinPayloads returns the built-in payload lists. They are short, because each payload is a request and one that
+// works is enough. The numbers in TEMPLATE_INJECTION multiply to templateProduct.
 func builtinPayloads() map[string][]string {
 	sqli := []string{
 		`'`, `"`, `\`, `')`, `' OR '1'='1`, `' OR 1=1 -- `, `1 OR 1=1`, `" OR ""="`, `') OR ('1'='1`, `'; SELECT 1 -- `,
@@ -30,5 +30,5 @@ func builtinPayloads() map[string][]string {
 	}
 }
 
-// templateProduct is what a server answers that evaluates a payload of TEMPLATE_INJECTION.
+// templateProduct is in the response of a server that evaluates a payload of TEMPLATE_INJECTION.
 const templateProduct = "62615533"

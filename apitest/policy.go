@@ -12,31 +12,31 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/yamltree"
 )
 
-// Policy says who may do what.
+// Policy states who may do what.
 type Policy struct {
-	// Identities are all that the policy is about, in the order of the columns.
+	// Identities holds the identities that the policy is about, in the order of the columns of a matrix.
 	Identities []string
-	// Rules say who may use which endpoints. The first that fits an endpoint counts.
+	// Rules holds the rules. The first one that matches an endpoint applies.
 	Rules []Rule
-	// Exceptions say why something is not proven, until a date.
+	// Exceptions holds the reasons why access is not proven.
 	Exceptions []Exception
 }
 
-// Rule says who may use endpoints. Every other identity of the policy is to be refused.
+// Rule states who may use endpoints. All other identities of the policy must be refused.
 type Rule struct {
-	// Endpoints are patterns: a method or *, a space, and a path in which * is one segment and ** any number of them. A
-	// host may stand before the path.
+	// Endpoints holds patterns. A pattern is a method or *, a space, and a path in which * matches one segment and **
+	// any number of segments. The path may follow a host.
 	Endpoints []string
-	// Allow are identities that may use the endpoint, and Own those that may use it for their own objects.
+	// Allow holds the identities that may use the endpoints, and Own those that may use them for their own objects.
 	Allow, Own []string
 }
 
-// Exception says why cells are not proven.
+// Exception states why access is not proven.
 type Exception struct {
-	// Endpoints are patterns as those of a Rule; Identities are empty for all.
+	// Endpoints holds patterns like those of a Rule. If Identities is empty, the exception is about all of them.
 	Endpoints, Identities []string
 	Reason                string
-	// Until is the last day on which the exception counts.
+	// Until is the last day, in UTC, on which the exception applies.
 	Until time.Time
 }
 
@@ -46,26 +46,26 @@ const (
 	policyDeny  = "deny"
 )
 
-// judge compares a cell with the policy, which may be nil.
+// judge sets the state of a cell. p may be nil.
 func (p *Policy) judge(c *Cell, e Endpoint, in *MatrixInput) {
 	if p == nil {
 		p = &Policy{}
 	}
-	c.Policy = p.wants(e, c.Identity)
+	c.Policy = p.demands(e, c.Identity)
 	fail := func(reason string) { c.State, c.Reason = StateViolation, reason }
 	c.State = StateOK
 	switch {
 	case c.Access == AccessLeaks:
-		fail("it is served an object of another identity")
+		fail("the endpoint serves it an object of another identity")
 		return
 	case c.allowedThoughRefused() && (c.Policy != policyAllow):
-		fail("it is served what a test demands to be refused")
+		fail("the endpoint serves it a request that a test demands to be refused")
 		return
 	case c.Access == AccessAllowed && c.Policy == policyDeny:
-		fail("it is served, and the policy denies it")
+		fail("the endpoint serves it, and the policy denies it")
 		return
 	case c.Access == AccessDenied && (c.Policy == policyAllow || c.Policy == policyOwn):
-		fail("it is refused, and the policy allows it")
+		fail("the endpoint refuses it, and the policy allows it")
 		return
 	case c.Access == AccessUnknown:
 		c.State = StateUnknown
@@ -85,14 +85,14 @@ func (p *Policy) judge(c *Cell, e Endpoint, in *MatrixInput) {
 	}
 }
 
-// except applies the exceptions to a cell that is not proven.
+// except applies the exceptions of the policy to a cell whose access is not proven.
 func (p *Policy) except(c *Cell, e Endpoint, in *MatrixInput) {
 	for _, x := range p.Exceptions {
 		if len(x.Identities) > 0 && !slices.Contains(x.Identities, c.Identity) || !anyFits(x.Endpoints, e) {
 			continue
 		}
 		until := x.Until.Format(time.DateOnly)
-		if in.Now.After(x.Until.AddDate(0, 0, 1)) {
+		if !in.Now.Before(x.Until.AddDate(0, 0, 1)) {
 			c.Reason += fmt.Sprintf("; the exception %q ended on %s", x.Reason, until)
 			continue
 		}
@@ -101,8 +101,8 @@ func (p *Policy) except(c *Cell, e Endpoint, in *MatrixInput) {
 	}
 }
 
-// wants returns what the policy says about an endpoint and an identity, "" when it says nothing.
-func (p *Policy) wants(e Endpoint, identity string) string {
+// demands returns the access that the policy demands for an identity at an endpoint, or "" if it has no rule.
+func (p *Policy) demands(e Endpoint, identity string) string {
 	if !slices.Contains(p.Identities, identity) {
 		return ""
 	}
@@ -120,6 +120,28 @@ func (p *Policy) wants(e Endpoint, identity string) string {
 	return ""
 }
 
+// unused returns the patterns that match none of the endpoints.
+func (p *Policy) unused(endpoints []Endpoint) []string {
+	out := []string{}
+	if p == nil {
+		return out
+	}
+	add := func(patterns []string) {
+		for _, pattern := range patterns {
+			if !slices.ContainsFunc(endpoints, func(e Endpoint) bool { return patternFits(pattern, e) }) {
+				out = append(out, pattern)
+			}
+		}
+	}
+	for _, r := range p.Rules {
+		add(r.Endpoints)
+	}
+	for _, x := range p.Exceptions {
+		add(x.Endpoints)
+	}
+	return out
+}
+
 func anyFits(patterns []string, e Endpoint) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool { return patternFits(pattern, e) })
 }
@@ -127,29 +149,36 @@ func anyFits(patterns []string, e Endpoint) bool {
 func patternFits(pattern string, e Endpoint) bool {
 	method, address, _ := strings.Cut(pattern, " ")
 	host, path, _ := strings.Cut(strings.TrimSpace(address), "/")
-	if method != "*" && !strings.EqualFold(method, e.Method) || host != "" && host != e.Host {
+	if method != "*" && !strings.EqualFold(method, e.Method) || host != "" && !strings.EqualFold(host, e.Host) {
 		return false
 	}
-	return segmentsFit(strings.Split(strings.Trim(path, "/"), "/"), strings.Split(strings.Trim(e.Path, "/"), "/"))
+	return segmentsFit(segments(path), segments(e.Path))
 }
 
+// segmentsFit reports whether a path matches a pattern. On a mismatch only the last ** matches one segment more,
+// because the result does not depend on what earlier ones match.
 func segmentsFit(pattern, path []string) bool {
-	if len(pattern) == 0 {
-		return len(path) == 0
-	}
-	if pattern[0] == "**" {
-		for i := range len(path) + 1 {
-			if segmentsFit(pattern[1:], path[i:]) {
-				return true
-			}
+	star, resume := -1, 0
+	i, j := 0, 0
+	for j < len(path) {
+		switch {
+		case i < len(pattern) && pattern[i] == "**":
+			star, resume = i, j
+			i++
+		case i < len(pattern) && segmentFits(pattern[i], path[j]):
+			i, j = i+1, j+1
+		case star >= 0:
+			resume++
+			i, j = star+1, resume
+		default:
+			return false
 		}
-		return false
 	}
-	if len(path) == 0 {
-		return false
-	}
-	parameters := strings.HasPrefix(pattern[0], "{") && strings.HasPrefix(path[0], "{")
-	return (pattern[0] == "*" || pattern[0] == path[0] || parameters) && segmentsFit(pattern[1:], path[1:])
+	return !slices.ContainsFunc(pattern[i:], func(segment string) bool { return segment != "**" })
+}
+
+func segmentFits(pattern, segment string) bool {
+	return pattern == "*" || pattern == segment || strings.HasPrefix(pattern, "{") && strings.HasPrefix(segment, "{")
 }
 
 // LoadPolicy reads a policy file.
@@ -181,18 +210,37 @@ func LoadPolicy(path string) (*Policy, error) {
 		"rules":      func(n *yamltree.Node) { p.Rules = list(d, n, "rules", d.rule) },
 		"exceptions": func(n *yamltree.Node) { p.Exceptions = list(d, n, "exceptions", d.exception) },
 	})
+	d.distinct("identities", p.Identities)
 	for i, r := range p.Rules {
-		for _, identity := range slices.Concat(r.Allow, r.Own) {
-			if !slices.Contains(p.Identities, identity) {
-				path := fmt.Sprintf("rules[%d]", i)
-				d.fail(d.at[path], path, "%q is not one of the identities%s", identity, didYouMean(identity, p.Identities))
-			}
-		}
+		path := fmt.Sprintf("rules[%d]", i)
+		d.known(path, slices.Concat(r.Allow, r.Own), p.Identities)
+		d.distinct(path, slices.Concat(r.Allow, r.Own))
+	}
+	for i, x := range p.Exceptions {
+		d.known(fmt.Sprintf("exceptions[%d]", i), x.Identities, p.Identities)
 	}
 	if len(d.errs) > 0 {
 		return nil, d.joined()
 	}
 	return p, nil
+}
+
+// known records a fault for each identity that the policy does not have.
+func (d *decoder) known(path string, identities, all []string) {
+	for _, identity := range identities {
+		if !slices.Contains(all, identity) {
+			d.fail(d.at[path], path, "%q is not one of the identities%s", identity, didYouMean(identity, all))
+		}
+	}
+}
+
+// distinct records a fault for each identity that occurs twice.
+func (d *decoder) distinct(path string, identities []string) {
+	for i, identity := range identities {
+		if slices.Contains(identities[:i], identity) {
+			d.fail(d.at[path], path, "%q is named twice", identity)
+		}
+	}
 }
 
 func (d *decoder) rule(n *yamltree.Node, path string) Rule {
@@ -224,15 +272,15 @@ func (d *decoder) exception(n *yamltree.Node, path string) Exception {
 func (d *decoder) pattern(n *yamltree.Node, path string) string {
 	text := d.name(n, path)
 	method, address, _ := strings.Cut(text, " ")
-	if method != "*" && !slices.Contains(restMethods, strings.ToUpper(method)) || !strings.Contains(address, "/") {
-		d.fail(n, path, "must be a method or *, a space and a path, such as GET /orders/{id}")
+	if method != "*" && !slices.Contains(restMethods, strings.ToUpper(method)) || !strings.Contains(address, "/") || strings.Contains(address, "://") {
+		d.fail(n, path, "must be a method or *, a space and a path, such as GET /orders/{id} or GET api.example.com/orders/{id}")
 	}
 	return text
 }
 
-// PolicyOf returns the policy that the permissions of a testing configuration make for endpoints. An identity is an
-// instance of an actor that has credentials, as VALIDATE_AUTH_RULES names it: Customer_1. An endpoint that the
-// configuration says nothing about gets no rule.
+// PolicyOf returns the policy that a testing configuration defines for endpoints. Its identities are the instances of
+// actors that have credentials. Their names are those of VALIDATE_AUTH_RULES, such as Customer_1. An endpoint that the
+// configuration does not mention has no rule.
 func PolicyOf(config *TestingConfig, endpoints []metlo.TestEndpoint) (*Policy, error) {
 	if config == nil {
 		return nil, errors.New("apitest: the testing config is nil")
@@ -252,7 +300,7 @@ func PolicyOf(config *TestingConfig, endpoints []metlo.TestEndpoint) (*Policy, e
 		rule := Rule{Endpoints: []string{string(e.Method) + " " + e.Host + e.Path}}
 		denied := map[string]bool{}
 		for _, a := range attempts {
-			identity := fmt.Sprintf("%s_%d", underscoredName(a.actor.name), a.actor.number)
+			identity := a.actor.identity()
 			if !slices.Contains(p.Identities, identity) {
 				p.Identities = append(p.Identities, identity)
 			}
@@ -272,5 +320,3 @@ func PolicyOf(config *TestingConfig, endpoints []metlo.TestEndpoint) (*Policy, e
 	}
 	return p, nil
 }
-
-func underscoredName(name string) string { return oddCharacter.ReplaceAllString(name, "_") }

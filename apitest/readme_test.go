@@ -52,7 +52,7 @@ func codeBlocks(text, language string) []string {
 	return out
 }
 
-// readmeProgram makes a file out of a block: its imports, and a function around statements.
+// readmeProgram returns a file with a block of the README: its imports, and a function around statements.
 func readmeProgram(n int, block string) string {
 	var b strings.Builder
 	b.WriteString("package readme\n")
@@ -85,7 +85,7 @@ func readmeProgram(n int, block string) string {
 		b.WriteString("import \"context\"\n")
 	}
 	fmt.Fprintf(&b, "func block%d(%s) error {\n%s\n", n, strings.Join(params, ", "), block)
-	for _, name := range []string{"report", "cfg"} { // what a block ends with is for its reader
+	for _, name := range []string{"report", "cfg"} { // readers use the last values of a block
 		if regexp.MustCompile(`(?m)^` + name + `, err`).MatchString(block) {
 			fmt.Fprintf(&b, "_ = %s\n", name)
 		}

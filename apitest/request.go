@@ -26,11 +26,12 @@ type outgoing struct {
 	url     *url.URL
 	headers http.Header
 	cookies []cookies.Cookie
+	form    []string // names and values of the form, alternating
 	body    []byte
 	hasBody bool
 }
 
-// preparation fills the templates of a request and gathers what they lack.
+// preparation fills in the templates of a request and records what they lack.
 type preparation struct {
 	*outgoing
 	st       *state
@@ -38,7 +39,7 @@ type preparation struct {
 	lenient  bool
 }
 
-// prepare fills the templates of r. problems say why the request is not the one that its author meant.
+// prepare fills in the templates of r. problems are the reasons why the request is not what its author meant.
 func (s *state) prepare(r *Request, lenient bool) (out *outgoing, problems []string, err error) {
 	p := &preparation{outgoing: &outgoing{method: string(r.Method), headers: http.Header{}}, st: s, lenient: lenient}
 	text, err := p.url(r.URL)
@@ -60,7 +61,7 @@ func (s *state) prepare(r *Request, lenient bool) (out *outgoing, problems []str
 	return p.outgoing, p.problems, nil
 }
 
-// render fills one text in.
+// render fills in one text.
 func (p *preparation) render(where, text string, emptyCounts bool) (string, error) {
 	return p.renderWith(where, text, emptyCounts, func(value string, uses []handlebars.Use) string {
 		if p.st.fromPayload(uses) {
@@ -72,7 +73,7 @@ func (p *preparation) render(where, text string, emptyCounts bool) (string, erro
 	})
 }
 
-// changed says how a payload would be changed on its way in a part of a request.
+// changed describes how a part of a request would change a payload, or returns "".
 func changed(where, value string) string {
 	switch header, isHeader := strings.CutPrefix(where, "header "); {
 	case isHeader && strings.ContainsAny(value, "\r\n\x00"):
@@ -99,12 +100,11 @@ func (p *preparation) renderWith(where, text string, emptyCounts bool, escape fu
 	return out, nil
 }
 
-// url fills the URL in. A # of a variable belongs to its value, and every byte of a payload that some server reads as
-// a separator belongs to the payload, so these are encoded. A # in the path as written starts a fragment, which is not
-// sent.
+// url fills in the URL. It encodes a # in a variable, and every byte of a payload that some server reads as a
+// separator. A # in the path of the file starts a fragment, which is not sent.
 func (p *preparation) url(text string) (string, error) {
 	text = strings.TrimSpace(text)
-	start := true // a payload at the start is the whole address
+	start := true // a payload at the start is a whole address
 	out, err := p.renderWith("url", text, true, func(value string, uses []handlebars.Use) string {
 		whole := start && strings.HasPrefix(text, "{{")
 		start = false
@@ -138,7 +138,7 @@ func (s *state) fromPayload(uses []handlebars.Use) bool {
 
 var wholeName = regexp.MustCompile(`<<([^<>]*)>>`)
 
-// encodeTarget percent-encodes every byte of a URL's path and query that cannot stand there, and leaves %XX alone.
+// encodeTarget percent-encodes the bytes of a URL's path and query that are not allowed there. It does not change %XX.
 func encodeTarget(text string) string {
 	start := 0
 	if i := strings.Index(text, "://"); i >= 0 {
@@ -185,16 +185,15 @@ func mayStand(c byte, inQuery bool) bool {
 
 func (p *preparation) parseTarget(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	if err != nil {
+	switch valid := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""; {
+	case valid:
+		return u, nil
+	case len(p.problems) > 0 && !p.lenient:
+		return nil, errors.New(strings.Join(p.problems, "; "))
+	case err != nil:
 		return nil, fmt.Errorf("url %q: it cannot be parsed", text)
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		if len(p.problems) > 0 && !p.lenient {
-			return nil, errors.New(strings.Join(p.problems, "; "))
-		}
-		return nil, fmt.Errorf("url %q: must start with http:// or https:// and a host; is BASE_URL set?", text)
-	}
-	return u, nil
+	return nil, fmt.Errorf("url %q: must start with http:// or https:// and a host; is BASE_URL set?", text)
 }
 
 func (p *preparation) addQuery(query []KeyValue) error {
@@ -219,8 +218,8 @@ func escapeQuery(s string) string {
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }
 
-// addHeaders sets the headers. One whose value names a variable with COOKIE in it gives cookies instead,
-// as generated tests for session cookies do.
+// addHeaders sets the headers. A header whose value uses a variable with COOKIE in its name sets cookies instead, as
+// generated tests for session cookies do.
 func (p *preparation) addHeaders(headers []KeyValue) error {
 	o := p.outgoing
 	for _, h := range headers {
@@ -246,11 +245,11 @@ func (p *preparation) renderPair(part string, kv KeyValue, emptyCounts bool) (na
 	return name, value, err
 }
 
-// identity is what a request sends to authenticate.
+// identity returns what the headers and cookies of a request authenticate with.
 func (o *outgoing) identity() string {
 	var parts []string
 	for name, values := range o.headers {
-		if isCredential(name) {
+		if identifies(name) {
 			parts = append(parts, name+"="+strings.Join(values, ","))
 		}
 	}
@@ -263,8 +262,23 @@ func (o *outgoing) identity() string {
 
 var credentialWord = regexp.MustCompile(`(?i)auth|cookie|token|secret|session|credential|password|jwt|key|csrf|signature`)
 
-// isCredential says whether a header of that name identifies its sender.
+// isCredential reports whether a header of that name holds a credential, which reports must not show.
 func isCredential(header string) bool { return credentialWord.MatchString(header) }
+
+var (
+	// perRequest matches headers that look like credentials but change with every request of an identity.
+	perRequest = regexp.MustCompile(`(?i)csrf|xsrf|idempotency|websocket|^access-control-`)
+	// credentialParameter matches names of query parameters and form fields that hold a credential. It is stricter than
+	// the one for headers, because parameters often have names such as author and keyword.
+	credentialParameter = regexp.MustCompile(`(?i:(^|[^a-z])(auth|authorization|(access|id|refresh)?token|secret|session(id)?|sid|` +
+		`credentials?|passw(or)?d|pwd|jwt|(api)?key|signature)([^a-z]|$))|[a-z](Token|Key|Secret|Session|Password)([^a-z]|$)`)
+)
+
+// identifies reports whether a header of that name identifies the sender of a request.
+func identifies(header string) bool { return isCredential(header) && !perRequest.MatchString(header) }
+
+// isSecretParameter reports whether a query parameter or a form field of that name holds a credential.
+func isSecretParameter(name string) bool { return credentialParameter.MatchString(name) }
 
 func (p *preparation) addBody(r *Request) error {
 	o := p.outgoing
@@ -296,6 +310,7 @@ func (p *preparation) addForm(form []KeyValue) error {
 			return err
 		}
 		pairs = append(pairs, [2]string{name, value})
+		o.form = append(o.form, name, value)
 	}
 	given := o.headers.Get("Content-Type")
 	kind, params, _ := mime.ParseMediaType(given)
@@ -367,7 +382,7 @@ func (o *outgoing) request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-// addCookie keeps the value as it is, which http.Request.AddCookie would quote or cut.
+// addCookie adds a cookie without changing its value, which http.Request.AddCookie would quote or cut.
 func addCookie(req *http.Request, c cookies.Cookie) {
 	pair := c.Name + "=" + c.Value
 	if have := req.Header.Get("Cookie"); have != "" {

@@ -10,17 +10,17 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
-// Outcome is what a test or a step found out.
+// Outcome is the outcome of a test or a step.
 type Outcome string
 
-// The outcomes. Of several, Failed counts before Inconclusive, and that before Passed.
+// The outcomes. Failed takes precedence over Inconclusive, and Inconclusive over Passed.
 const (
-	// Passed is a test that tested something, and all of it held.
+	// Passed means that the test tested something and that every assertion held.
 	Passed Outcome = "passed"
-	// Failed is a service that does not do what the test demands.
+	// Failed means that the service does not do what the test demands.
 	Failed Outcome = "failed"
-	// Inconclusive is a test that tells nothing about the service: a variable is missing, a step could not be sent,
-	// an extractor found nothing, a redirect led elsewhere, or nothing is asserted.
+	// Inconclusive means that the test shows nothing about the service: a variable is missing, a step could not be
+	// sent, an extractor found nothing, a redirect led elsewhere, or nothing is asserted.
 	Inconclusive Outcome = "inconclusive"
 )
 
@@ -32,8 +32,8 @@ func worse(a, b Outcome) Outcome {
 	return a
 }
 
-// Summarize gives one outcome for many results: Failed if one failed, else Inconclusive if one is, or is nil, or there is
-// none at all, else Passed.
+// Summarize returns the outcome of several results. It returns Failed if one failed. It returns Inconclusive if one is
+// inconclusive or nil, or if there is no result. Otherwise it returns Passed.
 func Summarize(results ...*Result) Outcome {
 	out := Passed
 	if len(results) == 0 {
@@ -49,9 +49,9 @@ func Summarize(results ...*Result) Outcome {
 	return out
 }
 
-// Result is the outcome of a run. Secrets in it are masked, unless WithSecretsShown was given: values of variables from
-// WithEnv and WithGlobalEnv, what requests send to authenticate, and cookies. Addresses and values of fewer than four
-// characters are masked only where they are such a value as a whole.
+// Result is the result of running a test. Secrets in it are masked unless WithSecretsShown is given. Secrets are values
+// of variables from WithEnv and WithGlobalEnv, credentials in requests, and cookies. Addresses and values shorter than
+// four characters are masked only as the value of their variable.
 type Result struct {
 	// Test is a copy of the test that ran.
 	Test *Config
@@ -61,63 +61,64 @@ type Result struct {
 	Verdict Verdict
 	// Success is true for Passed.
 	Success bool
-	// Reasons says why the test as a whole is inconclusive. The reasons of steps are with the steps.
+	// Reasons holds the reasons why the test as a whole is inconclusive. The steps hold their own reasons.
 	Reasons []string
-	// Results has one list per step that ran, with one entry per request of that step.
+	// Results holds one list for each step that ran, with one element for each request of the step.
 	Results [][]StepResult
-	// AbortedAt is the number, from 1, of the assertion at which a test that stops on failure ended; else 0.
+	// AbortedAt is the number, from 1, of the assertion at which the test stopped, or 0.
 	AbortedAt int
-	// Duration is the time that the run took.
+	// Duration is the duration of the run.
 	Duration time.Duration
 }
 
-// StepResult is the outcome of one request.
+// StepResult is the result of one request.
 type StepResult struct {
-	// Index is the step's place in the test, from 0.
+	// Index is the index of the step in the test, from 0.
 	Index int
-	// Name is the step's number, method, path as written, and payload. It is the same in every run.
+	// Name is the number of the step, its method, its path as in the file, and its payload. It is the same in every
+	// run.
 	Name string
-	// Outcome is what the step found out.
+	// Outcome is the outcome of the step.
 	Outcome Outcome
 	// Verdict is what the step proved.
 	Verdict Verdict
-	// Identity names who sent the request: what the step says with as, else the variables of its credentials, or
-	// "anonymous".
+	// Identity is the name of the identity that sent the request: that of the step, or the names of the variables that
+	// hold its credentials, or "anonymous".
 	Identity string
-	// Control names the request that shows the target to work, which is this one when it succeeded. It is empty when
-	// nothing shows it.
+	// Control is the name of the request that shows the target to work, or empty. A request that succeeded is its own
+	// control.
 	Control string
-	// Demands is what the assertions about the status want: "success", "refusal", or "" when they take both or name none.
+	// Demands is what the assertions about the status demand: "success", "refusal", or "" for neither.
 	Demands string
-	// Attack is set when the request carried a payload.
+	// Attack reports whether the request carried a payload, or an attack in the file that the service did not serve.
 	Attack bool
 	// Success is true for Passed.
 	Success bool
-	// Reasons says, one line each, why the step did not pass.
+	// Reasons holds the reasons why the step did not pass, one line each.
 	Reasons []string
-	// Payload holds the payload values in force.
+	// Payload holds the value of each payload variable.
 	Payload map[string]string
-	// Variables are those after the step, extracted ones included.
+	// Variables holds the variables after the step, including extracted ones.
 	Variables map[string]any
-	// Cookies holds, for each host and port, the cookies it set.
+	// Cookies holds the cookies that each host set, by host and port.
 	Cookies map[string]map[string]string
-	// Assertions says for each assertion whether it held. It is empty when they were not reached.
+	// Assertions reports for each assertion whether it held. It is empty if none was reached.
 	Assertions []bool
-	// Failures describes the assertions that did not hold.
+	// Failures holds the assertions that did not hold.
 	Failures []Failure
-	// Request is what was sent, or would have been.
+	// Request is the request that was sent, or that would have been sent.
 	Request StepRequest
-	// Response is what came back; nil when nothing did.
+	// Response is the response, or nil if there was none.
 	Response *StepResponse
-	// Attempts is how often the request was sent.
+	// Attempts is the number of times that the request was sent.
 	Attempts int
-	// Err is why the step could not be carried out, or what a script threw; else nil.
+	// Err is the error that a script threw or that prevented the step, or nil.
 	Err error
 
-	seen *sighting
+	seen *observation
 }
 
-// StepRequest is the request of a step, templates filled in.
+// StepRequest is the request of a step, with templates filled in.
 type StepRequest struct {
 	URL     string            `json:"url"`
 	Method  string            `json:"method"`
@@ -127,30 +128,30 @@ type StepRequest struct {
 
 // StepResponse is the response to a step.
 type StepResponse struct {
-	// Data is the decoded body when it is JSON, else the body as a string.
+	// Data is the decoded body if it is JSON, or else the body as a string.
 	Data any
-	// Status is the status code, StatusText its reason phrase.
+	// Status is the status code, and StatusText its reason phrase.
 	Status     int
 	StatusText string
-	// Duration is the time from sending to the last byte.
+	// Duration is the time from sending the request to the last byte of the response.
 	Duration time.Duration
-	// Headers are sorted by name, in lower case.
+	// Headers holds the headers sorted by name. Names are in lower case.
 	Headers []KeyValue
 }
 
-// Failure is an assertion that did not hold.
+// Failure describes an assertion that did not hold.
 type Failure struct {
-	// Assertion is its place in the step, from 0.
+	// Assertion is the index of the assertion in the step, from 0.
 	Assertion int
-	// Expected is what it demands.
+	// Expected is the condition that the assertion demands.
 	Expected string
-	// Description is the assertion's own description; often empty.
+	// Description is the description in the test file, which may be empty.
 	Description string
-	// Found is what the response has instead.
+	// Found describes what the response holds instead.
 	Found string
 }
 
-// String gives one line.
+// String returns the failure in one line.
 func (f Failure) String() string {
 	text := "expected " + f.Expected
 	if f.Found != "" {
@@ -162,7 +163,7 @@ func (f Failure) String() string {
 	return text
 }
 
-// Failed gives the steps that did not pass.
+// Failed returns the steps that did not pass.
 func (r *Result) Failed() []StepResult {
 	var out []StepResult
 	for _, runs := range r.Results {
@@ -177,7 +178,7 @@ func (r *Result) Failed() []StepResult {
 
 var marks = map[Outcome]string{Passed: "PASS", Failed: "FAIL", Inconclusive: "INCONCLUSIVE"}
 
-// String gives a summary with one line per request and the reasons of those that did not pass.
+// String returns one line for each request and the reasons of those that did not pass.
 func (r Result) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\n", marks[r.Outcome], r.title())
@@ -195,7 +196,7 @@ func (r Result) String() string {
 	return b.String()
 }
 
-// title names the test by file and name, with its severity.
+// title returns the name of the test for reports, with its severity.
 func (r *Result) title() string {
 	if r.Test == nil {
 		return ""
@@ -207,7 +208,7 @@ func (r *Result) title() string {
 	return title
 }
 
-// String gives one line, and one more for each reason.
+// String returns one line for the step and one for each reason.
 func (s StepResult) String() string {
 	mark := map[Outcome]string{Passed: "ok  ", Failed: "FAIL", Inconclusive: "?   "}[s.Outcome]
 	text := "  " + mark + " " + s.Name
@@ -223,7 +224,7 @@ func (s StepResult) String() string {
 	return text
 }
 
-// summary is the status and the time.
+// summary returns the status, the duration and the number of attempts.
 func (s *StepResult) summary() string {
 	if s.Response == nil {
 		return ""
@@ -235,7 +236,7 @@ func (s *StepResult) summary() string {
 	return text
 }
 
-// Curl gives the request as a command line for a shell.
+// Curl returns the request as a shell command.
 func (s *StepResult) Curl() string {
 	quote := func(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 	parts := []string{"curl -i -X " + s.Request.Method, quote(s.Request.URL)}
@@ -248,14 +249,15 @@ func (s *StepResult) Curl() string {
 	return strings.Join(parts, " ")
 }
 
-// trim drops the steps that did not run at the end.
+// trim removes the steps at the end that did not run.
 func (r *Result) trim() {
 	for len(r.Results) > 0 && len(r.Results[len(r.Results)-1]) == 0 {
 		r.Results = r.Results[:len(r.Results)-1]
 	}
 }
 
-// MarshalJSON gives the original library's form, with outcome and reasons. Numbers that JSON does not know become null.
+// MarshalJSON encodes the result in the form of the original library, with its outcome and reasons. Numbers that JSON
+// cannot represent become null.
 func (r Result) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Test      *Config        `json:"test"`
@@ -269,8 +271,7 @@ func (r Result) MarshalJSON() ([]byte, error) {
 	}{r.Test, r.Success, r.Outcome, r.Verdict, r.Reasons, r.Results, r.AbortedAt, r.Duration.Milliseconds()})
 }
 
-// MarshalJSON gives the original library's form: idx, ctx, success, assertions, req, res, err; with name, outcome and
-// reasons.
+// MarshalJSON encodes the step in the form of the original library, with its name, outcome and reasons.
 func (s StepResult) MarshalJSON() ([]byte, error) {
 	type stepContext struct {
 		Cookies map[string]map[string]string `json:"cookies"`
@@ -303,7 +304,7 @@ func (s StepResult) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// MarshalJSON gives the original library's form, with the duration in milliseconds.
+// MarshalJSON encodes the response in the form of the original library, with the duration in milliseconds.
 func (r StepResponse) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Data       any        `json:"data"`

@@ -15,12 +15,13 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/hook"
 )
 
-// Run sends the requests of cfg, in order, to the hosts that AllowHosts names, and judges the responses.
+// Run sends the requests of cfg in order, judges the responses, and returns the result. A service that fails the test
+// is not an error.
 //
-// What the service does is no error: it is in the Outcome of the Result. Errors are: a Config or options that cannot
-// run, a payload list that nobody supplied (ErrUnknownPayload), more requests than allowed (ErrTooManyRequests), all
-// before anything is sent; a request or redirect to a host that is not allowed (ErrHostNotAllowed), before that request
-// is sent; and the end of ctx or of WithRunTimeout. The last two come with the Result so far.
+// Run returns an error before it sends anything if cfg or an option is invalid. It does the same for an unknown payload
+// list (ErrUnknownPayload) and for too many requests (ErrTooManyRequests). It returns a result and an error if a
+// request or redirect goes to a host that is not allowed (ErrHostNotAllowed). Nothing is sent to that host. It does so
+// too if ctx or the time of WithRunTimeout ends.
 func Run(ctx context.Context, cfg *Config, opts ...Option) (*Result, error) {
 	s, err := newSettings(opts)
 	if err != nil {
@@ -36,9 +37,9 @@ func Run(ctx context.Context, cfg *Config, opts ...Option) (*Result, error) {
 	return r.result, err
 }
 
-// RunAll is Run for each of configs, as one run: a request of one test can be the control of another. Up to WithParallel
-// of them, and of their payloads, run at a time. The results are in the order of configs. A test that could not run has
-// an inconclusive result that says why, and its error is among those that are joined.
+// RunAll runs several tests as one run, in which a request of one test can be the control of another. It runs up to
+// WithParallel tests and payloads at the same time. It returns the results in the order of configs. A test that could
+// not run has an inconclusive result with the reason. The error joins the errors of all tests.
 func RunAll(ctx context.Context, configs []*Config, opts ...Option) ([]*Result, error) {
 	s, err := newSettings(opts)
 	if err != nil {
@@ -72,8 +73,8 @@ func RunAll(ctx context.Context, configs []*Config, opts ...Option) ([]*Result, 
 	return results, errors.Join(errs...)
 }
 
-// NotRun returns the inconclusive result of a test that could not run, such as a file with faults. A Config with File
-// alone stands for such a file. Reports have a row for it.
+// NotRun returns an inconclusive result for a test that could not run, such as an invalid file. For such a file, set
+// only the File of cfg.
 func NotRun(cfg *Config, why error) *Result {
 	if cfg == nil {
 		cfg = &Config{}
@@ -84,7 +85,7 @@ func NotRun(cfg *Config, why error) *Result {
 	}
 }
 
-// run sends the requests of a test. The runner is nil when nothing could be sent.
+// run sends the requests of a test. It returns a nil runner if it could not start.
 func (s *settings) run(ctx context.Context, cfg *Config) (*runner, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -114,18 +115,19 @@ func (s *settings) run(ctx context.Context, cfg *Config) (*runner, error) {
 	return r, err
 }
 
-// runner holds one run.
+// runner holds the state of one run.
 type runner struct {
 	*settings
 	cfg     *Config
 	result  *Result
 	hook    hook.Step
 	secrets *secrets
-	ended   *atomic.Bool // no branch of the run sends anything more
-	leftOut bool         // the hook did not run a step
+	ended   *atomic.Bool // whether all branches of the run must stop
+	leftOut bool         // whether the hook left out a step
 }
 
-// runFrom runs step i and all later ones, once per combination of payloads. stop ends the whole run.
+// runFrom runs step i and all later ones, once for each combination of payloads. stop reports whether the whole run
+// must stop.
 func (r *runner) runFrom(ctx context.Context, i int, st *state) (stop bool, err error) {
 	if i == len(r.cfg.Test) {
 		return false, nil
@@ -142,8 +144,8 @@ func (r *runner) runFrom(ctx context.Context, i int, st *state) (stop bool, err 
 	return false, nil
 }
 
-// runBranch runs step i and all later ones with one choice of payloads, of which other choices see nothing. It sends
-// nothing when another branch has ended the run.
+// runBranch runs step i and all later ones with one combination of payloads, on a copy of the state. It sends nothing
+// if another branch has stopped the run.
 func (r *runner) runBranch(ctx context.Context, i int, st *state, combo map[string]string) (stop bool, err error) {
 	if len(combo) > 0 {
 		st = st.clone()
@@ -163,8 +165,8 @@ func (r *runner) runBranch(ctx context.Context, i int, st *state, combo map[stri
 	return r.runFrom(ctx, i+1, st)
 }
 
-// runSideBySide runs a branch beside the others when a slot is free, and else itself, so that nothing waits for a slot
-// while it holds one. The results stand in the order of the payloads.
+// runSideBySide runs the branches of step i concurrently. A branch without a free slot runs in this goroutine, so that
+// no goroutine waits for a slot while it holds one. The results are in the order of the payloads.
 func (r *runner) runSideBySide(ctx context.Context, i int, st *state, combos []map[string]string) (stop bool, err error) {
 	branches := make([]*runner, 0, len(combos))
 	errs := make([]error, len(combos))
@@ -176,7 +178,7 @@ func (r *runner) runSideBySide(ctx context.Context, i int, st *state, combos []m
 		branch := r.fork()
 		branches = append(branches, branch)
 		run := func() {
-			_, errs[n] = branch.runBranch(ctx, i, st, combo) // a stop shows in ended
+			_, errs[n] = branch.runBranch(ctx, i, st, combo) // ended records a stop
 		}
 		select {
 		case r.slots <- struct{}{}:
@@ -195,21 +197,21 @@ func (r *runner) runSideBySide(ctx context.Context, i int, st *state, combos []m
 	return r.ended.Load(), cmp.Or(errs...)
 }
 
-// fork gives a runner with results of its own.
+// fork returns a runner for a branch.
 func (r *runner) fork() *runner {
 	return &runner{
 		settings: r.settings, cfg: r.cfg, secrets: r.secrets, ended: r.ended, result: &Result{Results: make([][]StepResult, len(r.cfg.Test))},
 	}
 }
 
-// join puts the results of a fork behind those of r.
+// join appends the results of a branch to those of r.
 func (r *runner) join(branch *runner) {
 	for i, runs := range branch.result.Results {
 		r.result.Results[i] = append(r.result.Results[i], runs...)
 	}
 }
 
-// runStep runs a step, through the hook if there is one, which may leave it out.
+// runStep runs a step. If there is a hook, it decides whether the step runs.
 func (r *runner) runStep(ctx context.Context, i int, step *Step, st *state) (stop bool, err error) {
 	if r.hook == nil {
 		res, stop, err := r.perform(ctx, i, step, st)
@@ -230,7 +232,7 @@ func (r *runner) runStep(ctx context.Context, i int, step *Step, st *state) (sto
 	return stop, err
 }
 
-// finish sums the steps up and masks secrets.
+// finish sets the outcome of the test and masks secrets.
 func (r *runner) finish(err error) {
 	res := r.result
 	if !r.lenient {

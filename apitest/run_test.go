@@ -16,7 +16,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
-// service starts a loopback service, and gives options that allow it and set BASE_URL.
+// service starts a loopback service. It returns options that allow it and set BASE_URL.
 func service(t *testing.T, h http.HandlerFunc) (base string, opts []Option) {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -24,12 +24,12 @@ func service(t *testing.T, h http.HandlerFunc) (base string, opts []Option) {
 	return srv.URL, []Option{AllowHosts(srv.URL), WithEnv(map[string]string{"BASE_URL": srv.URL}), WithSecretsShown(), Lenient(), patient}
 }
 
-// patientLimits leave honest scripts time on a busy machine.
+// patientLimits allow for a busy machine.
 var patientLimits = script.Limits{Timeout: time.Minute, Memory: 128 << 20}
 
 var patient = WithScriptLimits(patientLimits.Timeout, patientLimits.Memory)
 
-// echoService answers /echo with what it was sent, in JSON, and other paths with some fixed bodies.
+// echoService answers /echo with the request as JSON, and other paths with fixed bodies.
 func echoService(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/echo", "/echo/":
@@ -48,7 +48,7 @@ func echoService(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// step gives the text of a test with one step.
+// step returns the text of a test with one step.
 func step(method, url, rest string) string {
 	return "id: t\ntest:\n  - request:\n      method: " + method + "\n      url: '" + url + "'\n" + rest
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/ordered"
 )
 
-// entityValues holds the known values of entities, such as "Order.id".
+// entityValues maps entities, such as "Order.id", to known values.
 type entityValues map[string]any
 
-// sample builds the request that the endpoint's data fields describe, without authentication.
+// sample returns the request that the endpoint's data fields describe, without authentication.
 func (in *TemplateInput) sample(prefix string, entities entityValues) *StepBuilder {
 	e := in.Endpoint
 	s := in.NewStep(Request{Method: e.Method})
@@ -46,11 +46,11 @@ func underscored(prefix string) string {
 
 var pathParameter = regexp.MustCompile(`\{([^{}]+)\}`)
 
-// samplePath replaces {parameters} by known values or by variables to fill in.
+// samplePath replaces the parameters of the path by known values or by variables to fill in.
 func (s *StepBuilder) samplePath(pre string, entities entityValues) string {
 	e := s.in.Endpoint
 	path := e.Path
-	if e.IsGraphQL { // /graphql.query.user stands for an operation of /graphql
+	if e.IsGraphQL { // /graphql.query.user is the operation query.user of /graphql
 		dir, last := path[:strings.LastIndexByte(path, '/')+1], path[strings.LastIndexByte(path, '/')+1:]
 		last, _, _ = strings.Cut(last, ".")
 		path = dir + last
@@ -80,19 +80,19 @@ func (s *StepBuilder) samplePath(pre string, entities entityValues) string {
 	return out.String() + escapeBraces(path[end:])
 }
 
-// escapeBraces keeps braces that enclose no parameter from being read as a template.
+// escapeBraces escapes braces, which would otherwise be read as a template.
 func escapeBraces(s string) string {
 	return strings.NewReplacer("{", "%7B", "}", "%7D").Replace(s)
 }
 
-// toFillIn adds a placeholder variable and gives the expression for it.
+// toFillIn adds a variable to fill in and returns the expression for it.
 func (s *StepBuilder) toFillIn(pre, name string) string {
 	variable := pre + oddCharacter.ReplaceAllString(name, "_")
 	s.AddEnv(KeyValue{Name: variable, Value: "<<" + variable + ">>"})
 	return "{{" + variable + "}}"
 }
 
-// oddCharacter is what cannot stand in the name of a template variable.
+// oddCharacter matches a character that a variable name must not contain.
 var oddCharacter = regexp.MustCompile(`[^A-Za-z0-9_-]`)
 
 func (v entityValues) of(f metlo.TestDataField) any {
@@ -117,7 +117,7 @@ func (s *StepBuilder) sampleQuery(pre string, entities entityValues) {
 	}
 }
 
-// sampleBody builds the body out of the fields that have the last field's content type.
+// sampleBody sets the body to a sample of the fields that have the content type of the last field.
 func (s *StepBuilder) sampleBody(pre string, entities entityValues) {
 	fields := bodyFields(s.in.Endpoint.DataFields, func(f metlo.TestDataField) bool {
 		return f.DataSection == metlo.SectionRequestBody
@@ -137,7 +137,7 @@ func (s *StepBuilder) sampleBody(pre string, entities entityValues) {
 			f.Entity = mark
 			entities[mark] = mark
 		}
-		body = s.in.grow(body, strings.Split(f.DataPath, "."), f, entities)
+		body = s.in.withValue(body, strings.Split(f.DataPath, "."), f, entities)
 	}
 	mark := strings.NewReplacer(ids...).Replace
 	r := &s.step.Request
@@ -161,7 +161,7 @@ func (s *StepBuilder) sampleBody(pre string, entities entityValues) {
 	r.Headers = append(r.Headers, KeyValue{Name: "Content-Type", Value: header})
 }
 
-// bodyFields gives the wanted fields that have a content type, and of these the ones with the last one's.
+// bodyFields returns the wanted fields that have the content type of the last wanted field.
 func bodyFields(all []metlo.TestDataField, wanted func(metlo.TestDataField) bool) []metlo.TestDataField {
 	last := ""
 	for _, f := range all {
@@ -178,8 +178,8 @@ func bodyFields(all []metlo.TestDataField, wanted func(metlo.TestDataField) bool
 	return out
 }
 
-// grow puts a value for f at its path into body.
-func (in *TemplateInput) grow(body any, path []string, f metlo.TestDataField, entities entityValues) any {
+// withValue returns body with a value for f at path.
+func (in *TemplateInput) withValue(body any, path []string, f metlo.TestDataField, entities entityValues) any {
 	if len(path) == 0 || path[0] == "" {
 		switch body.(type) {
 		case ordered.Item, []any: // a field inside is already known
@@ -195,7 +195,7 @@ func (in *TemplateInput) grow(body any, path []string, f metlo.TestDataField, en
 		if list, ok := body.([]any); ok && len(list) > 0 {
 			first = list[0]
 		}
-		return []any{in.grow(first, path[1:], f, entities)}
+		return []any{in.withValue(first, path[1:], f, entities)}
 	}
 	name := path[0]
 	if name == "[string]" {
@@ -203,7 +203,7 @@ func (in *TemplateInput) grow(body any, path []string, f metlo.TestDataField, en
 	}
 	object, _ := body.(ordered.Item)
 	have, _ := object.Get(name)
-	return object.Set(name, in.grow(have, path[1:], f, entities))
+	return object.Set(name, in.withValue(have, path[1:], f, entities))
 }
 
 func (in *TemplateInput) sampleValue(t metlo.DataType) any {
@@ -222,7 +222,7 @@ func (in *TemplateInput) sampleValue(t metlo.DataType) any {
 	return nil
 }
 
-// base36 gives the digits behind the point of f in base 36, as many as tell f from its neighbours.
+// base36 returns the fraction of f in base 36, with as many digits as JavaScript prints.
 func base36(f float64) string {
 	const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
 	precision := math.Max((math.Nextafter(f, 1)-f)/2, 1e-12)
@@ -242,7 +242,7 @@ func base36(f float64) string {
 	}
 }
 
-// authHeader gives the header that authenticates a request, and the variable in it.
+// authHeader returns the header that authenticates a request, and the variable that it uses.
 func authHeader(a metlo.TestAuthConfig, pre string) (header KeyValue, variable string, err error) {
 	name := a.HeaderKey
 	switch a.AuthType {

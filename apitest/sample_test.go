@@ -272,6 +272,7 @@ func TestValidateAuthRules(t *testing.T) {
 		assert.Equal(t, []string{
 			"{{BASE_URL}}/x | " + ann + " | " + yes + " | User(name=ann) has access to resource R.",
 			"{{BASE_URL}}/x | " + eve + " | " + no + " | User(name=eve) doesn't have access to resource R.",
+			"{{BASE_URL}}{{User_3_ALLOWED_PATH}} | " + eve + " | " + yes + " | control: the credentials of this identity are accepted",
 		}, steps(t, plain, `resource R { endpoints = [{"permissions": ["p"], "method": "GET"}] } has_permission(User(name="ann"), ["p", "q"], R)`))
 	})
 	t.Run("rules that are about other endpoints", func(t *testing.T) {
@@ -306,8 +307,8 @@ func TestValidateAuthRules(t *testing.T) {
 	})
 }
 
-// FuzzGenerate makes a test for an odd endpoint and reads it back. One script engine checks all of them: starting one
-// takes longer than the rest.
+// FuzzGenerate generates a test for an odd endpoint and parses it. One script engine checks all of them, because
+// starting one takes longer than the rest.
 func FuzzGenerate(f *testing.F) {
 	f.Add("shop.example.com", "/a/{b}", "b", "string", "application/json", "Order.id", uint8(0), uint8(0))
 	f.Add("h", "/graphql.query.user", "query.user.__args.id", "integer", "*/*", "", uint8(4), uint8(3))

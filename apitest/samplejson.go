@@ -7,7 +7,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
-// indentJSON gives JSON indented by four spaces, as the original writes bodies.
+// indentJSON returns v as JSON, indented by four spaces as in the original library.
 func indentJSON(v any) string {
 	var b bytes.Buffer
 	if err := json.Indent(&b, []byte(jsvalue.JSON(v)), "", "    "); err != nil {

@@ -2,11 +2,13 @@ package apitest
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// scriptSyntax is what the scan of scripts knows. It is made at the first script, since most programs never scan one.
+// scriptSyntax holds the words and expressions that the search for names uses. It is compiled when the first script is
+// searched, because most programs search none.
 type scriptSyntax struct {
 	words      map[string]bool // JavaScript's own words and the names that every script has
 	conditions map[string]bool // words whose brackets hold no parameters, though a block follows
@@ -48,9 +50,8 @@ func setOf(names []string) map[string]bool {
 	return set
 }
 
-// unknownNames gives the names that a script reads and nothing declares. It sees a script as words, and says nothing when
-// in doubt: a name that is declared anywhere counts as declared, and a script with a template literal is left to the run,
-// which misses nothing.
+// unknownNames returns the names that a script reads and does not declare. When in doubt it leaves a name out. A name
+// that is declared anywhere counts as declared. For a script with a template literal it returns nothing.
 func unknownNames(source string, known func(string) bool) []string {
 	if strings.Contains(source, "`") {
 		return nil
@@ -67,7 +68,18 @@ func unknownNames(source string, known func(string) bool) []string {
 	return out
 }
 
-// withoutNames makes a comment a blank, and another text a number. What stands before a regular expression stays.
+// isConstant reports whether a script reads neither the response nor a variable. It returns false when in doubt.
+func isConstant(source string) bool {
+	if strings.ContainsAny(source, "`{") || strings.Contains(source, "typeof") {
+		return false
+	}
+	code := javaScript().texts.ReplaceAllStringFunc(source, withoutNames)
+	return !slices.ContainsFunc(javaScript().name.FindAllString(code, -1), func(name string) bool {
+		return !javaScript().words[name] || slices.Contains([]string{"resp", "eval", "Function", "globalThis", "this"}, name)
+	})
+}
+
+// withoutNames replaces a comment by a space and other text by a number. It keeps what precedes a regular expression.
 func withoutNames(text string) string {
 	switch {
 	case strings.HasPrefix(text, "//"), strings.HasPrefix(text, "/*"):
@@ -82,7 +94,7 @@ func withoutNames(text string) string {
 	return " 0 "
 }
 
-// declaredNames gives the names that a script declares, and some that it does not.
+// declaredNames returns the names that a script declares, and some that it does not.
 func declaredNames(code string) map[string]bool {
 	declared := map[string]bool{}
 	add := func(text string) {
@@ -106,7 +118,7 @@ func declaredNames(code string) map[string]bool {
 	return declared
 }
 
-// addDeclaration adds what stands before the equals signs of a declaration.
+// addDeclaration adds the names before the equals signs of a declaration.
 func addDeclaration(text string, add func(string)) {
 	text = javaScript().declaration.FindString(text)
 	if loop := javaScript().loop.FindStringIndex(text); loop != nil {
@@ -118,8 +130,8 @@ func addDeclaration(text string, add func(string)) {
 	}
 }
 
-// bracketsOfNames gives the places of parameters, with the name of their function, and of patterns that are assigned to.
-// None is inside another.
+// bracketsOfNames returns the places of parameter lists, with the name of their function, and of patterns that are
+// assigned to. No place is inside another.
 func bracketsOfNames(code string) (places [][2]int) {
 	var open []int
 	for i := range len(code) {
@@ -143,7 +155,7 @@ func bracketsOfNames(code string) (places [][2]int) {
 	return places
 }
 
-// holdsNames says whether brackets hold names that are declared, and where the text with these begins.
+// holdsNames reports whether brackets hold names that are declared, and where the text of the names begins.
 func holdsNames(code string, start, end int) (begin int, holds bool) {
 	after := strings.TrimLeft(code[end+1:], " \t\r\n")
 	if code[end] != ')' {
@@ -154,7 +166,7 @@ func holdsNames(code string, start, end int) (begin int, holds bool) {
 		strings.HasPrefix(after, "{") && !javaScript().conditions[strings.TrimSpace(word)]
 }
 
-// wordBefore gives the word before a place, with the blanks behind it.
+// wordBefore returns the word before a place, with the spaces that follow it.
 func wordBefore(code string, at int) string {
 	trimmed := strings.TrimRight(code[:at], " \t\r\n")
 	begin := len(trimmed)
@@ -168,7 +180,8 @@ func isWordByte(b byte) bool {
 	return b == '_' || b == '$' || b >= 0x80 || '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'z'
 }
 
-// isReference says whether the word at a place is a name that is read: no property, key, label or part of a number.
+// isReference reports whether the word at a place is a name that is read, and not a property, a key, a label or part of
+// a number.
 func isReference(code string, at []int) bool {
 	before, after := strings.TrimSpace(code[:at[0]]), strings.TrimSpace(code[at[1]:])
 	last := before[max(len(before)-1, 0):]

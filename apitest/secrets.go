@@ -16,14 +16,14 @@ import (
 
 const masked = "***"
 
-// secrets knows the texts of a run that must not be printed.
+// secrets holds the texts of a run that must not be printed.
 type secrets struct {
-	mu      sync.Mutex      // of texts and masker: payloads run side by side
-	vars    map[string]bool // variables whose value is secret as a whole
+	mu      sync.Mutex      // guards texts and masker, since payloads run concurrently
+	vars    map[string]bool // variables whose whole value is secret
 	globals map[string]bool
 	sources []string // templates of credentials
 	texts   map[string]bool
-	masker  *masker // nil after texts has changed
+	masker  *masker // nil if texts has changed
 }
 
 func newSecrets(env map[string]any, c *Config) *secrets {
@@ -43,7 +43,8 @@ func newSecrets(env map[string]any, c *Config) *secrets {
 		}
 	}
 	for i := range c.Test {
-		for _, h := range c.Test[i].Request.Headers {
+		r := &c.Test[i].Request
+		for _, h := range r.Headers {
 			if !isCredential(h.Name) && !strings.Contains(h.Value, "COOKIE") {
 				continue
 			}
@@ -52,24 +53,30 @@ func newSecrets(env map[string]any, c *Config) *secrets {
 				s.addCredential(h.Value)
 			}
 		}
+		for _, kv := range slices.Concat(r.Query, r.Form) {
+			if isSecretParameter(kv.Name) {
+				s.sources = append(s.sources, kv.Value)
+			}
+		}
+		s.addWritten(r)
 	}
 	return s
 }
 
-// addExtracted remembers a value that a later step authenticates with.
+// addExtracted adds a value that a later step authenticates with.
 func (s *secrets) addExtracted(name string, value any) {
 	if slices.ContainsFunc(s.sources, func(source string) bool { return namesVariable(source, name) }) {
 		s.add(jsvalue.String(value))
 	}
 }
 
-// isAddress says whether a value is a plain address such as BASE_URL, which reports need and which is no secret.
+// isAddress reports whether a value is a plain address such as BASE_URL, which reports need and which is not a secret.
 func isAddress(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
-// add remembers a secret text. What is too short or too common would garble reports.
+// add adds a secret text. It ignores texts that are too short or too common, which would make reports unreadable.
 func (s *secrets) add(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +88,7 @@ func (s *secrets) add(text string) {
 	s.masker = nil
 }
 
-// addCredential remembers the value of a header that authenticates, and the parts of it.
+// addCredential adds the value of a header that authenticates, and the parts of the value.
 func (s *secrets) addCredential(v string) {
 	s.add(v)
 	scheme, rest, ok := strings.Cut(v, " ")
@@ -96,7 +103,67 @@ func (s *secrets) addCredential(v string) {
 	}
 }
 
-func (s *secrets) addRequest(o *outgoing) {
+// addParameter adds the value of a query parameter, a form field or a JSON member whose name is that of a credential.
+// It ignores payloads, and values that equal the name.
+func (s *secrets) addParameter(name, value string, payloads map[string]string) {
+	if !isSecretParameter(name) || strings.EqualFold(name, value) || strings.Contains(value, "{{") {
+		return
+	}
+	for _, payload := range payloads {
+		if strings.Contains(value, payload) {
+			return
+		}
+	}
+	s.add(value)
+}
+
+// addWritten adds the credentials in a request of the test file, which may never be sent.
+func (s *secrets) addWritten(r *Request) {
+	written := &outgoing{url: &url.URL{}, body: []byte(r.Data)}
+	if _, query, ok := strings.Cut(r.URL, "?"); ok {
+		written.url.RawQuery = query
+	}
+	for _, kv := range slices.Concat(r.Query, r.Form) {
+		written.form = append(written.form, kv.Name, kv.Value)
+	}
+	s.addParameters(written, nil)
+}
+
+// addMembers adds the credentials in a decoded JSON body.
+func (s *secrets) addMembers(v any, payloads map[string]string) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			s.addMembers(e, payloads)
+		}
+	case map[string]any:
+		for name, e := range v {
+			if text, ok := e.(string); ok {
+				s.addParameter(name, text, payloads)
+			}
+			s.addMembers(e, payloads)
+		}
+	}
+}
+
+// addParameters adds the credentials in the query, the form and the JSON body of a request.
+func (s *secrets) addParameters(o *outgoing, payloads map[string]string) {
+	for name, values := range o.url.Query() {
+		for _, v := range values {
+			s.addParameter(name, v, payloads)
+		}
+	}
+	for i := 0; i+1 < len(o.form); i += 2 {
+		s.addParameter(o.form[i], o.form[i+1], payloads)
+	}
+	if body, ok := jsvalue.Decode(o.body); ok {
+		s.addMembers(body, payloads)
+	}
+}
+
+// addRequest adds the credentials of a request.
+func (s *secrets) addRequest(o *outgoing, payloads map[string]string) {
+	s.addParameters(o, payloads)
 	for name, values := range o.headers {
 		if !isCredential(name) {
 			continue
@@ -123,7 +190,7 @@ func (s *secrets) addResponse(h http.Header) {
 	}
 }
 
-// text masks every secret in text, in each form in which one can be written.
+// text masks every secret in text, in all its forms.
 func (s *secrets) text(text string, show bool) string {
 	if show || text == "" {
 		return text
@@ -160,7 +227,7 @@ func (s *secrets) value(v any) any {
 	return v
 }
 
-// step gives a copy of res without secrets.
+// step returns a copy of res without secrets.
 func (s *secrets) step(res StepResult, show bool) StepResult {
 	if show {
 		return res
@@ -207,7 +274,7 @@ func redactUser(text string) string {
 	return text
 }
 
-// maskCredential leaves the scheme, such as Bearer.
+// maskCredential masks a credential except for its scheme, such as Bearer.
 func maskCredential(v string) string {
 	if scheme, _, ok := strings.Cut(v, " "); ok && slices.Contains([]string{"basic", "bearer", "digest", "token"}, strings.ToLower(scheme)) {
 		return scheme + " " + masked
@@ -265,7 +332,7 @@ func (s *secrets) response(r *StepResponse) *StepResponse {
 	return &out
 }
 
-// maskedError is an error whose text holds no secret. It keeps what errors.Is is asked for.
+// maskedError is an error without secrets in its text. It matches the same exported errors.
 type maskedError struct {
 	text  string
 	kinds []error
@@ -287,7 +354,7 @@ func (s *secrets) err(err error) error {
 	return out
 }
 
-// config gives a copy of the test without secrets: the values of credentials that it holds as written.
+// config returns a copy of the test without secrets.
 func (s *secrets) config(c *Config, show bool) *Config {
 	if show {
 		return c

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoSecretIsPrinted plants a secret in every place that can hold one, has the service echo it, and looks for it in
-// every form of a result.
+// TestNoSecretIsPrinted puts a secret in every place that can hold one, lets the service echo it, and searches every
+// form of the result for it.
 func TestNoSecretIsPrinted(t *testing.T) {
 	const (
 		envSecret    = "pl4nted env/secret+&"
@@ -40,7 +40,7 @@ func TestNoSecretIsPrinted(t *testing.T) {
 				Request: Request{
 					Method: "POST", URL: base + "/a?in={{ENV}}", Query: []KeyValue{{"q", "{{ENV}}"}},
 					Headers: []KeyValue{{"Authorization", "Bearer " + bearer}, {"X-Api-Key", apiKey}, {"Cookie", "own=" + ownCookie}},
-					Data:    `{"g": {{json global.G}}, "e": {{json ENV}}}`,
+					Data:    `{"g": {{json global.G}}, "e": {{json ENV}}, "login": {"password": "pl4nted-in-json"}}`,
 				},
 				Extract: []Extractor{{Name: "ECHO", Value: "resp.data.a"}, {Name: "COPY", Value: "ENV"}, {Name: "ALL", Value: "ctx"}},
 				Assert:  []Assertion{Equal("resp.data.q", "{{ENV}}"), Expr("resp.data.a === ENV"), Expr("(() => { throw new Error(ENV) })()")},
@@ -50,6 +50,9 @@ func TestNoSecretIsPrinted(t *testing.T) {
 				Assert:  []Assertion{Equal("resp.data.c", "nothing"), Expr("ENV === FROM_FILE")},
 			},
 			get("http://127.0.0.1:1/?k={{ENV}}", Expr("true")),
+			get(base+"/c?api_key=pl4nted-in-url&access_token=pl4nted-token", Equal("resp.data.q", "")),
+			get("{{NOBODY}}/c?api_key=pl4nted-unsent", Equal("resp.data.q", "")),
+			{Request: Request{Method: "POST", URL: base + "/d", Query: []KeyValue{{"apiKey", "pl4nted-in-query"}}, Form: []KeyValue{{"user_password", "pl4nted-in-form"}}}},
 		},
 	}
 	opts = append(opts, AllowHosts("127.0.0.1:1"), WithEnv(map[string]string{"ENV": envSecret}), WithGlobalEnv(map[string]string{"G": globalSecret}))
@@ -104,7 +107,24 @@ func TestMaskingLeavesReportsReadable(t *testing.T) {
 	assert.Equal(t, "curl -i -X GET '"+base+"/json?id=o1&n=200&y=true'", got.Curl())
 }
 
-// TestEveryFormOfASecretIsMasked writes secrets as encoders, clients and reports do, whole and in pieces.
+func TestNamesOfCredentials(t *testing.T) {
+	for name, want := range map[string]bool{
+		"api_key": true, "apiKey": true, "apikey": true, "access_token": true, "accessToken": true, "token": true, "session": true, "sid": true,
+		"user[password]": true, "X-Auth": true, "clientSecret": true, "key": true,
+		"keyword": false, "author": false, "monkey": false, "tokenize": false, "sort": false, "authority": false, "considered": false, "q": false,
+	} {
+		assert.Equal(t, want, isSecretParameter(name), name)
+	}
+	for name, want := range map[string]bool{
+		"Authorization": true, "X-Api-Key": true, "Cookie": true, "X-Session": true,
+		"Idempotency-Key": false, "X-CSRF-Token": false, "Sec-WebSocket-Key": false, "Accept": false,
+	} {
+		assert.Equal(t, want, identifies(name), name)
+	}
+}
+
+// TestEveryFormOfASecretIsMasked masks secrets in the forms that encoders, clients and reports write, whole and in
+// pieces.
 func TestEveryFormOfASecretIsMasked(t *testing.T) {
 	const secret = "p<&4nt+d/S3cr=t\\k y\"é"
 	basic := base64.StdEncoding.EncodeToString([]byte("user:" + secret))

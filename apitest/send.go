@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -22,21 +23,21 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
-// response is what a step got.
+// response is the response to a step.
 type response struct {
 	sent     *outgoing
 	status   int
-	text     string // reason phrase
+	text     string // reason phrase of the status
 	header   http.Header
 	body     string
-	data     any // the body decoded, or the body itself when it is not JSON
+	data     any // decoded body, or the body as a string if it is not JSON
 	isJSON   bool
 	duration time.Duration
-	// detour says why redirects led to another request than the step's; empty when they did not.
+	// detour describes how redirects led to another request, or is empty.
 	detour string
 }
 
-// send sends o, again if the step says so, and reads the whole response.
+// send sends o, with retries, and reads the whole response.
 func (s *stepRun) send(ctx context.Context, o *outgoing) (*response, error) {
 	retries := s.retries
 	if s.step.Retry > 0 {
@@ -76,7 +77,7 @@ func worthRetrying(ctx context.Context, ex *response, err error) bool {
 	return false
 }
 
-// retryAfter reads seconds, at most 30.
+// retryAfter returns the value of Retry-After, up to 30 seconds.
 func retryAfter(h http.Header) time.Duration {
 	n, err := strconv.Atoi(h.Get("Retry-After"))
 	if err != nil || n < 0 {
@@ -121,7 +122,7 @@ func (s *stepRun) attempt(ctx context.Context, o *outgoing) (*response, error) {
 	return ex, nil
 }
 
-// httpClient gives the client of one attempt, and the addresses that redirects lead to while it works.
+// httpClient returns the client of one attempt. It stores the redirects that it follows in hops.
 func (s *stepRun) httpClient(o *outgoing) (client *http.Client, hops *[]hop) {
 	copied := *s.client
 	copied.Jar = cookies.StepJar{Jar: s.st.jars.For(o.identity()), Own: o.cookies}
@@ -159,13 +160,20 @@ type hop struct {
 }
 
 var (
-	loginPath     = regexp.MustCompile(`(?i)(^|[/._-])(log-?[io]n|sign-?in|sso|saml2?|oauth2?|oidc|authorize|authenticate|auth)([/._-]|$)|/sessions?/new`)
+	loginPath     = regexp.MustCompile(`(?i)(^|[/._-])(log[-_]?[io]n|sign[-_]?in|sso|saml2?|oauth2?|oidc|authorize|authenticate|auth)([/._-]|$)|/sessions?/new`)
+	metaElement   = regexp.MustCompile(`(?i)<meta\b[^>]*\bhttp-equiv\s*=\s*["']?refresh\b[^>]*>`)
+	refreshURL    = regexp.MustCompile(`(?i)\burl\s*=\s*["']?([^"'>\s]+)`)
 	passwordField = regexp.MustCompile(`(?i)<input[^>]*\btype\s*=\s*["']?password\b`)
 )
 
-// detour says why redirects led to another request than the one of the step: its method changed, or they led to a login
-// page, or, unless the step expects redirects, to another page. https and a slash at the end make no other page.
+// detour returns why redirects led to another request, or "". They did if the method changed, if they led to a login
+// page or, unless redirects are expected, to another page.
 func detour(o *outgoing, hops []hop, body string, expected bool) string {
+	if m := refreshURL.FindStringSubmatch(metaElement.FindString(body[:min(len(body), 64<<10)])); m != nil {
+		if to, err := o.url.Parse(html.UnescapeString(m[1])); err == nil && leadsToLogin(o.url, to) {
+			return fmt.Sprintf("the page redirects browsers to %s, which is a login page, so the endpoint was not reached: check the credentials", to.EscapedPath())
+		}
+	}
 	if len(hops) == 0 {
 		return ""
 	}
@@ -177,22 +185,26 @@ func detour(o *outgoing, hops []hop, body string, expected bool) string {
 	}
 	for _, h := range hops {
 		if h.method != o.method {
-			return fmt.Sprintf("a redirect made %s of the %s, at %s, so the endpoint was not reached: correct the address, "+
-				"or write followRedirects: false and ask for the other page in a step of its own", h.method, o.method, shown)
+			return fmt.Sprintf("a redirect to %s changed the method from %s to %s, so the endpoint was not reached: correct the address, "+
+				"or write followRedirects: false and request the other page in another step", shown, o.method, h.method)
 		}
 	}
-	if passwordField.MatchString(body) || loginPath.MatchString(to.Path) && !loginPath.MatchString(from.Path) {
-		return fmt.Sprintf("the response came from %s, where a redirect led: it is a login page, so the endpoint was not reached. "+
-			"Write followRedirects: false to look at the redirect itself", shown)
+	if passwordField.MatchString(body) || leadsToLogin(from, to) {
+		return fmt.Sprintf("a redirect led to %s, which is a login page, so the endpoint was not reached: check the credentials, "+
+			"or write followRedirects: false to test the redirect itself", shown)
 	}
 	if expected || samePage(from, to) {
 		return ""
 	}
-	return fmt.Sprintf("the response came from %s, where a redirect led: is it a login page? "+
-		"Write followRedirects: true if the redirect is expected, or false to look at the redirect itself", shown)
+	return fmt.Sprintf("a redirect led to %s: write followRedirects: true if the redirect is expected, or false to test the redirect itself", shown)
 }
 
-// samePage reports whether two addresses differ at most in https and in a slash at the end of the path.
+// leadsToLogin reports whether the second of two addresses, and not the first, has the name of a login page.
+func leadsToLogin(from, to *url.URL) bool {
+	return loginPath.MatchString(to.Path) && !loginPath.MatchString(from.Path)
+}
+
+// samePage reports whether two addresses differ only in https or in a slash at the end of the path.
 func samePage(from, to *url.URL) bool {
 	port := func(u *url.URL) string {
 		if u.Port() == "80" && u.Scheme == "http" || u.Port() == "443" && u.Scheme == "https" {
@@ -204,13 +216,13 @@ func samePage(from, to *url.URL) bool {
 		strings.TrimSuffix(to.Path, "/") == strings.TrimSuffix(from.Path, "/")
 }
 
-// unsentError is a request that reached nobody.
+// unsentError is the error of a request that was not sent.
 type unsentError struct{ cause error }
 
 func (e *unsentError) Error() string { return "send: " + e.cause.Error() }
 func (e *unsentError) Unwrap() error { return e.cause }
 
-// neverSent says whether an error means that no request reached the service.
+// neverSent reports whether an error means that no request reached the service.
 func neverSent(err error) bool {
 	var unsent *unsentError
 	var dial *net.OpError
@@ -219,7 +231,7 @@ func neverSent(err error) bool {
 	return errors.As(err, &unsent) || errors.As(err, &name) || errors.As(err, &cert) || errors.As(err, &dial) && dial.Op == "dial"
 }
 
-// sendError makes a network error say what matters: the cause, without the query of the URL.
+// sendError returns the cause of a network error, without the query of the URL.
 func sendError(ctx context.Context, err error, hops []hop) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
@@ -243,7 +255,7 @@ func (s *settings) readBody(resp *http.Response) (string, error) {
 	case "deflate":
 		r, err = zlib.NewReader(r)
 	}
-	if errors.Is(err, io.EOF) { // no body at all, as after HEAD
+	if errors.Is(err, io.EOF) { // a response to HEAD has no body
 		return "", nil
 	}
 	if err != nil {
@@ -266,22 +278,22 @@ func reason(resp *http.Response) string {
 	return http.StatusText(resp.StatusCode)
 }
 
-// statusLine is such as "404 Not Found".
+// statusLine returns the status with its reason phrase, such as "404 Not Found".
 func (x *response) statusLine() string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", x.status, x.text))
 }
 
-// firstLine says what the response was: its status and the start of its body.
+// firstLine describes the response by its status and the start of its body.
 func (e *evaluator) firstLine() string {
 	line, _, _ := strings.Cut(strings.TrimSpace(e.ex.body), "\n")
 	if line == "" {
 		return "the response is " + e.ex.statusLine() + " without a body"
 	}
-	line = line[:min(len(line), 10_000)] // a body of one line may be long
+	line = line[:min(len(line), 10_000)] // a line may be as long as the body
 	return "the response is " + e.ex.statusLine() + ": " + cut(strings.TrimSpace(e.hide(strings.ToValidUTF8(line, "\ufffd"))), 80)
 }
 
-// isStructured says whether the body is a JSON object or list.
+// isStructured reports whether the body is a JSON object or list.
 func (x *response) isStructured() bool {
 	switch x.data.(type) {
 	case map[string]any, []any:
@@ -290,7 +302,8 @@ func (x *response) isStructured() bool {
 	return false
 }
 
-// headerMap gives the headers as the original does: lower-case names, repeated values joined, set-cookie a list.
+// headerMap returns the headers as in the original library: names in lower case, repeated values joined, and set-cookie
+// as a list.
 func headerMap(h http.Header) map[string]any {
 	out := make(map[string]any, len(h))
 	for name, values := range h {
@@ -308,7 +321,7 @@ func headerMap(h http.Header) map[string]any {
 	return out
 }
 
-// fields gives resp without the body.
+// fields returns resp without the body.
 func (x *response) fields() map[string]any {
 	return map[string]any{
 		"status":     x.status,
@@ -319,14 +332,14 @@ func (x *response) fields() map[string]any {
 	}
 }
 
-// value gives resp as paths see it.
+// value returns resp as paths read it.
 func (x *response) value() map[string]any {
 	v := x.fields()
 	v["data"] = x.data
 	return v
 }
 
-// scriptView gives resp as scripts see it. The interpreter parses the body, which keeps the order of keys.
+// scriptView returns resp as scripts read it. The interpreter parses the body, which keeps the order of keys.
 func (x *response) scriptView() *script.Response {
 	return &script.Response{Fields: x.fields(), Body: x.body, JSON: x.isJSON}
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/handlebars"
 )
 
-// state is what steps hand on: variables and cookies.
+// state holds what steps pass on: variables and cookies.
 type state struct {
 	vars map[string]any
-	// unset has the variables that something declares but nothing fills, with the names that are missing.
+	// unset holds the variables that are declared but have no value, with the names of what is missing.
 	unset   map[string][]string
 	jars    *cookies.Jars
 	payload map[string]string
@@ -24,8 +24,8 @@ func (s *state) clone() *state {
 	return &state{vars: maps.Clone(s.vars), unset: maps.Clone(s.unset), jars: s.jars.Clone(), payload: maps.Clone(s.payload)}
 }
 
-// initialState resolves the test's env over the caller's. Under the strict rule a variable whose value needs another
-// one that does not exist is unset.
+// initialState evaluates the test's Env. Unless the run is lenient, a variable whose value needs one that does not
+// exist is unset.
 func (s *settings) initialState(c *Config) (*state, error) {
 	mode := c.cookies()
 	if s.cookies != "" {
@@ -55,7 +55,7 @@ func (s *settings) initialState(c *Config) (*state, error) {
 	return st, nil
 }
 
-// missing gives the names that uses lack, traced back to what the caller must supply.
+// missing returns the names that uses lack, traced back to what the caller must supply.
 func (s *state) missing(uses []handlebars.Use) []string {
 	var out []string
 	for _, u := range uses {
@@ -76,8 +76,8 @@ func (s *state) missing(uses []handlebars.Use) []string {
 	return out
 }
 
-// problems says why a text that was filled in is not what its author meant. In a URL and in a header an empty
-// variable is a problem too: the request would be another one.
+// problems returns the reasons why a filled-in text is not what its author meant. If emptyCounts is set, an empty
+// variable is a reason too, because it changes a URL or a header.
 func (s *state) problems(where string, uses []handlebars.Use, emptyCounts bool) []string {
 	var out []string
 	for _, u := range uses {
@@ -97,7 +97,7 @@ func (s *state) problems(where string, uses []handlebars.Use, emptyCounts bool) 
 	return out
 }
 
-// whyUnset says why a variable does not exist.
+// whyUnset returns why a variable does not exist.
 func (s *state) whyUnset(name string) string {
 	root, _, _ := strings.Cut(name, ".")
 	if causes := s.unset[root]; len(causes) > 0 && !slices.Equal(causes, []string{name}) {
@@ -121,13 +121,13 @@ var (
 	wholePlaceholder = regexp.MustCompile(`^<<[^<>]+>>$`)
 )
 
-// isPlaceholder says whether a variable still has the value that a generated file gives it.
+// isPlaceholder reports whether v is a placeholder that was not filled in.
 func isPlaceholder(v any) bool {
 	text, ok := v.(string)
 	return ok && wholePlaceholder.MatchString(text)
 }
 
-// placeholderIn gives the name of a <<placeholder>> that a text holds as written, or "".
+// placeholderIn returns the name of the first <<placeholder>> in text, or "".
 func placeholderIn(text string) string {
 	if m := placeholder.FindStringSubmatch(text); m != nil {
 		return m[1]

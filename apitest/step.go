@@ -15,19 +15,19 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
-// stepRun is one request of a step with all that is found out about it.
+// stepRun holds one request of a step and its result.
 type stepRun struct {
 	*runner
 	step *Step
 	st   *state
 	res  *StepResult
-	// doubts say why the step tested nothing, or not what it should.
+	// doubts holds the reasons why the step did not test what it should.
 	doubts []string
-	// broken is set when something could not be carried out that counts as a failure.
+	// broken is set if something failed that counts as a failure of the service.
 	broken bool
 }
 
-// perform sends the request of a step and judges its response. stop ends the run.
+// perform sends the request of a step and judges the response. stop reports whether the run must stop.
 func (r *runner) perform(ctx context.Context, i int, step *Step, st *state) (res StepResult, stop bool, err error) {
 	res = StepResult{
 		Index: i, Name: stepName(i, step, st), Assertions: []bool{}, Payload: maps.Clone(st.payload),
@@ -47,17 +47,19 @@ func (r *runner) perform(ctx context.Context, i int, step *Step, st *state) (res
 	return res, !res.Success && r.cfg.StopOnFailure, nil
 }
 
-// repeat runs the step, once, or until its assertions hold or its time is over. Each repetition starts from the state
-// that the step found.
+// repeat runs the step once, or until its assertions hold or its time is over. Each attempt starts from the same state.
+// The last attempt starts when the time is over. A step that cannot be sent is not repeated.
 func (s *stepRun) repeat(ctx context.Context) {
 	blank, before, deadline := *s.res, s.st.clone(), time.Now().Add(s.step.Until)
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		sent := s.res.Attempts
 		s.run(ctx)
 		s.judge()
-		if s.res.Outcome == Passed || !time.Now().Add(wait).Before(deadline) || errors.Is(s.res.Err, ErrHostNotAllowed) {
+		left := time.Until(deadline)
+		if s.res.Outcome == Passed || left <= 0 || s.res.Attempts == sent || errors.Is(s.res.Err, ErrHostNotAllowed) {
 			return
 		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(min(wait, left))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -83,8 +85,8 @@ func (s *stepRun) run(ctx context.Context) {
 		return
 	}
 	s.res.Request = out.asSent()
-	s.secrets.addRequest(out)
-	s.see(out)
+	s.secrets.addRequest(out, s.st.payload)
+	s.observe(out)
 	if len(problems) > 0 && !s.lenient {
 		s.doubts = append(s.doubts, problems...)
 		s.doubts[len(s.doubts)-1] += "; nothing was sent"
@@ -108,7 +110,7 @@ func (s *stepRun) run(ctx context.Context) {
 	}
 }
 
-// fault records why the step could not be carried out. That is a fault of the test, not of the service.
+// fault records an error that prevented the step. It is a fault of the test, not of the service.
 func (s *stepRun) fault(err error) {
 	s.res.Err = errors.Join(s.res.Err, err)
 	if s.lenient {
@@ -118,8 +120,8 @@ func (s *stepRun) fault(err error) {
 	s.doubts = append(s.doubts, strings.Split(err.Error(), "\n")...)
 }
 
-// sendFault records why there is no response. A request that reached nobody tells nothing about the service; one that
-// got no answer, or a broken one, does.
+// sendFault records why there is no response. If the request was not sent, the step is inconclusive. If the response is
+// missing or broken, the service failed.
 func (s *stepRun) sendFault(err error) {
 	if neverSent(err) || errors.Is(err, netguard.ErrHostNotAllowed) || errors.Is(err, context.Canceled) {
 		s.fault(err)
@@ -129,7 +131,7 @@ func (s *stepRun) sendFault(err error) {
 	s.broken = true
 }
 
-// judge gives the step its outcome and the reasons for it.
+// judge sets the outcome of the step and its reasons.
 func (s *stepRun) judge() {
 	res := s.res
 	for _, f := range res.Failures {
@@ -152,8 +154,7 @@ func (s *stepRun) judge() {
 	res.Success = res.Outcome == Passed
 }
 
-// stepName is the step's number, method and path as written, and the payload. It holds no port and no value that
-// differs from run to run.
+// stepName returns the step's number, method, path in the file, and payload. It is the same in every run.
 func stepName(i int, step *Step, st *state) string {
 	target, _, _ := strings.Cut(step.Request.URL, "?")
 	if _, rest, ok := strings.Cut(target, "://"); ok {
@@ -171,7 +172,7 @@ func stepName(i int, step *Step, st *state) string {
 	return name
 }
 
-// asSent gives the request as it is reported.
+// asSent returns the request for the result.
 func (o *outgoing) asSent() StepRequest {
 	return StepRequest{Method: o.method, URL: o.url.String(), Headers: flatHeaders(o), Data: string(o.body)}
 }

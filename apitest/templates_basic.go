@@ -5,7 +5,7 @@ import (
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// buildGeneric checks that a sample request succeeds.
+// buildGeneric returns a test that a sample request succeeds.
 func buildGeneric(in *TemplateInput) (*TestBuilder, error) {
 	host := in.host()
 	if in.Endpoint.AuthConfig == nil && host != nil && host.AuthType != "" {
@@ -29,7 +29,7 @@ func hostAuth(h *testingconfig.Host) *metlo.TestAuthConfig {
 	}
 }
 
-// responseAssertion gives the first rule whose path matches, or an empty one.
+// responseAssertion returns the first rule whose path matches, or an empty one.
 func responseAssertion(h *testingconfig.Host, path string) (testingconfig.ResponseAssertion, error) {
 	if h == nil {
 		return testingconfig.ResponseAssertion{}, nil
@@ -46,13 +46,13 @@ func responseAssertion(h *testingconfig.Host, path string) (testingconfig.Respon
 	return testingconfig.ResponseAssertion{}, nil
 }
 
-// buildHSTS checks for the header that makes browsers use https.
+// buildHSTS returns a test for the header that forces browsers to use https.
 func buildHSTS(in *TemplateInput) (*TestBuilder, error) {
 	return in.NewTest(Meta{Name: in.Endpoint.Path + " Has HSTS Headers", Severity: SeverityMedium, Tags: []string{"HSTS"}}).
 		AddStep(in.SampleRequest("").Assert(JS("resp.headers['strict-transport-security']"))), nil
 }
 
-// buildCSP checks for a content security policy.
+// buildCSP returns a test for a content security policy.
 func buildCSP(in *TemplateInput) (*TestBuilder, error) {
 	return in.NewTest(Meta{Name: in.Endpoint.Path + " Has CSP Headers", Severity: SeverityLow, Tags: []string{"CSP"}}).
 		AddStep(in.SampleRequest("").Assert(JS("resp.headers['content-security-policy']"))), nil

@@ -1,6 +1,6 @@
 package apitest
 
-// builtinTemplates returns the templates of the original library, and those of the attacks.
+// builtinTemplates returns the templates of the original library and those with payloads.
 func builtinTemplates() map[string]func(in *TemplateInput) (*TestBuilder, error) {
 	out := map[string]func(in *TemplateInput) (*TestBuilder, error){
 		"GENERIC":               buildGeneric,

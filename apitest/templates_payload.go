@@ -13,7 +13,7 @@ import (
 type attack struct {
 	name, list string
 	assert     []Assertion
-	// extract is what the control keeps for the assertions.
+	// extract lists what the control extracts for the assertions.
 	extract []Extractor
 	stop    bool
 }
@@ -44,12 +44,12 @@ func attacks() map[string]attack {
 	}
 }
 
-// build puts the payload into the first query parameter, else form field, else key of the JSON body, else parameter of
-// the path. The control sends the same request with a benign value there.
+// build returns the function that builds the test. The payload replaces the first query parameter, form field, key of
+// the JSON body or parameter of the path, in this order. The control has a benign value there.
 func (a attack) build(name string) func(in *TemplateInput) (*TestBuilder, error) {
 	variable := attackVariable
 	if a.stop {
-		variable = "SQLI_PAYLOAD" // the name in the original's test
+		variable = "SQLI_PAYLOAD" // name in the original library
 	}
 	return func(in *TemplateInput) (*TestBuilder, error) {
 		control, step := in.SampleRequest(""), in.SampleRequest("").AddPayload(variable, a.list)
@@ -58,24 +58,32 @@ func (a attack) build(name string) func(in *TemplateInput) (*TestBuilder, error)
 			return nil, in.notApplicable("has no query parameter, form field, JSON key or path parameter to put a payload into")
 		}
 		injectPayload(&control.step.Request, `{{default BENIGN_VALUE "1"}}`, `{{json (default BENIGN_VALUE "1")}}`)
-		for _, s := range []*StepBuilder{control, step} { // the payload takes the place of what had to be filled in
+		for _, s := range []*StepBuilder{control, step} { // the payload replaces this variable
 			s.env = slices.DeleteFunc(s.env, func(kv KeyValue) bool { return "{{"+kv.Name+"}}" == parameter })
 		}
-		succeeds := JS(defaultSuccess)
-		succeeds.Description = controlNote
 		test := in.NewTest(Meta{Name: in.Endpoint.Path + " " + a.name, Severity: SeverityHigh, Tags: []string{name}})
 		if a.stop {
 			test.StopOnFailure()
 		}
-		return test.AddStep(control.Extract(a.extract...).Assert(succeeds)).AddStep(step.Assert(a.assert...)), nil
+		return test.AddStep(control.Extract(a.extract...).Assert(succeeds(endpointControl))).AddStep(step.Assert(a.assert...)), nil
 	}
 }
 
-// controlNote describes the assertion of a step that is there to show that the endpoint works.
-const controlNote = "control: the endpoint works for this identity"
+// Descriptions of assertions in steps that are only controls.
+const (
+	endpointControl    = "control: the endpoint works for this identity"
+	credentialsControl = "control: the credentials of this identity are accepted"
+)
 
-// injectPayload puts text into the first place of r that takes one, and json where it must be JSON. It returns what
-// stood there.
+// succeeds returns the assertion of a control.
+func succeeds(description string) Assertion {
+	a := JS(defaultSuccess)
+	a.Description = description
+	return a
+}
+
+// injectPayload puts text into the first place of r that can hold a payload, or json if that place holds JSON. It
+// returns the text that was there.
 func injectPayload(r *Request, text, json string) (before string, found bool) {
 	for _, list := range [][]KeyValue{r.Query, r.Form} {
 		if len(list) > 0 {
@@ -91,7 +99,7 @@ func injectPayload(r *Request, text, json string) (before string, found bool) {
 	if err != nil || !isObject || len(item) == 0 {
 		return injectIntoPath(r, text)
 	}
-	const marker = "\x00payload\x00" // JSON writes it as an escape that no sample holds
+	const marker = "\x00payload\x00" // a sample does not hold its JSON escape
 	item[0].Value = marker
 	r.Data = strings.Replace(indentJSON(item), jsvalue.JSON(marker), json, 1)
 	return "", true
@@ -100,7 +108,7 @@ func injectPayload(r *Request, text, json string) (before string, found bool) {
 // injectIntoPath replaces the last parameter of the path.
 func injectIntoPath(r *Request, text string) (before string, found bool) {
 	start := strings.LastIndex(r.URL, "{{")
-	if start <= 0 { // at 0 stands BASE_URL
+	if start <= 0 { // BASE_URL is at 0
 		return "", false
 	}
 	end := strings.Index(r.URL[start:], "}}")
@@ -113,7 +121,7 @@ func injectIntoPath(r *Request, text string) (before string, found bool) {
 	return before, true
 }
 
-// notApplicable says why a template makes no test of the endpoint.
+// notApplicable returns an error with the reason why a template cannot test the endpoint.
 func (in *TemplateInput) notApplicable(format string, args ...any) error {
 	return fmt.Errorf("%w: %s %s%s %s", ErrNotApplicable, in.Endpoint.Method, in.Endpoint.Host, in.Endpoint.Path, fmt.Sprintf(format, args...))
 }

@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -9,8 +10,9 @@ import (
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// buildValidateAuthRules checks the permissions of the testing config: one step per instance of an actor
-// that may do it, and one per instance of a resource that it may not touch.
+// buildValidateAuthRules returns a test of the permissions in the testing config. It has one step for each instance of
+// an actor that may use the endpoint, and one for each instance of a resource that the actor may not use. An actor that
+// may use nothing has a control.
 func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
 	host := in.host()
 	if host == nil || host.AuthType == "" {
@@ -25,25 +27,40 @@ func buildValidateAuthRules(in *TemplateInput) (*TestBuilder, error) {
 		return nil, err
 	}
 	if len(attempts) == 0 {
-		return nil, fmt.Errorf("no actor of the testing config has an item with auth")
+		return nil, errors.New("no actor of the testing config has an item with auth: add auth to an item")
 	}
 	test := in.NewTest(Meta{
 		Name: in.Endpoint.Path + " VALIDATE_AUTH_RULES", Severity: SeverityHigh, Tags: []string{"BOLA", "BFLA", "IDOR"},
 	})
+	authenticate := func(s *StepBuilder, actor *authActor) error {
+		header, variable, err := authHeader(*hostAuth(host), underscored(actor.identity()))
+		s.step.Request.Headers = append(s.step.Request.Headers, header)
+		s.AddEnv(KeyValue{Name: variable, Value: handlebars.Literal(actor.auth)})
+		return err
+	}
+	served := map[string]bool{}
 	for i, a := range attempts {
 		step := in.sample(fmt.Sprintf("STEP_%d", i+1), a.entities)
-		header, variable, err := authHeader(*hostAuth(host), underscored(fmt.Sprintf("%s_%d", a.actor.name, a.actor.number)))
-		if err != nil {
+		if err := authenticate(step, &a.actor); err != nil {
 			return nil, err
 		}
-		step.step.Request.Headers = append(step.step.Request.Headers, header)
-		step.AddEnv(KeyValue{Name: variable, Value: handlebars.Literal(a.actor.auth)})
 		test.AddStep(step.Assert(a.assertion(rule)))
+		served[a.actor.identity()] = served[a.actor.identity()] || a.allowed
+	}
+	for _, a := range attempts {
+		if identity := a.actor.identity(); !served[identity] {
+			served[identity] = true
+			step := in.credentialsControl(identity)
+			if err := authenticate(step, &a.actor); err != nil {
+				return nil, err
+			}
+			test.AddStep(step)
+		}
 	}
 	return test, nil
 }
 
-// attempt is one request of an actor and whether it should succeed.
+// attempt is one request of an actor, and whether it should succeed.
 type attempt struct {
 	actor    authActor
 	entities entityValues
@@ -65,7 +82,7 @@ func (a *attempt) assertion(rule testingconfig.ResponseAssertion) Assertion {
 	return out
 }
 
-// attempts decides what each actor tries.
+// attempts returns the requests that each actor sends.
 func (in *TemplateInput) attempts() ([]attempt, error) {
 	needs, err := in.permissionsNeeded()
 	if err != nil {
@@ -82,32 +99,32 @@ func (in *TemplateInput) attempts() ([]attempt, error) {
 	return out, nil
 }
 
-// attemptsOf gives one allowed attempt, if every resource has something the actor may use,
-// and a refused one for each instance it may not use.
+// attemptsOf returns one allowed attempt, if the actor may use an instance of every resource, and a refused attempt for
+// each instance that it may not use.
 func (in *TemplateInput) attemptsOf(actor authActor, rights []access) []attempt {
-	usual := in.requestEntities()
-	var reasons, whole, barred []string
+	entities := in.requestEntities()
+	var reasons, whole, denied []string
 	possible := true
 	for _, r := range rights {
 		switch {
 		case len(r.allowed) > 0:
-			usual.add(r.resource, r.allowed[0].item)
+			entities.add(r.resource, r.allowed[0].item)
 			reasons = append(reasons, r.allowed[0].reason)
 		case r.hasItems():
 			possible = false
 		case r.wholeResource:
 			whole = append(whole, r.resource)
 		default:
-			barred = append(barred, r.resource)
+			denied = append(denied, r.resource)
 		}
 	}
-	if len(barred) > 0 {
-		reason := fmt.Sprintf("%s doesn't have access to %s.", &actor, resourceList(barred))
-		return []attempt{{actor: actor, entities: usual, reason: reason}}
+	if len(denied) > 0 {
+		reason := fmt.Sprintf("%s doesn't have access to %s.", &actor, resourceList(denied))
+		return []attempt{{actor: actor, entities: entities, reason: reason}}
 	}
 	var out []attempt
 	if possible {
-		a := attempt{actor: actor, entities: usual, allowed: true, reason: strings.Join(reasons, " ")}
+		a := attempt{actor: actor, entities: entities, allowed: true, reason: strings.Join(reasons, " ")}
 		if len(whole) > 0 {
 			a.reason = fmt.Sprintf("%s has access to %s.", &actor, resourceList(whole))
 		}
@@ -115,9 +132,9 @@ func (in *TemplateInput) attemptsOf(actor authActor, rights []access) []attempt 
 	}
 	for _, r := range rights {
 		for _, d := range r.denied {
-			entities := maps.Clone(usual)
-			entities.add(r.resource, d.item)
-			out = append(out, attempt{actor: actor, entities: entities, reason: d.reason})
+			refused := maps.Clone(entities)
+			refused.add(r.resource, d.item)
+			out = append(out, attempt{actor: actor, entities: refused, reason: d.reason})
 		}
 	}
 	return out

@@ -14,7 +14,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/examples/demoshop"
 )
 
-// demoEndpoint is an endpoint of the demo shop as Metlo describes it.
+// demoEndpoint returns an endpoint of the demo shop as Metlo describes it.
 func demoEndpoint(path string, auth *metlo.TestAuthConfig, fields ...metlo.TestDataField) *metlo.TestEndpoint {
 	return &metlo.TestEndpoint{Host: demoshop.Host, Path: path, Method: metlo.MethodGet, AuthConfig: auth, DataFields: fields}
 }
@@ -37,9 +37,11 @@ resource Order {
   items = [{"id": "o1", "owner": "ann"}, {"id": "o2", "owner": "bob"}],
   endpoints = [{"permissions": ["read"], "path": "^/orders/"}]
 }
+resource Customers { endpoints = [{"permissions": ["list"], "path": "^/admin/"}] }
 has_permission(Customer(name="ann"), ["read"], Order(owner="ann"))
 has_permission(Customer(name="bob"), ["read"], Order(owner="bob"))
 has_permission(Admin, ["read"], Order)
+has_permission(Admin, ["list"], Customers)
 `
 
 func TestEachTemplateFindsItsFlaw(t *testing.T) {
@@ -61,8 +63,8 @@ func TestEachTemplateFindsItsFlaw(t *testing.T) {
 			map[string]string{"USER_A_CREDENTIALS": demoshop.AnnToken, "USER_B_CREDENTIALS": demoshop.BobToken}, []bool{false, true, true, false}},
 		{"BOLA_MULTI_TENANT", demoEndpoint("/orders/{orderId}", byKey, orderID), map[string]string{"TENANT_A_orderId": "o1", "TENANT_B_orderId": "o3"},
 			map[string]string{"TENANT_A_CREDENTIALS": demoshop.AnnToken, "TENANT_B_CREDENTIALS": demoshop.CidToken}, []bool{false, true, true, false}},
-		{"BOLA_ADMIN", demoEndpoint("/admin/users", byKey), nil,
-			map[string]string{"ADMIN_USER_CREDENTIALS": demoshop.RootToken, "NON_ADMIN_USER_CREDENTIALS": demoshop.AnnToken}, []bool{false, true}},
+		{"BOLA_ADMIN", demoEndpoint("/admin/users", byKey), map[string]string{"NON_ADMIN_USER_ALLOWED_PATH": "/orders/o1"},
+			map[string]string{"ADMIN_USER_CREDENTIALS": demoshop.RootToken, "NON_ADMIN_USER_CREDENTIALS": demoshop.AnnToken}, []bool{false, true, false}},
 		{"VALIDATE_AUTH_RULES", demoEndpoint("/orders/{orderId}", nil, orderRef), nil, nil, []bool{false, true, false, true, false}},
 	} {
 		t.Run(tc.template+tc.endpoint.Path, func(t *testing.T) {
@@ -105,7 +107,7 @@ func TestSQLITimeBasedFindsItsFlaw(t *testing.T) {
 	}
 }
 
-// handlerTransport serves requests in process, so that fake time passes.
+// handlerTransport calls a handler in process, so that synctest controls its time.
 type handlerTransport struct{ handler http.Handler }
 
 func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -165,8 +167,8 @@ func TestOwnTemplates(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnknownTemplate, "a template is only known where it is given")
 
 	for want, build := range map[string]func(in *TemplateInput) (*TestBuilder, error){
-		"built nothing": func(*TemplateInput) (*TestBuilder, error) { return nil, nil },
-		"no step":       func(in *TemplateInput) (*TestBuilder, error) { return in.NewTest(Meta{}), nil },
+		"returned nil": func(*TemplateInput) (*TestBuilder, error) { return nil, nil },
+		"no step":      func(in *TemplateInput) (*TestBuilder, error) { return in.NewTest(Meta{}), nil },
 	} {
 		_, err = Generate("BAD", demoEndpoint("/a", nil), nil, WithTemplate(Template{Name: "BAD", Build: build}))
 		assert.ErrorContains(t, err, want)

@@ -112,7 +112,7 @@ actor "Big One" {
 	assert.Equal(t, got, again)
 }
 
-// FuzzTestingConfig reads odd texts, and what was formatted reads back as the same.
+// FuzzTestingConfig parses odd texts. Formatted text must parse to the same configuration.
 func FuzzTestingConfig(f *testing.F) {
 	raw, err := os.ReadFile("testdata/testing-config.json")
 	if err != nil {

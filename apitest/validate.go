@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/andybalholm/cascadia"
@@ -14,8 +15,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
-// Validate reports every fault of c at once, nil when c can run.
-// Load, Parse, Marshal and Run call it.
+// Validate returns an error that joins all faults of c, or nil. Load, Parse, Marshal and Run call it.
 func (c *Config) Validate() error {
 	var check checker
 	defer check.close()
@@ -98,8 +98,13 @@ func (s *Step) validate(path string, fail func(path, format string, args ...any)
 			fail(fmt.Sprintf("%s.assert[%d]%s", path, i, field), "%s", msg)
 		}
 	}
-	if s.Retry < 0 || s.Timeout < 0 || s.Until < 0 {
-		fail(path, "retry, timeout and until must not be negative")
+	if s.Retry < 0 {
+		fail(path+".retry", "must not be negative")
+	}
+	for name, d := range map[string]time.Duration{"timeout": s.Timeout, "until": s.Until} {
+		if d < 0 || d > maxDuration {
+			fail(path+"."+name, "must be between 0 and %v", maxDuration)
+		}
 	}
 	for i, p := range s.Payload {
 		at := fmt.Sprintf("%s.payload[%d]", path, i)
@@ -115,7 +120,7 @@ func (s *Step) validate(path string, fail func(path, format string, args ...any)
 	}
 }
 
-// fault names the field that is wrong and says why; both are empty for a sound assertion.
+// fault returns the name of the invalid field and the reason. Both are empty if the assertion is valid.
 func (a *Assertion) fault() (field, message string) {
 	value, err := primitive(a.Value, true)
 	if err != nil {
@@ -164,13 +169,13 @@ func (e *Extractor) kind() ExtractorType {
 	return e.Type
 }
 
-// checker looks at the languages inside of a test: templates, scripts, patterns and selectors.
+// checker checks the templates, scripts, patterns and selectors in a test.
 type checker struct{ scripts script.Checker }
 
 func (k *checker) close() { k.scripts.Close() }
 
-// faults gives the place and the fault of every text that is not in its language. Texts that hold a template
-// are only known when they are filled in, so of these the template alone is checked.
+// faults yields the place and the fault of every invalid text. In a text with a template it checks only the template,
+// because the rest is unknown until the template is filled in.
 func (k *checker) faults(c *Config) func(yield func(place string, fault error) bool) {
 	return func(yield func(place string, fault error) bool) {
 		for place, text := range c.texts() {
@@ -211,7 +216,7 @@ func (k *checker) fault(t placedText) error {
 	return nil
 }
 
-// language is what a text of a test is written in, besides templates.
+// language is the language of a text in a test, besides templates.
 type language int
 
 const (
@@ -219,7 +224,7 @@ const (
 	inScript
 	inPattern
 	inSelector
-	inPath // a key such as resp.data.id
+	inPath // path such as resp.data.id
 )
 
 type placedText struct {
@@ -227,7 +232,7 @@ type placedText struct {
 	language language
 }
 
-// texts gives every text of a test in which templates are filled in, with its place.
+// texts yields every text of a test in which templates are filled in, with its place.
 func (c *Config) texts() func(yield func(place string, t placedText) bool) {
 	return func(yield func(place string, t placedText) bool) {
 		for i, kv := range c.Env {

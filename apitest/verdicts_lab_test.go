@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// lab is a small service with one flaw for each hand-written test, or without any.
+// lab is a small service with one flaw for each hand-written test, or without flaws.
 type lab struct {
 	flawed bool
 	mu     sync.Mutex
@@ -177,7 +177,7 @@ func reply(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// handWritten are tests as people write them, one for each flaw of the lab.
+// handWritten returns tests as people write them, one for each flaw of the lab.
 func handWritten() map[string]string {
 	ann := "headers: [{name: Authorization, value: 'Bearer {{ANN}}'}]"
 	step := func(method, path, more, rest string) string {

@@ -19,7 +19,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/examples/demoshop"
 )
 
-// verdictCase is a test with a service that is sound or has the flaw it looks for.
+// verdictCase is a test and a service, with or without the flaw that the test looks for.
 type verdictCase struct {
 	name     string
 	config   func(t *testing.T) *Config
@@ -27,11 +27,12 @@ type verdictCase struct {
 	env      map[string]string // credentials and the like
 	global   map[string]string
 	payloads map[string][]string
+	controls bool // the test must contain its controls
 }
 
 const labURL = "http://lab.test"
 
-// run runs a case in a bubble, so that slow answers take no time.
+// run runs a case under synctest, so that slow responses take no time.
 func (c *verdictCase) run(t *testing.T, cfg *Config, handler http.RoundTripper, change func(opts []Option) []Option) Outcome {
 	t.Helper()
 	out := Inconclusive
@@ -42,6 +43,9 @@ func (c *verdictCase) run(t *testing.T, cfg *Config, handler http.RoundTripper, 
 		}
 		for name, list := range c.payloads {
 			opts = append(opts, WithPayloads(name, list...))
+		}
+		if c.controls {
+			opts = append(opts, RequireControls())
 		}
 		if change == nil {
 			opts = append(opts, WithEnv(c.env), WithGlobalEnv(c.global))
@@ -69,7 +73,7 @@ func allReasons(r *Result) []string {
 	return out
 }
 
-// waysOfTestingNothing change a sound test, its options or its service so that it tests nothing any more.
+// waysOfTestingNothing returns changes to a sound test, its options or its service after which it tests nothing.
 func waysOfTestingNothing(c *verdictCase) map[string]func(t *testing.T, cfg *Config) Outcome {
 	sound := func() http.RoundTripper { return handlerTransport{c.service(false)} }
 	given := func(opts []Option) []Option { return append(opts, WithEnv(c.env), WithGlobalEnv(c.global)) }
@@ -158,9 +162,11 @@ func templateCases(t *testing.T) []verdictCase {
 			map[string]string{"USER_A_CREDENTIALS": demoshop.AnnToken, "USER_B_CREDENTIALS": demoshop.BobToken}, nil},
 		{"BOLA_MULTI_TENANT", demoEndpoint("/orders/{orderId}", byKey, orderID), map[string]string{"TENANT_A_orderId": "o1", "TENANT_B_orderId": "o3"},
 			map[string]string{"TENANT_A_CREDENTIALS": demoshop.AnnToken, "TENANT_B_CREDENTIALS": demoshop.CidToken}, nil},
-		{"BOLA_ADMIN", demoEndpoint("/admin/users", byKey), nil,
+		{"BOLA_ADMIN", demoEndpoint("/admin/users", byKey), map[string]string{"NON_ADMIN_USER_ALLOWED_PATH": "/orders/o1"},
 			map[string]string{"ADMIN_USER_CREDENTIALS": demoshop.RootToken, "NON_ADMIN_USER_CREDENTIALS": demoshop.AnnToken}, nil},
 		{"VALIDATE_AUTH_RULES", demoEndpoint("/orders/{orderId}", nil, orderRef), nil, nil, nil},
+		{"VALIDATE_AUTH_RULES", demoEndpoint("/admin/users", nil),
+			map[string]string{"Customer_1_ALLOWED_PATH": "/orders/o1", "Customer_2_ALLOWED_PATH": "/orders/o2"}, nil, nil},
 		{"SQLI", demoEndpoint("/search", byKey, searched), nil, own, nil},
 		{"XSS", demoEndpoint("/greet", byKey, named), nil, own, nil},
 		{"TEMPLATE_INJECTION", demoEndpoint("/greet", byKey, named), nil, own, nil},
@@ -168,7 +174,7 @@ func templateCases(t *testing.T) []verdictCase {
 		{"SQLI_TIME_BASED", demoEndpoint("/search", byKey, searched), nil, own, map[string][]string{"SQLI_TIME": {"' & #", "1 OR SLEEP(2) --"}}},
 	} {
 		out = append(out, verdictCase{
-			name: tc.template + tc.endpoint.Path, service: shop, global: tc.global, payloads: tc.payloads,
+			name: tc.template + tc.endpoint.Path, service: shop, global: tc.global, payloads: tc.payloads, controls: true,
 			config: func(t *testing.T) *Config {
 				t.Helper()
 				rules, err := ParseTestingConfig(demoRules)
@@ -183,7 +189,7 @@ func templateCases(t *testing.T) []verdictCase {
 	return out
 }
 
-// viaFile writes a test and reads it back, as a user does.
+// viaFile marshals a test and parses the result.
 func viaFile(t *testing.T, cfg *Config) *Config {
 	t.Helper()
 	text, err := cfg.Marshal()
@@ -213,8 +219,8 @@ func handWrittenCases() []verdictCase {
 	return out
 }
 
-// TestVerdicts runs every template and the hand-written tests against a sound service, which passes; the flawed one,
-// which fails; and in eight ways that test nothing, which never pass.
+// TestVerdicts runs every template and the hand-written tests. They pass against a sound service, fail against a flawed
+// one, and do not pass in eight ways that test nothing.
 func TestVerdicts(t *testing.T) {
 	testVerdictRows(t)
 	var passed, failed, empty, total, ways int
@@ -240,7 +246,7 @@ func TestVerdicts(t *testing.T) {
 			})
 		}
 	}
-	if strings.Contains(flag.Lookup("test.run").Value.String(), "/") { // some rows were left out
+	if strings.Contains(flag.Lookup("test.run").Value.String(), "/") { // -run left out some rows
 		return
 	}
 	fmt.Printf("%d sound passed, %d flawed failed, %d empty not passed\n", passed, failed, empty)

@@ -1,5 +1,5 @@
-// Package apitestt runs test files of apitest as Go tests. It is a package of its own so that programs that use apitest
-// do not link package testing.
+// Package apitestt runs apitest's tests as Go tests. It is separate from apitest so that programs that use apitest do
+// not link package testing.
 package apitestt
 
 import (
@@ -9,9 +9,9 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/hook"
 )
 
-// RunT runs cfg as a Go test. Each request is a subtest while it happens, so -run limits what is sent; a step that -run
-// leaves out is not judged. A step fails with what did not hold. A step or a test that is inconclusive fails too and
-// says so. A Config or options that cannot run, and a host that is not allowed, fail t.
+// RunT runs cfg as a Go test. It runs each request in a subtest, so the flag -run selects which requests are sent.
+// Steps that -run excludes are not judged. A subtest fails if its step failed or was inconclusive, and reports the
+// reasons. RunT fails t if cfg or the options are invalid, or if a host is not allowed.
 func RunT(t *testing.T, cfg *apitest.Config, opts ...apitest.Option) {
 	t.Helper()
 	left := false
@@ -35,7 +35,7 @@ func RunT(t *testing.T, cfg *apitest.Config, opts ...apitest.Option) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if left { // the rest of the test was left out on purpose
+	if left { // -run excluded some steps, so the test as a whole has no result
 		return
 	}
 	for _, why := range result.Reasons {

@@ -39,7 +39,7 @@ func TestRunTPasses(t *testing.T) {
 	assert.EqualValues(t, 1, hits.Load())
 }
 
-// TestFailing is what TestRunTFails runs in another process.
+// TestFailing fails on purpose: TestRunTFails runs it in another process.
 func TestFailing(t *testing.T) {
 	if os.Getenv("APITEST_RUNT") == "" {
 		t.Skip("only run by TestRunTFails")

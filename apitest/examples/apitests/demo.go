@@ -41,13 +41,16 @@ has_permission(Admin, ["read"], Order)
 has_permission(Admin, ["list"], Customers)
 `
 
-// startDemo starts the shop, and a Metlo that has seen its traffic.
+// startDemo starts the demo shop and a Metlo server that has recorded its traffic.
 func startDemo(ctx context.Context, s *settings) (*metlo.Client, func(), error) {
 	shop := httptest.NewServer(demoshop.Handler(s.fixed))
 	server := metlotest.NewServer()
 	closeAll := func() { server.Close(); shop.Close() }
 	client := server.Client()
 	s.host, s.baseURL = demoshop.Host, shop.URL
+	for customer, order := range map[string]string{"Customer_1": "o1", "Customer_2": "o2"} {
+		s.values[customer+"_ALLOWED_PATH"] = "/orders/" + order
+	}
 	if err := setUp(ctx, client); err != nil {
 		closeAll()
 		return nil, nil, fmt.Errorf("demo: %w", err)
@@ -83,7 +86,7 @@ func setUp(ctx context.Context, client *metlo.Client) error {
 	return markOrderIDs(ctx, client)
 }
 
-// markOrderIDs says that the parameter of /orders/{…} is the id of an order.
+// markOrderIDs marks the parameter of /orders/{…} as the id of an order.
 func markOrderIDs(ctx context.Context, client *metlo.Client) error {
 	entity := "Order.id"
 	for endpoint, err := range client.Endpoints.All(ctx, nil) {

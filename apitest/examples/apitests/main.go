@@ -109,7 +109,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	}
 	switch {
 	case flags.NArg() > 0:
-		return nil, fmt.Errorf("%q is no flag", flags.Arg(0))
+		return nil, fmt.Errorf("%q is not a flag", flags.Arg(0))
 	case (s.host == "") != (s.baseURL == ""):
 		return nil, errors.New("-host and -base-url belong together: what is tested, and where it runs")
 	case s.fixed && s.host != "":
@@ -118,7 +118,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	return s, nil
 }
 
-// connect returns a client and what to call when done with it.
+// connect returns a client and a function that closes it.
 func connect(ctx context.Context, s *settings, stderr io.Writer) (*metlo.Client, func(), error) {
 	if s.host == "" {
 		fmt.Fprintln(stderr, "No -host: this is a demo Metlo and a demo shop.")
@@ -128,7 +128,7 @@ func connect(ctx context.Context, s *settings, stderr io.Writer) (*metlo.Client,
 	return client, func() {}, err
 }
 
-// test is a generated test with what became of it.
+// test is a generated test and its result.
 type test struct {
 	endpoint *metlo.TestEndpoint
 	template string
@@ -136,7 +136,7 @@ type test struct {
 	result   *apitest.Result
 }
 
-// generate makes a test for each endpoint and template that fit.
+// generate returns a test for each endpoint and template that fit.
 func generate(ctx context.Context, client *metlo.Client, s *settings) ([]*test, error) {
 	endpoints, err := client.Testing.Endpoints(ctx, s.host)
 	if err != nil {
@@ -172,7 +172,7 @@ func generate(ctx context.Context, client *metlo.Client, s *settings) ([]*test, 
 	return tests, nil
 }
 
-// templateConfig reads the testing config, which may be unset.
+// templateConfig returns the testing configuration, which may be empty.
 func templateConfig(ctx context.Context, client *metlo.Client) (*apitest.TestingConfig, error) {
 	text, err := client.Testing.Config(ctx)
 	if err != nil {

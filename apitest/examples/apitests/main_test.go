@@ -22,7 +22,7 @@ func TestTheDemoFindsTheBrokenEndpoints(t *testing.T) {
 	code, out := runDemo(t, "-out", dir)
 	assert.Equal(t, findings, code)
 	for _, line := range []string{
-		`(?m)^failed +VALIDATE_AUTH_RULES +GET /admin/users +3 +2$`,
+		`(?m)^failed +VALIDATE_AUTH_RULES +GET /admin/users +5 +2$`,
 		`(?m)^passed +BROKEN_AUTHENTICATION +GET /admin/users +2 +0$`,
 		`(?m)^failed +VALIDATE_AUTH_RULES +GET /orders/\{param1\} +5 +2$`,
 		`(?m)^failed +BROKEN_AUTHENTICATION +GET /profile +2 +1$`,

@@ -1,4 +1,4 @@
-// Package demoshop is a small web shop with the flaws that the test templates look for, and without them.
+// Package demoshop is a small web shop, with the flaws that the test templates look for or without them.
 package demoshop
 
 import (
@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Host is the name under which Metlo knows the shop.
+// Host is the name of the shop in Metlo.
 const Host = "shop.example.com"
 
-// The credentials of the shop's users. Ann and Bob are customers of tenant red, Cid is one of tenant blue.
+// Credentials of the shop's users. Ann and Bob are customers of the tenant red, and Cid of the tenant blue.
 const (
 	AnnToken  = "demo-ann"
 	BobToken  = "demo-bob"
@@ -51,7 +51,7 @@ func orders() map[string]order {
 	}
 }
 
-// shop serves the demo. A fixed one has no flaws.
+// shop serves the demo. If fixed is set, it has no flaws.
 type shop struct {
 	fixed  bool
 	users  map[string]user
@@ -98,8 +98,8 @@ func refuse(w http.ResponseWriter, status int) {
 	answer(w, status, map[string]string{"error": http.StatusText(status)})
 }
 
-// who gives the user of a request, by X-Api-Key or the cookie sid.
-func (s *shop) who(r *http.Request) (user, bool) {
+// userOf returns the user of a request, identified by X-Api-Key or the cookie sid.
+func (s *shop) userOf(r *http.Request) (user, bool) {
 	if c, err := r.Cookie("sid"); err == nil {
 		u, ok := s.users[c.Value]
 		return u, ok
@@ -109,7 +109,7 @@ func (s *shop) who(r *http.Request) (user, bool) {
 }
 
 func (s *shop) order(w http.ResponseWriter, r *http.Request) {
-	u, ok := s.who(r)
+	u, ok := s.userOf(r)
 	o, exists := s.orders[r.PathValue("orderId")]
 	switch {
 	case !ok:
@@ -124,7 +124,7 @@ func (s *shop) order(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *shop) profile(w http.ResponseWriter, r *http.Request) {
-	u, ok := s.who(r)
+	u, ok := s.userOf(r)
 	if s.fixed && !ok {
 		refuse(w, http.StatusUnauthorized)
 		return
@@ -133,7 +133,7 @@ func (s *shop) profile(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *shop) list(w http.ResponseWriter, r *http.Request) {
-	u, ok := s.who(r)
+	u, ok := s.userOf(r)
 	switch {
 	case !ok:
 		refuse(w, http.StatusUnauthorized)

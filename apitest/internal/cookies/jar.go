@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Jar keeps the cookies of one run. Unlike cookiejar.Jar it can be copied for a branch.
+// Jar stores the cookies of one run. Unlike a cookiejar.Jar, it can be copied for a branch.
 type Jar struct {
 	jar  *cookiejar.Jar
 	sets []set
@@ -23,13 +23,13 @@ type set struct {
 	cookies []*http.Cookie
 }
 
-// New gives an empty jar. One that does not keep cookies stays empty.
+// New returns an empty jar. If keep is false, the jar ignores cookies.
 func New(keep bool) *Jar {
-	jar, _ := cookiejar.New(nil) // fails never
+	jar, _ := cookiejar.New(nil) // the error is always nil
 	return &Jar{jar: jar, keep: keep}
 }
 
-// Clone gives a copy for a branch of the run.
+// Clone returns a copy for a branch of the run.
 func (j *Jar) Clone() *Jar {
 	c := New(j.keep)
 	c.sets = slices.Clone(j.sets)
@@ -47,7 +47,7 @@ func (j *Jar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 	entry := set{from: u}
 	for _, c := range cookies {
 		copied := *c      //nolint:gosec // the attributes are the service's
-		if c.MaxAge > 0 { // relative to now, not to the moment of a later copy
+		if c.MaxAge > 0 { // MaxAge counts from now, not from a later copy
 			copied.Expires = time.Now().Add(time.Duration(c.MaxAge) * time.Second)
 			copied.MaxAge = 0
 		}
@@ -60,7 +60,7 @@ func (j *Jar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 // Cookies implements http.CookieJar.
 func (j *Jar) Cookies(u *url.URL) []*http.Cookie { return j.jar.Cookies(u) }
 
-// Snapshot gives the cookies that each host would be sent at its root or where it set them.
+// Snapshot returns, by host, the cookies that a request to the address that set them would carry.
 func (j *Jar) Snapshot() map[string]map[string]string {
 	out := map[string]map[string]string{}
 	for _, s := range j.sets {
@@ -74,7 +74,7 @@ func (j *Jar) Snapshot() map[string]map[string]string {
 	return out
 }
 
-// StepJar is the jar of one request: cookies that the step gives itself win over kept ones.
+// StepJar is the jar of one request. Cookies that the step sets itself take precedence.
 type StepJar struct {
 	*Jar
 	Own []Cookie
@@ -87,11 +87,11 @@ func (j StepJar) Cookies(u *url.URL) []*http.Cookie {
 	})
 }
 
-// Cookie is a cookie that a step sends itself.
+// Cookie is a cookie that a step sets itself.
 type Cookie struct{ Name, Value string }
 
-// FromHeader reads the cookies of a header whose value is "a=1; b=2", or just the value of the cookie
-// that the header is named after.
+// FromHeader parses the cookies of a header. Its value is "a=1; b=2", or only the value of a cookie that the header is
+// named after.
 func FromHeader(header, value string) []Cookie {
 	var out []Cookie
 	for part := range strings.SplitSeq(value, ";") {
@@ -99,7 +99,7 @@ func FromHeader(header, value string) []Cookie {
 		switch {
 		case name == "":
 			continue
-		case !found || strings.Trim(v, "=") == "": // base64 padding, not a name
+		case !found || strings.Trim(v, "=") == "": // base64 padding does not end a name
 			name, v = header, strings.TrimSpace(part)
 		}
 		out = append(out, Cookie{Name: strings.TrimSpace(name), Value: v})
@@ -113,12 +113,12 @@ type Jars struct {
 	jars              map[string]*Jar
 }
 
-// NewJars gives empty jars.
+// NewJars returns empty jars.
 func NewJars(keep, perIdentity bool) *Jars {
 	return &Jars{keep: keep, perIdentity: perIdentity, jars: map[string]*Jar{}}
 }
 
-// For gives the jar of an identity.
+// For returns the jar of an identity.
 func (j *Jars) For(identity string) *Jar {
 	if !j.perIdentity {
 		identity = ""
@@ -129,7 +129,7 @@ func (j *Jars) For(identity string) *Jar {
 	return j.jars[identity]
 }
 
-// Clone gives a copy for a branch of the run.
+// Clone returns a copy for a branch of the run.
 func (j *Jars) Clone() *Jars {
 	c := NewJars(j.keep, j.perIdentity)
 	for identity, jar := range j.jars {
@@ -138,7 +138,7 @@ func (j *Jars) Clone() *Jars {
 	return c
 }
 
-// Snapshot gives the cookies of all jars, for each host.
+// Snapshot returns the cookies of all jars, by host.
 func (j *Jars) Snapshot() map[string]map[string]string {
 	out := map[string]map[string]string{}
 	for _, identity := range slices.Sorted(maps.Keys(j.jars)) {

@@ -1,4 +1,4 @@
-// Package handlebars fills the {{…}} expressions of test files.
+// Package handlebars evaluates the {{…}} expressions of test files.
 package handlebars
 
 import (
@@ -10,15 +10,15 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/jsvalue"
 )
 
-// Error is a fault in a {{…}} expression.
+// Error describes a fault in a {{…}} expression.
 type Error struct {
-	// Text is the expression, or the text from the fault on; at most 60 bytes.
+	// Text is the expression, or the text after the fault, cut to 60 bytes.
 	Text string
-	// Message says what is wrong.
+	// Message describes the fault.
 	Message string
 }
 
-// Error names the expression and the fault.
+// Error returns the expression and the fault.
 func (e *Error) Error() string {
 	return fmt.Sprintf("template %q: %s", e.Text, e.Message)
 }
@@ -34,22 +34,22 @@ func templateFault(text, format string, args ...any) error {
 type Use struct {
 	// Name is the path of the variable, such as TOKEN or global.TOKEN.
 	Name string
-	// Value is what it holds; nil when it does not exist.
+	// Value is the value of the variable, or nil if it does not exist.
 	Value any
-	// Guarded is set when {{default}} stood ready with another value.
+	// Guarded reports whether {{default}} has another value for the variable.
 	Guarded bool
 }
 
-// Render fills the {{…}} expressions of text from vars, and gives the variables that it read.
-// Nothing is escaped; an unknown variable is empty.
+// Render evaluates the {{…}} expressions of text with vars. It returns the result and the variables that the
+// expressions read. It escapes nothing. An unknown variable is empty.
 //
-// An expression is a path (a.b, a.[odd name], a.0), a literal, {{default value fallback}} or {{json value}}.
-// {{{x}}} and {{&x}} mean {{x}}, {{! … }} is a comment, \{{ is a plain {{, and ~ eats white space.
+// An expression is a path (a.b, a.[odd name], a.0), a literal, {{default value fallback}} or {{json value}}. {{{x}}}
+// and {{&x}} mean {{x}}. {{! … }} is a comment, \{{ is a plain {{, and ~ removes white space.
 func Render(text string, vars map[string]any) (string, []Use, error) {
 	return RenderWith(text, vars, func(value string, _ []Use) string { return value })
 }
 
-// RenderWith is Render with an escape for what each expression gives. It is told which variables the expression read.
+// RenderWith does what Render does, and calls escape with the value of each expression and the variables that it read.
 func RenderWith(text string, vars map[string]any, escape func(value string, uses []Use) string) (string, []Use, error) {
 	if !strings.Contains(text, "{{") {
 		return text, nil, nil
@@ -93,13 +93,13 @@ func RenderWith(text string, vars map[string]any, escape func(value string, uses
 	}
 }
 
-// Check gives the fault of the expressions in text, and the variables that they read.
+// Check returns the variables that the expressions in text read, or an error if an expression is invalid.
 func Check(text string) ([]Use, error) {
 	_, uses, err := Render(text, nil)
 	return uses, err
 }
 
-// templateTag is what stands between {{ and }}.
+// templateTag is the text between {{ and }}.
 type templateTag struct {
 	body                         string
 	comment, trimLeft, trimRight bool
@@ -140,12 +140,12 @@ func cutTag(text string) (tag templateTag, rest string, err error) {
 	return tag, rest, nil
 }
 
-// tagEnd finds closing outside of quotes and brackets, -1 when there is none.
+// tagEnd returns the index of closing outside of quotes and brackets, or -1.
 func tagEnd(body, closing string) int {
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; c {
 		case '"', '\'':
-			skip := quotedLen(body[i:])
+			skip := jsvalue.QuotedLen(body[i:])
 			if skip < 0 {
 				return -1
 			}
@@ -165,20 +165,7 @@ func tagEnd(body, closing string) int {
 	return -1
 }
 
-// quotedLen gives the length of the quoted string that s starts with, -1 when it has no end.
-func quotedLen(s string) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case s[0]:
-			return i + 1
-		}
-	}
-	return -1
-}
-
-// exprParser reads one expression from left to right.
+// exprParser parses and evaluates one expression from left to right.
 type exprParser struct {
 	text, rest string
 	vars       map[string]any
@@ -186,7 +173,7 @@ type exprParser struct {
 	depth      int
 }
 
-// evaluate computes the inside of a tag.
+// evaluate returns the value of a tag.
 func (p *exprParser) evaluate() (any, error) {
 	value, err := p.call()
 	if err != nil {
@@ -204,7 +191,7 @@ func (p *exprParser) fault(format string, args ...any) error {
 
 func (p *exprParser) space() { p.rest = strings.TrimLeft(p.rest, " \t\r\n") }
 
-// call reads a helper with its arguments, or a single value.
+// call parses a helper with its arguments, or a single value.
 func (p *exprParser) call() (any, error) {
 	p.space()
 	switch {
@@ -229,7 +216,7 @@ func (p *exprParser) call() (any, error) {
 	return value, nil
 }
 
-// helper consumes name when it is called with arguments here.
+// helper reports whether name is called with arguments here, and consumes it.
 func (p *exprParser) helper(name string) bool {
 	after, ok := strings.CutPrefix(p.rest, name)
 	if !ok || after == "" || strings.IndexByte(" \t\r\n", after[0]) < 0 {
@@ -251,7 +238,7 @@ func (p *exprParser) arguments() ([]any, error) {
 	return args, nil
 }
 
-// jsonHelper gives its argument as JSON, so that any text can stand in a JSON body.
+// jsonHelper returns its argument as JSON, so that any text can be part of a JSON body.
 func (p *exprParser) jsonHelper() (any, error) {
 	args, err := p.arguments()
 	if err != nil {
@@ -290,14 +277,14 @@ func (p *exprParser) defaultHelper() (any, error) {
 	return args[0], nil
 }
 
-// value reads a literal, a path or a call in parentheses.
+// value parses a literal, a path or a call in parentheses.
 func (p *exprParser) value() (any, error) {
 	p.space()
 	switch c := p.rest[0]; {
 	case c == '(':
 		return p.parenthesised()
 	case c == '"' || c == '\'':
-		n := quotedLen(p.rest)
+		n := jsvalue.QuotedLen(p.rest)
 		if n < 0 {
 			return nil, p.fault("the string has no end")
 		}
@@ -353,7 +340,7 @@ func literal(word string) (any, bool) {
 
 const notInName = " \t\r\n!\"#%&'()*+,./;<=>@[\\]^`{|}~"
 
-// path reads a.b, a/b, a.[odd name] and this.a.
+// path parses a.b, a/b, a.[odd name] and this.a.
 func (p *exprParser) path() ([]string, error) {
 	var path []string
 	for {
@@ -386,7 +373,7 @@ func (p *exprParser) path() ([]string, error) {
 
 var opening = regexp.MustCompile(`[{\\]*\{\{`)
 
-// Literal writes text so that Render gives it back unchanged.
+// Literal escapes text so that Render returns it unchanged.
 func Literal(text string) string {
 	return opening.ReplaceAllString(text, `{{"$0"}}`)
 }

@@ -1,25 +1,25 @@
-// Package hook lets apitestt see the steps of a run while they happen.
+// Package hook lets apitestt run each step of a test in a subtest.
 package hook
 
 import "context"
 
-// Report is what became of a step.
+// Report is the result of a step.
 type Report struct {
-	// Reasons says why the step did not pass. It is empty for a step that did.
+	// Reasons holds the reasons why the step did not pass. It is empty if the step passed.
 	Reasons []string
-	// Note is printed in any case.
+	// Note is text to log in any case.
 	Note string
 }
 
-// Step runs a step, or does not: then nothing is sent.
+// Step is called for each step. The step's request is sent only if Step calls run.
 type Step func(name string, run func() Report)
 
 type key struct{}
 
-// With gives a context whose runs go through f.
+// With returns a context in which runs call f for each step.
 func With(ctx context.Context, f Step) context.Context { return context.WithValue(ctx, key{}, f) }
 
-// From gives what With has set, or nil.
+// From returns the function that With stored in ctx, or nil.
 func From(ctx context.Context) Step {
 	f, _ := ctx.Value(key{}).(Step)
 	return f

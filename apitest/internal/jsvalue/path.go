@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Lookup follows path through objects, lists and strings; nil when it leads nowhere.
+// Lookup follows path through objects, lists and strings. It returns nil if there is no value at the path.
 func Lookup(v any, path []string) any {
 	for _, segment := range path {
 		switch x := v.(type) {
@@ -35,7 +35,7 @@ func element(list []any, segment string) any {
 	return nil
 }
 
-// Get reads key from data as lodash's get does: a name that data has wins over a path.
+// Get returns the value at a path as lodash's get does. A key of data that equals the whole path takes precedence.
 func Get(data map[string]any, key string) any {
 	if v, ok := data[key]; ok {
 		return v
@@ -68,10 +68,10 @@ func SplitPath(key string) []string {
 	return path
 }
 
-// bracket reads [0], ['name'] or ["name"].
+// bracket parses [0], ['name'] or ["name"].
 func bracket(key string) (name, rest string, ok bool) {
 	if len(key) > 1 && (key[1] == '\'' || key[1] == '"') {
-		n := quotedLen(key[1:])
+		n := QuotedLen(key[1:])
 		if n < 0 || !strings.HasPrefix(key[1+n:], "]") {
 			return "", "", false
 		}
@@ -82,8 +82,8 @@ func bracket(key string) (name, rest string, ok bool) {
 	return name, rest, ok
 }
 
-// quotedLen gives the length of the quoted string that s starts with, -1 when it has no end.
-func quotedLen(s string) int {
+// QuotedLen returns the length of the quoted string that s starts with, or -1 if it has no end.
+func QuotedLen(s string) int {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '\\':

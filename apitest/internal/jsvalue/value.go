@@ -1,4 +1,4 @@
-// Package jsvalue holds values as JavaScript sees them: strings, bools, numbers, lists and objects.
+// Package jsvalue converts and compares values as JavaScript does: strings, bools, numbers, lists and objects.
 package jsvalue
 
 import (
@@ -10,8 +10,8 @@ import (
 	"unicode/utf16"
 )
 
-// String turns a value into text as JavaScript does, except that lists and objects become JSON.
-// nil becomes the empty string.
+// String converts a value to text as JavaScript does, except that lists and objects become JSON. nil becomes the empty
+// string.
 func String(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -35,7 +35,7 @@ func String(v any) string {
 	return JSON(v)
 }
 
-// JSON gives compact JSON without HTML escapes.
+// JSON returns v as compact JSON without HTML escapes.
 func JSON(v any) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
@@ -49,7 +49,8 @@ func JSON(v any) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// StrictEqual is === for primitives: equal type and value. Lists and objects never equal a primitive.
+// StrictEqual reports whether a === b for primitives: equal type and value. A list or an object never equals a
+// primitive.
 func StrictEqual(a, b any) bool {
 	switch a := a.(type) {
 	case nil:
@@ -78,7 +79,7 @@ func StrictEqual(a, b any) bool {
 	return false
 }
 
-// LooseEqual is == for primitives: "401" equals 401, and true equals 1.
+// LooseEqual reports whether a == b for primitives: "401" equals 401, and true equals 1.
 func LooseEqual(a, b any) bool {
 	if StrictEqual(a, b) {
 		return true
@@ -127,8 +128,8 @@ func textToNumber(s string) (float64, bool) {
 	return f, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// Decode decodes text into string, bool, int, float64, nil, []any and map[string]any.
-// Whole numbers of up to 63 bits keep every digit.
+// Decode decodes JSON into string, bool, int, float64, nil, []any and map[string]any. It keeps all digits of integers
+// of up to 63 bits.
 func Decode(text []byte) (any, bool) {
 	dec := json.NewDecoder(strings.NewReader(string(text)))
 	dec.UseNumber()
@@ -139,33 +140,25 @@ func Decode(text []byte) (any, bool) {
 	if dec.More() || strings.TrimSpace(string(text[dec.InputOffset():])) != "" {
 		return nil, false
 	}
-	return exactNumbers(v), true
+	return Map(v, exactNumber), true
 }
 
-func exactNumbers(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := strconv.Atoi(v.String()); err == nil {
-			return n
-		}
-		f, err := v.Float64()
-		if err != nil {
-			return v.String()
-		}
-		return Shrink(f)
-	case []any:
-		for i := range v {
-			v[i] = exactNumbers(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = exactNumbers(v[k])
-		}
+func exactNumber(v any) any {
+	number, ok := v.(json.Number)
+	if !ok {
+		return v
 	}
-	return v
+	if n, err := strconv.Atoi(number.String()); err == nil {
+		return n
+	}
+	f, err := number.Float64()
+	if err != nil {
+		return number.String()
+	}
+	return Shrink(f)
 }
 
-// Shrink turns a whole float into an int, so that 200 and 200.0 are one value, as in JavaScript.
+// Shrink converts a whole float to an int, so that 200 and 200.0 are the same value, as in JavaScript.
 func Shrink(f float64) any {
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 		return int(f)
@@ -173,47 +166,39 @@ func Shrink(f float64) any {
 	return f
 }
 
-// Copy gives a deep copy of lists and objects.
-func Copy(v any) any {
+// Map returns a copy of v in which leaf has replaced everything but lists and objects.
+func Map(v any, leaf func(any) any) any {
 	switch v := v.(type) {
 	case []any:
 		out := make([]any, len(v))
 		for i, e := range v {
-			out[i] = Copy(e)
+			out[i] = Map(e, leaf)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, e := range v {
-			out[k] = Copy(e)
+			out[k] = Map(e, leaf)
 		}
 		return out
 	}
-	return v
+	return leaf(v)
 }
 
-// Finite gives v with every number that JSON does not know, such as NaN, replaced by nil, as JSON.stringify does.
+// Copy returns a deep copy of lists and objects.
+func Copy(v any) any {
+	return Map(v, func(v any) any { return v })
+}
+
+// Finite returns v with each number that JSON cannot represent, such as NaN, replaced by nil, as JSON.stringify does.
 func Finite(v any) any {
-	switch v := v.(type) {
-	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+	return Map(v, func(v any) any {
+		if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
 			return nil
 		}
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = Finite(e)
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[k] = Finite(e)
-		}
-		return out
-	}
-	return v
+		return v
+	})
 }
 
-// UTF16Len gives the length of s in JavaScript.
+// UTF16Len returns the length of s in JavaScript.
 func UTF16Len(s string) int { return len(utf16.Encode([]rune(s))) }

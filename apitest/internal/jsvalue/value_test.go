@@ -38,7 +38,7 @@ func TestValuesBehaveAsInJavaScript(t *testing.T) {
 			assert.Equal(t, ask(loose, a, b), LooseEqual(a, b), "%#v == %#v", a, b)
 		}
 	}
-	// The interpreter gets these wrong.
+	// The interpreter is wrong about these.
 	for s, n := range map[string]any{"1.0": 1, "1e2": 100, "-0": 0, "+1.50": 1.5, ".5": 0.5, "0b11": 3, "0O17": 15} {
 		assert.True(t, LooseEqual(s, n), s)
 	}

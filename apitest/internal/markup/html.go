@@ -10,8 +10,8 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// InnerHTML gives the inner HTML of the first element of body that selector matches.
-// body may be a page or a fragment, such as table rows without a table.
+// InnerHTML returns the inner HTML of the first element of body that matches selector. body may be a page or a
+// fragment, such as table rows without a table.
 func InnerHTML(body, selector string) (string, error) {
 	sel, err := cascadia.ParseGroup(selector)
 	if err != nil {

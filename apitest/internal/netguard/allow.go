@@ -1,4 +1,4 @@
-// Package netguard keeps requests from hosts that the caller did not allow.
+// Package netguard blocks requests to hosts that the caller did not allow.
 package netguard
 
 import (
@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// AllowList decides which hosts may be called.
+// AllowList holds the hosts that may be called.
 type AllowList []Host
 
 // Host is a host that may be called.
 type Host struct {
-	scheme, host, port string // scheme and port are empty when any default will do
+	scheme, host, port string // scheme and port are empty if every default is allowed
 }
 
-// Parse reads "api.example.com", "localhost:8080" or "http://localhost:8080".
+// Parse parses "api.example.com", "localhost:8080" or "http://localhost:8080".
 func Parse(s string) (Host, error) {
 	fault := func(why string) (Host, error) {
 		return Host{}, fmt.Errorf("apitest: allowed host %q: %s; write \"api.example.com\", \"localhost:8080\" or \"http://localhost:8080\"", s, why)
@@ -32,9 +32,9 @@ func Parse(s string) (Host, error) {
 	case err != nil || u.Hostname() == "":
 		return fault("not a host")
 	case strings.Contains(u.Host, "*"):
-		return fault("there are no wildcards, name each host")
+		return fault("there are no wildcards: name each host")
 	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return fault("only scheme, host and port count")
+		return fault("it has more than scheme, host and port")
 	case hasScheme && u.Scheme != "http" && u.Scheme != "https":
 		return fault("the scheme must be http or https")
 	}
@@ -54,7 +54,7 @@ func defaultPort(scheme string) string {
 	return "80"
 }
 
-// Allows says whether a request to u may be sent.
+// Allows reports whether a request to u may be sent.
 func (l AllowList) Allows(u *url.URL) bool {
 	port := u.Port()
 	if port == "" {
@@ -71,15 +71,15 @@ func (l AllowList) Allows(u *url.URL) bool {
 	return false
 }
 
-// ErrHostNotAllowed is a request to a host that is not in the list. Nothing was sent to it.
+// ErrHostNotAllowed means that the host of a request is not in the list. The request was not sent.
 var ErrHostNotAllowed = errors.New("host not allowed")
 
-// Refuse gives the error for a request to host.
+// Refuse returns the error for a request to host.
 func Refuse(host string) error {
 	return fmt.Errorf("%w: %s; nothing was sent; if it is yours, add it to AllowHosts", ErrHostNotAllowed, host)
 }
 
-// Transport refuses every request to another host, redirects included.
+// Transport refuses requests to hosts that are not allowed, including redirects.
 type Transport struct {
 	Allow AllowList
 	Next  http.RoundTripper

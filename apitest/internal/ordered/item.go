@@ -22,7 +22,7 @@ type Field struct {
 	Value any
 }
 
-// Get gives the value of the field called name; false when there is none.
+// Get returns the value of the field called name, and whether there is one.
 func (it Item) Get(name string) (any, bool) {
 	for _, f := range it {
 		if f.Name == name {
@@ -46,7 +46,7 @@ func (it Item) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Set gives the object with the field called name set to v.
+// Set sets the field called name to v and returns the object.
 func (it Item) Set(name string, v any) Item {
 	for i := range it {
 		if it[i].Name == name {
@@ -57,7 +57,7 @@ func (it Item) Set(name string, v any) Item {
 	return append(it, Field{Name: name, Value: v})
 }
 
-// Parse decodes JSON with objects as Item.
+// Parse decodes JSON. Objects become Items.
 func Parse(text string) (any, error) {
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
@@ -115,7 +115,7 @@ func next(dec *json.Decoder) (any, error) {
 	return token, nil
 }
 
-// Value returns a value of a testing configuration with objects as Item and whole numbers as int.
+// Value converts a value of a testing configuration. Objects become Items, and whole numbers int.
 func Value(v any) any {
 	switch v := v.(type) {
 	case float64:

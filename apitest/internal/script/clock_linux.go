@@ -6,16 +6,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clock measures the processor time of the thread that started it, so that neighbours do not count.
+// clock measures the processor time of the thread that started it. Other threads do not count.
 type clock struct {
 	id    int32
 	start time.Duration
 	wall  time.Time
 }
 
-// startClock begins to measure the calling thread. The goroutine must be locked to it.
+// startClock starts a clock for the calling thread. The goroutine must be locked to it.
 func startClock() clock {
-	const perThread = 6 // the kernel's name for the processor time that one thread was scheduled
+	const perThread = 6 // identifies the processor time of one thread to the kernel
 	c := clock{id: int32(^unix.Gettid()<<3 | perThread), wall: time.Now()}
 	c.start, _ = c.read()
 	return c
@@ -29,7 +29,7 @@ func (c clock) read() (time.Duration, bool) {
 	return time.Duration(ts.Nano()), true
 }
 
-// now gives the time since the start.
+// now returns the time since the start.
 func (c clock) now() time.Duration {
 	if t, ok := c.read(); ok {
 		return t - c.start

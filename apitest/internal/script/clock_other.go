@@ -4,10 +4,10 @@ package script
 
 import "time"
 
-// clock measures time as it passes.
+// clock measures elapsed time.
 type clock struct{ start time.Time }
 
 func startClock() clock { return clock{start: time.Now()} }
 
-// now gives the time since the start.
+// now returns the time since the start.
 func (c clock) now() time.Duration { return time.Since(c.start) }

@@ -26,7 +26,7 @@ type Engine struct {
 	vm     *machine
 }
 
-// New gives an engine. resp may be nil. Nothing is started before the first script.
+// New returns an engine. resp may be nil. The interpreter starts with the first script.
 func New(limits Limits, resp *Response) *Engine {
 	return &Engine{limits: limits, resp: resp}
 }
@@ -39,7 +39,8 @@ func (e *Engine) Close() {
 	}
 }
 
-// Eval runs source with vars as globals, and gives a string, bool, int, float64 or nil. An object is an error.
+// Eval runs source with vars as globals and returns a string, bool, int, float64 or nil. If the script returns an
+// object, Eval returns an error.
 func (e *Engine) Eval(ctx context.Context, source string, vars map[string]any) (any, error) {
 	v, err := e.call(ctx, "value", source, vars)
 	if err != nil {
@@ -48,8 +49,8 @@ func (e *Engine) Eval(ctx context.Context, source string, vars map[string]any) (
 	return fromScript(v), nil
 }
 
-// Truthy runs source with vars as globals, and reports whether its result counts as true. With strict, a result that
-// is not a string, number, bool, null or undefined is a *ResultError, because it counts as true whatever it holds.
+// Truthy runs source with vars as globals and reports whether the result is truthy. If strict is set, a result that is
+// not a string, number, bool, null or undefined is a *ResultError, because it is truthy whatever it contains.
 func (e *Engine) Truthy(ctx context.Context, source string, vars map[string]any, strict bool) (bool, error) {
 	v, err := e.call(ctx, "truthy", source, vars)
 	if kind, odd := v.(string); odd && strict {
@@ -70,7 +71,7 @@ func (e *Engine) call(ctx context.Context, mode, source string, vars map[string]
 	return e.run(ctx, mode, source, string(text))
 }
 
-// named gives the variables that source can mean.
+// named returns the variables that source may read.
 func named(vars map[string]any, source string) map[string]any {
 	out := map[string]any{}
 	everything := strings.Contains(source, "eval") || strings.Contains(source, "this") || strings.Contains(source, "Function") ||
@@ -83,14 +84,14 @@ func named(vars map[string]any, source string) map[string]any {
 	return out
 }
 
-// Match gives the first match of a JavaScript regular expression in text.
+// Match returns the first match of a JavaScript regular expression in text.
 func (e *Engine) Match(ctx context.Context, pattern, text string) (match string, found bool, err error) {
 	v, err := e.run(ctx, "match", pattern, text)
 	match, found = v.(string)
 	return match, found, err
 }
 
-// MatchBody gives the first match in the body, which is written as compact JSON when it is an object or a list.
+// MatchBody returns the first match in the body. An object or a list is searched as compact JSON.
 func (e *Engine) MatchBody(ctx context.Context, pattern string) (match string, found bool, err error) {
 	v, err := e.run(ctx, "matchBody", pattern, "")
 	match, found = v.(string)
@@ -126,7 +127,7 @@ func fromScript(v any) any {
 	return v
 }
 
-// fault turns what the interpreter reports into an error of this package.
+// fault converts an error of the interpreter to one of this package.
 func (l Limits) fault(err error) error {
 	var e *quickjs.Error
 	if !errors.As(err, &e) {
@@ -145,10 +146,10 @@ func (l Limits) fault(err error) error {
 	return fmt.Errorf("script: %s", strings.TrimSpace(err.Error()))
 }
 
-// Checker finds faults of syntax without running anything.
+// Checker finds syntax errors without running scripts.
 type Checker struct{ vm *machine }
 
-// Script gives the fault of a script, as a *SyntaxError, or nil.
+// Script returns a *SyntaxError if source is not a valid script.
 func (c *Checker) Script(source string) error {
 	if len(source) > MaxSource {
 		return &SyntaxError{Line: 1, Column: 1, Message: fmt.Sprintf("the script has %d bytes; at most %d are run", len(source), MaxSource)}
@@ -165,7 +166,7 @@ func (c *Checker) Script(source string) error {
 	return err
 }
 
-// Pattern gives the fault of a regular expression, as a *SyntaxError, or nil.
+// Pattern returns a *SyntaxError if pattern is not a valid regular expression.
 func (c *Checker) Pattern(pattern string) error {
 	vm, err := c.start()
 	if err != nil {

@@ -7,31 +7,31 @@ import (
 	"errors"
 )
 
-var errUnsupported = errors.New("script: the interpreter does not exist for WebAssembly")
+var errUnsupported = errors.New("script: there is no interpreter for WebAssembly")
 
-// Engine refuses every script, because the interpreter does not exist for WebAssembly.
+// Engine returns an error for every script, because there is no interpreter for WebAssembly.
 type Engine struct{}
 
-// New gives an engine that refuses every script.
+// New returns an engine that runs nothing.
 func New(Limits, *Response) *Engine { return &Engine{} }
 
 // Close does nothing.
 func (*Engine) Close() {}
 
-// Eval fails.
+// Eval returns an error.
 func (*Engine) Eval(context.Context, string, map[string]any) (any, error) { return nil, errUnsupported }
 
-// Truthy fails.
+// Truthy returns an error.
 func (*Engine) Truthy(context.Context, string, map[string]any, bool) (bool, error) {
 	return false, errUnsupported
 }
 
-// Match fails.
+// Match returns an error.
 func (*Engine) Match(context.Context, string, string) (match string, found bool, err error) {
 	return "", false, errUnsupported
 }
 
-// MatchBody fails.
+// MatchBody returns an error.
 func (*Engine) MatchBody(context.Context, string) (match string, found bool, err error) {
 	return "", false, errUnsupported
 }
@@ -39,10 +39,10 @@ func (*Engine) MatchBody(context.Context, string) (match string, found bool, err
 // Checker checks nothing.
 type Checker struct{}
 
-// Script gives nil.
+// Script returns nil.
 func (*Checker) Script(string) error { return nil }
 
-// Pattern gives nil.
+// Pattern returns nil.
 func (*Checker) Pattern(string) error { return nil }
 
 // Close does nothing.

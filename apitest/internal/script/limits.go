@@ -5,57 +5,57 @@ import (
 	"time"
 )
 
-// ErrLimit is a script that used more time or memory than it may.
+// ErrLimit means that a script exceeded its limit of time or memory.
 var ErrLimit = errors.New("script limit exceeded")
 
-// Limits bound one script.
+// Limits are the limits of one script.
 type Limits struct {
-	// Timeout is how long a script may work.
+	// Timeout is the longest time that a script may run.
 	Timeout time.Duration
-	// Memory is how many bytes a script may hold, the parsed body not counted.
+	// Memory is the number of bytes that a script may allocate, without the parsed body.
 	Memory uint64
 }
 
-// Default gives the limits of the original library.
+// Default returns the limits of the original library.
 func Default() Limits { return Limits{Timeout: time.Second, Memory: 128 << 20} }
 
-// MaxSource is the length in bytes of the longest script that is run.
+// MaxSource is the length in bytes of the longest script that can run.
 const MaxSource = 64 << 10
 
-// Response is what scripts see as resp.
+// Response is the response that scripts read as resp.
 type Response struct {
-	// Fields are status, statusText, headers, config and duration.
+	// Fields holds status, statusText, headers, config and duration.
 	Fields map[string]any
-	// Body is the text of the body. JSON says that it holds JSON, which resp.data is then parsed from.
+	// Body is the text of the body. JSON reports whether resp.data is parsed from it.
 	Body string
 	JSON bool
 }
 
-// SyntaxError is a script or a pattern that is not JavaScript.
+// SyntaxError describes a script or a pattern that is not valid JavaScript.
 type SyntaxError struct {
-	// Line and Column count from 1 inside the script; both are 0 for a pattern.
+	// Line and Column are the place in the script, counted from 1. Both are 0 for a pattern.
 	Line, Column int
 	Message      string
 }
 
-// Error gives the message.
+// Error returns the message.
 func (e *SyntaxError) Error() string { return e.Message }
 
-// ReferenceError is a script that names a variable that does not exist.
+// ReferenceError means that a script reads a variable that does not exist.
 type ReferenceError struct{ Message string }
 
-// Error gives the message.
+// Error returns the message.
 func (e *ReferenceError) Error() string { return "script: ReferenceError: " + e.Message }
 
 func isLimit(err error) bool { return errors.Is(err, ErrLimit) }
 
-// ResultError is a result that counts as true whatever it holds.
+// ResultError means that the result of a script is truthy whatever it contains.
 type ResultError struct {
-	// Kind is such as "a promise".
+	// Kind is the kind of the result, such as "a promise".
 	Kind string
 }
 
-// Error names the kind of the result and what to write instead.
+// Error returns the kind of the result and what to write instead.
 func (e *ResultError) Error() string {
 	return "the script returns " + e.Kind + ", which always counts as true: return a truth value, such as x !== null or x.length > 0"
 }

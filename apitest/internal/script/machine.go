@@ -25,7 +25,7 @@ type machine struct {
 	entry  quickjs.Value
 	limits Limits
 	resp   *Response
-	// parsing is set while the body is parsed, which is not the script's time.
+	// parsing is set while the body is parsed, which does not count as time of the script.
 	parsing atomic.Bool
 	parsed  atomic.Int64 // nanoseconds spent parsing the body
 	clock   clock
@@ -46,7 +46,7 @@ func newMachine(limits Limits, resp *Response) (*machine, error) {
 	return m, nil
 }
 
-// overhead is what an idle interpreter holds.
+// overhead is the number of bytes that an idle interpreter allocates.
 const overhead = 1 << 20
 
 func (m *machine) install() error {
@@ -79,7 +79,7 @@ func (m *machine) fields() (string, error) {
 	return string(text), err
 }
 
-// body hands the body over and stops the script's clock until it is parsed.
+// body returns the body and stops the clock of the script until bodyParsed is called.
 func (m *machine) body() string {
 	m.vm.SetMemoryLimit(uintptr(m.limits.Memory + overhead + parsedSize(m.resp.Body)))
 	m.begun = m.clock.now()
@@ -93,7 +93,7 @@ func (m *machine) bodyParsed() bool {
 	return true
 }
 
-// parsedSize estimates from above what the interpreter needs for a body.
+// parsedSize returns an upper bound of the memory that the parsed body needs.
 func parsedSize(body string) uint64 {
 	var size uint64
 	for i := range len(body) {
@@ -114,12 +114,12 @@ type outcome struct {
 	err   error
 }
 
-// bounded runs call and stops it at the limits. usable says whether the machine can run more.
-// A native call that cannot be interrupted is left behind at three times the limit: it ends on its own,
-// within the limit of memory, and then frees the machine.
+// bounded runs call and stops it at the limits. usable reports whether the machine can run more. A native call that
+// cannot be interrupted is abandoned at three times the time limit. It ends on its own, within the memory limit, and
+// then frees the machine.
 func (m *machine) bounded(ctx context.Context, call func() (any, error)) (value any, usable bool, err error) {
 	done, started := make(chan outcome, 1), make(chan struct{})
-	var over atomic.Bool // set by the first of: the call returns, the call is abandoned
+	var over atomic.Bool // set when the call returns or is abandoned, whichever is first
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
@@ -182,7 +182,7 @@ func (m *machine) finish(out outcome, stopped error) (value any, usable bool, er
 	return nil, true, err
 }
 
-// used is the time that the script has worked, without the parsing of the body.
+// used returns the time that the script has run, without the parsing of the body.
 func (m *machine) used() time.Duration {
 	if m.parsing.Load() {
 		return 0

@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tight limits stop a script soon enough for a test, and late enough for an honest one.
+// tight limits stop a script soon enough for a test, and late enough for one that ends.
 var tight = Limits{Timeout: 300 * time.Millisecond, Memory: 32 << 20}
 
-// patient limits leave honest scripts time on a busy machine.
+// patient limits allow for a busy machine.
 var patient = Limits{Timeout: time.Minute, Memory: 128 << 20}
 
 func eval(t *testing.T, limits Limits, source string, vars map[string]any) (any, error) {
@@ -38,7 +38,7 @@ func TestScriptsAreStopped(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			limits := tight
-			if tc.want != "ran longer than" { // another limit must come first, on a slow machine too
+			if tc.want != "ran longer than" { // another limit must be reached first, even on a slow machine
 				limits.Timeout = time.Minute
 			}
 			_, err := eval(t, limits, tc.script, nil)

@@ -9,9 +9,9 @@ import (
 	"unicode"
 )
 
-// Text writes s as a scalar that YAML 1.1, YAML 1.2 and js-yaml read as the string s. Lines after the first are indented by
-// level times two blanks. Text takes the plainest form that does: as it is, in single quotes, as a literal block, or in
-// double quotes with escapes.
+// Text returns s as a scalar that YAML 1.1, YAML 1.2 and js-yaml read as the string s. It indents lines after the first
+// by level times two spaces. It uses the first form that works: plain, single quotes, a literal block, or double quotes
+// with escapes.
 func Text(s string, level int) string {
 	printable := !strings.ContainsFunc(s, func(r rune) bool {
 		return r != '\n' && (!unicode.IsPrint(r) || unicode.Is(unicode.Zs, r) && r != ' ' || r == '\ufffd')
@@ -22,7 +22,7 @@ func Text(s string, level int) string {
 		return quote(s)
 	case strings.Contains(s, "\n"):
 		if strings.HasPrefix(s, " ") || strings.HasPrefix(s, "\n") || strings.HasSuffix(body, "\n") {
-			return quote(s) // would need indicators for indentation and blank lines
+			return quote(s) // a block would need indicators for indentation and blank lines
 		}
 		head := "|"
 		if body == s {
@@ -36,14 +36,14 @@ func Text(s string, level int) string {
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
 }
 
-// isPlain reports whether every reader takes s without quotes for the string s.
+// isPlain reports whether every YAML reader reads s without quotes as the string s.
 func isPlain(s string) bool {
 	return s != "" && strings.TrimSpace(s) == s && !strings.ContainsAny(s[:1], "-?:,[]{}#&*!|=>'\"%@`") &&
 		!strings.Contains(s, ": ") && !strings.HasSuffix(s, ":") && !strings.Contains(s, " #") && s != "<<" &&
 		!strings.HasPrefix(s, "...") && !isWord().MatchString(s) && !isNumber(s)
 }
 
-// isWord matches what is null or a truth value in some version of YAML.
+// isWord matches a word that means null or a truth value in some version of YAML.
 var isWord = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)^(~|null|true|false|y|n|yes|no|on|off|[-+]?\.inf|\.nan)$`)
 })
@@ -53,9 +53,9 @@ var isDate = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^([0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)$`)
 })
 
-// isNumber reports whether some reader takes s for a number or a date.
+// isNumber reports whether some YAML reader reads s as a number or a date.
 func isNumber(s string) bool {
-	if !strings.ContainsAny(s[:1], "0123456789.+") { // one that begins with - is quoted anyway
+	if !strings.ContainsAny(s[:1], "0123456789.+") { // a text that begins with - has quotes anyway
 		return false
 	}
 	text := strings.ReplaceAll(s, "_", "")
@@ -64,7 +64,7 @@ func isNumber(s string) bool {
 	return notInt == nil || notFloat == nil || strings.Trim(text, "+0123456789.eExXoObB") == "" || isDate().MatchString(s)
 }
 
-// quote writes s in double quotes.
+// quote returns s in double quotes.
 func quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')

@@ -1,5 +1,5 @@
-// Package yamltree reads one YAML document as a tree of bounded size, with the place of each node and key, and writes texts
-// that every YAML reader takes for the same.
+// Package yamltree parses YAML documents of bounded size into trees with the place of each node and key. It also writes
+// texts so that every YAML reader reads the same string.
 package yamltree
 
 import (
@@ -18,14 +18,15 @@ import (
 // The bounds of a document.
 const (
 	maxDepth = 1800
-	// maxNodes bounds the nodes with each alias counted as a copy, for texts that are not longer themselves.
+	// maxNodes is the maximum number of nodes, counting each alias as a copy. A longer text may have one node for each
+	// byte.
 	maxNodes = 200_000
 )
 
-// Kind is the type of a node's value.
+// Kind is the kind of a node.
 type Kind uint8
 
-// The kinds of nodes. A date, and any text with a tag that is not one of the others, is a String.
+// The kinds of nodes. A date is a String, and so is a text with an unknown tag.
 const (
 	Null Kind = iota
 	Bool
@@ -39,7 +40,7 @@ const (
 type Node struct {
 	Kind         Kind
 	Line, Column int // from 1
-	// Text is a scalar as it is written, after line folding and escapes.
+	// Text is the text of a scalar, with folded lines joined and escapes decoded.
 	Text   string
 	Bool   bool
 	Number float64
@@ -51,10 +52,10 @@ type Node struct {
 type Pair struct {
 	Key          string
 	Value        *Node
-	Line, Column int // of the key, from 1
+	Line, Column int // place of the key, from 1
 }
 
-// Error is a text that cannot be read.
+// Error describes a text that cannot be parsed.
 type Error struct {
 	Line, Column int // from 1
 	Reason       string
@@ -63,7 +64,7 @@ type Error struct {
 // Error returns line, column and reason.
 func (e *Error) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Reason) }
 
-// Parse reads a text that holds one document. A text without any document returns nil. Errors are *Error.
+// Parse parses a text with one document. It returns nil if the text has no document. Errors are *Error.
 func Parse(text string) (*Node, error) {
 	text = joinPairs(strings.ToValidUTF8(text, "\ufffd"))
 	var documents []yaml.Node
@@ -80,7 +81,8 @@ func Parse(text string) (*Node, error) {
 	return r.node(documents[0].Content[0], 0)
 }
 
-// joinPairs writes the escapes of surrogate pairs, which JSON has and the library does not know, as the characters.
+// joinPairs replaces the escapes of surrogate pairs by the characters. JSON has such escapes, and the YAML library does
+// not support them.
 func joinPairs(text string) string {
 	if !strings.Contains(text, `\u`) || !json.Valid([]byte(text)) {
 		return text
@@ -91,7 +93,7 @@ func joinPairs(text string) string {
 			return escape
 		}
 		var character string
-		_ = json.Unmarshal([]byte(`"`+escape+`"`), &character) // the expression lets only valid escapes pass
+		_ = json.Unmarshal([]byte(`"`+escape+`"`), &character) // the expression matches only valid escapes
 		return character
 	})
 }
@@ -108,14 +110,14 @@ func syntaxError(text string, err error) *Error {
 		}
 		return &Error{broken.Mark.Line, broken.Mark.Column, reason}
 	}
-	// The reader of the bytes knows no place: it refuses control characters.
+	// The YAML library reports control characters without a place.
 	at := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r) })
 	before := text[:max(at, 0)]
 	return &Error{strings.Count(before, "\n") + 1, len([]rune(before[strings.LastIndexByte(before, '\n')+1:])) + 1, broken.Message}
 }
 
 type reader struct {
-	nodes int // how many more are allowed
+	nodes int // number of nodes that are still allowed
 	open  map[*yaml.Node]bool
 }
 
@@ -131,7 +133,7 @@ func (r *reader) node(n *yaml.Node, depth int) (*Node, error) {
 	case depth > maxDepth:
 		return nil, &Error{at.Line, at.Column, fmt.Sprintf("nested more than %d deep", maxDepth)}
 	case r.open[n]:
-		return nil, &Error{at.Line, at.Column, fmt.Sprintf("the alias *%s is inside of what it stands for", at.Value)}
+		return nil, &Error{at.Line, at.Column, fmt.Sprintf("the alias *%s refers to a value that contains it", at.Value)}
 	}
 	out := &Node{Line: at.Line, Column: at.Column, Text: n.Value}
 	if n.Kind == yaml.ScalarNode {
@@ -155,7 +157,7 @@ func (r *reader) node(n *yaml.Node, depth int) (*Node, error) {
 	return out, r.mapping(out, n, depth)
 }
 
-// mapping reads the entries of n. Those of a merge key count where the mapping has none of the same name.
+// mapping converts the entries of n. Entries of a merge key apply if the mapping has none of the same name.
 func (r *reader) mapping(out *Node, n *yaml.Node, depth int) error {
 	names := map[string]bool{}
 	var merged []*Node
@@ -174,7 +176,7 @@ func (r *reader) mapping(out *Node, n *yaml.Node, depth int) error {
 			return err
 		}
 		if read.Kind == Sequence || read.Kind == Mapping {
-			read.Text = "[object Object]" // as JavaScript has it, which is a key that nothing asks for
+			read.Text = "[object Object]" // the name of such a key in JavaScript
 		}
 		if names[read.Text] {
 			return &Error{read.Line, read.Column, fmt.Sprintf("duplicated mapping key %q", read.Text)}
@@ -215,11 +217,11 @@ func (n *Node) resolve(from *yaml.Node) {
 	}
 }
 
-// number returns the value of an integer or a float. As in JavaScript's reader, a number with leading zeros is decimal.
+// number returns the value of an integer or a float. As in js-yaml, a number with leading zeros is decimal.
 func number(text string) float64 {
 	text = strings.ToLower(strings.ReplaceAll(text, "_", ""))
 	digits := strings.TrimLeft(text, "+-")
-	f, err := strconv.ParseFloat(digits, 64) // beyond the range it is infinite
+	f, err := strconv.ParseFloat(digits, 64) // an error of range means infinity
 	switch {
 	case digits == ".inf":
 		f = math.Inf(1)

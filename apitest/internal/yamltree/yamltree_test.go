@@ -28,7 +28,7 @@ func TestScalars(t *testing.T) {
 func TestPlacesOfFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"a: 1\nb: 2\na: 3\n": `3:1: duplicated mapping key "a"`,
-		"a: &x\n  b: *x\n":   "2:6: the alias *x is inside of what it stands for",
+		"a: &x\n  b: *x\n":   "2:6: the alias *x refers to a value that contains it",
 		"a: *y\n":            "1:4: unknown anchor 'y' referenced",
 		"a: 1\n---\nb: 2\n":  "expected a single document, but found more",
 		"a: b: c\n":          "1:5: mapping values are not allowed in this context",
@@ -70,7 +70,7 @@ func TestMergeKeys(t *testing.T) {
 	assert.Equal(t, []string{"5", "2", "4"}, []string{c.Get("x").Text, c.Get("y").Text, c.Get("z").Text})
 }
 
-// TestTextIsTheSameEverywhere checks what is written against another reader too, with the rules of YAML 1.1 and 1.2.
+// TestTextIsTheSameEverywhere parses written texts with another reader too, by the rules of YAML 1.1 and 1.2.
 func TestTextIsTheSameEverywhere(t *testing.T) {
 	for _, s := range []string{
 		"", " ", "\n", "no", "No", "y", "012", "0o12", "1e3", "1_0", "1:30", "190:20:30.5", "2020-01-01", "2001-12-14 21:59:43.10 -5", ".inf", "+1", "-1", "0x1f", "~",
