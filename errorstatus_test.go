@@ -64,11 +64,11 @@ func TestContextsErrorWinsOverAStatus(t *testing.T) {
 	}
 }
 
-// TestForeignErrorsMatchOneSentinel has a transport fail with errors of this package, as one that wraps a client may.
+// TestForeignErrorsMatchOneSentinel has a transport fail with errors of this package, like one that wraps a client.
 func TestForeignErrorsMatchOneSentinel(t *testing.T) {
 	for _, foreign := range []error{metlo.ErrNotFound, metlo.ErrInvalidArgument, metlo.ErrNameTaken, &metlo.Error{Kind: metlo.ErrConflict}} {
 		client := inProcess(t, roundTrip(func(*http.Request) (*http.Response, error) {
-			return nil, fmt.Errorf("a proxy of its own: %w", foreign)
+			return nil, fmt.Errorf("a caching proxy: %w", foreign)
 		}))
 		_, err := client.Endpoints.Get(t.Context(), endpointID(1))
 		require.ErrorIs(t, err, metlo.ErrNoResponse)

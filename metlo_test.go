@@ -316,7 +316,7 @@ func TestNewClientRefuses(t *testing.T) {
 		"base URL that climbs":           {at("https://metlo.example.com/a/%2e%2e/b", ""), ".."},
 		"base URL that cannot be parsed": {at("https://metlo.example.com:port", ""), "cannot be parsed"},
 		"key with a newline":             {at("https://metlo.example.com", "metlo.abc\n"), "line break"},
-		"key with spaces":                {at("https://metlo.example.com", " metlo.abc"), "spaces"},
+		"key with spaces":                {at("https://metlo.example.com", " metlo.abc"), "ends with a space"},
 		"key over http":                  {at("http://metlo.example.com", someKey), "WithInsecureHTTP"},
 	})
 }
@@ -340,7 +340,7 @@ func TestCallRefuses(t *testing.T) {
 		"body that is no JSON value": {call("PUT", "/settings", func() {}), "cannot be encoded"},
 		"body that cannot receive an answer": {func(ctx context.Context, c *metlo.Client) error {
 			return c.Call(ctx, "PUT", "/settings", nil, nil, struct{}{})
-		}, "no pointer"},
+		}, "pass a pointer"},
 		"path that climbs on Windows": {call("GET", `/a%5C..`, nil), ".."},
 		"nil context":                 {func(_ context.Context, c *metlo.Client) error { return c.Ping(noContext) }, "context is nil"},
 	})

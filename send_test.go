@@ -199,7 +199,7 @@ func TestSwitchedProtocolsAreClosedUnread(t *testing.T) {
 	})
 }
 
-// Name spans and metrics after the route, which does not hold the ids of a path.
+// Name spans and metrics after the route, which does not contain the ids of a path.
 func ExampleRouteFromContext() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()

@@ -252,6 +252,12 @@ var poor = map[string]bool{"gives": true, "says": true, "tells": true, "makes": 
 // counted holds the verbs whose function comments are counted.
 var counted = map[string]bool{"returns": true, "gives": true, "says": true, "makes": true, "tells": true, "is": true}
 
+// adverb holds the words that may stand before the verb.
+var adverb = map[string]bool{"also": true, "never": true, "only": true}
+
+// tests matches the functions that package testing runs.
+var tests = regexp.MustCompile(`^(Test|Example|Benchmark|Fuzz)`)
+
 // fragment matches a comment that only continues the identifier before it.
 var fragment = regexp.MustCompile(`^(of|from|with|without|by|to|in|at|on|that|which|whose|as|or|and|but|below|above|among|per|0 without|nil without)\b`)
 
@@ -272,10 +278,14 @@ func (f *file) check(counts map[string]int) (findings []string) {
 		}
 		counts["documented functions"]++
 		verb := strings.Trim(words[1], ",.:;")
+		if adverb[verb] && len(words) > 2 {
+			verb = words[2]
+		}
 		if counted[verb] {
 			counts[`functions whose comment's verb is "`+verb+`"`]++
 		}
 		switch {
+		case tests.MatchString(fn.Name.Name) && strings.HasSuffix(f.name, "_test.go"): // no one reads it beside the name
 		case words[0] != fn.Name.Name:
 			report(fn.Doc.Pos(), "the comment does not start with %s: start with the name and a verb", fn.Name.Name)
 		case verb == "is" && len(words) > 2 && words[2] == "like":

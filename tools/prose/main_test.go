@@ -10,7 +10,7 @@ import (
 // read returns the parsed form of a Go file that holds body after its package clause on line 1.
 func read(t *testing.T, body string) *file {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "a.go")
+	name := filepath.Join(t.TempDir(), "a_test.go")
 	if err := os.WriteFile(name, []byte("package a\n"+body), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -27,8 +27,10 @@ func TestFindings(t *testing.T) {
 		"// F is like G.\nfunc F() {}":                     "",
 		"// F is a number.\nfunc F() {}":                   `2: the comment of F goes on with "is"`,
 		"// F gives a number.\nfunc F() {}":                `2: the comment of F goes on with "gives"`,
-		"// F also returns.\nfunc F() {}":                  `2: the comment of F has no verb after the name but "also"`,
+		"// F also returns.\nfunc F() {}":                  "",
+		"// F number.\nfunc F() {}":                        `2: the comment of F has no verb after the name but "number"`,
 		"// Returns a number.\nfunc F() {}":                `2: the comment does not start with F`,
+		"// The page.\nfunc ExampleF() {}":                 "",
 		"// T is a type.\ntype T struct{}":                 "",
 		"type T struct {\n\tn int // of the call\n}":       `3: the comment starts with "of"`,
 		"type T struct {\n\tn int // 0 without a limit\n}": `3: the comment starts with "0 without"`,

@@ -96,7 +96,7 @@ var keyReplays = map[string]replay{
 	"create":           {call: createKey("ci", metlo.KeyGeneric)},
 	"create_duplicate": {call: createKey("ci", ""), want: metlo.ErrConflict, says: "Can not create key with name ci"},
 	"create_no_name": {
-		call: createKey("", ""), guard: "is no key name", want: metlo.ErrConflict, says: "Can not create key with name undefined",
+		call: createKey("", ""), guard: "is not a key name", want: metlo.ErrConflict, says: "Can not create key with name undefined",
 	},
 	"create_onboarding": {call: createKey("first", metlo.KeyOnboarding)},
 	"list":              {call: value(func(ctx context.Context, c *client) ([]metlo.Key, error) { return c.Keys.List(ctx) })},

@@ -11,7 +11,7 @@ import (
 
 const (
 	nowhere    = kit.Nowhere
-	notUUID    = "is no UUID"
+	notUUID    = "is not a UUID"
 	noSuchForm = "the SDK always sends lists in brackets"
 	noBadLimit = "a limit that is no count cannot be given"
 )
@@ -218,7 +218,7 @@ var endpointReplays = map[string]replay{
 	})},
 	"update_paths_bad": {call: done(func(ctx context.Context, c *client) error {
 		return c.Endpoints.UpdatePaths(ctx, kit.EndpointID(0xd))
-	}), guard: "no path is given"},
+	}), guard: "no path: pass"},
 	"delete": {call: done(func(ctx context.Context, c *client) error { return c.Endpoints.Delete(ctx, kit.EndpointID(0x3f)) })},
 	"delete_missing": {
 		call: done(func(ctx context.Context, c *client) error { return c.Endpoints.Delete(ctx, nowhere) }),
@@ -226,7 +226,7 @@ var endpointReplays = map[string]replay{
 	},
 	"delete_many":           {call: deleteEndpoints(kit.EndpointID(0x3d), kit.EndpointID(0x3e))},
 	"delete_many_missing":   {call: deleteEndpoints(nowhere)},
-	"delete_many_empty":     {call: deleteEndpoints(), guard: "no id is given", want: metlo.ErrServer, says: "Internal Server Error"},
+	"delete_many_empty":     {call: deleteEndpoints(), guard: "no id: pass", want: metlo.ErrServer, says: "Internal Server Error"},
 	"delete_many_bad_body":  {raw: "the SDK names the ids as the server does", want: metlo.ErrBadRequest, says: "uuids: Required"},
 	"graphql_schema_upload": {call: uploadSchema(kit.EndpointID(0x32))},
 	"graphql_schema_upload_not_graphql_endpoint": {
