@@ -173,7 +173,7 @@ func (b *body) next() bool {
 
 func (b *body) Close() error { return nil }
 
-// pathEnds tells a list by the end of its path.
+// pathEnds reports whether a list by the end of its path.
 func pathEnds(suffix string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, suffix) }
 }

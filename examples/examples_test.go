@@ -49,7 +49,7 @@ func buildAndRun(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// command is a program without settings of the machine's user; env adds to its environment. It is killed when it does
+// command returns a program without settings of the machine's user; env adds to its environment. It is killed when it does
 // not end by itself.
 func command(t *testing.T, env []string, name string, args ...string) *exec.Cmd {
 	t.Helper()
@@ -79,7 +79,7 @@ func run(t *testing.T, env []string, name string, args ...string) outcome {
 	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// instance is a Metlo server for the programs, and the environment that leads to it.
+// instance returns a Metlo server for the programs, and the environment that leads to it.
 func instance(t *testing.T, opts ...metlotest.Option) (*metlotest.Server, []string) {
 	t.Helper()
 	srv := metlotest.NewServer(append(opts, metlotest.Demo())...)

@@ -19,7 +19,7 @@ type config struct {
 	meters  metric.MeterProvider
 }
 
-// WithTracerProvider makes spans with a provider in place of the global one. That of go.opentelemetry.io/otel/trace/noop
+// WithTracerProvider returns spans with a provider in place of the global one. That of go.opentelemetry.io/otel/trace/noop
 // makes none.
 func WithTracerProvider(provider trace.TracerProvider) Option {
 	return func(c *config) { c.tracers = provider }

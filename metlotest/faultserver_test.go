@@ -18,7 +18,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// fewEndpoints is a little data, which loads faster than the demo's.
+// fewEndpoints returns a little data, which loads faster than the demo's.
 func fewEndpoints() metlotest.Option {
 	return metlotest.Load(strings.NewReader(`{"endpoints":[
 		{"uuid":"00000000-0000-4000-8000-000000000001","host":"a.example.com","path":"/a","method":"GET","riskScore":"none"},

@@ -25,11 +25,11 @@ func (r *replayer) compareBodies(rec recording, want, got string) string {
 		return compareZips(want, got)
 	case strings.Contains(want, "<pre>"):
 		want, got = firstLine(want), firstLine(got)
-	case strings.HasPrefix(want, "Syntax Error: "): // of graphql-js
+	case strings.HasPrefix(want, "Syntax Error: "): // a text of graphql-js
 		want, got = want[:14], got[:min(14, len(got))]
 	case strings.HasSuffix(strings.SplitN(rec.Request.Path, "?", 2)[0], "/graphql-schema"):
 		want, got = problems(want), problems(got)
-	case strings.HasPrefix(want, "TypeError: "): // of V8
+	case strings.HasPrefix(want, "TypeError: "): // a text of V8
 		want, got = want[:11], got[:min(11, len(got))]
 	case yamlFrame.MatchString(want):
 		want, got = yamlFrame.ReplaceAllString(want, "$1"), yamlFrame.ReplaceAllString(got, "$1")
@@ -40,10 +40,10 @@ func (r *replayer) compareBodies(rec recording, want, got string) string {
 	return ""
 }
 
-// yamlFrame is the message of a YAML reader. What it says before the place is in the words of another reader.
+// yamlFrame matches the message of a YAML reader. The part before the place is another reader's text.
 var yamlFrame = regexp.MustCompile(`^[^\n]+( \(\d+:\d+\)\n\n +\d+ \| )`)
 
-// firstLine is the message of an error page, without the stack, and of JSON that does not parse without its words.
+// firstLine returns the message of an error page, without the stack and without the parser's own text.
 func firstLine(page string) string {
 	found := regexp.MustCompile(`(?s)^(.*<pre>SyntaxError:|.*<pre>.*?<br>|.*<pre>.*?</pre>)`).FindStringSubmatch(page)
 	if found == nil {
@@ -52,7 +52,7 @@ func firstLine(page string) string {
 	return found[1]
 }
 
-// problems are the rules that a GraphQL schema breaks, each once, without suggestions.
+// problems returns the rules that a GraphQL schema violates, each once, without suggestions.
 func problems(text string) string {
 	lines := strings.Split(regexp.MustCompile(` Did you mean .*\?`).ReplaceAllString(text, ""), "\n\n")
 	slices.Sort(lines)

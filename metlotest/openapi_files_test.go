@@ -24,7 +24,7 @@ type specAnswer struct {
 	Spec                     string `json:"-"`
 }
 
-// TestPublicOpenAPIFiles uploads files that people wrote. A real server gave these answers, each file by itself.
+// TestPublicOpenAPIFiles uploads public files. The expected answers are those of a real server, each file separately.
 func TestPublicOpenAPIFiles(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(openAPIFolder, "answers.json"))
 	require.NoError(t, err)

@@ -48,7 +48,7 @@ type Fallback struct {
 	processes int
 }
 
-// Fail makes calls fail with [ErrUnavailable] while Redis is away.
+// Fail returns calls fail with [ErrUnavailable] while Redis is away.
 func Fail() Fallback { return Fallback{fail: true} }
 
 // LocalShare lets each process go on at 1/processes of the rate while Redis is away. Give the highest number of
@@ -78,12 +78,12 @@ func (c *Config) check() error {
 	return errors.Join(faults...)
 }
 
-// interval is the time between two slots of the fleet, in whole microseconds, as Redis counts.
+// interval returns the time between two slots of the fleet, in whole microseconds, as Redis counts.
 func (c *Config) interval() time.Duration {
 	return time.Duration(math.Ceil(1e6/(used*float64(c.PerSecond)))) * time.Microsecond
 }
 
-// gap is the time between two slots of this process without Redis, 0 if it has none.
+// gap returns the time between two slots of this process without Redis, 0 if it has none.
 func (c *Config) gap() time.Duration {
 	if c.WhenAway.fail {
 		return 0

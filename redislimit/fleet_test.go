@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fleet is four processes with three goroutines each that start requests as fast as the limiters let them.
+// fleet returns four processes with three goroutines each that start requests as fast as the limiters let them.
 func fleet(t *testing.T, m *model) (*starts, []*logText, func()) {
 	t.Helper()
 	started := &starts{}

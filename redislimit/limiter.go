@@ -184,7 +184,7 @@ func (l *Limiter) take(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// jitter is less than a slot, and only there when slots are given out ahead, so that none passes unused.
+// jitter returns less than a slot, and only there when slots are given out ahead, so that none passes unused.
 func (l *Limiter) jitter(ahead int) time.Duration {
 	if ahead < l.ahead {
 		return 0
@@ -237,7 +237,7 @@ func (l *Limiter) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// refuse is the error of a wait that would outlast the context's deadline.
+// refuse returns the error of a wait that would outlast the context's deadline.
 func refuse(ctx context.Context, wait time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err

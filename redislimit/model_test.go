@@ -150,7 +150,7 @@ func (s *starts) sorted() []time.Time {
 	return sorted
 }
 
-// mostIn is the highest number of starts in any window of d.
+// mostIn returns the highest number of starts in any window of d.
 func mostIn(times []time.Time, d time.Duration) (most int) {
 	first := 0
 	for i, t := range times {

@@ -43,7 +43,7 @@ type state struct {
 	probe bool // the caller has to ask whether Redis is back
 }
 
-// state says what the call with the turn has to do. Who is told to probe is the only one until an answer is due.
+// state returns what the call with the turn has to do. Who is told to probe is the only one until an answer is due.
 func (p *pace) state() state {
 	p.mu.Lock()
 	defer p.mu.Unlock()

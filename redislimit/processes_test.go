@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// process makes its calls from three goroutines, without retries, so that a lost call is an error.
+// process returns its calls from three goroutines, without retries, so that a lost call is an error.
 func process(ctx context.Context) error {
 	calls, err := strconv.Atoi(os.Getenv(envCalls))
 	if err != nil {

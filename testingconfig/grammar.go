@@ -165,7 +165,7 @@ func (p *parser) comment(s *Statement) bool {
 	return true
 }
 
-// identifierLen is the length of the identifier that s starts with.
+// identifierLen returns the length of the identifier that s starts with.
 func identifierLen(s string) int {
 	n := 0
 	for n < len(s) && (s[n] == '_' || s[n]|0x20 >= 'a' && s[n]|0x20 <= 'z') {

@@ -206,7 +206,7 @@ func (c *checker) unknown(v Value, path []any, members []Member, fields []field)
 	}
 }
 
-// typeName is the type of a value in the server's words.
+// typeName returns the type of a value in the server's words.
 func (v Value) typeName() string {
 	switch v.V.(type) {
 	case nil:

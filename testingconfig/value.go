@@ -140,7 +140,7 @@ func (p *parser) number(v *Value) bool {
 	})
 }
 
-// numberLen is the length of the number that s starts with.
+// numberLen returns the length of the number that s starts with.
 func numberLen(s string) int {
 	n := 0
 	if strings.HasPrefix(s, "-") {

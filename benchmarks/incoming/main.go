@@ -205,7 +205,7 @@ func (x *exchange) measure(h http.Handler, requests int) sample {
 	return sample{float64(took.Nanoseconds()) / float64(requests) / 1000, float64(after.Mallocs-before.Mallocs) / float64(requests)}
 }
 
-// middle is the median of the times, and the least of the allocations: others in the process allocate too.
+// middle returns the median of the times, and the least of the allocations: others in the process allocate too.
 func middle(samples []sample) sample {
 	slices.SortFunc(samples, func(a, b sample) int { return cmp.Compare(a.allocs, b.allocs) })
 	allocs := samples[0].allocs
@@ -213,7 +213,7 @@ func middle(samples []sample) sample {
 	return sample{samples[len(samples)/2].time, allocs}
 }
 
-// throughput is how many traces one sender masks and sends a second, with the collector in the same process.
+// throughput returns how many traces one sender masks and sends a second, with the collector in the same process.
 func throughput(out io.Writer, traces int) error {
 	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -15,7 +15,7 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
-// peers are at their defaults but for bodies, which are recorded where an option says so.
+// peers returns at their defaults but for bodies, which are recorded where an option says so.
 func peers() []watcher {
 	unknown := func() string { return "" }
 	return []watcher{

@@ -118,7 +118,7 @@ func writeCSV(ctx context.Context, client *metlo.Client, filter *metlo.EndpointF
 	return out.Error()
 }
 
-// cell is safe in a spreadsheet, where a text that begins with one of =+-@ is a formula.
+// cell returns safe in a spreadsheet, where a text that begins with one of =+-@ is a formula.
 func cell(text string) string {
 	if text = safe(text); text != "" && strings.ContainsAny(text[:1], "=+-@") {
 		return "'" + text

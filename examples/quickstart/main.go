@@ -95,7 +95,7 @@ func endpoints(ctx context.Context, client *metlo.Client, out *tabwriter.Writer)
 	return nil
 }
 
-// urgency is lowest for what to look at first: high risk, and open to anybody or perhaps so.
+// urgency returns lowest for what to look at first: high risk, and open to anybody or perhaps so.
 func urgency(e *metlo.Endpoint) int {
 	states := []metlo.Authentication{metlo.AuthenticationNone, metlo.AuthenticationUnknown, metlo.AuthenticationRequired}
 	return len(states)*slices.Index(scores, e.RiskScore) + slices.Index(states, e.Authentication())

@@ -112,7 +112,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// answer is a response of a roundTripper; headers are pairs of name and value.
+// answer returns a response of a roundTripper; headers are pairs of name and value.
 func answer(r *http.Request, status int, body string, headers ...string) *http.Response {
 	h := http.Header{}
 	for i := 0; i < len(headers); i += 2 {
@@ -153,7 +153,7 @@ func (p *Pipeline) do(ctx context.Context, r *Request, handle func(*http.Respons
 
 func get(address string) *Request { return request(http.MethodGet, address, RepeatSafe) }
 
-// readInto is a handler that reads a body of up to 1 MiB.
+// readInto returns a handler that reads a body of up to 1 MiB.
 func readInto(text *string) func(*http.Response) error {
 	return func(resp *http.Response) error {
 		b, err := ReadAll(resp, nil, 1<<20)
@@ -162,7 +162,7 @@ func readInto(text *string) func(*http.Response) error {
 	}
 }
 
-// keep is a handler that leaves the body open.
+// keep returns a handler that leaves the body open.
 func keep(kept **http.Response) func(*http.Response) error {
 	return func(resp *http.Response) error {
 		*kept = resp

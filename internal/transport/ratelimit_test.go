@@ -138,7 +138,7 @@ func TestRateLimitFails(t *testing.T) {
 	}
 }
 
-// drained is a limiter whose next token comes in an hour.
+// drained returns a limiter whose next token comes in an hour.
 func drained() Limiter {
 	l := rate.NewLimiter(rate.Every(time.Hour), 1)
 	l.Allow()

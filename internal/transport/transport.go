@@ -196,5 +196,5 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, read func(*http.Response)
 	return c.result
 }
 
-// leastWait is a backoff of the length that checkRetry has set as the least wait of the call's loop.
+// leastWait returns a backoff of the length that checkRetry has set as the least wait of the call's loop.
 func leastWait(least, _ time.Duration, _ int, _ *http.Response) time.Duration { return least }

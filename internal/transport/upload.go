@@ -58,7 +58,7 @@ func NewUpload(prefix, suffix string, content io.Reader) (*Upload, error) {
 	return u, nil
 }
 
-// length is the Content-Length, -1 if it is not known.
+// length returns the Content-Length, -1 if it is not known.
 func (u *Upload) length() int64 {
 	if u.size < 0 {
 		return -1

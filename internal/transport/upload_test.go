@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// streamed is content that cannot seek.
+// streamed returns content that cannot seek.
 func streamed(r io.Reader) io.Reader { return struct{ io.Reader }{r} }
 
 func uploading(t *testing.T, content io.Reader) *Request {

@@ -84,10 +84,10 @@ func (w *walker[T]) pass(p Part, n int, pr *proof) (held bool, err error) {
 	}
 }
 
-// fraction is 1/2, 1/4, 3/4, 1/8, 5/8, …
+// fraction returns 1/2, 1/4, 3/4, 1/8, 5/8, …
 func fraction(n int) float64 { return float64(bits.Reverse32(uint32(n))) / (1 << 32) }
 
-// pageLimit is how many rows a page may have at most.
+// pageLimit returns how many rows a page may have at most.
 func (w *walker[T]) pageLimit() int {
 	limit := w.atMost(pageRows)
 	if w.total >= 0 {

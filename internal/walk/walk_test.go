@@ -337,7 +337,7 @@ func swap(n int) func(*server) {
 	}
 }
 
-// ordered is a table of n rows in one order, on one host.
+// ordered returns a table of n rows in one order, on one host.
 func ordered(n int) *server {
 	s := newServer(rand.New(rand.NewPCG(1, 1)), n, 1, 1)
 	for i := range s.rows {

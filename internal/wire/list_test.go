@@ -19,7 +19,7 @@ func plenty() ListOptions { return ListOptions{MaxItem: 1 << 20, MaxRows: 1 << 2
 // streamed hides that a text is in memory.
 type streamed struct{ io.Reader }
 
-// readers are the ways in which a list can be read.
+// readers returns the ways in which a list can be read.
 func readers() map[string]func(text string, opts ListOptions) ([]item, Tail, error) {
 	list := func(src func(string) io.Reader) func(string, ListOptions) ([]item, Tail, error) {
 		return func(text string, opts ListOptions) ([]item, Tail, error) {

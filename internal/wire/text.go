@@ -111,7 +111,7 @@ func pageMessage(page string) string {
 	return "an HTML page"
 }
 
-// cutTag is strings.Cut at a tag, without regard to the case of its letters.
+// cutTag returns strings.Cut at a tag, without regard to the case of its letters.
 func cutTag(s, tag string) (before, after string, found bool) {
 	for at := 0; ; at++ {
 		next := strings.IndexByte(s[at:], '<')

@@ -279,7 +279,7 @@ func (f *file) check(counts map[string]int) (findings []string) {
 		counts["documented functions"]++
 		verb := strings.Trim(words[1], ",.:;")
 		if adverb[verb] && len(words) > 2 {
-			verb = words[2]
+			verb = strings.Trim(words[2], ",.:;")
 		}
 		if counted[verb] {
 			counts[`functions whose comment's verb is "`+verb+`"`]++

@@ -30,7 +30,7 @@ func allocs(t *testing.T, f func()) float64 {
 	return testing.AllocsPerRun(50, f)
 }
 
-// alertList is a list of n alerts as the server sends it.
+// alertList returns a list of n alerts as the server sends it.
 func alertList(t *testing.T, n int) string {
 	t.Helper()
 	data, err := os.ReadFile(kit.Testdata("dataset.json"))

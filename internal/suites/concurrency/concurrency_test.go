@@ -75,7 +75,7 @@ func (f *faultyServer) note(sent []byte) {
 	f.writes[update.ResolutionMessage]++
 }
 
-// fail is one of eight faults.
+// fail returns one of eight faults.
 func (f *faultyServer) fail(r *http.Request, kind int) (*http.Response, error) {
 	switch kind {
 	case 0:

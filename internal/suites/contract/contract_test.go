@@ -120,7 +120,7 @@ func (c *contract) collector(t *testing.T) {
 	}
 }
 
-// endpoint is one that the suite made.
+// endpoint returns one that the suite made.
 func (c *contract) endpoint(t *testing.T, method metlo.RestMethod, path string) metlo.Endpoint {
 	t.Helper()
 	for _, e := range c.known {
@@ -216,7 +216,7 @@ func (c *contract) detections(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// field is a data field of an endpoint of the suite.
+// field returns a data field of an endpoint of the suite.
 func (c *contract) field(t *testing.T, e metlo.Endpoint, section metlo.DataSection, path string) metlo.DataField {
 	t.Helper()
 	detail, err := c.client.Endpoints.Get(t.Context(), e.UUID)

@@ -17,7 +17,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// fakeInstance is a server that stands for an instance.
+// fakeInstance returns a server that stands for an instance.
 func fakeInstance(t *testing.T) *metlotest.Server {
 	t.Helper()
 	data, err := os.Open("../../../testdata/dataset.json")

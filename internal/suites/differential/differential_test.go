@@ -136,7 +136,7 @@ func read[T any](s *target, path string) (T, error) {
 	return v, nil
 }
 
-// list gives the rows of a list, and whether its total says their number.
+// list returns the rows of a list, and whether its total says their number.
 func list[T any](s *target, path string) ([]T, error) {
 	pair, err := read[[]json.RawMessage](s, path)
 	if err != nil || len(pair) != 2 {
@@ -298,7 +298,7 @@ func (all *tally) run(t *testing.T, seed uint64) {
 	require.NoError(t, server.look(), "seed %d, at the end", seed)
 }
 
-// explained says whether a rule leads to an answer with status 500 or more: the real server passes on what its
+// explained reports whether a rule leads to an answer with status 500 or more: the real server passes on what its
 // libraries say of a value that they cannot use.
 func explained(r request, got answer) bool {
 	if got.body == "" { // HEAD has none, and an endpoint that is not there cannot be deleted

@@ -41,7 +41,7 @@ func (g generator) id(kind string) string {
 	return fmt.Sprintf("{%s:%d}", kind, g.IntN(40))
 }
 
-// good are sound values of parameters and of members of bodies.
+// good returns sound values of parameters and of members of bodies.
 func (g generator) good(name string) string {
 	switch name {
 	case "hosts", "host":
@@ -100,7 +100,7 @@ func (g generator) query(names []string) string {
 // member is a name and a sound value of it in JSON.
 type member struct{ name, value string }
 
-// object is a body whose members are now and then absent or of a wrong type.
+// object returns a body whose members are now and then absent or of a wrong type.
 func (g generator) object(members ...member) string {
 	var parts []string
 	for _, m := range members {
@@ -130,7 +130,7 @@ func (g generator) upload(field, name, text string) (contentType, body string) {
 // truncate cuts an upload off, which the real server does not survive.
 func (g generator) truncate(body string) string { return body[:g.IntN(len(body))] }
 
-// rawRequest is one that Go's client does not send.
+// rawRequest returns one that Go's client does not send.
 func (g generator) rawRequest() request {
 	line := g.one("GET", "PUT", "DELETE") + " " + g.one("/api/v1/endpoint/%zz", "/api/v1/spec/%ff", "/api/v1/%zz", "/api/v1/alert/%E0%A4%A", "/%") + " HTTP/1.1"
 	head, body := "Host: metlo.invalid\r\nConnection: close\r\n", ""

@@ -186,7 +186,7 @@ func sortRows(rows []exported) []exported {
 	return rows
 }
 
-// copySettings gives another server what a data set has not: configurations, webhooks and keys.
+// copySettings returns another server what a data set has not: configurations, webhooks and keys.
 func (s *target) copySettings(to *target) error {
 	put := func(method, path string, body any) error {
 		data, err := json.Marshal(body)
@@ -238,7 +238,7 @@ const (
 	settled = 2 * time.Second        // nothing changes for so long when the instance has worked off its queue
 )
 
-// state is what calls that were logged led to: a line for each endpoint.
+// state returns what calls that were logged led to: a line for each endpoint.
 func (s *target) state() (string, error) {
 	endpoints, err := list[row](s, "/endpoints?limit=100000")
 	if err != nil {
@@ -264,7 +264,7 @@ func (s *target) state() (string, error) {
 	return strings.Join(lines, ""), nil
 }
 
-// settle gives the state when it does not change any more.
+// settle returns the state when it does not change any more.
 func (s *target) settle() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

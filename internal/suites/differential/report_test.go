@@ -64,7 +64,7 @@ func (r *report) String() string {
 	return b.String()
 }
 
-// differ says how two answers differ, in words that fit all of the kind.
+// differ returns how two answers differ, in words that fit all of the kind.
 func differ(sent request, want, got answer) string {
 	switch {
 	case want.status != got.status:
@@ -154,7 +154,7 @@ func propertyOrder(want, got string) string {
 	return ""
 }
 
-// withoutStack is a text without what is made anew each time, and an error page without its stack.
+// withoutStack returns a text without what is made anew each time, and an error page without its stack.
 func withoutStack(text string) string {
 	if message, _, found := strings.Cut(text, "<br>"); found && strings.Contains(message, "<pre>") {
 		text = message
@@ -180,10 +180,10 @@ func mask(text string) string {
 	return text
 }
 
-// thisRun is before any time that a run makes, and after those of the data set that the recordings began with.
+// thisRun returns before any time that a run makes, and after those of the data set that the recordings began with.
 func thisRun() string { return time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly) }
 
-// files is what an archive in hexadecimal digits holds.
+// files returns what an archive in hexadecimal digits holds.
 func files(text string) string {
 	data, err := hex.DecodeString(text)
 	if err != nil {

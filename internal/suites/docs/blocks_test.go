@@ -27,7 +27,7 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// documentImports are the packages that blocks without imports of their own may use, by the name before the dot.
+// documentImports returns the packages that blocks without imports of their own may use, by the name before the dot.
 func documentImports() map[string]string {
 	imports := map[string]string{
 		"http":        "net/http",
@@ -66,7 +66,7 @@ func documentImports() map[string]string {
 	return imports
 }
 
-// documents are the pages whose blocks and links are tested.
+// documents returns the pages whose blocks and links are tested.
 func documents(t *testing.T) []string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("docs", "*.md"))
@@ -113,7 +113,7 @@ func (b block) tests() (names []string) {
 	return names
 }
 
-// needs is what keeps the inside of a function from running in a test; empty if nothing does.
+// needs returns what keeps the inside of a function from running in a test; empty if nothing does.
 func (b block) needs() string {
 	for what, signs := range map[string][]string{
 		"another server":       {"metlo.NewClient(", "NewClientFromEnv", "redis.", "NewRequest("},
@@ -133,7 +133,7 @@ func (b block) needs() string {
 	return ""
 }
 
-// source makes a file of a package of the block, whose compiler errors name the document and its line. The inside of a
+// source returns a file of a package of the block, whose compiler errors name the document and its line. The inside of a
 // function becomes one of this name.
 func (b block) source(root, pkg, name string) string {
 	position := fmt.Sprintf("//line %s:%d\n", filepath.Join(root, b.document), b.line)

@@ -16,7 +16,7 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// publicFuncs are the exported functions and methods of the root package.
+// publicFuncs returns the exported functions and methods of the root package.
 func publicFuncs(t *testing.T) []*ast.FuncDecl {
 	t.Helper()
 	fset := token.NewFileSet()

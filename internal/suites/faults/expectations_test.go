@@ -14,7 +14,7 @@ const (
 	short = "an IncompleteError" // matches ErrInvalidResponse too
 )
 
-// expectations says, for each failure by its name, what each call comes to if its caller waits.
+// expectations returns, for each failure by its name, what each call comes to if its caller waits.
 func expectations() map[string]map[string]error {
 	noAnswer, tooLate, incomplete := errors.New(lost), errors.New(late), errors.New(short)
 	invalid := metlo.ErrInvalidResponse

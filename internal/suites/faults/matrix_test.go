@@ -68,7 +68,7 @@ func TestFaultMatrix(t *testing.T) {
 	t.Logf("%d faults × %d calls: all bounded, 0 leaks, 0 double writes", failures, calls)
 }
 
-// wrong says what is wrong with the outcome.
+// wrong returns what is wrong with the outcome.
 func wrong(c *matrix.Cell, want error) string {
 	if c.Err != nil {
 		if text := kit.Malformed(c.Err); text != "" {
@@ -115,7 +115,7 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// processed is how often the server got the change whole without declining it.
+// processed returns how often the server got the change whole without declining it.
 func processed(c *matrix.Cell) int {
 	if !c.Call.Write {
 		return 0

@@ -18,7 +18,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// lookups are calls that name something, each of another kind.
+// lookups returns calls that name something, each of another kind.
 func lookups() map[string]func(context.Context, *metlo.Client) error {
 	return map[string]func(context.Context, *metlo.Client) error{
 		"Alerts.Resolve": func(ctx context.Context, c *metlo.Client) error {
@@ -43,7 +43,7 @@ func lookups() map[string]func(context.Context, *metlo.Client) error {
 	}
 }
 
-// otherServers are servers that are not Metlo's backend.
+// otherServers returns servers that are not Metlo's backend.
 func otherServers() map[string]http.Handler {
 	fixed := func(status int, contentType, body string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -195,7 +195,7 @@ func foreignPorts(t *testing.T) (cases int, saw string) {
 	return cases, ""
 }
 
-// banner is a server that writes a text to each connection and closes it.
+// banner returns a server that writes a text to each connection and closes it.
 func banner(t *testing.T, text string) (address string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

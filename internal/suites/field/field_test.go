@@ -80,7 +80,7 @@ func newRecordingProxy() *recordingProxy {
 	return p
 }
 
-// keys are the values of Authorization that the proxy saw since the last call.
+// keys returns the values of Authorization that the proxy saw since the last call.
 func (p *recordingProxy) keys() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -22,7 +22,7 @@ func quickRetries() metlo.Option {
 	return metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: time.Nanosecond, MaxWait: time.Millisecond})
 }
 
-// calls are a call that reads, and one that creates.
+// calls returns a call that reads, and one that creates.
 func calls() map[string]func(context.Context, *metlo.Client) error {
 	return map[string]func(context.Context, *metlo.Client) error{
 		"GET":  func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.Names(ctx); return err },

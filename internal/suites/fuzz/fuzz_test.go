@@ -24,7 +24,7 @@ func seedRecordings(add func(kit.Recording)) {
 	}
 }
 
-// readers are calls that together decode every kind of answer.
+// readers returns calls that together decode every kind of answer.
 func readers() []func(context.Context, *metlo.Client) error {
 	second := func(_ any, err error) error { return err }
 	return []func(context.Context, *metlo.Client) error{

@@ -27,7 +27,7 @@ type Recording struct {
 	} `json:"response"`
 }
 
-// Answer gives the recorded response to every request.
+// Answer returns the recorded response to every request.
 func (r *Recording) Answer() *Answer {
 	return &Answer{
 		Status: r.Response.Status,

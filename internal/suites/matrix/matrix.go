@@ -27,7 +27,7 @@ const (
 	socketTimeout   = 20 * time.Second
 )
 
-// dataSet is a data set of n endpoints and one open alert.
+// dataSet returns a data set of n endpoints and one open alert.
 func dataSet(n int) metlotest.Option {
 	type row map[string]any
 	endpoints := make([]row, n)
@@ -51,7 +51,7 @@ type Call struct {
 	Run   func(context.Context, *metlo.Client) (items int, err error)
 }
 
-// Calls are the calls of the matrix, one of each kind.
+// Calls returns the calls of the matrix, one of each kind.
 func Calls() []Call {
 	return []Call{
 		{"get", false, func(ctx context.Context, c *metlo.Client) (int, error) {
@@ -95,7 +95,7 @@ type Wait struct {
 	Give   func(context.Context) (context.Context, context.CancelFunc)
 }
 
-// Waits are a caller without a deadline, one with a deadline, and two that cancel.
+// Waits returns a caller without a deadline, one with a deadline, and two that cancel.
 func Waits() []Wait {
 	cancelAfter := func(d time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
 		return func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -135,7 +135,7 @@ type Cell struct {
 	APIKey   string
 }
 
-// Name says which cell it is.
+// Name returns which cell it is.
 func (c *Cell) Name() string { return c.Failure.Name + "/" + c.Call.Name + "/" + c.Wait.Name }
 
 // Run makes the call against the failure: in fake time over pipes, or over sockets, where socketTimeout bounds it.

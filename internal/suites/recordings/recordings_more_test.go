@@ -16,7 +16,7 @@ const (
 	recordedTop = "https://hooks.example.com"
 )
 
-// recordedTraces are the traces that a recorded request sent.
+// recordedTraces returns the traces that a recorded request sent.
 func recordedTraces(name string) []*metlo.Trace {
 	for _, rec := range kit.Recordings("collector") {
 		if rec.Name != name {
@@ -220,7 +220,7 @@ var webhookReplays = map[string]replay{
 		URL: recordedTop + "/a?b=c", AlertTypes: []metlo.AlertType{metlo.AlertPIIData}, Hosts: []string{"shop.example.com"},
 	})},
 	"create_bad_url": {
-		call: createWebhook(metlo.WebhookSettings{URL: "nope"}), guard: "no absolute http(s) URL",
+		call: createWebhook(metlo.WebhookSettings{URL: "nope"}), guard: "not an absolute http(s) URL",
 		want: metlo.ErrBadRequest, says: "url: Invalid url",
 	},
 	"list":           {call: value(listWebhooks)},

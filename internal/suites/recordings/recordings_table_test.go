@@ -307,7 +307,7 @@ var transportReplays = map[string]replay{
 	"bad_json":      {raw: "the SDK sends JSON only", want: metlo.ErrBadRequest, says: "SyntaxError: Expected property name or '}'"},
 }
 
-// recordedConfig is the text that a recorded request sent as configString.
+// recordedConfig returns the text that a recorded request sent as configString.
 func recordedConfig(section, name string) string {
 	var body struct {
 		ConfigString string `json:"configString"`

@@ -42,7 +42,7 @@ type replay struct {
 	says string
 }
 
-// value is a call that returns what it fetched; done is one that returns only an error.
+// value returns a call that returns what it fetched; done is one that returns only an error.
 func value[T any](call func(context.Context, *metlo.Client) (T, error)) func(context.Context, *metlo.Client) (any, error) {
 	return func(ctx context.Context, c *metlo.Client) (any, error) { return call(ctx, c) }
 }

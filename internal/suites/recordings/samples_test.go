@@ -186,7 +186,7 @@ func missing(path string, wire any, v reflect.Value) []string {
 	return lost
 }
 
-// member is what v holds under a key of the wire.
+// member returns what v holds under a key of the wire.
 func member(v reflect.Value, key string) reflect.Value {
 	if v.Kind() == reflect.Map {
 		return v.MapIndex(reflect.ValueOf(key).Convert(v.Type().Key()))

@@ -21,7 +21,7 @@ type Error struct {
 	Message string
 	// Unexpected is the name of a property that may not be there.
 	Unexpected string
-	// Allowed are the values of an enum that the value is none of.
+	// Allowed holds the permitted values of an enum.
 	Allowed []string
 }
 
@@ -41,12 +41,12 @@ func first(pointer string, v any, rules ...Rule) *Error {
 	return nil
 }
 
-// Below is the pointer of a member.
+// Below returns the pointer of a member.
 func Below(pointer, name string) string {
 	return pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
-// Type wants a value of a type, and applies the other rules to it.
+// Type requires a value of a type, and applies the other rules to it.
 func Type(want string, rules ...Rule) Rule {
 	return func(pointer string, v any) *Error {
 		if js.TypeName(v) != want {
@@ -56,7 +56,7 @@ func Type(want string, rules ...Rule) Rule {
 	}
 }
 
-// Length bounds the characters of a string; most 0 is no bound.
+// Length limits the number of characters of a string; most 0 sets no maximum.
 func Length(least, most int) Rule {
 	return func(pointer string, v any) *Error {
 		s, _ := v.(string)
@@ -71,7 +71,7 @@ func Length(least, most int) Rule {
 	}
 }
 
-// Pattern wants a string that matches a JavaScript expression, which must be valid.
+// Pattern requires a string that matches a JavaScript expression, which must be valid.
 func Pattern(pattern string) Rule {
 	return func(pointer string, v any) *Error {
 		s, _ := v.(string)
@@ -82,7 +82,7 @@ func Pattern(pattern string) Rule {
 	}
 }
 
-// RegexFormat wants a string that is a regular expression.
+// RegexFormat requires a string that is a regular expression.
 func RegexFormat(pointer string, v any) *Error {
 	s, _ := v.(string)
 	_, err := js.CompileRegexp(s)
@@ -95,7 +95,7 @@ func RegexFormat(pointer string, v any) *Error {
 	return nil
 }
 
-// Enum wants one of some strings.
+// Enum requires one of some strings.
 func Enum(allowed ...string) Rule {
 	return func(pointer string, v any) *Error {
 		if s, isText := v.(string); isText && slices.Contains(allowed, s) {
@@ -107,8 +107,8 @@ func Enum(allowed ...string) Rule {
 	}
 }
 
-// Items bounds the length of an array, may want its elements to differ, and applies a rule to each.
-// most 0 is no bound.
+// Items limits the length of an array, may require distinct elements, and applies a rule to each. most 0 sets no
+// maximum.
 func Items(least, most int, unique bool, element Rule) Rule {
 	return func(pointer string, v any) *Error {
 		list, _ := v.([]any)
@@ -147,7 +147,7 @@ func duplicate(pointer string, list []any) *Error {
 	return nil
 }
 
-// Properties bounds the number of properties; most 0 is no bound.
+// Properties limits the number of properties; most 0 sets no maximum.
 func Properties(least, most int) Rule {
 	return func(pointer string, v any) *Error {
 		o, _ := v.(*js.Object)
@@ -161,7 +161,7 @@ func Properties(least, most int) Rule {
 	}
 }
 
-// Required wants properties to be there.
+// Required requires properties.
 func Required(names ...string) Rule {
 	return func(pointer string, v any) *Error {
 		o, _ := v.(*js.Object)
@@ -180,10 +180,10 @@ type Member struct {
 	rule Rule
 }
 
-// Named gives a property a rule.
+// Named assigns a rule to a property.
 func Named(name string, rule Rule) Member { return Member{name, rule} }
 
-// Only wants no other properties than these, and applies their rules.
+// Only rejects other properties than these, and applies their rules.
 func Only(members ...Member) Rule {
 	return func(pointer string, v any) *Error {
 		o, _ := v.(*js.Object)
@@ -237,7 +237,7 @@ func Each(rule func(name string) (Rule, bool)) Rule {
 // Anything lets all pass.
 func Anything(string, any) *Error { return nil }
 
-// AnyOf wants one of several rules to pass; the error is that of the first.
+// AnyOf requires that one of several rules passes; the error is that of the first.
 func AnyOf(rules ...Rule) Rule {
 	return func(pointer string, v any) *Error {
 		var found *Error

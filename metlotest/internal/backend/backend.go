@@ -26,7 +26,7 @@ type Server struct {
 // Fill puts data into a store that is new.
 type Fill func(*Store) error
 
-// New makes a server over a store that fills have filled, in their order.
+// New returns a server over a store, to which it applies fills in order.
 func New(fills ...Fill) (*Server, error) {
 	b := &Server{store: newStore(), routes: allRoutes()}
 	for _, f := range fills {
@@ -40,13 +40,13 @@ func New(fills ...Fill) (*Server, error) {
 	return b, nil
 }
 
-// Instant makes a store analyse at once, and answer without caches.
+// Instant configures a store to analyse at once, and to answer without caches.
 func Instant(st *Store) error {
 	st.instant = true
 	return nil
 }
 
-// Key is the one that the collector accepts from the start.
+// Key returns the key that the collector accepts from the start.
 func (b *Server) Key() string { return b.store.masterKey }
 
 // Close ends what runs in the background and waits for it.
@@ -58,7 +58,7 @@ func (b *Server) Close() {
 	b.work.Wait()
 }
 
-// SetRequireKey makes the backend refuse requests without a valid key, as the collector does.
+// SetRequireKey configures the backend to reject requests without a valid key, like the collector.
 func (b *Server) SetRequireKey() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

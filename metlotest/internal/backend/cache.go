@@ -12,7 +12,7 @@ type cacheEntry struct {
 	until time.Time
 }
 
-// cached gives what was computed less than ttl ago, as the server's caches do.
+// cached returns the result of compute, cached for ttl like in the server.
 func cached[T any](st *Store, key string, ttl time.Duration, compute func() T) T {
 	if st.instant {
 		return compute()
@@ -33,8 +33,8 @@ func (st *Store) forget(key string) { delete(st.caches, key) }
 // configCache is for how long the analyzer goes by a metlo-config that it has read.
 const configCache = time.Minute
 
-// config is the metlo-config as the analyzer knows it. The parts that stand in tables, authentication and
-// blockFields, are always the latest.
+// config returns the metlo-config as the analyzer knows it. The parts that the server stores in tables, authentication
+// and blockFields, are always the latest.
 func (st *Store) config(part string) *js.Object {
 	if part != "" {
 		return st.metloConfig.value.Object(part)

@@ -28,12 +28,12 @@ func logBatch(c *call) Response {
 	return c.log(list)
 }
 
-// typeError is what JavaScript says of a call without a request. By it the SDK tells that a backend's request came to a
-// collector. Of other parts that are not what they should be the real server names another property.
+// typeError is JavaScript's message for a call without a request. The SDK recognises by it that a backend's request
+// reached a collector. For other invalid parts the real server names another property.
 const typeError = "TypeError: Cannot set properties of undefined (setting 'body')"
 
-// parseLoggedBodies is the middleware of the first version: it reads the bodies of the calls by their
-// content types, before anything else is looked at. It reports whether every call has its parts.
+// parseLoggedBodies simulates the middleware of version 1: it reads the bodies of the calls by their content types,
+// before all other checks. It reports whether every call has its parts.
 func (c *call) parseLoggedBodies() bool {
 	calls, isList := c.body.([]any)
 	if !isList {

@@ -29,7 +29,7 @@ func configProblem(config any, doc *js.YAML) string {
 	return message
 }
 
-// configSchema is the schema of a metlo-config.
+// configSchema returns the schema of a metlo-config.
 func configSchema() ajv.Rule {
 	var classKeys []string
 	for _, d := range analysis.Builtin() {

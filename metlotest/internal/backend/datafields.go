@@ -60,7 +60,7 @@ func (st *Store) rescore(e *endpoint) {
 	st.rewrite(e)
 }
 
-// riskOf is the highest severity of an endpoint's data classes.
+// riskOf returns the highest severity of an endpoint's data classes.
 func (st *Store) riskOf(e *endpoint) string {
 	risk := "none"
 	for _, class := range e.dataClasses() {
@@ -192,8 +192,8 @@ func (c *call) renameField(f *dataField, path string) Response {
 	return Ok(js.New("updated", updated, "deleted", deleted, "updateDataFields", renamed))
 }
 
-// coveredBy tells whether a path, split at its dots, is one that pattern stands for: [string] is any
-// name, and after it any names are.
+// coveredBy reports whether a path, split at its dots, matches pattern: [string] is any name, which any names may
+// follow.
 func coveredBy(pattern, path []string) bool {
 	if len(pattern) != len(path) {
 		return false

@@ -91,7 +91,7 @@ func unknownEndpoint(list string, i int, id string) error {
 	return fmt.Errorf("%s[%d].apiEndpointUuid: there is no endpoint %q", list, i, id)
 }
 
-// newID is the id of a row, a new one if it has none.
+// newID returns the id of a row, a new one if it has none.
 func newID(list string, i int, id string, taken func(string) bool) (string, error) {
 	switch {
 	case id == "":

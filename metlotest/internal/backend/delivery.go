@@ -39,7 +39,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// post tries up to four times, and again only after a 5xx. The result is nil, or what the run says.
+// post tries up to four times, repeating only after a 5xx. The result is nil, or the text of the run.
 func (b *Server) post(target string, payload []byte) jsontext.Value {
 	var msg jsontext.Value
 	for attempt := 0; attempt <= webhookRetries; attempt++ {

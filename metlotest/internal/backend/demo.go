@@ -203,7 +203,7 @@ func (st *Store) demoWork() error {
 		}
 	}
 	for _, e := range st.endpoints {
-		switch required, open := true, false; { // as an engineer found out
+		switch required, open := true, false; { // set by a user
 		case e.host == demoShop && openToAll(e.path):
 			e.authUserSet = &open
 		case strings.HasPrefix(e.path, "/v1/orders"):
@@ -227,7 +227,7 @@ func (st *Store) demoWork() error {
 	return errors.Join(steps...)
 }
 
-// openToAll tells whether a path of the shop needs no token.
+// openToAll reports whether a path of the shop needs no token.
 func openToAll(path string) bool {
 	for _, prefix := range []string{"/v1/products", "/v1/login", "/v1/export", "/v1/newsletter"} {
 		if strings.HasPrefix(path, prefix) {

@@ -87,7 +87,7 @@ func (c *call) newFields(params *js.Object, within func(time.Time) bool, limit, 
 	}), len(rows))
 }
 
-// detectionDate reads a date; empty is no date, and fine.
+// detectionDate parses a date; an empty text is valid.
 func detectionDate(s string) (time.Time, bool) {
 	if s == "" {
 		return time.Time{}, true
@@ -95,7 +95,7 @@ func detectionDate(s string) (time.Time, bool) {
 	return js.ParseDate(s)
 }
 
-// badDetectionWindow is [badWindow] where -1 is a number like any other.
+// badDetectionWindow is like [badWindow], except that -1 is not special.
 func badDetectionWindow(limit, offset int) string {
 	if limit < 0 {
 		return "LIMIT must not be negative"

@@ -124,7 +124,7 @@ type scanKey struct{ name, value string }
 
 const scansKept = 10_000
 
-// scanned is scan with a memory: services send the same values over and over.
+// scanned is like scan with a cache: services send the same values repeatedly.
 func (st *Store) scanned(name string, value any) []any {
 	text, isText := value.(string)
 	if !isText {

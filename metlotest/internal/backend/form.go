@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// readForm is multer's single("file") over busboy.
+// readForm simulates multer's single("file") over busboy.
 func (c *call) readForm(r *http.Request, body []byte) *Response {
 	header := r.Header.Get("Content-Type")
 	mediaType, params, _ := mime.ParseMediaType(header)

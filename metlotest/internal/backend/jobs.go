@@ -17,7 +17,7 @@ type job struct {
 	run   func(*Store, time.Time)
 }
 
-// jobs are in the order in which they run when several are due.
+// jobs returns the jobs in the order in which they run when several are due.
 func jobs() []job {
 	return []job{
 		{5 * time.Minute, (*Store).updateUsage},
@@ -84,7 +84,7 @@ const (
 	classShare = 0.5
 )
 
-// detectSensitiveData gives fields the classes that their traces show, and raises alerts.
+// detectSensitiveData adds the classes found in their traces to fields, and raises alerts.
 func (st *Store) detectSensitiveData(now time.Time) {
 	for _, e := range slices.Clone(st.endpoints) {
 		if len(e.traces) >= analyzedTraces {
@@ -195,7 +195,7 @@ func (st *Store) detectPrivateHosts(time.Time) {
 }
 
 const (
-	// constantShare is the share of calls from which on a token is none that varies.
+	// constantShare is the share of calls at which a token counts as constant.
 	constantShare = 0.3
 	manyCalls     = 500
 	manyShare     = 0.1
@@ -230,7 +230,7 @@ func tokensOf(path string) []string {
 	return strings.Split(strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"), "/")
 }
 
-// splitEndpoint makes endpoints for paths that are new, in the place of those that they cover.
+// splitEndpoint replaces endpoints with new ones for their actual paths.
 func (st *Store) splitEndpoint(e *endpoint, paths []string, now time.Time) {
 	var fresh []string
 	for _, path := range paths {
@@ -291,7 +291,7 @@ func prefixed(head string, tails []string) []string {
 	return out
 }
 
-// constants are the tokens at a place that stay as they are.
+// constants returns the constant tokens at a place.
 func (g *grouping) constants(calls [][]string, at int) []string {
 	if !numberedParam.MatchString(g.own[at]) {
 		return []string{g.own[at]}

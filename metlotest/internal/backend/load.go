@@ -29,7 +29,7 @@ func (t *stamp) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return fmt.Errorf("a time is a string or null, not %s", tok.Kind())
 }
 
-// dataset is what Load reads. Each list holds rows as the API gives them, in its lists or one by one.
+// dataset is the input of Load. Each list holds rows in the API's form, as in its lists or one by one.
 type dataset struct {
 	Endpoints  []loadedEndpoint `json:"endpoints"`
 	DataFields []loadedField    `json:"dataFields"`
@@ -69,7 +69,7 @@ type loadedAlertEndpoint struct {
 
 type loadedHost struct {
 	Host         string         `json:"host"`
-	NumEndpoints jsontext.Value `json:"numEndpoints"` // counted, whatever it says
+	NumEndpoints jsontext.Value `json:"numEndpoints"` // ignored: it is counted
 	IsPublic     bool           `json:"isPublic"`
 }
 
@@ -133,7 +133,7 @@ func (st *Store) loadEndpoints(d *dataset) error {
 	return nil
 }
 
-// loadEndpoint adds an endpoint. What the row does not say is as in a row that the server makes.
+// loadEndpoint adds an endpoint. Missing fields get the server's defaults.
 func (st *Store) loadEndpoint(row *loadedEndpoint) *endpoint {
 	e := st.newEndpoint(row.Host, row.Method, row.Path)
 	e.uuid, e.riskScore = row.UUID, row.RiskScore

@@ -167,7 +167,7 @@ func seal(plain []byte) (text, tag, vector string) {
 	if err != nil {
 		panic("metlotest: " + err.Error())
 	}
-	gcm, err := cipher.NewGCMWithRandomNonce(block) // with a nonce of the caller's it would panic under GODEBUG=fips140=only
+	gcm, err := cipher.NewGCMWithRandomNonce(block) // a caller's nonce would panic under GODEBUG=fips140=only
 	if err != nil {
 		panic("metlotest: " + err.Error())
 	}

@@ -25,7 +25,7 @@ type observation struct {
 	at                               time.Time
 	hostless, badStatus              bool
 
-	// What only the second version has.
+	// Fields of version 2 only.
 	v2                                 bool
 	processed                          *js.Object
 	redacted, analysisType, graphPaths any
@@ -60,7 +60,8 @@ func newObservation(o *js.Object, path string, v2 bool) *observation {
 	return obs
 }
 
-// statusOf is what the database makes of a status; one that is no whole number keeps the fields from being written.
+// statusOf returns the status as the database stores it; a status that is not a whole number is invalid, and prevents
+// the fields from being written.
 func statusOf(v any) (status int, valid bool) {
 	switch v := v.(type) {
 	case float64:
@@ -84,7 +85,7 @@ func header(headers []any, name string) string {
 
 const anyType = "*/*"
 
-// essence is a media type without its parameters, anyType for what is none.
+// essence returns a media type without its parameters, or anyType if it is invalid.
 func essence(contentType string) string {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	if err != nil || !strings.Contains(mediaType, "/") {
@@ -212,8 +213,8 @@ func joinPath(path, name string) string {
 	return path + "." + name
 }
 
-// wildcard gives the name of a member, [string] where a field has a wildcard in its place, and the
-// wildcards that are left below it.
+// wildcard returns the name of a member, or [string] if a field has a wildcard there, and the remaining wildcards below
+// it.
 func wildcard(f finding, key string, wild []string) (name string, left []string) {
 	name = key
 	some := placeKey(f.status, f.contentType, f.section, joinPath(f.path, "[string]"))
@@ -272,7 +273,7 @@ type trace struct {
 	created   time.Time
 	shown     *js.Object
 	sensitive *js.Object
-	encoded   jsontext.Value // of shown, which does not change
+	encoded   jsontext.Value // encoding of shown, which does not change
 }
 
 // MarshalJSONTo writes the trace.
@@ -283,7 +284,7 @@ func (t *trace) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteValue(t.encoded)
 }
 
-// trace makes what is kept of a call. A redacted one has no contents; a property that was absent and
+// trace returns what is kept of a call. A redacted one has no contents; a property that was absent and
 // is blanked comes last.
 func (o *observation) trace(e *endpoint, redact bool, sensitive *js.Object) *trace {
 	list := func(v []any) []any { return append([]any{}, v...) }

@@ -33,7 +33,7 @@ func window[T any](rows []T, limit, offset int) []T {
 	return rows
 }
 
-// list is the pair [items, total].
+// list returns the pair [items, total].
 func (c *call) list(items, total any) Response {
 	if c.spoil.UnknownTotal {
 		return Ok(items)

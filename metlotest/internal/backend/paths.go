@@ -12,8 +12,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
-// validPath gives a path without empty tokens, or why it cannot be one. tokens is the number of tokens
-// it must have, 0 for any.
+// validPath returns a path without empty tokens, or the reason why it is invalid. The path must have the given number
+// of tokens; 0 allows any.
 func validPath(path string, tokens int) (valid, problem string) {
 	switch {
 	case path == "":

@@ -50,7 +50,7 @@ type route struct {
 	service, method, pattern string
 	handle                   handler
 	multipart, open          bool
-	segments                 []string // of the pattern
+	segments                 []string // segments of the pattern
 }
 
 // allRoutes lists the routes, those of the backend first.
@@ -98,7 +98,7 @@ func (r *route) match(path []string) (params map[string]string, ok bool) {
 	return params, true
 }
 
-// find gives the route of a request; allowed are the methods of all routes of its path.
+// find returns the route of a request; allowed are the methods of all routes of its path.
 func (b *Server) find(service, method, path string) (found *route, params map[string]string, allowed []string) {
 	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	for i := range b.routes {
@@ -122,7 +122,7 @@ func (b *Server) find(service, method, path string) (found *route, params map[st
 	return found, params, allowed
 }
 
-// methods are the one of the route and, beside GET, HEAD.
+// methods returns the method of the route, and HEAD beside GET.
 func (r *route) methods() []string {
 	if r.method == http.MethodGet {
 		return []string{http.MethodGet, http.MethodHead}
@@ -204,7 +204,7 @@ func (c *call) isKey() bool {
 	return false
 }
 
-// object gives the JSON body, an empty object when the body is none.
+// object returns the JSON body, or an empty object if the body is not an object.
 func (c *call) object() *js.Object {
 	o, _ := c.body.(*js.Object)
 	return o

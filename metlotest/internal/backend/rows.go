@@ -45,7 +45,7 @@ type endpoint struct {
 
 func emptyObject() jsontext.Value { return jsontext.Value("{}") }
 
-// newEndpoint makes an endpoint that nothing is known of but its address.
+// newEndpoint returns an endpoint that nothing is known of but its address.
 func (st *Store) newEndpoint(host, method, path string) *endpoint {
 	now := st.tick()
 	e := &endpoint{
@@ -72,7 +72,7 @@ func (st *Store) newEndpoint(host, method, path string) *endpoint {
 	return e
 }
 
-// field is the one at a place, nil when there is none.
+// field returns the one at a place, nil when there is none.
 func (e *endpoint) field(section, path string, status int, contentType string) *dataField {
 	for _, f := range e.fields {
 		if f.dataSection == section && f.dataPath == path && f.statusCode != nil && *f.statusCode == status &&
@@ -122,7 +122,7 @@ func (e *endpoint) authenticated() bool {
 	return e.authDetected
 }
 
-// dataClasses are the distinct classes of the fields, sorted.
+// dataClasses returns the distinct classes of the fields, sorted.
 func (e *endpoint) dataClasses() []string {
 	var classes []string
 	for _, f := range e.fields {

@@ -54,7 +54,7 @@ func readCredentials(session, auth *js.Object, name, value string) {
 	if user := jwtUser(auth, value); user != "" && kind == "jwt" {
 		session.Set("user", user)
 	}
-	// The real one encrypts the value with a key of its own.
+	// The real server encrypts the value with its key.
 	sum := sha256.Sum256([]byte(value))
 	session.Set("uniqueSessionKey", base64.StdEncoding.EncodeToString(sum[:]))
 }

@@ -40,7 +40,7 @@ type Store struct {
 	// instant makes the analyzer work at once and the caches stay empty.
 	instant      bool
 	jobsRunUntil time.Time
-	demoIDs      int // of the next row of Demo; 0 for random ids
+	demoIDs      int // id of the next row of Demo; 0 for random ids
 	pendingCalls map[string]int
 	perMinute    map[time.Time]int
 	fixtures     bool // what a test adds is being loaded
@@ -65,8 +65,7 @@ func newStore() *Store {
 	}
 }
 
-// tick is the time for a row that is written now. No two are equal, as in a database that keeps
-// microseconds.
+// tick returns a unique time for a row that is written now.
 func (st *Store) tick() time.Time {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	if !now.After(st.lastTick) {
@@ -92,7 +91,7 @@ func (st *Store) rewrite(e *endpoint) {
 	}
 }
 
-// seenAt widens the times of an endpoint to a moment; a zero one is none.
+// seenAt extends the endpoint's times to t; a zero t changes nothing.
 func (st *Store) seenAt(e *endpoint, t time.Time) {
 	if t.IsZero() {
 		return

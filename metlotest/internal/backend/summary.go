@@ -109,7 +109,7 @@ type topEndpoint struct {
 	GraphQlSchema *string    `json:"graphQlSchema"`
 }
 
-// topEndpoints are those with calls in the last two hours, the riskiest first.
+// topEndpoints returns those with calls in the last two hours, the riskiest first.
 func (st *Store) topEndpoints() []topEndpoint {
 	hour := time.Now().UTC().Truncate(time.Hour)
 	var busy []*endpoint

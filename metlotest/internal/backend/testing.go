@@ -26,7 +26,7 @@ func testingRoutes() []route {
 	}
 }
 
-// testingConfig is the stored text in the resource language and what it says.
+// testingConfig is the stored text in the resource language and its parsed form.
 type testingConfig struct {
 	uuid, text string
 	statements []*js.Object
@@ -70,7 +70,7 @@ func (st *Store) setTestingConfig(configString string, statements []*js.Object) 
 	st.testing.text, st.testing.statements = configString, statements
 }
 
-// members gives the statements of a type, with their names.
+// each visits the statements of the given types, with their names.
 func (t *testingConfig) each(kinds []string, visit func(name string, members *js.Object)) {
 	for _, s := range t.statements {
 		if slices.Contains(kinds, s.Text("type")) {
@@ -113,7 +113,7 @@ func resourcePermissions(c *call) Response {
 	}))
 }
 
-// cachedTesting is the testing config of late; that there is none is not kept.
+// cachedTesting returns the cached testing config; the cache does not hold a missing one.
 func (st *Store) cachedTesting() testingConfig {
 	if st.testing.uuid == "" {
 		return st.testing
@@ -121,7 +121,7 @@ func (st *Store) cachedTesting() testingConfig {
 	return cached(st, "testingConfig", permissionCache, func() testingConfig { return st.testing })
 }
 
-// rule is a condition on endpoints, with the permissions that it gives.
+// rule is a condition on endpoints and the permissions that it grants.
 type rule struct {
 	resource          string
 	host, path        *regexp.Regexp
@@ -198,7 +198,7 @@ func (r *rule) matches(e *endpoint) bool {
 	})
 }
 
-// permissionsOf are the permissions that rules give an endpoint.
+// permissionsOf returns the permissions that rules grant to an endpoint.
 func permissionsOf(rules []rule, e *endpoint) []string {
 	permissions := []string{}
 	for i := range rules {
@@ -270,7 +270,7 @@ func (st *Store) generate(e *endpoint) genTest {
 	return st.generateWith(e, pg.Page(e.fields, compareForTests, pg.NoLimit, 0))
 }
 
-// generateWith is generate with the fields in the order in which a query gave them.
+// generateWith generates a test from the fields in the order in which a query returned them.
 func (st *Store) generateWith(e *endpoint, fields []*dataField) genTest {
 	g := genTest{
 		Host: e.host, Path: e.path, Method: e.method, IsGraphQl: e.isGraphQL, GraphQlMetadata: e.graphQLMetadata,
@@ -385,7 +385,7 @@ func joinedFields(own []*endpoint) map[*endpoint][]*dataField {
 	return sorted
 }
 
-// compareNullsFirst is riskScore DESC, lastActive DESC with PostgreSQL's default for nulls.
+// compareNullsFirst returns riskScore DESC, lastActive DESC with PostgreSQL's default for nulls.
 func compareNullsFirst(a, b *endpoint) int {
 	risk := compareRisk(b.riskScore, a.riskScore)
 	if aNull, bNull := a.lastActive.IsZero(), b.lastActive.IsZero(); risk == 0 && aNull != bNull {

@@ -14,7 +14,7 @@ import (
 // errorBodyCap is how much of an error's body clients tend to keep.
 const errorBodyCap = 16 << 10
 
-// echoFailures are those of proxies that show the request's headers, the key among them.
+// echoFailures returns those of proxies that show the request's headers, the key among them.
 func echoFailures() []Failure {
 	return []Failure{
 		answering("echo in an error page", "502 with the request's headers in its page", func(x *responder) backend.Response {
@@ -83,7 +83,7 @@ func echoFailures() []Failure {
 	}
 }
 
-// headers is the request's header as text.
+// headers returns the request's header as text.
 func (x *responder) headers() string {
 	var lines []string
 	for name, values := range x.request.Header {
@@ -109,7 +109,7 @@ func escapedJSON(text string) string {
 	return b.String()
 }
 
-// contentFailures are answers whose JSON is not what the route returns.
+// contentFailures returns answers whose JSON is not what the route returns.
 func contentFailures() []Failure {
 	return []Failure{
 		answering("half a tuple", "200 with [items] in place of [items, total], or with any other value in an array", func(x *responder) backend.Response {
@@ -153,7 +153,7 @@ func contentFailures() []Failure {
 	}
 }
 
-// edited is the sound answer with another body, unless it is no success.
+// edited returns the sound answer with another body if it is a success, and otherwise unchanged.
 func (x *responder) edited(edit func(string) string) backend.Response {
 	res := x.sound(backend.Spoil{})
 	if res.Status == http.StatusOK {
@@ -164,7 +164,7 @@ func (x *responder) edited(edit func(string) string) backend.Response {
 
 func levels(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
-// listFailures are lists that cannot be walked, or not as one thinks. Other answers are sound.
+// listFailures returns lists that cannot be walked, or not as one thinks. Other answers are sound.
 func listFailures() []Failure {
 	total := func(name, does, value string) Failure {
 		return answering(name, does, func(x *responder) backend.Response {

@@ -11,7 +11,7 @@ const (
 	stallAfter = 40 // bytes of a head after which it stalls
 )
 
-// connectionFailures are those in which the connection fails before the answer is whole.
+// connectionFailures returns the failures in which the connection fails before the answer is complete.
 func connectionFailures() []Failure {
 	return []Failure{
 		{
@@ -143,7 +143,7 @@ func (x *responder) half(res backend.Response) {
 	x.write(string(res.Body[:(len(res.Body)+1)/2]))
 }
 
-// tlsFailures are those of a server that cannot prove who it is.
+// tlsFailures returns the failures of a server that cannot authenticate itself.
 func tlsFailures() []Failure {
 	return []Failure{
 		{Name: "TLS with a wrong name", Does: "the certificate is for another host", NeedsSocket: true, tls: tlsWrongName},

@@ -18,7 +18,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/backend"
 )
 
-// hostOf is the host and port of a URL that this package made.
+// hostOf returns the host and port of a URL that this package made.
 func hostOf(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -98,8 +98,8 @@ type responder struct {
 
 	request *http.Request
 	body    []byte
-	index   int // of the request in server.received
-	number  int // of the request among those of its service, from 1
+	index   int // index of the request in server.received
+	number  int // number of the request among those of its service, from 1
 	over    bool
 }
 
@@ -169,7 +169,7 @@ func (x *responder) note(service string, whole bool) {
 	})
 }
 
-// sound is the answer of a server that has at most a lesser fault.
+// sound returns the answer of a server that has at most a lesser fault.
 func (x *responder) sound(spoiled backend.Spoil) backend.Response {
 	res := x.server.sound.Answer("backend", x.request, x.body, spoiled)
 	x.server.mu.Lock()
@@ -190,7 +190,7 @@ func (x *responder) head(res backend.Response, framing ...string) {
 	x.write(x.headText(res, framing...) + "\r\n")
 }
 
-// headText is a head without the empty line at its end.
+// headText returns a head without the empty line at its end.
 func (x *responder) headText(res backend.Response, framing ...string) string {
 	x.server.mu.Lock()
 	x.server.received[x.index].Status = res.Status

@@ -15,11 +15,11 @@ import (
 
 // Failure is one way in which a network, a proxy or a server fails. [All] has them all.
 type Failure struct {
-	// Name tells it from the others, such as "reset before headers".
+	// Name identifies the failure, such as "reset before headers".
 	Name string
-	// Does says what the client meets.
+	// Does describes what the client experiences.
 	Does string
-	// NeedsSocket says that the kernel has a part in it, so that it cannot be had in memory.
+	// NeedsSocket reports whether the failure needs the kernel, and is not available in memory.
 	NeedsSocket bool
 
 	// Times is how many requests meet the failure before all is well; 0 means all of them.
@@ -29,7 +29,7 @@ type Failure struct {
 
 	refuse, unreachable bool
 	tls                 tlsKind
-	host                string // by which the URL names the server; empty for its address
+	host                string // host in the server's URL; empty for its address
 	accept              func(*responder)
 	answer              func(*responder) backend.Response
 	send                func(*responder, backend.Response)
@@ -78,7 +78,7 @@ type Received struct {
 	Header  http.Header
 	Body    []byte
 	Time    time.Time
-	// whole says that the body arrived to its end.
+	// Whole reports whether the complete body arrived.
 	Whole bool
 	// status was sent as the answer's; 0 if the failure sent none.
 	Status int
@@ -155,7 +155,7 @@ func (s *Server) startTransport(backend, elsewhere net.Listener) {
 // RoundTripper reaches the server, also when it is in memory, and trusts its certificate authority.
 func (s *Server) RoundTripper() *http.Transport { return s.transport }
 
-// Certificate is the authority by which a failure over TLS is signed, or would have to be; nil without TLS.
+// Certificate returns the certificate authority of a failure over TLS, or nil without TLS.
 func (s *Server) Certificate() *x509.Certificate {
 	if s.tls == nil {
 		return nil
@@ -163,14 +163,14 @@ func (s *Server) Certificate() *x509.Certificate {
 	return s.tls.authority
 }
 
-// Requests is what arrived so far, in order.
+// Requests returns the requests received so far, in order.
 func (s *Server) Requests() []Received {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Received(nil), s.received...)
 }
 
-// Connections is how many connections were made, and how many of them are open.
+// Connections returns how many connections were made, and how many of them are open.
 func (s *Server) Connections() (made, open int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -34,7 +34,8 @@ func (y *YAML) Line(pointer string) (int, bool) {
 	return line, known
 }
 
-// LoadYAML is yaml.load of js-yaml. An error has the frame of js-yaml's message: the reason, (line:column), and an excerpt.
+// LoadYAML simulates yaml.load of js-yaml. An error has the form of js-yaml's message: the reason, (line:column), and
+// an excerpt.
 func LoadYAML(text string) (any, error) {
 	if jsontext.Value(text).IsValid() { // JSON is YAML, and has escapes in pairs, which the library does not know
 		return Decode([]byte(text))
@@ -46,10 +47,10 @@ func LoadYAML(text string) (any, error) {
 	return doc.Value, nil
 }
 
-// ReadYAML is LoadYAML that keeps the lines of values.
+// ReadYAML is like LoadYAML, but keeps the lines of values.
 func ReadYAML(text string) (*YAML, error) {
 	text = strings.ToValidUTF8(text, "\ufffd")
-	if rest, found := strings.CutPrefix(text, "%YAML 1.2"); found { // which the library refuses
+	if rest, found := strings.CutPrefix(text, "%YAML 1.2"); found { // the library rejects this version
 		text = "%YAML 1.1" + rest
 	}
 	var documents []yaml.Node
@@ -81,7 +82,7 @@ func syntaxFault(text string, err error) error {
 	return fault(text, reason, max(broken.Mark.Line, 1), max(broken.Mark.Column, 1))
 }
 
-// fault is the message of a YAMLException: up to three lines before the place, and up to two after it.
+// fault returns the message of a YAMLException: up to three lines before the place, and up to two after it.
 func fault(text, reason string, line, column int) error {
 	const width, before, after = 75, 3, 2
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
@@ -92,7 +93,7 @@ func fault(text, reason string, line, column int) error {
 	digits := len(strconv.Itoa(last))
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%d:%d)\n", reason, line, column)
-	from := max(0, column-1-width/2) // of what a long line shows
+	from := max(0, column-1-width/2) // start of the visible part of a long line
 	for i := max(0, line-1-before); i < last; i++ {
 		if i > line-1 && i == len(lines)-1 && lines[i] == "" {
 			break

@@ -1,5 +1,5 @@
-// Package openapi reads API descriptions as the server does with js-yaml and swagger-parser: what it accepts, and what it
-// says about the rest.
+// Package openapi reads API descriptions like the server does with js-yaml and swagger-parser, and returns the same
+// messages.
 package openapi
 
 import (
@@ -20,7 +20,7 @@ type Operation struct {
 type Document struct {
 	Hosts      []string
 	Operations []Operation
-	converted  bool // by the real server
+	converted  bool // the real server converts this version
 }
 
 // Problem is why a description is refused.
@@ -31,7 +31,7 @@ type Problem struct {
 
 func refuse(status int, message string) *Problem { return &Problem{status, message} }
 
-// PathRule gives a path without empty tokens, or why it cannot be one.
+// PathRule returns a path without empty tokens, or the reason why it is invalid.
 type PathRule func(path string) (valid, problem string)
 
 // Read reads a description. Methods are those of an endpoint.

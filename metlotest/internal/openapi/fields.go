@@ -151,7 +151,7 @@ func (l *fieldList) add(s *js.Object, f Field) {
 	l.fields = append(l.fields, f)
 }
 
-// typeProblem is the database's error about a type that its column does not take.
+// typeProblem returns the database's error about a type that its column does not accept.
 func (l *fieldList) typeProblem() error {
 	types := []string{"integer", "number", "string", "boolean", "object", "array", "unknown"}
 	for _, f := range l.fields {

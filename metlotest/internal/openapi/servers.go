@@ -14,7 +14,7 @@ type server struct {
 	basePaths []string
 }
 
-// nearest gives the servers of the first object that has any property of that name.
+// nearest returns the servers of the first object that has any property of that name.
 func nearest(objects ...*js.Object) []any {
 	for _, o := range objects {
 		v := o.Get("servers")

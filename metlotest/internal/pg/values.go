@@ -1,6 +1,5 @@
-// Package pg has the rules of PostgreSQL, and of the driver node-postgres before it, that show in
-// the server's answers: how values are read and written, how rows are ordered, and the texts of its
-// errors.
+// Package pg implements rules of PostgreSQL and of its driver node-postgres that show in the server's answers. They
+// cover the reading and writing of values, the order of rows, and error texts.
 package pg
 
 import (
@@ -13,7 +12,7 @@ import (
 // NulByte is the error for a text with a NUL in it.
 const NulByte = `invalid byte sequence for encoding "UTF8": 0x00`
 
-// HasNul tells whether a value that is sent to the database has a NUL byte in it.
+// HasNul reports whether a value for the database contains a NUL byte.
 func HasNul(v any) bool {
 	switch v := v.(type) {
 	case string:
@@ -28,7 +27,7 @@ func HasNul(v any) bool {
 	return false
 }
 
-// Text is a JavaScript value as the driver sends it: arrays as array literals, objects as JSON.
+// Text returns a JavaScript value in the driver's form: arrays as array literals, objects as JSON.
 func Text(v any) string {
 	switch v := v.(type) {
 	case []any:
@@ -76,7 +75,7 @@ func ParseBool(s string) (value, valid bool) {
 	return false, false
 }
 
-// BadBool is the error for a value that is no boolean.
+// BadBool returns the error for a value that is not a boolean.
 func BadBool(v any) string { return `invalid input syntax for type boolean: "` + Text(v) + `"` }
 
 const uuidBytes = 16
@@ -108,15 +107,15 @@ func ParseUUID(s string) (string, bool) {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:], true
 }
 
-// BadUUID is the error for a text that is no uuid.
+// BadUUID returns the error for a text that is not a UUID.
 func BadUUID(id string) string { return `invalid input syntax for type uuid: "` + id + `"` }
 
-// BadEnum is the error for a value that an enum type does not have.
+// BadEnum returns the error for a value that an enum type does not have.
 func BadEnum(enum string, v any) string {
 	return "invalid input value for enum " + enum + `: "` + Text(v) + `"`
 }
 
-// ILike is column ILIKE '%pattern%': % and _ are wildcards, a backslash takes the next sign as it is.
+// ILike simulates column ILIKE '%pattern%': % and _ are wildcards, and a backslash quotes the next character.
 func ILike(text, pattern string) bool {
 	return like([]rune(strings.ToLower(text)), []rune("%"+strings.ToLower(pattern)+"%"))
 }

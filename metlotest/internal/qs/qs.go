@@ -16,9 +16,8 @@ const (
 	qsDepth          = 5
 )
 
-// Parse reads a query string as the npm package qs 6.11 does with Express' settings:
-// k[]=a, repeated keys and k[0]=a (index up to 20) are arrays, larger indexes make objects,
-// parameters after the 1000th are dropped.
+// Parse parses a query string like the npm package qs 6.11 with Express' settings. Repeated keys, k[]=a and k[0]=a
+// (with an index up to 20) become arrays, and larger indexes become objects. Parameters after the 1000th are dropped.
 func Parse(raw string) *js.Object { return parse(raw, qsArrayLimit) }
 
 // ParseForm reads a form as body-parser does, for which arrays may be as long as there are parameters.
@@ -134,7 +133,7 @@ func qsNest(segments []string, leaf any, arrayLimit int) any {
 	return leaf
 }
 
-// qsMerge is merge of qs' utils.js.
+// qsMerge implements merge of qs' utils.js.
 func qsMerge(target, source any) any {
 	switch s := source.(type) {
 	case []any:

@@ -13,8 +13,8 @@ import (
 	"sync"
 )
 
-// packed has the sorted words, each as the number of letters that it shares with the word before it,
-// counted from the character for none, a space, and the rest of it with a line break, compressed.
+// packed holds the sorted words, compressed. Each is the number of letters that it shares with the previous word, as a
+// character offset from a space, and the remaining letters with a line break.
 //
 //go:embed words.deflate
 var packed []byte
@@ -35,7 +35,7 @@ var list = sync.OnceValue(func() string {
 	return b.String()
 })
 
-// Has tells whether a word, in lower case, is in the list.
+// Has reports whether a word, in lower case, is in the list.
 func Has(word string) bool {
 	if word == "" || strings.Contains(word, "\n") {
 		return false
