@@ -323,7 +323,7 @@ func (s *AlertsService) UpdateEach(ctx context.Context, ids []string, update *Al
 			case running > 0:
 				change = <-ended
 				running--
-				if halt == nil && meetsAll(change.Err) {
+				if halt == nil && failsForAll(change.Err) {
 					halt = change.Err
 				}
 			default:
@@ -352,8 +352,8 @@ func outcomeOf(err error) ChangeOutcome {
 	return ChangeFailed
 }
 
-// meetsAll reports whether every other change would meet the same failure.
-func meetsAll(err error) bool {
+// failsForAll reports whether every other change would meet the same failure.
+func failsForAll(err error) bool {
 	for _, kind := range []error{
 		context.Canceled, context.DeadlineExceeded, ErrUnauthorized, ErrForbidden, ErrRateLimited, ErrNoResponse,
 		ErrRedirected, ErrProxy, ErrInvalidResponse,

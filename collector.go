@@ -115,7 +115,7 @@ func (s *CollectorService) LogAnalyzedBatch(ctx context.Context, traces []*Analy
 func sendBatches(ctx context.Context, client *Client, r *request, batches []encodedBatch) (sent, unknown int, err error) {
 	for _, batch := range batches {
 		if err := exec(ctx, client, r.copy().setBody(batch.body)); err != nil {
-			if !untouched(err) {
+			if !notQueued(err) {
 				unknown = batch.traces
 			}
 			return sent, unknown, err
@@ -308,9 +308,9 @@ func (e *BatchError) LogValue() slog.Value {
 	return batchValue(len(e.Sent), len(e.Unknown), len(e.Unsent), e.Err)
 }
 
-// untouched reports whether err proves that the collector queued nothing: no attempt reached it, or it rejected each
+// notQueued reports whether err proves that the collector queued nothing: no attempt reached it, or it rejected each
 // for its key, its size or its route.
-func untouched(err error) bool {
+func notQueued(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {
 		return false

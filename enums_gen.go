@@ -104,7 +104,7 @@ func (u *AlertUpdateType) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// AlertType is what an alert is about.
+// AlertType is the type of an alert.
 type AlertType string
 
 // The types of alert.
@@ -327,7 +327,7 @@ func (d *DataTag) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// APIKeyType is what an API key was made for.
+// APIKeyType is the purpose of an API key.
 type APIKeyType string
 
 // The types of API key.

@@ -148,7 +148,7 @@ func (c *Client) statusError(r *request, resp *http.Response, encoding string, b
 	if !e.fromMetlo && resp.StatusCode != http.StatusNotFound {
 		_, e.fromMetlo = wire.Text(resp.Header.Get("Content-Type"), body)
 	}
-	switch hint := c.misdirected(r, resp, body); {
+	switch hint := c.addressHint(r, resp, body); {
 	case encoding != "":
 		e.Message, e.Body = encodingError(encoding).Error(), nil
 	case hint != "":

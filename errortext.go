@@ -42,8 +42,8 @@ func protocolHint(err error) string {
 	return ""
 }
 
-// misdirected returns a hint if a response shows that the address is wrong, and "" otherwise.
-func (c *Client) misdirected(r *request, resp *http.Response, body []byte) string {
+// addressHint returns a hint if a response shows that the address is wrong, and "" otherwise.
+func (c *Client) addressHint(r *request, resp *http.Response, body []byte) string {
 	text := string(body)
 	if resp.StatusCode == http.StatusBadRequest && c.serverOf(r).Scheme == "http" && slices.ContainsFunc([]string{
 		"HTTP request to an HTTPS server",           // Go

@@ -166,7 +166,7 @@ func failing(status int, body string, header http.Header) roundTrip {
 
 // recordedCall is a call that a recording answers.
 type recordedCall struct {
-	call      func(*testing.T, *metlo.Client) error // checks what comes back
+	call      func(*testing.T, *metlo.Client) error // checks the result
 	sent      string                                // method and escaped path
 	query     string                                // decoded, names in order
 	body      string                                // JSON; empty for none

@@ -138,7 +138,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	s.noProxy = (apiKey != "" || s.holdsSecrets()) && !s.insecureHTTP
 	if s.noProxy {
 		for _, u := range []*url.URL{base, s.collectorURL} {
-			if err := staysPrivate(u, s.http.Transport); err != nil {
+			if err := checkCleartext(u, s.http.Transport); err != nil {
 				faults = append(faults, err)
 			}
 		}

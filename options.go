@@ -343,9 +343,9 @@ func parseBaseURL(text string) (*url.URL, error) {
 	return clean, nil
 }
 
-// staysPrivate rejects an address at which others can read secrets: over plain http to another machine, or to a proxy,
+// checkCleartext rejects an address at which others can read secrets: over plain http to another machine, or to a proxy,
 // which forwards them.
-func staysPrivate(u *url.URL, rt http.RoundTripper) error {
+func checkCleartext(u *url.URL, rt http.RoundTripper) error {
 	if u == nil || u.Scheme != "http" {
 		return nil
 	}

@@ -78,7 +78,7 @@ func ListAll[T any](ctx context.Context, c *Client, path string, query url.Value
 	if id == nil {
 		base.fail("the function that returns an item's id is nil: pass one that returns the text that identifies an item")
 	}
-	l := &listing[T]{client: c, base: base, options: wire.ListOptions{Lenient: true, Foreign: true}, describe: func(item *T) (walk.Item, error) {
+	l := &listing[T]{client: c, base: base, options: wire.ListOptions{Lenient: true, JSONv1: true}, describe: func(item *T) (walk.Item, error) {
 		if id := id(*item); id != "" {
 			return walk.Item{Key: walk.TextKey(id)}, nil
 		}
@@ -247,15 +247,15 @@ func (l *listing[T]) walk(ctx context.Context, o *walkOptions) walk.List[T] {
 		Pause:      func(failures int) error { return l.client.pipeline.Pause(ctx, failures) },
 		Dimensions: len(l.filters),
 		First:      o.pageSize,
-		Most:       l.client.maxPage,
+		MaxLimit:   l.client.maxPage,
 		Unlimited:  l.unlimited,
 		Newest:     l.newest,
 		ByTime:     l.detection,
 		Until:      l.until,
 	}
 	if l.detection {
-		if list.Most == 0 || list.Most > l.maxLimit {
-			list.Most = l.maxLimit
+		if list.MaxLimit == 0 || list.MaxLimit > l.maxLimit {
+			list.MaxLimit = l.maxLimit
 		}
 	} else {
 		list.Since = l.since

@@ -618,7 +618,7 @@ func TestBodiesThatDoNotEnd(t *testing.T) {
 		name, head, item string
 		says             string
 	}{
-		{"array of items", `[[{"uuid":"x"}`, `,{"uuid":"` + alertID(1) + `"}`, "does not end"},
+		{"array of items", `[[{"uuid":"x"}`, `,{"uuid":"` + alertID(1) + `"}`, "more rows than a server can hold"},
 		{"one item", `[[{"description":"`, "xxxxxxxxxxxxxxxx", "larger than"},
 		{"white space", ``, "                ", "larger than"},
 		{"nesting", `[[{"context":`, "[", "depth"},

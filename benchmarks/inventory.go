@@ -15,7 +15,7 @@ import (
 // inventory is a list of 100,000 alerts as a walk reads it, against the least that decoding its bytes can take.
 type inventory struct {
 	bytes         int64
-	ratio         float64 // of the walk's time to the decoder's
+	ratio         float64 // ratio of the walk's time to the decoder's
 	heap, decoder float64 // MiB above idle
 	unsized       float64 // the same without Content-Length
 }
@@ -84,7 +84,7 @@ func decode(src io.Reader, want int) error {
 		if err := json.UnmarshalDecode(dec, alert); err != nil {
 			return err
 		}
-		if alertNumber(alert.UUID) > 0 { // as the walk does
+		if alertNumber(alert.UUID) > 0 { // like the walk
 			n++
 		}
 	}

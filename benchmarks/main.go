@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	alertBytes = 600 // as a Metlo server sends an alert
+	alertBytes = 600 // size of an alert of a Metlo server
 	smallBytes = 80
 	listRows   = 10_000
 	latency    = 5 * time.Millisecond

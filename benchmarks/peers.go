@@ -21,7 +21,7 @@ type client struct {
 	walk func(context.Context, func(id int)) error // visits every item that the list yields
 }
 
-// baseline comes first: the others are compared with it.
+// peers returns the compared SDKs. The first is the baseline.
 func peers() []peer {
 	return []peer{
 		netHTTP(), netHTTP2(), metloGo(), gitlabPeer(), githubPeer(), hcloudPeer(), stripePeer(), tailscalePeer(), tfePeer(), godoPeer(),

@@ -17,9 +17,9 @@ const tied = 250
 // wire is how one API writes its items and pages.
 type wire struct {
 	item   func(b []byte, id int) []byte                         // up to the last string of an item, which is filled up to its size
-	end    string                                                // of an item, after that string's text
+	end    string                                                // end of an item, after that string's text
 	object [2]string                                             // around an item that stands alone
-	isList func(*http.Request) bool                              // or else one item is asked for
+	isList func(*http.Request) bool                              // reports whether a request is for a list; otherwise it is for one item
 	window func(q url.Values) (offset, limit int, cursor string) // a cursor is an item's id in digits
 	list   func(p page) (before, after, nextHeader string)       // around the items; the name and value of a header
 	media  string                                                // content type, if not application/json
@@ -127,7 +127,7 @@ func (s *server) arrange(offset, limit int) {
 	}
 }
 
-// body writes a page as it is read, so that the server holds no memory that would be counted as the client's.
+// body writes a page while it is read, so that the server's memory does not count as the client's.
 type body struct {
 	server  *server
 	rows    []int

@@ -1,4 +1,4 @@
-// Package examples_test builds the examples, runs each as its user would, and checks what they say.
+// Package examples_test builds the examples, runs each like a user, and checks their output.
 package examples_test
 
 import (
@@ -49,8 +49,8 @@ func buildAndRun(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// command returns a program without settings of the machine's user; env adds to its environment. It is killed when it does
-// not end by itself.
+// command returns a program without settings of the machine's user; env adds to its environment. The test kills a
+// program that does not end.
 func command(t *testing.T, env []string, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -140,7 +140,7 @@ func TestProgramsThatSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestProgramsReportWriteErrors gives them a full disk.
+// TestProgramsReportWriteErrors runs them on a full disk.
 func TestProgramsReportWriteErrors(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -177,7 +177,7 @@ func TestProgramsEndOnInterrupt(t *testing.T) {
 	}
 }
 
-// TestProgramsAreSafeInTerminalsAndLogs lets an anonymous request to a watched API say what it likes.
+// TestProgramsAreSafeInTerminalsAndLogs has an anonymous request to a watched API contain control characters.
 func TestProgramsAreSafeInTerminalsAndLogs(t *testing.T) {
 	const hostile = "shop\x1b[2K\u202e::error::x##vso[task.complete]"
 	srv, env := instance(t)
@@ -318,7 +318,7 @@ func TestWebhookWantsAToken(t *testing.T) {
 	assert.Contains(t, got.stderr, "METLO_WEBHOOK_TOKEN is not set")
 }
 
-// receiver is the program, with what it says.
+// receiver is the program with its output.
 type receiver struct {
 	cmd            *exec.Cmd
 	stdout, stderr *bufio.Scanner
@@ -341,7 +341,7 @@ func startReceiver(t *testing.T, env []string, dir string) *receiver {
 	return r
 }
 
-// interrupt ends the program, and returns what it printed since it was last read.
+// interrupt ends the program, and returns its output since the last read.
 func (r *receiver) interrupt(t *testing.T) (stdout []string) {
 	t.Helper()
 	require.NoError(t, r.cmd.Process.Signal(os.Interrupt))

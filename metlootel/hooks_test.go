@@ -33,7 +33,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// telemetry keeps in memory what is recorded.
+// telemetry records spans and metrics in memory.
 type telemetry struct {
 	t       *testing.T
 	spans   *tracetest.InMemoryExporter
@@ -55,7 +55,7 @@ func (tm *telemetry) options() []metlootel.Option {
 	return []metlootel.Option{metlootel.WithTracerProvider(tm.tracers), metlootel.WithMeterProvider(tm.meters)}
 }
 
-// metrics returns what was recorded so far, by name.
+// metrics returns the recorded metrics by name.
 func (tm *telemetry) metrics() map[string]metricdata.Metrics {
 	tm.t.Helper()
 	var data metricdata.ResourceMetrics
@@ -91,7 +91,7 @@ func text(attributes []attribute.KeyValue) string {
 	return set.Encoded(attribute.DefaultEncoder())
 }
 
-// TestCall follows a call that is told to wait and then succeeds.
+// TestCall follows a call that gets a Retry-After and then succeeds.
 func TestCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tm := newTelemetry(t)

@@ -62,7 +62,7 @@ func TestFailuresEndWithTheirClient(t *testing.T) {
 		}
 		defer res.Body.Close()
 		if res.StatusCode == http.StatusSwitchingProtocols {
-			return // net/http would read on whatever becomes of the context
+			return // net/http would continue to read regardless of the context
 		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20))
 	}

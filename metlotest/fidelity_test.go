@@ -37,7 +37,7 @@ type recording struct {
 	section string
 }
 
-// recordingSet is what was recorded in one run of a real server that began with the data set.
+// recordingSet holds the recordings of one run of a real server that began with the data set.
 type recordingSet struct {
 	folder string
 	// exceptions are recordings, by section and name, that the server does not reproduce, and why.

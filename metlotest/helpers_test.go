@@ -23,7 +23,7 @@ type wire struct {
 	key string
 }
 
-// answer is what came back.
+// answer is a response.
 type answer struct {
 	status int
 	body   string

@@ -18,7 +18,7 @@ import (
 
 const openAPIFolder = "testdata/openapi"
 
-// specAnswer is what a real server made of a file that it accepted.
+// specAnswer is a real server's result for a file that it accepted.
 type specAnswer struct {
 	Hosts, Endpoints, Fields []string
 	Spec                     string `json:"-"`
@@ -88,7 +88,7 @@ func TestPublicOpenAPIFiles(t *testing.T) {
 	}
 }
 
-// storedSpec reads what became of a spec.
+// storedSpec reads a stored spec.
 func (w *wire) storedSpec(name string) specAnswer {
 	var spec struct {
 		Spec  string

@@ -77,7 +77,7 @@ func TestShapesOfTraffic(t *testing.T) {
 	}
 }
 
-// TestAnalyzedTraces sends what the collector's second version was sent, and compares what became of it.
+// TestAnalyzedTraces sends recorded requests of the collector's version 2, and compares the results.
 func TestAnalyzedTraces(t *testing.T) {
 	var sample struct {
 		Route     string

@@ -36,7 +36,7 @@ func TestStoppedStagesAnswerAsRecorded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := metlotest.New(t, metlotest.InMemory(), metlotest.Demo())
-				if !strings.HasSuffix(name, "Redis empty") { // what was asked is kept for a while
+				if !strings.HasSuffix(name, "Redis empty") { // the cache keeps earlier answers for a while
 					for _, url := range []string{srv.URL + "/api/v1/summary", srv.URL + "/api/v1/agent-config", srv.CollectorURL + "/api/v1/verify"} {
 						status, _ := ask(t, srv, http.MethodGet, url, "")
 						require.Equal(t, http.StatusOK, status)
@@ -136,7 +136,7 @@ func TestFullQueueDropsCalls(t *testing.T) {
 	})
 }
 
-// TestStoppedJobsDoNotRunByThemselves lets the time pass at which they would.
+// TestStoppedJobsDoNotRunByThemselves waits past the scheduled time of stopped jobs.
 func TestStoppedJobsDoNotRunByThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := metlotest.New(t, metlotest.InMemory())

@@ -109,7 +109,7 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 func TestWaitFailsAtOnceWhenTheSlotComesAfterTheDeadline(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		calls   int // that wait already
+		calls   int // number of waiting calls
 		timeout time.Duration
 		want    error
 	}{

@@ -32,7 +32,7 @@ func newModel(perSecond int) *model {
 	return &model{step: (&Config{PerSecond: perSecond}).interval(), started: 1}
 }
 
-// process returns what one process asks, over its own connection, with answers that take 1 ms each way.
+// process sends the requests of one process over a separate connection, with answers that take 1 ms each way.
 func (m *model) process() func(context.Context, int) (answer, error) {
 	connection := 0
 	return func(ctx context.Context, ahead int) (answer, error) {
@@ -150,16 +150,16 @@ func (s *starts) sorted() []time.Time {
 	return sorted
 }
 
-// mostIn returns the highest number of starts in any window of d.
-func mostIn(times []time.Time, d time.Duration) (most int) {
+// maxIn returns the highest number of starts in any window of d.
+func maxIn(times []time.Time, d time.Duration) (highest int) {
 	first := 0
 	for i, t := range times {
 		for t.Sub(times[first]) >= d {
 			first++
 		}
-		most = max(most, i-first+1)
+		highest = max(highest, i-first+1)
 	}
-	return most
+	return highest
 }
 
 func TestMostInCountsTheFullestWindow(t *testing.T) {
@@ -181,7 +181,7 @@ func TestMostInCountsTheFullestWindow(t *testing.T) {
 		{"a burst over the turn of a second", at(0, 900, 950, 1000, 1050, 3000), 4},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			require.Equal(t, test.want, mostIn(test.times, time.Second))
+			require.Equal(t, test.want, maxIn(test.times, time.Second))
 		})
 	}
 }

@@ -28,7 +28,7 @@ const (
 	envCalls  = "REDISLIMIT_TEST_CALLS"
 	envTotal  = "REDISLIMIT_TEST_PROCESSES"
 
-	perSecond = 20 // of all processes together
+	perSecond = 20 // rate of all processes together
 	tolerated = 5  // requests over the rate, however late the machine is
 )
 
@@ -130,7 +130,7 @@ func (r reporting) Wait(ctx context.Context) error {
 	return err
 }
 
-// reported reads what reporting wrote, and how late the process was at worst.
+// reported parses the output of reporting, and the process's largest delay.
 func reported(t *testing.T, outputs []bytes.Buffer) (*starts, time.Duration) {
 	t.Helper()
 	s, late := &starts{}, time.Duration(0)
@@ -215,7 +215,7 @@ func TestFourProcessesShareOneRateWhileRedisRestarts(t *testing.T) {
 	// A request that a busy machine holds up falls into a later second, of which it is one more.
 	worst := max(late(), lateStart)
 	allowed := 21 + min(int(perSecond*worst.Seconds()), tolerated)
-	most, released := mostIn(times, time.Second), mostIn(started.sorted(), time.Second)
+	most, released := maxIn(times, time.Second), maxIn(started.sorted(), time.Second)
 	t.Logf("%d requests in %v; in any second the limiters let at most %d start, and the server counted at most %d; this machine was up to %v late, for which %d are allowed",
 		len(times), times[len(times)-1].Sub(times[0]).Round(time.Millisecond), released, most, worst.Round(time.Millisecond), allowed)
 	require.LessOrEqual(t, released, allowed, "the limiters let too many start:\n%s", &text)

@@ -1,7 +1,7 @@
 package testingconfig
 
-// Config is the content of statements in which Validate finds no issue. If a name is declared twice, the last
-// declaration counts, at the place of the first, as on Metlo's server.
+// Config is the content of statements without issues. If a name is declared twice, the last declaration counts, at the
+// place of the first, as on Metlo's server.
 type Config struct {
 	Hosts       []Host
 	Actors      []Actor
@@ -9,7 +9,7 @@ type Config struct {
 	Permissions []Permission
 }
 
-// Host holds how a host is tested. A text that the configuration does not set is empty.
+// Host describes how a host is tested. A text that the configuration does not set is empty.
 type Host struct {
 	Name               string
 	TestingHost        string
@@ -20,7 +20,7 @@ type Host struct {
 	ResponseAssertions []ResponseAssertion
 }
 
-// ResponseAssertion holds how a successful and a refused response differ, for some paths of a host.
+// ResponseAssertion distinguishes a successful from a refused response, for some paths of a host.
 type ResponseAssertion struct{ Path, Success, Unauthenticated string }
 
 // Actor is a kind of user with its instances.
@@ -29,7 +29,7 @@ type Actor struct {
 	Items []Object
 }
 
-// Resource is a kind of object with its instances and the endpoints that touch it.
+// Resource is a kind of object with its instances and the endpoints that access it.
 type Resource struct {
 	Name        string
 	Permissions []string
@@ -37,7 +37,7 @@ type Resource struct {
 	Endpoints   []EndpointRule
 }
 
-// EndpointRule holds which permissions an endpoint needs. All conditions that are set must hold.
+// EndpointRule lists the permissions that an endpoint requires. All conditions that are set must hold.
 type EndpointRule struct {
 	Permissions []string
 	Host, Path  string
@@ -48,7 +48,7 @@ type EndpointRule struct {
 	ContainsResource *ContainsResource
 }
 
-// ContainsResource demands a data field that holds a resource.
+// ContainsResource is the condition that a data field holds a resource.
 type ContainsResource struct{ Path, Type string }
 
 // Permission grants permissions on resources to actors.
@@ -73,7 +73,7 @@ type Property struct {
 	Value any
 }
 
-// NewConfig returns the content of statements. It leaves out what Validate refuses.
+// NewConfig returns the content of statements, without those that Validate rejects.
 func NewConfig(statements []Statement) *Config {
 	c := &Config{}
 	for _, s := range statements {

@@ -5,7 +5,7 @@ import "strings"
 // Kind is the kind of a statement.
 type Kind string
 
-// The kinds of statements, as the server names them.
+// Kinds of statements in the server's spelling.
 const (
 	KindComment    Kind = "comment"
 	KindHost       Kind = "host"
@@ -23,7 +23,7 @@ type Statement struct {
 	Name string
 	// Members are those of a host, an actor or a resource.
 	Members []Member
-	// Text is what follows the # of a comment.
+	// Text is the text after the # of a comment.
 	Text string
 	// Subject, Permissions and Object are those of has_permission.
 	Subject, Object Selector
@@ -72,7 +72,7 @@ func (p *parser) permission(s *Statement) bool {
 		p.selector(&s.Object) && p.punctuation(")")
 }
 
-// permissions reads a list whose first element may be any value. The others are strings.
+// permissions parses a list whose first element may be any value. The others are strings.
 func (p *parser) permissions(s *Statement) bool {
 	s.Permissions = []Value{}
 	if !p.punctuation("[") {
@@ -110,7 +110,7 @@ func (p *parser) filters(s *Selector) bool {
 	return true
 }
 
-// members reads name, separator and value, with commas between such members.
+// members parses name, separator and value, with commas between such members.
 func (p *parser) members(list *[]Member, name func(*string) bool, separator string, value func(*Value) bool) {
 	p.list(func(bool) bool {
 		var m Member
@@ -161,7 +161,7 @@ func (p *parser) comment(s *Statement) bool {
 	}
 	s.Text = p.text[p.at : p.at+end]
 	p.at += end
-	p.expect(`[^\n\r]`) // a comment could go on here
+	p.expect(`[^\n\r]`) // a comment could continue here
 	return true
 }
 
@@ -183,7 +183,7 @@ func (p *parser) identifier(into *string) bool {
 	})
 }
 
-// name reads an identifier or a string.
+// name parses an identifier or a string.
 func (p *parser) name(into *string) bool {
 	if p.identifier(into) {
 		return true

@@ -151,8 +151,8 @@ func unsupported(format string, args ...any) error {
 
 // excerpt quotes the beginning of a header's value.
 func excerpt(value string) string {
-	const most = 40
-	return fmt.Sprintf("%+q", value[:min(len(value), most)])
+	const maxBytes = 40
+	return fmt.Sprintf("%+q", value[:min(len(value), maxBytes)])
 }
 
 // alertID checks the form of a delivery, without decoding all of it, and returns the id of its alert.

@@ -1,6 +1,6 @@
-// Command incoming compares what stands in front of a handler: package capture, and middleware of others that watches
-// requests. It prints two tables, time and allocations above a bare handler and what a collector that stalls costs, and
-// how much one sender sends.
+// Command incoming compares middleware in front of a handler: package capture and others that watch requests. It prints
+// two tables, and the throughput of one sender. The tables show time and allocations above a bare handler, and the cost
+// of a stalled collector.
 //
 //	go run ./incoming
 package main
@@ -47,7 +47,8 @@ func main() {
 	_ = w.Flush()
 }
 
-// watcher is what is put in front of a handler. stop ends it, kept is the share of requests of which a trace was kept.
+// watcher is the middleware in front of a handler. stop ends it, kept is the share of requests of which a trace was
+// kept.
 type watcher struct {
 	name   string
 	settle func() // waits until all is sent, where nothing is sent while the handler is measured
@@ -158,12 +159,12 @@ func costs(out io.Writer, rounds, requests int) error {
 		}
 		x := newExchange(2000)
 		handler := wrap(x)
-		for range requests { // until pools are filled and what is first is over
+		for range requests { // until pools are filled and first-time costs are over
 			x.serve(handler)
 		}
 		runtime.GC()
 		var bare, watched []sample
-		for range rounds { // in turns, so that both have the same neighbours
+		for range rounds { // alternates, so that both have the same neighbours
 			bare = append(bare, x.measure(x, requests))
 			if w.settle == nil {
 				watched = append(watched, x.measure(handler, requests))
@@ -185,7 +186,7 @@ func costs(out io.Writer, rounds, requests int) error {
 	return nil
 }
 
-// sample is what a request costs.
+// sample is the cost of a request.
 type sample struct {
 	time   float64 // µs of the thread that serves, garbage collection that it assists with included
 	allocs float64
@@ -237,7 +238,7 @@ func throughput(out io.Writer, traces int) error {
 	}
 	before := rec.Stats()
 	began := time.Now()
-	if err := rec.Shutdown(context.Background()); err != nil { // which sends without a pace
+	if err := rec.Shutdown(context.Background()); err != nil { // Shutdown sends without a pace
 		return err
 	}
 	sent := rec.Stats().Sent - before.Sent

@@ -99,7 +99,7 @@ func run(ctx context.Context, s *settings) error {
 
 type leftOut struct{ low, old int }
 
-// find judges the severity itself, so that one which the SDK does not know is not filtered away.
+// find compares the severity itself, because a filter would exclude severities that the SDK does not know.
 func find(ctx context.Context, client *metlo.Client, s *settings) (found []metlo.Alert, left leftOut, err error) {
 	filter := &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
 	if s.host != "" {
@@ -130,7 +130,7 @@ func find(ctx context.Context, client *metlo.Client, s *settings) (found []metlo
 	return nil, left, nil
 }
 
-// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+// safe keeps text from acting on a terminal or a CI log: anybody can choose hosts and paths.
 func safe(text string) string {
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)

@@ -73,7 +73,7 @@ func run(ctx context.Context, filter *metlo.EndpointFilter, jsonl bool, output s
 	if output == "" {
 		return write(ctx, client, filter, os.Stdout)
 	}
-	// The file stays as it is unless the export is complete.
+	// The file remains unchanged unless the export is complete.
 	file, err := os.OpenFile(output+".partial", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func cell(text string) string {
 	return text
 }
 
-// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+// safe keeps text from acting on a terminal or a CI log: anybody can choose hosts and paths.
 func safe(text string) string {
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)

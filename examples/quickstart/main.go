@@ -95,7 +95,7 @@ func endpoints(ctx context.Context, client *metlo.Client, out *tabwriter.Writer)
 	return nil
 }
 
-// urgency returns lowest for what to look at first: high risk, and open to anybody or perhaps so.
+// urgency returns the sort key of an endpoint, lowest first: high risk, and open or possibly open to everybody.
 func urgency(e *metlo.Endpoint) int {
 	states := []metlo.Authentication{metlo.AuthenticationNone, metlo.AuthenticationUnknown, metlo.AuthenticationRequired}
 	return len(states)*slices.Index(scores, e.RiskScore) + slices.Index(states, e.Authentication())
@@ -120,7 +120,7 @@ func alerts(ctx context.Context, client *metlo.Client, out *tabwriter.Writer) er
 	return nil
 }
 
-// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+// safe keeps text from acting on a terminal or a CI log: anybody can choose hosts and paths.
 func safe(text string) string {
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)

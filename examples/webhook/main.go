@@ -97,7 +97,7 @@ func run(ctx context.Context, listen, dir string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if err = errors.Join(err, server.Shutdown(ctx), handler.Shutdown(ctx)); err == nil { // in this order
+	if err = errors.Join(err, server.Shutdown(ctx), handler.Shutdown(ctx)); err == nil { // the order matters
 		fmt.Fprintln(os.Stderr, "shut down, every alert handled")
 	}
 	return err
@@ -141,7 +141,7 @@ func raiseAlert(ctx context.Context, client *metlo.Client, url string) error {
 	})
 }
 
-// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+// safe keeps text from acting on a terminal or a CI log: anybody can choose hosts and paths.
 func safe(text string) string {
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)

@@ -23,7 +23,7 @@ func (f limiterFunc) Wait(ctx context.Context) error { return f(ctx) }
 var errLimiter = errors.New("the limiter's store is down")
 
 // cool begins a cool-down.
-func cool(l *rateLimit, d time.Duration) { l.learn("metlo", outcome{cooldown: true}, d) }
+func cool(l *rateLimit, d time.Duration) { l.record("metlo", outcome{cooldown: true}, d) }
 
 func TestRateLimitWaits(t *testing.T) {
 	everySecond := func() Limiter { return rate.NewLimiter(1, 1) }
@@ -173,7 +173,7 @@ func TestLimitersErrorIsNotRetried(t *testing.T) {
 			p := pipeline(&http.Client{Transport: rt}, func(c *Config) {
 				c.Limiter = limiterFunc(func(context.Context) error {
 					if tokens++; tokens == failing {
-						return refused() // as that of a limiter which asks a server
+						return refused() // error of a limiter that asks a server
 					}
 					return nil
 				})

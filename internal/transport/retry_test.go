@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// behaviour is what a server makes of every attempt.
+// behaviour returns a server's response to every attempt.
 type behaviour struct {
 	name  string
 	serve http.HandlerFunc // nil: nobody listens

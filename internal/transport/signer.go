@@ -54,7 +54,7 @@ func joinCookies(all, own []string) string {
 	return strings.Join(append(cookies, own...), "; ")
 }
 
-// withoutSecrets returns h without the values that hold a secret, under whatever name.
+// withoutSecrets returns h without the values that contain a secret, regardless of their names.
 func (s *signer) withoutSecrets(h http.Header) http.Header {
 	clean := make(http.Header, len(h))
 	for name, values := range h {
@@ -82,8 +82,9 @@ func isForCallsServer(r *http.Request) bool {
 
 const maxRedirects = 3
 
-// redirect returns a CheckRedirect that follows a GET to the same host and port, and leaves every other redirect to the
-// reader: net/http alone would carry the key to another port and to plain http, and would turn a redirected PUT into a GET.
+// redirect returns a CheckRedirect that follows a GET to the same host and port, and returns every other redirect to
+// the reader. net/http alone would send the key to another port and to plain http, and would change a redirected PUT
+// into a GET.
 func redirect(callers func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		if via[0].Method != http.MethodGet || len(via) > maxRedirects || !isForCallsServer(req) {
@@ -133,7 +134,7 @@ func (e *PlainProxyError) Error() string {
 
 // ProxyError reports that a proxy refused a request, so that nothing of it reached the server.
 type ProxyError struct {
-	StatusCode int   // of the proxy's response, 0 without one
+	StatusCode int   // status of the proxy's response, 0 without one
 	Err        error // why, if not by a status
 	retryAfter time.Duration
 }
@@ -156,7 +157,7 @@ func (e *ProxyError) isTransient() bool {
 	return broken(e.Err) && !strings.Contains(text, "not allowed by ruleset") && !strings.Contains(text, "authentication")
 }
 
-// proxyError returns what net/http reports of a proxy as a *ProxyError, and any other error as it is.
+// proxyError converts net/http's error about a proxy to a *ProxyError, and returns any other error unchanged.
 func proxyError(rt http.RoundTripper, r *http.Request, err error) error {
 	var proxy *ProxyError
 	var op *net.OpError

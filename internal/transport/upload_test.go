@@ -73,7 +73,7 @@ func TestWhichContentIsReadWithoutAGoroutine(t *testing.T) {
 	}
 }
 
-// slowly gives a byte after each interval.
+// slowly returns a byte after each interval.
 type slowly struct {
 	io.Reader
 	every time.Duration
@@ -116,7 +116,7 @@ func TestReadOfAPastUploadIsNoNewWait(t *testing.T) {
 				assert.NoError(t, r.Context().Err())
 				return answer(r, 200, ""), nil
 			}
-			go func() { // as net/http does when the server answers early
+			go func() { // like net/http when the server answers early
 				<-time.After(time.Millisecond)
 				_, _ = r.Body.Read(make([]byte, 1))
 			}()
@@ -169,12 +169,12 @@ func TestUploads(t *testing.T) {
 	}
 }
 
-// lame is an io.Seeker that cannot seek, as an *os.File that is a pipe.
+// lame is an io.Seeker that cannot seek, like an *os.File of a pipe.
 type lame struct{ io.Reader }
 
 func (l *lame) Seek(int64, int) (int64, error) { return 0, os.ErrInvalid }
 
-// growing tells less than it holds.
+// growing reports a smaller size than it has.
 type growing struct {
 	*strings.Reader
 	size int64

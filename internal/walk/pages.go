@@ -68,7 +68,7 @@ func (w *walker[T]) pass(p Part, n int, pr *proof) (held bool, err error) {
 			return true, nil
 		}
 		at += a.Rows
-		if idle++; a.again < a.Rows {
+		if idle++; a.known < a.Rows {
 			idle = 0
 		}
 		switch {
@@ -76,8 +76,8 @@ func (w *walker[T]) pass(p Part, n int, pr *proof) (held bool, err error) {
 			return false, nil
 		case a.Total < 0 && (idle == idlePages || at > 5*wholeRows):
 			return false, nil
-		case a.Rows >= a.asked:
-			size = min(2*a.asked, w.pageLimit())
+		case a.Rows >= a.limit:
+			size = min(2*a.limit, w.pageLimit())
 		default:
 			size = min(max(a.Rows, firstRows), w.pageLimit())
 		}
@@ -93,5 +93,5 @@ func (w *walker[T]) pageLimit() int {
 	if w.total >= 0 {
 		return min(limit, roomFor(w.total))
 	}
-	return min(limit, max(w.asked, firstRows))
+	return min(limit, max(w.maxRequested, firstRows))
 }

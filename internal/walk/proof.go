@@ -6,8 +6,8 @@ package walk
 // list and comes back.
 type proof struct {
 	last   []int32 // one more than the response that showed an item last, by the item's number; 0 for none
-	change []int   // by which the number of known items differs from that of the response before
-	totals []int   // of the responses so far; -1 for those that prove nothing
+	change []int   // difference in the number of known items from the previous response
+	totals []int   // totals of the responses so far; -1 for those that prove nothing
 	pass   int32   // the response with which the pass under way began
 }
 
@@ -19,7 +19,7 @@ func (p *proof) saw(item int) bool {
 		p.last = append(p.last, make([]int32, item+1-len(p.last))...)
 	}
 	now, from := int32(len(p.totals)), p.last[item]-1
-	again := from >= 0 && from >= p.pass
+	known := from >= 0 && from >= p.pass
 	if from < 0 {
 		from = now - 1
 	}
@@ -28,7 +28,7 @@ func (p *proof) saw(item int) bool {
 		p.change[now+1]--
 	}
 	p.last[item] = now + 1
-	return again
+	return known
 }
 
 // next ends the response under way.

@@ -12,8 +12,8 @@ var errNoSplit = errors.New("the list cannot be split")
 // splitter walks a list in parts that one response each can hold.
 type splitter[T any] struct {
 	*walker[T]
-	values [2][]string // that occur in each dimension, once they are needed
-	sum    int         // of the totals of the parts
+	values [2][]string // existing values in each dimension, once they are needed
+	sum    int         // sum of the totals of the parts
 }
 
 // piece is a half of a part.
@@ -104,7 +104,7 @@ func (s *splitter[T]) valuesOf(p Part, dimension int) []string {
 		s.requests++
 		values, err := s.Values(dimension)
 		if err != nil {
-			values = nil // an error that ends the walk comes again with its next request
+			values = nil // an error that ends the walk occurs again with its next request
 		}
 		values = slices.Clone(values)
 		slices.Sort(values)

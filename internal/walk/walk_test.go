@@ -16,13 +16,13 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/cases"
 )
 
-// row is an item of the tables below. Its rank, host and method never change unless a server says so.
+// row is an item of the tables below. Its rank, host and method never change unless noted otherwise.
 type row struct {
 	id           int // 0 for an item without one
 	text         string
 	rank         int
 	host, method string
-	created      time.Time // of a server that sorts by it; zero for none
+	created      time.Time // creation time on a server that sorts by it; zero for none
 }
 
 var errRefused = errors.New("refused")
@@ -36,11 +36,11 @@ type server struct {
 	ties       bool // rows of one rank come in an order that depends on limit and offset, as in PostgreSQL
 	random     bool // rows come in another order each time
 	churn      func(*server)
-	total      func(n, count int) int // of response n; nil for the truth
+	total      func(n, count int) int // total of response n; nil for the correct one
 	short      func(n, rows int) int  // rows of response n; nil for all
 	refuse     int                    // a limit from which on responses are refused; 0 for none
 	unfiltered bool                   // filters are ignored
-	hidden     string                 // a host that Names does not tell
+	hidden     string                 // host that Names omits
 	timed      bool                   // newest first, rows without a time in front of all
 
 	requests, names int
@@ -185,9 +185,9 @@ func (s *server) list() List[row] {
 	}
 }
 
-// walked is what came of a walk.
+// walked is the outcome of a walk.
 type walked struct {
-	times      map[int]int // by id
+	times      map[int]int // number of occurrences by id
 	nameless   map[string]int
 	incomplete *IncompleteError
 }
@@ -252,7 +252,7 @@ func TestNothingThatLastsIsLostInSilence(t *testing.T) {
 				return count
 			}
 		}
-		if rng.IntN(5) == 0 && s.total == nil { // without a total a short answer looks like the end
+		if rng.IntN(5) == 0 && s.total == nil { // a short answer looks like the end if there is no total
 			s.short = func(_, rows int) int {
 				if rng.IntN(6) == 0 {
 					return max(rng.IntN(rows+1), min(rows, 1))
@@ -316,8 +316,8 @@ func TestNothingThatLastsIsLostInSilence(t *testing.T) {
 	assert.Greater(t, whole, incomplete)
 }
 
-// between changes the table once, before response n.
-func between(n int, change func(*server)) func(*server) {
+// beforeRequest changes the table once, before response n.
+func beforeRequest(n int, change func(*server)) func(*server) {
 	return func(s *server) {
 		if s.requests == n {
 			change(s)
@@ -357,7 +357,7 @@ func TestWalksThatWereLost(t *testing.T) {
 	}{
 		{name: "400 rows in pages of 100, of which 5 are deleted in front and 5 appended", server: func() *server {
 			s := ordered(400)
-			s.cap, s.churn = 100, between(8, swap(5))
+			s.cap, s.churn = 100, beforeRequest(8, swap(5))
 			return s
 		}, list: func(l *List[row]) { l.Dimensions = 0 }, requests: budget(400, 100)},
 		{name: "the same before any page", server: func() *server {
@@ -376,7 +376,7 @@ func TestWalksThatWereLost(t *testing.T) {
 		}, requests: budget(400, 100), honest: true},
 		{name: "210,000 rows without a cap, of which 5 are swapped between pages", server: func() *server {
 			s := ordered(210_000)
-			s.churn = between(4, swap(5))
+			s.churn = beforeRequest(4, swap(5))
 			return s
 		}, requests: budget(210_000, 50_000)},
 		{name: "201,000 rows on 40 hosts, under changes", server: func() *server {
@@ -493,7 +493,7 @@ func TestItemsWithoutAnID(t *testing.T) {
 	}
 }
 
-// TestACapBehindIgnoredOffsetsIsNoWholeList walks lists of servers that ignore offsets and give no total.
+// TestACapBehindIgnoredOffsetsIsNoWholeList walks lists of servers that ignore offsets and send no total.
 func TestACapBehindIgnoredOffsetsIsNoWholeList(t *testing.T) {
 	for name, tt := range map[string]struct {
 		rows, cap    int
@@ -501,7 +501,7 @@ func TestACapBehindIgnoredOffsetsIsNoWholeList(t *testing.T) {
 		incomplete   bool
 	}{
 		"a cap on pages":              {225, 50, false, true},
-		"no cap":                      {50, 0, false, true}, // which nothing tells from a cap of 50
+		"no cap":                      {50, 0, false, true}, // same as a cap of 50
 		"limits are ignored too":      {50, 0, true, false},
 		"limits are ignored, one row": {1, 0, true, false},
 	} {

@@ -37,7 +37,7 @@ func enums() []enum {
 		},
 		{
 			Name: "AlertType", Table: "alertTypes", Receiver: "a", Words: "alert type",
-			Doc:       "AlertType is what an alert is about.",
+			Doc:       "AlertType is the type of an alert.",
 			ValuesDoc: "The types of alert.",
 			Values: []value{
 				{Name: "AlertNewEndpoint", Wire: "New Endpoint Detected", Documented: []string{"NEW_ENDPOINT", "NEW_ENDPOINT_DETECTED"}},
@@ -113,7 +113,7 @@ func enums() []enum {
 		},
 		{
 			Name: "APIKeyType", Table: "apiKeyTypes", Receiver: "a", Words: "API key type",
-			Doc:       "APIKeyType is what an API key was made for.",
+			Doc:       "APIKeyType is the purpose of an API key.",
 			ValuesDoc: "The types of API key.",
 			Values: []value{
 				{Name: "KeyGeneric", Wire: "GENERIC"},

@@ -31,7 +31,7 @@ type faultyServer struct {
 
 	mu     sync.Mutex
 	random *rand.Rand
-	writes map[string]int // by their message, those that the server may have acted on
+	writes map[string]int // number of writes by message that the server may have acted on
 }
 
 func (f *faultyServer) roll() (fault, kind int) {
@@ -200,7 +200,7 @@ func TestTheRateHoldsByTheServersClock(t *testing.T) {
 				var group sync.WaitGroup
 				for w := range 64 {
 					group.Go(func() {
-						// The limiter refuses in advance what would start after the deadline.
+						// The limiter refuses requests in advance that would start after the deadline.
 						var err error
 						for !errors.Is(err, context.DeadlineExceeded) {
 							if w%2 == 0 {

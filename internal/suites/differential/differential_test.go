@@ -28,7 +28,7 @@ const (
 	sequence = 250 // requests to one server, after which its state is checked
 )
 
-// answer is what came back.
+// answer is a response.
 type answer struct {
 	status            int
 	contentType, body string
@@ -123,7 +123,7 @@ func text(r row, key string) string {
 	return s
 }
 
-// read decodes what a route answers.
+// read decodes the answer of a route.
 func read[T any](s *target, path string) (T, error) {
 	var v T
 	got, err := s.send(request{method: http.MethodGet, target: "/api/v1" + path})
@@ -136,7 +136,7 @@ func read[T any](s *target, path string) (T, error) {
 	return v, nil
 }
 
-// list returns the rows of a list, and whether its total says their number.
+// list returns the rows of a list, and whether it has a total of them.
 func list[T any](s *target, path string) ([]T, error) {
 	pair, err := read[[]json.RawMessage](s, path)
 	if err != nil || len(pair) != 2 {
@@ -246,7 +246,7 @@ func (s *target) checkAlerts(endpoints map[string]row) error {
 	return nil
 }
 
-// tally is what generated requests met.
+// tally counts the results of generated requests.
 type tally struct {
 	sent                int
 	routes, unexplained map[string]int
@@ -265,10 +265,10 @@ func TestGeneratedRequests(t *testing.T) {
 	t.Logf("%d requests over %d routes: %v", all.sent, len(all.routes), all.statuses)
 }
 
-// cachesEnd is after the summary of a server has been counted anew.
+// cachesEnd is after the server has recomputed its summary.
 const cachesEnd = time.Minute + time.Second
 
-// run sends a sequence of requests to a server of its own, in a bubble.
+// run sends a sequence of requests to a new server, in a bubble.
 func (all *tally) run(t *testing.T, seed uint64) {
 	g := newGenerator(seed)
 	srv := metlotest.New(t, metlotest.InMemory(), metlotest.Demo())
@@ -278,7 +278,7 @@ func (all *tally) run(t *testing.T, seed uint64) {
 		r := g.request()
 		got, err := server.send(r)
 		if err != nil && strings.Contains(err.Error(), "invalid URL escape") {
-			r = g.rawRequest() // in its place, since Go's client does not send it
+			r = g.rawRequest() // replaces the call, since Go's client does not send it
 			got, err = server.send(r)
 		}
 		require.NoError(t, err, "seed %d: %s", seed, r)
@@ -298,8 +298,8 @@ func (all *tally) run(t *testing.T, seed uint64) {
 	require.NoError(t, server.look(), "seed %d, at the end", seed)
 }
 
-// explained reports whether a rule leads to an answer with status 500 or more: the real server passes on what its
-// libraries say of a value that they cannot use.
+// explained reports whether a rule explains an answer with status 500 or more: the real server passes on the errors of
+// its database and libraries.
 func explained(r request, got answer) bool {
 	if got.body == "" { // HEAD has none, and an endpoint that is not there cannot be deleted
 		return r.method == http.MethodHead || r.route == "DELETE /endpoint/:endpoint"

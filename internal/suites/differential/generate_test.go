@@ -11,7 +11,7 @@ import (
 type request struct {
 	service, method, target, contentType, body string
 	route                                      string
-	raw                                        string // sent as it is, in place of all above but the service
+	raw                                        string // exact bytes of the request, instead of all above but the service
 	fatal                                      bool   // the real server dies of it
 }
 

@@ -175,7 +175,7 @@ type exported map[string]json.RawMessage
 
 func (r exported) text(key string) string {
 	var s string
-	_ = json.Unmarshal(r[key], &s) // what is no string is none
+	_ = json.Unmarshal(r[key], &s) // other values count as empty
 	return s
 }
 
@@ -186,7 +186,7 @@ func sortRows(rows []exported) []exported {
 	return rows
 }
 
-// copySettings returns another server what a data set has not: configurations, webhooks and keys.
+// copySettings copies the settings that a data set lacks to another server: configurations, webhooks and keys.
 func (s *target) copySettings(to *target) error {
 	put := func(method, path string, body any) error {
 		data, err := json.Marshal(body)
@@ -238,7 +238,7 @@ const (
 	settled = 2 * time.Second        // nothing changes for so long when the instance has worked off its queue
 )
 
-// state returns what calls that were logged led to: a line for each endpoint.
+// state returns the result of logged calls: a line for each endpoint.
 func (s *target) state() (string, error) {
 	endpoints, err := list[row](s, "/endpoints?limit=100000")
 	if err != nil {

@@ -142,7 +142,7 @@ func firstDifference(place string, want, got any) string {
 	return ""
 }
 
-// propertyOrder compares the order of properties, but for objects whose names are data.
+// propertyOrder compares the order of properties, except for objects whose names are data.
 func propertyOrder(want, got string) string {
 	names := func(body string) string {
 		counts := regexp.MustCompile(`"(piiDataTypeCount|alertTypeCount|hostIps|srcIps|items)":\{[^{}]*\}`)
@@ -154,7 +154,7 @@ func propertyOrder(want, got string) string {
 	return ""
 }
 
-// withoutStack returns a text without what is made anew each time, and an error page without its stack.
+// withoutStack returns a text without generated values, and an error page without its stack.
 func withoutStack(text string) string {
 	if message, _, found := strings.Cut(text, "<br>"); found && strings.Contains(message, "<pre>") {
 		text = message
@@ -183,7 +183,7 @@ func mask(text string) string {
 // thisRun returns before any time that a run makes, and after those of the data set that the recordings began with.
 func thisRun() string { return time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly) }
 
-// files returns what an archive in hexadecimal digits holds.
+// files returns the contents of an archive in hexadecimal digits.
 func files(text string) string {
 	data, err := hex.DecodeString(text)
 	if err != nil {

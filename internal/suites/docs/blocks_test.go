@@ -78,7 +78,7 @@ func documents(t *testing.T) []string {
 // block is a piece of Go in a document.
 type block struct {
 	document string
-	line     int // of its first line
+	line     int // number of its first line
 	text     string
 }
 
@@ -113,7 +113,7 @@ func (b block) tests() (names []string) {
 	return names
 }
 
-// needs returns what keeps the inside of a function from running in a test; empty if nothing does.
+// needs returns the reason why the inside of a function cannot run in a test, or "".
 func (b block) needs() string {
 	for what, signs := range map[string][]string{
 		"another server":       {"metlo.NewClient(", "NewClientFromEnv", "redis.", "NewRequest("},
@@ -275,7 +275,7 @@ func TestDocumentsCompileAndRun(t *testing.T) {
 	write("run_test.go", fmt.Sprintf(runner, imports.String(), calls.String()))
 	write("go.mod", "module documents\n\ngo 1.26.0\n")
 	write("go.work", workspace(root))
-	// What follows a block's own return is unreachable.
+	// Code after a block's return is unreachable.
 	goCommand(t, dir, "vet", "-unreachable=false", "./...")
 	passed := goCommand(t, dir, "test", "-vet=off", "-count=1", "-v", ".")
 	assert.Equal(t, runs+tests, strings.Count(passed, "    --- PASS: TestBlocks/"), passed)

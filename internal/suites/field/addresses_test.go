@@ -78,9 +78,9 @@ func otherServers() map[string]http.Handler {
 func wrongAddresses(t *testing.T) (cases int, saw string) {
 	fine := func(t *testing.T, name string, err error) {
 		if err == nil {
-			return // a change that a server acknowledges without a word of Metlo's
+			return // a server acknowledges a change without a text of Metlo's
 		}
-		if errors.Is(err, metlo.ErrNotFound) { // to the byte as Metlo's server says it
+		if errors.Is(err, metlo.ErrNotFound) { // the same bytes as Metlo's
 			assert.ErrorContains(t, err, "check the base URL", name)
 			return
 		}
@@ -138,7 +138,7 @@ func wrongAddresses(t *testing.T) (cases int, saw string) {
 		for name, call := range lookups() {
 			cases++
 			if name == "Endpoints.Delete" {
-				continue // an empty 500, which says nothing
+				continue // an empty 500 has no message
 			}
 			require.ErrorIs(t, call(t.Context(), client), metlo.ErrNotFound, name)
 		}
@@ -153,8 +153,8 @@ func someTrace() *metlo.Trace {
 	return trace
 }
 
-// foreignPorts calls ports that speak another protocol than the base URL says.
-func foreignPorts(t *testing.T) (cases int, saw string) {
+// wrongProtocols calls ports that speak another protocol than that of the base URL.
+func wrongProtocols(t *testing.T) (cases int, saw string) {
 	overTLS := httptest.NewTLSServer(http.NotFoundHandler())
 	defer overTLS.Close()
 	overTLS.Config.ErrorLog = nil

@@ -106,7 +106,7 @@ func blockingContent(t *testing.T) (cases int, saw string) {
 	return cases, ""
 }
 
-// answers returns what a caller of Call may get.
+// answers returns possible answers for a caller of Call.
 func answers(t *testing.T) (cases int, saw string) {
 	type id int64
 	var (

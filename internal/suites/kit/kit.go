@@ -1,5 +1,5 @@
-// Package kit has what the suites and the tests of the root package share: recordings, ids of the data set, clients
-// without a network, and the search for secrets in texts.
+// Package kit provides recordings, ids of the data set, clients without a network, and the search for secrets in texts.
+// The suites and the tests of the root package share it.
 package kit
 
 import (

@@ -16,7 +16,7 @@ type Recording struct {
 	Service string `json:"service"` // backend or collector
 	Request struct {
 		Method      string  `json:"method"`
-		Path        string  `json:"path"` // with the query
+		Path        string  `json:"path"` // includes the query
 		ContentType *string `json:"content_type"`
 		Body        *string `json:"body"`
 	} `json:"request"`

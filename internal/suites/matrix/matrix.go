@@ -23,7 +23,7 @@ import (
 const (
 	WalkedEndpoints = 130 // endpoints of a walk, more than it asks for first
 	latency         = 10 * time.Millisecond
-	MaxResponse     = 1 << 20 // of a response at most, in the matrix
+	MaxResponse     = 1 << 20 // maximum size of a response in the matrix
 	socketTimeout   = 20 * time.Second
 )
 
@@ -86,11 +86,11 @@ func Calls() []Call {
 	}
 }
 
-// Wait says how long a caller waits. Answers begin after the latency and end after twice as much.
+// Wait describes how long a caller waits. Answers begin after the latency and end after twice as much.
 type Wait struct {
 	Name   string
-	Bound  time.Duration // in which a call must end
-	Cause  error         // with which it may end instead of the failure's own outcome
+	Bound  time.Duration // time within which a call must end
+	Cause  error         // alternative error to the failure's own outcome
 	Always bool          // ends every call before the first answer
 	Give   func(context.Context) (context.Context, context.CancelFunc)
 }
@@ -138,8 +138,8 @@ type Cell struct {
 // Name returns which cell it is.
 func (c *Cell) Name() string { return c.Failure.Name + "/" + c.Call.Name + "/" + c.Wait.Name }
 
-// Run makes the call against the failure: in fake time over pipes, or over sockets, where socketTimeout bounds it.
-// Then it calls inspect, while the server still runs.
+// Run sends the call against the failure: in fake time over pipes, or over sockets, where socketTimeout limits it. Then
+// it calls inspect, while the server still runs.
 func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option) {
 	c.Failure.Delay = latency
 	data := dataSet(30)
@@ -207,7 +207,7 @@ func (c *Cell) meet(t *testing.T, srv *metlotest.FaultServer, opts []metlo.Optio
 // Peak measures how far the heap grows, garbage included.
 type Peak struct {
 	stop, stopped chan struct{}
-	base, most    uint64
+	base, peak    uint64
 }
 
 // StartPeak begins a measurement, which [Peak.Bytes] ends.
@@ -221,7 +221,7 @@ func StartPeak() *Peak {
 		for {
 			select {
 			case <-tick.C:
-				p.most = max(p.most, heapBytes())
+				p.peak = max(p.peak, heapBytes())
 			case <-p.stop:
 				return
 			}
@@ -234,7 +234,7 @@ func StartPeak() *Peak {
 func (p *Peak) Bytes() uint64 {
 	close(p.stop)
 	<-p.stopped
-	return max(p.most, p.base) - p.base
+	return max(p.peak, p.base) - p.base
 }
 
 func heapBytes() uint64 {

@@ -186,7 +186,7 @@ func missing(path string, wire any, v reflect.Value) []string {
 	return lost
 }
 
-// member returns what v holds under a key of the wire.
+// member returns the member of v with a key of the wire.
 func member(v reflect.Value, key string) reflect.Value {
 	if v.Kind() == reflect.Map {
 		return v.MapIndex(reflect.ValueOf(key).Convert(v.Type().Key()))
@@ -214,7 +214,7 @@ func sameJSON(a, b []byte) bool {
 	return da.Decode(&x) == nil && db.Decode(&y) == nil && reflect.DeepEqual(x, y)
 }
 
-// The search itself must find what is lost.
+// The search itself must find losses.
 func TestMissingFindsWhatIsLost(t *testing.T) {
 	for wire, want := range map[string][]string{
 		`{"host":"a","numEndpoints":"2","isPublic":true}`:           nil,

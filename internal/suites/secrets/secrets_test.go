@@ -50,7 +50,7 @@ func textsOfClient(c *metlo.Client, opts ...metlo.Option) string {
 	return b.String()
 }
 
-// syncBuffer takes what many goroutines log.
+// syncBuffer is a log of many goroutines.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -56,16 +56,16 @@ func Type(want string, rules ...Rule) Rule {
 	}
 }
 
-// Length limits the number of characters of a string; most 0 sets no maximum.
-func Length(least, most int) Rule {
+// Length limits the number of characters of a string; a maximum of 0 sets none.
+func Length(minimum, maximum int) Rule {
 	return func(pointer string, v any) *Error {
 		s, _ := v.(string)
 		n := utf8.RuneCountInString(s)
 		switch {
-		case most > 0 && n > most:
-			return fail(pointer, "NOT have more than %d characters", most)
-		case n < least:
-			return fail(pointer, "NOT have fewer than %d characters", least)
+		case maximum > 0 && n > maximum:
+			return fail(pointer, "NOT have more than %d characters", maximum)
+		case n < minimum:
+			return fail(pointer, "NOT have fewer than %d characters", minimum)
 		}
 		return nil
 	}
@@ -107,16 +107,16 @@ func Enum(allowed ...string) Rule {
 	}
 }
 
-// Items limits the length of an array, may require distinct elements, and applies a rule to each. most 0 sets no
-// maximum.
-func Items(least, most int, unique bool, element Rule) Rule {
+// Items limits the length of an array, may require distinct elements, and applies a rule to each. A maximum of 0 sets
+// no limit.
+func Items(minimum, maximum int, unique bool, element Rule) Rule {
 	return func(pointer string, v any) *Error {
 		list, _ := v.([]any)
 		switch {
-		case most > 0 && len(list) > most:
-			return fail(pointer, "NOT have more than %d items", most)
-		case len(list) < least:
-			return fail(pointer, "NOT have fewer than %d items", least)
+		case maximum > 0 && len(list) > maximum:
+			return fail(pointer, "NOT have more than %d items", maximum)
+		case len(list) < minimum:
+			return fail(pointer, "NOT have fewer than %d items", minimum)
 		}
 		if unique {
 			if err := duplicate(pointer, list); err != nil {
@@ -147,15 +147,15 @@ func duplicate(pointer string, list []any) *Error {
 	return nil
 }
 
-// Properties limits the number of properties; most 0 sets no maximum.
-func Properties(least, most int) Rule {
+// Properties limits the number of properties; a maximum of 0 sets none.
+func Properties(minimum, maximum int) Rule {
 	return func(pointer string, v any) *Error {
 		o, _ := v.(*js.Object)
 		switch {
-		case most > 0 && o.Len() > most:
-			return fail(pointer, "NOT have more than %d properties", most)
-		case o.Len() < least:
-			return fail(pointer, "NOT have fewer than %d properties", least)
+		case maximum > 0 && o.Len() > maximum:
+			return fail(pointer, "NOT have more than %d properties", maximum)
+		case o.Len() < minimum:
+			return fail(pointer, "NOT have fewer than %d properties", minimum)
 		}
 		return nil
 	}

@@ -69,7 +69,7 @@ func alertMatches(a *alert, params *js.Object) bool {
 	return anyOf(params, "riskScores", a.riskScore) && anyOf(params, "alertTypes", a.kind) && anyOf(params, "hosts", a.endpoint.host)
 }
 
-// transition returns what an update type does: to which status, and why not.
+// transition returns the next status for an update type, or the text of a conflict.
 func transition(updateType, status string) (next, conflict string) {
 	switch updateType {
 	case "ignore":

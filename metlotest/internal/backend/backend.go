@@ -49,7 +49,7 @@ func Instant(st *Store) error {
 // Key returns the key that the collector accepts from the start.
 func (b *Server) Key() string { return b.store.masterKey }
 
-// Close ends what runs in the background and waits for it.
+// Close ends the goroutines in the background and waits for them.
 func (b *Server) Close() {
 	b.mu.Lock()
 	b.closed = true
@@ -89,7 +89,7 @@ func (b *Server) Answer(service string, r *http.Request, body []byte, spoiled Sp
 	if service == backend {
 		rate := b.store.churnRate
 		if b.outages.stopped[Queue] {
-			b.store.churnRate = max(rate, 1) // the analyzer is at work on what came before
+			b.store.churnRate = max(rate, 1) // the analyzer is still processing earlier calls
 		}
 		b.store.churn(time.Now())
 		b.store.churnRate = rate

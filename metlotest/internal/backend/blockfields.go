@@ -61,7 +61,7 @@ func (st *Store) blockedFor(o *observation) blockedPaths {
 	return found
 }
 
-// redactBlocked blanks secrets and blocked places. JSON in values and bodies becomes what it stands for.
+// redactBlocked blanks secrets and blocked places. It parses JSON in values and bodies.
 func (st *Store) redactBlocked(o *observation) {
 	blocked := st.blockedFor(o)
 	o.parameters = blocked.pairs(o.parameters, "req.query")

@@ -25,7 +25,7 @@ func readDataset(data []byte) (*dataset, error) {
 
 const datasetForm = "the data set is an object with the lists endpoints, dataFields, alerts, hosts and specs, and with usage"
 
-// datasetError names the place of what is wrong in a data set.
+// datasetError names the place of a problem in a data set.
 func datasetError(data []byte, err error) error {
 	var semantic *json.SemanticError
 	var syntactic *jsontext.SyntacticError

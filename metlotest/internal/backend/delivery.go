@@ -46,15 +46,15 @@ func (b *Server) post(target string, payload []byte) jsontext.Value {
 		if attempt > 0 && !b.wait(b.ctx, webhookPause) {
 			return msg
 		}
-		var again bool
-		if msg, again = b.postOnce(target, payload); !again {
+		var retry bool
+		if msg, retry = b.postOnce(target, payload); !retry {
 			return msg
 		}
 	}
 	return msg
 }
 
-func (b *Server) postOnce(target string, payload []byte) (msg jsontext.Value, again bool) {
+func (b *Server) postOnce(target string, payload []byte) (msg jsontext.Value, retry bool) {
 	ctx, cancel := context.WithTimeout(b.ctx, webhookTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(payload))

@@ -16,7 +16,7 @@ const (
 	demoInternal = "billing.example.local"
 )
 
-// Demo lets traffic of a shop through the analyzer, then does what its security engineer did.
+// Demo analyses traffic of a shop, and then repeats the actions of its security engineer.
 func (st *Store) Demo() error {
 	st.demoIDs = 1
 	defer func() { st.demoIDs = 0 }()

@@ -64,11 +64,11 @@ func listEndpoints(c *call) Response {
 			rows = append(rows, e)
 		}
 	}
-	most, offset := c.page(params, "limit", "offset", 10)
-	if problem := badWindow(most, offset); problem != "" {
+	rowLimit, offset := c.page(params, "limit", "offset", 10)
+	if problem := badWindow(rowLimit, offset); problem != "" {
 		return queryFailed(problem)
 	}
-	items := convert(pg.Page(rows, compareEndpoints, most, offset), func(e *endpoint) endpointListItem {
+	items := convert(pg.Page(rows, compareEndpoints, rowLimit, offset), func(e *endpoint) endpointListItem {
 		item := endpointListItem{endpointRow: e.row(), IsPublic: c.hosts[e.host]}
 		if classes := e.dataClasses(); len(classes) > 0 {
 			item.DataClasses = &classes
@@ -112,7 +112,7 @@ func anyOf(params *js.Object, name string, values ...string) bool {
 
 func noEndpoint() Response { return Text(http.StatusNotFound, "Endpoint does not exist.") }
 
-// endpointDetail is what GET /endpoint/:id shows.
+// endpointDetail is the answer of GET /endpoint/:id.
 type endpointDetail struct {
 	endpointRow
 	DataFields             []fieldRow    `json:"dataFields"`

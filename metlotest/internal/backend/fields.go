@@ -62,7 +62,7 @@ func (o *observation) processedPlace(e *endpoint, place string) finding {
 	return f
 }
 
-// recordField stores one field, or what is new about it.
+// recordField stores a field, or its new properties.
 func (st *Store) recordField(e *endpoint, found finding, kind string, at time.Time) {
 	f := e.field(found.section, found.path, found.status, found.contentType)
 	if f == nil {
@@ -119,7 +119,7 @@ func (st *Store) sensitiveMap(o *observation, e *endpoint) *js.Object {
 	return sensitive
 }
 
-// scanKey is what a scan depends on, but for the classes.
+// scanKey holds the inputs of a scan, except for the classes.
 type scanKey struct{ name, value string }
 
 const scansKept = 10_000

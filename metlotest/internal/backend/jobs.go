@@ -11,7 +11,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// job is what the server's job runner does from time to time.
+// job is a scheduled job of the server.
 type job struct {
 	every time.Duration
 	run   func(*Store, time.Time)
@@ -93,7 +93,7 @@ func (st *Store) detectSensitiveData(now time.Time) {
 	}
 }
 
-// evidence is what the traces of an endpoint show in one place.
+// evidence holds the results of an endpoint's traces for one place.
 type evidence struct {
 	traces  int
 	counts  map[string]int

@@ -52,7 +52,7 @@ func unescapeForm(s string) string {
 	return strings.ReplaceAll(s, "+", " ")
 }
 
-// parsedMultipart maps the names of parts to what they hold, JSON read.
+// parsedMultipart maps the names of parts to their contents, parsing JSON.
 func parsedMultipart(text, boundary string) *js.Object {
 	o := js.New()
 	parts := strings.Split(text, "--"+boundary)

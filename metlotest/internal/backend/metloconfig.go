@@ -48,7 +48,7 @@ func getMetloConfig(c *call) Response {
 func putMetloConfig(c *call) Response {
 	value := c.object().Get("configString")
 	text := js.String(value)
-	// The data classes are looked at first, in the text as it came.
+	// The server checks the data classes first, in the original text.
 	first, err := js.LoadYAML(text)
 	if err != nil {
 		return databaseError(err.Error())

@@ -284,8 +284,7 @@ func (t *trace) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteValue(t.encoded)
 }
 
-// trace returns what is kept of a call. A redacted one has no contents; a property that was absent and
-// is blanked comes last.
+// trace returns the stored form of a call. A redacted one has no contents; an absent property that is blanked comes last.
 func (o *observation) trace(e *endpoint, redact bool, sensitive *js.Object) *trace {
 	list := func(v []any) []any { return append([]any{}, v...) }
 	t := js.New("path", o.path, "method", o.method, "host", o.host, "requestParameters", list(o.parameters),

@@ -26,7 +26,7 @@ const (
 	cacheGiveUp = 5800 * time.Millisecond // after which the first version's log routes answer without a cache
 )
 
-// outages are the stages that are stopped, and what came of it.
+// outages holds the stopped stages and the effects.
 type outages struct {
 	stopped  map[Stage]bool
 	waiting  []*observation       // for the analyzer
@@ -36,7 +36,7 @@ type outages struct {
 // Stop stops stages.
 func (b *Server) Stop(stages ...Stage) { b.setStages(true, stages) }
 
-// Start starts stages. The analyzer then works on what waited for it.
+// Start starts stages. The analyzer then processes the calls that waited for it.
 func (b *Server) Start(stages ...Stage) { b.setStages(false, stages) }
 
 func (b *Server) setStages(stopped bool, stages []Stage) {

@@ -16,8 +16,8 @@ func (c *call) page(params *js.Object, limitName, offsetName string, defaultLimi
 	if f, ok := params.Get(offsetName).(float64); ok && !c.spoil.IgnoreOffset {
 		offset = toInt(f)
 	}
-	if most := c.spoil.PageCap; most > 0 && (limit > most || limit == pg.NoLimit) {
-		limit = most
+	if pageCap := c.spoil.PageCap; pageCap > 0 && (limit > pageCap || limit == pg.NoLimit) {
+		limit = pageCap
 	}
 	return limit, offset
 }
@@ -41,7 +41,7 @@ func (c *call) list(items, total any) Response {
 	return Ok([]any{items, total})
 }
 
-// convert maps rows to what the wire shows; the result is never null.
+// convert maps rows to their form on the wire; the result is never null.
 func convert[A, B any](rows []A, f func(A) B) []B {
 	out := make([]B, len(rows))
 	for i, row := range rows {

@@ -20,7 +20,7 @@ func (t stamp) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteToken(jsontext.String(t.UTC().Format("2006-01-02T15:04:05.000Z")))
 }
 
-// endpoint is a row of api_endpoint and what belongs to it.
+// endpoint is a row of api_endpoint with its related rows.
 type endpoint struct {
 	uuid, path, pathRegex, host, method, riskScore string
 	createdAt, updatedAt, firstDetected            time.Time

@@ -1,6 +1,6 @@
 package backend
 
-// Spoil is what a fault does to the lists of an answer that is otherwise real.
+// Spoil describes the effect of a fault on the lists of an otherwise real answer.
 type Spoil struct {
 	// PageCap is the maximum number of rows in a list; 0 means no maximum.
 	PageCap int

@@ -31,7 +31,7 @@ type Store struct {
 	testing     testingConfig
 	graphQL     map[string]string
 
-	// classList is what classes computed, and scans what they found, nil after a change of the metlo-config.
+	// classList holds the result of classes, and scans their findings; both are nil after a change of the metlo-config.
 	classList []dataClass
 	scanner   *analysis.Classes
 	scans     map[scanKey][]any
@@ -43,7 +43,7 @@ type Store struct {
 	demoIDs      int // id of the next row of Demo; 0 for random ids
 	pendingCalls map[string]int
 	perMinute    map[time.Time]int
-	fixtures     bool // what a test adds is being loaded
+	fixtures     bool // a fixture of a test is being loaded
 	hostsJudged  map[string]bool
 
 	lastTick   time.Time
@@ -183,7 +183,7 @@ func (st *Store) specNamed(name string) *spec {
 	return nil
 }
 
-// publicHost guesses from a name what Metlo finds out by resolving it.
+// publicHost guesses from a name whether a host is public; Metlo resolves the name.
 func publicHost(host string) bool {
 	name, _, _ := strings.Cut(host, ":")
 	if !strings.Contains(name, ".") {
@@ -202,7 +202,7 @@ func publicHost(host string) bool {
 	return true
 }
 
-// newUUID returns an id: a random one, but for the rows of Demo, which have the same ids in every server.
+// newUUID returns a random id, or the next id of Demo, whose rows have the same ids in every server.
 func (st *Store) newUUID() string {
 	if st.demoIDs == 0 {
 		return newUUID()

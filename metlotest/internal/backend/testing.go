@@ -54,7 +54,7 @@ func putTestingConfig(c *call) Response {
 	if pg.HasNul(configString) {
 		return databaseError(pg.NulByte)
 	}
-	// The text is kept, whatever the statement that follows makes of it.
+	// The text is stored even if the next statement fails.
 	c.setTestingConfig(configString, statements)
 	if problem := c.populatePermissions(); problem != "" {
 		return databaseError(problem)

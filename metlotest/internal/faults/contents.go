@@ -109,7 +109,7 @@ func escapedJSON(text string) string {
 	return b.String()
 }
 
-// contentFailures returns answers whose JSON is not what the route returns.
+// contentFailures returns answers whose JSON has an unexpected form.
 func contentFailures() []Failure {
 	return []Failure{
 		answering("half a tuple", "200 with [items] in place of [items, total], or with any other value in an array", func(x *responder) backend.Response {

@@ -255,7 +255,7 @@ func (x *responder) hang() {
 	x.over = true
 }
 
-// hangUp closes the connection after what was sent.
+// hangUp closes the connection after the sent bytes.
 func (x *responder) hangUp() {
 	x.over = true
 	x.conn.Close()

@@ -14,7 +14,7 @@ import (
 
 const tlsHandshakeRecord = 22 // the first byte of a connection that begins with TLS
 
-// tlsKind is what the server's certificate is like.
+// tlsKind is the kind of the server's certificate.
 type tlsKind int
 
 const (

@@ -52,7 +52,7 @@ func (v *validator) once(place, format string, args ...any) {
 	v.seen[place] = true
 }
 
-// prelude has what every schema has.
+// prelude holds the definitions that every schema has.
 const prelude = `scalar String scalar Int scalar Float scalar Boolean scalar ID
 type __Schema type __Directive type __Type type __Field type __InputValue type __EnumValue enum __TypeKind { A } enum __DirectiveLocation { A }
 directive @skip(if: Boolean!) on FIELD | FRAGMENT_SPREAD | INLINE_FRAGMENT

@@ -16,7 +16,7 @@ type Operation struct {
 	Fields             []Field
 }
 
-// Document is what the server takes out of a description.
+// Document holds the parts of a description that the server uses.
 type Document struct {
 	Hosts      []string
 	Operations []Operation

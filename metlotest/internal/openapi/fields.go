@@ -28,7 +28,7 @@ type fieldList struct {
 	open     []*js.Object // schemas that are being read, which end a circle
 }
 
-// fields lists what an operation describes: parameters, body and responses.
+// fields lists the parts of an operation: parameters, body and responses.
 func (r *resolver) fields(item *js.Object, method string) ([]Field, error) {
 	op := r.object(item, method)
 	list := &fieldList{resolver: r}

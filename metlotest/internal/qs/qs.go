@@ -89,7 +89,7 @@ func qsDecode(s string) string {
 	return s
 }
 
-// qsSegments splits a[b][c] into a, [b], [c]; what is deeper than five levels stays one segment.
+// qsSegments splits a[b][c] into a, [b], [c]; deeper parts than five levels remain one segment.
 func qsSegments(bracket *regexp.Regexp, key string) []string {
 	spots := bracket.FindAllStringIndex(key, -1)
 	if len(spots) == 0 {

@@ -14,7 +14,7 @@ import (
 // issue is one zod issue: its properties in the order in which zod 3.20 writes them.
 type issue = *js.Object
 
-// Issues collects what a schema found.
+// Issues collects the issues of a schema.
 type Issues struct{ List []any }
 
 func (c *Issues) add(i issue) { c.List = append(c.List, i) }
@@ -23,7 +23,7 @@ func pathOf(path []any) []any { return slices.Clone(append([]any{}, path...)) }
 
 func at(path []any, key any) []any { return append(slices.Clone(path), key) }
 
-// Schema checks a value at a path, reports to c and returns what the handler gets to see.
+// Schema checks a value at a path, reports to c and returns the value for the handler.
 type Schema func(path []any, v any, c *Issues) any
 
 func wrongType(path []any, expected string, v any) issue {
@@ -296,7 +296,7 @@ func objectSchema(strict bool, properties []Property) Schema {
 	}
 }
 
-// Validate runs a schema over a whole request: what the handler gets to see, and zod's issues.
+// Validate applies a schema to a whole request. It returns the value for the handler, and zod's issues.
 func Validate(s Schema, v any) (*js.Object, []any) {
 	var c Issues
 	out := s(nil, v, &c)
