@@ -116,7 +116,7 @@ func TestAlertTraceAndSpecPointer(t *testing.T) {
 	}
 }
 
-// TestAlertContextsOfTheDataSet reads every alert that a real server held.
+// TestAlertContextsOfTheDataSet reads every alert of a real server.
 func TestAlertContextsOfTheDataSet(t *testing.T) {
 	dataset, err := os.Open(kit.Testdata("dataset.json"))
 	require.NoError(t, err)
@@ -570,7 +570,7 @@ func TestAlertsRefuse(t *testing.T) {
 	assertRefusals(t, rows)
 }
 
-// TestUpdateEachYieldsEveryAlertOnce changes alerts on servers that answer in every way.
+// TestUpdateEachYieldsEveryAlertOnce changes alerts on servers with every kind of answer.
 func TestUpdateEachYieldsEveryAlertOnce(t *testing.T) {
 	resolved := recordingNamed(t, "alerts", "resolve").Response.Body
 	type outcomes map[metlo.ChangeOutcome]int

@@ -134,7 +134,7 @@ func TestCollectorBatchesStayUnderTheLimit(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, "OK"))
 	require.NoError(t, client.Collector.Log(t.Context(), traceOf("/0", 0)))
 	empty := len(server.sent[0].Body)
-	half := (collectorLimit-len("[,]"))/2 - empty // two such traces fill a body to the last byte but at most one
+	half := (collectorLimit-len("[,]"))/2 - empty // two such traces fill a body except for at most one byte
 	for name, row := range map[string]struct {
 		traces []*metlo.Trace
 		sizes  []int // numbers of traces per request

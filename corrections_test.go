@@ -56,7 +56,8 @@ func TestCorrections(t *testing.T) {
 	}
 }
 
-// correctionRows are the rows of the table in docs/errors.md: the status, the text or its beginning, the sentinel's name.
+// correctionRows holds the rows of the table in docs/errors.md: the status, the text or its beginning, the sentinel's
+// name.
 type correctionRows [][3]string
 
 func documentedCorrections(t *testing.T) correctionRows {
@@ -159,7 +160,7 @@ func allRecorded(t *testing.T, section string) map[string]answered {
 	return all
 }
 
-// TestOnlyMetlosOwn404SaysNotFound has other servers answer in every way that they do.
+// TestOnlyMetlosOwn404SaysNotFound has other servers answer in all their usual ways.
 func TestOnlyMetlosOwn404SaysNotFound(t *testing.T) {
 	const html, plain, jsonType = "text/html; charset=utf-8", "text/plain; charset=utf-8", "application/json"
 	tests := map[string]struct {

@@ -105,7 +105,7 @@ func TestNewClientFromEnv(t *testing.T) {
 	}
 }
 
-// setHome has the environment hold nothing of Metlo but env, and the home folder be an empty one.
+// setHome sets Metlo's environment variables to env, and the home folder to an empty one.
 func setHome(t *testing.T, env map[string]string) {
 	t.Helper()
 	t.Setenv("HOME", t.TempDir())

@@ -118,7 +118,7 @@ func TestAllEndpoints(t *testing.T) {
 		want     int
 		requests int  // 0 for any number
 		short    bool // it may end incomplete
-		unknown  bool // whether it is complete cannot be known
+		unknown  bool // completeness is unknown
 	}{
 		{name: "idle", want: n, requests: 2},
 		{name: "under live traffic", prepare: func(s *metlotest.Server) { s.Churn(20) }, want: n, requests: 2},
@@ -293,10 +293,10 @@ func TestWalks(t *testing.T) {
 	})
 }
 
-// model is a server of rows that are changed between its responses.
+// model is a server of rows that change between its responses.
 type model struct {
 	rows     []string
-	cap      int // rows of a response at most; 0 for any number
+	cap      int // maximum number of rows in a response; 0 for any number
 	total    func(n int) any
 	between  func(m *model)
 	requests int
@@ -737,7 +737,7 @@ func TestTheWaitAfterACutListEndsWithTheContextsCause(t *testing.T) {
 	})
 }
 
-// TestLargeListsTakeTwoRequests walks lists that one response holds, and one of which it holds only pages.
+// TestLargeListsTakeTwoRequests walks lists that one response holds, and one that needs pages.
 func TestLargeListsTakeTwoRequests(t *testing.T) {
 	decodesMillions(t)
 	some, many := cases.Of(20_000), cases.Of(100_000)

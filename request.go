@@ -268,7 +268,7 @@ func disposition(filename string) string {
 	return text
 }
 
-// extValue encodes a value as RFC 5987 does.
+// extValue encodes a value as RFC 5987 requires.
 func extValue(s string) string {
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }

@@ -66,7 +66,7 @@ type AgentEndpoint struct {
 	NumberParams            int        `json:"numberParams"` // parameters in the path
 	Method                  RestMethod `json:"method"`
 	IsGraphQL               bool       `json:"isGraphQl"`
-	OpenAPISpecName         string     `json:"openapiSpecName"` // empty if no spec describes it
+	OpenAPISpecName         string     `json:"openapiSpecName"` // empty if the endpoint has no spec
 	FullTraceCaptureEnabled bool       `json:"fullTraceCaptureEnabled"`
 }
 

@@ -102,7 +102,7 @@ func gets(rounds, calls int) ([]result, error) {
 	return rows, nil
 }
 
-// sized leaves most fields out of an alert that is to be small.
+// sized removes most fields of an alert that must be small.
 func sized(w wire, size int) wire {
 	if size == smallBytes && len(w.item(nil, 1)) > smallBytes {
 		w.item = alertItem(true)

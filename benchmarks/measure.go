@@ -102,7 +102,7 @@ func walk(p peer, w wire, size, total int, delay time.Duration, settled bool) (w
 	}, err
 }
 
-// peak runs f and returns by how many MiB the heap, garbage included, grew at most.
+// peak runs f and returns the maximum growth of the heap in MiB, including garbage.
 func peak(f func() error) (float64, error) {
 	runtime.GC()
 	runtime.GC()

@@ -23,7 +23,7 @@ func table(out io.Writer, rows []result) {
 	}
 }
 
-// lost returns how many rows were lost. Lists with cursors have an order, and so nothing to lose.
+// lost returns the number of lost rows. Lists with cursors have a defined order, and lose none.
 func (r *result) lost() string {
 	if r.peer.wire.cursor {
 		return "–"

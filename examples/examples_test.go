@@ -117,7 +117,7 @@ func TestEveryProgram(t *testing.T) {
 	}
 }
 
-// TestProgramsThatSayWhatIsWrong go through the mistakes that look like good news.
+// TestProgramsThatSayWhatIsWrong covers the mistakes that look like success.
 func TestProgramsThatSayWhatIsWrong(t *testing.T) {
 	tests := []struct {
 		says string
@@ -354,8 +354,8 @@ func (r *receiver) interrupt(t *testing.T) (stdout []string) {
 	return stdout
 }
 
-// TestWebhookLosesNothing posts what a real server posted, with and without the token, and interrupts. The program prints
-// the open alerts that it missed before, and none twice, also after a restart.
+// TestWebhookLosesNothing posts recorded deliveries, with and without the token, and interrupts. The program prints the
+// open alerts that it missed, and none twice, even after a restart.
 func TestWebhookLosesNothing(t *testing.T) {
 	srv, env := instance(t)
 	open, err := metlo.Collect(srv.Client().Alerts.All(t.Context(), &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))

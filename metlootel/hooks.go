@@ -101,7 +101,7 @@ func target(method, host, route string) []attribute.KeyValue {
 	return attributes
 }
 
-// hasTemplate reports whether a route is a template. That of Client.Call is a word.
+// hasTemplate reports whether a route is a template. The route of Client.Call is a word.
 func hasTemplate(route string) bool { return len(route) > 0 && route[0] == '/' }
 
 func spanName(method, route string, known bool) string {

@@ -237,7 +237,7 @@ func TestAttempt(t *testing.T) {
 	}
 }
 
-// TestErrorTypes has the errors that real connections end with, and some that they could end with.
+// TestErrorTypes covers the errors of real connections, and further possible ones.
 func TestErrorTypes(t *testing.T) {
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
 	untrusted.Config.ErrorLog = discard()
@@ -312,7 +312,7 @@ func TestWait(t *testing.T) {
 	assert.Empty(t, tm.spans.GetSpans())
 }
 
-// TestProviders records with the global providers, which may be set later, and with none.
+// TestProviders records with the global providers, which may be set later, and without any.
 func TestProviders(t *testing.T) {
 	attempt := metlo.AttemptInfo{Method: "GET", Host: "h", Route: "/alerts", Number: 1, StatusCode: 200}
 	early := metlootel.Hooks()

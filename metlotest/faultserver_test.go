@@ -46,8 +46,7 @@ func TestFailuresHaveNamesOfTheirOwn(t *testing.T) {
 	t.Logf("%d failures", len(seen))
 }
 
-// TestFailuresEndWithTheirClient has each failure met by a client that gives up, after which nothing may be left but
-// what Close ends.
+// TestFailuresEndWithTheirClient has a client give up during each failure. Nothing may remain that Close does not end.
 func TestFailuresEndWithTheirClient(t *testing.T) {
 	meet := func(t *testing.T, f metlotest.Failure, patience time.Duration, opts ...metlotest.Option) {
 		srv := metlotest.NewFaultServer(f, append(opts, fewEndpoints())...)

@@ -111,7 +111,7 @@ func (r *replayer) compareJSON(rec recording, want, got string) string {
 	return r.compare("", w, g)
 }
 
-// generatedSince is when the recordings were made; earlier times come from the data set.
+// generatedSince is the time of the recordings; earlier times come from the data set.
 var generatedSince = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 
 const timeForm = "2006-01-02T15:04:05.000Z"
@@ -186,8 +186,8 @@ func (r *replayer) sameText(place, want, got string) bool {
 	return false
 }
 
-// arrangeTies puts our rows into the recorded order where the database's order is not defined: rows
-// with equal sort keys. A page may end amid such rows; then it may hold any of them.
+// arrangeTies sorts the fake's rows in the recorded order where the database's order is not defined: rows with equal
+// sort keys. A page may end amid such rows; then it may hold any of them.
 func arrangeTies(rec recording, want, got any) {
 	path, _, _ := strings.Cut(rec.Request.Path, "?")
 	var sortKey func(row any) string
@@ -213,7 +213,7 @@ func arrangeTies(rec recording, want, got any) {
 		wantRows, gotRows = listIn(want, "endpoints"), listIn(got, "endpoints")
 		sortKey = func(any) string { return "" }
 	case "/gen-test-endpoints":
-		// Fields of one section that were written together are equal in the order that is asked for.
+		// Fields of one section that were written together are equal in the requested order.
 		wantTests, _ := want.([]any)
 		gotTests, _ := got.([]any)
 		for i := range min(len(wantTests), len(gotTests)) {
@@ -235,7 +235,7 @@ func arrangeTies(rec recording, want, got any) {
 	}
 }
 
-// arrange swaps rows with equal keys until they stand as the recorded ones do.
+// arrange swaps rows with equal keys until their order is the recorded one.
 func arrange(wantRows, gotRows []any, sortKey func(row any) string) {
 	if len(wantRows) != len(gotRows) {
 		return
@@ -280,7 +280,7 @@ func flat(v any) any {
 	return parts
 }
 
-// ordered is a JSON object that remembers the order of its names.
+// ordered is a JSON object that preserves the order of its names.
 type ordered struct {
 	names  []string
 	values map[string]any

@@ -305,14 +305,14 @@ func TestOfSeveralEndpointsThatMatchTheFirstRowIsTaken(t *testing.T) {
 		assert.Equal(t, []int{1, 0}, []int{calls("/{x}/17"), calls("/17/{y}")})
 		send()
 		assert.Equal(t, []int{1, 1}, []int{calls("/{x}/17"), calls("/17/{y}")})
-		send() // moments later no row is written, so the order stays
+		send() // moments later no row is written, so the order remains
 		send()
 		assert.Equal(t, []int{3, 1}, []int{calls("/{x}/17"), calls("/17/{y}")})
 		assert.Equal(t, 2, len(must(metlo.Collect(client.Endpoints.All(t.Context(), nil)))))
 	})
 }
 
-// TestSummaryKeepsItsCounts has the caches of GET /summary: alerts for 5 s, counts for a minute.
+// TestSummaryKeepsItsCounts checks the caches of GET /summary: alerts for 5 s, counts for a minute.
 func TestSummaryKeepsItsCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := metlotest.NewServer(metlotest.InMemory(), metlotest.Demo())

@@ -18,8 +18,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// TestStoppedStagesAnswerAsRecorded sends the requests of testdata/outages.json, which a real installation has answered
-// with its database or its cache stopped.
+// TestStoppedStagesAnswerAsRecorded sends the requests of testdata/outages.json and compares the answers with those of
+// a real installation whose database or cache was stopped.
 func TestStoppedStagesAnswerAsRecorded(t *testing.T) {
 	data, err := os.ReadFile("../testdata/outages.json")
 	require.NoError(t, err)
@@ -67,7 +67,7 @@ func TestStoppedStagesAnswerAsRecorded(t *testing.T) {
 	}
 }
 
-// ask returns the answer to a request, a status of 0 if there is none within 12 s.
+// ask returns the answer to a request, or a status of 0 if there is none within 12 s.
 func ask(t *testing.T, srv *metlotest.Server, method, url, body string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)

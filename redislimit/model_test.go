@@ -16,7 +16,7 @@ import (
 
 var errRefused = errors.New("connection refused")
 
-// model is Redis with its GCRA script, on the clock of a synctest bubble.
+// model simulates Redis with its GCRA script, on the clock of a synctest bubble.
 type model struct {
 	step time.Duration
 
@@ -24,7 +24,7 @@ type model struct {
 	free    time.Time // when the next slot comes
 	down    bool
 	silent  bool // takes questions and never answers
-	started int  // how often the server was started
+	started int  // number of starts of the server
 	asked   int
 }
 
@@ -80,7 +80,7 @@ func (m *model) set(change func(m *model)) {
 
 func (m *model) kill() { m.set(func(m *model) { m.down = true }) }
 
-// start starts a server that has forgotten everything.
+// start starts a server without its earlier data.
 func (m *model) start() {
 	m.set(func(m *model) { m.down, m.silent, m.free, m.started = false, false, time.Time{}, m.started+1 })
 }
@@ -91,7 +91,7 @@ func (m *model) questions() int {
 	return m.asked
 }
 
-// limiter returns the limiter of one process of the fleet, and its log.
+// limiter returns the limiter of one process, and its log.
 func (m *model) limiter(t *testing.T, perSecond int, away Fallback) (*Limiter, *logText) {
 	t.Helper()
 	text := &logText{}
@@ -129,7 +129,7 @@ func (l *logText) requireOnce(t *testing.T, messages ...string) {
 	}
 }
 
-// starts is when requests started, or arrived.
+// starts holds the times at which requests started, or arrived.
 type starts struct {
 	mu    sync.Mutex
 	times []time.Time

@@ -29,7 +29,7 @@ const (
 	envTotal  = "REDISLIMIT_TEST_PROCESSES"
 
 	perSecond = 20 // rate of all processes together
-	tolerated = 5  // requests over the rate, however late the machine is
+	tolerated = 5  // requests over the rate, regardless of the machine's delays
 )
 
 // TestMain is also the main function of the processes that TestFourProcesses starts.
@@ -93,8 +93,7 @@ func process(ctx context.Context) error {
 	return limiter.Close()
 }
 
-// lateness measures, until the function that it returns is called, by how much this machine's scheduler keeps the
-// process waiting at most.
+// lateness measures the maximum delay of this machine's scheduler until the returned function is called.
 func lateness() func() time.Duration {
 	const every = 5 * time.Millisecond
 	stop, worst := make(chan struct{}), make(chan time.Duration)
@@ -119,7 +118,7 @@ func lateness() func() time.Duration {
 	}
 }
 
-// reporting writes to standard output when the limiter let a request start.
+// reporting writes the times at which the limiter let requests start to standard output.
 type reporting struct{ limiter *Limiter }
 
 func (r reporting) Wait(ctx context.Context) error {
@@ -154,7 +153,7 @@ func TestFourProcessesShareOneRateWhileRedisRestarts(t *testing.T) {
 	late := lateness()
 	store := newRedisServer(t)
 	arrived := &starts{}
-	// Redis goes away at the first mark, is back at the second, and is killed and started at once at the third.
+	// Redis stops at the first mark, is back at the second, and is killed and restarted at the third.
 	marks := map[int]chan struct{}{50: make(chan struct{}), 90: make(chan struct{}), 200: make(chan struct{})}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if mark, ok := marks[arrived.add()]; ok {
@@ -212,7 +211,7 @@ func TestFourProcessesShareOneRateWhileRedisRestarts(t *testing.T) {
 	require.Len(t, times, processes*calls, "no call is lost")
 	started, lateStart := reported(t, outputs)
 	require.Len(t, started.times, processes*calls)
-	// A request that a busy machine holds up falls into a later second, of which it is one more.
+	// A delayed request falls into a later second, which then has one more.
 	worst := max(late(), lateStart)
 	allowed := 21 + min(int(perSecond*worst.Seconds()), tolerated)
 	most, released := maxIn(times, time.Second), maxIn(started.sorted(), time.Second)

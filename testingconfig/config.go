@@ -41,9 +41,9 @@ type Resource struct {
 type EndpointRule struct {
 	Permissions []string
 	Host, Path  string
-	// Methods are those of a rule with one method, or with a list of them.
+	// Methods holds the methods of a rule, one or a list.
 	Methods []string
-	// MethodIsList reports that method is a list, which the server stores and then cannot use.
+	// MethodIsList reports that method is a list, which the server stores but cannot use.
 	MethodIsList     bool
 	ContainsResource *ContainsResource
 }
@@ -64,7 +64,7 @@ type Selection struct {
 	Filters Object
 }
 
-// Object is an object with the properties that JavaScript keeps, in its order.
+// Object is an object with the properties that JavaScript keeps, in JavaScript's order.
 type Object []Property
 
 // Property is a named value: nil, a bool, float64, string, []any or Object.
@@ -140,7 +140,7 @@ func (v Value) resource(name string) Resource {
 	return r
 }
 
-// get returns a member of an object; of several with one name the last.
+// get returns a member of an object; the last one of duplicates.
 func (v Value) get(name string) Value {
 	members, _ := v.V.([]Member)
 	for i := len(members) - 1; i >= 0; i-- {

@@ -157,7 +157,7 @@ func jsonText(s string) string {
 	})
 }
 
-// formatNumber writes a finite number as JavaScript does.
+// formatNumber writes a finite number like JavaScript.
 func formatNumber(f float64) string {
 	if f == 0 {
 		return "0"

@@ -17,25 +17,25 @@ const (
 // Statement is a statement as written.
 type Statement struct {
 	Kind Kind
-	// Line and Column are where it starts.
+	// Line and Column are the start of the statement.
 	Line, Column int
 	// Name is the name of a host, an actor or a resource.
 	Name string
-	// Members are those of a host, an actor or a resource.
+	// Members are the members of a host, an actor or a resource.
 	Members []Member
 	// Text is the text after the # of a comment.
 	Text string
-	// Subject, Permissions and Object are those of has_permission.
+	// Subject, Permissions and Object belong to has_permission.
 	Subject, Object Selector
 	Permissions     []Value
 }
 
-// Selector picks instances of an actor or a resource.
+// Selector selects instances of an actor or a resource.
 type Selector struct {
 	Name string
 	// Filters are the values that an instance must have.
 	Filters []Member
-	// Bare reports that it was written without parentheses.
+	// Bare reports whether it was written without parentheses.
 	Bare bool
 }
 

@@ -7,7 +7,7 @@ import (
 
 // Issue is a problem in the members of a statement, in the form of the server's schema (zod).
 type Issue struct {
-	// Line and Column are its place, from 1.
+	// Line and Column are the place, from 1.
 	Line, Column int
 	// Path locates the problem: the number of the statement from 0, then names (string) and indices (int).
 	Path []any

@@ -41,8 +41,9 @@ func ParseExact(text string) ([]Statement, error) {
 	return statements, nil
 }
 
-// Parse parses the statements of a text. It accepts what ParseExact accepts, a text without a statement, and white space
-// after a comment at the end. [Format] writes statements so that the server accepts them. Errors are *SyntaxError.
+// Parse parses the statements of a text. It accepts the texts of ParseExact, a text without a statement, and white
+// space after a comment at the end. [Format] writes statements so that the server accepts them. Errors are
+// *SyntaxError.
 func Parse(text string) ([]Statement, error) {
 	content := strings.TrimRight(text, whiteSpace)
 	if content == "" {

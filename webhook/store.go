@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Delivery is an alert as Metlo posted it.
+// Delivery is an alert in the form posted by Metlo.
 type Delivery struct {
 	Key  string // UUID of the alert, or a hash of an id that is not a UUID; lower-case letters, digits and dashes
 	Body []byte // body as JSON

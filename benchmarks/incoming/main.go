@@ -51,7 +51,7 @@ func main() {
 // kept.
 type watcher struct {
 	name   string
-	settle func() // waits until all is sent, where nothing is sent while the handler is measured
+	settle func() // waits until all is sent, or discarded while the handler alone is measured
 	start  func(collector string) (wrap func(http.Handler) http.Handler, stop func(), kept func() string, err error)
 }
 
@@ -109,7 +109,7 @@ func ours(name string, prepare func(*capture.Recorder), opts ...capture.Option) 
 	return watcher{name, settle, start}
 }
 
-// exchange is a POST of 1 kB that is answered with 2 kB, without a network.
+// exchange sends a POST of 1 kB that is answered with 2 kB, without a network.
 type exchange struct {
 	req  *http.Request
 	in   []byte
@@ -134,7 +134,7 @@ func (x *exchange) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(x.out)
 }
 
-// serve serves the request once with a writer that has the interfaces of a server's.
+// serve serves the request once, with a writer that has the interfaces of a server's.
 func (x *exchange) serve(h http.Handler) {
 	x.body.Reset(x.in)
 	req := *x.req
@@ -188,7 +188,7 @@ func costs(out io.Writer, rounds, requests int) error {
 
 // sample is the cost of a request.
 type sample struct {
-	time   float64 // µs of the thread that serves, garbage collection that it assists with included
+	time   float64 // µs of the serving thread, including garbage collection that it assists
 	allocs float64
 }
 

@@ -1,5 +1,5 @@
 // Inventory exports every endpoint with its data classes, to CSV or JSON Lines, in little memory. The command metlo
-// inventory can also go on after an interruption.
+// inventory can also resume after an interruption.
 package main
 
 import (

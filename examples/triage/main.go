@@ -109,7 +109,7 @@ func resolveEach(ctx context.Context, client *metlo.Client, alerts []metlo.Alert
 			fmt.Println("resolved ", change.UUID, "", names[change.UUID])
 		case metlo.ChangeConflict, metlo.ChangeGone:
 			fmt.Println("left alone, since somebody was faster:", change.UUID, "", names[change.UUID])
-		default: // failed, or not sent since the one before failed
+		default: // failed, or not sent because an earlier one failed
 			fmt.Printf("%s: %s  %s\n", change.Outcome, change.UUID, names[change.UUID])
 			failed = cmp.Or(failed, change.Err)
 		}

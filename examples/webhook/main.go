@@ -1,5 +1,5 @@
-// Webhook receives Metlo's webhooks and prints each alert once. It loses none: an alert is in a folder before it is
-// answered, and those that came while nobody listened are in Metlo's list.
+// Webhook receives Metlo's webhooks and prints each alert once. It loses none: it stores an alert in a folder before it
+// answers, and fetches missed alerts from Metlo's list.
 package main
 
 import (
@@ -121,7 +121,7 @@ func (p *printer) once(a metlo.Alert) error {
 	return p.handled.WriteFile("handled-"+a.UUID, nil, 0o600)
 }
 
-// reconcile prints the open alerts that nobody received: Metlo gives up after three retries.
+// reconcile prints the open alerts that were not received: Metlo gives up after three retries.
 func (p *printer) reconcile(ctx context.Context, client *metlo.Client) error {
 	alerts, err := metlo.Collect(client.Alerts.All(ctx, &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))
 	for _, alert := range alerts {
@@ -130,7 +130,7 @@ func (p *printer) reconcile(ctx context.Context, client *metlo.Client) error {
 	return err
 }
 
-// raiseAlert lets the demo server see a request to an unknown endpoint, which raises an alert, and post it to url.
+// raiseAlert sends the demo server a request to an unknown endpoint, which raises an alert, and has it posted to url.
 func raiseAlert(ctx context.Context, client *metlo.Client, url string) error {
 	if _, err := client.Webhooks.Create(ctx, &metlo.WebhookSettings{URL: url, Hosts: []string{"shop.example.com"}}); err != nil {
 		return err

@@ -178,7 +178,7 @@ func (c *call) schedule(wait time.Duration, o outcome) bool {
 	return true
 }
 
-// backoff returns a random time under a ceiling that doubles with each failure.
+// backoff returns a random time below a limit that doubles with each failure.
 func (p *Policy) backoff(failures int) time.Duration {
 	ceiling := p.MaxWait
 	if shift := failures - 1; p.BaseWait < ceiling>>shift {

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// silent answers nothing until the request is given up.
+// silent does not answer until the request is cancelled.
 func silent(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	return nil, r.Context().Err()
@@ -214,7 +214,7 @@ func TestValuesOfTheCallersContext(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// netTimeoutError is a timeout of net/http, which matches nothing.
+// netTimeoutError is a timeout of net/http, which matches no sentinel.
 type netTimeoutError struct{}
 
 func (netTimeoutError) Error() string { return "net/http: TLS handshake timeout" }

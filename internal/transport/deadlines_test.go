@@ -34,7 +34,7 @@ func TestWaitsEndOnTimeWhateverWentBefore(t *testing.T) {
 	for _, header := range []time.Duration{time.Second, 10 * time.Second, 100 * time.Second} {
 		for _, idle := range []time.Duration{2 * time.Second, 20 * time.Second} {
 			tests := map[string]struct {
-				answers time.Duration // after which headers come; 0 for never
+				answers time.Duration // time after which headers come; 0 for never
 				rests   time.Duration // time for which the reader pauses
 				want    time.Duration
 			}{

@@ -65,7 +65,8 @@ func (l *rateLimit) wait(ctx context.Context, name string, onWait func(WaitReaso
 		if h.coolUntil.Equal(until) {
 			return h.timedOut, nil
 		}
-		// A cool-down began meanwhile. The token is spent, or all the waiting calls would start at once after it.
+		// A cool-down began meanwhile. The token is lost, because all waiting calls would otherwise start at once
+		// afterwards.
 	}
 }
 
@@ -84,7 +85,7 @@ func (l *rateLimit) record(name string, o outcome, cool time.Duration) {
 	l.hosts[name] = h
 }
 
-// sleepUntil waits until t, and fails at once if the context would end first.
+// sleepUntil waits until t, and fails at once if the context would end earlier.
 func sleepUntil(ctx context.Context, t time.Time) error {
 	wait := time.Until(t)
 	if wait <= 0 {
@@ -109,8 +110,8 @@ type LimitError struct{ Err error }
 func (e *LimitError) Error() string { return "rate limit: " + e.Err.Error() }
 func (e *LimitError) Unwrap() error { return e.Err }
 
-// limitError wraps context.DeadlineExceeded if the deadline is why: rate.Limiter refuses in advance, with an error that does
-// not wrap it.
+// limitError wraps context.DeadlineExceeded if the deadline is the reason: rate.Limiter refuses in advance, with an
+// error that does not wrap it.
 func limitError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

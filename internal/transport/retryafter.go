@@ -62,7 +62,7 @@ func parseSeconds(text string) (time.Duration, bool) {
 	return whole + time.Duration(math.Round((seconds-math.Trunc(seconds))*float64(time.Second))), true
 }
 
-// parseDate takes the dates of HTTP, and those with another name or number for the zone UTC.
+// parseDate parses the dates of HTTP, and those with another name or number for the zone UTC.
 func parseDate(text string) (time.Time, bool) {
 	if date, err := http.ParseTime(text); err == nil {
 		return date, true

@@ -195,8 +195,7 @@ func (b *uploadBody) Close() error {
 	return nil
 }
 
-// finish closes the body, waits a moment for a read that is under way, and reports whether nothing reads the content any
-// more.
+// finish closes the body, waits briefly for a pending read, and reports whether nothing reads the content any more.
 func (b *uploadBody) finish() bool {
 	_ = b.Close()
 	b.mu.Lock()

@@ -187,7 +187,7 @@ func (g *growing) Seek(offset int64, whence int) (int64, error) {
 	return g.Reader.Seek(offset, whence)
 }
 
-// failing is content that cannot seek for the nth time, counted from the start of the first attempt.
+// failing is content whose nth seek fails, counted from the start of the first attempt.
 type failing struct {
 	*strings.Reader
 	seeks int
@@ -242,7 +242,7 @@ type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errFile }
 
-// blocking is content whose second read waits until it is let go.
+// blocking is content whose second read blocks until it is released.
 type blocking struct {
 	*strings.Reader
 	reads int
@@ -257,7 +257,7 @@ func (b *blocking) Read(p []byte) (int, error) {
 	return b.Reader.Read(p[:1])
 }
 
-// TestAReaderThatBlocks has the content of an upload stop in the middle.
+// TestAReaderThatBlocks has the content of an upload block in the middle.
 func TestAReaderThatBlocks(t *testing.T) {
 	t.Run("does not hide an answer that came early", func(t *testing.T) {
 		for _, status := range []int{401, 429} {

@@ -59,7 +59,7 @@ func (w *walker[T]) get(p Part, limit, offset int, pr *proof) (answer, error) {
 		}
 		switch {
 		case f.Next == Repeat:
-		case f.Next == Wait && (w.Pause(failures) == nil || w.ctx.Err() != nil): // under a context that has ended the request returns the reason
+		case f.Next == Wait && (w.Pause(failures) == nil || w.ctx.Err() != nil): // after the context ended, the request returns the reason
 		case (f.Next == Shorten || f.Next == Wait) && (limit == Everything || limit > firstRows):
 			limit = stepDown(limit)
 			w.MaxLimit, failures = limit, 0
@@ -71,7 +71,7 @@ func (w *walker[T]) get(p Part, limit, offset int, pr *proof) (answer, error) {
 	}
 }
 
-// stepDown returns the limit to try when one was refused.
+// stepDown returns the next limit to try after a rejected one.
 func stepDown(limit int) int {
 	if limit == Everything || limit > stepRows {
 		return stepRows
@@ -151,7 +151,7 @@ func (w *walker[T]) visit(item *T, p Part, a *answer, pr *proof) error {
 	return nil
 }
 
-// look notes the time of the next item.
+// look records the time of the next item.
 func (a *answer) look(created, since time.Time) {
 	switch {
 	case created.IsZero():

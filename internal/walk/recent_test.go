@@ -15,7 +15,7 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// newTimedServer has n rows, of which some crowd into the same microsecond or millisecond, and some have no time.
+// newTimedServer returns a server of n rows. Some share a microsecond or millisecond, and some have no time.
 func newTimedServer(rng *rand.Rand, n int) *server {
 	s := newServer(rng, n, 1, 1)
 	s.timed = true
@@ -154,7 +154,7 @@ func TestALongListWithoutTotalsPassesACrowdedMillisecond(t *testing.T) {
 	}
 }
 
-// Rows that come during a walk are newer than its first one. Where others vanish meanwhile, one more count, without the new
+// Rows created during a walk are newer than its first row. If others vanish meanwhile, another count, without the new
 // ones, proves that the walk is complete.
 func TestRowsThatComeMeanwhileAreNotCounted(t *testing.T) {
 	s := newServer(rand.New(rand.NewPCG(7, 7)), 100, 1, 1)

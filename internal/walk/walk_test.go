@@ -32,13 +32,13 @@ type server struct {
 	rng        *rand.Rand
 	rows       []row
 	next       int
-	cap        int  // rows of a response at most; 0 for any number
+	cap        int  // maximum number of rows in a response; 0 for any number
 	ties       bool // rows of one rank come in an order that depends on limit and offset, as in PostgreSQL
-	random     bool // rows come in another order each time
+	random     bool // the order of rows changes each time
 	churn      func(*server)
 	total      func(n, count int) int // total of response n; nil for the correct one
 	short      func(n, rows int) int  // rows of response n; nil for all
-	refuse     int                    // a limit from which on responses are refused; 0 for none
+	refuse     int                    // limit from which on responses are rejected; 0 for none
 	unfiltered bool                   // filters are ignored
 	hidden     string                 // host that Names omits
 	timed      bool                   // newest first, rows without a time in front of all
@@ -209,7 +209,7 @@ func (s *server) walk(t *testing.T, list List[row]) walked {
 	return w
 }
 
-// lost counts items that were there throughout and did not come.
+// lost counts lasting items that were not received.
 func (s *server) lost(w walked) (n int) {
 	for id := range s.lasting {
 		if w.times[id] == 0 {
@@ -325,7 +325,7 @@ func beforeRequest(n int, change func(*server)) func(*server) {
 	}
 }
 
-// swap deletes rows in front and appends as many, so that the total stands still.
+// swap deletes rows in front and appends as many, so that the total stays the same.
 func swap(n int) func(*server) {
 	return func(s *server) {
 		for range n {
@@ -353,7 +353,7 @@ func TestWalksThatWereLost(t *testing.T) {
 		server   func() *server
 		list     func(*List[row])
 		requests int
-		honest   bool // it may say that items may be missing
+		honest   bool // the walk may report that items may be missing
 	}{
 		{name: "400 rows in pages of 100, of which 5 are deleted in front and 5 appended", server: func() *server {
 			s := ordered(400)

@@ -124,7 +124,8 @@ func reply(r *http.Request, status int, body string) *http.Response {
 	}
 }
 
-// TestManyGoroutinesShareAClient makes up to 1,000 mixed calls in each of 64 goroutines, of which every fifth meets a fault.
+// TestManyGoroutinesShareAClient makes up to 1,000 mixed calls in each of 64 goroutines. Every fifth call meets a
+// fault.
 func TestManyGoroutinesShareAClient(t *testing.T) {
 	workers, calls := 64, cases.Of(1000)
 	server := &faultyServer{random: rand.New(rand.NewPCG(1, 2)), writes: map[string]int{}}
@@ -225,7 +226,7 @@ func TestTheRateHoldsByTheServersClock(t *testing.T) {
 	}
 }
 
-// inAnySecond asserts that no second of the server's clock saw more than most requests.
+// inAnySecond asserts that the server's clock counts at most most requests in any second.
 func inAnySecond(t *testing.T, requests []metlotest.Request, most int) {
 	t.Helper()
 	from := 0
@@ -265,7 +266,7 @@ func TestACoolDownStopsEveryGoroutine(t *testing.T) {
 				srv.Inject(fault)
 				group.Wait()
 				client.CloseIdleConnections()
-				told := srv.Requests()[before].Time // the one that was refused; others were under way with it
+				told := srv.Requests()[before].Time // the rejected one; others were in flight with it
 				quiet := 0
 				for _, r := range srv.Requests()[before:] {
 					switch since := r.Time.Sub(told); {

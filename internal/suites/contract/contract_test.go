@@ -41,7 +41,7 @@ func TestContract(t *testing.T) {
 	t.Run("Deletion", c.deletion)
 }
 
-// contract is a server, and the data that the suite made there.
+// contract is a server with the data that the suite created there.
 type contract struct {
 	client *metlo.Client
 	host   string // host of the suite's endpoints

@@ -39,7 +39,7 @@ type target struct {
 	backend, collector, key string
 	client                  *http.Client
 	ids                     map[string][]string
-	queues                  bool // it works off logged calls later
+	queues                  bool // it processes logged calls later
 }
 
 func (s *target) send(r request) (answer, error) {
@@ -77,7 +77,7 @@ func (s *target) sendRaw(base, text string) (answer, error) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	go func() { _, _ = io.WriteString(conn, text) }() // a pipe takes no more than the other end reads
+	go func() { _, _ = io.WriteString(conn, text) }() // a pipe accepts only bytes that the other end reads
 	method, _, _ := strings.Cut(text, " ")
 	res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *target) sendRaw(base, text string) (answer, error) {
 	return answer{res.StatusCode, res.Header.Get("Content-Type"), string(body)}, err
 }
 
-// dial connects as the client of the target does.
+// dial connects like the client of the target.
 func (s *target) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if transport, is := s.client.Transport.(*http.Transport); is && transport.DialContext != nil {
 		return transport.DialContext(ctx, network, address)
@@ -100,7 +100,7 @@ func placeholder() *regexp.Regexp {
 	return regexp.MustCompile(`\{(endpoint|alert|field|webhook):(\d+)\}`)
 }
 
-// fill puts ids for the places that a text names.
+// fill inserts ids at the places that a text names.
 func (s *target) fill(text string) string {
 	if !strings.Contains(text, ":") {
 		return text
@@ -152,7 +152,7 @@ func list[T any](s *target, path string) ([]T, error) {
 	return rows, nil
 }
 
-// look notes the ids of all rows, and checks that the state hangs together.
+// look records the ids of all rows, and checks that the state is consistent.
 func (s *target) look() error {
 	s.ids = map[string][]string{}
 	endpoints, err := list[row](s, "/endpoints?limit=100000")
@@ -301,7 +301,7 @@ func (all *tally) run(t *testing.T, seed uint64) {
 // explained reports whether a rule explains an answer with status 500 or more: the real server passes on the errors of
 // its database and libraries.
 func explained(r request, got answer) bool {
-	if got.body == "" { // HEAD has none, and an endpoint that is not there cannot be deleted
+	if got.body == "" { // HEAD has no body, and a missing endpoint cannot be deleted
 		return r.method == http.MethodHead || r.route == "DELETE /endpoint/:endpoint"
 	}
 	return slices.ContainsFunc(serverErrors(), func(rule string) bool { return regexp.MustCompile(rule).MatchString(got.body) })

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// request is a generated one. Its target and body name rows by place, such as {endpoint:3}, since a server makes the ids.
+// request is a generated request. Its target and body name rows by place, such as {endpoint:3}, because a server
+// generates the ids.
 type request struct {
 	service, method, target, contentType, body string
 	route                                      string
@@ -22,7 +23,7 @@ func (r request) String() string {
 	return fmt.Sprintf("%s %s %q %.500q", r.method, r.target, r.contentType, r.body)
 }
 
-// generator makes the same requests of the same seed.
+// generator generates the same requests from the same seed.
 type generator struct{ *rand.Rand }
 
 func newGenerator(seed uint64) generator { return generator{rand.New(rand.NewPCG(seed, seed))} }
@@ -97,7 +98,7 @@ func (g generator) query(names []string) string {
 	return "?" + strings.Join(parts, "&")
 }
 
-// member is a name and a sound value of it in JSON.
+// member is a name and its valid JSON value.
 type member struct{ name, value string }
 
 // object returns a body whose members are now and then absent or of a wrong type.
@@ -127,7 +128,7 @@ func (g generator) upload(field, name, text string) (contentType, body string) {
 	return "multipart/form-data; boundary=" + boundary, body
 }
 
-// truncate cuts an upload off, which the real server does not survive.
+// truncate cuts an upload short, which the real server does not survive.
 func (g generator) truncate(body string) string { return body[:g.IntN(len(body))] }
 
 // rawRequest returns one that Go's client does not send.
@@ -153,7 +154,7 @@ func (g generator) rawRequest() request {
 	return request{service: "backend", raw: line + "\r\n" + head + "\r\n" + body, route: "raw"}
 }
 
-// path fills ids into the path of a route, in odd spellings now and then.
+// path inserts ids into the path of a route, sometimes in unusual spellings.
 func (g generator) path(path string) string {
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// report counts the answers in which two servers agree, and groups the others by how they differ.
+// report counts the equal answers of two servers, and groups the others by their difference.
 type report struct {
 	equal, all int
 	groups     map[string]*group
@@ -99,7 +99,7 @@ func sorted(list any) any {
 	return list
 }
 
-// firstDifference names the first place where two values differ, without its numbers.
+// firstDifference returns the first place where two values differ, without its numbers.
 func firstDifference(place string, want, got any) string {
 	switch w := want.(type) {
 	case map[string]any:
@@ -162,7 +162,7 @@ func withoutStack(text string) string {
 	return mask(text)
 }
 
-// mask hides ids, times and keys that a server makes.
+// mask hides ids, times and keys that a server generates.
 func mask(text string) string {
 	for _, form := range []string{
 		`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`,

@@ -5,9 +5,9 @@ import (
 	"net/http"
 )
 
-// shape makes a request of one route.
+// shape generates a request of one route.
 type shape struct {
-	method, path string // :endpoint and the like are ids
+	method, path string // :endpoint and similar names are ids
 	query        []string
 	body         func(generator) string
 	file         string // field of an upload

@@ -1,14 +1,14 @@
 package docs_test
 
-// Each ```go block of the documents is compiled, and run where it can run.
+// Each ```go block of the documents is compiled, and run if possible.
 //
 // A block that begins with "package" is a file. One that begins with "func" or "type" gets a package clause; its tests
 // run. Any other is the inside of a function that returns an error; ctx, client, err, id, host, key, req and resp are
 // declared before it. It runs against the demo server, unless it needs what a test does not have (see needs). The latter
 // two kinds may use the packages of documentImports.
 //
-// All blocks go into one temporary module, in a workspace with the modules of this repository. One go vet compiles them;
-// one test binary has all that run.
+// All blocks go into one temporary module, in a workspace with the modules of this repository. One go vet compiles
+// them, and one test binary runs them.
 
 import (
 	"fmt"
@@ -218,7 +218,7 @@ func allBlocks(t *testing.T) []block {
 	return blocks
 }
 
-// workspace has every module of the repository whose packages, or whose dependencies, documents may use.
+// workspace contains every module of the repository whose packages or dependencies documents may use.
 func workspace(root string) string {
 	work := "go 1.26.0\n\nuse .\n"
 	for _, module := range []string{".", "redislimit", "metlootel", "apitest", "capture/capturegin", "capture/captureecho", "benchmarks"} {

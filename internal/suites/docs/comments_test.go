@@ -48,7 +48,8 @@ func yieldsError(f *ast.FuncDecl) bool {
 	return ok && second.Name == "error"
 }
 
-// TestPackageCommentWarnsOfTheDroppedError holds the one place that warns of loops with one variable, while any method has one.
+// TestPackageCommentWarnsOfTheDroppedError requires the warning about loops with one variable, while any method returns
+// such a sequence.
 func TestPackageCommentWarnsOfTheDroppedError(t *testing.T) {
 	t.Chdir(kit.Root())
 	require.True(t, slices.ContainsFunc(publicFuncs(t), yieldsError))

@@ -51,12 +51,12 @@ func readRecordings(folder, section string) []Recording {
 	return all
 }
 
-// RecordingNamed returns one recording of a section. A name that both sets have is taken from the first.
+// RecordingNamed returns one recording of a section. The first set takes precedence.
 func RecordingNamed(t testing.TB, section, name string) Recording {
 	t.Helper()
 	for _, folder := range []string{"recordings", "recordings-2"} {
 		if _, err := os.Stat(Testdata(folder, section+".json")); err != nil {
-			continue // the second set leaves some sections out
+			continue // the second set lacks some sections
 		}
 		for _, r := range readRecordings(folder, section) {
 			if r.Name == name {

@@ -19,9 +19,9 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// The sizes and times of every cell of the matrix.
+// Sizes and times of every cell of the matrix.
 const (
-	WalkedEndpoints = 130 // endpoints of a walk, more than it asks for first
+	WalkedEndpoints = 130 // endpoints of a walk, more than its first request asks for
 	latency         = 10 * time.Millisecond
 	MaxResponse     = 1 << 20 // maximum size of a response in the matrix
 	socketTimeout   = 20 * time.Second
@@ -44,7 +44,7 @@ func dataSet(n int) metlotest.Option {
 	}}})
 }
 
-// Call is a call that is tried against every failure.
+// Call is a call of the matrix.
 type Call struct {
 	Name  string
 	Write bool
@@ -118,7 +118,7 @@ func Waits() []Wait {
 	}
 }
 
-// Cell is one call that met one failure.
+// Cell is the combination of one call and one failure.
 type Cell struct {
 	Failure metlotest.Failure
 	Call    Call
@@ -153,7 +153,7 @@ func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option)
 			defer srv.Close()
 			c.meet(t, srv, opts)
 			c.Bounded = c.Took <= c.Wait.Bound
-			<-time.After(5 * time.Second) // a server that sends a byte a second does not see at once that the client left
+			<-time.After(5 * time.Second) // a server that sends a byte per second notices late that the client left
 			synctest.Wait()
 			_, c.Open = srv.Connections()
 			inspect(t)
@@ -162,7 +162,7 @@ func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option)
 	}
 	before := goleak.IgnoreCurrent()
 	srv := metlotest.NewFaultServer(c.Failure, data)
-	// These failures end by themselves, and TLS takes its time on a busy machine.
+	// These failures end by themselves, and TLS is slow on a busy machine.
 	opts = append(opts, metlo.WithHeaderTimeout(socketTimeout/4), metlo.WithIdleTimeout(socketTimeout/4),
 		metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: time.Millisecond, MaxWait: 2 * time.Millisecond}))
 	done := make(chan struct{})
@@ -204,7 +204,7 @@ func (c *Cell) meet(t *testing.T, srv *metlotest.FaultServer, opts []metlo.Optio
 	c.Requests = srv.Requests()
 }
 
-// Peak measures how far the heap grows, garbage included.
+// Peak measures the growth of the heap, including garbage.
 type Peak struct {
 	stop, stopped chan struct{}
 	base, peak    uint64
@@ -245,8 +245,8 @@ func heapBytes() uint64 {
 
 var manyItems = map[string]bool{"array without end": true, "300,000 empty items": true}
 
-// Every visits each failure with each call and each way to wait if all cases are asked for. Otherwise each call and
-// failure get one way to wait, in turns.
+// Every visits each failure with each call and each way to wait if all cases are enabled. Otherwise each call and
+// failure get one way to wait, in rotation.
 func Every(t *testing.T, visit func(t *testing.T, c *Cell), after func(metlotest.Failure)) (failures, calls int) {
 	t.Helper()
 	for _, failure := range metlotest.Failures() {

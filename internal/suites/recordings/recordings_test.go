@@ -31,8 +31,8 @@ import (
 
 // replay describes how the SDK handles one recording.
 type replay struct {
-	// call is the service method that sends what the real server was sent. For a request that the SDK refuses to send it
-	// must fail without sending anything; guard then names what it refuses.
+	// call is the service method that sends the recorded request. If the SDK rejects the request, the call must fail
+	// without sending anything, and guard is a part of its error.
 	call  func(context.Context, *metlo.Client) (any, error)
 	guard string
 	// raw is the reason why no method sends such a request. It then goes through Call.
@@ -278,7 +278,7 @@ func sameAnswer(t *testing.T, rec kit.Recording, got any) {
 	sameEncoding(t, v)
 }
 
-// sameEncoding checks that a value outlives being stored as JSON by any encoder.
+// sameEncoding checks that a value survives storage as JSON by any encoder.
 func sameEncoding(t *testing.T, v reflect.Value) {
 	t.Helper()
 	for name, codec := range map[string]struct {
@@ -295,7 +295,7 @@ func sameEncoding(t *testing.T, v reflect.Value) {
 		again, err := codec.marshal(decoded.Elem().Interface())
 		require.NoError(t, err, name)
 		assert.JSONEq(t, string(encoded), string(again), name)
-		if !strings.Contains(string(encoded), "[redacted]") && name == "encoding/json" { // a Secret is not written, and json/v2 writes no list as an empty one
+		if !strings.Contains(string(encoded), "[redacted]") && name == "encoding/json" { // a Secret is not written, and json/v2 does not write an empty list as null
 			assert.Equal(t, v.Interface(), decoded.Elem().Interface(), name)
 		}
 	}
@@ -316,7 +316,7 @@ func oneOf(t *testing.T, list []any, id string) any {
 	return nil
 }
 
-// lostKeys are members that the server sends and no field takes, by the type that lacks them.
+// lostKeys holds members that the server sends and no field accepts, by type.
 var lostKeys = map[string]string{}
 
 // sameValue compares a JSON value with a Go value, member by member; null is the zero value.

@@ -21,11 +21,11 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// TestNothingIsLost decodes what real servers sent into the public types, and looks for each value of the wire in the
+// TestNothingIsLost decodes samples of real servers into the public types, and searches each value of the wire in the
 // result.
 func TestNothingIsLost(t *testing.T) {
 	const id = "00000000-0000-4000-8000-000000000001"
-	// Wire keys that no struct field takes.
+	// Wire keys without a struct field.
 	untaken := map[string][]string{}
 	type call func(context.Context, *metlo.Client) (any, error)
 	cases := map[string]struct {

@@ -1,5 +1,5 @@
-// Package ajv has the rules of JSON schema in the order in which the npm package ajv 8 applies them,
-// up to the first error, with its messages.
+// Package ajv implements the rules of JSON schema in the order of the npm package ajv 8, up to the first error, with
+// its messages.
 package ajv
 
 import (
@@ -19,7 +19,7 @@ type Error struct {
 	Pointer string
 	// Message is ajv's, without the pointer.
 	Message string
-	// Unexpected is the name of a property that may not be there.
+	// Unexpected is the name of a property that is not allowed.
 	Unexpected string
 	// Allowed holds the permitted values of an enum.
 	Allowed []string

@@ -91,7 +91,7 @@ func (st *Store) analyze(o *observation, partial bool) {
 	st.notify(slices.DeleteFunc(alerts, func(a *alert) bool { return a == nil }))
 }
 
-// touch notes activity and risk. The row is written only when the risk changes or the time moves by much.
+// touch records activity and risk. It writes the row only if the risk changes or the time moves far enough.
 func (st *Store) touch(e *endpoint, at time.Time, risk string) {
 	if risk == e.riskScore && !e.lastActive.IsZero() && at.Sub(e.lastActive) <= activityStep {
 		return
@@ -155,7 +155,7 @@ func (st *Store) blocked(o *observation) bool {
 
 const tokenColumns = 6
 
-// endpointFor finds the endpoint of a call by its tokens: of those that fit, the one with the fewest parameters.
+// endpointFor finds the endpoint of a call by its tokens: the matching one with the fewest parameters.
 func (st *Store) endpointFor(o *observation) *endpoint {
 	tokens := strings.Split(strings.TrimPrefix(o.path, "/"), "/")
 	var best *endpoint

@@ -23,7 +23,7 @@ type Server struct {
 	outages    outages
 }
 
-// Fill puts data into a store that is new.
+// Fill adds data to a new store.
 type Fill func(*Store) error
 
 // New returns a server over a store, to which it applies fills in order.
@@ -72,7 +72,7 @@ func (b *Server) RunJobs() {
 	b.store.runJobs()
 }
 
-// Churn keeps endpoints moving as live traffic does; 0 stops it.
+// Churn keeps endpoints moving like live traffic; 0 stops it.
 func (b *Server) Churn(perSecond int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

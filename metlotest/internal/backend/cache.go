@@ -6,7 +6,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// cacheEntry is an answer that is kept.
+// cacheEntry is a cached answer.
 type cacheEntry struct {
 	value any
 	until time.Time
@@ -30,7 +30,7 @@ func cached[T any](st *Store, key string, ttl time.Duration, compute func() T) T
 // forget drops an answer.
 func (st *Store) forget(key string) { delete(st.caches, key) }
 
-// configCache is for how long the analyzer goes by a metlo-config that it has read.
+// configCache is the time for which the analyzer uses a metlo-config that it has read.
 const configCache = time.Minute
 
 // config returns the metlo-config as the analyzer knows it. The parts that the server stores in tables, authentication

@@ -61,7 +61,7 @@ func (c *call) parseLoggedBodies() bool {
 	return true
 }
 
-// arePairs reports whether v is nothing, or a list of objects with a name; named wants a name that is a string.
+// arePairs reports whether v is missing, or a list of objects with a name; named requires a name that is a string.
 func arePairs(v any, named bool) bool {
 	list, isList := v.([]any)
 	if !isList {
@@ -82,8 +82,7 @@ func havePairs(o *js.Object) bool {
 		arePairs(o.Object("response").Get("headers"), false)
 }
 
-// log queues traces. The first version refuses a bad one, by then those before it are queued; the
-// second accepts everything.
+// log queues traces. Version 1 rejects an invalid trace after queuing those before it; version 2 accepts everything.
 func (c *call) log(traces []any) Response {
 	for _, t := range traces {
 		o, _ := t.(*js.Object)

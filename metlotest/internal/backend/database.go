@@ -23,7 +23,7 @@ func (c *call) hasNul(params *js.Object, names ...string) bool {
 	return false
 }
 
-// rowID reads the id of a path as the database does; bad is its error.
+// rowID parses the id of a path like the database; bad is its error.
 func (c *call) rowID() (id, bad string) {
 	id, valid := pg.ParseUUID(c.params["id"])
 	switch {

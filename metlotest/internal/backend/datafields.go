@@ -54,7 +54,7 @@ func updateClasses(c *call) Response {
 	return Ok(f.row())
 }
 
-// rescore writes an endpoint's risk, changed or not.
+// rescore writes an endpoint's risk even if it is unchanged.
 func (st *Store) rescore(e *endpoint) {
 	e.riskScore = st.riskOf(e)
 	st.rewrite(e)
@@ -156,8 +156,8 @@ func (c *call) renameParam(f *dataField, name string) Response {
 	return Ok(js.New("updated", js.New(f.uuid, shown)))
 }
 
-// renameField moves a field and the siblings that a wildcard in the new path covers; those that end
-// up at the same path are deleted.
+// renameField moves a field and the siblings that a wildcard in the new path covers. Fields that get the same path are
+// deleted.
 func (c *call) renameField(f *dataField, path string) Response {
 	pattern := strings.Split(path, ".")
 	updated, deleted, renamed := js.New(), []string{}, []any{}

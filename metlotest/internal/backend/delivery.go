@@ -14,8 +14,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// deliver posts a payload in the background and records the run. Only loopback receivers are
-// called, so that a test reaches nobody outside. The caller holds b.mu.
+// deliver posts a payload in the background and records the run. It calls only loopback receivers, so that a test stays
+// on the machine. The caller holds b.mu.
 func (b *Server) deliver(w *webhook, payload []byte) {
 	u, err := url.Parse(w.url)
 	if err != nil || b.closed || !isLoopback(u.Hostname()) {

@@ -92,7 +92,7 @@ paths:
           description: the refund was made
 `
 
-// call sends a request to a handler as the wire would.
+// call sends a request to a handler, as if over the wire.
 func (st *Store) call(handle handler, body *js.Object, params map[string]string) error {
 	res := handle(&call{Store: st, body: body, params: params, query: js.New()})
 	if res.Status >= 400 {
@@ -112,7 +112,7 @@ func (st *Store) demoConfigs() error {
 	return st.call(putTestingConfig, js.New("configString", demoTestingConfig), nil)
 }
 
-// demoCall is a kind of request that the shop gets; %d in path and bodies is a number that varies.
+// demoCall is a kind of request to the shop; %d in path and bodies is a varying number.
 type demoCall struct {
 	host, method, path, query, request, response string
 	status, times                                int
@@ -139,7 +139,7 @@ func demoCalls() []demoCall {
 	}
 }
 
-// demoTraffic spreads the calls over the days before now, and runs the jobs that look at them.
+// demoTraffic spreads the calls over the past days, and runs the jobs that analyse them.
 func (st *Store) demoTraffic() {
 	start := time.Now().UTC().Truncate(time.Millisecond)
 	for i, kind := range demoCalls() {

@@ -33,7 +33,7 @@ func endpointRoutes() []route {
 func listEndpoints(c *call) Response {
 	limit := zod.Count()
 	if len(c.query.Keys) == 1 {
-		// A limit that is all there is was recorded on a server with a newer zod.
+		// The bare limit was recorded on a server with a newer zod.
 		limit = zod.StrictCount()
 	}
 	params, bad := check(zod.Object(

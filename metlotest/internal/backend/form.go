@@ -57,7 +57,7 @@ func (c *call) readForm(r *http.Request, body []byte) *Response {
 	}
 }
 
-// latin1 reads each byte as a character, as busboy does.
+// latin1 reads each byte as a character, like busboy.
 func latin1(s string) string {
 	runes := make([]rune, len(s))
 	for i := range len(s) {

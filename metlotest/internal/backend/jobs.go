@@ -62,8 +62,8 @@ func (st *Store) countCall(e *endpoint, at time.Time) {
 	}
 }
 
-// updateUsage moves counted calls into the hour at hand. When an endpoint of them is gone, the insert
-// fails, and the calls of all are lost.
+// updateUsage adds counted calls to the current hour. If one of their endpoints is gone, the insert fails, and all
+// counts are lost.
 func (st *Store) updateUsage(now time.Time) {
 	pending := st.pendingCalls
 	st.pendingCalls = nil
@@ -78,9 +78,9 @@ func (st *Store) updateUsage(now time.Time) {
 }
 
 const (
-	// analyzedTraces is how many traces have to show something in a field, and more than that.
+	// analyzedTraces is the number of traces with content that a field must exceed.
 	analyzedTraces = 50
-	// classShare is the share of them that have to show a class, and more than that.
+	// classShare is the share of them with a class that must be exceeded.
 	classShare = 0.5
 )
 
@@ -122,7 +122,7 @@ func (st *Store) evidenceOf(e *endpoint) map[string]*evidence {
 	return found
 }
 
-// classify looks at one endpoint: a field needs more than least traces that show something.
+// classify analyses one endpoint: a field needs more than least traces with content.
 func (st *Store) classify(e *endpoint, now time.Time, least int) []*alert {
 	var alerts []*alert
 	found := st.evidenceOf(e)
@@ -183,8 +183,8 @@ func (st *Store) sensitiveAlerts(e *endpoint, f *dataField, class string, t *tra
 	return alerts
 }
 
-// detectPrivateHosts finds out which hosts are public: the real one asks each over http, this one goes by
-// the name.
+// detectPrivateHosts decides which hosts are public: the real server sends each an http request, this one uses the
+// name.
 func (st *Store) detectPrivateHosts(time.Time) {
 	for _, e := range st.endpoints {
 		if _, judged := st.hostsJudged[e.host]; !judged {
@@ -201,8 +201,8 @@ const (
 	manyShare     = 0.1
 )
 
-// mergePaths splits parameters of endpoints that traffic made where few words stand in their place, once
-// there were minAnalyzeTraces calls.
+// mergePaths splits parameters of endpoints from traffic whose place has few distinct words, after minAnalyzeTraces
+// calls.
 func (st *Store) mergePaths(now time.Time) {
 	least := 100
 	if n, ok := st.config("").Get("minAnalyzeTraces").(float64); ok {
@@ -252,7 +252,7 @@ var (
 	plainToken    = regexp.MustCompile(`^[A-Za-z\-_.]+$`)
 )
 
-// grouping finds the paths of the calls of one endpoint.
+// grouping finds the paths in the calls of one endpoint.
 type grouping struct {
 	own   []string
 	least int

@@ -14,7 +14,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/pg"
 )
 
-// observation is one logged call on its way through the collector and the analyzer.
+// observation is a logged call during its analysis.
 type observation struct {
 	path, endpointPath, method, host string
 	parameters                       []any
@@ -73,7 +73,7 @@ func statusOf(v any) (status int, valid bool) {
 	return 0, false
 }
 
-// header finds a header by name in any case.
+// header returns a header by name, ignoring case.
 func header(headers []any, name string) string {
 	for _, v := range headers {
 		if h, _ := v.(*js.Object); strings.EqualFold(h.Text("name"), name) {
@@ -103,7 +103,7 @@ func (o *observation) contentTypes() (request, response string) {
 	return essence(req), essence(res)
 }
 
-// finding is one leaf of a call: a place, and the value there.
+// finding is a leaf of a call: a place and its value.
 type finding struct {
 	section, path, contentType string
 	status                     int
@@ -123,7 +123,7 @@ func placeKey(status int, contentType, section, path string) string {
 	return key
 }
 
-// findings lists the leaves of a call to an endpoint, in the order in which the analyzer meets them.
+// findings lists the leaves of a call to an endpoint, in the analyzer's order.
 func (o *observation) findings(e *endpoint) []finding {
 	w := walker{wild: e.wildPlaces()}
 	tokens, observed := pathTokens(e.path), pathTokens(o.path)
@@ -151,7 +151,7 @@ const (
 	errorsFrom = 400
 )
 
-// walker collects findings. wild are the keys of fields with a wildcard in their path.
+// walker collects findings. Its wild holds the keys of fields with a wildcard in their path.
 type walker struct {
 	found []finding
 	wild  []string
@@ -268,7 +268,7 @@ func dataType(v any) string {
 	return "string"
 }
 
-// trace is a call as GET /endpoint/:id shows it.
+// trace is a call in the form of GET /endpoint/:id.
 type trace struct {
 	created   time.Time
 	shown     *js.Object

@@ -7,7 +7,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/pg"
 )
 
-// page reads offset and limit from validated parameters and applies the fault at hand.
+// page reads offset and limit from validated parameters and applies the current fault.
 func (c *call) page(params *js.Object, limitName, offsetName string, defaultLimit int) (limit, offset int) {
 	limit = defaultLimit
 	if f, ok := params.Get(limitName).(float64); ok {
@@ -24,7 +24,7 @@ func (c *call) page(params *js.Object, limitName, offsetName string, defaultLimi
 
 func toInt(f float64) int { return int(max(min(f, math.MaxInt32), math.MinInt32)) }
 
-// window cuts a page out of rows.
+// window returns a page of rows.
 func window[T any](rows []T, limit, offset int) []T {
 	rows = rows[min(offset, len(rows)):]
 	if limit < len(rows) {

@@ -96,7 +96,7 @@ func (st *Store) endpointAt(host, method, path string) *endpoint {
 	return nil
 }
 
-// regroup creates endpoints for paths and deletes those that a new one takes the place of.
+// regroup creates endpoints for paths and deletes those that a new one replaces.
 func (st *Store) regroup(host, method string, paths []string, userSet bool) []*endpoint {
 	old := slices.Clone(st.endpoints)
 	replaced := map[*endpoint]bool{}
@@ -133,8 +133,8 @@ func suggestedPaths(c *call) Response {
 	return Ok(e.suggestions())
 }
 
-// suggestions groups the paths seen: a token that is rare at its place becomes a parameter. The
-// groups whose tokens are the most common come first.
+// suggestions groups the seen paths: a token that is rare at its place becomes a parameter. Groups with the most common
+// tokens come first.
 func (e *endpoint) suggestions() []string {
 	counts := map[string]int{}
 	for _, path := range e.seenPaths {

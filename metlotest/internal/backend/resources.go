@@ -30,7 +30,7 @@ func resourceProblem(statements []testingconfig.Statement) *Response {
 	return &answer
 }
 
-// resourceIssues returns issues as the values of zod's.
+// resourceIssues converts issues to zod's form.
 func resourceIssues(found []*testingconfig.Issue) []any {
 	list := make([]any, len(found))
 	for i, issue := range found {
@@ -75,7 +75,7 @@ func anyList(texts []string) []any {
 	return list
 }
 
-// resourceObjects returns statements as the server has them.
+// resourceObjects converts statements to the server's form.
 func resourceObjects(statements []testingconfig.Statement) []*js.Object {
 	list := make([]*js.Object, len(statements))
 	for i := range statements {

@@ -15,7 +15,7 @@ const (
 	typePlain = "text/plain; charset=utf-8"
 )
 
-// Response is an answer before it is written.
+// Response is an answer that was not yet written.
 type Response struct {
 	Status      int
 	ContentType string
@@ -58,7 +58,7 @@ func HTMLPage(status int, message string, frames ...string) Response {
 	}}
 }
 
-// check runs a schema over a whole request; the response is the 400 to send, when there is one.
+// check applies a schema to a whole request; the response is the 400 to send, or nil.
 func check(s zod.Schema, v any) (*js.Object, *Response) {
 	o, issues := zod.Validate(s, v)
 	if len(issues) > 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// stamp is a time as the API writes it: UTC with milliseconds, null when it is zero.
+// stamp is a time in the API's form: UTC with milliseconds, or null for zero.
 type stamp struct{ time.Time }
 
 // MarshalJSONTo writes the stamp.
@@ -38,7 +38,7 @@ type endpoint struct {
 	traces    []*trace
 	seenPaths []string
 	calls     map[time.Time]int
-	// fieldsSeen is when the fields of calls with a status were looked at last.
+	// fieldsSeen is the time of the last analysis of fields in calls with a status.
 	fieldsSeen map[int]time.Time
 	pattern    *regexp.Regexp
 }
@@ -59,7 +59,7 @@ func (st *Store) newEndpoint(host, method, path string) *endpoint {
 			e.numberParams++
 		}
 	}
-	// The columns have the tokens between all slashes but the first.
+	// The columns hold the tokens between all slashes except the first.
 	for i, token := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
 		if i == len(e.tokens) {
 			break

@@ -59,7 +59,7 @@ func readCredentials(session, auth *js.Object, name, value string) {
 	session.Set("uniqueSessionKey", base64.StdEncoding.EncodeToString(sum[:]))
 }
 
-// jwtUser reads the user's name out of a token.
+// jwtUser returns the user's name in a token.
 func jwtUser(auth *js.Object, value string) string {
 	parts := strings.Split(value, ".")
 	if auth.Text("jwtUserPath") == "" || len(parts) < 2 {

@@ -45,7 +45,7 @@ func putSettings(c *call) Response {
 	if !js.IsUndefined(skip) {
 		c.settings.skip = skip
 		if skip != nil {
-			// The mapper writes true for true and false for all else.
+			// The mapper stores every value but true as false.
 			c.settings.skip = skip == true //nolint:revive // the value is any
 		}
 	}

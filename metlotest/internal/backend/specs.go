@@ -87,7 +87,7 @@ func zipSpecs(c *call) Response {
 	for _, s := range sorted {
 		w, err := archive.Create(encodeURIComponent(s.name) + "." + s.extension)
 		if err == nil {
-			// As many bytes as the text has UTF-16 units, so that text outside ASCII is cut.
+			// The length is the text's number of UTF-16 units, so that text outside ASCII is cut.
 			_, err = w.Write([]byte(s.text)[:min(len(s.text), len(utf16.Encode([]rune(s.text))))])
 		}
 		if err != nil {
@@ -151,13 +151,13 @@ func updateSpec(c *call) Response {
 	return c.storeSpec(old.name, extension, old)
 }
 
-// encodeURIComponent escapes all but letters, digits and - _ . ! ~ * ' ( ).
+// encodeURIComponent escapes everything except letters, digits and - _ . ! ~ * ' ( ).
 func encodeURIComponent(s string) string {
 	escaped := strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 	return strings.NewReplacer("%21", "!", "%7E", "~", "%2A", "*", "%27", "'", "%28", "(", "%29", ")").Replace(escaped)
 }
 
-// storeSpec replaces old, which may be nil, with the uploaded file; on a fault old stays.
+// storeSpec replaces old, which may be nil, with the uploaded file; after an error old remains.
 func (c *call) storeSpec(name, extension string, old *spec) Response {
 	if pg.HasNul(name) {
 		return databaseError(pg.NulByte)
@@ -223,7 +223,7 @@ func (st *Store) replaceSimilar(e *endpoint, kept map[*endpoint]bool) {
 	st.removeEndpoints(func(other *endpoint) bool { return similar[other] })
 }
 
-// describe stores the fields that a spec names; those that are known keep all but type and nullability.
+// describe stores the fields that a spec names; known ones change only type and nullability.
 func (st *Store) describe(e *endpoint, fields []openapi.Field) {
 	for _, f := range fields {
 		known := e.field(f.Section, f.Path, f.Status, f.ContentType)
@@ -240,7 +240,7 @@ func (st *Store) describe(e *endpoint, fields []openapi.Field) {
 	}
 }
 
-// dropSpec removes a spec; its endpoints stay.
+// dropSpec removes a spec; its endpoints remain.
 func (st *Store) dropSpec(s *spec) {
 	st.specs = slices.DeleteFunc(st.specs, func(other *spec) bool { return other == s })
 	st.removeAlerts(func(a *alert) bool {

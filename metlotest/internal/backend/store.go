@@ -37,7 +37,7 @@ type Store struct {
 	scans     map[scanKey][]any
 	caches    map[string]cacheEntry
 
-	// instant makes the analyzer work at once and the caches stay empty.
+	// instant analyses at once and disables the caches.
 	instant      bool
 	jobsRunUntil time.Time
 	demoIDs      int // id of the next row of Demo; 0 for random ids
@@ -83,7 +83,7 @@ func (st *Store) active(e *endpoint, t time.Time) {
 	}
 }
 
-// rewrite notes a change of a row, whose new version PostgreSQL puts behind all others.
+// rewrite records a change of a row, whose new version PostgreSQL stores behind all others.
 func (st *Store) rewrite(e *endpoint) {
 	e.updatedAt = st.tick()
 	if at := slices.Index(st.endpoints, e); at >= 0 {
@@ -129,7 +129,7 @@ func (st *Store) addEndpoint(e *endpoint) {
 	}
 }
 
-// removeEndpoints deletes endpoints with everything that hangs on them.
+// removeEndpoints deletes endpoints with all dependent rows.
 func (st *Store) removeEndpoints(doomed func(*endpoint) bool) {
 	gone := map[string]bool{}
 	st.endpoints = slices.DeleteFunc(st.endpoints, func(e *endpoint) bool {

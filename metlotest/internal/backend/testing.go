@@ -93,7 +93,7 @@ func (t *testingConfig) entityTags() []string {
 	return tags
 }
 
-// permissionCache is for how long reads go by a testing config that was read before.
+// permissionCache is the time for which reads use a cached testing config.
 const permissionCache = time.Minute
 
 func entityTags(c *call) Response {
@@ -130,8 +130,8 @@ type rule struct {
 	permissions       []string
 }
 
-// rules reads the rules of a testing config. The problem is the database's with the statement made of
-// them; with no resource at all there is no statement.
+// rules parses the rules of a testing config. The problem is the database's error for the resulting statement; without
+// a resource there is no statement.
 func (t *testingConfig) rules() (rules []rule, resources int, problem string) {
 	conditions := 0
 	t.each([]string{"resource"}, func(name string, members *js.Object) {
@@ -214,7 +214,7 @@ func permissionsOf(rules []rule, e *endpoint) []string {
 	return permissions
 }
 
-// sectionOf turns req.path and its like into a data section.
+// sectionOf converts req.path and similar names to a data section.
 func sectionOf(place string) string {
 	side, part, _ := strings.Cut(place, ".")
 	if part == "" {
@@ -226,8 +226,8 @@ func sectionOf(place string) string {
 	return side + strings.ToUpper(part[:1]) + part[1:]
 }
 
-// populatePermissions sets every endpoint's permissions from the testing config. When the database refuses
-// the statement, no endpoint has any.
+// populatePermissions sets every endpoint's permissions from the testing config. If the database rejects the statement,
+// no endpoint has any.
 func (st *Store) populatePermissions() (problem string) {
 	if st.testing.uuid == "" {
 		return ""
@@ -265,7 +265,7 @@ type genTestField struct {
 	Entity      *string `json:"entity"`
 }
 
-// generate describes an endpoint to the test templates.
+// generate returns an endpoint in the form for test templates.
 func (st *Store) generate(e *endpoint) genTest {
 	return st.generateWith(e, pg.Page(e.fields, compareForTests, pg.NoLimit, 0))
 }
@@ -322,7 +322,7 @@ func genTestEndpoint(c *call) Response {
 		}
 		return Text(http.StatusNotFound, "Could not find endpoint.")
 	}
-	// A parameter that is there, though empty, is a condition.
+	// An empty parameter is a condition too.
 	given := func(v any) bool { return !js.IsUndefined(v) }
 	if given(method) && !slices.Contains(methods(), pg.Text(method)) {
 		return databaseError(pg.BadEnum("rest_method_enum", method))
@@ -335,7 +335,7 @@ func genTestEndpoint(c *call) Response {
 	return Text(http.StatusNotFound, "Could not find endpoint.")
 }
 
-// joinedRows is how many different rows of endpoint, section and time of a field's change are read.
+// joinedRows is the maximum number of distinct rows of endpoint, section and time of a field's change.
 const joinedRows = 10
 
 func genTestEndpoints(c *call) Response {
@@ -370,7 +370,7 @@ func genTestEndpoints(c *call) Response {
 	return Ok(items)
 }
 
-// joinedFields sorts the fields of several endpoints in one statement, as the mapper has it.
+// joinedFields sorts the fields of several endpoints in one statement, like the mapper.
 func joinedFields(own []*endpoint) map[*endpoint][]*dataField {
 	var rows []*dataField
 	for _, e := range own {

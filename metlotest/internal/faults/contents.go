@@ -11,7 +11,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/backend"
 )
 
-// errorBodyCap is how much of an error's body clients tend to keep.
+// errorBodyCap is the typical number of bytes that clients keep of an error's body.
 const errorBodyCap = 16 << 10
 
 // echoFailures returns those of proxies that show the request's headers, the key among them.

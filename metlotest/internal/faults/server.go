@@ -1,4 +1,4 @@
-// Package faults has the servers that fail in one way each.
+// Package faults provides servers with one failure each.
 package faults
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/pipe"
 )
 
-// Failure is one way in which a network, a proxy or a server fails. [All] has them all.
+// Failure is a kind of failure of a network, a proxy or a server. [All] lists all.
 type Failure struct {
 	// Name identifies the failure, such as "reset before headers".
 	Name string
@@ -22,9 +22,9 @@ type Failure struct {
 	// NeedsSocket reports whether the failure needs the kernel, and is not available in memory.
 	NeedsSocket bool
 
-	// Times is how many requests meet the failure before all is well; 0 means all of them.
+	// Times is the number of requests that fail before the server recovers; 0 means all.
 	Times int
-	// Delay is waited before the head of an answer, and again in the middle of its body.
+	// Delay is the wait before the head of an answer, and again in the middle of its body.
 	Delay time.Duration
 
 	refuse, unreachable bool
@@ -35,8 +35,8 @@ type Failure struct {
 	send                func(*responder, backend.Response)
 }
 
-// All lists every failure that a [Server] has: of the connection, of TLS, of HTTP, of proxies in between, of
-// what is sent, and of lists.
+// All returns every failure of a [Server]: of the connection, of TLS, of HTTP, of proxies in between, of bodies, and of
+// lists.
 func All() []Failure {
 	var all []Failure
 	for _, group := range [][]Failure{
@@ -48,7 +48,7 @@ func All() []Failure {
 	return all
 }
 
-// Server is a backend before which one failure stands.
+// Server is a backend behind one failure.
 type Server struct {
 	URL string
 
@@ -70,8 +70,8 @@ type Server struct {
 	spent    int // times that it was met
 }
 
-// Received is a request that arrived. Its service is "backend", or "elsewhere" if it came to another
-// host, port or scheme to which the failure redirected it.
+// Received is a received request. Its Service is "backend", or "elsewhere" if the failure redirected it to another
+// host, port or scheme.
 type Received struct {
 	Service string
 	Request *http.Request
@@ -80,13 +80,13 @@ type Received struct {
 	Time    time.Time
 	// Whole reports whether the complete body arrived.
 	Whole bool
-	// status was sent as the answer's; 0 if the failure sent none.
+	// Status is the status of the answer; 0 if the failure sent none.
 	Status int
 	// sound is the body that a server without the failure would have sent.
 	Sound []byte
 }
 
-// Start starts a server that fails in one way, before a sound backend.
+// Start starts a server with one failure in front of a sound backend.
 func Start(failure Failure, sound *backend.Server, inMemory bool) *Server {
 	s := &Server{failure: failure, sound: sound, done: make(chan struct{}), conns: map[net.Conn]struct{}{}}
 	var backend, elsewhere net.Listener = pipe.Listen(pipe.Backend), pipe.Listen(pipe.Elsewhere)
@@ -114,7 +114,7 @@ func listenOnLoopback() net.Listener {
 	return l
 }
 
-// baseURL has the scheme and the name under which the failure shows.
+// baseURL returns the base URL at which the failure shows.
 func (s *Server) baseURL(address string) string {
 	if s.failure.host != "" {
 		_, port, _ := net.SplitHostPort(address)
@@ -152,7 +152,7 @@ func (s *Server) startTransport(backend, elsewhere net.Listener) {
 	}
 }
 
-// RoundTripper reaches the server, also when it is in memory, and trusts its certificate authority.
+// RoundTripper returns a round tripper that reaches the server, even in memory, and trusts its certificate authority.
 func (s *Server) RoundTripper() *http.Transport { return s.transport }
 
 // Certificate returns the certificate authority of a failure over TLS, or nil without TLS.
@@ -198,7 +198,7 @@ func (s *Server) Close() {
 	s.sound.Close()
 }
 
-// meet reports whether the failure is met once more, rather than over.
+// meet reports whether the failure applies to one more request.
 func (s *Server) meet() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

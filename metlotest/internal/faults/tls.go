@@ -25,7 +25,7 @@ const (
 	tlsUntrusted
 )
 
-// tlsSetup is a certificate authority with a certificate that it, or a stranger, signed.
+// tlsSetup is a certificate authority with a certificate signed by it or by a stranger.
 type tlsSetup struct {
 	authority *x509.Certificate
 	leaf      tls.Certificate

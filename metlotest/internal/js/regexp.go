@@ -20,5 +20,5 @@ func CompileRegexp(pattern string) (*regexp.Regexp, error) {
 	return re, err
 }
 
-// ErrUnsupported is a pattern that JavaScript takes and package regexp does not.
+// ErrUnsupported reports a pattern that JavaScript accepts and package regexp does not.
 var ErrUnsupported = errors.New("metlotest runs patterns with package regexp, which does not have")

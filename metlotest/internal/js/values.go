@@ -1,4 +1,4 @@
-// Package js has JavaScript's semantics as the server's Node has them: values, dates, numbers, regular expressions, JSON.
+// Package js implements JavaScript's semantics of the server's Node: values, dates, numbers, regular expressions, JSON.
 package js
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The server under imitation is a JavaScript program, so its inputs are kept as JavaScript has them:
-// undefined, nil (null), bool, float64, string, []any and *Object.
+// The simulated server is a JavaScript program, so its inputs are JavaScript values: undefined, nil (null), bool,
+// float64, string, []any and *Object.
 
 // Undefined is the value of a property that is absent.
 type Undefined struct{}
@@ -58,7 +58,7 @@ func (o *Object) Set(key string, v any) {
 
 const maxArrayIndex = 1<<32 - 2
 
-// arrayIndex reads a name that is a whole number in its shortest form.
+// arrayIndex parses a name that is a whole number in its shortest form.
 func arrayIndex(key string) (int64, bool) {
 	if key == "" || key[0] < '0' || key[0] > '9' || key[0] == '0' && len(key) > 1 {
 		return 0, false
@@ -256,7 +256,7 @@ func decodeMembers(dec *jsontext.Decoder) (any, error) {
 	return o, err
 }
 
-// TypeName names a value's type as zod does.
+// TypeName returns zod's name of a value's type.
 func TypeName(v any) string {
 	switch v := v.(type) {
 	case Undefined:
@@ -358,7 +358,7 @@ func (o *Object) Delete(key string) {
 	o.Keys = slices.DeleteFunc(o.Keys, func(k string) bool { return k == key })
 }
 
-// Clone copies a value with all that lies in it.
+// Clone returns a deep copy of a value.
 func Clone(v any) any {
 	switch v := v.(type) {
 	case *Object:

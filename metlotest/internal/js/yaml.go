@@ -15,13 +15,13 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// The bounds of a YAML text: how deep it is nested, and how many nodes it has, with each alias counted as a copy.
+// The limits of a YAML text: its depth, and its number of nodes, where each alias counts as a copy.
 const (
 	maxDepth = 1800
 	maxNodes = 250_000
 )
 
-// YAML is a document, and where its values stand.
+// YAML is a document with the places of its values.
 type YAML struct {
 	// Value is Undefined for a text without a document.
 	Value any
@@ -37,7 +37,7 @@ func (y *YAML) Line(pointer string) (int, bool) {
 // LoadYAML simulates yaml.load of js-yaml. An error has the form of js-yaml's message: the reason, (line:column), and
 // an excerpt.
 func LoadYAML(text string) (any, error) {
-	if jsontext.Value(text).IsValid() { // JSON is YAML, and has escapes in pairs, which the library does not know
+	if jsontext.Value(text).IsValid() { // JSON is YAML, but has escapes in pairs, which the library does not support
 		return Decode([]byte(text))
 	}
 	doc, err := ReadYAML(text)
@@ -199,7 +199,7 @@ func (r *yamlReader) object(n *yaml.Node, pointer string, depth int) (any, error
 	return o, nil
 }
 
-// yamlScalar has js-yaml's values: a number with leading zeros is decimal.
+// yamlScalar returns js-yaml's value of a scalar: a number with leading zeros is decimal.
 func yamlScalar(n *yaml.Node) any {
 	text := strings.ToLower(strings.ReplaceAll(n.Value, "_", ""))
 	switch n.ShortTag() {
@@ -227,7 +227,7 @@ func yamlScalar(n *yaml.Node) any {
 
 func yamlNumber(text string) float64 {
 	digits := strings.TrimLeft(text, "+-")
-	f, err := strconv.ParseFloat(digits, 64) // beyond the range it is infinite
+	f, err := strconv.ParseFloat(digits, 64) // infinite if out of range
 	switch {
 	case digits == ".inf":
 		f = math.Inf(1)
@@ -243,7 +243,7 @@ func yamlNumber(text string) float64 {
 	return f
 }
 
-// DumpYAML writes a value as a text that js-yaml reads as the same value, in the layout of its dump.
+// DumpYAML writes a value as YAML that js-yaml reads as the same value, in the layout of its dump.
 func DumpYAML(v any) (string, error) {
 	out, err := yaml.Dump(yamlNode(v), yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(80))
 	return string(out), err
@@ -257,7 +257,7 @@ func yamlNode(v any) *yaml.Node {
 		case strings.Contains(v, "\n"):
 			n.Style = yaml.LiteralStyle
 		case v == "" || strings.ContainsAny(v[:1], "0123456789+-.=") || slices.Contains([]string{"y", "n", "yes", "no", "on", "off"}, strings.ToLower(v)):
-			n.Style = yaml.SingleQuotedStyle // some reader takes it for a number, a date or a truth value
+			n.Style = yaml.SingleQuotedStyle // some parsers read it as a number, a date or a boolean
 		}
 		return n
 	case []any:

@@ -23,7 +23,7 @@ type Document struct {
 	converted  bool // the real server converts this version
 }
 
-// Problem is why a description is refused.
+// Problem is the reason why a description is rejected.
 type Problem struct {
 	Status  int
 	Message string
@@ -34,7 +34,7 @@ func refuse(status int, message string) *Problem { return &Problem{status, messa
 // PathRule returns a path without empty tokens, or the reason why it is invalid.
 type PathRule func(path string) (valid, problem string)
 
-// Read reads a description. Methods are those of an endpoint.
+// Read parses a description. The methods are those of an endpoint.
 func Read(data []byte, methods []string, rule PathRule) (*Document, *Problem) {
 	v, err := js.LoadYAML(string(data))
 	if err != nil {
@@ -67,8 +67,8 @@ func Read(data []byte, methods []string, rule PathRule) (*Document, *Problem) {
 	return doc, nil
 }
 
-// swaggerServers returns the servers of a Swagger 2 document. The real server converts it to OpenAPI 3 and stores that; here
-// the document stays as it was uploaded, and its endpoints have no fields.
+// swaggerServers returns the servers of a Swagger 2 document. The real server stores a conversion to OpenAPI 3; here
+// the document remains unchanged, and its endpoints have no fields.
 func swaggerServers(root *js.Object) []any {
 	host, base := root.Text("host"), root.Text("basePath")
 	switch {
@@ -85,7 +85,7 @@ const (
 	version31      = "3.1.0"
 )
 
-// versionProblem has swagger-parser's checks before it resolves references.
+// versionProblem performs swagger-parser's checks before references are resolved.
 func versionProblem(root *js.Object) string {
 	supported := []string{"3.0.0", "3.0.1", "3.0.2", "3.0.3", version31}
 	version := root.Get("openapi")

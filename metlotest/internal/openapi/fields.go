@@ -16,7 +16,7 @@ type Field struct {
 }
 
 const (
-	// fieldDepth is how many levels below a schema are looked at.
+	// fieldDepth is the maximum depth below a schema.
 	fieldDepth = 20
 	noStatus   = -1
 )
@@ -25,7 +25,7 @@ const (
 type fieldList struct {
 	resolver *resolver
 	fields   []Field
-	open     []*js.Object // schemas that are being read, which end a circle
+	open     []*js.Object // schemas that are being read, to end a cycle
 }
 
 // fields lists the parts of an operation: parameters, body and responses.

@@ -15,7 +15,7 @@ type resolver struct {
 	seen map[any]bool
 }
 
-// workingFolder is the folder from which the server takes paths of other documents to be.
+// workingFolder is the folder against which the server resolves paths of other documents.
 const workingFolder = "/srv/metlo/backend/"
 
 // check returns the message of json-schema-ref-parser about the first invalid reference. References to other documents

@@ -9,7 +9,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// NulByte is the error for a text with a NUL in it.
+// NulByte is the error for a text that contains a NUL.
 const NulByte = `invalid byte sequence for encoding "UTF8": 0x00`
 
 // HasNul reports whether a value for the database contains a NUL byte.
@@ -53,7 +53,7 @@ func arrayLiteral(list []any) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// ParseBool reads a boolean: any unambiguous start of true, yes, on, 1 and their opposites.
+// ParseBool parses a boolean: any unambiguous prefix of true, yes, on, 1 and their opposites.
 func ParseBool(s string) (value, valid bool) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	for _, word := range []string{"true", "yes"} {
@@ -80,8 +80,8 @@ func BadBool(v any) string { return `invalid input syntax for type boolean: "` +
 
 const uuidBytes = 16
 
-// ParseUUID reads the forms of a uuid that PostgreSQL takes: in braces or not, in either case, with a
-// dash after each group of four digits or without. The result has the canonical form.
+// ParseUUID parses the forms of a uuid that PostgreSQL accepts: optional braces, either case, and optional dashes after
+// each group of four digits. The result has the canonical form.
 func ParseUUID(s string) (string, bool) {
 	if inner, ok := strings.CutPrefix(s, "{"); ok {
 		if s, ok = strings.CutSuffix(inner, "}"); !ok {
@@ -91,7 +91,7 @@ func ParseUUID(s string) (string, bool) {
 	var digits strings.Builder
 	for i := range len(s) {
 		if s[i] == '-' {
-			// A dash may follow every second byte, but the last.
+			// A dash may follow every second byte except the last.
 			if n := digits.Len(); n == 0 || n%4 != 0 || n >= 2*uuidBytes || i > 0 && s[i-1] == '-' {
 				return "", false
 			}
@@ -120,7 +120,7 @@ func ILike(text, pattern string) bool {
 	return like([]rune(strings.ToLower(text)), []rune("%"+strings.ToLower(pattern)+"%"))
 }
 
-// like goes back to the last % alone, which is enough: an earlier one can take no more than it may.
+// like backtracks only to the last %, which is sufficient: an earlier one cannot match more.
 func like(text, pattern []rune) bool {
 	at, retry, taken := 0, -1, 0
 	for i := 0; i < len(text); {
@@ -149,13 +149,13 @@ func like(text, pattern []rune) bool {
 	return true
 }
 
-// Wildcards, as no rune of a text.
+// Wildcards, which no rune of a text equals.
 const (
 	anyText rune = -1 - iota
 	anyRune
 )
 
-// wildcard reads the first sign of a pattern; its width is 0 at the end.
+// wildcard returns the first character of a pattern; its width is 0 at the end.
 func wildcard(pattern []rune) (sign rune, width int) {
 	switch {
 	case len(pattern) == 0:

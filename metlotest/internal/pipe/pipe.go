@@ -1,4 +1,4 @@
-// Package pipe connects servers and clients in one process without sockets, so that fake time works.
+// Package pipe connects servers and clients in one process without sockets, as synctest requires.
 package pipe
 
 import (

@@ -1,4 +1,4 @@
-// Package qs reads query strings as the npm package of that name does.
+// Package qs parses query strings like the npm package of that name.
 package qs
 
 import (
@@ -20,7 +20,7 @@ const (
 // (with an index up to 20) become arrays, and larger indexes become objects. Parameters after the 1000th are dropped.
 func Parse(raw string) *js.Object { return parse(raw, qsArrayLimit) }
 
-// ParseForm reads a form as body-parser does, for which arrays may be as long as there are parameters.
+// ParseForm parses a form like body-parser, for which arrays may be as long as the number of parameters.
 func ParseForm(raw string) *js.Object {
 	return parse(raw, max(100, strings.Count(raw, "&")+1))
 }
@@ -42,7 +42,7 @@ func parse(raw string, arrayLimit int) *js.Object {
 	return qsCompact(result).(*js.Object)
 }
 
-// qsFlat splits the parameters without reading brackets; repeated names collect into arrays.
+// qsFlat splits the parameters without parsing brackets; repeated names become arrays.
 func qsFlat(raw string) *js.Object {
 	flat := js.New()
 	parts := strings.Split(raw, "&")
@@ -216,7 +216,7 @@ func qsIsContainer(v any) bool {
 	return false
 }
 
-// qsCompact removes the holes that sparse indexes leave.
+// qsCompact removes the holes of sparse indexes.
 func qsCompact(v any) any {
 	switch v := v.(type) {
 	case []any:

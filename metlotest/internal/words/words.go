@@ -1,6 +1,5 @@
-// Package words knows which tokens of a path are English words. The list is words_alpha.txt of
-// dwyl/english-words, which is in the public domain (see LICENSE), with words of the web added that
-// Metlo's list has too.
+// Package words recognises English words in paths. The list is words_alpha.txt of dwyl/english-words, which is in the
+// public domain (see LICENSE), with additional words of the web from Metlo's list.
 package words
 
 import (
@@ -19,7 +18,7 @@ import (
 //go:embed words.deflate
 var packed []byte
 
-// list unpacks the words, one a line, when they are first needed: it takes 30 ms.
+// list unpacks the words, one per line, at the first use: it takes 30 ms.
 var list = sync.OnceValue(func() string {
 	raw, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
 	if err != nil {

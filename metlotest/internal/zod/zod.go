@@ -1,4 +1,4 @@
-// Package zod validates requests as the npm package of that name does, with its issues and messages.
+// Package zod validates requests like the npm package of that name, with its issues and messages.
 package zod
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// issue is one zod issue: its properties in the order in which zod 3.20 writes them.
+// issue is one zod issue, with its properties in the order of zod 3.20.
 type issue = *js.Object
 
 // Issues collects the issues of a schema.
@@ -170,7 +170,7 @@ func Nullable(s Schema) Schema {
 	}
 }
 
-// Default puts a value in the place of undefined.
+// Default replaces undefined with a value.
 func Default(s Schema, value any) Schema {
 	return func(path []any, v any, c *Issues) any {
 		if js.IsUndefined(v) {
