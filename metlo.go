@@ -237,12 +237,12 @@ func readEnvironment() (e environment, err error) {
 	case e.host == "" && host == "":
 		return e, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
 	case e.host == "" && key != "":
-		return e, invalid("METLO_API_KEY is set and METLO_HOST is not, and a key goes only to hosts that its own source names: " +
+		return e, invalid("METLO_API_KEY is set without METLO_HOST, and a key of the environment is sent only to a host of the environment: " +
 			"set METLO_HOST too, or unset METLO_API_KEY to use the key in ~/.metlo/credentials")
 	case e.host == "" || sameServer(e.host, host):
 		e.host, e.insecure = cmp.Or(e.host, host), cmp.Or(e.insecure, file["METLO_INSECURE_HTTP"])
 	case file["METLO_API_KEY"] != "" && !keySet:
-		return e, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: another spelling is another host: "+
+		return e, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s, and each spelling counts as another host: "+
 			"set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(host), shownHost(e.host))
 	default:
 		file = nil

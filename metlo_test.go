@@ -54,7 +54,7 @@ func TestNewClientFromEnv(t *testing.T) {
 		{name: "the file's host with its port", env: env{"METLO_HOST": "https://file.example.com:443"}, file: file, host: "file.example.com:443", key: "metlo.file"},
 		{name: "the file's host in upper case", env: env{"METLO_HOST": "https://FILE.example.com"}, file: file, host: "FILE.example.com", key: "metlo.file"},
 		{name: "the file's host with a dot", env: env{"METLO_HOST": "https://file.example.com."}, file: file, host: "file.example.com.", key: "metlo.file"},
-		{name: "the file's host in punycode", env: env{"METLO_HOST": "https://xn--bcher-kva.example"}, file: idn, invalid: "another spelling is another host"},
+		{name: "the file's host in punycode", env: env{"METLO_HOST": "https://xn--bcher-kva.example"}, file: idn, invalid: "each spelling counts as another host"},
 		{name: "the file's key for no other host", env: env{"METLO_HOST": "https://env.example.com"}, file: file, invalid: "is for https://file.example.com"},
 		{name: "the file's key for no other port", env: env{"METLO_HOST": "https://file.example.com:8443"}, file: file, invalid: "set METLO_API_KEY"},
 		{name: "the file's key for no other scheme", env: env{"METLO_HOST": "http://file.example.com"}, file: file, invalid: "set METLO_API_KEY"},

@@ -234,7 +234,7 @@ func (p *parser) try(read func() bool) bool {
 	return false
 }
 
-// named calls read. If that fails, messages expect name.
+// named calls read. If read fails, the error expects name instead of its parts.
 func (p *parser) named(name string, read func() bool) bool {
 	p.silent++
 	ok := p.try(read)

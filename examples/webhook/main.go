@@ -75,7 +75,7 @@ func run(ctx context.Context, listen, dir string) error {
 		if demo {
 			ended <- err
 		}
-		return err // an error is tried again
+		return err // the handler retries after an error
 	}, webhook.WithStore(store), webhook.WithToken(token))
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)

@@ -115,7 +115,7 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// processed returns how often the server got the change whole without declining it.
+// processed returns how often the server received the complete change and did not decline it.
 func processed(c *matrix.Cell) int {
 	if !c.Call.Write {
 		return 0

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestProblem compares with the messages of buildSchema of graphql 16; for syntax errors and suggestions with their
-// beginning.
+// TestProblem compares messages with those of buildSchema of graphql 16. For syntax errors and suggestions it compares
+// only the beginning.
 func TestProblem(t *testing.T) {
 	for _, test := range []struct{ schema, want string }{
 		{"type Query { me: String }", ""},
