@@ -31,11 +31,11 @@ func protocolHint(err error) string {
 	text := err.Error()
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch):
-		return "the port speaks plain http and the base URL says https: use http://, or the port that speaks TLS"
+		return "the port speaks plain http but the base URL is https: use http://, or the port that speaks TLS"
 	case errors.As(err, &record):
 		return "the port speaks neither TLS nor HTTP: is the port of the base URL right?"
 	case strings.Contains(text, `malformed HTTP response "\x15\x03`):
-		return "the port speaks TLS and the base URL says http: use https://"
+		return "the port speaks TLS but the base URL is http: use https://"
 	case strings.Contains(text, "malformed HTTP"):
 		return "the port does not speak HTTP: is the port of the base URL right?"
 	}
@@ -51,7 +51,7 @@ func (c *Client) addressHint(r *request, resp *http.Response, body []byte) strin
 		"plain HTTP to an SSL-enabled server",       // Apache
 		"combination of host and port requires TLS", // Tomcat
 	}, func(mark string) bool { return strings.Contains(text, mark) }) {
-		return "the port speaks TLS and the base URL says http: use https://"
+		return "the port speaks TLS but the base URL is http: use https://"
 	}
 	if !r.collector && !strings.HasPrefix(r.path, "/log-request/") && resp.StatusCode >= 400 && strings.Contains(text, "Cannot set properties of undefined (setting 'body')") &&
 		strings.Contains(text, "TypeError") {

@@ -47,7 +47,7 @@ func expectations() map[string]map[string]error {
 		"drip of headers", "drip of the body", "TLS that stalls")
 	set(func() map[string]error { return all(invalid) },
 		"reset after headers", "reset in the body", "cut in the body", "cut in a chunk", "cut between chunks",
-		"Content-Length too long", "Content-Length too short", "gzip that is none", "chunk size of no number",
+		"Content-Length too long", "Content-Length too short", "gzip that is not gzip", "chunk size of no number",
 		"gzip bomb", "body without end", "array without end", "white space without end", "item of 1 GB", "300,000 empty items",
 		"login page", "204", "200 without a body", "another protocol", "404 of an Ingress", "404 of a gateway", "404 without a body",
 		"plain http to a TLS port", "answer in brotli", "answer in gzip twice",

@@ -137,7 +137,7 @@ func fieldFailures() []Failure {
 		answering("404 of a gateway", "404 with a JSON object", answer(http.StatusNotFound, backend.TypeJSON, `{"message":"no Route matched with those values"}`)),
 		answering("404 without a body", "404 and nothing else", answer(http.StatusNotFound, "", "")),
 		answering("404 Not Found", "404 with the two words that many servers send", answer(http.StatusNotFound, backend.TypeHTML, "Not Found")),
-		answering("plain http to a TLS port", "400 as nginx says it", answer(http.StatusBadRequest, backend.TypeHTML,
+		answering("plain http to a TLS port", "400 in nginx's words", answer(http.StatusBadRequest, backend.TypeHTML,
 			"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>")),
 		answering("answer in brotli", "200 in an encoding that was not asked for",
 			answer(http.StatusOK, backend.TypeJSON, "\x8b\x01\x80[]\x03", "Content-Encoding", "br")),

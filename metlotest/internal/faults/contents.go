@@ -51,7 +51,7 @@ func echoFailures() []Failure {
 			},
 		},
 		{
-			Name: "echo in a broken header", Does: "a head with the key in a line that is no header",
+			Name: "echo in a broken header", Does: "a head with the key in a line that is not a header",
 			send: func(x *responder, res backend.Response) {
 				x.pause(x.server.failure.Delay)
 				x.write("HTTP/1.1 200 OK\r\n" + x.key() + "\r\n" + contentLength(len(res.Body)) + "\r\n\r\n" + string(res.Body))
@@ -141,7 +141,7 @@ func contentFailures() []Failure {
 				return strings.ReplaceAll(body, `"uuid":`, `"uuid":"00000000-0000-4000-8000-00000000dead","uuid":`)
 			})
 		}),
-		answering("invalid UTF-8", "200 with bytes in its strings that are no text", func(x *responder) backend.Response {
+		answering("invalid UTF-8", "200 with strings that are not valid UTF-8", func(x *responder) backend.Response {
 			return x.edited(func(body string) string {
 				return strings.ReplaceAll(body, `"path":"`, "\"path\":\"\xff\xfe\xed\xa0\x80")
 			})

@@ -54,7 +54,7 @@ func framingFailures() []Failure {
 		framed("unknown Transfer-Encoding", "the body comes in a coding that nobody asked for", func(int) []string {
 			return []string{"Transfer-Encoding: zigzag"}
 		}),
-		framed("gzip that is none", "a plain body is announced as compressed", func(n int) []string {
+		framed("gzip that is not gzip", "a plain body is announced as compressed", func(n int) []string {
 			return []string{"Content-Encoding: gzip", contentLength(n)}
 		}),
 		{

@@ -15,7 +15,7 @@ const (
 func connectionFailures() []Failure {
 	return []Failure{
 		{
-			Name: "connection refused", Does: "nothing listens on the port, whatever Times says", NeedsSocket: true,
+			Name: "connection refused", Does: "nothing listens on the port, regardless of Times", NeedsSocket: true,
 			refuse: true,
 		},
 		{Name: "connection never made", Does: "packets to the server are dropped", unreachable: true},
