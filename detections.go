@@ -99,7 +99,7 @@ func detections[T any](c *Client, name, kind string, filter *DetectionFilter, de
 // period rejects bounds with no time between them.
 func (r *request) period(after, before time.Time) {
 	if !after.IsZero() && !before.IsZero() && after.After(before) {
-		r.fail("CreatedAfter is later than CreatedBefore: swap them")
+		r.fail("the earliest creation time is after the latest: swap them")
 	}
 }
 
