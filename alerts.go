@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxAlertLimit = 50_000 // the server binds one SQL parameter per row
+	maxAlertLimit = 50_000 // the server binds one SQL parameter for each row
 )
 
 const noUpdateType = "UpdateType is empty: use UpdateResolve, UpdateUnresolve, UpdateIgnore or UpdateUnignore"
@@ -33,7 +33,7 @@ type Alert struct {
 	CreatedAt         time.Time       `json:"createdAt,omitzero"`
 	UpdatedAt         time.Time       `json:"updatedAt,omitzero"`
 	Status            AlertStatus     `json:"status"`
-	ResolutionMessage string          `json:"resolutionMessage"` // kept when the alert is opened again
+	ResolutionMessage string          `json:"resolutionMessage"` // survives when the alert is opened again
 	Context           json.RawMessage `json:"context,omitzero"`  // an object that depends on the type; see Trace, Field and SpecPointer
 	APIEndpoint       AlertEndpoint   `json:"apiEndpoint"`
 }
@@ -53,20 +53,20 @@ type AlertEndpoint struct {
 	Path            string     `json:"path"`
 	Host            string     `json:"host"`
 	Method          RestMethod `json:"method"`
-	OpenAPISpecName string     `json:"openapiSpecName"`  // empty if no spec describes it
+	OpenAPISpecName string     `json:"openapiSpecName"`  // empty if the endpoint has no spec
 	OpenAPISpec     *AlertSpec `json:"openapiSpec"`      // nil if the alert is not about a spec
-	Details         *Endpoint  `json:"details,omitzero"` // all that is known of it; only changes of an alert return it
+	Details         *Endpoint  `json:"details,omitzero"` // the whole endpoint; only set by calls that change an alert
 }
 
 // AlertSpec is the part of an OpenAPI document that an alert is about.
 type AlertSpec struct {
 	Extension            SpecExtension            `json:"extension"`
-	MinimizedSpecContext map[string]MinimizedSpec `json:"minimizedSpecContext"` // by pointer, such as paths./users.get
+	MinimizedSpecContext map[string]MinimizedSpec `json:"minimizedSpecContext"` // pointers such as paths./users.get to excerpts
 }
 
 // MinimizedSpec is an excerpt of an OpenAPI document.
 type MinimizedSpec struct {
-	LineNumber    int    `json:"lineNumber"` // in the document, from 1
+	LineNumber    int    `json:"lineNumber"` // line of the document, counted from 1
 	MinimizedSpec string `json:"minimizedSpec"`
 }
 
@@ -78,7 +78,7 @@ type AlertFilter struct {
 	Statuses        []AlertStatus `url:"status,omitempty,brackets"`
 	AlertTypes      []AlertType   `url:"alertTypes,omitempty,brackets"`
 	Hosts           []string      `url:"hosts,omitempty,brackets"`
-	SortOrder       SortOrder     `url:"order,omitempty"` // of the risk score among alerts of one status; default DESC
+	SortOrder       SortOrder     `url:"order,omitempty"` // order of the risk scores among alerts of one status; default DESC
 }
 
 // AlertUpdate is a change of one alert's status.
@@ -93,12 +93,12 @@ type AlertBulkUpdate struct {
 	UpdateType        AlertUpdateType
 	ResolutionMessage string // only UpdateResolve keeps it
 
-	UUID            string // one alert; excludes every other filter
+	UUID            string // selects one alert; excludes every other filter
 	APIEndpointUUID string
 	RiskScores      []RiskScore
 	AlertTypes      []AlertType
 	Hosts           []string
-	AllAlerts       bool // every alert in the status; excludes every filter
+	AllAlerts       bool // selects every alert in the status; excludes every filter
 }
 
 func (s *AlertsService) listing(name string, filter *AlertFilter) *listing[Alert] {
@@ -110,10 +110,10 @@ func (s *AlertsService) listing(name string, filter *AlertFilter) *listing[Alert
 		filters:   []string{"hosts[]", "alertTypes[]"},
 		values:    s.client.hostsOr(texts(alertTypes.values)),
 		newest:    len(f.Statuses) == 1 && len(f.RiskScores) == 1,
-		most:      maxAlertLimit,
+		maxLimit:  maxAlertLimit,
 		unlimited: maxAlertLimit,
 	}
-	if f.APIEndpointUUID != "" { // which has one host
+	if f.APIEndpointUUID != "" { // an endpoint has one host
 		l.describe = func(a *Alert) (walk.Item, error) {
 			item, err := describeAlert(a)
 			item.Values = [2]string{item.Values[1]}
@@ -122,45 +122,44 @@ func (s *AlertsService) listing(name string, filter *AlertFilter) *listing[Alert
 		l.filters, l.values = l.filters[1:], always(texts(alertTypes.values))
 	}
 	if f.UUID == "" && f.APIEndpointUUID == "" {
-		l.few = defaultRows
+		l.defaultLimit = defaultRows
 	}
 	l.base.optionalUUID(f.UUID, f.APIEndpointUUID)
 	return l
 }
 
-// List returns one page of alerts, from offset on and of at most limit items: open ones first, then ignored and resolved
-// ones, each by risk and then newest first. A limit of 0 asks for 10, or for all alerts of one endpoint or id. The limit is
-// at most 50,000. Its errors are [ErrInvalidArgument] and those of the server.
+// List returns one page of at most limit alerts, starting at offset: open alerts first, then ignored and resolved ones,
+// each group by risk and then newest first. A limit of 0 means 10, or all alerts if the filter names an endpoint or an
+// id. The maximum is 50,000. The error is [ErrInvalidArgument] or one of the server's.
 //
 // GET /alerts
 func (s *AlertsService) List(ctx context.Context, filter *AlertFilter, offset, limit int) (*Page[Alert], error) {
 	l := s.listing("Alerts.List", filter)
-	if limit == 0 && l.few > 0 { // the server's own default is all of them
-		limit = l.few
-		if most := s.client.maxPage; most > 0 {
-			limit = min(l.few, most)
+	if limit == 0 && l.defaultLimit > 0 { // the server sends all of them without a limit
+		limit = l.defaultLimit
+		if maxPage := s.client.maxPage; maxPage > 0 {
+			limit = min(l.defaultLimit, maxPage)
 		}
 	}
 	return l.page(ctx, offset, limit)
 }
 
-// All returns an iterator over every alert that passes the filter throughout the walk, each once, also while the loop
-// resolves the alerts that it visits. It takes two requests if the server sends the whole list at once. If not, it walks
-// by host and type, or by pages, until a count proves that none is missing; docs/listing.md has the costs and the
+// All returns an iterator over every alert that passes the filter throughout the walk, each once. The loop may resolve
+// the alerts that it visits. All takes two requests if the server sends the whole list at once. Otherwise it walks by
+// host and type, or by pages, until a count proves that no alert is missing; docs/listing.md describes cost and
 // assumptions.
 //
-// The sequence ends after the first error; the last one may be an [IncompleteError], which holds how many alerts may be
-// missing.
+// The sequence ends after the first error. A final [IncompleteError] holds how many alerts may be missing.
 //
 // GET /alerts
 func (s *AlertsService) All(ctx context.Context, filter *AlertFilter, opts ...WalkOption) iter.Seq2[Alert, error] {
 	return s.listing("Alerts.All", filter).all(ctx, opts)
 }
 
-// AllCreated is like [AlertsService.All] for the alerts that were created between two times, both inclusive and exact to the
-// millisecond. A zero time sets no bound. The server cannot filter by time, so the walk costs as much as All, except that with
-// one status and one risk score the server sends the newest first and the walk stops at the earliest time. An alert without
-// a time of creation passes.
+// AllCreated is like [AlertsService.All] for the alerts created between two times, both inclusive and exact to the
+// millisecond. A zero time sets no bound. Alerts without a creation time are included. The server cannot filter by
+// time, so the walk usually costs as much as All. With one status and one risk score the server sends the newest alerts
+// first, and the walk stops at the earliest time.
 //
 // GET /alerts
 func (s *AlertsService) AllCreated(ctx context.Context, after, before time.Time, filter *AlertFilter, opts ...WalkOption) iter.Seq2[Alert, error] {
@@ -170,7 +169,7 @@ func (s *AlertsService) AllCreated(ctx context.Context, after, before time.Time,
 	return l.all(ctx, opts)
 }
 
-// Get returns an alert. Without such an alert it returns [ErrNotFound].
+// Get returns an alert. If it does not exist, the error is [ErrNotFound].
 //
 // GET /alerts?uuid=
 func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
@@ -197,8 +196,8 @@ func (s *AlertsService) Get(ctx context.Context, id string) (*Alert, error) {
 	return alert, nil
 }
 
-// Update changes the status of an alert and returns the alert as it is then, with its whole endpoint. An alert that is
-// not in the status from which the update leads is [ErrConflict]; without such an alert it returns [ErrNotFound].
+// Update changes the status of an alert and returns the changed alert with its whole endpoint. The error is
+// [ErrConflict] if the alert's status does not allow the update, and [ErrNotFound] if the alert does not exist.
 //
 // PUT /alert/:uuid
 func (s *AlertsService) Update(ctx context.Context, id string, update *AlertUpdate) (*Alert, error) {
@@ -217,10 +216,10 @@ func (s *AlertsService) Update(ctx context.Context, id string, update *AlertUpda
 	return alert, nil
 }
 
-// alertParts is an alert without methods, whose fields a struct can embed for JSON.
+// alertParts is an alert without methods, so that structs can embed its fields for JSON.
 type alertParts Alert
 
-// updatedAlert is an alert as a change returns it: with a whole endpoint.
+// updatedAlert is an alert with a whole endpoint, as the server returns it after a change.
 type updatedAlert struct {
 	alertParts
 	APIEndpoint Endpoint `json:"apiEndpoint"`
@@ -228,48 +227,48 @@ type updatedAlert struct {
 
 func (a *updatedAlert) accept() error { return (*Alert)(&a.alertParts).accept() }
 
-// Resolve closes an open alert with a message, which may be empty and is trimmed. An alert that is not open is
-// [ErrConflict]; without such an alert it returns [ErrNotFound].
+// Resolve closes an open alert. The message may be empty; surrounding space is removed. The error is [ErrConflict] if
+// the alert is not open, and [ErrNotFound] if it does not exist.
 //
 // PUT /alert/:uuid
 func (s *AlertsService) Resolve(ctx context.Context, id, message string) (*Alert, error) {
 	return s.Update(ctx, id, &AlertUpdate{UpdateType: UpdateResolve, ResolutionMessage: message})
 }
 
-// Unresolve opens a resolved alert again. An alert that is not resolved is [ErrConflict]; without such an alert it
-// returns [ErrNotFound].
+// Unresolve reopens a resolved alert. The error is [ErrConflict] if the alert is not resolved, and [ErrNotFound] if it
+// does not exist.
 //
 // PUT /alert/:uuid
 func (s *AlertsService) Unresolve(ctx context.Context, id string) (*Alert, error) {
 	return s.Update(ctx, id, &AlertUpdate{UpdateType: UpdateUnresolve})
 }
 
-// Ignore sets an open alert aside. An alert that is not open is [ErrConflict]; without such an alert it returns
-// [ErrNotFound].
+// Ignore sets an open alert aside. The error is [ErrConflict] if the alert is not open, and [ErrNotFound] if it does
+// not exist.
 //
 // PUT /alert/:uuid
 func (s *AlertsService) Ignore(ctx context.Context, id string) (*Alert, error) {
 	return s.Update(ctx, id, &AlertUpdate{UpdateType: UpdateIgnore})
 }
 
-// Unignore opens an ignored alert again. An alert that is not ignored is [ErrConflict]; without such an alert it
-// returns [ErrNotFound].
+// Unignore reopens an ignored alert. The error is [ErrConflict] if the alert is not ignored, and [ErrNotFound] if it
+// does not exist.
 //
 // PUT /alert/:uuid
 func (s *AlertsService) Unignore(ctx context.Context, id string) (*Alert, error) {
 	return s.Update(ctx, id, &AlertUpdate{UpdateType: UpdateUnignore})
 }
 
-// ChangeOutcome is how the change of one alert among many ended.
+// ChangeOutcome is the outcome of one alert's change.
 type ChangeOutcome string
 
 // The outcomes of a change.
 const (
 	ChangeDone     ChangeOutcome = "done"
-	ChangeConflict ChangeOutcome = "conflict" // the alert is not in the status from which the change leads: ErrConflict
-	ChangeGone     ChangeOutcome = "gone"     // there is no such alert: ErrNotFound
+	ChangeConflict ChangeOutcome = "conflict" // the alert's status does not allow the change: ErrConflict
+	ChangeGone     ChangeOutcome = "gone"     // the alert does not exist: ErrNotFound
 	ChangeFailed   ChangeOutcome = "failed"   // any other error; the alert may be changed if the response was lost
-	ChangeNotSent  ChangeOutcome = "not sent" // the context ended before, or an earlier change met an error that this one would meet too
+	ChangeNotSent  ChangeOutcome = "not sent" // the context ended first, or an earlier change met an error that this one would meet too
 )
 
 // AlertChange is the result of changing one alert.
@@ -279,21 +278,22 @@ type AlertChange struct {
 	Err     error // nil if done
 }
 
-// changesAtOnce is how many changes wait for a response; the client's rate limit decides how many start.
+// changesAtOnce is the maximum number of changes that wait for a response; the client's rate limit decides how many
+// start.
 const changesAtOnce = 8
 
-// ResolveEach resolves alerts one by one, as [AlertsService.UpdateEach] does. [AlertsService.UpdateMany] takes one request,
-// and does not report what it changed.
+// ResolveEach resolves alerts one by one, like [AlertsService.UpdateEach]. [AlertsService.UpdateMany] takes one
+// request, but does not report which alerts it changed.
 //
 // PUT /alert/:uuid
 func (s *AlertsService) ResolveEach(ctx context.Context, ids []string, message string) iter.Seq[AlertChange] {
 	return s.UpdateEach(ctx, ids, &AlertUpdate{UpdateType: UpdateResolve, ResolutionMessage: message})
 }
 
-// UpdateEach changes alerts one by one, up to 8 at once within the client's rate limit, and yields the result of each in the
-// order in which the changes end. It yields every id once: after a failure that every change would meet, such as no access or
-// no response, the others are [ChangeNotSent]. Breaking out of the loop starts no further change, and waits for those under
-// way.
+// UpdateEach changes alerts one by one, up to 8 at once within the client's rate limit. It yields one result for every
+// id, in the order in which the changes end. After a failure that every change would meet, such as no access or no
+// response, the remaining changes are [ChangeNotSent]. Breaking out of the loop starts no further change, and waits for
+// those in flight.
 //
 // PUT /alert/:uuid
 func (s *AlertsService) UpdateEach(ctx context.Context, ids []string, update *AlertUpdate) iter.Seq[AlertChange] {
@@ -323,7 +323,7 @@ func (s *AlertsService) UpdateEach(ctx context.Context, ids []string, update *Al
 			case running > 0:
 				change = <-ended
 				running--
-				if halt == nil && meetsAll(change.Err) {
+				if halt == nil && failsForAll(change.Err) {
 					halt = change.Err
 				}
 			default:
@@ -352,8 +352,8 @@ func outcomeOf(err error) ChangeOutcome {
 	return ChangeFailed
 }
 
-// meetsAll reports whether every other change would meet the same failure.
-func meetsAll(err error) bool {
+// failsForAll reports whether every other change would meet the same failure.
+func failsForAll(err error) bool {
 	for _, kind := range []error{
 		context.Canceled, context.DeadlineExceeded, ErrUnauthorized, ErrForbidden, ErrRateLimited, ErrNoResponse,
 		ErrRedirected, ErrProxy, ErrInvalidResponse,
@@ -366,9 +366,9 @@ func meetsAll(err error) bool {
 	return errors.As(err, &e) && e.StatusCode > http.StatusInternalServerError
 }
 
-// UpdateMany changes the status of every alert that passes the filter and is in the status from which the update leads.
-// The server does not report how many. If there is none it returns [ErrNoMatch]; an update without any filter is
-// [ErrInvalidArgument] unless AllAlerts is set.
+// UpdateMany changes the status of every alert that passes the filter and whose status allows the update. The server
+// does not report how many. The error is [ErrNoMatch] if no alert matches, and [ErrInvalidArgument] for an update
+// without any filter unless AllAlerts is set.
 //
 // PUT /alerts
 func (s *AlertsService) UpdateMany(ctx context.Context, update *AlertBulkUpdate) error {
@@ -392,7 +392,7 @@ func (s *AlertsService) UpdateMany(ctx context.Context, update *AlertBulkUpdate)
 	}))
 }
 
-// check refuses an update that would reach other alerts than its author meant.
+// check rejects an update that would reach other alerts than the caller intended.
 func (u *AlertBulkUpdate) check(r *request) {
 	if u.UpdateType == "" {
 		r.fail(noUpdateType)
@@ -405,7 +405,7 @@ func (u *AlertBulkUpdate) check(r *request) {
 		"Hosts":      {u.Hosts != nil, len(u.Hosts) == 0},
 	} {
 		if list.set && list.empty {
-			r.fail("%s is empty, which the server reads as no filter: leave it nil for no filter", name)
+			r.fail("%s is empty, which the server reads as no filter: use nil if no filter is meant", name)
 		}
 		if list.set {
 			lists++
@@ -417,7 +417,7 @@ func (u *AlertBulkUpdate) check(r *request) {
 	filtered := u.APIEndpointUUID != "" || lists > 0
 	switch {
 	case u.UUID != "" && filtered:
-		r.fail("UUID is set together with another filter, which the server would not apply: use one of them")
+		r.fail("UUID is set together with another filter, which the server would ignore: use one of them")
 	case u.AllAlerts && (filtered || u.UUID != ""):
 		r.fail("AllAlerts is set together with a filter: use one of them")
 	case !u.AllAlerts && !filtered && u.UUID == "":
@@ -425,34 +425,34 @@ func (u *AlertBulkUpdate) check(r *request) {
 	}
 }
 
-// AlertField names the data field that an alert is about.
+// AlertField identifies the data field of an alert.
 type AlertField struct {
 	Section   DataSection
 	Path      string // dotted, as in [DataField.DataPath]; empty if the alert names no path parameter
-	DataClass string // what was found in it; empty for [AlertBasicAuthentication]
+	DataClass string // data class of the value; empty for [AlertBasicAuthentication]
 }
 
-// Trace returns the request and response that raised the alert, out of Context. It is nil for types of alert that keep
-// none: [AlertNewEndpoint], [AlertUnauthenticatedSensitive] and [AlertUnsecuredEndpoint].
+// Trace returns the request and response that raised the alert, taken from Context. It is nil for types of alert
+// without a trace: [AlertNewEndpoint], [AlertUnauthenticatedSensitive] and [AlertUnsecuredEndpoint].
 func (a *Alert) Trace() *CapturedTrace { return parseAlertContext(a.Context).Trace }
 
-// Field returns the data field that the alert is about: the one that Description names for [AlertPIIData] and
+// Field returns the data field of the alert: the field named by Description for [AlertPIIData] and
 // [AlertQuerySensitiveData], the path parameter for [AlertPathSensitiveData], and the header authorization for
-// [AlertBasicAuthentication]. It is nil for the other types, and for a description that it cannot read.
+// [AlertBasicAuthentication]. It is nil for other types, and if Description cannot be parsed.
 func (a *Alert) Field() *AlertField {
 	return alertField(a.Type, a.Description, a.APIEndpoint.Path, parseAlertContext(a.Context))
 }
 
-// SpecPointer returns the place in the OpenAPI document that the traffic contradicts, one element for each level, such
-// as paths, /users, get, responses, out of Context. It is nil for types other than [AlertOpenAPISpecDiff]. Joined by
-// dots it is the key of the excerpt in [AlertSpec.MinimizedSpecContext].
+// SpecPointer returns the place in the OpenAPI document that the traffic contradicts, one element per level, such as
+// paths, /users, get, responses. The source is Context. The result is nil for types other than [AlertOpenAPISpecDiff].
+// Joined by dots it is the key of the excerpt in [AlertSpec.MinimizedSpecContext].
 func (a *Alert) SpecPointer() []string { return parseAlertContext(a.Context).PathPointer }
 
-// alertContext is what the server keeps with an alert. A member of another form than the server's counts as absent.
+// alertContext holds the parts of Context. A member of an unexpected form counts as absent.
 type alertContext struct {
 	Trace        *CapturedTrace
 	PathPointer  []string
-	PathTokenIdx *int // from 0
+	PathTokenIdx *int // index of the path's element, from 0
 }
 
 func parseAlertContext(raw json.RawMessage) alertContext {
@@ -504,7 +504,7 @@ func alertField(kind AlertType, description, path string, c alertContext) *Alert
 	return nil
 }
 
-// fieldOfPII reads: Sensitive data of type CLASS has been detected in field 'PATH' of SECTION.
+// fieldOfPII parses: Sensitive data of type CLASS has been detected in field 'PATH' of SECTION.
 func fieldOfPII(description string) *AlertField {
 	rest, ok := strings.CutPrefix(description, "Sensitive data of type ")
 	if !ok {
@@ -522,7 +522,7 @@ func fieldOfPII(description string) *AlertField {
 	return nil
 }
 
-// sectionLabel is what the server's descriptions call a section.
+// sectionLabel returns the name of a section in the server's descriptions.
 func sectionLabel(section DataSection) string {
 	switch section {
 	case SectionRequestPath:
@@ -539,7 +539,7 @@ func sectionLabel(section DataSection) string {
 	return "Response Body"
 }
 
-// quotedAndClass splits a description whose name may hold any text, at the last place where that is possible.
+// quotedAndClass splits a description at the last possible place, because the quoted name may contain any text.
 func quotedAndClass(description, prefix, middle string) (name, class string, ok bool) {
 	rest, ok := strings.CutPrefix(description, prefix)
 	at := strings.LastIndex(rest, middle)
@@ -549,7 +549,7 @@ func quotedAndClass(description, prefix, middle string) (name, class string, ok 
 	return rest[:at], strings.TrimSuffix(rest[at+len(middle):], "."), true
 }
 
-// pathParameter is the name of the parameter that stands at an element of a path.
+// pathParameter returns the name of the parameter at an element of a path.
 func pathParameter(path string, index *int) string {
 	elements := slices.DeleteFunc(strings.Split(path, "/"), func(element string) bool { return element == "" })
 	if index == nil || *index < 0 || *index >= len(elements) {

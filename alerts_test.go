@@ -116,7 +116,7 @@ func TestAlertTraceAndSpecPointer(t *testing.T) {
 	}
 }
 
-// TestAlertContextsOfTheDataSet reads every alert that a real server held.
+// TestAlertContextsOfTheDataSet reads every alert of a real server.
 func TestAlertContextsOfTheDataSet(t *testing.T) {
 	dataset, err := os.Open(kit.Testdata("dataset.json"))
 	require.NoError(t, err)
@@ -181,7 +181,7 @@ func TestAlertsOfATime(t *testing.T) {
 	assert.Equal(t, 5000, total)
 }
 
-// Say which field an alert is about.
+// The field of an alert.
 func ExampleAlert_Field() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
@@ -203,7 +203,7 @@ func ExampleAlert_Field() {
 	// /v1/payments/{paymentId} IP Address resBody ip
 }
 
-// Find what happened since yesterday.
+// The alerts created since yesterday.
 func ExampleAlertsService_AllCreated() {
 	const carts = "6d1b7cbb-1c0b-4b5c-8a35-5a1a2f3c9a10"
 	yesterday := time.Now().AddDate(0, 0, -1)
@@ -271,7 +271,7 @@ func ExampleAlertsService_UpdateMany() {
 	// none are left: true
 }
 
-const anAlert = "00000000-0000-4000-b000-000000000001" // of the recordings
+const anAlert = "00000000-0000-4000-b000-000000000001" // an id of the recordings
 
 func TestAlertsCalls(t *testing.T) {
 	type change = func(context.Context, *metlo.Client) (*metlo.Alert, error)
@@ -422,8 +422,8 @@ func TestAlertsCalls(t *testing.T) {
 	})
 }
 
-// The text of this 404 is that of any server: the list says whether it is Metlo's.
-// TestAlertsUpdateOfNothing has servers send a text that many send. To the byte it is Metlo's, so the error hints at the address.
+// TestAlertsUpdateOfNothing has servers answer with a common 404 text. Metlo's has the same bytes: only the alert list
+// shows which server answered. The error hints at the address.
 func TestAlertsUpdateOfNothing(t *testing.T) {
 	for name, row := range map[string]struct {
 		contentType, body string
@@ -508,10 +508,10 @@ func TestAlertsRefuse(t *testing.T) {
 			_, err := c.Alerts.List(ctx, nil, 0, 50_001)
 			return err
 		}, "use All"},
-		"id of a filter that is no UUID": {func(ctx context.Context, c *metlo.Client) error {
+		"id of a filter that is not a UUID": {func(ctx context.Context, c *metlo.Client) error {
 			_, err := c.Alerts.List(ctx, &metlo.AlertFilter{APIEndpointUUID: "x"}, 0, 0)
 			return err
-		}, "is no UUID"},
+		}, "is not a UUID"},
 		"update without a type": {func(ctx context.Context, c *metlo.Client) error {
 			_, err := c.Alerts.Update(ctx, alertID(1), &metlo.AlertUpdate{})
 			return err
@@ -550,11 +550,11 @@ func TestAlertsRefuse(t *testing.T) {
 		"an empty list of risks":        {all(metlo.AlertFilter{RiskScores: []metlo.RiskScore{}}), "RiskScores is empty"},
 		"an empty list of hosts":        {all(metlo.AlertFilter{Hosts: []string{}}), "Hosts is empty"},
 		"too many hosts":                {list(metlo.AlertFilter{Hosts: many}), "split the filter"},
-		"an id of a filter":             {list(metlo.AlertFilter{UUID: "x"}), "is no UUID"},
+		"an id of a filter":             {list(metlo.AlertFilter{UUID: "x"}), "is not a UUID"},
 		"update of many without a type": {alerts(&metlo.AlertBulkUpdate{AllAlerts: true}), "UpdateType is empty"},
 		"update of many of an endpoint that is none": {alerts(&metlo.AlertBulkUpdate{
 			UpdateType: metlo.UpdateResolve, APIEndpointUUID: "x",
-		}), "is no UUID"},
+		}), "is not a UUID"},
 	}
 	for _, id := range []string{"", "1", ".."} {
 		for name, call := range map[string]func(context.Context, *metlo.Client) error{
@@ -564,13 +564,13 @@ func TestAlertsRefuse(t *testing.T) {
 			"Ignore":    func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.Ignore(ctx, id); return err },
 			"Unignore":  func(ctx context.Context, c *metlo.Client) error { _, err := c.Alerts.Unignore(ctx, id); return err },
 		} {
-			rows[name+" of the id "+id] = refusal{call, "is no UUID"}
+			rows[name+" of the id "+id] = refusal{call, "is not a UUID"}
 		}
 	}
 	assertRefusals(t, rows)
 }
 
-// TestUpdateEachYieldsEveryAlertOnce changes alerts on servers that answer in every way.
+// TestUpdateEachYieldsEveryAlertOnce changes alerts on servers with every kind of answer.
 func TestUpdateEachYieldsEveryAlertOnce(t *testing.T) {
 	resolved := recordingNamed(t, "alerts", "resolve").Response.Body
 	type outcomes map[metlo.ChangeOutcome]int
@@ -644,7 +644,7 @@ func TestUpdateEachStopsWithTheLoop(t *testing.T) {
 	})
 }
 
-// Resolve what a release has fixed, and keep an audit log of it.
+// Resolve the alerts that a release fixed, and keep an audit log.
 func ExampleAlertsService_ResolveEach() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()

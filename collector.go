@@ -11,39 +11,39 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// maxTraceBody is the longest body that the collector takes, in bytes.
+// maxTraceBody is the collector's limit for a body, in bytes.
 const maxTraceBody = 2 << 20
 
-// CollectorService sends traffic to Metlo. It has an address of its own: see [WithCollectorURL].
+// CollectorService sends traffic to Metlo. The collector has a separate address: see [WithCollectorURL].
 type CollectorService struct{ client *Client }
 
-// Verify checks that the collector answers and accepts the API key. A key that it does not accept is
-// [ErrUnauthorized]; one that was deleted may be accepted for 5 s more.
+// Verify checks that the collector answers and accepts the API key. The error is [ErrUnauthorized] for a rejected key.
+// The collector may accept a deleted key for 5 more seconds.
 //
 // GET /verify of the collector
 func (s *CollectorService) Verify(ctx context.Context) error {
 	return exec(ctx, s.client, collectorRequest("Collector.Verify", http.MethodGet, "/verify"))
 }
 
-// Log hands one trace to the collector. Success means queued at best: the collector drops traces without a word while
-// over 1,000 are waiting, and endpoints, data fields and alerts appear only after the analyzer has worked. A trace
-// without host, path, method or status, and one of over 2 MiB, is [ErrInvalidArgument]. Two things that the collector
-// would refuse are changed in what is sent: repeated slashes in a path, and credentials on which it fails.
+// Log sends one trace to the collector. A nil error means at most that the trace was queued: the collector silently
+// drops traces while more than 1,000 are waiting. Endpoints, data fields and alerts appear after the analyzer has run.
+// The error is [ErrInvalidArgument] for a trace without host, path, method or status, and for one over 2 MiB. Log
+// changes two things that the collector would reject: repeated slashes in a path, and credentials on which it fails.
 //
 // POST /log-request/single of the collector
 func (s *CollectorService) Log(ctx context.Context, trace *Trace) error {
 	r := collectorRequest("Collector.Log", http.MethodPost, "/log-request/single")
 	body, err := trace.encode(nil, maxTraceBody)
 	if err != nil {
-		r.fail("the trace: %v", err)
+		r.fail("%v", err)
 	}
 	return exec(ctx, s.client, r.setBody(body))
 }
 
-// LogBatch hands traces to the collector in their order, in as few requests as its limit of 2 MiB allows. Success means
-// queued at best, as for [CollectorService.Log]. All traces are checked first: if one of them is at fault nothing is
-// sent, and the error is [ErrInvalidArgument]. Any other failure is a *[BatchError], which holds what was sent. Without a
-// trace it does nothing.
+// LogBatch sends traces to the collector in order, in as few requests as the limit of 2 MiB allows. A nil error means
+// at most that they were queued, as for [CollectorService.Log]. LogBatch checks all traces first: if one of them is
+// invalid it sends nothing and returns [ErrInvalidArgument]. Any other failure is a *[BatchError], which holds the
+// traces by what happened to them. Without traces it does nothing.
 //
 // POST /log-request/batch of the collector
 func (s *CollectorService) LogBatch(ctx context.Context, traces []*Trace) error {
@@ -61,24 +61,25 @@ func (s *CollectorService) LogBatch(ctx context.Context, traces []*Trace) error 
 	return e
 }
 
-// LogAnalyzed hands one trace without values to the collector. Success means that the collector answered: it takes
-// whatever it is sent, and drops traces while over 1,000 are waiting. A trace without host, path, known method or status,
-// one whose path and template have unequal numbers of elements, and one of over 2 MiB, is [ErrInvalidArgument]. Of such
-// traces the server finds endpoints, data fields, classes and alerts, but never the alert "Open API Spec Diff".
+// LogAnalyzed sends one trace without values to the collector. A nil error means only that the collector answered: it
+// accepts anything, and drops traces while more than 1,000 are waiting. The error is [ErrInvalidArgument] for a trace
+// over 2 MiB and for one without host, path, known method or status. It is also [ErrInvalidArgument] if path and
+// template differ in their number of elements. The server derives endpoints, data fields, classes and alerts from such
+// traces, but never the alert "Open API Spec Diff".
 //
 // POST /api/v2/log-request/single of the collector
 func (s *CollectorService) LogAnalyzed(ctx context.Context, trace *AnalyzedTrace) error {
 	r := collectorRequest("Collector.LogAnalyzed", http.MethodPost, "/log-request/single")
 	body, err := encodeAnalyzed(trace, maxTraceBody)
 	if err != nil {
-		r.fail("the trace: %v", err)
+		r.fail("%v", err)
 	}
 	return exec(ctx, s.second(), r.setBody(body))
 }
 
-// LogAnalyzedBatch hands traces without values to the collector in their order, in as few requests as its limit of 2 MiB
-// allows. All traces are checked first: if one of them is at fault nothing is sent, and the error is [ErrInvalidArgument].
-// Any other failure is a *[AnalyzedBatchError]. Without a trace it does nothing. See [CollectorService.LogAnalyzed].
+// LogAnalyzedBatch sends traces without values to the collector in order, in as few requests as the limit of 2 MiB
+// allows. It checks all traces first: if one of them is invalid it sends nothing and returns [ErrInvalidArgument]. Any
+// other failure is an *[AnalyzedBatchError]. Without traces it does nothing. See [CollectorService.LogAnalyzed].
 //
 // POST /api/v2/log-request/batch of the collector
 func (s *CollectorService) LogAnalyzedBatch(ctx context.Context, traces []*AnalyzedTrace) error {
@@ -109,12 +110,12 @@ func (s *CollectorService) LogAnalyzedBatch(ctx context.Context, traces []*Analy
 	return e
 }
 
-// sendBatches sends bodies one after the other. With an error it returns how many traces were sent before, and how many of
-// those that follow may have arrived.
+// sendBatches sends bodies one after the other. With an error it returns the number of traces that were sent before,
+// and how many of the following ones may have arrived.
 func sendBatches(ctx context.Context, client *Client, r *request, batches []encodedBatch) (sent, unknown int, err error) {
 	for _, batch := range batches {
 		if err := exec(ctx, client, r.copy().setBody(batch.body)); err != nil {
-			if !untouched(err) {
+			if !notQueued(err) {
 				unknown = batch.traces
 			}
 			return sent, unknown, err
@@ -124,7 +125,7 @@ func sendBatches(ctx context.Context, client *Client, r *request, batches []enco
 	return sent, 0, nil
 }
 
-// cut returns the three parts of a batch that failed.
+// cut returns the three parts of a failed batch.
 func cut[T any](traces []T, sent, unknown int) (taken, doubtful, left []T) {
 	end := sent + unknown
 	if unknown > 0 {
@@ -133,7 +134,7 @@ func cut[T any](traces []T, sent, unknown int) (taken, doubtful, left []T) {
 	return traces[:sent:sent], doubtful, traces[end:]
 }
 
-// batchText returns the line of an error about a batch.
+// batchText returns the message of a batch's error.
 func batchText(sent, unknown, unsent int, err error) string {
 	text := fmt.Sprintf("metlo: batch of %d traces: %d sent, %d unknown, %d not sent", sent+unknown+unsent, sent, unknown, unsent)
 	if err != nil {
@@ -142,12 +143,12 @@ func batchText(sent, unknown, unsent int, err error) string {
 	return text
 }
 
-// batchValue returns the parts of an error about a batch for package log/slog.
+// batchValue returns the parts of a batch's error for package log/slog.
 func batchValue(sent, unknown, unsent int, err error) slog.Value {
 	return slog.GroupValue(slog.Int("sent", sent), slog.Int("unknown", unknown), slog.Int("unsent", unsent), slog.Any("err", err))
 }
 
-// second returns a client of the second version of the collector's API.
+// second returns a client for version 2 of the collector's API.
 func (s *CollectorService) second() *Client {
 	client := *s.client
 	if base := client.collector; base != nil {
@@ -164,20 +165,20 @@ func encodeAnalyzed(trace *AnalyzedTrace, limit int) ([]byte, error) {
 	}
 	body, err := wire.Marshal(trace)
 	if err != nil {
-		return nil, fmt.Errorf("it cannot be encoded: %w", err)
+		return nil, fmt.Errorf("the trace cannot be encoded: %w", err)
 	}
 	if n := len(body); n > limit {
-		return nil, fmt.Errorf("it takes %d bytes, over the collector's limit of %d: leave fields out", n, limit)
+		return nil, fmt.Errorf("the trace takes %d bytes, over the collector's limit of %d: leave fields out", n, limit)
 	}
 	return body, nil
 }
 
-// AnalyzedBatchError describes a batch of traces without values that failed, as [BatchError] does.
+// AnalyzedBatchError describes a failed batch of traces without values, like [BatchError].
 type AnalyzedBatchError struct {
-	Sent    []*AnalyzedTrace // the collector took them
-	Unknown []*AnalyzedTrace // sent, without an answer
-	Unsent  []*AnalyzedTrace // never sent, or refused before the collector looked at them
-	Err     error            // why
+	Sent    []*AnalyzedTrace // accepted by the collector
+	Unknown []*AnalyzedTrace // sent, but without an answer
+	Unsent  []*AnalyzedTrace // never sent, or rejected before the collector read them
+	Err     error            // reason for the failure
 }
 
 // Error returns one line with the numbers of traces and the reason.
@@ -185,7 +186,7 @@ func (e *AnalyzedBatchError) Error() string {
 	return batchText(len(e.Sent), len(e.Unknown), len(e.Unsent), e.Err)
 }
 
-// Unwrap returns why the batch failed.
+// Unwrap returns Err.
 func (e *AnalyzedBatchError) Unwrap() error { return e.Err }
 
 // LogValue returns the error's parts without the traces for package log/slog.
@@ -199,20 +200,20 @@ type encodedBatch struct {
 	traces int
 }
 
-// encodeTraces encodes traces into as few bodies as the collector's limit allows, all in one piece of memory. It calls
-// fail for each trace at fault.
+// encodeTraces encodes traces into as few bodies as the collector's limit allows, all in one buffer. It calls fail for
+// each invalid trace.
 func encodeTraces(traces []*Trace, fail func(format string, args ...any)) []encodedBatch {
 	size := 0
 	for _, trace := range traces {
 		size += trace.roughSize()
 	}
 	buffer := make([]byte, 0, size)
-	starts, counts := []int(nil), []int(nil) // of the bodies in buffer
+	starts, counts := []int(nil), []int(nil) // start of each body in buffer, and its number of traces
 	for i, trace := range traces {
 		before := len(buffer)
 		joined := len(starts) > 0
 		if joined {
-			buffer[before-1] = ',' // instead of the bracket that closed the body
+			buffer[before-1] = ',' // replaces the bracket that closed the body
 		} else {
 			buffer = append(buffer, '[')
 		}
@@ -252,10 +253,10 @@ func collectorRequest(name, method, route string) *request {
 	return r
 }
 
-// encode appends the trace to b as the collector takes it.
+// encode appends the trace to b in the collector's format.
 func (t *Trace) encode(b []byte, limit int) ([]byte, error) {
 	if t == nil {
-		return nil, errors.New("it is nil")
+		return nil, errors.New("the trace is nil: leave it out")
 	}
 	if err := t.check(); err != nil {
 		return nil, err
@@ -263,15 +264,15 @@ func (t *Trace) encode(b []byte, limit int) ([]byte, error) {
 	before := len(b)
 	b, err := wire.Append(b, t.acceptable())
 	if err != nil {
-		return nil, fmt.Errorf("it cannot be encoded: %w", err)
+		return nil, fmt.Errorf("the trace cannot be encoded: %w", err)
 	}
 	if n := len(b) - before; n > limit {
-		return nil, fmt.Errorf("it takes %d bytes, over the collector's limit of %d: shorten its bodies", n, limit)
+		return nil, fmt.Errorf("the trace takes %d bytes, over the collector's limit of %d: shorten its bodies", n, limit)
 	}
 	return b, nil
 }
 
-// roughSize is about how many bytes the trace takes when it is encoded.
+// roughSize estimates the encoded size of the trace in bytes.
 func (t *Trace) roughSize() int {
 	if t == nil {
 		return 0
@@ -285,21 +286,21 @@ func (t *Trace) roughSize() int {
 	return n
 }
 
-// BatchError describes a batch of traces that failed. Its three parts, joined, are the batch in its order.
-// Sending Unsent again loses and repeats nothing; Unknown may have arrived in whole, in part or not at all.
+// BatchError describes a failed batch of traces. Its three parts, joined, are the batch in order. Sending Unsent again
+// loses and repeats nothing; the collector may have received Unknown in whole, in part or not at all.
 type BatchError struct {
-	Sent    []*Trace // the collector accepted them
+	Sent    []*Trace // accepted by the collector
 	Unknown []*Trace // sent, but without an answer
-	Unsent  []*Trace // never sent, or refused before the collector looked at them
-	Err     error    // why
+	Unsent  []*Trace // never sent, or rejected before the collector read them
+	Err     error    // reason for the failure
 }
 
-// Error returns one line with how many traces were sent, and why the others were not.
+// Error returns one line with the numbers of traces and the reason.
 func (e *BatchError) Error() string {
 	return batchText(len(e.Sent), len(e.Unknown), len(e.Unsent), e.Err)
 }
 
-// Unwrap returns why the batch failed.
+// Unwrap returns Err.
 func (e *BatchError) Unwrap() error { return e.Err }
 
 // LogValue returns the error's parts without the traces, for package log/slog.
@@ -307,9 +308,9 @@ func (e *BatchError) LogValue() slog.Value {
 	return batchValue(len(e.Sent), len(e.Unknown), len(e.Unsent), e.Err)
 }
 
-// untouched reports whether err proves that the collector queued nothing: no attempt reached it, or each was refused
+// notQueued reports whether err proves that the collector queued nothing: no attempt reached it, or it rejected each
 // for its key, its size or its route.
-func untouched(err error) bool {
+func notQueued(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {
 		return false

@@ -22,9 +22,9 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-const collectorLimit = 2 << 20 // bytes of a body, as the real collector has it
+const collectorLimit = 2 << 20 // the real collector's limit for a body, in bytes
 
-// traceOf is a valid trace whose request body has n bytes.
+// traceOf returns a valid trace whose request body has n bytes.
 func traceOf(path string, n int) *metlo.Trace {
 	return &metlo.Trace{
 		Request: metlo.TraceRequest{
@@ -34,7 +34,7 @@ func traceOf(path string, n int) *metlo.Trace {
 	}
 }
 
-// numbered is n traces of about size bytes each, whose paths count them.
+// numbered returns n traces of about size bytes each, with their number in the path.
 func numbered(n, size int) []*metlo.Trace {
 	traces := make([]*metlo.Trace, n)
 	for i := range traces {
@@ -73,7 +73,7 @@ func TestCollectorNeedsAnAddress(t *testing.T) {
 	}
 }
 
-// recordedTrace is the trace that the real collector was sent.
+// recordedTrace returns the trace of a recorded request to the real collector.
 func recordedTrace() *metlo.Trace {
 	contentType := []metlo.NameValue{{Name: "content-type", Value: "application/json"}}
 	return &metlo.Trace{
@@ -134,10 +134,10 @@ func TestCollectorBatchesStayUnderTheLimit(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, "OK"))
 	require.NoError(t, client.Collector.Log(t.Context(), traceOf("/0", 0)))
 	empty := len(server.sent[0].Body)
-	half := (collectorLimit-len("[,]"))/2 - empty // two such traces fill a body to the last byte but at most one
+	half := (collectorLimit-len("[,]"))/2 - empty // two such traces fill a body except for at most one byte
 	for name, row := range map[string]struct {
 		traces []*metlo.Trace
-		sizes  []int // traces of each request
+		sizes  []int // numbers of traces per request
 	}{
 		"none":                        {nil, nil},
 		"one":                         {numbered(1, 10), []int{1}},
@@ -170,7 +170,7 @@ func TestCollectorBatchesStayUnderTheLimit(t *testing.T) {
 func TestCollectorBatchErrorSaysWhatWasSent(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-	traces := numbered(3, 1_100_000) // one a request
+	traces := numbered(3, 1_100_000) // one trace per request
 	for name, row := range map[string]struct {
 		status  int
 		body    string
@@ -217,7 +217,8 @@ func TestCollectorBatchErrorSaysWhatWasSent(t *testing.T) {
 	}
 }
 
-// A secret header's value that occurs in a network error hides the error, not what it means.
+// TestCollectorBatchErrorOfAHiddenCause has a network error contain a secret header's value. The error is hidden, but
+// still matches its sentinel.
 func TestCollectorBatchErrorOfAHiddenCause(t *testing.T) {
 	const value = "proxy.internal.example.com"
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("lookup %s: no such host", value)}
@@ -234,7 +235,7 @@ func TestCollectorBatchErrorOfAHiddenCause(t *testing.T) {
 	assert.NotEmpty(t, server.sent)
 }
 
-// A fault of an argument that quotes a secret hides it.
+// TestCollectorFaultsHideSecrets has a text of ErrInvalidArgument quote a secret.
 func TestCollectorFaultsHideSecrets(t *testing.T) {
 	client, _ := scriptedClient(t, always(http.StatusOK, "OK"))
 	bad := traceOf("/a?key="+madeUpKey, 0)
@@ -308,7 +309,7 @@ func TestBatchErrorShowsNoTrace(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %q %s", err, err, err, err, err)+log.String(), "secret")
 }
 
-// Nothing is sent if one trace is bad, and the error names it.
+// TestCollectorRefuses has one of the traces be invalid: nothing is sent, and the error names it.
 func TestCollectorRefuses(t *testing.T) {
 	bad := map[string]struct {
 		change func(*metlo.Trace)
@@ -320,23 +321,23 @@ func TestCollectorRefuses(t *testing.T) {
 		"with a query":       {func(t *metlo.Trace) { t.Request.URL.Path = "/a?b=c" }, "put the query into Parameters"},
 		"without a method":   {func(t *metlo.Trace) { t.Request.Method = "" }, "Request.Method is empty"},
 		"with a method that is not tracked": {func(t *metlo.Trace) { t.Request.Method = "PROPFIND" },
-			`Request.Method "PROPFIND" is none that Metlo tracks`},
-		"without a status":            {func(t *metlo.Trace) { t.Response.Status = 0 }, "Response.Status 0 is no HTTP status"},
+			`Request.Method "PROPFIND" is not one that Metlo tracks`},
+		"without a status":            {func(t *metlo.Trace) { t.Response.Status = 0 }, "Response.Status 0 is not an HTTP status"},
 		"with a NUL":                  {func(t *metlo.Trace) { t.Request.Body = "a\x00b" }, "NUL"},
 		"with a binary request body":  {func(t *metlo.Trace) { t.Request.Body = "\xff" }, "Request.Body is not UTF-8"},
 		"with a binary response body": {func(t *metlo.Trace) { t.Response.Body = "\x1f\x8b" }, "Response.Body is not UTF-8"},
 		"with a binary header": {func(t *metlo.Trace) { t.Response.Headers = []metlo.NameValue{{Name: "a"}, {Value: "\xff"}} },
 			"Response.Headers[1] is not UTF-8"},
-		"with an address that is no text": {func(t *metlo.Trace) { t.Meta.Source = "\xff" }, "it cannot be encoded"},
+		"with an address that is no text": {func(t *metlo.Trace) { t.Meta.Source = "\xff" }, "the trace cannot be encoded"},
 		"of 10 MB":                        {func(t *metlo.Trace) { t.Response.Body = strings.Repeat("x", 10<<20) }, "over the collector's limit"},
 		"of a byte too many": {func(t *metlo.Trace) { t.Request.Body = strings.Repeat("x", collectorLimit) },
 			"shorten its bodies"},
 	}
 	rows := map[string]refusal{
-		"a nil trace": {func(ctx context.Context, c *metlo.Client) error { return c.Collector.Log(ctx, nil) }, "it is nil"},
+		"a nil trace": {func(ctx context.Context, c *metlo.Client) error { return c.Collector.Log(ctx, nil) }, "the trace is nil"},
 		"a nil trace in a batch": {func(ctx context.Context, c *metlo.Client) error {
 			return c.Collector.LogBatch(ctx, []*metlo.Trace{traceOf("/", 0), nil})
-		}, "trace 1: it is nil"},
+		}, "trace 1: the trace is nil"},
 	}
 	for name, row := range bad {
 		trace := traceOf("/", 0)
@@ -393,7 +394,7 @@ func analyzedOf(path string) *metlo.AnalyzedTrace {
 	}
 }
 
-// What the real server was sent survives decoding and encoding.
+// TestAnalyzedTracesOfTheSample decodes and encodes the recorded requests of version 2.
 func TestAnalyzedTracesOfTheSample(t *testing.T) {
 	data, err := os.ReadFile("testdata/samples/local-analysis.json")
 	require.NoError(t, err)
@@ -406,7 +407,7 @@ func TestAnalyzedTracesOfTheSample(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &sample))
 	checked := 0
 	for _, x := range sample.Exchanges {
-		if x.Trace == nil || x.Name == "spec" || x.Name == "emptysession" { // which holds what the server passes over, and which says nothing
+		if x.Trace == nil || x.Name == "spec" || x.Name == "emptysession" { // one has members that the server ignores, the other an empty session
 			continue
 		}
 		checked++
@@ -457,13 +458,13 @@ func TestAnalyzedBatchError(t *testing.T) {
 
 func TestLogAnalyzedRefuses(t *testing.T) {
 	for says, change := range map[string]func(*metlo.AnalyzedTrace){
-		"Host is empty":                func(a *metlo.AnalyzedTrace) { a.Request.URL.Host = "" },
-		"does not begin with a slash":  func(a *metlo.AnalyzedTrace) { a.Request.URL.Path = "a" },
-		"more than two empty elements": func(a *metlo.AnalyzedTrace) { a.Request.URL.Path = "//a//b//" },
-		"Method":                       func(a *metlo.AnalyzedTrace) { a.Request.Method = "BREW" },
-		"Status 0":                     func(a *metlo.AnalyzedTrace) { a.Response.Status = 0 },
-		"unequal numbers of elements":  func(a *metlo.AnalyzedTrace) { a.Request.URL.EndpointPath = "/a/{id}" },
-		"EndpointPath":                 func(a *metlo.AnalyzedTrace) { a.Request.URL.EndpointPath = "/<id>" },
+		"Host is empty":                      func(a *metlo.AnalyzedTrace) { a.Request.URL.Host = "" },
+		"does not begin with a slash":        func(a *metlo.AnalyzedTrace) { a.Request.URL.Path = "a" },
+		"more than two empty elements":       func(a *metlo.AnalyzedTrace) { a.Request.URL.Path = "//a//b//" },
+		"Method":                             func(a *metlo.AnalyzedTrace) { a.Request.Method = "BREW" },
+		"Status 0":                           func(a *metlo.AnalyzedTrace) { a.Response.Status = 0 },
+		"differ in their number of elements": func(a *metlo.AnalyzedTrace) { a.Request.URL.EndpointPath = "/a/{id}" },
+		"EndpointPath":                       func(a *metlo.AnalyzedTrace) { a.Request.URL.EndpointPath = "/<id>" },
 	} {
 		trace := analyzedOf("/a")
 		change(trace)

@@ -9,19 +9,18 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// correction describes a response whose status alone does not show what happened.
+// correction describes a response whose status alone is misleading.
 type correction struct {
-	method  string // empty for any
-	route   string // below /api/v1; * stands for one element, empty for any route
+	method  string // empty for any method
+	route   string // path below /api/v1; * stands for one element; empty for any route
 	status  int
-	body    string // anchored: a longer text of the same kind can follow a write that did happen
+	body    string // must match the whole body: a longer text of the same kind can follow a successful write
 	kind    error
-	message string // what it means; empty if the body's own text is clear
-	proof   string // recording, or the part of the server's source that sends it
+	message string // meaning of the response; empty if the body's own text is clear
+	proof   string // recording, or the place in the server's source
 }
 
-// corrections returns the responses of the server whose meaning differs from their status, and all its forms of
-// 404.
+// corrections returns the server's responses whose meaning differs from their status, and all forms of its 404.
 func corrections() []correction {
 	const (
 		noEndpoint  = "the endpoint does not exist"
@@ -57,7 +56,7 @@ func corrections() []correction {
 	}
 }
 
-// correctedError returns the error that the table of corrections has for a response, nil if it has none.
+// correctedError returns the error that the table has for a response, or nil.
 func (c *Client) correctedError(r *request, resp *http.Response, body []byte) error {
 	found, ok := correct(r, resp, body)
 	if !ok {
@@ -78,7 +77,7 @@ func correct(r *request, resp *http.Response, body []byte) (correction, bool) {
 	switch resp.StatusCode {
 	case http.StatusNotFound:
 		text, ok := wire.Text(resp.Header.Get("Content-Type"), body)
-		if !ok || text == "Not Found" && len(body) > len(text) { // as JSON many servers send it, and Metlo's does not
+		if !ok || text == "Not Found" && len(body) > len(text) { // many servers send it as JSON, but Metlo's does not
 			return correction{}, false
 		}
 		body = []byte(text)

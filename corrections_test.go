@@ -17,10 +17,10 @@ import (
 	"github.com/metlo-go/metlo/internal/transport"
 )
 
-// TestCorrections ties each row of the table to what proves it: a recording, whose answer it must match, or for answers
-// that were not recorded the text that the server's source holds.
+// TestCorrections compares each row of the table with its proof. The proof is a recording, or the text in the server's
+// source for answers that were not recorded.
 func TestCorrections(t *testing.T) {
-	fromSource := map[string]string{ // by method and route
+	fromSource := map[string]string{ // texts by method and route
 		"GET /endpoint/*/usage":           "Error: Endpoint does not exist.",
 		"PUT /data-field/*/update-entity": "OK",
 		"PUT /spec/*400":                  "Spec file does not exist, cannot update.",
@@ -37,7 +37,7 @@ func TestCorrections(t *testing.T) {
 				got, ok := correctionOf(rec)
 				require.True(t, ok)
 				assert.Equal(t, d.proof, got.proof)
-				assert.True(t, rows.tell(d, string(rec.body)), "docs/errors.md has a row for it")
+				assert.True(t, rows.matches(d, string(rec.body)), "docs/errors.md has a row for it")
 				rec.body = append([]byte("a longer text: "), rec.body...)
 				_, ok = correctionOf(rec)
 				assert.False(t, ok && strings.HasPrefix(d.body, "^"), "the pattern is anchored")
@@ -51,12 +51,13 @@ func TestCorrections(t *testing.T) {
 			got, ok := correctionOf(answered{d.method, strings.ReplaceAll(d.route, "*", "x"), d.status, "text/html; charset=utf-8", []byte(text)})
 			require.True(t, ok)
 			assert.Equal(t, d.proof, got.proof)
-			assert.True(t, rows.tell(d, text), "docs/errors.md has a row for it")
+			assert.True(t, rows.matches(d, text), "docs/errors.md has a row for it")
 		})
 	}
 }
 
-// correctionRows are the rows of the table in docs/errors.md: the status, the text or its beginning, the sentinel's name.
+// correctionRows holds the rows of the table in docs/errors.md: the status, the text or its beginning, the sentinel's
+// name.
 type correctionRows [][3]string
 
 func documentedCorrections(t *testing.T) correctionRows {
@@ -73,8 +74,8 @@ func documentedCorrections(t *testing.T) correctionRows {
 	return rows
 }
 
-// tell reports whether a row says what d makes of body.
-func (rows correctionRows) tell(d correction, body string) bool {
+// matches reports whether a row shows the meaning of body under d.
+func (rows correctionRows) matches(d correction, body string) bool {
 	names := map[error]string{ErrNotFound: "ErrNotFound", ErrNoMatch: "ErrNoMatch", ErrBadRequest: "ErrBadRequest", ErrNameTaken: "ErrNameTaken"}
 	for _, row := range rows {
 		if row[0] == strconv.Itoa(d.status) && row[2] == names[d.kind] && strings.Contains(body, row[1]) {
@@ -84,7 +85,8 @@ func (rows correctionRows) tell(d correction, body string) bool {
 	return false
 }
 
-// TestCorrectionsAreFew lists every recorded answer that means something else than its status says: no other may match.
+// TestCorrectionsAreFew lists every recorded answer whose meaning differs from its status. No other recording may
+// match.
 func TestCorrectionsAreFew(t *testing.T) {
 	want := map[string]error{
 		"alerts/update_not_uuid": ErrBadRequest, "alerts/batch_none_match": ErrNoMatch,
@@ -158,7 +160,7 @@ func allRecorded(t *testing.T, section string) map[string]answered {
 	return all
 }
 
-// TestOnlyMetlosOwn404SaysNotFound has other servers answer in every way that they do.
+// TestOnlyMetlosOwn404SaysNotFound has other servers answer in all their usual ways.
 func TestOnlyMetlosOwn404SaysNotFound(t *testing.T) {
 	const html, plain, jsonType = "text/html; charset=utf-8", "text/plain; charset=utf-8", "application/json"
 	tests := map[string]struct {

@@ -12,7 +12,7 @@ import (
 // DataFieldsService curates the data fields of endpoints. [EndpointsService.Get] returns the fields of one.
 type DataFieldsService struct{ client *Client }
 
-// DataField is a value that requests to an endpoint or their responses hold under one path.
+// DataField is a value, at one path, of the requests to an endpoint or of their responses.
 type DataField struct {
 	UUID              string          `json:"uuid"`
 	DataClasses       []string        `json:"dataClasses"`
@@ -24,14 +24,14 @@ type DataField struct {
 	CreatedAt         time.Time       `json:"createdAt,omitzero"`
 	UpdatedAt         time.Time       `json:"updatedAt,omitzero"`
 	DataPath          string          `json:"dataPath"`    // dotted: user.email; [] is an array, [string] a map with any key
-	StatusCode        int             `json:"statusCode"`  // of the response; -1 in a request
-	ContentType       string          `json:"contentType"` // of a body; */* if unknown
+	StatusCode        int             `json:"statusCode"`  // status of the response; -1 in a request
+	ContentType       string          `json:"contentType"` // media type of the body; */* if unknown
 	IsNullable        *bool           `json:"isNullable"`  // nil if unknown
 	LastSeen          time.Time       `json:"lastSeen,omitzero"`
 	Matches           json.RawMessage `json:"matches,omitzero"`
 	Entity            string          `json:"entity"` // such as User.id; empty if none is set
 	APIEndpointUUID   string          `json:"apiEndpointUuid"`
-	APIEndpoint       *Endpoint       `json:"apiEndpoint"` // only in detections
+	APIEndpoint       *Endpoint       `json:"apiEndpoint"` // only set in detections
 }
 
 func (f *DataField) accept() error {
@@ -46,9 +46,9 @@ func describeDataField(f *DataField) (walk.Item, error) {
 	return walk.Item{Key: walk.UUIDKey(f.UUID), Created: f.CreatedAt}, f.accept()
 }
 
-// DataPathUpdate is what the change of a path did to the data fields of an endpoint.
+// DataPathUpdate describes how the change of a path affected the data fields of an endpoint.
 type DataPathUpdate struct {
-	Updated          map[string]DataField `json:"updated"` // by UUID; a field that only moved has no more than UUID and DataPath
+	Updated          map[string]DataField `json:"updated"` // changed fields by UUID; a field that only moved has no more than UUID and DataPath
 	Deleted          []string             `json:"deleted"` // UUIDs of fields that were merged into another
 	UpdateDataFields []MovedDataField     `json:"updateDataFields"`
 }
@@ -65,7 +65,7 @@ func (u *DataPathUpdate) check() error {
 	return nil
 }
 
-// MovedDataField is a data field that has another path now.
+// MovedDataField is a data field with a new path.
 type MovedDataField struct {
 	UUID     string `json:"uuid"`
 	DataPath string `json:"dataPath"`
@@ -73,14 +73,14 @@ type MovedDataField struct {
 
 // DataClassesUpdate replaces the data classes of a data field.
 type DataClassesUpdate struct {
-	DataClasses []string    `json:"dataClasses"` // none clears them; names are not checked by the server
-	DataPath    string      `json:"dataPath"`    // of the field, as it is
-	DataSection DataSection `json:"dataSection"` // of the field, as it is
+	DataClasses []string    `json:"dataClasses"` // replace the field's classes; empty clears them; the server does not check names
+	DataPath    string      `json:"dataPath"`    // the field's current path
+	DataSection DataSection `json:"dataSection"` // the field's current section
 }
 
-// UpdateClasses replaces the data classes of a data field and returns it. Classes that the scanner found and that are
-// not given become false positives; the tag and the risk score of the endpoint follow. Without a field of this id, path
-// and section it returns [ErrNotFound].
+// UpdateClasses replaces the data classes of a data field and returns the field. Classes that the scanner found and the
+// update leaves out become false positives. The tag and the endpoint's risk score follow. If no field has this id, path
+// and section, the error is [ErrNotFound].
 //
 // POST /data-field/:uuid/update-classes
 func (s *DataFieldsService) UpdateClasses(ctx context.Context, id string, update *DataClassesUpdate) (*DataField, error) {
@@ -96,9 +96,9 @@ func (s *DataFieldsService) UpdateClasses(ctx context.Context, id string, update
 	return fetch(ctx, s.client, r.encode(body), (*DataField).accept)
 }
 
-// SetEntity sets which entity of the testing configuration a data field holds, such as User.id, and returns the field;
-// nil clears it. An entity that is not among [TestingService.EntityTags] is [ErrBadRequest]; without such a field it
-// returns [ErrNotFound].
+// SetEntity sets the entity of the testing configuration that a data field holds, such as User.id, and returns the
+// field; nil clears it. The error is [ErrBadRequest] for an entity that is not in [TestingService.EntityTags], and
+// [ErrNotFound] if the field does not exist.
 //
 // PUT /data-field/:uuid/update-entity
 func (s *DataFieldsService) SetEntity(ctx context.Context, id string, entity *string) (*DataField, error) {
@@ -108,9 +108,9 @@ func (s *DataFieldsService) SetEntity(ctx context.Context, id string, entity *st
 	}{entity}), (*DataField).accept)
 }
 
-// UpdatePath changes the path of a data field and returns what that did: fields below the path move or are merged, and
-// for a path parameter the endpoint's path changes too. A path that another field has is [ErrConflict]; without such a
-// field it returns [ErrNotFound].
+// UpdatePath changes the path of a data field and returns the affected fields. Fields below the path move or are
+// merged; for a path parameter the endpoint's path changes too. The error is [ErrConflict] if another field has the
+// path, and [ErrNotFound] if the field does not exist.
 //
 // PUT /data-field/:uuid/update-data-path
 func (s *DataFieldsService) UpdatePath(ctx context.Context, id, dataPath string) (*DataPathUpdate, error) {
@@ -120,16 +120,16 @@ func (s *DataFieldsService) UpdatePath(ctx context.Context, id, dataPath string)
 	}{dataPath}), (*DataPathUpdate).check)
 }
 
-// Delete deletes a data field and returns it; the risk score of its endpoint follows. Traffic that holds it brings it
-// back. Without such a field it returns [ErrNotFound].
+// Delete deletes a data field and returns it; the risk score of its endpoint follows. Traffic that contains the field
+// creates it again. If the field does not exist, the error is [ErrNotFound].
 //
 // DELETE /data-field/:uuid
 func (s *DataFieldsService) Delete(ctx context.Context, id string) (*DataField, error) {
 	return fetch(ctx, s.client, newRequest("DataFields.Delete", http.MethodDelete, "/data-field/{uuid}", id), (*DataField).accept)
 }
 
-// ClearAllSensitiveData wipes the data classes, false positives and tags of all data fields, sets every risk score to
-// none, and deletes all alerts about sensitive data. Without [Wipe.WholeInstance] it is [ErrInvalidArgument].
+// ClearAllSensitiveData clears the data classes, false positives and tags of all data fields, sets every risk score to
+// none, and deletes all alerts about sensitive data. Without [Wipe.WholeInstance] the error is [ErrInvalidArgument].
 //
 // POST /clear-sensitive-data
 func (s *DataFieldsService) ClearAllSensitiveData(ctx context.Context, wipe Wipe) error {
@@ -137,7 +137,7 @@ func (s *DataFieldsService) ClearAllSensitiveData(ctx context.Context, wipe Wipe
 }
 
 // DeleteAll deletes all data fields of all endpoints, sets every risk score to none, and deletes all alerts about
-// sensitive data. Without [Wipe.WholeInstance] it is [ErrInvalidArgument].
+// sensitive data. Without [Wipe.WholeInstance] the error is [ErrInvalidArgument].
 //
 // POST /clear-all-datafields
 func (s *DataFieldsService) DeleteAll(ctx context.Context, wipe Wipe) error {
@@ -151,7 +151,7 @@ type Wipe struct {
 
 func (w Wipe) check(r *request) *request {
 	if !w.WholeInstance {
-		r.fail("it changes the whole instance: pass Wipe{WholeInstance: true} to confirm that")
+		r.fail("the call changes the whole instance: pass Wipe{WholeInstance: true} to confirm it")
 	}
 	return r
 }

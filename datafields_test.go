@@ -33,7 +33,7 @@ func ExampleDataFieldsService_UpdateClasses() {
 		if field.DataPath != "ip" {
 			continue
 		}
-		// The address of the shop's own proxy is no personal data.
+		// The address of the shop's own proxy is not personal data.
 		field, err := client.DataFields.UpdateClasses(ctx, field.UUID, &metlo.DataClassesUpdate{
 			DataPath: field.DataPath, DataSection: field.DataSection, DataClasses: []string{},
 		})
@@ -46,7 +46,7 @@ func ExampleDataFieldsService_UpdateClasses() {
 	// Output: ip classes: [] false positives: [IP Address]
 }
 
-const aField = "00000000-0000-4000-a000-0000000000a1" // of the recordings
+const aField = "00000000-0000-4000-a000-0000000000a1" // an id of the recordings
 
 func TestDataFieldsCalls(t *testing.T) {
 	update := &metlo.DataClassesUpdate{DataClasses: []string{"Email"}, DataPath: "email", DataSection: metlo.SectionRequestQuery}
@@ -174,7 +174,7 @@ func TestDataFieldsOfAllEndpoints(t *testing.T) {
 	assert.Equal(t, "POST /api/v1/clear-all-datafields", server.sent[1].Method+" "+server.sent[1].Path)
 }
 
-// The server answers OK for a field that does not exist. So do servers that are not Metlo's backend.
+// The server answers OK for a field that does not exist, and so do servers that are not Metlo's backend.
 func TestDataFieldsSetEntityOfNothing(t *testing.T) {
 	client, server := scriptedClient(t, always(http.StatusOK, "OK"))
 	_, err := client.DataFields.SetEntity(t.Context(), kit.Nowhere, nil)
@@ -233,7 +233,7 @@ func TestDataFieldsRefuse(t *testing.T) {
 			},
 			"Delete": func(ctx context.Context, c *metlo.Client) error { _, err := c.DataFields.Delete(ctx, id); return err },
 		} {
-			rows[name+" of the id "+id] = refusal{call, "is no UUID"}
+			rows[name+" of the id "+id] = refusal{call, "is not a UUID"}
 		}
 	}
 	assertRefusals(t, rows)

@@ -28,14 +28,14 @@ type detected struct {
 	at time.Time
 }
 
-// detector sends detections as the real server does: newest first, rows of one time in an order that depends on limit
-// and offset, times cut to milliseconds in the answer only.
+// detector sends detections like the real server: newest first, with times cut to milliseconds in the response. The
+// order of rows with equal times depends on limit and offset.
 type detector struct {
 	rows   []detected
 	cap    int         // rows of a page; 0 for 50
 	before func(n int) // called before request n is answered
 	answer func(page, total string) string
-	ignore map[string]bool // parameters
+	ignore map[string]bool // names of ignored parameters
 	n      int
 }
 
@@ -100,7 +100,7 @@ func (d *detector) serve(r sentRequest) (int, string, error) {
 
 var detectedSince = time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
 
-// detectedRows are n rows with gap between them, the oldest first.
+// detectedRows returns n rows with gap between them, oldest first.
 func detectedRows(from, n int, start time.Time, gap time.Duration) []detected {
 	rows := make([]detected, n)
 	for i := range rows {
@@ -127,7 +127,7 @@ func idsOfRows(rows []detected) []string {
 	return ids
 }
 
-// sized returns the option for the size of the first request, none for 0.
+// sized returns the option for the size of the first request, or none for 0.
 func sized(items int) []metlo.WalkOption {
 	if items == 0 {
 		return nil
@@ -142,10 +142,10 @@ func TestDetectionsAllYieldsEachRowOnce(t *testing.T) {
 		rows     []detected
 		cap      int
 		opts     *metlo.DetectionFilter
-		size     int        // of the first request; 0 for the default
+		size     int        // rows of the first request; 0 for the default
 		want     []detected // nil for all rows
 		answer   func(page, total string) string
-		requests int // at most; 0 for any
+		requests int // maximum; 0 for any
 	}{
 		"none":                            {requests: 1},
 		"less than a page":                {rows: second[:7], requests: 1},
@@ -189,7 +189,7 @@ func TestDetectionsAllYieldsEachRowOnce(t *testing.T) {
 	}
 }
 
-// Where one millisecond fills a page, only totals can show that its rows are complete.
+// If one millisecond fills a page, only totals prove that its rows are complete.
 func TestDetectionsAllSaysWhatItCannotKnow(t *testing.T) {
 	d := &detector{rows: detectedRows(0, 120, detectedSince, 0), answer: func(page, _ string) string { return page }}
 	client, _ := scriptedClient(t, d.serve)
@@ -234,7 +234,7 @@ func TestDetectionsAllUnderTraffic(t *testing.T) {
 	})
 }
 
-// assertOnce says that got holds each of want, and nothing twice.
+// assertOnce asserts that got holds each of want once.
 func assertOnce(t *testing.T, want, got []string) {
 	t.Helper()
 	assert.Subset(t, got, want)
@@ -242,7 +242,7 @@ func assertOnce(t *testing.T, want, got []string) {
 	assert.Len(t, slices.Compact(slices.Clone(got)), len(got), "nothing twice")
 }
 
-// A server that does not do what it is asked ends in an error or in the whole list, and never in an endless walk.
+// A misbehaving server causes an error or the whole list, and never an endless walk.
 func TestDetectionsAllEndsOnBrokenServers(t *testing.T) {
 	second := detectedRows(0, 120, detectedSince, time.Second)
 	for name, row := range map[string]struct {
@@ -332,7 +332,7 @@ func TestDetectionsSendTheirFilters(t *testing.T) {
 	assert.Equal(t, url.Values{"detectionType": {"data_field"}}, server.sent[1].Query)
 }
 
-// The server filters data fields by the risk of the endpoint that holds them, as a real one was recorded to do.
+// The server filters data fields by the risk of their endpoint, as recorded.
 func TestDetectedDataFieldsByRisk(t *testing.T) {
 	recorded := recordingNamed(t, "../recordings-2/detections", "fields_by_risk")
 	client, server := scriptedClient(t, always(http.StatusOK, recorded.Response.Body))
@@ -343,7 +343,7 @@ func TestDetectedDataFieldsByRisk(t *testing.T) {
 	target, err := url.Parse(recorded.Request.Path)
 	require.NoError(t, err)
 	want := target.Query()
-	want.Del("detectionLimit") // of the recording, for all rows
+	want.Del("detectionLimit") // the recording asks for all rows
 	assert.Equal(t, want, server.sent[0].Query)
 	require.NotEmpty(t, page.Items)
 	assert.Len(t, page.Items, page.Total)
@@ -409,12 +409,12 @@ func TestDetectionsRefuse(t *testing.T) {
 		"a negative limit":       {page(0, -1), "use 0 for the default"},
 		"a negative offset":      {page(-1, 0), "use 0 to start"},
 		"a start after the end":  {endpoints(metlo.DetectionFilter{CreatedAfter: detectedSince, CreatedBefore: detectedSince.Add(-1)}), "swap them"},
-		"an empty list of hosts": {endpoints(metlo.DetectionFilter{Hosts: []string{}}), "leave it nil"},
-		"an empty list of risks": {fields(metlo.DetectionFilter{RiskScores: []metlo.RiskScore{}}), "leave it nil"},
+		"an empty list of hosts": {endpoints(metlo.DetectionFilter{Hosts: []string{}}), "use nil"},
+		"an empty list of risks": {fields(metlo.DetectionFilter{RiskScores: []metlo.RiskScore{}}), "use nil"},
 	})
 }
 
-// A row without a time used to end the walk at 50 of 250.
+// The walk used to end at 50 of 250 rows if one had no time.
 func TestDetectionsWithoutATime(t *testing.T) {
 	for name, without := range map[string]func(i int) bool{
 		"the last of a page":   func(i int) bool { return i == 200 },

@@ -14,15 +14,15 @@ import (
 // EndpointsService reads and curates the inventory of endpoints.
 type EndpointsService struct{ client *Client }
 
-// Endpoint is a path, with its parameters, on a host under a method.
+// Endpoint is a method, a host and a path with its parameters.
 type Endpoint struct {
 	UUID                    string          `json:"uuid"`
 	Path                    string          `json:"path"`      // parameters in braces: /users/{param1}
-	PathRegex               string          `json:"pathRegex"` // what the paths of its requests match
+	PathRegex               string          `json:"pathRegex"` // pattern of the paths of its requests
 	CreatedAt               time.Time       `json:"createdAt,omitzero"`
 	UpdatedAt               time.Time       `json:"updatedAt,omitzero"`
-	FirstDetected           time.Time       `json:"firstDetected,omitzero"` // zero until a request to it was seen
-	LastActive              time.Time       `json:"lastActive,omitzero"`    // zero until a request to it was seen
+	FirstDetected           time.Time       `json:"firstDetected,omitzero"` // zero until Metlo sees a request
+	LastActive              time.Time       `json:"lastActive,omitzero"`    // zero until Metlo sees a request
 	Host                    string          `json:"host"`
 	NumberParams            int             `json:"numberParams"` // parameters in the path
 	Method                  RestMethod      `json:"method"`
@@ -30,13 +30,13 @@ type Endpoint struct {
 	Owner                   string          `json:"owner"`
 	OldEndpointUUIDs        []string        `json:"oldEndpointUuids"`                // endpoints that this one replaced
 	ResourcePermissions     []string        `json:"resourcePermissions"`             // such as Order.read, from the testing configuration
-	IsAuthenticatedDetected bool            `json:"isAuthenticatedDetected"`         // true proves nothing: it is the default, and the open-source server never sets it to false
-	IsAuthenticatedUserSet  *bool           `json:"isAuthenticatedUserSet,omitzero"` // the override of a user; nil without one
+	IsAuthenticatedDetected bool            `json:"isAuthenticatedDetected"`         // false proves missing authentication; true is the default and proves nothing; the open-source server never sets false
+	IsAuthenticatedUserSet  *bool           `json:"isAuthenticatedUserSet,omitzero"` // a user's override; nil without one
 	IsGraphQL               bool            `json:"isGraphQl"`
-	HostIPs                 map[string]int  `json:"hostIps"`         // requests by destination
-	SrcIPs                  map[string]int  `json:"srcIps"`          // requests by source
-	PathLocked              bool            `json:"userSet"`         // the path is locked: no longer regrouped by itself
-	OpenAPISpecName         string          `json:"openapiSpecName"` // empty if no spec describes it
+	HostIPs                 map[string]int  `json:"hostIps"`         // numbers of requests by destination
+	SrcIPs                  map[string]int  `json:"srcIps"`          // numbers of requests by source
+	PathLocked              bool            `json:"userSet"`         // the path is locked: Metlo does not regroup it
+	OpenAPISpecName         string          `json:"openapiSpecName"` // empty if the endpoint has no spec
 	FullTraceCaptureEnabled bool            `json:"fullTraceCaptureEnabled"`
 	GraphQLMetadata         json.RawMessage `json:"graphQlMetadata,omitzero"`
 	Token0                  string          `json:"token_0"` // first element of the path; {param} for a parameter
@@ -45,23 +45,23 @@ type Endpoint struct {
 	Token3                  string          `json:"token_3"`
 	Token4                  string          `json:"token_4"`
 	Token5                  string          `json:"token_5"`
-	DataClasses             []string        `json:"dataClasses"` // found in its data fields
-	IsPublic                bool            `json:"isPublic"`    // the internet reaches its host; set in lists only
+	DataClasses             []string        `json:"dataClasses"` // data classes of its data fields
+	IsPublic                bool            `json:"isPublic"`    // its host is reachable from the internet; set in lists only
 }
 
-// Authentication is what is known about whether an endpoint requires authentication.
+// Authentication describes whether an endpoint requires authentication.
 type Authentication string
 
-// What can be known.
+// Values of Authentication.
 const (
 	AuthenticationUnknown  Authentication = "unknown"
 	AuthenticationRequired Authentication = "required"
 	AuthenticationNone     Authentication = "none"
 )
 
-// Authentication returns what the endpoint proves: the override of a user if there is one, and none if the server detected
-// requests without credentials. It is unknown otherwise, since IsAuthenticatedDetected is true by default.
-// [EndpointDetail.AuthenticationEvidence] counts traces.
+// Authentication returns whether the endpoint requires authentication: a user's override if there is one, and none if
+// the server detected requests without credentials. Otherwise it is unknown, since IsAuthenticatedDetected is true by
+// default. [EndpointDetail.AuthenticationEvidence] counts traces.
 func (e *Endpoint) Authentication() Authentication {
 	switch set := e.IsAuthenticatedUserSet; {
 	case set != nil && *set:
@@ -81,28 +81,28 @@ func describeEndpoint(e *Endpoint) (walk.Item, error) {
 	return walk.Item{Key: walk.UUIDKey(e.UUID), Created: e.CreatedAt, Values: [2]string{e.Host, string(e.Method)}}, e.accept()
 }
 
-// EndpointDetail is an endpoint with what is known of it.
+// EndpointDetail is an endpoint with its data fields, alerts, tests, spec and traces.
 type EndpointDetail struct {
 	Endpoint
 
 	DataFields             []DataField     `json:"dataFields"`
 	Alerts                 []EndpointAlert `json:"alerts"`
-	OpenAPISpec            *Spec           `json:"openapiSpec"` // nil if no spec describes it
-	Traces                 []CapturedTrace `json:"traces"`      // at most 100, newest first
+	OpenAPISpec            *Spec           `json:"openapiSpec"` // nil if the endpoint has no spec
+	Traces                 []CapturedTrace `json:"traces"`      // the newest traces, at most 100, newest first
 	Tests                  []EndpointTest  `json:"tests"`
 	GlobalFullTraceCapture bool            `json:"globalFullTraceCapture"`
 	GraphQLSchema          string          `json:"graphQlSchema"` // empty if none was uploaded
 }
 
-// AuthenticationEvidence counts traces by what they prove.
+// AuthenticationEvidence counts traces by what they prove about authentication.
 type AuthenticationEvidence struct {
-	Traces           int // at most 100, the newest
-	WithCredentials  int // carried credentials
-	SucceededWithout int // carried none, and got a status from 200 to 299: proof that the endpoint requires none
+	Traces           int // number of traces, at most the newest 100
+	WithCredentials  int // traces that carried credentials
+	SucceededWithout int // traces without credentials and with a status from 200 to 299: proof that the endpoint requires none
 }
 
-// AuthenticationEvidence counts the traces of the endpoint by their SessionMeta, which the agent that saw them has filled. A
-// trace of an agent that does not look at credentials proves nothing.
+// AuthenticationEvidence counts the traces of the endpoint by their SessionMeta, which the agent fills. Traces of
+// agents that do not look at credentials prove nothing.
 func (e *EndpointDetail) AuthenticationEvidence() AuthenticationEvidence {
 	evidence := AuthenticationEvidence{Traces: len(e.Traces)}
 	for _, t := range e.Traces {
@@ -117,7 +117,7 @@ func (e *EndpointDetail) AuthenticationEvidence() AuthenticationEvidence {
 	return evidence
 }
 
-// EndpointAlert is an alert as an endpoint's details name it.
+// EndpointAlert is an alert in an endpoint's details.
 type EndpointAlert struct {
 	UUID   string      `json:"uuid"`
 	Status AlertStatus `json:"status"`
@@ -137,7 +137,7 @@ type NameValue struct {
 	Value string `json:"value"`
 }
 
-// UnmarshalJSON accepts as a value also what some agents send: a number, a list or null, which is kept as its JSON text.
+// UnmarshalJSON also accepts values that some agents send: a number, a list or null. It keeps them as JSON text.
 func (n *NameValue) UnmarshalJSON(data []byte) error {
 	var pair struct {
 		Name  string          `json:"name"`
@@ -177,18 +177,18 @@ type EndpointFilter struct {
 func (s *EndpointsService) listing(name string, filter *EndpointFilter) *listing[Endpoint] {
 	f := valueOf(filter)
 	return &listing[Endpoint]{
-		client:   s.client,
-		base:     newRequest(name, http.MethodGet, "/endpoints").filter(&f),
-		describe: describeEndpoint,
-		few:      defaultRows,
-		filters:  []string{"hosts[]", "methods[]"},
-		values:   s.client.hostsOr(texts(restMethods.values)),
+		client:       s.client,
+		base:         newRequest(name, http.MethodGet, "/endpoints").filter(&f),
+		describe:     describeEndpoint,
+		defaultLimit: defaultRows,
+		filters:      []string{"hosts[]", "methods[]"},
+		values:       s.client.hostsOr(texts(restMethods.values)),
 	}
 }
 
-// List returns one page of endpoints, from offset on and of at most limit items, 10 if limit is 0: the highest risk first
-// and then the most recently active. Rows that are equal in both have no order, so pages overlap and leave gaps: use
-// [EndpointsService.All] for a complete list. Its errors are [ErrInvalidArgument] and those of the server.
+// List returns one page of at most limit endpoints, 10 if limit is 0, starting at offset: the highest risk first, then
+// the most recently active. The order of rows that are equal in both is undefined, so pages overlap and leave gaps: use
+// [EndpointsService.All] for a complete list. The error is [ErrInvalidArgument] or one of the server's.
 //
 // GET /endpoints
 func (s *EndpointsService) List(ctx context.Context, filter *EndpointFilter, offset, limit int) (*Page[Endpoint], error) {
@@ -196,9 +196,9 @@ func (s *EndpointsService) List(ctx context.Context, filter *EndpointFilter, off
 }
 
 // All returns an iterator over every endpoint that passes the filter throughout the walk, each once. It takes two
-// requests if the server sends the whole list at once. If not, it walks by host and method, or by pages, until a count
-// proves that none is missing; docs/listing.md describes its cost and assumptions. The sequence ends after the first
-// error. The last one may be an [IncompleteError], which holds how many endpoints may be missing.
+// requests if the server sends the whole list at once. Otherwise it walks by host and method, or by pages, until a
+// count proves that no endpoint is missing; docs/listing.md describes cost and assumptions. The sequence ends after the
+// first error. A final [IncompleteError] holds how many endpoints may be missing.
 //
 // GET /endpoints
 func (s *EndpointsService) All(ctx context.Context, filter *EndpointFilter, opts ...WalkOption) iter.Seq2[Endpoint, error] {
@@ -206,7 +206,7 @@ func (s *EndpointsService) All(ctx context.Context, filter *EndpointFilter, opts
 }
 
 // Get returns an endpoint with its data fields, alerts, spec and latest traces. DataClasses holds the classes of the
-// data fields. Without such an endpoint it returns [ErrNotFound].
+// data fields. If the endpoint does not exist, the error is [ErrNotFound].
 //
 // GET /endpoint/:uuid
 func (s *EndpointsService) Get(ctx context.Context, id string) (*EndpointDetail, error) {
@@ -229,24 +229,24 @@ func (s *EndpointsService) Get(ctx context.Context, id string) (*EndpointDetail,
 	return e, nil
 }
 
-// Usage returns how many requests the endpoint had on each day that had any, oldest first. Without such an endpoint it
-// returns [ErrNotFound].
+// Usage returns the endpoint's number of requests per day, oldest first. Days without requests are absent. If the
+// endpoint does not exist, the error is [ErrNotFound].
 //
 // GET /endpoint/:uuid/usage
 func (s *EndpointsService) Usage(ctx context.Context, id string) ([]EndpointUsage, error) {
 	return fetchAll[EndpointUsage](ctx, s.client, newRequest("Endpoints.Usage", http.MethodGet, "/endpoint/{uuid}/usage", id), anything)
 }
 
-// SuggestedPaths returns paths that Metlo suggests for the endpoint from its traffic, best first, at most 100; none
-// for an endpoint that does not exist.
+// SuggestedPaths returns at most 100 paths that Metlo suggests for the endpoint from its traffic, best first. The
+// result is empty if the endpoint does not exist.
 //
 // GET /endpoint/:uuid/suggested-paths
 func (s *EndpointsService) SuggestedPaths(ctx context.Context, id string) ([]string, error) {
 	return fetchAll[string](ctx, s.client, newRequest("Endpoints.SuggestedPaths", http.MethodGet, "/endpoint/{uuid}/suggested-paths", id), anything)
 }
 
-// SetAuthenticated overrides whether the endpoint requires authentication; nil ends the override, so that what was
-// detected counts again. Without such an endpoint it returns [ErrNotFound].
+// SetAuthenticated overrides whether the endpoint requires authentication; nil removes the override. If the endpoint
+// does not exist, the error is [ErrNotFound].
 //
 // PUT /endpoint/:uuid/authenticated
 func (s *EndpointsService) SetAuthenticated(ctx context.Context, id string, authenticated *bool) error {
@@ -255,8 +255,8 @@ func (s *EndpointsService) SetAuthenticated(ctx context.Context, id string, auth
 	}{authenticated}))
 }
 
-// SetFullTraceCapture sets whether the endpoint's future traces are kept with their headers and bodies. Without such an
-// endpoint it returns [ErrNotFound].
+// SetFullTraceCapture sets whether Metlo stores the endpoint's future traces with their headers and bodies. If the
+// endpoint does not exist, the error is [ErrNotFound].
 //
 // PUT /endpoint/:uuid/enable-full-trace-capture
 func (s *EndpointsService) SetFullTraceCapture(ctx context.Context, id string, enabled bool) error {
@@ -265,8 +265,8 @@ func (s *EndpointsService) SetFullTraceCapture(ctx context.Context, id string, e
 	}{enabled}))
 }
 
-// SetPathLocked sets [Endpoint.PathLocked]: the path of an endpoint that has it stays as it is, while Metlo regroups others
-// by itself. The server reports success for an endpoint that does not exist too.
+// SetPathLocked sets [Endpoint.PathLocked]. Metlo regroups the paths of endpoints by itself, except locked ones. The
+// server reports success even if the endpoint does not exist.
 //
 // POST /endpoint/:uuid/userSet
 func (s *EndpointsService) SetPathLocked(ctx context.Context, id string, locked bool) error {
@@ -276,30 +276,29 @@ func (s *EndpointsService) SetPathLocked(ctx context.Context, id string, locked 
 }
 
 // UpdatePaths deletes endpoints with their alerts, data fields and traces, and creates an endpoint for each path. It
-// deletes those of the same method and host whose path matches one of the paths or is matched by one; normally the
-// given endpoint is among them. The new endpoints have new ids, which the server does not return. A path begins with a
-// slash, has as many elements as the endpoint's, and writes a parameter as {name}. The server skips a path that it
-// cannot create, without a word. A path of the wrong form is [ErrBadRequest]; without such an endpoint it returns
-// [ErrNotFound].
+// deletes the endpoints of the same method and host whose path matches one of the paths or is matched by one, which
+// normally includes the endpoint with this id. The server does not return the ids of the new endpoints. A path begins
+// with a slash, has as many elements as the endpoint's, and writes a parameter as {name}. The server silently skips a
+// path that it cannot create. The error is [ErrBadRequest] for a malformed path, and [ErrNotFound] if the endpoint does
+// not exist.
 //
-// Shortly after traffic it costs more: the server then forgets the calls to any endpoint that it has counted since it
-// last saved its counts.
+// Shortly after traffic the server also loses request counts of all endpoints: those since it last saved them.
 //
 // POST /endpoint/:uuid/update-paths
 func (s *EndpointsService) UpdatePaths(ctx context.Context, id string, paths ...string) error {
 	r := newRequest("Endpoints.UpdatePaths", http.MethodPost, "/endpoint/{uuid}/update-paths", id)
 	if len(paths) == 0 {
-		r.fail("no path is given: name at least one")
+		r.fail("no path: pass at least one")
 	}
 	return exec(ctx, s.client, r.encode(struct {
 		Paths []string `json:"paths"`
 	}{paths}))
 }
 
-// UploadGraphQLSchema replaces the schema of a GraphQL endpoint, in the schema definition language, at most 500 MiB. It
+// UploadGraphQLSchema replaces the schema, at most 500 MiB in the schema definition language, of a GraphQL endpoint. It
 // applies to all endpoints of the same host and path. The schema is streamed; it is sent again only if it is an
-// [io.Seeker] and the server cannot have acted on it. A schema that cannot be parsed and an endpoint that is not GraphQL
-// are [ErrBadRequest]; without such an endpoint it returns [ErrNotFound].
+// [io.Seeker] and the server cannot have acted on it. The error is [ErrBadRequest] for a schema that cannot be parsed
+// and for an endpoint that is not GraphQL, and [ErrNotFound] if the endpoint does not exist.
 //
 // PUT /endpoint/:uuid/graphql-schema
 func (s *EndpointsService) UploadGraphQLSchema(ctx context.Context, id string, schema io.Reader) error {
@@ -307,36 +306,34 @@ func (s *EndpointsService) UploadGraphQLSchema(ctx context.Context, id string, s
 	return exec(ctx, s.client, r.upload("schema.graphql", "application/octet-stream", schema))
 }
 
-// DeleteGraphQLSchema removes the schema of a GraphQL endpoint; without one it does nothing. An endpoint that is not
-// GraphQL is [ErrBadRequest]; without such an endpoint it returns [ErrNotFound].
+// DeleteGraphQLSchema removes the schema of a GraphQL endpoint; without one it does nothing. The error is
+// [ErrBadRequest] if the endpoint is not GraphQL, and [ErrNotFound] if it does not exist.
 //
 // DELETE /endpoint/:uuid/graphql-schema
 func (s *EndpointsService) DeleteGraphQLSchema(ctx context.Context, id string) error {
 	return exec(ctx, s.client, newRequest("Endpoints.DeleteGraphQLSchema", http.MethodDelete, "/endpoint/{uuid}/graphql-schema", id))
 }
 
-// Delete deletes an endpoint with its alerts, data fields, tests and traces. The server answers 500 with an empty body,
-// which is [ErrServer], for an endpoint that does not exist, and [ErrServer] too while requests to it arrive.
+// Delete deletes an endpoint with its alerts, data fields, tests and traces. The server answers 500 with an empty body
+// for an endpoint that does not exist, and also while requests to it arrive; both are [ErrServer].
 //
-// Shortly after traffic it costs more: the server then forgets the calls to any endpoint that it has counted since it
-// last saved its counts.
+// Shortly after traffic the server also loses request counts of all endpoints: those since it last saved them.
 //
 // DELETE /endpoint/:uuid
 func (s *EndpointsService) Delete(ctx context.Context, id string) error {
 	return exec(ctx, s.client, newRequest("Endpoints.Delete", http.MethodDelete, "/endpoint/{uuid}", id))
 }
 
-// DeleteMany deletes endpoints with their alerts, data fields, tests and traces. Ids of endpoints that do not exist are
-// ignored. Without an id it returns [ErrInvalidArgument].
+// DeleteMany deletes endpoints with their alerts, data fields, tests and traces. The server ignores unknown ids.
+// Without an id the error is [ErrInvalidArgument].
 //
-// Shortly after traffic it costs more: the server then forgets the calls to any endpoint that it has counted since it
-// last saved its counts.
+// Shortly after traffic the server also loses request counts of all endpoints: those since it last saved them.
 //
 // DELETE /endpoints
 func (s *EndpointsService) DeleteMany(ctx context.Context, ids ...string) error {
 	r := newRequest("Endpoints.DeleteMany", http.MethodDelete, "/endpoints")
 	if len(ids) == 0 {
-		r.fail("no id is given: name at least one endpoint")
+		r.fail("no id: pass at least one")
 	}
 	r.uuid(ids...)
 	return exec(ctx, s.client, r.encode(struct {

@@ -73,8 +73,8 @@ func ExampleEndpointsService_SetAuthenticated() {
 }
 
 const (
-	anEndpoint = "00000000-0000-4000-8000-00000000000b" // of the recordings
-	aGraphQL   = "00000000-0000-4000-8000-000000000032" // of the recordings
+	anEndpoint = "00000000-0000-4000-8000-00000000000b" // an id of the recordings
+	aGraphQL   = "00000000-0000-4000-8000-000000000032" // an id of the recordings
 )
 
 func TestEndpointsCalls(t *testing.T) {
@@ -381,7 +381,7 @@ func TestEndpointsRefuse(t *testing.T) {
 		"too many values of two lists": {list(metlo.EndpointFilter{Hosts: slices.Repeat([]string{"h"}, 450), DataClasses: slices.Repeat([]string{"c"}, 451)}), "split the filter"},
 		"too long a target":            {list(metlo.EndpointFilter{Hosts: []string{strings.Repeat("h", 15_000)}}), "split the filter"},
 		"no path": {func(ctx context.Context, c *metlo.Client) error { return c.Endpoints.UpdatePaths(ctx, anEndpoint) },
-			"name at least one"},
+			"pass at least one"},
 		"no schema": {func(ctx context.Context, c *metlo.Client) error {
 			return c.Endpoints.UploadGraphQLSchema(ctx, aGraphQL, nil)
 		}, "the reader is nil"},
@@ -389,9 +389,9 @@ func TestEndpointsRefuse(t *testing.T) {
 			return c.Endpoints.UploadGraphQLSchema(ctx, aGraphQL, iotest.ErrReader(errors.New("no such disk")))
 		}, "no such disk"},
 		"a deletion of nothing": {func(ctx context.Context, c *metlo.Client) error { return c.Endpoints.DeleteMany(ctx) }, "no id"},
-		"a deletion of one that is no UUID": {func(ctx context.Context, c *metlo.Client) error {
+		"a deletion of one that is not a UUID": {func(ctx context.Context, c *metlo.Client) error {
 			return c.Endpoints.DeleteMany(ctx, anEndpoint, "x")
-		}, "is no UUID"},
+		}, "is not a UUID"},
 	}
 	for _, id := range []string{"", "1", "..", anEndpoint[:35], "{" + anEndpoint + "}"} {
 		for name, call := range map[string]func(context.Context, *metlo.Client) error{
@@ -414,7 +414,7 @@ func TestEndpointsRefuse(t *testing.T) {
 			"Delete":              func(ctx context.Context, c *metlo.Client) error { return c.Endpoints.Delete(ctx, id) },
 			"DeleteMany":          func(ctx context.Context, c *metlo.Client) error { return c.Endpoints.DeleteMany(ctx, id) },
 		} {
-			rows[name+" of the id "+id] = refusal{call, "is no UUID"}
+			rows[name+" of the id "+id] = refusal{call, "is not a UUID"}
 		}
 	}
 	assertRefusals(t, rows)

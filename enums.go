@@ -7,14 +7,14 @@ import (
 
 //go:generate go -C tools run ./enumgen -o ../enums_gen.go
 
-// enum lists the values of an enumeration as the server spells them, and the other names the documentation uses.
-// The tables below are never written to.
+// enum lists the values of an enumeration in the server's spelling, and the documentation's other names. The tables
+// below are read-only.
 type enum[E ~string] struct {
 	values  []E
-	aliases map[string]E // by upper-case name
+	aliases map[string]E // other names in upper case, and their values
 }
 
-// find returns the value that text names, and text itself when it names none.
+// find returns the value named text, or text itself if there is none.
 func (e *enum[E]) find(text string) (E, bool) {
 	for _, v := range e.values {
 		if string(v) == text {
@@ -32,7 +32,7 @@ func (e *enum[E]) find(text string) (E, bool) {
 	return E(text), false
 }
 
-// unmarshal is find for a decoder: a value that the server spells as expected costs no allocation.
+// unmarshal is like find for a decoder: a value in the expected spelling costs no allocation.
 func (e *enum[E]) unmarshal(text []byte) E {
 	for _, v := range e.values {
 		if string(v) == string(text) {
@@ -59,7 +59,7 @@ func (e *enum[E]) parse(name, text string) (E, error) {
 	return "", fmt.Errorf("%w: %q is not a known %s: use one of %s", ErrInvalidArgument, text, name, strings.Join(names, ", "))
 }
 
-// AtLeast reports whether r is as high as other or higher. A score that the SDK does not know is below every known one.
+// AtLeast reports whether r is as high as other or higher. Scores that the SDK does not know are below every known one.
 func (r RiskScore) AtLeast(other RiskScore) bool { return r.rank() >= other.rank() }
 
 func (r RiskScore) rank() int {
@@ -72,7 +72,7 @@ func (r RiskScore) rank() int {
 	return -1
 }
 
-// IsResponse reports whether the section is one of a response: what an endpoint returns.
+// IsResponse reports whether the section belongs to a response.
 func (d DataSection) IsResponse() bool {
 	v, _ := dataSections.find(string(d))
 	return v == SectionResponseHeaders || v == SectionResponseBody

@@ -26,10 +26,10 @@ func RiskScores() []RiskScore { return slices.Clone(riskScores.values) }
 // other text is [ErrInvalidArgument].
 func ParseRiskScore(text string) (RiskScore, error) { return riskScores.parse("risk score", text) }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (r RiskScore) Known() bool { return riskScores.known(r) }
 
-// UnmarshalText reads what ParseRiskScore does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseRiskScore, and keeps any other text unchanged.
 func (r *RiskScore) UnmarshalText(text []byte) error {
 	*r = riskScores.unmarshal(text)
 	return nil
@@ -62,10 +62,10 @@ func ParseAlertStatus(text string) (AlertStatus, error) {
 	return alertStatuses.parse("alert status", text)
 }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (a AlertStatus) Known() bool { return alertStatuses.known(a) }
 
-// UnmarshalText reads what ParseAlertStatus does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseAlertStatus, and keeps any other text unchanged.
 func (a *AlertStatus) UnmarshalText(text []byte) error {
 	*a = alertStatuses.unmarshal(text)
 	return nil
@@ -74,7 +74,7 @@ func (a *AlertStatus) UnmarshalText(text []byte) error {
 // AlertUpdateType names a change of an alert's status.
 type AlertUpdateType string
 
-// The changes that an alert can undergo.
+// Changes of an alert's status.
 const (
 	UpdateResolve   AlertUpdateType = "resolve"   // Open to Resolved
 	UpdateUnresolve AlertUpdateType = "unresolve" // Resolved to Open
@@ -95,16 +95,16 @@ func ParseAlertUpdateType(text string) (AlertUpdateType, error) {
 	return alertUpdateTypes.parse("alert update type", text)
 }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (u AlertUpdateType) Known() bool { return alertUpdateTypes.known(u) }
 
-// UnmarshalText reads what ParseAlertUpdateType does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseAlertUpdateType, and keeps any other text unchanged.
 func (u *AlertUpdateType) UnmarshalText(text []byte) error {
 	*u = alertUpdateTypes.unmarshal(text)
 	return nil
 }
 
-// AlertType is what an alert is about.
+// AlertType is the type of an alert.
 type AlertType string
 
 // The types of alert.
@@ -143,16 +143,16 @@ func AlertTypes() []AlertType { return slices.Clone(alertTypes.values) }
 // other text is [ErrInvalidArgument].
 func ParseAlertType(text string) (AlertType, error) { return alertTypes.parse("alert type", text) }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (a AlertType) Known() bool { return alertTypes.known(a) }
 
-// UnmarshalText reads what ParseAlertType does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseAlertType, and keeps any other text unchanged.
 func (a *AlertType) UnmarshalText(text []byte) error {
 	*a = alertTypes.unmarshal(text)
 	return nil
 }
 
-// HostType is whether the internet reaches a host.
+// HostType describes whether a host is reachable from the internet.
 type HostType string
 
 // The types of host.
@@ -177,10 +177,10 @@ func HostTypes() []HostType { return slices.Clone(hostTypes.values) }
 // other text is [ErrInvalidArgument].
 func ParseHostType(text string) (HostType, error) { return hostTypes.parse("host type", text) }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (h HostType) Known() bool { return hostTypes.known(h) }
 
-// UnmarshalText reads what ParseHostType does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseHostType, and keeps any other text unchanged.
 func (h *HostType) UnmarshalText(text []byte) error {
 	*h = hostTypes.unmarshal(text)
 	return nil
@@ -213,10 +213,10 @@ func RestMethods() []RestMethod { return slices.Clone(restMethods.values) }
 // other text is [ErrInvalidArgument].
 func ParseRestMethod(text string) (RestMethod, error) { return restMethods.parse("HTTP method", text) }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (r RestMethod) Known() bool { return restMethods.known(r) }
 
-// UnmarshalText reads what ParseRestMethod does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseRestMethod, and keeps any other text unchanged.
 func (r *RestMethod) UnmarshalText(text []byte) error {
 	*r = restMethods.unmarshal(text)
 	return nil
@@ -256,10 +256,10 @@ func ParseDataSection(text string) (DataSection, error) {
 	return dataSections.parse("data section", text)
 }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (d DataSection) Known() bool { return dataSections.known(d) }
 
-// UnmarshalText reads what ParseDataSection does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseDataSection, and keeps any other text unchanged.
 func (d *DataSection) UnmarshalText(text []byte) error {
 	*d = dataSections.unmarshal(text)
 	return nil
@@ -290,10 +290,10 @@ func DataTypes() []DataType { return slices.Clone(dataTypes.values) }
 // other text is [ErrInvalidArgument].
 func ParseDataType(text string) (DataType, error) { return dataTypes.parse("data type", text) }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (d DataType) Known() bool { return dataTypes.known(d) }
 
-// UnmarshalText reads what ParseDataType does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseDataType, and keeps any other text unchanged.
 func (d *DataType) UnmarshalText(text []byte) error {
 	*d = dataTypes.unmarshal(text)
 	return nil
@@ -318,16 +318,16 @@ func DataTags() []DataTag { return slices.Clone(dataTags.values) }
 // other text is [ErrInvalidArgument].
 func ParseDataTag(text string) (DataTag, error) { return dataTags.parse("data tag", text) }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (d DataTag) Known() bool { return dataTags.known(d) }
 
-// UnmarshalText reads what ParseDataTag does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseDataTag, and keeps any other text unchanged.
 func (d *DataTag) UnmarshalText(text []byte) error {
 	*d = dataTags.unmarshal(text)
 	return nil
 }
 
-// APIKeyType is what an API key was made for.
+// APIKeyType is the purpose of an API key.
 type APIKeyType string
 
 // The types of API key.
@@ -349,10 +349,10 @@ func APIKeyTypes() []APIKeyType { return slices.Clone(apiKeyTypes.values) }
 // other text is [ErrInvalidArgument].
 func ParseAPIKeyType(text string) (APIKeyType, error) { return apiKeyTypes.parse("API key type", text) }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (a APIKeyType) Known() bool { return apiKeyTypes.known(a) }
 
-// UnmarshalText reads what ParseAPIKeyType does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseAPIKeyType, and keeps any other text unchanged.
 func (a *APIKeyType) UnmarshalText(text []byte) error {
 	*a = apiKeyTypes.unmarshal(text)
 	return nil
@@ -383,16 +383,16 @@ func ParseSpecExtension(text string) (SpecExtension, error) {
 	return specExtensions.parse("spec extension", text)
 }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (s SpecExtension) Known() bool { return specExtensions.known(s) }
 
-// UnmarshalText reads what ParseSpecExtension does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseSpecExtension, and keeps any other text unchanged.
 func (s *SpecExtension) UnmarshalText(text []byte) error {
 	*s = specExtensions.unmarshal(text)
 	return nil
 }
 
-// AuthType is how the requests to a host authenticate.
+// AuthType is the way in which requests to a host authenticate.
 type AuthType string
 
 // The ways to authenticate.
@@ -416,10 +416,10 @@ func ParseAuthType(text string) (AuthType, error) {
 	return authTypes.parse("authentication type", text)
 }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (a AuthType) Known() bool { return authTypes.known(a) }
 
-// UnmarshalText reads what ParseAuthType does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseAuthType, and keeps any other text unchanged.
 func (a *AuthType) UnmarshalText(text []byte) error {
 	*a = authTypes.unmarshal(text)
 	return nil
@@ -447,10 +447,10 @@ func ParseHostSort(text string) (HostSort, error) {
 	return hostSorts.parse("sort field of hosts", text)
 }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (h HostSort) Known() bool { return hostSorts.known(h) }
 
-// UnmarshalText reads what ParseHostSort does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseHostSort, and keeps any other text unchanged.
 func (h *HostSort) UnmarshalText(text []byte) error {
 	*h = hostSorts.unmarshal(text)
 	return nil
@@ -476,16 +476,16 @@ func SortOrders() []SortOrder { return slices.Clone(sortOrders.values) }
 // other text is [ErrInvalidArgument].
 func ParseSortOrder(text string) (SortOrder, error) { return sortOrders.parse("sort order", text) }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (s SortOrder) Known() bool { return sortOrders.known(s) }
 
-// UnmarshalText reads what ParseSortOrder does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseSortOrder, and keeps any other text unchanged.
 func (s *SortOrder) UnmarshalText(text []byte) error {
 	*s = sortOrders.unmarshal(text)
 	return nil
 }
 
-// AnalysisType is how thoroughly the analyzer treats a trace.
+// AnalysisType is the depth of a trace's analysis.
 type AnalysisType string
 
 // The depths of analysis.
@@ -507,10 +507,10 @@ func ParseAnalysisType(text string) (AnalysisType, error) {
 	return analysisTypes.parse("analysis type", text)
 }
 
-// Known reports whether this version knows the value. Others travel unchanged.
+// Known reports whether this version knows the value. The client sends unknown values unchanged.
 func (a AnalysisType) Known() bool { return analysisTypes.known(a) }
 
-// UnmarshalText reads what ParseAnalysisType does, and keeps any other text.
+// UnmarshalText accepts the texts of ParseAnalysisType, and keeps any other text unchanged.
 func (a *AnalysisType) UnmarshalText(text []byte) error {
 	*a = analysisTypes.unmarshal(text)
 	return nil

@@ -69,7 +69,7 @@ func FuzzEnums(f *testing.F) {
 	})
 }
 
-// TestEnumValues finds each value of a list known and spelled as the server does, and lists that are the caller's own.
+// TestEnumValues checks that each value is known and has the server's spelling, and that callers may change the lists.
 func TestEnumValues(t *testing.T) {
 	checkValues(t, metlo.RiskScores, metlo.RiskNone, metlo.RiskHigh, 4)
 	checkValues(t, metlo.AlertStatuses, metlo.StatusOpen, metlo.StatusResolved, 3)

@@ -13,42 +13,42 @@ import (
 	"github.com/metlo-go/metlo/internal/transport"
 )
 
-// Every error that a method returns matches at most one of these with [errors.Is], but for ErrNameTaken, which is an
-// ErrConflict too. They say what happened; the status
-// that the server sent for it, which may be another, is in [Error.StatusCode].
+// Sentinel errors. Every error of a method matches at most one of these with [errors.Is], except that ErrNameTaken is
+// also an ErrConflict. They describe what happened. [Error.StatusCode] has the server's status, which may suggest
+// otherwise.
 var (
-	// ErrInvalidArgument: an argument or an option is at fault. Nothing was sent.
+	// ErrInvalidArgument: an argument or an option is invalid. The client sent nothing.
 	ErrInvalidArgument = errors.New("invalid argument")
-	// ErrBadRequest: the server refused the request as malformed. See [ValidationError].
+	// ErrBadRequest: the server rejected the request as malformed. See [ValidationError].
 	ErrBadRequest = errors.New("bad request")
-	// ErrUnauthorized: the server, or a proxy before it, did not accept the API key.
+	// ErrUnauthorized: the server, or a proxy in front of it, rejected the API key.
 	ErrUnauthorized = errors.New("unauthorized")
-	// ErrForbidden: the key is valid but may not do this.
+	// ErrForbidden: the key is valid but does not permit the request.
 	ErrForbidden = errors.New("forbidden")
-	// ErrNotFound: what the request names does not exist, according to Metlo.
+	// ErrNotFound: the object does not exist, according to Metlo.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: the state of things forbids the change, such as resolving an alert that is resolved.
+	// ErrConflict: the object's state does not allow the change, such as resolving a resolved alert.
 	ErrConflict = errors.New("conflict")
-	// ErrNameTaken: what is to be created has the name of another. It is an ErrConflict.
+	// ErrNameTaken: another object has the name of the new one. It is an ErrConflict.
 	ErrNameTaken = fmt.Errorf("%w: the name is taken", ErrConflict)
-	// ErrTooLarge: the request's body, URL or headers are over a limit of the server.
+	// ErrTooLarge: the request's body, URL or headers exceed a limit of the server.
 	ErrTooLarge = errors.New("too large")
-	// ErrUnprocessable: the request is well formed and makes no sense to the server.
+	// ErrUnprocessable: the request is well formed but the server cannot process it.
 	ErrUnprocessable = errors.New("unprocessable")
-	// ErrRateLimited: the server, or a proxy before it, asks for fewer requests.
+	// ErrRateLimited: the server, or a proxy in front of it, asks for fewer requests.
 	ErrRateLimited = errors.New("rate limited")
 	// ErrServer: the server failed.
 	ErrServer = errors.New("server error")
-	// ErrInvalidResponse: what came back is not what the route of a Metlo server returns, such as the page of a login
-	// proxy, or it was cut short.
+	// ErrInvalidResponse: the response is not one that the route of a Metlo server sends, such as the page of a login
+	// proxy, or it is cut short.
 	ErrInvalidResponse = errors.New("invalid response")
-	// ErrRedirected: the server redirects to another address, which the SDK does not follow.
+	// ErrRedirected: the server redirects to another address. The client does not follow redirects.
 	ErrRedirected = errors.New("redirected")
-	// ErrNoResponse: no response came back, or none that is HTTP. The cause is wrapped.
+	// ErrNoResponse: no HTTP response arrived. The cause is wrapped.
 	ErrNoResponse = errors.New("no response")
-	// ErrProxy: a proxy between the client and the server refused the request. The server got nothing of it.
+	// ErrProxy: a proxy in front of the server rejected the request, which never reached the server.
 	ErrProxy = errors.New("refused by a proxy")
-	// ErrNoMatch: an update of many alerts found none to update.
+	// ErrNoMatch: an update of many alerts matched none.
 	ErrNoMatch = errors.New("no alert matched")
 )
 
@@ -64,35 +64,35 @@ const (
 	maxErrorRead = 256 << 10 // bytes of a body that are searched for a message
 )
 
-// Error describes a failed API request. The client's key and the values of [WithHeader] were
-// replaced by [redacted] in all of it. A fake can make one: it matches with [errors.Is] by its Kind, or by its StatusCode if Kind is
+// Error describes a failed API request. The text [redacted] replaces the client's key and the values of [WithHeader] in
+// all its fields. A test can construct one: it matches with [errors.Is] by its Kind, or by its StatusCode if Kind is
 // nil, and by Err.
 type Error struct {
-	Kind       error         // the sentinel that it matches, such as ErrNotFound
-	StatusCode int           // as the server or the proxy sent it; 0 without a response
-	Message    string        // what the server meant, in one line
-	Method     string        // of the request
-	Host       string        // that the request was for, with its port if the base URL has one
-	Path       string        // of the request, without its query
-	Body       []byte        // of the response, at most 16 KiB
-	Attempts   []Attempt     // in order; empty if none started
-	RetryAfter time.Duration // what the last response asked to wait; 0 if it did not
+	Kind       error         // sentinel that the error matches, such as ErrNotFound
+	StatusCode int           // status from the server or the proxy; 0 without a response
+	Message    string        // meaning of the response, in one line
+	Method     string        // request's method
+	Host       string        // server of the request, with its port if the base URL has one
+	Path       string        // request's path, without its query
+	Body       []byte        // response's body, at most 16 KiB
+	Attempts   []Attempt     // attempts in order; empty if none started
+	RetryAfter time.Duration // wait requested by the last response; 0 if none
 
-	Err error // why there was no response, or no whole one; nil if the server's response is the failure
+	Err error // reason why no response arrived, or only a part; nil if the server's response is the failure
 
-	lasting   bool // the cause would be the same again
+	lasting   bool // the same cause would occur again
 	fromMetlo bool // the response has Metlo's own form
 }
 
-// Attempt is what came of sending a request once.
+// Attempt is one attempt to send a request.
 type Attempt struct {
-	StatusCode int           // 0 without a response
-	Err        error         // why there was no response, or no whole body
-	Unsent     bool          // nothing of the request reached the server: no connection was made, or a proxy refused
-	Wait       time.Duration // how long the next attempt was put off; 0 for the last one
+	StatusCode int           // status of the response; 0 if there is none
+	Err        error         // reason why no response arrived, or only a part of its body
+	Unsent     bool          // nothing of the request reached the server: no connection was made, or a proxy refused it
+	Wait       time.Duration // delay before the next attempt; 0 for the last one
 }
 
-// Error returns one line with the request, what it came to, and what the server sent.
+// Error returns one line with the request, its outcome and the server's text.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "metlo: %s %s%s", e.Method, e.Host, e.Path)
@@ -116,7 +116,7 @@ func (e *Error) Error() string {
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports whether target is the sentinel of the failure.
+// Is reports whether target is the error's sentinel.
 func (e *Error) Is(target error) bool { return target != nil && errors.Is(e.kind(), target) }
 
 func (e *Error) kind() error {
@@ -126,9 +126,8 @@ func (e *Error) kind() error {
 	return kindOf(e.StatusCode)
 }
 
-// Retryable reports whether the same call may succeed later without a change: the server failed, asks to come back, or
-// could not be reached. A name that does not exist, a certificate that is not trusted and a call that was cancelled are
-// not temporary.
+// Retryable reports whether the same call may succeed later: the server failed, asked the client to wait, or could not
+// be reached. Unknown host names, untrusted certificates and cancelled calls are not retryable.
 func (e *Error) Retryable() bool {
 	if errors.Is(e.Err, context.Canceled) || e.lasting {
 		return false
@@ -169,10 +168,10 @@ func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// MarshalJSON returns the parts that LogValue has; a duration is in seconds.
+// MarshalJSON returns the parts of LogValue; durations are in seconds.
 func (e *Error) MarshalJSON() ([]byte, error) { return marshalParts(e.LogValue()) }
 
-// marshalParts is a group of package log/slog as a JSON object.
+// marshalParts encodes a group of package log/slog as a JSON object.
 func marshalParts(group slog.Value) ([]byte, error) {
 	parts := map[string]any{}
 	for _, attr := range group.Group() {
@@ -200,17 +199,17 @@ type ValidationError struct {
 	Err    *Error
 }
 
-// Issue is one fault of a request.
+// Issue is one problem with a request.
 type Issue struct {
-	Path     string   // such as riskScores.0
-	Code     string   // such as invalid_enum_value
-	Message  string   // in words
-	Expected string   // type that was expected, if that is the fault
-	Received string   // what was sent, if the server reports it
-	Options  []string // values that are allowed, if they can be listed
+	Path     string   // place of the value, such as riskScores.0
+	Code     string   // kind of problem, such as invalid_enum_value
+	Message  string   // description
+	Expected string   // expected type, for an issue about types
+	Received string   // type that was sent, if the server reports it
+	Options  []string // allowed values, if the server lists them
 }
 
-// Error returns one line with what is wrong.
+// Error returns one line with the issues.
 func (e *ValidationError) Error() string { return lineOf(e.Err, ErrBadRequest) }
 
 // Unwrap returns the *[Error].
@@ -219,7 +218,7 @@ func (e *ValidationError) Unwrap() error { return orKind(e.Err, ErrBadRequest) }
 // LogValue returns the parts of the *[Error].
 func (e *ValidationError) LogValue() slog.Value { return e.Err.LogValue() }
 
-// TestingSyntaxError is the fault of a testing configuration that the server cannot parse. It matches [ErrBadRequest]. Lines
+// TestingSyntaxError describes a testing configuration that the server cannot parse. It matches [ErrBadRequest]. Lines
 // and columns count from 1.
 type TestingSyntaxError struct {
 	StartLine, StartColumn int
@@ -227,7 +226,7 @@ type TestingSyntaxError struct {
 	Err                    *Error
 }
 
-// Error returns one line with the place and the fault.
+// Error returns one line with the place and the problem.
 func (e *TestingSyntaxError) Error() string { return lineOf(e.Err, ErrBadRequest) }
 
 // Unwrap returns the *[Error].
@@ -236,7 +235,7 @@ func (e *TestingSyntaxError) Unwrap() error { return orKind(e.Err, ErrBadRequest
 // LogValue returns the parts of the *[Error].
 func (e *TestingSyntaxError) LogValue() slog.Value { return e.Err.LogValue() }
 
-// lineOf returns the line of e, or that of its kind for an error that was made by hand without e.
+// lineOf returns the line of e, or that of its kind for an error constructed without e.
 func lineOf(e *Error, kind error) string {
 	if e == nil {
 		return "metlo: " + kind.Error()
@@ -251,7 +250,7 @@ func orKind(e *Error, kind error) error {
 	return e
 }
 
-// invalid is a fault of an argument.
+// invalid returns an ErrInvalidArgument with a message.
 func invalid(format string, args ...any) error {
 	return fmt.Errorf("metlo: %w: "+format, append([]any{ErrInvalidArgument}, args...)...)
 }

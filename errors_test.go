@@ -186,7 +186,7 @@ func TestAConnectionErrorHasNoStatus(t *testing.T) {
 	assert.Len(t, e.Attempts, 1)
 }
 
-// The server answers 500 for an endpoint that does not exist. The error says what it means, and keeps the status.
+// The server answers 500 for an endpoint that does not exist. The error has the correct message and keeps the status.
 func ExampleError() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
@@ -265,7 +265,7 @@ func ExampleError_Retryable() {
 	// Output: the next run tries again: 502
 }
 
-// Test your own code without a server: an error that a fake makes by hand matches by its status.
+// Test code without a server: an error constructed by hand matches by its status.
 func ExampleError_fake() {
 	resolve := func(id, message string) error { return &metlo.Error{StatusCode: http.StatusConflict} } // the fake
 

@@ -11,7 +11,7 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// kindOf returns the sentinel of a status about which nothing else is known.
+// kindOf returns the default sentinel for a status.
 func kindOf(status int) error {
 	switch status {
 	case 0:
@@ -35,7 +35,7 @@ func kindOf(status int) error {
 	case http.StatusTooManyRequests:
 		return ErrRateLimited
 	case http.StatusNotModified:
-		return ErrInvalidResponse // no request was conditional
+		return ErrInvalidResponse // the client sends no conditional requests
 	}
 	switch {
 	case status >= 500:
@@ -48,7 +48,7 @@ func kindOf(status int) error {
 	return ErrInvalidResponse
 }
 
-// failed returns the error of a call that did not succeed.
+// failed returns the error of a failed call.
 func (c *Client) failed(r *request, result *transport.Result) error {
 	err := result.Err
 	if !result.Handled || !isOwnError(err) {
@@ -69,7 +69,7 @@ func (c *Client) failed(r *request, result *transport.Result) error {
 	e := inner(err)
 	e.RetryAfter = result.RetryAfter
 	if result.TooLate {
-		e.Err = fmt.Errorf("the server asks for a wait that would outlast the context: %w", context.DeadlineExceeded)
+		e.Err = fmt.Errorf("the server asks for a wait that ends after the context: %w", context.DeadlineExceeded)
 	}
 	e.Attempts = make([]Attempt, len(result.Attempts))
 	for i, a := range result.Attempts {
@@ -84,10 +84,10 @@ func (c *Client) failed(r *request, result *transport.Result) error {
 	return err
 }
 
-// isOwnError reports whether err itself is an error of this package; what it wraps may be anybody's.
+// isOwnError reports whether err itself is an error of this package, regardless of the errors that it wraps.
 func isOwnError(err error) bool { return inner(err) != nil }
 
-// inner returns the *Error in an error of this package, nil for any other error.
+// inner returns the *Error in an error of this package, or nil.
 func inner(err error) *Error {
 	switch e := err.(type) { //nolint:errorlint // see isOwnError
 	case *Error:
@@ -100,7 +100,7 @@ func inner(err error) *Error {
 	return nil
 }
 
-// newError returns an error with the parts that all failures of r share. The body is free of secrets.
+// newError returns an error with the fields that all failures of r share. The body must not contain secrets.
 func (c *Client) newError(r *request, status int, body []byte) *Error {
 	base := c.serverOf(r)
 	return &Error{
@@ -112,7 +112,7 @@ func (c *Client) newError(r *request, status int, body []byte) *Error {
 	}
 }
 
-// checkResponse returns the error of a response that is not a success, or that is encoded in a way that was not asked for.
+// checkResponse returns an error for a response with a failure status or an unexpected encoding.
 func (c *Client) checkResponse(r *request, resp *http.Response) error {
 	encoding := contentEncoding(resp)
 	if resp.StatusCode >= 200 && resp.StatusCode <= 299 {
@@ -126,13 +126,13 @@ func (c *Client) checkResponse(r *request, resp *http.Response) error {
 		return c.callError(r, resp.StatusCode, nil, err)
 	}
 	failure := c.statusError(r, resp, encoding, body)
-	if isCut(err) { // the status is known all the same
+	if isCut(err) { // the status is known nevertheless
 		inner(failure).Err = c.redact.cause(err)
 	}
 	return failure
 }
 
-// statusError returns the error of a response whose status reports a failure.
+// statusError returns the error for a response with a failure status.
 func (c *Client) statusError(r *request, resp *http.Response, encoding string, body []byte) error {
 	if err := c.correctedError(r, resp, body); err != nil {
 		return err
@@ -148,13 +148,13 @@ func (c *Client) statusError(r *request, resp *http.Response, encoding string, b
 	if !e.fromMetlo && resp.StatusCode != http.StatusNotFound {
 		_, e.fromMetlo = wire.Text(resp.Header.Get("Content-Type"), body)
 	}
-	switch hint := c.misdirected(r, resp, body); {
+	switch hint := c.addressHint(r, resp, body); {
 	case encoding != "":
 		e.Message, e.Body = encodingError(encoding).Error(), nil
 	case hint != "":
 		e.Kind, e.Message = ErrInvalidResponse, hint
 	case errors.Is(e, ErrNotFound):
-		e.Kind, e.Message = ErrInvalidResponse, foreignNotFound(r, failure.Message)
+		e.Kind, e.Message = ErrInvalidResponse, notFoundHint(r, failure.Message)
 	case errors.Is(e, ErrRedirected):
 		e.Message = c.redact.text(redirectMessage(c.serverOf(r), resp))
 	case resp.StatusCode < 200:
@@ -187,7 +187,7 @@ func issuesOf(f wire.Failure) []Issue {
 	return issues
 }
 
-// callError returns the error of a request that got no response, or one that is not what the route returns.
+// callError returns the error of a request without a response, or with an unexpected one.
 func (c *Client) callError(r *request, status int, body []byte, err error) *Error {
 	var (
 		refused *wire.RefusedError
@@ -208,11 +208,11 @@ func (c *Client) callError(r *request, status int, body []byte, err error) *Erro
 		e.Kind = ErrUnprocessable
 	case status == 0:
 		e.Kind, e.lasting = ErrNoResponse, transport.IsLasting(err)
-		if hint := foreignProtocol(err); hint != "" {
+		if hint := protocolHint(err); hint != "" {
 			e.Message = hint
 		}
 	case status == http.StatusNotFound:
-		e.Kind = ErrInvalidResponse // its text did not come, so it may be anybody's
+		e.Kind = ErrInvalidResponse // any server may have sent a response without text
 	case status < 200 || status > 299:
 		e.Kind = kindOf(status)
 	default:
@@ -224,7 +224,7 @@ func (c *Client) callError(r *request, status int, body []byte, err error) *Erro
 	return e
 }
 
-var errPrivate = errors.New("the response is not what the route returns, and is not shown because it may hold a secret")
+var errPrivate = errors.New("the response has an unexpected form; it is not shown because it may contain a secret")
 
 func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)

@@ -22,7 +22,7 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// hanging is a body that begins and then waits for the end of its context.
+// hanging is a body that begins and then blocks until its context ends.
 type hanging struct {
 	io.Reader
 	ctx context.Context
@@ -38,7 +38,7 @@ func (h hanging) Read(p []byte) (int, error) {
 
 func (hanging) Close() error { return nil }
 
-// TestContextsErrorWinsOverAStatus has the context end while the body of an error comes.
+// TestContextsErrorWinsOverAStatus ends the context while the body of an error arrives.
 func TestContextsErrorWinsOverAStatus(t *testing.T) {
 	for _, status := range []int{200, 400, 401, 404, 409, 500, 501} {
 		for name, end := range map[string]error{"cancelled": context.Canceled, "late": context.DeadlineExceeded} {
@@ -64,11 +64,11 @@ func TestContextsErrorWinsOverAStatus(t *testing.T) {
 	}
 }
 
-// TestForeignErrorsMatchOneSentinel has a transport fail with errors of this package, as one that wraps a client may.
+// TestForeignErrorsMatchOneSentinel has a transport fail with errors of this package, like one that wraps a client.
 func TestForeignErrorsMatchOneSentinel(t *testing.T) {
 	for _, foreign := range []error{metlo.ErrNotFound, metlo.ErrInvalidArgument, metlo.ErrNameTaken, &metlo.Error{Kind: metlo.ErrConflict}} {
 		client := inProcess(t, roundTrip(func(*http.Request) (*http.Response, error) {
-			return nil, fmt.Errorf("a proxy of its own: %w", foreign)
+			return nil, fmt.Errorf("a caching proxy: %w", foreign)
 		}))
 		_, err := client.Endpoints.Get(t.Context(), endpointID(1))
 		require.ErrorIs(t, err, metlo.ErrNoResponse)
@@ -113,7 +113,7 @@ type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, errors.New("disk\n\x1b[31m is full") }
 
-// TestBatchThatNeverLeftIsUnsent sends traces to a collector that cannot be reached.
+// TestBatchThatNeverLeftIsUnsent sends traces to an unreachable collector.
 func TestBatchThatNeverLeftIsUnsent(t *testing.T) {
 	for name, cause := range map[string]error{
 		"no such host":    &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "collector.example.com", IsNotFound: true}},
@@ -137,7 +137,7 @@ func TestBatchThatNeverLeftIsUnsent(t *testing.T) {
 	}
 }
 
-// TestReadsOutlastARestartOfAServerThatAnswered has the backend vanish for 5 s after, and before, its first answer.
+// TestReadsOutlastARestartOfAServerThatAnswered has the backend disappear for 5 s after, and before, its first answer.
 func TestReadsOutlastARestartOfAServerThatAnswered(t *testing.T) {
 	answers := map[string]struct {
 		status int

@@ -12,7 +12,7 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// redirectMessage names the server to use instead, and no more of the target: its path and query may hold secrets.
+// redirectMessage names the target's server only: its path and query may contain secrets.
 func redirectMessage(here *url.URL, resp *http.Response) string {
 	target, err := here.Parse(resp.Header.Get("Location"))
 	if err != nil || resp.Header.Get("Location") == "" {
@@ -25,25 +25,25 @@ func redirectMessage(here *url.URL, resp *http.Response) string {
 	return wire.OneLine("the server redirects to " + server.String() + ": set that as base URL")
 }
 
-// foreignProtocol returns a hint if the port does not speak the protocol of the base URL, and "" otherwise.
-func foreignProtocol(err error) string {
+// protocolHint returns a hint if the port speaks another protocol than the base URL's, and "" otherwise.
+func protocolHint(err error) string {
 	var record tls.RecordHeaderError
 	text := err.Error()
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch):
-		return "the port speaks plain http and the base URL says https: use http://, or the port that speaks TLS"
+		return "the port speaks plain http but the base URL is https: use http://, or the port that speaks TLS"
 	case errors.As(err, &record):
 		return "the port speaks neither TLS nor HTTP: is the port of the base URL right?"
 	case strings.Contains(text, `malformed HTTP response "\x15\x03`):
-		return "the port speaks TLS and the base URL says http: use https://"
+		return "the port speaks TLS but the base URL is http: use https://"
 	case strings.Contains(text, "malformed HTTP"):
 		return "the port does not speak HTTP: is the port of the base URL right?"
 	}
 	return ""
 }
 
-// misdirected returns a hint if a response shows that the address is wrong, and "" otherwise.
-func (c *Client) misdirected(r *request, resp *http.Response, body []byte) string {
+// addressHint returns a hint if a response shows that the address is wrong, and "" otherwise.
+func (c *Client) addressHint(r *request, resp *http.Response, body []byte) string {
 	text := string(body)
 	if resp.StatusCode == http.StatusBadRequest && c.serverOf(r).Scheme == "http" && slices.ContainsFunc([]string{
 		"HTTP request to an HTTPS server",           // Go
@@ -51,7 +51,7 @@ func (c *Client) misdirected(r *request, resp *http.Response, body []byte) strin
 		"plain HTTP to an SSL-enabled server",       // Apache
 		"combination of host and port requires TLS", // Tomcat
 	}, func(mark string) bool { return strings.Contains(text, mark) }) {
-		return "the port speaks TLS and the base URL says http: use https://"
+		return "the port speaks TLS but the base URL is http: use https://"
 	}
 	if !r.collector && !strings.HasPrefix(r.path, "/log-request/") && resp.StatusCode >= 400 && strings.Contains(text, "Cannot set properties of undefined (setting 'body')") &&
 		strings.Contains(text, "TypeError") {
@@ -60,8 +60,8 @@ func (c *Client) misdirected(r *request, resp *http.Response, body []byte) strin
 	return ""
 }
 
-// foreignNotFound returns what may be wrong with the address, for a 404 that is not Metlo's.
-func foreignNotFound(r *request, page string) string {
+// notFoundHint returns a hint about the address for a 404 that did not come from Metlo.
+func notFoundHint(r *request, page string) string {
 	page = cmp.Or(page, "an empty body")
 	noRoute := strings.HasPrefix(page, "Cannot "+r.Method+" ")
 	switch {
@@ -73,7 +73,7 @@ func foreignNotFound(r *request, page string) string {
 	return "404 that is not Metlo's (" + page + "): is the base URL right?"
 }
 
-// outage returns what a failure of the backend's or the collector's own stores means, and "" for any other failure.
+// outage returns a description if the backend's or the collector's own stores failed, and "" otherwise.
 func outage(r *request, status int, message string) string {
 	_, address, refused := strings.Cut(message, "connect ECONNREFUSED ")
 	switch {

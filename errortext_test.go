@@ -15,7 +15,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// TestOutagesAreExplained has a client meet what a real backend and collector answered while their stores were stopped.
+// TestOutagesAreExplained answers like a real backend and collector whose stores were stopped.
 func TestOutagesAreExplained(t *testing.T) {
 	data, err := os.ReadFile("testdata/outages.json")
 	require.NoError(t, err)

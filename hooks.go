@@ -7,38 +7,38 @@ import (
 	"github.com/metlo-go/metlo/internal/transport"
 )
 
-// Hooks observe what a client sends, for metrics and traces. A nil hook costs nothing. Hooks are called by many goroutines,
-// and the call waits for them.
+// Hooks observe a client's requests, for metrics and traces. A nil hook costs nothing. Many goroutines call the hooks,
+// and the call waits for them to return.
 type Hooks struct {
 	Attempt func(context.Context, AttemptInfo) // after each attempt
 	Wait    func(context.Context, WaitInfo)    // after each wait of a millisecond or more before an attempt
 }
 
-// AttemptInfo describes an attempt that has ended. It has few values in all fields but Err.
+// AttemptInfo describes a finished attempt. All fields but Err have few distinct values, as labels of metrics need.
 type AttemptInfo struct {
 	Method     string
-	Host       string        // with its port if the base URL has one
+	Host       string        // server's name, including the port if the base URL has one
 	Route      string        // template of the path below /api/v1, or Call for [Client.Call]
-	Number     int           // of the attempt within its call, from 1
-	StatusCode int           // 0 without a response
-	Err        error         // why there was no response or no whole body, without secrets; nil otherwise
-	Duration   time.Duration // from its start, with the body if that was read
+	Number     int           // number of the attempt within its call, from 1
+	StatusCode int           // status of the response; 0 if there is none
+	Err        error         // reason why no response arrived, or only a part, without secrets; nil otherwise
+	Duration   time.Duration // time since the attempt's start, including a read of the body
 }
 
-// WaitInfo describes a wait that has ended.
+// WaitInfo describes a finished wait.
 type WaitInfo struct {
 	Method   string
 	Host     string
 	Route    string
-	Number   int           // of the attempt that waited, within its call, from 1
-	Reason   WaitReason    // why
-	Duration time.Duration // how long
+	Number   int           // number of the attempt that waited, within its call, from 1
+	Reason   WaitReason    // reason for the wait
+	Duration time.Duration // length of the wait
 }
 
-// WaitReason is why an attempt was put off.
+// WaitReason is the reason for delaying an attempt.
 type WaitReason string
 
-// The reasons for a wait.
+// Reasons for a wait.
 const (
 	WaitRetry     WaitReason = "retry"      // a backoff, or the Retry-After of a response
 	WaitCoolDown  WaitReason = "cool-down"  // the server asked another call of the client to wait
@@ -49,14 +49,14 @@ const (
 func WithHooks(hooks Hooks) Option {
 	return func(s *settings) error {
 		if hooks.Attempt == nil && hooks.Wait == nil {
-			return invalid("WithHooks: no hook is set: set one, or leave the option out")
+			return invalid("WithHooks: no hook is set: set one, or omit the option")
 		}
 		s.hooks = hooks
 		return nil
 	}
 }
 
-// onAttempt returns the hook in the form that the pipeline calls.
+// onAttempt returns the hook in the form that the transport calls.
 func (h Hooks) onAttempt(r redactor) func(context.Context, transport.Event) {
 	if h.Attempt == nil {
 		return nil
@@ -73,7 +73,7 @@ func (h Hooks) onAttempt(r redactor) func(context.Context, transport.Event) {
 	}
 }
 
-// onWait returns the hook in the form that the pipeline calls.
+// onWait returns the hook in the form that the transport calls.
 func (h Hooks) onWait() func(context.Context, transport.Event) {
 	if h.Wait == nil {
 		return nil

@@ -20,7 +20,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// TestHooks follows a call that is told to wait, breaks off, and succeeds, and one that waits for the same server.
+// TestHooks follows two calls. The first gets a Retry-After, then a broken connection, then a response. The second
+// waits for the same server.
 func TestHooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answers := []func() (*http.Response, error){

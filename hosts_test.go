@@ -112,7 +112,7 @@ func TestHostsRefuse(t *testing.T) {
 			_, err := metlo.Collect(c.Hosts.All(ctx, nil, metlo.PageSize(-1)))
 			return err
 		}, "use 0 for the default"},
-		"nothing to delete": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.DeleteMany(ctx) }, "name at least one"},
+		"nothing to delete": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.DeleteMany(ctx) }, "pass at least one"},
 		"an empty host": {func(ctx context.Context, c *metlo.Client) error { return c.Hosts.DeleteMany(ctx, "a", "") },
 			"use one of Hosts.Names"},
 	})

@@ -47,7 +47,7 @@ func TestKeysCreate(t *testing.T) {
 	assert.JSONEq(t, `{"name":"ci"}`, server.sent[1].Body)
 }
 
-// Whatever is wrong with the answer, the value in it must not get into the error.
+// TestKeysCreateKeepsTheValueOutOfErrors has invalid answers contain a key: no error may quote it.
 func TestKeysCreateKeepsTheValueOutOfErrors(t *testing.T) {
 	const value = "metlo.K7PQdBKUcnTYYvaZ4hupTBl8KiDZW75DqZg40MoK"
 	for name, body := range map[string]string{
@@ -126,12 +126,12 @@ func TestKeysRefuse(t *testing.T) {
 		}
 	}
 	assertRefusals(t, map[string]refusal{
-		"no name":                {create("", ""), "name what the key is for"},
-		"a name never to delete": {create("..", ""), "name what the key is for"},
+		"no name":                {create("", ""), "is not a key name"},
+		"a name never to delete": {create("..", ""), "is not a key name"},
 		"a type that is none":    {create("ci", "AZURE"), "use KeyGeneric"},
-		"a deletion of no name":  {func(ctx context.Context, c *metlo.Client) error { return c.Keys.Delete(ctx, "") }, "is no name"},
-		"a deletion that climbs": {func(ctx context.Context, c *metlo.Client) error { return c.Keys.Delete(ctx, "../../endpoints") }, "is no name"},
-		"a deletion of a parent": {func(ctx context.Context, c *metlo.Client) error { return c.Keys.Delete(ctx, "..") }, "is no name"},
+		"a deletion of no name":  {func(ctx context.Context, c *metlo.Client) error { return c.Keys.Delete(ctx, "") }, "is not a valid name"},
+		"a deletion that climbs": {func(ctx context.Context, c *metlo.Client) error { return c.Keys.Delete(ctx, "../../endpoints") }, "is not a valid name"},
+		"a deletion of a parent": {func(ctx context.Context, c *metlo.Client) error { return c.Keys.Delete(ctx, "..") }, "is not a valid name"},
 	})
 }
 

@@ -25,8 +25,8 @@ import (
 // TestMain fails the run if a test leaves a goroutine behind.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// decodesMillions leaves a test of sizes, which runs one thing at a time, out of -short and of the race detector's run,
-// which would take minutes over it. CI runs it without both.
+// decodesMillions skips a test of sizes in -short and under the race detector, which would take minutes. CI runs it
+// without both.
 func decodesMillions(t *testing.T) {
 	t.Helper()
 	if testing.Short() || kit.Race {
@@ -63,7 +63,7 @@ func loadJSON(v any) metlotest.Option { return kit.LoadJSON(v) }
 
 const madeUpKey = "metlo.ThisKeyIsMadeUpAndOpensNothingAnywhere00"
 
-// sentRequest is what a scripted server was sent.
+// sentRequest is a request to a scripted server.
 type sentRequest struct {
 	Method string
 	Path   string // escaped
@@ -72,7 +72,7 @@ type sentRequest struct {
 	Body   string
 }
 
-// script is a server without a network: one function answers all requests, and what was sent is kept.
+// script is a server without a network: one function answers all requests, and the script records them.
 type script struct {
 	answer func(sentRequest) (status int, body string, err error)
 
@@ -116,7 +116,7 @@ func scriptedClient(t testing.TB, answer func(sentRequest) (int, string, error))
 	return client, s
 }
 
-// typeOf is the type by which the server sends a body.
+// typeOf returns the media type with which the server sends a body.
 func typeOf(body string) string {
 	if json.Valid([]byte(body)) {
 		return "application/json; charset=utf-8"
@@ -124,12 +124,12 @@ func typeOf(body string) string {
 	return "text/html; charset=utf-8"
 }
 
-// always answers every request alike.
+// always returns a server that answers every request alike.
 func always(status int, body string) func(sentRequest) (int, string, error) {
 	return func(sentRequest) (int, string, error) { return status, body, nil }
 }
 
-// refusal is a call that must fail before anything is sent, with an error that says what to do.
+// refusal is a call that must fail before anything is sent, and the part of its error about the solution.
 type refusal struct {
 	call func(context.Context, *metlo.Client) error
 	says string
@@ -164,9 +164,9 @@ func failing(status int, body string, header http.Header) roundTrip {
 	}
 }
 
-// recordedCall is a call that the answer of a recording is given to.
+// recordedCall is a call that a recording answers.
 type recordedCall struct {
-	call      func(*testing.T, *metlo.Client) error // checks what comes back
+	call      func(*testing.T, *metlo.Client) error // checks the result
 	sent      string                                // method and escaped path
 	query     string                                // decoded, names in order
 	body      string                                // JSON; empty for none
@@ -202,7 +202,7 @@ func assertRecordedCalls(t *testing.T, section string, rows map[string]recordedC
 	}
 }
 
-// assertFaults has every method of a section meet what any server may answer.
+// assertFaults calls every method of a section against all kinds of faulty servers.
 func assertFaults(t *testing.T, calls map[string]func(context.Context, *metlo.Client) error) {
 	t.Helper()
 	faults := map[string]struct {

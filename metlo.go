@@ -24,35 +24,38 @@
 // # Lists
 //
 // List returns one page. All returns an iterator over every item that passes the filter throughout the walk, each once.
-// It takes two requests if the server sends the whole list at once. Where a gateway allows only pages, the walk goes on
-// until a count proves that nothing is missing, or ends in an *[IncompleteError]. [WithMaxPageSize] sets the
-// page size of such a gateway beforehand. A walk holds the ids, 30 to 70 bytes for each item, and one page of at most 4 MiB.
+// It takes two requests if the server sends the whole list at once. Behind a gateway that allows only pages, the walk
+// continues until a count proves that nothing is missing, or ends in an *[IncompleteError]. [WithMaxPageSize] sets the
+// page size of such a gateway in advance. A walk holds the ids, 30 to 70 bytes per item, and one page of at most 4 MiB.
 //
-// Always range with two variables: a loop with one compiles and drops the error. The analyzer in tools/rangeerr finds
-// such loops. [Collect] gathers a slice, and [ListAll] walks a list that the SDK does not know.
+// Always range with two variables: a loop with one compiles and drops the error, so a failed walk looks like one empty
+// item. The analyzer in tools/rangeerr finds such loops. [Collect] returns a slice, and [ListAll] walks lists without a
+// method.
 //
 // # Errors
 //
-// A fault of an argument is [ErrInvalidArgument], and nothing is sent. Any other failure is an *[Error], perhaps inside
-// a *[ValidationError], a *[TestingSyntaxError] or a *[BatchError]; a list that the server does not send whole ends in an
-// *[IncompleteError]. Use [errors.Is] with a sentinel such as [ErrNotFound]: it matches what the server means even where
-// the status means something else.
+// An invalid argument is [ErrInvalidArgument], and nothing is sent. Any other failure is an *[Error], possibly inside a
+// *[ValidationError], a *[TestingSyntaxError] or a *[BatchError]. A list that the server does not send whole ends in an
+// *[IncompleteError]. Use [errors.Is] with a sentinel such as [ErrNotFound]: it matches the meaning of a response even
+// where the status is misleading.
 //
 // # Limits, retries and timeouts
 //
-// By default the client starts 10 attempts a second after a burst of 10, repeats what is certain to be harmless up to 3
-// times, or for up to 30 s once the server has answered, and gives up after 60 s without response headers or 30 s without
-// progress of a body. Options change each of these. A change is never sent twice unless the server cannot have acted on it
-// before. [WithHooks] counts requests and waits.
+// By default the client starts 10 attempts per second after a burst of 10. It repeats harmless requests up to 3 times,
+// or for up to 30 s once the server has answered. It waits 60 s for response headers, and 30 s for progress of a body.
+// Options change each of these. The client repeats a change only if the server cannot have acted on it. [WithHooks]
+// counts requests and waits.
 //
-// # Around the client
+// # Other packages
 //
 //   - Package capture sends a service's traffic to Metlo.
 //   - Package webhook receives the alerts that Metlo posts.
-//   - Package metlotest has a Metlo server in memory for the tests of your code.
+//   - Package metlotest provides an in-memory Metlo server for tests.
 //   - Package testingconfig parses, validates and formats testing configurations.
-//   - Module apitest generates and runs Metlo's API tests, module redislimit shares one rate limit in a fleet, module
-//     metlootel records spans and metrics with OpenTelemetry, and module cmd/metlo is the command.
+//   - Module apitest generates and runs Metlo's API tests.
+//   - Module redislimit shares one rate limit between processes.
+//   - Module metlootel records spans and metrics with OpenTelemetry.
+//   - Module cmd/metlo is the command-line program.
 //   - The folder docs has a page for each task.
 package metlo
 
@@ -76,24 +79,24 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// Version is the version of the SDK. The default User-Agent has it.
+// Version is the version of the SDK, which the default User-Agent contains.
 const Version = "0.1.0"
 
-// Client talks to one Metlo instance. It is safe for concurrent use, and holds no goroutine.
+// Client talks to one Metlo instance. It is safe for concurrent use and holds no goroutines.
 type Client struct {
-	Endpoints   *EndpointsService   // the inventory of endpoints
-	Hosts       *HostsService       // the hosts of the inventory
-	DataFields  *DataFieldsService  // what was seen in requests and responses
+	Endpoints   *EndpointsService   // inventory of endpoints
+	Hosts       *HostsService       // hosts of the inventory
+	DataFields  *DataFieldsService  // fields of requests and responses
 	DataClasses *DataClassesService // kinds of sensitive data
-	Detections  *DetectionsService  // what was found lately
-	Alerts      *AlertsService      // findings, and their triage
-	Testing     *TestingService     // what tests are generated from
-	Summary     *SummaryService     // counts of it all
+	Detections  *DetectionsService  // recently found endpoints and data fields
+	Alerts      *AlertsService      // findings and their triage
+	Testing     *TestingService     // input of generated tests
+	Summary     *SummaryService     // counts of the whole inventory
 	Specs       *SpecsService       // OpenAPI documents
 	Keys        *KeysService        // API keys
-	Webhooks    *WebhooksService    // where alerts are posted
+	Webhooks    *WebhooksService    // addresses that receive alerts
 	Settings    *SettingsService    // configuration of the instance
-	Collector   *CollectorService   // where traffic is sent
+	Collector   *CollectorService   // receiver of traffic
 
 	base      *url.URL
 	collector *url.URL
@@ -104,11 +107,12 @@ type Client struct {
 	redact    redactor
 }
 
-// NewClient returns a client of the instance at baseURL, such as https://metlo.example.com; /api/v1 at its end does not
-// matter. An empty apiKey sends none, which the open-source backend accepts. A key is not sent over plain http to a
-// host that is not loopback, unless [WithInsecureHTTP] allows it. Nothing is sent before the first call.
+// NewClient returns a client for the instance at baseURL, such as https://metlo.example.com, with or without /api/v1 at
+// the end. With an empty apiKey the client sends no key, which the open-source backend accepts. Unless
+// [WithInsecureHTTP] is set, a key is never sent over plain http to a host other than loopback. NewClient itself sends
+// nothing.
 //
-// All faults of the arguments and options are reported together, as [ErrInvalidArgument].
+// NewClient reports all invalid arguments and options together, as [ErrInvalidArgument].
 func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	s := defaultSettings()
 	var faults []error
@@ -126,7 +130,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 		faults = append(faults, invalid("%v", err))
 	}
 	if !validHeaderValue(apiKey) || strings.TrimSpace(apiKey) != apiKey {
-		faults = append(faults, invalid("the API key holds a line break, a control character or spaces around it: pass it exactly as Metlo showed it"))
+		faults = append(faults, invalid("the API key contains a line break or another control character, or begins or ends with a space: pass it exactly as Metlo shows it"))
 	}
 	if s.http == nil {
 		s.http = &http.Client{Transport: transport.NewTransport(s.timeout)}
@@ -134,7 +138,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	s.noProxy = (apiKey != "" || s.holdsSecrets()) && !s.insecureHTTP
 	if s.noProxy {
 		for _, u := range []*url.URL{base, s.collectorURL} {
-			if err := staysPrivate(u, s.http.Transport); err != nil {
+			if err := checkCleartext(u, s.http.Transport); err != nil {
 				faults = append(faults, err)
 			}
 		}
@@ -184,14 +188,15 @@ func newClient(base *url.URL, apiKey string, s *settings) *Client {
 	return c
 }
 
-// NewClientFromEnv returns a client with METLO_HOST, METLO_API_KEY and METLO_COLLECTOR_HOST from the environment, each over
-// the same name in ~/.metlo/credentials, which is read as the Metlo CLI reads it. METLO_INSECURE_HTTP=true, or any other
-// form that [strconv.ParseBool] takes, stands for [WithInsecureHTTP]. Options given come after those from the environment.
+// NewClientFromEnv returns a client configured by METLO_HOST, METLO_API_KEY and METLO_COLLECTOR_HOST. Variables of the
+// environment override those of ~/.metlo/credentials, which NewClientFromEnv reads like the Metlo CLI.
+// METLO_INSECURE_HTTP=true, or any other true value of [strconv.ParseBool], means [WithInsecureHTTP]. The given options
+// apply after those of the environment.
 //
-// A key goes only to hosts that its own source names: a key of the file to the hosts of the file, a key of the environment to
-// the hosts of the environment. METLO_API_KEY= set and empty means no key. Apart from its host, a file counts only for that
-// host. Every conflict is [ErrInvalidArgument], as are a file that cannot be read and a missing host. Errors name the line of
-// a file's fault, and none of its text.
+// A key is sent only to hosts from the same source: the file's key to the file's hosts, the environment's key to the
+// environment's hosts. METLO_API_KEY= (set but empty) means no key. Except for its host, the file applies to that host
+// only. Every conflict is [ErrInvalidArgument], as are an unreadable file and a missing host. Errors name the line of a
+// problem in the file, but never quote its text.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
 	e, err := readEnvironment()
 	if err != nil {
@@ -213,16 +218,16 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	return NewClient(e.host, e.key, append(env, opts...)...)
 }
 
-// environment holds the values of the variables that NewClientFromEnv reads, over those of the file.
+// environment holds the variables that NewClientFromEnv reads, merged with the file.
 type environment struct{ host, key, collector, insecure string }
 
-// readEnvironment refuses a key that would go to a host that its own source does not name.
+// readEnvironment rejects a key for a host that its source does not name.
 func readEnvironment() (e environment, err error) {
 	e.host, e.collector, e.insecure = os.Getenv("METLO_HOST"), os.Getenv("METLO_COLLECTOR_HOST"), os.Getenv("METLO_INSECURE_HTTP")
 	key, keySet := os.LookupEnv("METLO_API_KEY")
 	e.key = key
 	var file credentials.File
-	if path, err := credentials.Path(); err == nil { // without a home folder there is no file
+	if path, err := credentials.Path(); err == nil { // no home folder means no file
 		if file, err = credentials.Read(path); err != nil && (e.host == "" || !keySet) {
 			return e, invalid("~/.metlo/credentials %w", err)
 		}
@@ -232,12 +237,12 @@ func readEnvironment() (e environment, err error) {
 	case e.host == "" && host == "":
 		return e, invalid("%w: set METLO_HOST, or write METLO_HOST=https://… to ~/.metlo/credentials", ErrNoHost)
 	case e.host == "" && key != "":
-		return e, invalid("METLO_API_KEY is set and METLO_HOST is not, and a key goes only to hosts that its own source names: " +
+		return e, invalid("METLO_API_KEY is set without METLO_HOST, and a key of the environment is sent only to a host of the environment: " +
 			"set METLO_HOST too, or unset METLO_API_KEY to use the key in ~/.metlo/credentials")
 	case e.host == "" || sameServer(e.host, host):
 		e.host, e.insecure = cmp.Or(e.host, host), cmp.Or(e.insecure, file["METLO_INSECURE_HTTP"])
 	case file["METLO_API_KEY"] != "" && !keySet:
-		return e, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s: another spelling is another host: "+
+		return e, invalid("the key in ~/.metlo/credentials is for %s, and METLO_HOST is %s, and each spelling counts as another host: "+
 			"set METLO_API_KEY for that host (empty to send no key), or unset METLO_HOST", shownHost(host), shownHost(e.host))
 	default:
 		file = nil
@@ -256,9 +261,9 @@ func readEnvironment() (e environment, err error) {
 	return e, nil
 }
 
-// Ping checks that the backend answers, and that it is Metlo's backend: the collector and other servers answer the
-// first of its two requests as well. The open-source backend checks no key; [CollectorService.Verify] tests one. Another
-// server is [ErrInvalidResponse].
+// Ping checks that the backend answers, and that it is Metlo's: the collector and other servers also answer the first
+// of its two requests. For another server the error is [ErrInvalidResponse]. The open-source backend does not check
+// keys; [CollectorService.Verify] does.
 //
 // GET /api/v1, GET /summary/endpoint-tracked
 func (c *Client) Ping(ctx context.Context) error {
@@ -278,12 +283,12 @@ func (c *Client) Ping(ctx context.Context) error {
 // BaseURL returns the base URL without /api/v1 at its end.
 func (c *Client) BaseURL() string { return strings.TrimSuffix(c.base.String(), "/api/v1") }
 
-// Call sends a request to a route that the SDK has no method for, with the same key, limits, retries and errors.
+// Call sends a request to a route for which the SDK has no method, with the same key, limits, retries and errors.
 //
-// The path begins with a slash, is escaped, and lies below /api/v1 of the backend. in is the body: nil for none,
-// []byte or json.RawMessage as it is, anything else as package encoding/json encodes it. out is a pointer that receives
-// the answer: nil for none, *[]byte for the bytes as they are, *string for the text, anything else decoded as package
-// encoding/json does, and with integers of any type also from strings.
+// The path begins with a slash, is escaped, and is relative to /api/v1 of the backend. The body is in: nil for none,
+// []byte or json.RawMessage unchanged, and any other value encoded like package encoding/json does. The response is
+// stored in out, a pointer: nil to discard it, *[]byte for the bytes, *string for the text. Any other out is decoded
+// like package encoding/json does, and integers of any type also from strings.
 func (c *Client) Call(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	r := newCallRequest(method, path, query)
 	switch body := in.(type) {
@@ -300,7 +305,7 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 		r.setBody(encoded)
 	}
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
-		r.fail("out is no pointer to a value that could receive the answer, but %T", out)
+		r.fail("out is a %T: pass a pointer that can receive the response", out)
 	}
 	return c.do(ctx, r, func(resp *http.Response) error {
 		if err := c.checkResponse(r, resp); err != nil {
@@ -324,7 +329,7 @@ func decodeAny(body []byte, out any, limit int64) error {
 	switch out := out.(type) {
 	case nil:
 		if wire.IsPage(body) {
-			return errors.New("want JSON or a text, have an HTML page")
+			return errors.New("want JSON or text, have an HTML page")
 		}
 		return nil
 	case *[]byte:
@@ -337,10 +342,10 @@ func decodeAny(body []byte, out any, limit int64) error {
 	return wire.AnyObject(body, out, limit)
 }
 
-// CloseIdleConnections closes the connections that no call is using.
+// CloseIdleConnections closes the idle connections.
 func (c *Client) CloseIdleConnections() { c.pipeline.CloseIdleConnections() }
 
-// Format writes where the client sends its requests, and no secret, for every verb.
+// Format writes the client's servers, without secrets, for every verb.
 func (c *Client) Format(f fmt.State, _ rune) {
 	if c == nil {
 		_, _ = io.WriteString(f, "metlo.Client(nil)")
@@ -349,18 +354,18 @@ func (c *Client) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "metlo.Client(%s)", c.base)
 }
 
-// ErrNoHost is the fault of an environment and a credentials file that name no instance. It comes together with
+// ErrNoHost reports that neither the environment nor the credentials file names an instance. It accompanies
 // [ErrInvalidArgument].
 var ErrNoHost = errors.New("no Metlo host")
 
-// sameServer reports whether two base URLs are of one server.
+// sameServer reports whether two base URLs name the same server.
 func sameServer(a, b string) bool {
 	ua, errA := parseBaseURL(a)
 	ub, errB := parseBaseURL(b)
 	return errA == nil && errB == nil && credentials.SameServer(ua, ub)
 }
 
-// shownHost is the part of a base URL that holds no secret.
+// shownHost returns the part of a base URL without secrets.
 func shownHost(base string) string {
 	u, err := parseBaseURL(base)
 	if err != nil {

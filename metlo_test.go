@@ -54,7 +54,7 @@ func TestNewClientFromEnv(t *testing.T) {
 		{name: "the file's host with its port", env: env{"METLO_HOST": "https://file.example.com:443"}, file: file, host: "file.example.com:443", key: "metlo.file"},
 		{name: "the file's host in upper case", env: env{"METLO_HOST": "https://FILE.example.com"}, file: file, host: "FILE.example.com", key: "metlo.file"},
 		{name: "the file's host with a dot", env: env{"METLO_HOST": "https://file.example.com."}, file: file, host: "file.example.com.", key: "metlo.file"},
-		{name: "the file's host in punycode", env: env{"METLO_HOST": "https://xn--bcher-kva.example"}, file: idn, invalid: "another spelling is another host"},
+		{name: "the file's host in punycode", env: env{"METLO_HOST": "https://xn--bcher-kva.example"}, file: idn, invalid: "each spelling counts as another host"},
 		{name: "the file's key for no other host", env: env{"METLO_HOST": "https://env.example.com"}, file: file, invalid: "is for https://file.example.com"},
 		{name: "the file's key for no other port", env: env{"METLO_HOST": "https://file.example.com:8443"}, file: file, invalid: "set METLO_API_KEY"},
 		{name: "the file's key for no other scheme", env: env{"METLO_HOST": "http://file.example.com"}, file: file, invalid: "set METLO_API_KEY"},
@@ -105,7 +105,7 @@ func TestNewClientFromEnv(t *testing.T) {
 	}
 }
 
-// setHome has the environment hold nothing of Metlo but env, and the home folder be an empty one.
+// setHome sets Metlo's environment variables to env, and the home folder to an empty one.
 func setHome(t *testing.T, env map[string]string) {
 	t.Helper()
 	t.Setenv("HOME", t.TempDir())
@@ -316,7 +316,7 @@ func TestNewClientRefuses(t *testing.T) {
 		"base URL that climbs":           {at("https://metlo.example.com/a/%2e%2e/b", ""), ".."},
 		"base URL that cannot be parsed": {at("https://metlo.example.com:port", ""), "cannot be parsed"},
 		"key with a newline":             {at("https://metlo.example.com", "metlo.abc\n"), "line break"},
-		"key with spaces":                {at("https://metlo.example.com", " metlo.abc"), "spaces"},
+		"key with spaces":                {at("https://metlo.example.com", " metlo.abc"), "ends with a space"},
 		"key over http":                  {at("http://metlo.example.com", someKey), "WithInsecureHTTP"},
 	})
 }
@@ -340,7 +340,7 @@ func TestCallRefuses(t *testing.T) {
 		"body that is no JSON value": {call("PUT", "/settings", func() {}), "cannot be encoded"},
 		"body that cannot receive an answer": {func(ctx context.Context, c *metlo.Client) error {
 			return c.Call(ctx, "PUT", "/settings", nil, nil, struct{}{})
-		}, "no pointer"},
+		}, "pass a pointer"},
 		"path that climbs on Windows": {call("GET", `/a%5C..`, nil), ".."},
 		"nil context":                 {func(_ context.Context, c *metlo.Client) error { return c.Ping(noContext) }, "context is nil"},
 	})

@@ -22,26 +22,26 @@ const (
 	defaultIdleTimeout = 30 * time.Second
 	defaultMaxBytes    = 64 << 20
 	defaultPatience    = 30 * time.Second
-	defaultRate        = 10 // requests per second that the API's documentation recommends as the client's limit
+	defaultRate        = 10 // requests per second, the limit that the API's documentation recommends to clients
 	defaultBurst       = 10
 )
 
-// Option changes how a [Client] works. An option with a fault makes [NewClient] fail with [ErrInvalidArgument].
+// Option configures a [Client]. For an invalid option, [NewClient] returns [ErrInvalidArgument].
 type Option func(*settings) error
 
-// Limiter delays each attempt of a request until it may start. *rate.Limiter of golang.org/x/time/rate is one. Wait is
-// called by many goroutines, and must end when its context does.
+// Limiter delays each attempt of a request until it may start. *rate.Limiter of golang.org/x/time/rate implements it.
+// Many goroutines call Wait, which must return when its context ends.
 type Limiter interface {
 	Wait(context.Context) error
 }
 
-// RetryPolicy holds how often and how soon a request is repeated. Of the waits, a zero field has the default's value;
-// MaxRetries is taken as it is, so 0 means no retry.
+// RetryPolicy sets how often and how soon a request is repeated. A zero wait means its default; a MaxRetries of 0 means
+// no retry.
 type RetryPolicy struct {
 	MaxRetries    int           // attempts after the first; 3 without WithRetry
-	BaseWait      time.Duration // ceiling of the first random wait, doubled for each later one; default 250 ms
-	MaxWait       time.Duration // highest ceiling; default 5 s
-	MaxRetryAfter time.Duration // longest Retry-After that is waited for; a longer one ends the call; default 60 s
+	BaseWait      time.Duration // upper bound of the first random wait, doubled for each later one; default 250 ms
+	MaxWait       time.Duration // highest upper bound; default 5 s
+	MaxRetryAfter time.Duration // longest Retry-After that the client obeys; a longer one ends the call; default 60 s
 }
 
 type settings struct {
@@ -57,7 +57,7 @@ type settings struct {
 	timeout      time.Duration
 	idleTimeout  time.Duration
 	maxBytes     int64
-	maxPage      int // 0 for any
+	maxPage      int // 0 for any size
 	insecureHTTP bool
 	noProxy      bool
 }
@@ -80,9 +80,9 @@ func defaultSettings() settings {
 	}
 }
 
-// WithHTTPClient sends requests with a copy of h, for a proxy, a certificate authority or a transport of one's own.
-// Its CheckRedirect runs after the client's own check. Its Timeout bounds each attempt with its body; lists that
-// stream for longer end with an error. The default client honours HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+// WithHTTPClient sends requests with a copy of h, which may set a proxy, a certificate authority or a transport. Its
+// CheckRedirect runs after the client's own check. Its Timeout limits each attempt including the body; lists that
+// stream for longer end with an error. The default client uses HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
 func WithHTTPClient(h *http.Client) Option {
 	return func(s *settings) error {
 		if h == nil {
@@ -94,8 +94,8 @@ func WithHTTPClient(h *http.Client) Option {
 	}
 }
 
-// WithCollectorURL sets where the collector answers: another port than the backend's, 8081 by default. Only the
-// methods of [CollectorService] need it.
+// WithCollectorURL sets the collector's base URL. The collector listens on another port than the backend, 8081 by
+// default. Only the methods of [CollectorService] need it.
 func WithCollectorURL(baseURL string) Option {
 	return func(s *settings) error {
 		u, err := parseBaseURL(baseURL)
@@ -118,17 +118,17 @@ func WithUserAgent(userAgent string) Option {
 	}
 }
 
-// WithHeader sends a secret header with every request to the configured hosts, and to no other, as a proxy before an
-// instance may want it. It is treated as the key is: it is not sent over plain http to a host that is not loopback, and
-// a value of 8 bytes or more is redacted from errors. Use [WithPlainHeader] for a value that is not secret. A name that
-// is given twice is sent twice. Headers that the client sets itself are refused, and so is Idempotency-Key, by which
-// net/http would repeat changes.
+// WithHeader sends a secret header, such as one for a proxy, with every request to the configured hosts and to no
+// other. The client protects the value like the key. It never sends it over plain http to a host other than loopback,
+// and redacts values of 8 bytes or more in errors. Use [WithPlainHeader] for a value that is not secret. Setting a name
+// twice sends the header twice. WithHeader rejects headers that the client sets itself, and Idempotency-Key, which
+// would make net/http repeat changes.
 func WithHeader(name, value string) Option {
 	return func(s *settings) error { return s.addHeader("WithHeader", name, value, false) }
 }
 
-// WithPlainHeader is [WithHeader] for a value that anybody may see, such as a tenant's name. It may travel over plain
-// http, and errors show it. Headers that hold credentials, such as Cookie, are refused.
+// WithPlainHeader is like [WithHeader] for a value that is not secret, such as a tenant's name. The value may be sent
+// over plain http, and errors show it. It rejects headers that hold credentials, such as Cookie.
 func WithPlainHeader(name, value string) Option {
 	return func(s *settings) error { return s.addHeader("WithPlainHeader", name, value, true) }
 }
@@ -139,19 +139,19 @@ func (s *settings) addHeader(option, name, value string, plain bool) error {
 	case "Authorization", "User-Agent", "Host", "Content-Type", "Content-Length", "Content-Encoding", "Accept",
 		"Accept-Encoding", "Connection", "Transfer-Encoding", "Te", "Trailer", "Upgrade", "Expect", "Keep-Alive",
 		"Proxy-Connection":
-		return invalid("%s: %s is set by the client: the key is an argument of NewClient, and WithUserAgent sets the user agent", option, canonical)
+		return invalid("%s: the client sets %s itself: pass the key to NewClient, and the user agent to WithUserAgent", option, canonical)
 	case "Idempotency-Key", "X-Idempotency-Key":
-		return invalid("%s: with %s net/http would send a change again by itself, and Metlo does not read it: leave it out", option, canonical)
+		return invalid("%s: %s would make net/http repeat changes, and Metlo ignores it: leave it out", option, canonical)
 	case "Cookie", "Proxy-Authorization":
 		if plain {
-			return invalid("%s: %s holds credentials: use WithHeader", option, canonical)
+			return invalid("%s: %s contains credentials: use WithHeader", option, canonical)
 		}
 	}
 	if !validHeaderName(name) {
-		return invalid("%s: %q is no header name: use letters, digits and hyphens", option, name)
+		return invalid("%s: %q is not a header name: use letters, digits and hyphens", option, name)
 	}
 	if !validHeaderValue(value) {
-		return invalid("%s: the value of %s holds a line break or another control character: remove it", option, canonical)
+		return invalid("%s: the value of %s contains a line break or another control character: remove it", option, canonical)
 	}
 	s.headers = append(s.headers, header{canonical, NewSecret(value), plain})
 	return nil
@@ -161,9 +161,9 @@ func (s *settings) holdsSecrets() bool {
 	return slices.ContainsFunc(s.headers, func(h header) bool { return !h.plain })
 }
 
-// WithLogger logs each attempt: method, host, route, status, number, wait, duration, and the cause if it failed, with
-// secrets redacted. An attempt that failed on the way, or after whose status another may succeed, is logged at level
-// Warn, any other at Debug.
+// WithLogger logs each attempt: method, host, route, status, number, wait, duration, and the cause of a failure, with
+// secrets redacted. The level is Warn for an attempt that failed before the response was complete or whose status is
+// retryable, and Debug for any other.
 func WithLogger(logger *slog.Logger) Option {
 	return func(s *settings) error {
 		if logger == nil {
@@ -174,8 +174,8 @@ func WithLogger(logger *slog.Logger) Option {
 	}
 }
 
-// WithRateLimit limits attempts, retries included, to perSecond on average and to burst at once. Without it the limit
-// is the one that the API's documentation recommends: 10 a second after a burst of 10.
+// WithRateLimit limits attempts, including retries, to perSecond on average and to burst at once. The default is the
+// limit that the API's documentation recommends: 10 per second after a burst of 10.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(s *settings) error {
 		if !(perSecond > 0) || perSecond > 1e9 {
@@ -189,7 +189,7 @@ func WithRateLimit(perSecond float64, burst int) Option {
 	}
 }
 
-// WithoutRateLimit starts every attempt at once. After a 429 all calls of the client still wait together.
+// WithoutRateLimit disables the rate limit. After a 429 all calls of the client still wait together.
 func WithoutRateLimit() Option {
 	return func(s *settings) error {
 		s.limiter = nil
@@ -197,7 +197,7 @@ func WithoutRateLimit() Option {
 	}
 }
 
-// WithLimiter asks limiter before each attempt, such as one that several clients share.
+// WithLimiter calls limiter before each attempt. Several clients can share one.
 func WithLimiter(limiter Limiter) Option {
 	return func(s *settings) error {
 		if isNil(limiter) {
@@ -208,17 +208,17 @@ func WithLimiter(limiter Limiter) Option {
 	}
 }
 
-// WithRetry sets how often and how soon requests are repeated; see [RetryPolicy] for what a zero field means. What may be
-// repeated at all depends on the request: a GET after a broken connection, a cut body, 408, 425, 429, 502, 503, 504, 520 to
-// 527 and 530; anything else only after proof that the server did not act on it, which is a connection that was never made,
-// a proxy that refused for now, a 429, and for idempotent changes a 503 with Retry-After.
+// WithRetry sets how often and how soon requests are repeated; see [RetryPolicy] for zero fields. The client repeats a
+// GET after a broken connection, a cut body, 408, 425, 429, 502, 503, 504, 520 to 527 and 530. It repeats other
+// requests only after proof that the server did not act on them. Proofs are a connection that could not be made, a
+// proxy's temporary refusal, a 429, and for idempotent changes a 503 with Retry-After.
 //
-// Without WithRetry and [WithoutRetry], a client that a Metlo server has answered before repeats a GET of one object or of a
-// first page for up to 30 s, so that it outlasts a restart of the backend.
+// Without WithRetry and [WithoutRetry], a client that already got an answer of Metlo repeats some reads for up to 30 s,
+// to outlast a restart of the backend. These are each GET of one object or of a list's first page.
 func WithRetry(policy RetryPolicy) Option {
 	return func(s *settings) error {
 		if policy.MaxRetries < 0 || policy.BaseWait < 0 || policy.MaxWait < 0 || policy.MaxRetryAfter < 0 {
-			return invalid("WithRetry: a field is negative: MaxRetries is 0 or more, and a wait of 0 stands for the default")
+			return invalid("WithRetry: a field is negative: use 0 or more; a wait of 0 means the default")
 		}
 		p := defaultSettings().retry
 		p.MaxRetries = policy.MaxRetries
@@ -244,7 +244,7 @@ func setIfPositive(field *time.Duration, value time.Duration) {
 	}
 }
 
-// WithoutRetry sends every request once.
+// WithoutRetry disables retries.
 func WithoutRetry() Option {
 	return func(s *settings) error {
 		s.retry.MaxRetries, s.patience = 0, 0
@@ -252,8 +252,8 @@ func WithoutRetry() Option {
 	}
 }
 
-// WithHeaderTimeout bounds the time from the start of an attempt to its response headers; the default is 60 s. Some routes
-// of the server never answer while its database is down. A timeout ends the call; it is not retried.
+// WithHeaderTimeout limits the time from the start of an attempt to its response headers; the default is 60 s. Some
+// routes of the server never answer while its database is down. A timeout ends the call without a retry.
 func WithHeaderTimeout(d time.Duration) Option {
 	return func(s *settings) error {
 		if d <= 0 {
@@ -264,8 +264,8 @@ func WithHeaderTimeout(d time.Duration) Option {
 	}
 }
 
-// WithIdleTimeout bounds the wait for the next KiB of a body; the default is 30 s. Time that the caller spends in a
-// loop over a list does not count.
+// WithIdleTimeout limits the wait for the next KiB of a body; the default is 30 s. Time spent in a caller's loop over a
+// list does not count.
 func WithIdleTimeout(d time.Duration) Option {
 	return func(s *settings) error {
 		if d <= 0 {
@@ -276,8 +276,8 @@ func WithIdleTimeout(d time.Duration) Option {
 	}
 }
 
-// WithMaxResponseBytes bounds an object or a page, and each single item of a list that All walks; the default is
-// 64 MiB. Anything larger is [ErrInvalidResponse].
+// WithMaxResponseBytes limits the size of an object or a page, and of each item of a list that All walks; the default
+// is 64 MiB. A larger response is [ErrInvalidResponse].
 func WithMaxResponseBytes(n int64) Option {
 	return func(s *settings) error {
 		if n <= 0 {
@@ -288,9 +288,9 @@ func WithMaxResponseBytes(n int64) Option {
 	}
 }
 
-// WithMaxPageSize bounds the number of items that a request for a list asks for, for a gateway that refuses more. All
-// then goes by pages, which takes several times as many requests as there are pages: docs/listing.md has the numbers.
-// A List with a larger Limit is [ErrInvalidArgument].
+// WithMaxPageSize limits the number of items per request for a list, for a gateway that rejects more. All then walks by
+// pages, which takes several requests per page: docs/listing.md has the numbers. A List with a larger Limit returns
+// [ErrInvalidArgument].
 func WithMaxPageSize(items int) Option {
 	return func(s *settings) error {
 		if items < 1 {
@@ -301,7 +301,7 @@ func WithMaxPageSize(items int) Option {
 	}
 }
 
-// WithInsecureHTTP allows a key to travel over plain http to a host that is not loopback, where anybody on the way can
+// WithInsecureHTTP permits sending a key over plain http to a host other than loopback. Anybody on the network path can
 // read it.
 func WithInsecureHTTP() Option {
 	return func(s *settings) error {
@@ -323,7 +323,7 @@ func parseBaseURL(text string) (*url.URL, error) {
 	case u.Scheme == "" || (u.Host == "" && (u.Scheme == "http" || u.Scheme == "https")):
 		return nil, errors.New("the base URL has no scheme or no host: " + form)
 	case u.User != nil:
-		return nil, errors.New("the base URL holds user info: pass the key as an argument and other credentials with WithHeader")
+		return nil, errors.New("the base URL contains user info: pass the key as an argument and other credentials with WithHeader")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, errors.New("the base URL's scheme is neither http nor https: " + form)
 	case u.Hostname() == "" || u.Opaque != "":
@@ -331,26 +331,26 @@ func parseBaseURL(text string) (*url.URL, error) {
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
 		return nil, errors.New("the base URL has a query or a fragment: " + form)
 	case hasDotElement(u.EscapedPath()):
-		return nil, errors.New("the base URL's path holds . or ..: " + form)
+		return nil, errors.New("the base URL's path contains . or ..: " + form)
 	}
 	prefix := strings.TrimRight(u.EscapedPath(), "/")
 	prefix = strings.TrimRight(strings.TrimSuffix(prefix, "/api/v1"), "/")
 	clean := &url.URL{Scheme: u.Scheme, Host: u.Host}
 	if strings.EqualFold(u.Hostname(), "localhost") {
-		clean.Host = strings.ToLower(u.Host) // as the names of hosts without a proxy are compared
+		clean.Host = strings.ToLower(u.Host) // the names of hosts without a proxy are compared in lower case
 	}
 	setEscapedPath(clean, prefix+"/api/v1")
 	return clean, nil
 }
 
-// staysPrivate refuses an address to which secrets would travel where others can read them: over plain http to another
-// machine, or to a proxy, which forwards what it gets.
-func staysPrivate(u *url.URL, rt http.RoundTripper) error {
+// checkCleartext rejects an address at which others can read secrets: over plain http to another machine, or to a proxy,
+// which forwards them.
+func checkCleartext(u *url.URL, rt http.RoundTripper) error {
 	if u == nil || u.Scheme != "http" {
 		return nil
 	}
 	if !isLoopback(u.Hostname()) {
-		return invalid("the key or a value of WithHeader would travel over plain http to %s: use https, or WithInsecureHTTP if the network is trusted", u.Host)
+		return invalid("the key or a value of WithHeader would be sent over plain http to %s: use https, or WithInsecureHTTP if the network is trusted", u.Host)
 	}
 	if rt == nil {
 		rt = http.DefaultTransport
@@ -359,16 +359,16 @@ func staysPrivate(u *url.URL, rt http.RoundTripper) error {
 	if !ok || t.Proxy == nil {
 		return nil
 	}
-	// The transport refuses a proxy by itself. This reports it before the first call.
+	// The transport rejects a proxy too, but only when it is called.
 	proxy, err := t.Proxy(&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}})
 	if err == nil && proxy != nil {
-		return invalid("the key or a value of WithHeader would travel over plain http through the proxy %s: use https, except %s from the proxy, or use WithInsecureHTTP if the network is trusted", proxy.Host, u.Host)
+		return invalid("the key or a value of WithHeader would be sent over plain http through the proxy %s: use https, except %s from the proxy, or use WithInsecureHTTP if the network is trusted", proxy.Host, u.Host)
 	}
 	return nil
 }
 
-// isLoopback reports whether traffic to host stays on this machine. Names below localhost do not count, since a resolver
-// may lead them anywhere.
+// isLoopback reports whether traffic to host stays on this machine. Names below localhost do not count, since a
+// resolver may map them to any address.
 func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

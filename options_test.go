@@ -108,7 +108,7 @@ func TestRetryPolicyOfOneField(t *testing.T) {
 	}
 }
 
-// FuzzBaseURL has NewClient take a base URL, after which requests go to its host and nowhere else.
+// FuzzBaseURL calls NewClient with a base URL. Requests may go to no host but the URL's.
 func FuzzBaseURL(f *testing.F) {
 	for _, seed := range []string{
 		"https://metlo.example.com", "http://127.0.0.1:8080/", "https://h/prefix/api/v1/", "https://u:p@h", "https://h?x", "https://h#",
@@ -156,7 +156,7 @@ func ExampleWithRetry() {
 	// Output: 15 endpoints after 3 attempts
 }
 
-// What changes state is sent once, unless the server cannot have acted on it.
+// The client sends a change once, unless the server cannot have acted on it.
 func ExampleWithRetry_changes() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
@@ -212,7 +212,7 @@ func TestOptionsRefuse(t *testing.T) {
 		"negative rate":   {with(metlo.WithRateLimit(-1, 1)), "WithRateLimit"},
 		"no rate":         {with(metlo.WithRateLimit(0, 1)), "WithRateLimit"},
 		"no burst":        {with(metlo.WithRateLimit(1, 0)), "burst"},
-		"a key by which net/http repeats changes": {with(metlo.WithHeader("idempotency-key", "1")), "with Idempotency-Key net/http"},
+		"a key by which net/http repeats changes": {with(metlo.WithHeader("idempotency-key", "1")), "Idempotency-Key would make net/http"},
 		"its other name":                      {with(metlo.WithPlainHeader("X-Idempotency-Key", "1")), "X-Idempotency-Key"},
 		"credentials in a plain header":       {with(metlo.WithPlainHeader("Cookie", "session=1")), "use WithHeader"},
 		"a plain header that the client sets": {with(metlo.WithPlainHeader("Authorization", "x")), "WithPlainHeader"},
@@ -257,7 +257,7 @@ func ExampleWithHTTPClient_shared() {
 	// 0 endpoints
 }
 
-// Reach an instance through the company's proxy, with a certificate of the company's own authority.
+// Reach an instance through a proxy, with a private certificate authority.
 func ExampleWithHTTPClient() {
 	backend := metlotest.NewServer(metlotest.Demo())
 	defer backend.Close()
@@ -270,7 +270,7 @@ func ExampleWithHTTPClient() {
 		return
 	}
 	roots := x509.NewCertPool()
-	roots.AddCert(instance.Certificate()) // with a file: roots.AppendCertsFromPEM
+	roots.AddCert(instance.Certificate()) // a file needs roots.AppendCertsFromPEM
 
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = http.ProxyURL(proxyURL)
@@ -285,7 +285,7 @@ func ExampleWithHTTPClient() {
 	// Output: <nil>
 }
 
-// forwardTo is an instance behind TLS.
+// forwardTo returns a TLS server that forwards to an instance.
 func forwardTo(address string) http.Handler {
 	target, err := url.Parse(address)
 	if err != nil {
@@ -294,7 +294,7 @@ func forwardTo(address string) http.Handler {
 	return httputil.NewSingleHostReverseProxy(target)
 }
 
-// connect is a proxy that knows the method CONNECT alone.
+// connect returns a proxy that supports only CONNECT.
 func connect(w http.ResponseWriter, r *http.Request) {
 	server, err := (&net.Dialer{}).DialContext(r.Context(), "tcp", r.Host)
 	if r.Method != http.MethodConnect || err != nil {
@@ -324,7 +324,7 @@ func ExampleWithLogger() {
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		Level: slog.LevelWarn,
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			switch a.Key { // what differs from run to run
+			switch a.Key { // values that differ from run to run
 			case slog.TimeKey, "host", "wait", "duration":
 				return slog.Attr{}
 			}

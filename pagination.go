@@ -23,11 +23,11 @@ import (
 // Page is one page of a list.
 type Page[T any] struct {
 	Items  []T
-	Total  int // items that pass the filter on all pages; -1 if the server sent no total
-	Offset int // of the first item in the whole list
+	Total  int // number of items that pass the filter on all pages; -1 if the server sent no total
+	Offset int // index of the page's first item in the whole list
 }
 
-// Collect gathers the items of a sequence, such as one of an All method. With an error it returns the items before it.
+// Collect returns the items of a sequence, such as that of an All method. With an error it returns the items before it.
 func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	items := []T{}
 	for item, err := range seq {
@@ -39,32 +39,32 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	return items, nil
 }
 
-// IncompleteError is the last element of a walk that could not prove that it saw every item: the server sends the list
-// only in pages, and the list changes too fast, is in no order, has a total that is not true, or has none. All items
-// that came were yielded before it. It matches [ErrInvalidResponse].
+// IncompleteError is the last element of a walk that cannot prove completeness. The server sends the list only in
+// pages, and the list changes too fast, has no order, or has a wrong total or none. The walk yields all received items
+// before it. It matches [ErrInvalidResponse].
 type IncompleteError struct {
-	Seen    int // items that came, also those outside of the bounds of AllCreated
-	Total   int // items that the server counted last; -1 if it sends no total
-	Missing int // at most so many items that were in the list throughout did not come; -1 if that cannot be known
+	Seen    int // number of received items, including those outside of the bounds of AllCreated
+	Total   int // the server's last count of the items; -1 if it sends no total
+	Missing int // maximum number of lasting items that were not received; -1 if unknown
 
 	route string
 }
 
-// Error returns how much may be missing and what to do.
+// Error returns how many items may be missing and how to get them.
 func (e *IncompleteError) Error() string {
 	if e.Missing < 0 {
-		return fmt.Sprintf("metlo: GET %s: the list may be incomplete: %d items came, and the server sends only pages and no total that could show whether others exist: narrow the filter until one response holds the list", e.route, e.Seen)
+		return fmt.Sprintf("metlo: GET %s: the list may be incomplete: the walk received %d items, and the server sends only pages and no total to compare with: narrow the filter until one response holds the list", e.route, e.Seen)
 	}
-	return fmt.Sprintf("metlo: GET %s: the list may be incomplete: %d items came, the server counts %d, and up to %d that were there throughout may be missing: narrow the filter until one response holds the list", e.route, e.Seen, e.Total, e.Missing)
+	return fmt.Sprintf("metlo: GET %s: the list may be incomplete: the walk received %d items, the server counts %d, and up to %d may be missing: narrow the filter until one response holds the list", e.route, e.Seen, e.Total, e.Missing)
 }
 
-// Is makes the error match [ErrInvalidResponse].
+// Is reports whether target is [ErrInvalidResponse].
 func (e *IncompleteError) Is(target error) bool { return target == ErrInvalidResponse }
 
-// ListAll returns an iterator over every item of a list that the SDK does not know, each once, as the All methods do for
-// the lists that it knows. The path is that of [Client.Call]. The server must take limit and offset, which the query
-// must not hold. What it answers may be [items, total], an array of items, or an object with a list and a total. The id
-// of an item is the text that identifies it; items without one are identified by their content.
+// ListAll returns an iterator over every item of a list for which the SDK has no method, each once. It walks like the
+// All methods. The path is that of [Client.Call]. The server must support limit and offset, and the query must not
+// contain them. The response may be [items, total], an array of items, or an object with a list and a total. The id of
+// an item is the text that identifies it; items without an id are identified by their content.
 //
 // GET path
 func ListAll[T any](ctx context.Context, c *Client, path string, query url.Values, id func(T) string, opts ...WalkOption) iter.Seq2[T, error] {
@@ -72,18 +72,18 @@ func ListAll[T any](ctx context.Context, c *Client, path string, query url.Value
 	base.name = "ListAll"
 	for _, name := range []string{"limit", "offset"} {
 		if query.Has(name) {
-			base.fail("the query holds %s, which ListAll sets: remove it", name)
+			base.fail("the query contains %s, which ListAll sets: remove it", name)
 		}
 	}
 	if id == nil {
-		base.fail("the function that returns an item's id is nil: pass one that returns how items differ")
+		base.fail("the function that returns an item's id is nil: pass one that returns the text that identifies an item")
 	}
-	l := &listing[T]{client: c, base: base, options: wire.ListOptions{Lenient: true, Foreign: true}, describe: func(item *T) (walk.Item, error) {
+	l := &listing[T]{client: c, base: base, options: wire.ListOptions{Lenient: true, JSONv1: true}, describe: func(item *T) (walk.Item, error) {
 		if id := id(*item); id != "" {
 			return walk.Item{Key: walk.TextKey(id)}, nil
 		}
 		var content bytes.Buffer
-		if err := wire.Write(&content, item); err != nil { // T does not encode what it decodes
+		if err := wire.Write(&content, item); err != nil { // T may fail to encode a value that it decoded
 			content.Reset()
 			fmt.Fprintf(&content, "%+v", *item)
 		}
@@ -92,10 +92,10 @@ func ListAll[T any](ctx context.Context, c *Client, path string, query url.Value
 	return l.all(ctx, opts)
 }
 
-const defaultRows = 10 // of a page without a limit
+const defaultRows = 10 // rows of a page without a limit
 
-// WalkOption changes how an All method walks a list. A value that makes no sense is [ErrInvalidArgument], the first error
-// of the sequence.
+// WalkOption configures the walk of an All method. An invalid value is [ErrInvalidArgument], the first error of the
+// sequence.
 type WalkOption func(*walkOptions)
 
 type walkOptions struct {
@@ -103,12 +103,13 @@ type walkOptions struct {
 	onTotal  func(int)
 }
 
-// PageSize sets how many items the first request of a walk asks for; 0 stands for the default of 100, and 50 for detections.
+// PageSize sets the number of items that the first request of a walk asks for; 0 means the default: 100, and 50 for
+// detections.
 func PageSize(items int) WalkOption {
 	return func(o *walkOptions) { o.pageSize = items }
 }
 
-// OnTotal calls f with the number of items of the list once the server has counted them, and whenever that number changes.
+// OnTotal calls f with the list's number of items when the server has counted them, and whenever that number changes.
 func OnTotal(f func(items int)) WalkOption {
 	return func(o *walkOptions) { o.onTotal = f }
 }
@@ -116,20 +117,20 @@ func OnTotal(f func(items int)) WalkOption {
 // listing describes a list of the server.
 type listing[T any] struct {
 	client       *Client
-	base         *request                    // without what asks for a part of the list
-	describe     func(*T) (walk.Item, error) // reports why an item is not what the route returns
-	filters      []string                    // parameters whose values never change, by which the list can be split
+	base         *request                    // request without limit, offset and other parameters of a part
+	describe     func(*T) (walk.Item, error) // reports why an item is unexpected
+	filters      []string                    // parameters whose values never change, by which the walk can split the list
 	values       func(ctx context.Context, dimension int) ([]string, error)
-	since, until time.Time // of creation; zero for no bound
-	newest       bool      // sorted by time of creation, newest first
-	detection    bool      // the same, with parameters by other names, and the server filters by time
-	few          int       // rows of a page without a limit, if the server sends few; 0 for all
-	most         int       // rows that the server can answer; 0 for any
-	unlimited    int       // a longer list is asked for without a limit; 0 for never
+	since, until time.Time // bounds of the creation time; zero for no bound
+	newest       bool      // sorted by creation time, newest first
+	detection    bool      // like newest, but with other parameter names, and the server filters by time
+	defaultLimit int       // rows of a page without a limit, if the server limits it; 0 for all
+	maxLimit     int       // maximum rows of a response; 0 for any
+	unlimited    int       // longer lists need a request without a limit; 0 for never
 	options      wire.ListOptions
 }
 
-// valueOf returns a copy of a filter that a caller passes, or the empty one for nil.
+// valueOf returns a copy of the caller's filter, or the zero filter for nil.
 func valueOf[F any](filter *F) (f F) {
 	if filter != nil {
 		f = *filter
@@ -151,7 +152,7 @@ func always(values []string) func(context.Context, int) ([]string, error) {
 	return func(context.Context, int) ([]string, error) { return values, nil }
 }
 
-// hostsOr returns the values of two filters: the hosts of the instance, and others.
+// hostsOr returns the values of the two dimensions of a walk: the hosts of the instance, and others.
 func (c *Client) hostsOr(others []string) func(context.Context, int) ([]string, error) {
 	return func(ctx context.Context, dimension int) ([]string, error) {
 		if dimension == 0 {
@@ -163,18 +164,18 @@ func (c *Client) hostsOr(others []string) func(context.Context, int) ([]string, 
 
 // page returns one page.
 func (l *listing[T]) page(ctx context.Context, offset, limit int) (*Page[T], error) {
-	r, most := l.base.copy(), l.client.maxPage
+	r, maxPage := l.base.copy(), l.client.maxPage
 	switch {
 	case offset < 0:
 		r.fail("offset %d is negative: use 0 to start with the first item", offset)
 	case limit < 0:
 		r.fail("limit %d is negative: use 0 for the default", limit)
-	case l.most > 0 && limit > l.most:
-		r.fail("limit %d is over %d, which the server cannot answer: use All", limit, l.most)
-	case most > 0 && limit > most:
-		r.fail("limit %d is over %d, which WithMaxPageSize allows: use All, or a smaller limit", limit, most)
-	case most > 0 && limit == 0 && (l.few == 0 || l.few > most):
-		limit = most
+	case l.maxLimit > 0 && limit > l.maxLimit:
+		r.fail("limit %d is over %d, the maximum of the server: use All", limit, l.maxLimit)
+	case maxPage > 0 && limit > maxPage:
+		r.fail("limit %d is over %d, the limit of WithMaxPageSize: use All, or a smaller limit", limit, maxPage)
+	case maxPage > 0 && limit == 0 && (l.defaultLimit == 0 || l.defaultLimit > maxPage):
+		limit = maxPage
 	}
 	l.narrow(r, walk.Request{Limit: limit, Offset: offset})
 	opts := wire.ListOptions{Lenient: l.options.Lenient, MaxItem: l.client.maxBytes, MaxRows: max(limit, pageRows)}
@@ -186,7 +187,7 @@ func (l *listing[T]) page(ctx context.Context, offset, limit int) (*Page[T], err
 	return &page, nil
 }
 
-// narrow makes r ask for a part of the list.
+// narrow restricts r to a part of the list.
 func (l *listing[T]) narrow(r *request, part walk.Request) {
 	for i, values := range part.Values {
 		if values == nil {
@@ -219,16 +220,16 @@ func (l *listing[T]) all(ctx context.Context, opts []WalkOption) iter.Seq2[T, er
 		}
 		opt(&o)
 	}
-	switch most := l.client.maxPage; {
+	switch maxPage := l.client.maxPage; {
 	case o.pageSize < 0:
 		l.base.fail("PageSize %d is negative: use 0 for the default", o.pageSize)
-	case l.most > 0 && o.pageSize > l.most:
-		l.base.fail("PageSize %d is over %d, which the server cannot answer: leave the option out", o.pageSize, l.most)
-	case most > 0 && o.pageSize > most:
-		l.base.fail("PageSize %d is over %d, which WithMaxPageSize allows", o.pageSize, most)
+	case l.maxLimit > 0 && o.pageSize > l.maxLimit:
+		l.base.fail("PageSize %d is over %d, the maximum of the server: leave the option out", o.pageSize, l.maxLimit)
+	case maxPage > 0 && o.pageSize > maxPage:
+		l.base.fail("PageSize %d is over %d, the limit of WithMaxPageSize: use a smaller one", o.pageSize, maxPage)
 	}
 	return func(yield func(T, error) bool) {
-		own := *l // each walk may find that the server sends integers as strings
+		own := *l // each walk may find out that the server sends integers as strings
 		if err := own.walk(ctx, &o).All(ctx, func(item T) bool { return yield(item, nil) }); err != nil {
 			if incomplete := (*walk.IncompleteError)(nil); errors.As(err, &incomplete) {
 				err = &IncompleteError{incomplete.Seen, incomplete.Total, incomplete.Missing, l.base.Route}
@@ -239,22 +240,22 @@ func (l *listing[T]) all(ctx context.Context, opts []WalkOption) iter.Seq2[T, er
 	}
 }
 
-// walk returns the list in the form in which package walk walks it.
+// walk returns the list in the form of package walk.
 func (l *listing[T]) walk(ctx context.Context, o *walkOptions) walk.List[T] {
 	list := walk.List[T]{
 		Describe:   l.describe,
 		Pause:      func(failures int) error { return l.client.pipeline.Pause(ctx, failures) },
 		Dimensions: len(l.filters),
 		First:      o.pageSize,
-		Most:       l.client.maxPage,
+		MaxLimit:   l.client.maxPage,
 		Unlimited:  l.unlimited,
 		Newest:     l.newest,
 		ByTime:     l.detection,
 		Until:      l.until,
 	}
 	if l.detection {
-		if list.Most == 0 || list.Most > l.most {
-			list.Most = l.most
+		if list.MaxLimit == 0 || list.MaxLimit > l.maxLimit {
+			list.MaxLimit = l.maxLimit
 		}
 	} else {
 		list.Since = l.since
@@ -278,12 +279,12 @@ func (l *listing[T]) walk(ctx context.Context, o *walkOptions) walk.List[T] {
 	return list
 }
 
-// fetch asks for a part of the list and visits its items. Its error is a *walk.FetchError if the walk can go on.
+// fetch requests a part of the list and visits its items. Its error is a *walk.FetchError if the walk can continue.
 func (l *listing[T]) fetch(ctx context.Context, part walk.Request, visit func(*T) error) (wire.Tail, error) {
 	r := l.base.copy()
 	l.narrow(r, part)
 	if r.fault == nil && (strings.Count(r.query, "&") >= maxFilterValues || len(r.path)+len(r.query) > maxTarget) {
-		return wire.Tail{}, &walk.FetchError{Err: invalid("%s: the filter is too long", r.name), Next: walk.Split}
+		return wire.Tail{}, &walk.FetchError{Err: invalid("%s: the filter is too long: use a shorter one", r.name), Next: walk.Split}
 	}
 	l.options.MaxItem, l.options.MaxRows = l.client.maxBytes, part.MaxRows
 	tail, err := stream(ctx, l.client, r, l.options, visit)
@@ -301,15 +302,15 @@ func (l *listing[T]) fetch(ctx context.Context, part walk.Request, visit func(*T
 }
 
 const (
-	firstPage  = 100      // rows up to which a request for a list is repeated as patiently as one for an object
-	maxRows    = 200_000  // of an array without pages
-	pageRows   = 50_000   // of a page for which no limit was asked
-	wholeBytes = 4 << 20  // a page up to this size is read before it is decoded, which frees its connection
-	readBytes  = 64 << 10 // of a longer page at once: the decoder alone would read 4 KiB
+	firstPage  = 100      // requests for lists of up to this many rows are repeated like those for an object
+	maxRows    = 200_000  // rows of an array without pages
+	pageRows   = 50_000   // rows of a page requested without a limit
+	wholeBytes = 4 << 20  // pages of up to this size are read before they are decoded, which frees the connection
+	readBytes  = 64 << 10 // buffer for longer pages: the decoder alone would read 4 KiB at once
 )
 
-// stream reads a list item by item. A response of up to 4 MiB is read before the first item is visited, so that its
-// connection is free for the calls that the visitor makes.
+// stream reads a list item by item. It reads a response of up to 4 MiB before it visits the first item, which frees the
+// connection for the visitor's own calls.
 func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOptions, visit func(*T) error) (wire.Tail, error) {
 	pooled := buffers.Get().(*[]byte)
 	defer recycle(pooled)
@@ -322,7 +323,7 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 		status = resp.StatusCode
 		limit := int64(wholeBytes)
 		if resp.ContentLength > limit {
-			limit = maxErrorBody // for an error to keep
+			limit = maxErrorBody // an error keeps that much
 		}
 		head, more, err := transport.ReadUpTo(resp, (*pooled)[:0], limit)
 		*pooled = head
@@ -341,7 +342,7 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	if rest != nil {
 		defer rest.Body.Close()
 		src = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(*pooled), transport.Body(rest)), readBytes)
-		start, *pooled = slices.Clone(start), nil // the reader alone keeps it, until it is read
+		start, *pooled = slices.Clone(start), nil // only the reader refers to it until it is read
 	}
 	tail, err := wire.List(src, opts, visit)
 	if err == nil || errors.Is(err, walk.ErrStop) || wire.IsMismatch(err) && !opts.Lenient {
@@ -353,14 +354,14 @@ func stream[T any](ctx context.Context, c *Client, r *request, opts wire.ListOpt
 	return tail, c.callError(r, status, start, err)
 }
 
-// wasCut reports whether a list broke off while it was read item by item, for a reason that need not come again. One
-// that has attempts broke off before, and was asked for again as often as the policy allows.
+// wasCut reports whether a list broke off while it was read item by item, for a reason that may be temporary. An error
+// with attempts broke off earlier, and was retried as often as the policy allows.
 func wasCut(err error) bool {
 	var e *Error
 	return isCut(err) && !isContextError(err) && errors.As(err, &e) && len(e.Attempts) == 0
 }
 
-// isRefusedForLength reports whether a list failed in a way that a shorter response might not.
+// isRefusedForLength reports whether a shorter response might have succeeded.
 func isRefusedForLength(err error) bool {
 	var e *Error
 	var validation *ValidationError

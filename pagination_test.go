@@ -27,10 +27,10 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// unlimited is for tests that make many requests.
+// unlimited disables the rate limit in tests with many requests.
 func unlimited() metlo.Option { return metlo.WithoutRateLimit() }
 
-// inventory is a data set of n endpoints, of which every tenth was never active, so that many rows sort alike.
+// inventory returns a data set of n endpoints. Every tenth was never active, so that many rows sort alike.
 func inventory(n int) metlotest.Option {
 	type row map[string]any
 	rows := make([]row, n)
@@ -53,7 +53,7 @@ func inventory(n int) metlotest.Option {
 	return loadJSON(map[string]any{"endpoints": rows})
 }
 
-// backlog is a data set of n open alerts about one endpoint.
+// backlog returns a data set of n open alerts about one endpoint.
 func backlog(n int) metlotest.Option {
 	rows := make([]map[string]any, n)
 	for i := range rows {
@@ -81,7 +81,7 @@ func backlog(n int) metlotest.Option {
 	}(rows)
 }
 
-// walked counts how often each item of a sequence came.
+// walked counts the occurrences of each item in a sequence.
 func walked[T any](t *testing.T, seq iter.Seq2[T, error], id func(T) string) (map[string]int, error) {
 	t.Helper()
 	seen := map[string]int{}
@@ -118,7 +118,7 @@ func TestAllEndpoints(t *testing.T) {
 		want     int
 		requests int  // 0 for any number
 		short    bool // it may end incomplete
-		unknown  bool // whether it is complete cannot be known
+		unknown  bool // completeness is unknown
 	}{
 		{name: "idle", want: n, requests: 2},
 		{name: "under live traffic", prepare: func(s *metlotest.Server) { s.Churn(20) }, want: n, requests: 2},
@@ -183,7 +183,7 @@ func TestAllEndpoints(t *testing.T) {
 	}
 }
 
-// exported is what an error says to a program.
+// exported returns the exported parts of an error as text.
 func exported(e *metlo.IncompleteError) metlo.IncompleteError {
 	return metlo.IncompleteError{Seen: e.Seen, Total: e.Total, Missing: e.Missing}
 }
@@ -293,10 +293,10 @@ func TestWalks(t *testing.T) {
 	})
 }
 
-// model is a server of rows that are changed between its responses.
+// model is a server of rows that change between its responses.
 type model struct {
 	rows     []string
-	cap      int // rows of a response at most; 0 for any number
+	cap      int // maximum number of rows in a response; 0 for any number
 	total    func(n int) any
 	between  func(m *model)
 	requests int
@@ -390,7 +390,7 @@ func TestNothingThatPersistsIsLost(t *testing.T) {
 	}
 }
 
-// TestCappedPagesAreNeverSilentlyShort walks servers that cap their pages and give rows no order between them.
+// TestCappedPagesAreNeverSilentlyShort walks servers that cap their pages and send rows in undefined order.
 func TestCappedPagesAreNeverSilentlyShort(t *testing.T) {
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 11))
@@ -535,7 +535,7 @@ func ExampleCollect() {
 	// Output: 15 <nil>
 }
 
-// A proxy that caps pages and a server that counts more than it sends make a list incomplete, which never goes unsaid.
+// A proxy that caps pages, and a server that counts more than it sends, cause an IncompleteError.
 func ExampleIncompleteError() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
@@ -549,7 +549,7 @@ func ExampleIncompleteError() {
 	// Output: 14 came, at most 1 more may exist
 }
 
-// Walk a list that the SDK has no method for.
+// Walk a list without a method.
 func ExampleListAll() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()
@@ -618,7 +618,7 @@ func TestBodiesThatDoNotEnd(t *testing.T) {
 		name, head, item string
 		says             string
 	}{
-		{"array of items", `[[{"uuid":"x"}`, `,{"uuid":"` + alertID(1) + `"}`, "does not end"},
+		{"array of items", `[[{"uuid":"x"}`, `,{"uuid":"` + alertID(1) + `"}`, "more rows than a server can hold"},
 		{"one item", `[[{"description":"`, "xxxxxxxxxxxxxxxx", "larger than"},
 		{"white space", ``, "                ", "larger than"},
 		{"nesting", `[[{"context":`, "[", "depth"},
@@ -737,7 +737,7 @@ func TestTheWaitAfterACutListEndsWithTheContextsCause(t *testing.T) {
 	})
 }
 
-// TestLargeListsTakeTwoRequests walks lists that one response holds, and one of which it holds only pages.
+// TestLargeListsTakeTwoRequests walks lists that one response holds, and one that needs pages.
 func TestLargeListsTakeTwoRequests(t *testing.T) {
 	decodesMillions(t)
 	some, many := cases.Of(20_000), cases.Of(100_000)

@@ -21,25 +21,25 @@ import (
 )
 
 const (
-	maxFilterValues = 900    // the server drops parameters after the 1000th
-	maxTarget       = 15_000 // bytes of path and query; the server answers 431 without a word to longer ones
+	maxFilterValues = 900    // the server ignores parameters after the 1000th
+	maxTarget       = 15_000 // bytes of path and query; the server answers 431 without a text to longer ones
 )
 
-// request describes one call of a service method. Its first fault is kept, so that a method reads as one statement. Nothing
-// changes it once it is sent.
+// request describes one call of a service method. It keeps its first invalid argument, so that a method is one
+// statement. It does not change after it is sent.
 type request struct {
-	transport.Request // without the URL, which the client adds
+	transport.Request // lacks the URL, which the client adds
 
-	name      string // of the method, such as Alerts.List
-	path      string // below /api/v1, escaped
+	name      string // name of the method, such as Alerts.List
+	path      string // escaped path below /api/v1
 	query     string
 	collector bool
-	private   bool // a success holds a secret, of which errors keep nothing
+	private   bool // a successful response contains a secret, so errors must not quote it
 	long      bool // the response may be longer than a first page
 	fault     error
 }
 
-// newRequest fills the elements of route: {uuid} takes only a UUID, any other {name} any one path element.
+// newRequest fills the elements of route: {uuid} accepts only a UUID, any other {name} one path element.
 func newRequest(name, method, route string, elements ...string) *request {
 	r := &request{Request: transport.Request{Method: method, Route: route}, name: name, path: route}
 	for _, element := range elements {
@@ -49,7 +49,7 @@ func newRequest(name, method, route string, elements ...string) *request {
 		case kind == "uuid":
 			r.uuid(element)
 		case element == "" || hasDotElement(url.PathEscape(element)):
-			r.fail("%q is no %s: it is empty, or . or .. stands between its slashes", element, kind)
+			r.fail("%q is not a valid %s: it is empty or contains . or .. between slashes", element, kind)
 		}
 		if kind != "uuid" {
 			element = url.PathEscape(element)
@@ -59,38 +59,38 @@ func newRequest(name, method, route string, elements ...string) *request {
 	return r
 }
 
-// routeOfCall stands for the route of Call, which the log leaves out.
+// routeOfCall is the route of Call, which the log omits.
 const routeOfCall = "Call"
 
-// newCallRequest takes a path that the caller has escaped.
+// newCallRequest returns a request for a path that the caller has escaped.
 func newCallRequest(method, path string, q url.Values) *request {
 	r := &request{Request: transport.Request{Method: method, Route: routeOfCall}, name: "Call", path: path, query: q.Encode()}
 	if method == "" || !validHeaderName(method) {
-		r.fail("%q is no HTTP method", method)
+		r.fail("%q is not an HTTP method: use one such as GET", method)
 	}
 	u, err := url.Parse(path)
 	switch {
 	case !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//"):
-		r.fail("the path %q does not begin with one slash: give what follows /api/v1", path)
+		r.fail("the path %q does not begin with one slash: pass the part after /api/v1", path)
 	case strings.ContainsAny(path, "?#"):
-		r.fail("the path %q holds ? or #: escape it, and pass the query as url.Values", path)
+		r.fail("the path %q contains ? or #: escape it, and pass the query as url.Values", path)
 	case err != nil || u.EscapedPath() != path:
 		r.fail("the path %q is not escaped: use url.PathEscape on its elements", path)
 	case hasDotElement(path):
-		r.fail("the path %q holds . or ..", path)
+		r.fail("the path %q contains . or ..: remove them", path)
 	case path == "/api/v1" || strings.HasPrefix(path, "/api/v1/"):
-		r.fail("the path %q begins with /api/v1, which Call adds: give what follows it", path)
+		r.fail("the path %q begins with /api/v1, which Call adds: pass the part after it", path)
 	}
 	r.checkTarget()
 	return r
 }
 
-// RouteFromContext returns the template of the path below /api/v1 to which a request of a [Client] goes, such as
-// /alert/{uuid}, for the names of spans and metrics: a transport finds it in the context of the request. It is "Call"
-// for [Client.Call], and "" for any other context.
+// RouteFromContext returns the template of the path below /api/v1 of a [Client]'s request, such as /alert/{uuid}. A
+// transport calls it with the context of the request to name spans and metrics. It returns "Call" for [Client.Call],
+// and "" for any other context.
 func RouteFromContext(ctx context.Context) string { return transport.RouteOf(ctx) }
 
-// hasDotElement reports whether an escaped path has an element that a server would resolve away.
+// hasDotElement reports whether an escaped path has an element that servers resolve, such as a "..".
 func hasDotElement(path string) bool {
 	for element := range strings.SplitSeq(path, "/") {
 		plain, err := url.PathUnescape(element)
@@ -106,16 +106,16 @@ func hasDotElement(path string) bool {
 	return false
 }
 
-// uuid refuses ids that are not UUIDs.
+// uuid rejects ids that are not UUIDs.
 func (r *request) uuid(ids ...string) {
 	for _, id := range ids {
 		if !isUUID(id) {
-			r.fail("%q is no UUID: use the UUID field of a listed item", id)
+			r.fail("%q is not a UUID: use the UUID field of a listed item", id)
 		}
 	}
 }
 
-// optionalUUID refuses ids of a filter that are set and are not UUIDs.
+// optionalUUID rejects ids that are set and not UUIDs.
 func (r *request) optionalUUID(ids ...string) {
 	for _, id := range ids {
 		if id != "" {
@@ -130,7 +130,7 @@ func (r *request) fail(format string, args ...any) {
 	}
 }
 
-// filter sets the query from an options struct; nil sets none.
+// filter sets the query from an options struct; nil sets nothing.
 func (r *request) filter(opts any) *request {
 	if isNil(opts) {
 		return r
@@ -145,13 +145,13 @@ func (r *request) filter(opts any) *request {
 	for i := range v.NumField() {
 		if f := v.Field(i); f.Kind() == reflect.Slice {
 			if !f.IsNil() && f.Len() == 0 {
-				r.fail("%s is empty, which the server reads as no filter: leave it nil for no filter, or do not ask", v.Type().Field(i).Name)
+				r.fail("%s is empty, which the server reads as no filter: use nil if no filter is meant", v.Type().Field(i).Name)
 			}
 			n += f.Len()
 		}
 	}
 	if n > maxFilterValues {
-		r.fail("%d filter values are over %d, and the server would drop some without a word: split the filter", n, maxFilterValues)
+		r.fail("%d filter values are over %d, and the server would silently drop some: split the filter", n, maxFilterValues)
 	}
 	r.query = values.Encode()
 	r.checkTarget()
@@ -160,7 +160,7 @@ func (r *request) filter(opts any) *request {
 
 func (r *request) checkTarget() {
 	if n := len(r.path) + len(r.query); n > maxTarget {
-		r.fail("the request's target of %d bytes is over %d: split the filter", n, maxTarget)
+		r.fail("the path and query of %d bytes are over %d: split the filter", n, maxTarget)
 	}
 }
 
@@ -179,7 +179,7 @@ func (r *request) param(name, value string) {
 	r.query += name + "=" + url.QueryEscape(value)
 }
 
-// copy returns a description that may be changed while r is in use.
+// copy returns a copy that may be changed while r is in use.
 func (r *request) copy() *request {
 	copied := *r
 	return &copied
@@ -223,7 +223,7 @@ func isNil(v any) bool {
 	return false
 }
 
-// isUUID reports whether s has the form 8-4-4-4-12 of hexadecimal digits.
+// isUUID reports whether s has the form of a UUID: 8-4-4-4-12 hexadecimal digits.
 func isUUID(s string) bool {
 	_, ok := walk.ParseUUID(s)
 	return ok
@@ -236,7 +236,7 @@ func (r *request) upload(filename, contentType string, content io.Reader) *reque
 		return r
 	}
 	if r.fault != nil {
-		return r // the content stays where it is
+		return r // the content is not copied
 	}
 	var frame bytes.Buffer
 	form := multipart.NewWriter(&frame)
@@ -246,7 +246,7 @@ func (r *request) upload(filename, contentType string, content io.Reader) *reque
 	})
 	prefix := frame.String()
 	frame.Reset()
-	if err = errors.Join(err, form.Close()); err != nil { // a buffer takes everything
+	if err = errors.Join(err, form.Close()); err != nil { // writes to a buffer succeed
 		r.fail("%v", err)
 		return r
 	}
@@ -257,8 +257,8 @@ func (r *request) upload(filename, contentType string, content io.Reader) *reque
 	return r
 }
 
-// disposition names the file. The server takes bytes over ASCII in filename for Latin-1, and the name as it is from
-// filename* of RFC 5987, which other parsers do not read.
+// disposition returns the header that names the file. The server reads bytes over ASCII in filename as Latin-1. It
+// reads filename* of RFC 5987 correctly, which other parsers do not read.
 func disposition(filename string) string {
 	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", "%0D", "\n", "%0A").Replace(filename)
 	text := `form-data; name="file"; filename="` + quoted + `"`
@@ -268,7 +268,7 @@ func disposition(filename string) string {
 	return text
 }
 
-// extValue encodes a value as RFC 5987 does.
+// extValue encodes a value as RFC 5987 requires.
 func extValue(s string) string {
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }

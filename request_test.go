@@ -19,7 +19,7 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// target is where a call sends its request: nil if it is refused as an invalid argument, which is the only other way.
+// target returns the URL to which a call sends its request. It is nil if the call fails with ErrInvalidArgument.
 func target(t *testing.T, call func(*metlo.Client) error) *url.URL {
 	t.Helper()
 	var sent *url.URL
@@ -33,7 +33,7 @@ func target(t *testing.T, call func(*metlo.Client) error) *url.URL {
 	return sent
 }
 
-// FuzzElements has names travel as one element of a path.
+// FuzzElements sends names as one element of a path.
 func FuzzElements(f *testing.F) {
 	for _, seed := range []string{"ci", "a/b", "..", "%2e%2e", "a%2fb", "ключ", "\xff", "a?b#c", " ", ";", "\x00", "a\\..\\b"} {
 		f.Add(seed)
@@ -55,7 +55,7 @@ func FuzzElements(f *testing.F) {
 	})
 }
 
-// FuzzCallPaths has Call take a path as the caller wrote it, or refuse it.
+// FuzzCallPaths has Call send or reject a path of the caller.
 func FuzzCallPaths(f *testing.F) {
 	for _, seed := range []string{"/endpoints", "/../x", "//evil.example/", "/a%2f..%2fb", "/a?b", "/%", "/a b", "", "/é", "/a;b", "/%2e%2E/", "/a\\..\\b"} {
 		f.Add(seed)
@@ -182,7 +182,7 @@ func TestTheContentIsTheCallersAgainAfterTheCall(t *testing.T) {
 		return (&kit.Answer{Status: 422}).RoundTrip(r)
 	}))
 	require.ErrorIs(t, client.Specs.Upload(t.Context(), "a.json", content), metlo.ErrUnprocessable)
-	content.Reset() // under the race detector this would tell
+	content.Reset() // the race detector would report this write
 }
 
 func TestALongUploadIsNoLateAnswer(t *testing.T) {

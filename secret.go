@@ -20,14 +20,14 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret holds a value that must not be printed by accident: every verb of package fmt, encoding to JSON and package
-// log/slog write [redacted]. [Secret.Reveal] returns the value. The zero Secret is empty.
+// Secret holds a value that must not be printed by accident: it is [redacted] for every verb of package fmt, in JSON
+// and in package log/slog. [Secret.Reveal] returns the value. The zero Secret is empty.
 type Secret struct{ value *string }
 
 // NewSecret wraps value.
 func NewSecret(value string) Secret { return Secret{value: &value} }
 
-// Reveal returns the value. Take care where it goes.
+// Reveal returns the value.
 func (s Secret) Reveal() string {
 	if s.value == nil {
 		return ""
@@ -41,8 +41,7 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted)
 // MarshalText returns [redacted].
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// UnmarshalText takes text as the value. The text [redacted] stands for a value that was not written: it leaves the
-// Secret empty.
+// UnmarshalText sets the value. The text [redacted] leaves the Secret empty.
 func (s *Secret) UnmarshalText(text []byte) error {
 	if *s = NewSecret(string(text)); string(text) == redacted {
 		*s = Secret{}
@@ -53,20 +52,22 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // LogValue returns [redacted].
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// shortestSecret is the least that is looked for, in bytes: anything shorter is part of ordinary text.
+// shortestSecret is the minimum length, in bytes, of secrets that are searched for: shorter ones occur in ordinary
+// text.
 const shortestSecret = 8
 
-// fragmentBytes is how much of a secret, cut off by a limit or a broken connection, is too much to show.
+// fragmentBytes is the minimum length of a secret's fragment, left by a limit or a broken connection, that must not be
+// shown.
 const fragmentBytes = 10
 
-// redactor removes a client's secrets from whatever is kept of a response or of an error. It holds them behind a
-// function, which nothing prints.
+// redactor removes a client's secrets from the stored parts of responses and errors. It holds them in a closure, which
+// is never printed.
 type redactor struct {
 	text    func(string) string
-	longest int // bytes of the longest form of a secret
+	longest int // length of a secret's longest form in bytes
 }
 
-// newRedactor returns a redactor for secrets, as they are, encoded, and escaped in any way that pages, URLs and JSON do.
+// newRedactor returns a redactor for secrets: as they are, encoded, and escaped as in pages, URLs and JSON.
 func newRedactor(secrets ...string) redactor {
 	r := redactor{text: func(s string) string { return s }}
 	var pairs, long []string
@@ -91,7 +92,7 @@ func newRedactor(secrets ...string) redactor {
 	return r
 }
 
-// spellings returns the forms of a secret in which all of it is encoded alike.
+// spellings returns the forms of a secret in one encoding throughout.
 func spellings(s string) []string {
 	quoted := strconv.Quote(s)
 	plainJSON, _ := json.Marshal(s)
@@ -100,7 +101,7 @@ func spellings(s string) []string {
 		hex.EncodeToString([]byte(s)), strings.ToUpper(hex.EncodeToString([]byte(s))),
 	}
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
-		for before := range 3 { // within a longer text, such as a pair of user and key, the secret begins at any bit
+		for before := range 3 { // the secret begins at any bit of a longer text, such as a pair of user and key
 			encoded := encoding.EncodeToString([]byte(strings.Repeat("x", before) + s + "xx"))
 			forms = append(forms, encoded[(before*8+5)/6:(before+len(s))*8/6])
 		}
@@ -109,7 +110,7 @@ func spellings(s string) []string {
 	return slices.Compact(forms)
 }
 
-// withoutEscaped replaces secrets of which some bytes are escaped, up to three times over.
+// withoutEscaped replaces secrets of which some bytes are escaped, up to three times.
 func withoutEscaped(s string, secrets []string) string {
 	for level := 1; level <= 3 && strings.ContainsAny(s, `%\&`); level++ {
 		for _, secret := range secrets {
@@ -137,7 +138,8 @@ func withoutEscaped(s string, secrets []string) string {
 	return s
 }
 
-// unescape decodes every escape of text once. It returns where each byte of the result began, and the end, by starts of text.
+// unescape decodes every escape of text once. In starts it returns the offset in text of each byte of the result, and
+// the end.
 func unescape(text []byte, starts []int) (plain []byte, at []int) {
 	for i := 0; i < len(text); {
 		b, n := unescapeByte(text[i:])
@@ -147,7 +149,8 @@ func unescape(text []byte, starts []int) (plain []byte, at []int) {
 	return plain, append(at, starts[len(text)])
 }
 
-// unescapeByte decodes the first byte of text, which a URL, JSON, Go or HTML may have escaped, and returns its length there.
+// unescapeByte decodes the first byte of text, which may be escaped as in a URL, JSON, Go or HTML. It returns the
+// length of the escape.
 func unescapeByte(text []byte) (b byte, n int) {
 	escapedBy := func(prefix string) bool {
 		if n = len(prefix) + 2; !bytes.HasPrefix(text, []byte(prefix)) || len(text) < n {
@@ -176,7 +179,7 @@ func unescapeByte(text []byte) (b byte, n int) {
 	return text[0], 1
 }
 
-// withoutFragments replaces every stretch of s that consists of fragments.
+// withoutFragments replaces every part of s that consists of fragments.
 func withoutFragments(s string, fragments map[string]struct{}) string {
 	var b strings.Builder
 	kept := 0 // b has s up to here
@@ -210,17 +213,17 @@ func (r redactor) body(body []byte) []byte {
 	return []byte(r.text(string(body)))
 }
 
-// head returns the part of a body that an error keeps.
+// head returns the beginning of a body that an error keeps.
 func (r redactor) head(body []byte) []byte {
 	text := r.text(string(body[:min(len(body), maxErrorBody+r.longest)]))
 	return []byte(text[:min(len(text), maxErrorBody)])
 }
 
-// cause returns an error without secrets in its text or structure, and that matches none of the sentinels of this package:
-// an error of a transport could pass as one of this client. errors.Is still finds what it wraps.
+// cause returns an error without secrets in its text or structure. It matches no sentinel of this package, since an
+// error of a transport could otherwise pass for one of this client. errors.Is finds the errors that it wraps.
 func (r redactor) cause(err error) error {
-	foreign := (*Error)(nil)
-	if errors.As(err, &foreign) || slices.ContainsFunc(sentinels(), func(s error) bool { return errors.Is(err, s) }) {
+	nested := (*Error)(nil)
+	if errors.As(err, &nested) || slices.ContainsFunc(sentinels(), func(s error) bool { return errors.Is(err, s) }) {
 		return &hiddenError{text: r.text(err.Error()), err: func() error { return err }}
 	}
 	return r.fault(err)
@@ -238,7 +241,7 @@ func (r redactor) fault(err error) error {
 	return &hiddenError{text: r.text(err.Error()), err: func() error { return err }, own: errors.Is(err, ErrInvalidArgument)}
 }
 
-// hiddenError keeps the original behind a function, which no verb of fmt calls.
+// hiddenError holds the original in a closure, which no verb of fmt calls.
 type hiddenError struct {
 	text string
 	err  func() error
@@ -247,7 +250,8 @@ type hiddenError struct {
 
 func (e *hiddenError) Error() string { return e.text }
 
-// Is reports whether the original matches target. The sentinels of this package match only if the error itself has them.
+// Is reports whether the original matches target. The sentinels of this package match only if the error itself has
+// them.
 func (e *hiddenError) Is(target error) bool {
 	if slices.Contains(sentinels(), target) {
 		return e.own && target == ErrInvalidArgument
@@ -255,13 +259,13 @@ func (e *hiddenError) Is(target error) bool {
 	return errors.Is(e.err(), target)
 }
 
-// Timeout reports whether the original is a timeout, as net.Error has it.
+// Timeout reports whether the original is a timeout in the sense of net.Error.
 func (e *hiddenError) Timeout() bool {
 	var timeout interface{ Timeout() bool }
 	return errors.As(e.err(), &timeout) && timeout.Timeout()
 }
 
-// As finds only the SDK's own type for a truncated body, by which a walk asks again.
+// As finds only the SDK's own type for a truncated body, after which a walk asks again.
 func (e *hiddenError) As(target any) bool {
 	truncated, ok := target.(**transport.TruncatedError)
 	return ok && errors.As(e.err(), truncated)

@@ -16,7 +16,7 @@ func TestASecretThatWasWrittenReadsAsEmpty(t *testing.T) {
 	}
 }
 
-// FuzzRedact has a secret stand anywhere in a text, in any spelling, and the text break off anywhere.
+// FuzzRedact places a secret anywhere in a text, in any spelling, and cuts the text anywhere.
 func FuzzRedact(f *testing.F) {
 	f.Add("metlo.RnoVX30xavRcfio1Lo1R6KjThscJVXLbhTtwbavq", "Authorization: ", " and more", uint8(0), uint16(30))
 	f.Add(`to"k/e+n=&<>secret`, "{\"message\":\"", "\"}", uint8(3), uint16(20))
@@ -32,7 +32,7 @@ func FuzzRedact(f *testing.F) {
 		text = text[:min(len(text), int(cut))]
 		r := newRedactor(secret)
 		shown := r.text(text)
-		rest := strings.ReplaceAll(shown, redacted, "\x00") // what is left between the marks
+		rest := strings.ReplaceAll(shown, redacted, "\x00") // text between the marks
 		for i := range len(form) - fragmentBytes + 1 {
 			part := form[i : i+fragmentBytes]
 			if strings.Contains(rest, part) && !strings.Contains(part, "\x00") {

@@ -15,8 +15,8 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// send makes the call that r describes, and passes the body of a successful response to decode, which must not keep it. An
-// error of decode means that the body is not what the route returns.
+// send sends the request r and passes the body of a successful response to decode, which must not retain it. An error
+// of decode means that the body is not one that the route sends.
 func (c *Client) send(ctx context.Context, r *request, decode func(body []byte) error) error {
 	return c.do(ctx, r, func(resp *http.Response) error {
 		if err := c.checkResponse(r, resp); err != nil {
@@ -36,15 +36,15 @@ func (c *Client) send(ctx context.Context, r *request, decode func(body []byte) 
 	})
 }
 
-// do makes the call that r describes, and passes the response of its last attempt to read. A failure is the error that read
-// returned, if it is one of this package, or the reason why there was no response.
+// do sends the request and passes the response of the last attempt to read. A failure is the error of read, if it is
+// one of this package, or the reason why no response arrived.
 func (c *Client) do(ctx context.Context, r *request, read func(*http.Response) error) error {
 	if ctx == nil {
 		r.fail("the context is nil: use context.Background()")
 	}
 	base := c.serverOf(r)
 	if base == nil {
-		r.fail("the address of the collector is not known: use WithCollectorURL, or METLO_COLLECTOR_HOST with NewClientFromEnv")
+		r.fail("the collector's URL is not set: use WithCollectorURL, or METLO_COLLECTOR_HOST with NewClientFromEnv")
 	}
 	if r.fault != nil {
 		return c.redact.fault(r.fault)
@@ -71,7 +71,7 @@ func (c *Client) do(ctx context.Context, r *request, read func(*http.Response) e
 	return c.failed(r, &result)
 }
 
-// serverOf returns the base URL of the server that r is for, nil for a collector whose address is not known.
+// serverOf returns the base URL of the request's server, or nil for a collector without a configured URL.
 func (c *Client) serverOf(r *request) *url.URL {
 	if r.collector {
 		return c.collector
@@ -79,7 +79,7 @@ func (c *Client) serverOf(r *request) *url.URL {
 	return c.base
 }
 
-// rejected returns the error for a body that decode did not accept.
+// rejected returns the error for a body that decode rejected.
 func (c *Client) rejected(r *request, resp *http.Response, body []byte, err error) error {
 	if isOwnError(err) {
 		return err
@@ -91,14 +91,14 @@ func (c *Client) rejected(r *request, resp *http.Response, body []byte, err erro
 		err = encodingError("gzip")
 	}
 	if wire.IsTruncated(err) {
-		return &transport.TruncatedError{Err: err} // a read is sent again
+		return &transport.TruncatedError{Err: err} // the pipeline repeats reads after this error
 	}
 	return c.callError(r, resp.StatusCode, body, err)
 }
 
-// encodingError returns the fault of a body that is compressed in a way that was not asked for.
+// encodingError returns the error for an unrequested compression.
 func encodingError(encoding string) error {
-	return fmt.Errorf("the response is encoded with %s, which was not asked for: have the server or the proxy send it plain or with gzip", wire.OneLine(encoding))
+	return fmt.Errorf("the response is encoded with %s, which the client did not request: configure the server or the proxy to send it plain or with gzip", wire.OneLine(encoding))
 }
 
 func isGzip(body []byte) bool { return bytes.HasPrefix(body, []byte("\x1f\x8b")) }
@@ -113,14 +113,14 @@ func recycle(pooled *[]byte) {
 	}
 }
 
-// missing returns the error for a successful response without what was asked for.
+// missing returns the error for a successful response that lacks the requested object.
 func (c *Client) missing(r *request, message string) error {
 	e := c.newError(r, http.StatusOK, nil)
 	e.Kind, e.Message = ErrNotFound, message
 	return e
 }
 
-// fetch returns the object of a response. accept reports why it is not what the route returns.
+// fetch returns the object of a response. The function accept reports why an object is unexpected.
 func fetch[T any](ctx context.Context, c *Client, r *request, accept func(*T) error) (*T, error) {
 	v := new(T)
 	err := c.send(ctx, r, func(body []byte) error {
@@ -136,14 +136,14 @@ func fetch[T any](ctx context.Context, c *Client, r *request, accept func(*T) er
 	return v, nil
 }
 
-// fetchAll returns the array of a response, which is empty for null. accept reports why an item is not what the route returns.
-// Each of checks does so for all of them.
+// fetchAll returns the array of a response, which is empty for null. The function accept reports why an item is
+// unexpected.
 func fetchAll[T any](ctx context.Context, c *Client, r *request, accept func(*T) error, checks ...func([]T) error) ([]T, error) {
 	page, err := fetchPage(ctx, c, r, wire.ListOptions{Lenient: true, MaxItem: c.maxBytes, MaxRows: maxRows}, accept, checks...)
 	return page.Items, err
 }
 
-// fetchPage returns the list of a response, and its total.
+// fetchPage returns the list of a response and its total.
 func fetchPage[T any](
 	ctx context.Context, c *Client, r *request, opts wire.ListOptions, accept func(*T) error, checks ...func([]T) error,
 ) (page Page[T], err error) {
@@ -168,7 +168,7 @@ func fetchPage[T any](
 	return page, nil
 }
 
-// exec makes a change to which the server answers only that it is done.
+// exec sends a change to which the server answers only that it succeeded.
 func exec(ctx context.Context, c *Client, r *request) error {
 	return c.send(ctx, r, func(body []byte) error {
 		if wire.IsDone(body) {
@@ -182,10 +182,10 @@ func exec(ctx context.Context, c *Client, r *request) error {
 	})
 }
 
-// anything accepts every value, for routes whose values have no form of their own.
+// anything accepts every value, for routes whose values have no fixed form.
 func anything[T any](*T) error { return nil }
 
-// hasID returns an error if an object has no id.
+// hasID returns an error for an object without id.
 func hasID(id string) error {
 	if id == "" {
 		return errors.New("the object has no id: is the base URL right, and is the server Metlo's?")
@@ -193,16 +193,16 @@ func hasID(id string) error {
 	return nil
 }
 
-// dropNull makes free-form JSON nil where the server sent null.
+// dropNull sets free-form JSON to nil if the server sent null.
 func dropNull(raw *json.RawMessage) {
 	if string(*raw) == "null" {
 		*raw = nil
 	}
 }
 
-var errShape = errors.New("the response is not what the route returns: is the base URL right, and is the server Metlo's?")
+var errShape = errors.New("the response has an unexpected form: is the base URL right, and is the server Metlo's?")
 
-// contentEncoding returns the encoding of a response that net/http did not decode, and "" for a plain one.
+// contentEncoding returns the encoding of a response that net/http did not decode, or "" for a plain one.
 func contentEncoding(resp *http.Response) string {
 	encoding := strings.Join(resp.Header["Content-Encoding"], ", ")
 	if strings.EqualFold(encoding, "identity") {

@@ -128,11 +128,11 @@ func TestMoreRowsThanThereCanBe(t *testing.T) {
 		limit      int64
 		call       func(*metlo.Client) error
 	}{
-		"an array": {"[" + strings.Repeat("{},", n) + "{}]", "it holds more rows than there can be", 64 << 20, func(c *metlo.Client) error {
+		"an array": {"[" + strings.Repeat("{},", n) + "{}]", "more rows than a server can hold", 64 << 20, func(c *metlo.Client) error {
 			_, err := c.Webhooks.List(t.Context())
 			return err
 		}},
-		"an array of texts": {"[" + strings.Repeat(`"",`, n) + `""]`, "it holds more rows than there can be", 64 << 20, func(c *metlo.Client) error {
+		"an array of texts": {"[" + strings.Repeat(`"",`, n) + `""]`, "more rows than a server can hold", 64 << 20, func(c *metlo.Client) error {
 			_, err := c.Hosts.Names(t.Context())
 			return err
 		}},
@@ -199,7 +199,7 @@ func TestSwitchedProtocolsAreClosedUnread(t *testing.T) {
 	})
 }
 
-// Name spans and metrics after the route, which does not hold the ids of a path.
+// Name spans and metrics after the route, which does not contain the ids of a path.
 func ExampleRouteFromContext() {
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()

@@ -5,24 +5,24 @@ import (
 	"net/http"
 )
 
-// maxConfigBody is the longest body that the server takes, in bytes.
+// maxConfigBody is the server's limit for a body, in bytes.
 const maxConfigBody = 100 << 10
 
 // SettingsService reads and changes the configuration of the instance.
 type SettingsService struct{ client *Client }
 
-// InstanceSettings holds where news about Metlo goes.
+// InstanceSettings holds the address for news about Metlo.
 type InstanceSettings struct {
 	UUID               string `json:"uuid"`
 	UpdateEmail        string `json:"updateEmail"`        // empty if none is set
-	SkippedUpdateEmail *bool  `json:"skippedUpdateEmail"` // whether a user declined to enter one; nil until one was asked
+	SkippedUpdateEmail *bool  `json:"skippedUpdateEmail"` // a user declined to enter an address; nil until a user was asked
 }
 
 func (s *InstanceSettings) accept() error { return hasID(s.UUID) }
 
-// InstanceSettingsUpdate changes the settings of the instance. A nil field stays as it is.
+// InstanceSettingsUpdate changes the settings of the instance. A nil field leaves the setting unchanged.
 type InstanceSettingsUpdate struct {
-	UpdateEmail        *string // where news about Metlo goes; "" for nowhere
+	UpdateEmail        *string // address for news about Metlo; "" for none
 	SkippedUpdateEmail *bool   // a user declined to enter an address
 }
 
@@ -30,20 +30,20 @@ type InstanceSettingsUpdate struct {
 type MetloConfig struct {
 	UUID string `json:"uuid"` // empty if none was ever set
 
-	// ConfigString is YAML, rewritten by the server: without comments, and with the variables of globalTestEnv, which may
-	// be credentials. It is empty if none was ever set.
+	// ConfigString is YAML as rewritten by the server: without comments, and with the variables of globalTestEnv, which
+	// may be credentials. It is empty if none was ever set.
 	ConfigString Secret `json:"configString"`
 
-	Env    Secret `json:"env"`    // the variables, encrypted
-	EnvTag Secret `json:"envTag"` // of the encryption
-	EnvIV  Secret `json:"envIV"`  // of the encryption
+	Env    Secret `json:"env"`    // encrypted variables
+	EnvTag Secret `json:"envTag"` // authentication tag of the encryption
+	EnvIV  Secret `json:"envIV"`  // initialization vector of the encryption
 }
 
-// AgentConfig is what the agents that watch traffic need to know.
+// AgentConfig is the configuration for the agents that watch traffic.
 type AgentConfig struct {
 	SensitiveDataList      []DataClass       `json:"sensitiveDataList"`
 	Endpoints              []AgentEndpoint   `json:"endpoints"`
-	Specs                  []AgentSpec       `json:"specs"` // those of users
+	Specs                  []AgentSpec       `json:"specs"` // specs uploaded by users
 	GlobalFullTraceCapture bool              `json:"globalFullTraceCapture"`
 	AuthenticationConfig   []AgentAuthConfig `json:"authenticationConfig"`
 	EncryptionPublicKey    string            `json:"encryptionPublicKey"` // always empty on the open-source server
@@ -59,39 +59,39 @@ func (c *AgentConfig) check() error {
 	return nil
 }
 
-// AgentEndpoint is an endpoint as agents know it.
+// AgentEndpoint is an endpoint as sent to agents.
 type AgentEndpoint struct {
 	Path                    string     `json:"path"` // parameters in braces
 	Host                    string     `json:"host"`
 	NumberParams            int        `json:"numberParams"` // parameters in the path
 	Method                  RestMethod `json:"method"`
 	IsGraphQL               bool       `json:"isGraphQl"`
-	OpenAPISpecName         string     `json:"openapiSpecName"` // empty if no spec describes it
+	OpenAPISpecName         string     `json:"openapiSpecName"` // empty if the endpoint has no spec
 	FullTraceCaptureEnabled bool       `json:"fullTraceCaptureEnabled"`
 }
 
-// AgentSpec is a spec as agents know it.
+// AgentSpec is a spec as sent to agents.
 type AgentSpec struct {
 	Name string `json:"name"`
 	Spec string `json:"spec"` // the document
 }
 
-// AgentAuthConfig holds how requests to a host authenticate.
+// AgentAuthConfig describes how requests to a host authenticate.
 type AgentAuthConfig struct {
 	Host        string   `json:"host"`
 	AuthType    AuthType `json:"authType"`
-	HeaderKey   string   `json:"headerKey"`   // for header and jwt
-	JWTUserPath string   `json:"jwtUserPath"` // for jwt
-	CookieName  string   `json:"cookieName"`  // for session_cookie
+	HeaderKey   string   `json:"headerKey"`   // set for header and jwt
+	JWTUserPath string   `json:"jwtUserPath"` // set for jwt
+	CookieName  string   `json:"cookieName"`  // set for session_cookie
 }
 
-// HostMapping replaces the names of hosts that match a pattern by one name.
+// HostMapping replaces the names of hosts that match a pattern by a single name.
 type HostMapping struct {
 	Host    string `json:"host"`
 	Pattern string `json:"pattern"` // regular expression
 }
 
-// PathBlock names paths whose traffic agents do not report.
+// PathBlock lists paths whose traffic agents ignore.
 type PathBlock struct {
 	Host  string   `json:"host"`
 	Paths []string `json:"paths"` // regular expressions
@@ -104,8 +104,8 @@ func (s *SettingsService) Get(ctx context.Context) (*InstanceSettings, error) {
 	return fetch(ctx, s.client, newRequest("Settings.Get", http.MethodGet, "/instance-settings"), (*InstanceSettings).accept)
 }
 
-// Update changes the settings of the instance and returns what was changed: in the result, a field that the update
-// leaves alone is empty whatever its value. An update that sets nothing is [ErrInvalidArgument].
+// Update changes the settings of the instance and returns the changed ones: fields that the update leaves unchanged are
+// empty in the result. An update without any field is [ErrInvalidArgument].
 //
 // PUT /instance-settings
 func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUpdate) (*InstanceSettings, error) {
@@ -121,7 +121,7 @@ func (s *SettingsService) Update(ctx context.Context, update *InstanceSettingsUp
 		body["skip"] = *update.SkippedUpdateEmail
 	}
 	if len(body) == 0 {
-		r.fail("the update sets nothing: set UpdateEmail or SkippedUpdateEmail")
+		r.fail("the update is empty: set UpdateEmail or SkippedUpdateEmail")
 	}
 	return fetch(ctx, s.client, r.encode(body), (*InstanceSettings).accept)
 }
@@ -139,7 +139,7 @@ func (s *SettingsService) MetloConfig(ctx context.Context) (*MetloConfig, error)
 	return &answer.MetloConfig, nil
 }
 
-// configAnswer separates an empty configuration from an object of another kind.
+// configAnswer distinguishes an empty configuration from an object of another kind.
 type configAnswer struct {
 	MetloConfig
 	ConfigString *string `json:"configString"`
@@ -153,10 +153,10 @@ func (a *configAnswer) check() error {
 	return nil
 }
 
-// UpdateMetloConfig replaces the configuration of the instance, in YAML, and takes data classes that it does not define any
-// more off all data fields. Text that is not YAML or has an unknown key is [ErrBadRequest]; a data class or a host that
-// is defined twice, or over 100 data classes, is [ErrUnprocessable]; text that makes the body longer than 100 KiB is
-// [ErrInvalidArgument].
+// UpdateMetloConfig replaces the configuration of the instance, in YAML. It removes data classes that the new text no
+// longer defines from all data fields. The error is [ErrBadRequest] for text that is not YAML or has an unknown key,
+// and [ErrUnprocessable] for duplicate data classes or hosts and for more than 100 data classes. Text that makes the
+// body longer than 100 KiB is [ErrInvalidArgument].
 //
 // PUT /metlo-config
 func (s *SettingsService) UpdateMetloConfig(ctx context.Context, configString string) error {
@@ -164,12 +164,12 @@ func (s *SettingsService) UpdateMetloConfig(ctx context.Context, configString st
 		ConfigString string `json:"configString"`
 	}{configString})
 	if len(r.Body) > maxConfigBody {
-		r.fail("the body of %d bytes is over %d, which the server refuses: shorten the configuration", len(r.Body), maxConfigBody)
+		r.fail("the body of %d bytes is over the server's limit of %d: shorten the configuration", len(r.Body), maxConfigBody)
 	}
 	return exec(ctx, s.client, r)
 }
 
-// AgentConfig returns what the agents that watch traffic need to know. The server remembers its answer for 30 s.
+// AgentConfig returns the configuration for the agents that watch traffic. The server caches its answer for 30 s.
 //
 // GET /agent-config
 func (s *SettingsService) AgentConfig(ctx context.Context) (*AgentConfig, error) {

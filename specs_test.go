@@ -92,7 +92,7 @@ func TestSpecsUploadSendsTheMediaTypeOfTheExtension(t *testing.T) {
 	}
 }
 
-// A document that cannot be read to its end must not look whole to the server.
+// TestSpecsUploadOfABrokenReader has the reader of a document fail: the server must not receive a complete body.
 func TestSpecsUploadOfABrokenReader(t *testing.T) {
 	broken := errors.New("the disk is gone")
 	whole := make(chan error, 1)
@@ -181,10 +181,10 @@ func TestSpecsRefuse(t *testing.T) {
 	}
 	spec := strings.NewReader(someSpec)
 	assertRefusals(t, map[string]refusal{
-		"an unknown extension":    {upload("pay.txt", spec), "name the document's format"},
-		"no extension":            {upload("pay", spec), "name the document's format"},
-		"an upper-case extension": {upload("PAY.JSON", spec), "name the document's format"},
-		"an empty filename":       {upload("", spec), "name the document's format"},
+		"an unknown extension":    {upload("pay.txt", spec), "use the extension"},
+		"no extension":            {upload("pay", spec), "use the extension"},
+		"an upper-case extension": {upload("PAY.JSON", spec), "use the extension"},
+		"an empty filename":       {upload("", spec), "use the extension"},
 		"only an extension":       {upload(".json", spec), "no name before its extension"},
 		"a path":                  {upload("specs/pay.json", spec), "base name"},
 		"a path of Windows":       {upload(`specs\pay.json`, spec), "base name"},
@@ -192,12 +192,12 @@ func TestSpecsRefuse(t *testing.T) {
 		"an empty file":           {upload("pay.json", strings.NewReader("")), "the file is empty"},
 		"a reader that fails":     {upload("pay.json", iotest.ErrReader(errors.New("no such disk"))), "no such disk"},
 		"a nil reader":            {upload("pay.json", nil), "the reader is nil"},
-		"a name with a slash":     {update("a/b", metlo.SpecJSON), "holds a slash"},
-		"no name":                 {update("", metlo.SpecJSON), "is no name"},
-		"a name that is a parent": {update("..", metlo.SpecJSON), "is no name"},
-		"an update of no format":  {update("pay", "toml"), "no format of a document"},
-		"a deletion with a slash": {func(ctx context.Context, c *metlo.Client) error { return c.Specs.Delete(ctx, "a/b") }, "holds a slash"},
-		"a download with a slash": {func(ctx context.Context, c *metlo.Client) error { _, err := c.Specs.Get(ctx, "a/b"); return err }, "holds a slash"},
+		"a name with a slash":     {update("a/b", metlo.SpecJSON), "contains a slash"},
+		"no name":                 {update("", metlo.SpecJSON), "is not a valid name"},
+		"a name that is a parent": {update("..", metlo.SpecJSON), "is not a valid name"},
+		"an update of no format":  {update("pay", "toml"), "not a document format"},
+		"a deletion with a slash": {func(ctx context.Context, c *metlo.Client) error { return c.Specs.Delete(ctx, "a/b") }, "contains a slash"},
+		"a download with a slash": {func(ctx context.Context, c *metlo.Client) error { _, err := c.Specs.Get(ctx, "a/b"); return err }, "contains a slash"},
 	})
 }
 

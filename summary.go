@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// SummaryService counts what the instance knows.
+// SummaryService counts the contents of the instance.
 type SummaryService struct{ client *Client }
 
-// Summary is the state of the instance at a glance. The server remembers its parts for 5 to 60 s.
+// Summary is an overview of the instance. The server caches its parts for 5 to 60 s.
 type Summary struct {
 	PIIDataTypeCount map[string]int     `json:"piiDataTypeCount"` // data fields by data class
 	AlertTypeCount   map[AlertType]int  `json:"alertTypeCount"`   // open alerts by type
-	TopAlerts        []TopAlert         `json:"topAlerts"`        // at most 10 open ones, the highest risk first
-	TopEndpoints     []TopEndpoint      `json:"topEndpoints"`     // at most 10 that had requests in the last two hours
+	TopAlerts        []TopAlert         `json:"topAlerts"`        // open alerts, at most 10, highest risk first
+	TopEndpoints     []TopEndpoint      `json:"topEndpoints"`     // endpoints with requests in the last two hours, at most 10
 	UsageStats       UsageStats         `json:"usageStats"`
 	NumConnections   int                `json:"numConnections"` // always 0 on the open-source server
 	OpenAlerts       int                `json:"newAlerts"`      // open alerts
@@ -25,7 +25,7 @@ type Summary struct {
 	Documented       *DocumentedSummary `json:"documented,omitzero"` // the documented form of the answer; nil on a real server
 }
 
-// DocumentedSummary is a summary as the documentation has it.
+// DocumentedSummary is a summary in the form of the documentation.
 type DocumentedSummary struct {
 	NumEndpoints         int              `json:"numEndpoints"`
 	NumHighRiskEndpoints int              `json:"numHighRiskEndpoints"`
@@ -51,7 +51,7 @@ type TopAlert struct {
 	APIEndpoint     TopAlertEndpoint `json:"apiEndpoint"`
 }
 
-// TopAlertEndpoint is the endpoint that a [TopAlert] is about.
+// TopAlertEndpoint is the endpoint of a [TopAlert].
 type TopAlertEndpoint struct {
 	Path   string     `json:"path"`
 	Host   string     `json:"host"`
@@ -62,7 +62,7 @@ type TopAlertEndpoint struct {
 type TopEndpoint struct {
 	Endpoint
 
-	Traces        []CapturedTrace `json:"traces"`       // at most 21, newest first
+	Traces        []CapturedTrace `json:"traces"`       // newest traces, at most 21, newest first
 	CallsPerHour  int             `json:"callsPerHour"` // requests in the previous full hour
 	Tests         []EndpointTest  `json:"tests"`
 	GraphQLSchema string          `json:"graphQlSchema"` // always empty on the open-source server
@@ -70,7 +70,7 @@ type TopEndpoint struct {
 
 // UsageStats counts requests to all endpoints.
 type UsageStats struct {
-	DailyUsage      []DailyUsage `json:"dailyUsage"` // of the last 15 days
+	DailyUsage      []DailyUsage `json:"dailyUsage"` // counts for the last 15 days
 	LastMinuteCount int          `json:"last1MinCnt"`
 	LastHourCount   int          `json:"last60MinCnt"` // 0 on servers that do not count it
 }
@@ -94,7 +94,7 @@ type SensitiveDataSummary struct {
 	PIIDataTypeCount map[string]int `json:"piiDataTypeCount"` // data fields by data class
 	PIIItems         []PIIItem      `json:"piiItems"`
 	TotalPIIFields   int            `json:"totalPIIFields"`
-	TotalEndpoints   int            `json:"totalEndpoints"` // that have such a data field
+	TotalEndpoints   int            `json:"totalEndpoints"` // number of endpoints with such a data field
 }
 
 func (s *SensitiveDataSummary) check() error {
@@ -104,11 +104,11 @@ func (s *SensitiveDataSummary) check() error {
 	return nil
 }
 
-// PIIItem holds where a data class occurs.
+// PIIItem counts the occurrences of a data class.
 type PIIItem struct {
 	DataClass    string    `json:"dataClass"`
-	Risk         RiskScore `json:"risk"`  // empty if the class is not defined any more
-	Count        int       `json:"count"` // of data fields
+	Risk         RiskScore `json:"risk"`  // empty if the class is no longer defined
+	Count        int       `json:"count"` // number of data fields
 	NumHosts     int       `json:"numHosts"`
 	NumEndpoints int       `json:"numEndpoints"`
 }
@@ -127,7 +127,7 @@ func (s *SummaryService) Get(ctx context.Context) (*Summary, error) {
 	return &answer.Summary, nil
 }
 
-// summaryAnswer holds both forms of a summary: the server's, and the documentation's.
+// summaryAnswer holds both forms of a summary: the server's and the documentation's.
 type summaryAnswer struct {
 	Summary
 	DocumentedSummary
@@ -144,7 +144,7 @@ func (a *summaryAnswer) check() error {
 	return nil
 }
 
-// HasEndpoints reports whether the instance knows any endpoint at all.
+// HasEndpoints reports whether the instance has any endpoint.
 //
 // GET /summary/endpoint-tracked
 func (s *SummaryService) HasEndpoints(ctx context.Context) (bool, error) {
@@ -166,7 +166,7 @@ func (a *trackedAnswer) check() error {
 	return nil
 }
 
-// SensitiveData returns how often and how widely each data class occurs among the data fields that pass the filter.
+// SensitiveData returns how often and how widely each data class occurs in the data fields that pass the filter.
 //
 // GET /sensitive-data-summary
 func (s *SummaryService) SensitiveData(ctx context.Context, opts *SensitiveDataOptions) (*SensitiveDataSummary, error) {

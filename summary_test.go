@@ -105,7 +105,7 @@ func TestSummaryRefuses(t *testing.T) {
 		"an empty list of locations": {func(ctx context.Context, c *metlo.Client) error {
 			_, err := c.Summary.SensitiveData(ctx, &metlo.SensitiveDataOptions{Locations: []metlo.DataSection{}})
 			return err
-		}, "leave it nil"},
+		}, "use nil"},
 	})
 	for name, call := range map[string]func(context.Context, *metlo.Client) error{
 		"summary": func(ctx context.Context, c *metlo.Client) error { _, err := c.Summary.Get(ctx); return err },

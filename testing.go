@@ -10,11 +10,11 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// TestingService reads what tests are generated from, and the configuration of who may do what. Module apitest
-// generates and runs tests.
+// TestingService reads the input of generated tests and the testing configuration. Module apitest generates and runs
+// tests.
 type TestingService struct{ client *Client }
 
-// TestEndpoint is what a test of an endpoint is generated from.
+// TestEndpoint is the input of a generated test of an endpoint.
 type TestEndpoint struct {
 	UUID            string          `json:"uuid"` // Testing.Endpoint leaves it empty
 	Host            string          `json:"host"`
@@ -28,7 +28,7 @@ type TestEndpoint struct {
 	Generated       *GeneratedTest  `json:"generated,omitzero"` // the documented form of the answer; nil on a real server
 }
 
-// TestDataField is a data field as a test needs it.
+// TestDataField is a data field in the input of a test.
 type TestDataField struct {
 	DataSection DataSection `json:"dataSection"`
 	ContentType string      `json:"contentType"`
@@ -37,15 +37,15 @@ type TestDataField struct {
 	Entity      string      `json:"entity"` // such as User.id; empty if none is set
 }
 
-// TestAuthConfig holds how requests to a host authenticate.
+// TestAuthConfig describes how requests to a host authenticate.
 type TestAuthConfig struct {
 	AuthType    AuthType `json:"authType"`
-	HeaderKey   string   `json:"headerKey"`   // for header and jwt
-	JWTUserPath string   `json:"jwtUserPath"` // for jwt
-	CookieName  string   `json:"cookieName"`  // for session_cookie
+	HeaderKey   string   `json:"headerKey"`   // set for header and jwt
+	JWTUserPath string   `json:"jwtUserPath"` // set for jwt
+	CookieName  string   `json:"cookieName"`  // set for session_cookie
 }
 
-// GeneratedTest is a test that the server generated, as the documentation has it.
+// GeneratedTest is a test that the server generated, in the form of the documentation.
 type GeneratedTest struct {
 	Success         bool            `json:"success"`
 	TemplateName    string          `json:"templateName"`
@@ -54,27 +54,27 @@ type GeneratedTest struct {
 	Message         string          `json:"msg"`
 }
 
-// TestEndpointQuery names one endpoint.
+// TestEndpointQuery selects one endpoint.
 type TestEndpointQuery struct {
 	Endpoint string     `url:"endpoint,omitempty"` // UUID, or the path exactly as listed, with its parameters in braces
-	Host     string     `url:"host,omitempty"`     // selects among endpoints of one path
-	Method   RestMethod `url:"method,omitempty"`   // selects among endpoints of one path
+	Host     string     `url:"host,omitempty"`     // distinguishes endpoints of one path
+	Method   RestMethod `url:"method,omitempty"`   // distinguishes endpoints of one path
 }
 
-// TestingConfig holds the text that defines who may do what, for generated tests.
+// TestingConfig holds the testing configuration: actors, resources and their permissions.
 type TestingConfig struct {
 	UUID         string `json:"uuid"`         // empty if none was ever set
-	ConfigString Secret `json:"configString"` // holds what actors authenticate with
+	ConfigString Secret `json:"configString"` // contains the credentials of actors
 }
 
-// EnvVariable is a variable that all tests see, often what they authenticate with.
+// EnvVariable is a variable of all tests, often a credential.
 type EnvVariable struct {
 	Name  string `json:"name"`
 	Value Secret `json:"value"`
 }
 
-// Endpoint returns what a test of one endpoint is generated from. A path without host and method takes the first
-// endpoint that has it. Without such an endpoint it returns [ErrNotFound].
+// Endpoint returns the input of a test of one endpoint. A path without host and method selects the first endpoint with
+// that path. If there is none, the error is [ErrNotFound].
 //
 // GET /gen-test-endpoint
 func (s *TestingService) Endpoint(ctx context.Context, opts *TestEndpointQuery) (*TestEndpoint, error) {
@@ -89,7 +89,7 @@ func (s *TestingService) Endpoint(ctx context.Context, opts *TestEndpointQuery) 
 	return answer.value(), nil
 }
 
-// testEndpointAnswer holds both forms of an answer: the server's, and the documentation's.
+// testEndpointAnswer holds both forms of an answer: the server's and the documentation's.
 type testEndpointAnswer struct {
 	TestEndpoint
 	Success         *bool           `json:"success"`
@@ -118,9 +118,9 @@ func (a *testEndpointAnswer) value() *TestEndpoint {
 	return &a.TestEndpoint
 }
 
-// Endpoints returns what tests of a host's riskiest endpoints are generated from; none for a host that does not
-// exist. The server joins endpoints with their data fields and sends those that fit into ten rows, so it may be two of
-// sixteen: use [TestingService.AllEndpoints] for all.
+// Endpoints returns the input of tests of a host's riskiest endpoints, and none for an unknown host. The server joins
+// endpoints with their data fields and sends those that fit into ten rows, so it may send two of sixteen: use
+// [TestingService.AllEndpoints] for all.
 //
 // GET /gen-test-endpoints
 func (s *TestingService) Endpoints(ctx context.Context, host string) ([]TestEndpoint, error) {
@@ -141,12 +141,9 @@ func (s *TestingService) Endpoints(ctx context.Context, host string) ([]TestEndp
 	return endpoints, nil
 }
 
-// AllEndpoints returns an iterator over what a test of each of a host's endpoints is generated from. It asks for
-// the endpoints one by one, which costs a request each; one that is deleted meanwhile is left out. The sequence ends
-// after the first error, which may be an [IncompleteError] of [EndpointsService.All].
-//
-// Range over it with two variables. A loop with one compiles and drops the error, so a walk that fails looks like one
-// empty item; tools/rangeerr finds such loops.
+// AllEndpoints returns an iterator over the input of a test of each of a host's endpoints. It costs one request per
+// endpoint, and omits endpoints that are deleted meanwhile. The sequence ends after the first error, which may be an
+// [IncompleteError] of [EndpointsService.All].
 //
 // GET /gen-test-endpoint
 func (s *TestingService) AllEndpoints(ctx context.Context, host string) iter.Seq2[TestEndpoint, error] {
@@ -176,8 +173,8 @@ func (s *TestingService) AllEndpoints(ctx context.Context, host string) iter.Seq
 	}
 }
 
-// GlobalEnv returns the variables that all tests see, as the instance's configuration sets them. The server sends none
-// also when it fails to read them.
+// GlobalEnv returns the variables of all tests, as set by the instance's configuration. The result is also empty if the
+// server fails to read them.
 //
 // GET /testing/global-env
 func (s *TestingService) GlobalEnv(ctx context.Context) ([]EnvVariable, error) {
@@ -207,7 +204,7 @@ func (s *TestingService) Config(ctx context.Context) (*TestingConfig, error) {
 	return &answer.TestingConfig, nil
 }
 
-// testingConfigAnswer separates an empty configuration from an object of another kind.
+// testingConfigAnswer distinguishes an empty configuration from an object of another kind.
 type testingConfigAnswer struct {
 	TestingConfig
 	ConfigString *string `json:"configString"`
@@ -222,8 +219,8 @@ func (a *testingConfigAnswer) check() error {
 }
 
 // UpdateConfig replaces the testing configuration and recomputes the resource permissions of every endpoint. A text
-// that does not parse is a *[TestingSyntaxError], one that makes no sense a *[ValidationError]. A rule whose method is a list
-// is [ErrBadRequest] although the server has saved the text: write one rule per method.
+// that cannot be parsed is a *[TestingSyntaxError], and one with invalid content a *[ValidationError]. A rule whose
+// method is a list is [ErrBadRequest] although the server has saved the text: write one rule per method.
 //
 // PUT /testing-config
 func (s *TestingService) UpdateConfig(ctx context.Context, configString string) error {
@@ -233,16 +230,15 @@ func (s *TestingService) UpdateConfig(ctx context.Context, configString string) 
 	}{configString}))
 }
 
-// EntityTags returns the entities that data fields can hold, such as Customer.id. The server remembers its answer for
-// 60 s.
+// EntityTags returns the entities of data fields, such as Customer.id. The server caches its answer for 60 s.
 //
 // GET /testing-config/entity-tags
 func (s *TestingService) EntityTags(ctx context.Context) ([]string, error) {
 	return fetchAll[string](ctx, s.client, newRequest("Testing.EntityTags", http.MethodGet, "/testing-config/entity-tags"), anything)
 }
 
-// ResourcePermissions returns the permissions by which endpoints can be filtered, such as Order.read. The server
-// remembers its answer for 60 s, also across a change of the configuration.
+// ResourcePermissions returns the permissions for filters of endpoints, such as Order.read. The server caches its
+// answer for 60 s, even across a change of the configuration.
 //
 // GET /testing-config/resource-permissions
 func (s *TestingService) ResourcePermissions(ctx context.Context) ([]string, error) {

@@ -197,7 +197,7 @@ func TestTestingGlobalEnvHidesValues(t *testing.T) {
 	assert.Empty(t, kit.Leak(kit.TextsOf(err), secret))
 }
 
-// The documented form of the answer is a generated test, which can say that none could be made.
+// The documented response is a generated test, or an error.
 func TestTestingGenTestEndpointDocumentedForm(t *testing.T) {
 	opts := &metlo.TestEndpointQuery{Endpoint: "/a"}
 	client, _ := scriptedClient(t, always(http.StatusOK,

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// Trace is a request and its response as the collector takes them.
+// Trace is a request and its response in the collector's format.
 type Trace struct {
 	Request  TraceRequest  `json:"request"`
 	Response TraceResponse `json:"response"`
@@ -26,11 +26,11 @@ type TraceRequest struct {
 	Method  RestMethod  `json:"method"`
 }
 
-// TraceURL is where the request of a [Trace] went.
+// TraceURL is the target of a [Trace]'s request.
 type TraceURL struct {
 	Host       string      `json:"host"`
 	Path       string      `json:"path"`       // begins with a slash; without any of \ ? < > & =
-	Parameters []NameValue `json:"parameters"` // of the query, decoded
+	Parameters []NameValue `json:"parameters"` // decoded parameters of the query
 }
 
 // TraceResponse is the response of a [Trace].
@@ -40,9 +40,9 @@ type TraceResponse struct {
 	Body    string      `json:"body"` // text
 }
 
-// TraceMeta holds between whom a [Trace] was seen. Metlo keeps it as it is.
+// TraceMeta describes the connection of a [Trace]. Metlo stores it unchanged.
 type TraceMeta struct {
-	Incoming        bool   `json:"incoming"` // the server's side saw it
+	Incoming        bool   `json:"incoming"` // seen on the server's side
 	Source          string `json:"source"`   // address of the client
 	SourcePort      string `json:"sourcePort"`
 	Destination     string `json:"destination"` // address of the server
@@ -51,8 +51,8 @@ type TraceMeta struct {
 	Environment     string `json:"environment,omitzero"`    // such as production
 }
 
-// AnalyzedTrace is what is known of a request and its response without their values: where it went, the types of its
-// fields, the classes of sensitive data in them, and whether credentials came with it. Package capture makes them.
+// AnalyzedTrace describes a request and its response without their values: the target, the types of the fields, the
+// classes of sensitive data in them, and whether the request carried credentials. Package capture creates them.
 type AnalyzedTrace struct {
 	Request      AnalyzedRequest  `json:"request"`
 	Response     AnalyzedResponse `json:"response"`
@@ -66,15 +66,15 @@ type AnalyzedTrace struct {
 // AnalyzedRequest is the request of an [AnalyzedTrace].
 type AnalyzedRequest struct {
 	URL     AnalyzedURL `json:"url"`
-	Headers []NameValue `json:"headers"` // empty: the values stay where they are
+	Headers []NameValue `json:"headers"` // empty: values are not sent
 	Body    string      `json:"body"`    // empty
 	Method  RestMethod  `json:"method"`
 }
 
-// AnalyzedURL is where the request of an [AnalyzedTrace] went.
+// AnalyzedURL is the target of an [AnalyzedTrace]'s request.
 type AnalyzedURL struct {
 	Host         string      `json:"host"`
-	Path         string      `json:"path"`                   // with a placeholder for each parameter, such as /users/1
+	Path         string      `json:"path"`                   // path with a placeholder for each parameter, such as /users/1
 	EndpointPath string      `json:"endpointPath,omitempty"` // the template, such as /users/{id}, with as many elements as Path
 	Parameters   []NameValue `json:"parameters"`             // empty
 }
@@ -86,7 +86,7 @@ type AnalyzedResponse struct {
 	Body    string      `json:"body"`    // empty
 }
 
-// TraceSession says what is known about who sent a request. The server keeps it as it is.
+// TraceSession describes the sender of a request. The server stores it unchanged.
 type TraceSession struct {
 	AuthenticationProvided   bool     `json:"authenticationProvided"`
 	AuthenticationSuccessful bool     `json:"authenticationSuccessful"`
@@ -94,24 +94,24 @@ type TraceSession struct {
 	User                     string   `json:"user,omitempty"`
 }
 
-// TraceAnalysis is what was found in the fields of an exchange. The path of a field begins with its section, as in
-// reqQuery.q, reqBody.list.[].sku, resHeaders.Etag and resBody.
+// TraceAnalysis describes the fields of an exchange. The path of a field begins with its section, as in reqQuery.q,
+// reqBody.list.[].sku, resHeaders.Etag and resBody.
 type TraceAnalysis struct {
-	Block                 bool                `json:"block"` // false: the request was let through
+	Block                 bool                `json:"block"` // false: the request was not blocked
 	SensitiveDataDetected map[string][]string `json:"sensitiveDataDetected"`
 	DataTypes             map[string][]string `json:"dataTypes"`
 	RequestContentType    string              `json:"requestContentType"`
 	ResponseContentType   string              `json:"responseContentType"`
 
-	// GraphQLPaths are the operations of a request whose path ends with /graphql, such as gqlQuery.query.me. Without one
-	// the server forgets the trace.
+	// GraphQLPaths are the operations of a request whose path ends with /graphql, such as gqlQuery.query.me. The server
+	// discards such a trace without any.
 	GraphQLPaths []string `json:"graphqlPaths,omitempty"`
 }
 
-// check returns what the server would not take: the routes of the second version answer 200 to everything.
+// check reports why the server would not store the trace: the routes of version 2 answer 200 to everything.
 func (t *AnalyzedTrace) check() error {
 	if t == nil {
-		return errors.New("it is nil")
+		return errors.New("the trace is nil: leave it out")
 	}
 	u := &t.Request.URL
 	whole := Trace{
@@ -132,27 +132,27 @@ func (t *AnalyzedTrace) check() error {
 		return fmt.Errorf("Request.URL.EndpointPath: %w", err)
 	}
 	if strings.Count(strings.Trim(u.EndpointPath, "/"), "/") != strings.Count(strings.Trim(u.Path, "/"), "/") {
-		return fmt.Errorf("Request.URL.EndpointPath %q and Path %q have unequal numbers of elements: put one placeholder for each parameter into Path", u.EndpointPath, u.Path)
+		return fmt.Errorf("Request.URL.EndpointPath %q and Path %q differ in their number of elements: put one placeholder for each parameter into Path", u.EndpointPath, u.Path)
 	}
 	return nil
 }
 
-// check reports why the collector would reject t, or the analyzer silently drop it.
+// check reports why the collector would reject t, or the analyzer would silently drop it.
 func (t *Trace) check() error {
 	path := t.Request.URL.Path
 	switch {
 	case t.Request.URL.Host == "":
-		return errors.New("Request.URL.Host is empty: set the host that was asked")
+		return errors.New("Request.URL.Host is empty: set the host of the request")
 	case !strings.HasPrefix(path, "/"):
 		return fmt.Errorf("Request.URL.Path %q does not begin with a slash: set the path alone, without scheme and host", path)
 	case strings.ContainsAny(path, `\?<>&=`):
-		return fmt.Errorf(`Request.URL.Path %q holds one of \ ? < > & =: percent-encode it, and put the query into Parameters`, path)
+		return fmt.Errorf(`Request.URL.Path %q contains one of \ ? < > & =: percent-encode it, and put the query into Parameters`, path)
 	case t.Request.Method == "":
 		return errors.New("Request.Method is empty: set the method of the request")
 	case !t.Request.Method.Known():
-		return fmt.Errorf("Request.Method %q is none that Metlo tracks: leave such traces out", string(t.Request.Method))
+		return fmt.Errorf("Request.Method %q is not one that Metlo tracks: leave such traces out", string(t.Request.Method))
 	case t.Response.Status < 100 || t.Response.Status > 999:
-		return fmt.Errorf("Response.Status %d is no HTTP status: set the status of the response", t.Response.Status)
+		return fmt.Errorf("Response.Status %d is not an HTTP status: set the status of the response", t.Response.Status)
 	}
 	for _, text := range []struct{ name, value string }{
 		{"Request.URL.Host", t.Request.URL.Host},
@@ -161,7 +161,7 @@ func (t *Trace) check() error {
 		{"Response.Body", t.Response.Body},
 	} {
 		if !storable(text.value) {
-			return fmt.Errorf("%s is not UTF-8, or holds NUL: leave binary content out", text.name)
+			return fmt.Errorf("%s is not UTF-8, or contains NUL: leave binary content out", text.name)
 		}
 	}
 	for _, list := range []struct {
@@ -174,18 +174,18 @@ func (t *Trace) check() error {
 	} {
 		for i, pair := range list.pairs {
 			if !storable(pair.Name) || !storable(pair.Value) {
-				return fmt.Errorf("%s[%d] is not UTF-8, or holds NUL: use strings.ToValidUTF8", list.name, i)
+				return fmt.Errorf("%s[%d] is not UTF-8, or contains NUL: use strings.ToValidUTF8", list.name, i)
 			}
 		}
 	}
 	return nil
 }
 
-// storable reports whether the server's database takes text.
+// storable reports whether the server's database accepts text.
 func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
-// acceptable is t, or a copy of it, in the form that the collector's parsers take: they refuse a path with more than two
-// empty elements, and fail on some credentials that a client may well send.
+// acceptable returns t, or a copy of it that the collector's parsers accept. They reject a path with more than two
+// empty elements, and fail on some credentials that clients send.
 func (t *Trace) acceptable() *Trace {
 	accepted := t
 	method, _ := restMethods.find(string(t.Request.Method))
@@ -211,7 +211,7 @@ func (t *Trace) acceptable() *Trace {
 	return accepted
 }
 
-// acceptablePath joins repeated slashes where a path has more than two empty elements.
+// acceptablePath joins repeated slashes in a path with more than two empty elements.
 func acceptablePath(path string) string {
 	if !strings.Contains(path, "//") {
 		return path
@@ -236,8 +236,9 @@ func acceptablePath(path string) string {
 	return b.String()
 }
 
-// acceptableCredential changes a header's value on which the collector fails where a host has an authentication
-// configuration: "basic" in any spelling but Basic, and a token with dots whose second part is not JSON.
+// acceptableCredential changes a header's value on which the collector fails if the host has an authentication
+// configuration. The collector fails on "basic" in any spelling but Basic, and on a token with dots whose second part
+// is not JSON.
 func acceptableCredential(name, value string) string {
 	lower := strings.ToLower(name)
 	if lower == "authorization" && !strings.Contains(value, "Basic") {
@@ -255,7 +256,7 @@ func acceptableCredential(name, value string) string {
 	return value
 }
 
-// mayHoldToken reports whether an instance may be configured to find a JWT in a header of this name.
+// mayHoldToken reports whether an instance may be configured to find a JWT in a header with this name.
 func mayHoldToken(name string) bool {
 	for _, part := range []string{"auth", "token", "jwt", "session", "assertion", "bearer", "credential", "key"} {
 		if strings.Contains(name, part) {
@@ -265,7 +266,7 @@ func mayHoldToken(name string) bool {
 	return false
 }
 
-// tokenParses reports whether the collector could read value as a JWT, or would not try.
+// tokenParses reports whether the collector could read value as a JWT, or would not try to.
 func tokenParses(value string) bool {
 	_, rest, dotted := strings.Cut(value, ".")
 	part, _, _ := strings.Cut(rest, ".")
@@ -276,7 +277,7 @@ func tokenParses(value string) bool {
 	return len(payload) == 0 || json.Valid(payload)
 }
 
-// decodeBase64 reads base64 as Node.js does: of either alphabet, up to a padding, without anything else.
+// decodeBase64 decodes base64 like Node.js: with either alphabet, up to a padding, and nothing else.
 func decodeBase64(text string) []byte {
 	text, _, _ = strings.Cut(text, "=")
 	text = strings.Map(func(r rune) rune {
@@ -300,7 +301,7 @@ func decodeBase64(text string) []byte {
 	return data
 }
 
-// CapturedTrace is a request and its response as Metlo keeps them. If Redacted is set, which is the default, its
+// CapturedTrace is a request and its response as stored by Metlo. If Redacted is set, which is the default, its
 // parameters, headers and bodies are empty.
 type CapturedTrace struct {
 	UUID               string              `json:"uuid"`
@@ -314,7 +315,7 @@ type CapturedTrace struct {
 	ResponseStatus     int                 `json:"responseStatus"`
 	ResponseHeaders    []NameValue         `json:"responseHeaders"`
 	ResponseBody       json.RawMessage     `json:"responseBody,omitzero"` // a JSON string, or an object if the server parsed it
-	Meta               json.RawMessage     `json:"meta,omitzero"`         // as the agent sent it
+	Meta               json.RawMessage     `json:"meta,omitzero"`         // data from the agent, unchanged
 	SessionMeta        SessionMeta         `json:"sessionMeta"`
 	Redacted           bool                `json:"redacted"`
 	APIEndpointUUID    string              `json:"apiEndpointUuid"`
@@ -326,10 +327,10 @@ type CapturedTrace struct {
 	Encryption         json.RawMessage     `json:"encryption,omitzero"`
 }
 
-// SessionMeta describes how a request authenticated. The server keeps it as agents send it.
+// SessionMeta describes how a request authenticated. The server stores it as sent by agents.
 type SessionMeta struct {
-	AuthenticationProvided   *bool    `json:"authenticationProvided,omitzero"`   // the request carried credentials; nil if nobody looked
-	AuthenticationSuccessful *bool    `json:"authenticationSuccessful,omitzero"` // they were accepted; nil if nobody looked
+	AuthenticationProvided   *bool    `json:"authenticationProvided,omitzero"`   // the request carried credentials; nil if unknown
+	AuthenticationSuccessful *bool    `json:"authenticationSuccessful,omitzero"` // the server accepted them; nil if unknown
 	AuthType                 AuthType `json:"authType,omitzero"`
 	UniqueSessionKey         string   `json:"uniqueSessionKey,omitzero"`
 	User                     string   `json:"user,omitzero"`

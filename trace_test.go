@@ -13,7 +13,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// What the collector would refuse is changed alike by all that make or send a trace.
+// TestTracesAreMadeAcceptable compares the changes of all functions that create or send a trace.
 func TestTracesAreMadeAcceptable(t *testing.T) {
 	jwt := "eyJhbGciOiJub25lIn0.eyJzdWIiOiJqYW5lIn0.c2ln"
 	for name, row := range map[string]struct {
@@ -81,7 +81,7 @@ func TestTracesAreMadeAcceptable(t *testing.T) {
 	}
 }
 
-// A trace that was stored as JSON, by either version of the package, is what the collector takes.
+// TestAStoredTraceIsWhatTheCollectorTakes sends a trace that was stored as JSON by either version of the package.
 func TestAStoredTraceIsWhatTheCollectorTakes(t *testing.T) {
 	bare := &metlo.Trace{
 		Request:  metlo.TraceRequest{URL: metlo.TraceURL{Host: "shop.example.com", Path: "/"}, Method: metlo.MethodGet},

@@ -13,25 +13,25 @@ import (
 	"unicode/utf8"
 )
 
-// defaultTraceBody is how much of a body a trace takes, in bytes.
+// defaultTraceBody is the default limit for a body, in bytes.
 const defaultTraceBody = 64 << 10
 
-// TraceOption changes what [TraceFromHTTP] takes over.
+// TraceOption configures [TraceFromHTTP].
 type TraceOption func(*traceSettings)
 
 type traceSettings struct {
 	maxBody int
-	secret  map[string]bool // names of headers whose values are not taken over, in canonical form
+	secret  map[string]bool // canonical names of headers whose values are redacted
 	host    string
 	meta    *TraceMeta
 }
 
-// WithTraceBodyLimit takes over bodies of up to n bytes; the default is 64 KiB. With 0 no body is read.
+// WithTraceBodyLimit copies bodies of up to n bytes; the default is 64 KiB. With 0 no body is read.
 func WithTraceBodyLimit(n int) TraceOption {
 	return func(s *traceSettings) { s.maxBody = max(n, 0) }
 }
 
-// WithTraceRedaction replaces the values of further headers by [redacted].
+// WithTraceRedaction replaces the values of further headers with [redacted].
 func WithTraceRedaction(headers ...string) TraceOption {
 	return func(s *traceSettings) {
 		for _, name := range headers {
@@ -40,36 +40,35 @@ func WithTraceRedaction(headers ...string) TraceOption {
 	}
 }
 
-// WithoutTraceRedaction takes over the values of all headers, credentials included.
+// WithoutTraceRedaction copies the values of all headers, including credentials.
 func WithoutTraceRedaction() TraceOption {
 	return func(s *traceSettings) { clear(s.secret) }
 }
 
-// WithTraceHost files the trace under host instead of the one that was asked, which in a test is often an address with
-// a port of the moment.
+// WithTraceHost sets the host of the trace. In a test the request's own host is often an address with a random port.
 func WithTraceHost(host string) TraceOption {
 	return func(s *traceSettings) { s.host = host }
 }
 
-// WithTraceMeta sets between whom the trace was seen, in place of the addresses of the request.
+// WithTraceMeta sets the connection of the trace, instead of the addresses of the request.
 func WithTraceMeta(meta TraceMeta) TraceOption {
 	return func(s *traceSettings) { s.meta = &meta }
 }
 
-// TraceFromHTTP makes a trace of a request and its response, on the client's side or the server's. Of a response, and of
-// a request that a server received, it reads up to 64 KiB of the body and puts them back: the body can be read and closed
-// as before. It never touches the Body of a client's request, which the transport may still be sending: the content comes
-// from GetBody, or is left out. A body is left out too if it is longer, if it is not text, if its content is encoded as
-// with gzip, since Metlo could not parse it, and if it is a stream or what follows 101 Switching Protocols. Values of the
-// headers Authorization, Cookie, Set-Cookie, Proxy-Authorization and X-Api-Key become [redacted]. Options change these.
-// Package capture does more: it records a whole service, and masks secrets wherever they are.
+// TraceFromHTTP returns a trace of a request and its response, on the client's side or the server's. It reads up to 64
+// KiB of the response's body, and of the request's on the server's side, and restores them: the bodies can be read and
+// closed as before. It never touches the Body of a client's request, which the transport may still be sending: the
+// content comes from GetBody, or is omitted. It also omits a body that is longer, is not text, has a content encoding
+// such as gzip, is a stream, or follows 101 Switching Protocols. The values of the headers Authorization, Cookie,
+// Set-Cookie, Proxy-Authorization and X-Api-Key become [redacted]. Options change these defaults. Package capture
+// records a whole service, and masks secrets anywhere in it.
 //
-// What the collector would refuse is changed: repeated slashes in a path, and credentials on which it fails. A request
-// or a response from which no trace can be made is [ErrInvalidArgument]; an error of a body comes back as it is, and
-// reading the body brings it again.
+// TraceFromHTTP changes two things that the collector would reject: repeated slashes in a path, and credentials on
+// which it fails. If no trace can be made of a request or a response, the error is [ErrInvalidArgument]. An error of a
+// body is returned unchanged, and occurs again when the body is read.
 func TraceFromHTTP(req *http.Request, resp *http.Response, opts ...TraceOption) (*Trace, error) {
 	if req == nil || req.URL == nil || resp == nil {
-		return nil, invalid("TraceFromHTTP: the request, its URL or the response is nil")
+		return nil, invalid("TraceFromHTTP: the request, its URL or the response is nil: pass all of them")
 	}
 	s := traceSettings{maxBody: defaultTraceBody, secret: map[string]bool{
 		"Authorization": true, "Cookie": true, "Set-Cookie": true, "Proxy-Authorization": true, "X-Api-Key": true,
@@ -111,7 +110,7 @@ func (s *traceSettings) hostOf(req *http.Request) string {
 	return strings.ToLower(strings.ToValidUTF8(cmp.Or(s.host, req.Host, req.URL.Host), "\uFFFD"))
 }
 
-// metaOf finds the addresses on the server's side, and the port on the client's.
+// metaOf returns the addresses on the server's side, and the port on the client's.
 func (s *traceSettings) metaOf(req *http.Request) TraceMeta {
 	if s.meta != nil {
 		return *s.meta
@@ -134,7 +133,7 @@ func (s *traceSettings) metaOf(req *http.Request) TraceMeta {
 	return meta
 }
 
-// tracePath escapes what Metlo takes in no path.
+// tracePath escapes characters that Metlo accepts in no path.
 func tracePath(u *url.URL) string {
 	path := strings.NewReplacer(`\`, "%5C", "?", "%3F", "<", "%3C", ">", "%3E", "&", "%26", "=", "%3D").Replace(u.EscapedPath())
 	if !strings.HasPrefix(path, "/") {
@@ -143,7 +142,7 @@ func tracePath(u *url.URL) string {
 	return strings.ToValidUTF8(path, "%EF%BF%BD")
 }
 
-// traceParameters keeps order, repetitions and what url.ParseQuery would drop.
+// traceParameters returns the parameters with their order, repetitions and the parts that url.ParseQuery would drop.
 func traceParameters(query string) []NameValue {
 	var pairs []NameValue
 	for pair := range strings.SplitSeq(query, "&") {
@@ -162,7 +161,7 @@ func unescapeParameter(text string) string {
 	return traceText(text)
 }
 
-// traceText makes text that the database takes: UTF-8 without NUL.
+// traceText returns text that the database accepts: UTF-8 without NUL.
 func traceText(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
@@ -181,7 +180,7 @@ func (s *traceSettings) headers(h http.Header) []NameValue {
 	return pairs
 }
 
-// requestBody reads the body of a request: on the server's side as it came, on the client's a copy of it.
+// requestBody reads the body of a request: the original on the server's side, a copy on the client's.
 func (s *traceSettings) requestBody(req *http.Request) (string, error) {
 	if req.RequestURI != "" {
 		return s.body(&req.Body, req.Header)
@@ -198,7 +197,7 @@ func (s *traceSettings) requestBody(req *http.Request) (string, error) {
 	return s.body(&content, req.Header)
 }
 
-// isStream reports whether reading a response's body may wait for as long as the connection lasts.
+// isStream reports whether reading a response's body may block for the whole life of the connection.
 func isStream(resp *http.Response) bool {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return true
@@ -215,7 +214,7 @@ func isStream(resp *http.Response) bool {
 	return strings.HasPrefix(mediaType, "application/grpc")
 }
 
-// body reads a body and puts it back.
+// body reads and restores a body.
 func (s *traceSettings) body(body *io.ReadCloser, h http.Header) (string, error) {
 	encoding := h.Get("Content-Encoding")
 	if s.maxBody == 0 || *body == nil || *body == http.NoBody || (encoding != "" && !strings.EqualFold(encoding, "identity")) {
@@ -234,7 +233,7 @@ func (s *traceSettings) body(body *io.ReadCloser, h http.Header) (string, error)
 	return string(data), nil
 }
 
-// restoredBody is a body of which a part was read already.
+// restoredBody is a body that was read in part.
 type restoredBody struct {
 	io.Reader
 	io.Closer

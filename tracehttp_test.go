@@ -19,7 +19,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// requestAndResponse is a request and its response as a Go client has them.
+// requestAndResponse returns a request and its response, like those of a Go client.
 func requestAndResponse(t *testing.T, method, target, requestBody, responseBody string) (*http.Request, *http.Response) {
 	t.Helper()
 	req, err := http.NewRequest(method, target, strings.NewReader(requestBody))
@@ -175,7 +175,7 @@ func TestTraceFromHTTPBodies(t *testing.T) {
 			req, resp := requestAndResponse(t, "POST", "https://a.example.com/", "", "")
 			request, response := &closeCounter{Reader: iotest.OneByteReader(strings.NewReader(row.body))}, &closeCounter{Reader: strings.NewReader(row.body)}
 			req.Body, resp.Body = request, response
-			req.RequestURI = "/" // as a server received it
+			req.RequestURI = "/" // set on the server's side
 			if row.encoding != "" {
 				req.Header.Set("Content-Encoding", row.encoding)
 				resp.Header.Set("Content-Encoding", row.encoding)
@@ -219,7 +219,7 @@ func TestTraceFromHTTPOfABodyThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			req, resp := requestAndResponse(t, "POST", "https://a.example.com/", "request", "response")
-			req.RequestURI = "/" // as a server received it
+			req.RequestURI = "/" // set on the server's side
 			body := row(req, resp, io.NopCloser(io.MultiReader(strings.NewReader("half"), iotest.ErrReader(broken))))
 			_, err := metlo.TraceFromHTTP(req, resp)
 			require.ErrorIs(t, err, broken)
@@ -268,7 +268,7 @@ func TestTraceFromHTTPRefuses(t *testing.T) {
 		"no response":               {req, nil, "is nil"},
 		"no URL":                    {&noURL, resp, "is nil"},
 		"no host":                   {&noHost, resp, "Request.URL.Host is empty"},
-		"a method Metlo ignores":    {&noMethod, resp, "is none that Metlo tracks"},
+		"a method Metlo ignores":    {&noMethod, resp, "is not one that Metlo tracks"},
 		"a response without status": {req, &http.Response{}, "Response.Status 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -279,8 +279,8 @@ func TestTraceFromHTTPRefuses(t *testing.T) {
 	}
 }
 
-// FuzzTraceFromHTTP holds that whatever comes over HTTP, the trace is one that the collector takes, the bodies stay as
-// they were, and no credential is taken over.
+// FuzzTraceFromHTTP checks that the collector accepts every trace, that the bodies stay unchanged, and that no
+// credential is copied.
 func FuzzTraceFromHTTP(f *testing.F) {
 	f.Add("GET", "a.example.com", "/users/1", "q=1&q=2", "X-Name", "value", []byte(`{"a":1}`), 200)
 	f.Add("POST", "a:1", "/..%2f..\\<&=>", "a=%zz;b&&=", "Content-Encoding", "gzip", []byte("\x1f\x8b\x00"), 599)
@@ -332,7 +332,7 @@ func TestTraceFromHTTPAfterTheRequestWasSent(t *testing.T) {
 	assert.Equal(t, `{"a":1}`, trace.Response.Body)
 }
 
-// forbiddenBody is the body of a request in flight: whoever touches it disturbs the transport.
+// forbiddenBody is the body of a request in flight: a read would disturb the transport.
 type forbiddenBody struct{ t *testing.T }
 
 func (b forbiddenBody) Read([]byte) (int, error) { b.t.Error("the body was read"); return 0, io.EOF }
@@ -368,7 +368,8 @@ func TestTraceFromHTTPLeavesAClientsBodyAlone(t *testing.T) {
 	}
 }
 
-// An upload whose answer comes early goes on, on the same connection, to its last byte.
+// TestTraceFromHTTPDuringAnUpload has the response arrive early: the upload continues on the same connection to its
+// last byte.
 func TestTraceFromHTTPDuringAnUpload(t *testing.T) {
 	const size = 8 << 20
 	answered, received := make(chan struct{}), make(chan int64, 1)

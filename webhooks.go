@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// WebhooksService keeps the addresses to which Metlo posts new alerts.
+// WebhooksService manages the addresses to which Metlo posts new alerts.
 type WebhooksService struct{ client *Client }
 
 // Webhook is an address to which Metlo posts new alerts.
@@ -19,9 +19,9 @@ type Webhook struct {
 	CreatedAt  time.Time    `json:"createdAt,omitzero"`
 	URL        string       `json:"url"`
 	MaxRetries int          `json:"maxRetries"` // after a status of 500 or more, 500 ms apart; always 3
-	AlertTypes []AlertType  `json:"alertTypes"` // of which alerts are posted; empty for all
-	Hosts      []string     `json:"hosts"`      // of whose endpoints alerts are posted; empty for all
-	Runs       []WebhookRun `json:"runs"`       // the last 10
+	AlertTypes []AlertType  `json:"alertTypes"` // types of the posted alerts; empty for all
+	Hosts      []string     `json:"hosts"`      // hosts of the posted alerts; empty for all
+	Runs       []WebhookRun `json:"runs"`       // the last 10 deliveries
 }
 
 func (w *Webhook) accept() error { return hasID(w.UUID) }
@@ -29,11 +29,11 @@ func (w *Webhook) accept() error { return hasID(w.UUID) }
 // WebhookRun is one delivery of an alert.
 type WebhookRun struct {
 	OK      bool            `json:"ok"`
-	Message json.RawMessage `json:"msg,omitzero"` // an empty JSON string if OK; else an error's text or the receiver's answer
+	Message json.RawMessage `json:"msg,omitzero"` // empty JSON string if OK; otherwise an error's text or the receiver's answer
 	Payload WebhookEvent    `json:"payload"`
 }
 
-// WebhookEvent is what Metlo posts.
+// WebhookEvent is the body that Metlo posts.
 type WebhookEvent struct {
 	Alert WebhookAlert `json:"alert"`
 	Meta  WebhookMeta  `json:"meta"`
@@ -54,7 +54,7 @@ type WebhookAlert struct {
 	APIEndpoint       WebhookEndpoint `json:"apiEndpoint"`
 }
 
-// WebhookEndpoint is the endpoint that an alert is about, as it was when the alert was raised.
+// WebhookEndpoint is the endpoint of an alert, in its state when the alert was raised.
 type WebhookEndpoint struct {
 	Endpoint
 
@@ -65,14 +65,14 @@ type WebhookEndpoint struct {
 type WebhookMeta struct {
 	Host                    string `json:"host"`
 	TotalEndpoints          int    `json:"totalEndpoints"`
-	TotalSensitiveEndpoints int    `json:"totalSensitiveEndpoints"` // with a risk score above none
+	TotalSensitiveEndpoints int    `json:"totalSensitiveEndpoints"` // number of endpoints with a risk score above none
 }
 
-// WebhookSettings holds what is posted where.
+// WebhookSettings describes a webhook.
 type WebhookSettings struct {
 	URL        string      // http(s), absolute
-	AlertTypes []AlertType // of which alerts are posted; none for all
-	Hosts      []string    // of whose endpoints alerts are posted; none for all
+	AlertTypes []AlertType // types of the posted alerts; none for all
+	Hosts      []string    // hosts of the posted alerts; none for all
 }
 
 // List returns all webhooks, newest first.
@@ -82,8 +82,8 @@ func (s *WebhooksService) List(ctx context.Context) ([]Webhook, error) {
 	return fetchAll(ctx, s.client, newRequest("Webhooks.List", http.MethodGet, "/webhooks"), (*Webhook).accept)
 }
 
-// Create adds a webhook and returns it. Metlo posts each new alert that passes, waits 250 ms for an answer, and retries
-// after a status of 500 or more. A URL that is not an absolute http(s) URL is [ErrInvalidArgument].
+// Create adds a webhook and returns it. Metlo posts each new alert that passes the settings, waits 250 ms for an
+// answer, and retries after a status of 500 or more. A URL that is not an absolute http(s) URL is [ErrInvalidArgument].
 //
 // POST /webhook
 func (s *WebhooksService) Create(ctx context.Context, settings *WebhookSettings) (*Webhook, error) {
@@ -104,9 +104,9 @@ func (s *WebhooksService) Create(ctx context.Context, settings *WebhookSettings)
 	return created, err
 }
 
-// Update replaces all settings of a webhook, and returns the webhook. The server is stricter with the
-// URL than when it creates a webhook: one on localhost, or without a top-level domain of 2 to 6 letters, is
-// [ErrBadRequest]. Without such a webhook it returns [ErrNotFound].
+// Update replaces all settings of a webhook and returns it. The server checks the URL more strictly than in Create: it
+// answers [ErrBadRequest] for localhost, and for a host without a top-level domain of 2 to 6 letters. If the webhook
+// does not exist, the error is [ErrNotFound].
 //
 // PUT /webhook/:uuid
 func (s *WebhooksService) Update(ctx context.Context, id string, settings *WebhookSettings) (*Webhook, error) {
@@ -123,8 +123,8 @@ func (s *WebhooksService) Update(ctx context.Context, id string, settings *Webho
 	return updated, err
 }
 
-// Delete deletes a webhook with the record of its deliveries. The server reports success for a webhook that does not
-// exist too.
+// Delete deletes a webhook with the record of its deliveries. The server reports success even if the webhook does not
+// exist.
 //
 // DELETE /webhook/:uuid
 func (s *WebhooksService) Delete(ctx context.Context, id string) error {
@@ -132,15 +132,15 @@ func (s *WebhooksService) Delete(ctx context.Context, id string) error {
 	return err
 }
 
-// webhook sets the body to settings. The server wants both lists, also if they are empty.
+// webhook sets the body to settings. The server requires both lists, even if they are empty.
 func (r *request) webhook(settings *WebhookSettings) *request {
 	if settings == nil {
 		r.fail("the settings are nil: name the URL")
 		return r
 	}
-	// The URL is not repeated in the error, since it may hold a token.
+	// The error does not quote the URL, which may contain a token.
 	if u, err := url.Parse(settings.URL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
-		r.fail("URL is no absolute http(s) URL: use one such as https://hooks.example.com/metlo")
+		r.fail("URL is not an absolute http(s) URL: use one such as https://hooks.example.com/metlo")
 	}
 	return r.encode(struct {
 		URL        string      `json:"url"`
@@ -155,7 +155,7 @@ func (s *WebhookSettings) match(w *Webhook) bool {
 		slices.EqualFunc(w.AlertTypes, s.AlertTypes, func(a, b AlertType) bool { return string(a) == string(b) })
 }
 
-// ToAlert returns the alert in the form that lists have, so that one function handles both.
+// ToAlert returns the alert in the form of lists, so that one function handles both.
 func (a *WebhookAlert) ToAlert() Alert {
 	e := a.APIEndpoint.Endpoint
 	return Alert{
@@ -168,13 +168,13 @@ func (a *WebhookAlert) ToAlert() Alert {
 	}
 }
 
-// Trace returns what [Alert.Trace] does.
+// Trace is like [Alert.Trace].
 func (a *WebhookAlert) Trace() *CapturedTrace { return parseAlertContext(a.Context).Trace }
 
-// Field returns what [Alert.Field] does.
+// Field is like [Alert.Field].
 func (a *WebhookAlert) Field() *AlertField {
 	return alertField(a.Type, a.Description, a.APIEndpoint.Path, parseAlertContext(a.Context))
 }
 
-// SpecPointer returns what [Alert.SpecPointer] does.
+// SpecPointer is like [Alert.SpecPointer].
 func (a *WebhookAlert) SpecPointer() []string { return parseAlertContext(a.Context).PathPointer }

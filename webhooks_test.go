@@ -16,7 +16,7 @@ import (
 
 const recordedWebhook = "9fe7d963-bade-45bb-a5a2-e670b7d8612e"
 
-// webhookJSON is a webhook as the server lists it.
+// webhookJSON returns a webhook in the form of the server's list.
 func webhookJSON(uuid, created, url, types, hosts string) string {
 	return fmt.Sprintf(`{"uuid":%q,"createdAt":%q,"url":%q,"maxRetries":3,"alertTypes":%s,"runs":[],"hosts":%s}`, uuid, created, url, types, hosts)
 }
@@ -128,11 +128,11 @@ func TestWebhooksRefuse(t *testing.T) {
 		"an id that is none": {func(ctx context.Context, c *metlo.Client) error {
 			_, err := c.Webhooks.Update(ctx, "..", &metlo.WebhookSettings{URL: "https://hooks.example.com"})
 			return err
-		}, "is no UUID"},
-		"a deletion of no id": {func(ctx context.Context, c *metlo.Client) error { return c.Webhooks.Delete(ctx, "nope") }, "is no UUID"},
+		}, "is not a UUID"},
+		"a deletion of no id": {func(ctx context.Context, c *metlo.Client) error { return c.Webhooks.Delete(ctx, "nope") }, "is not a UUID"},
 	}
 	for _, url := range []string{"", "nope", "/relative", "//hooks.example.com", "ftp://hooks.example.com", "https://", "https:///path", "http:opaque", "https://a b/", "javascript:alert(1)"} {
-		rows["the URL "+url] = refusal{create(url), "URL is no absolute http(s) URL"}
+		rows["the URL "+url] = refusal{create(url), "URL is not an absolute http(s) URL"}
 	}
 	assertRefusals(t, rows)
 }

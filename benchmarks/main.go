@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	alertBytes = 600 // as a Metlo server sends an alert
+	alertBytes = 600 // size of an alert of a Metlo server
 	smallBytes = 80
 	listRows   = 10_000
 	latency    = 5 * time.Millisecond
@@ -102,7 +102,7 @@ func gets(rounds, calls int) ([]result, error) {
 	return rows, nil
 }
 
-// sized leaves most fields out of an alert that is to be small.
+// sized removes most fields of an alert that must be small.
 func sized(w wire, size int) wire {
 	if size == smallBytes && len(w.item(nil, 1)) > smallBytes {
 		w.item = alertItem(true)

@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// cost is what one call takes.
+// cost is the cost of one call.
 type cost struct{ ns, bytes, allocs float64 }
 
-// compare measures calls in turns, so that what else the machine does falls on all alike, and returns each one's medians.
+// compare measures calls in turns, so that other work on the machine affects all alike, and returns the medians of
+// each.
 func compare(rounds, calls int, call []func() error) ([]cost, error) {
 	samples := make([][]cost, len(call))
 	for round := range rounds + 1 {
@@ -64,7 +65,7 @@ func median[T any](all []T, value func(T) float64) float64 {
 	return values[len(values)/2]
 }
 
-// walked is what a walk of a list came to.
+// walked is the result of a list's walk.
 type walked struct {
 	requests int
 	seconds  float64
@@ -101,7 +102,7 @@ func walk(p peer, w wire, size, total int, delay time.Duration, settled bool) (w
 	}, err
 }
 
-// peak runs f and returns by how many MiB the heap, garbage included, grew at most.
+// peak runs f and returns the maximum growth of the heap in MiB, including garbage.
 func peak(f func() error) (float64, error) {
 	runtime.GC()
 	runtime.GC()

@@ -9,7 +9,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// metloGo waits for a rate limiter, as it does by default, but for one that lets everything pass.
+// metloGo waits for a rate limiter like a default client, but its limiter lets everything pass.
 func metloGo() peer {
 	return peer{
 		name:   "metlo",

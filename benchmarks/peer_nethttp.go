@@ -77,13 +77,13 @@ func handPeer(name, module string, decode func(io.Reader, *alertTuple) error) pe
 			object: [2]string{"[[", "],1]"}, window: alertsWindow, list: alertsPage,
 		},
 		dial: func(rt http.RoundTripper) (client, error) {
-			hand := byHand{&http.Client{Transport: rt}, decode}
+			direct := byHand{&http.Client{Transport: rt}, decode}
 			return client{
 				get: func(ctx context.Context) error {
-					_, err := hand.alert(ctx, alertID)
+					_, err := direct.alert(ctx, alertID)
 					return err
 				},
-				walk: hand.walk,
+				walk: direct.walk,
 			}, nil
 		},
 	}

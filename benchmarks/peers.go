@@ -21,7 +21,7 @@ type client struct {
 	walk func(context.Context, func(id int)) error // visits every item that the list yields
 }
 
-// baseline comes first: the others are compared with it.
+// peers returns the compared SDKs. The first is the baseline.
 func peers() []peer {
 	return []peer{
 		netHTTP(), netHTTP2(), metloGo(), gitlabPeer(), githubPeer(), hcloudPeer(), stripePeer(), tailscalePeer(), tfePeer(), godoPeer(),
@@ -29,7 +29,7 @@ func peers() []peer {
 	}
 }
 
-// digits is the number at the end of an id such as tag-12.
+// digits returns the number at the end of an id such as tag-12.
 func digits(id string) int {
 	n, _ := strconv.Atoi(id[strings.LastIndexByte(id, '-')+1:])
 	return n
@@ -50,7 +50,7 @@ func numberItem(rest string) func([]byte, int) []byte {
 	}
 }
 
-// tail is the end of a page whose cursor is its last item.
+// tail returns the end of a page whose cursor is its last item.
 func tail(p page, prefix string) string {
 	return `],"has_more":` + strconv.FormatBool(p.more()) + `,"last_id":"` + prefix + strconv.Itoa(p.lastID) + `"}`
 }

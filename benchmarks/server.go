@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// tied is how many neighbours in a list have equal sort keys.
+// tied is the number of neighbours in a list with equal sort keys.
 const tied = 250
 
 // wire is how one API writes its items and pages.
 type wire struct {
-	item   func(b []byte, id int) []byte                         // up to the last string of an item, which is filled up to its size
-	end    string                                                // of an item, after that string's text
-	object [2]string                                             // around an item that stands alone
-	isList func(*http.Request) bool                              // or else one item is asked for
+	item   func(b []byte, id int) []byte                         // start of an item up to its last string, which is padded to the item's size
+	end    string                                                // end of an item, after that string's text
+	object [2]string                                             // text around a single item
+	isList func(*http.Request) bool                              // reports whether a request is for a list; otherwise it is for one item
 	window func(q url.Values) (offset, limit int, cursor string) // a cursor is an item's id in digits
 	list   func(p page) (before, after, nextHeader string)       // around the items; the name and value of a header
 	media  string                                                // content type, if not application/json
@@ -64,7 +64,7 @@ func newServer(w wire, size, total int) *server {
 	return s
 }
 
-// row appends an item of the server's size, or of the least that its form takes.
+// row appends an item of the server's size, or of the minimum size of its form.
 func (s *server) row(b []byte, id int) []byte {
 	start := len(b)
 	b = s.wire.item(b, id)
@@ -101,7 +101,7 @@ func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp.Header.Set(name, value)
 	}
 	body := &body{server: s, rows: rows, rest: []byte(before), after: after}
-	// Items are of one size, and so a page can be weighed before it is written, unless it has items that are larger.
+	// Items have one size, so a page can be weighed before it is written, unless it has larger items.
 	if len(s.row(nil, s.total)) == s.size && !s.unsized {
 		resp.ContentLength = int64(len(before) + len(after) + p.rows*(s.size+1) - min(p.rows, 1))
 	} else {
@@ -111,8 +111,8 @@ func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// arrange orders rows as a database does that sorts by a key which neighbours share: in another order for each limit
-// and offset. A cursor is of use only where rows have an order.
+// arrange orders rows like a database that sorts by a key shared by neighbours: in another order for each limit and
+// offset. A cursor needs rows with a defined order.
 func (s *server) arrange(offset, limit int) {
 	random := rand.New(rand.NewPCG(uint64(offset), uint64(limit)))
 	for i := range s.order {
@@ -127,7 +127,7 @@ func (s *server) arrange(offset, limit int) {
 	}
 }
 
-// body writes a page as it is read, so that the server holds no memory that would be counted as the client's.
+// body writes a page while it is read, so that the server's memory does not count as the client's.
 type body struct {
 	server  *server
 	rows    []int
@@ -173,7 +173,7 @@ func (b *body) next() bool {
 
 func (b *body) Close() error { return nil }
 
-// pathEnds tells a list by the end of its path.
+// pathEnds reports whether a list by the end of its path.
 func pathEnds(suffix string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, suffix) }
 }

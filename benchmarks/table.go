@@ -23,7 +23,7 @@ func table(out io.Writer, rows []result) {
 	}
 }
 
-// lost returns how many rows were lost. Lists with cursors have an order, and so nothing to lose.
+// lost returns the number of lost rows. Lists with cursors have a defined order, and lose none.
 func (r *result) lost() string {
 	if r.peer.wire.cursor {
 		return "–"
@@ -50,21 +50,21 @@ func version(module string) string {
 func notes(out io.Writer, all inventory) {
 	fmt.Fprintf(out, `
 A walk of 100,000 alerts (%.1f MB): metlo takes %.2f times as long as json/v2 alone takes to decode the same bytes into
-one such struct, and at most %.1f MiB of heap above idle, %.1f if the server does not announce the length (json/v2 alone:
+one such struct. It holds at most %.1f MiB of heap above idle, or %.1f if the server does not announce the length (json/v2 alone:
 %.1f).
 
 - All clients in one process, with the same http.RoundTripper in it, measured in turns; medians; × is the ratio to the
   first row. %s, %s/%s, %d CPUs.
-- Each client decodes an object of its own API, of the same size. The alerts of the first three rows have 17 fields and
-  come, as a Metlo server sends them, in a list with its length, [[alert],1]; the other objects have two or three fields,
-  of which one is long, which is cheaper to decode.
+- Each client decodes an object of its API, of the same size. The alerts of the first three rows have 17 fields and
+  come in a list with its length, [[alert],1], as from a Metlo server. The other objects have two or three fields, one of
+  them long, which is cheaper to decode.
 - Lists: %v of latency; rows come in groups of %d with equal sort keys, in which the order depends on limit and offset,
-  as in a database without a tie-breaker. The cursors of stripe, openai and anthropic name a row, which takes an order.
-  Pages are the largest that each API takes: 100 by hand and for gitlab, github, stripe and tfe; hcloud 50, godo 200,
-  anthropic 1,000, openai 10,000; tailscale's lists have no pages, and metlo asks for the whole after 100 rows. hcloud and
+  as in a database without a tie-breaker. The cursors of stripe, openai and anthropic name a row, which requires an order.
+  Pages are the largest that each API accepts: 100 by hand and for gitlab, github, stripe and tfe; hcloud 50, godo 200,
+  anthropic 1,000, openai 10,000. The lists of tailscale have no pages, and metlo asks for the whole after 100 rows. hcloud and
   tailscale return the whole list; the others hold a page. The heap includes garbage.
-- hcloud-go v2.53.0 asks for Go 1.26.10: v2.52.0 is the newest that Go 1.26.8 builds. Of go-github and stripe-go, v89 and
-  v85 are the newest majors that the module proxy had.
+- hcloud-go v2.53.0 asks for Go 1.26.10: v2.52.0 is the newest that Go 1.26.8 builds. The newest majors
+  on the module proxy were v89 of go-github and v85 of stripe-go.
 - Programs of one call are built with -trimpath -ldflags "-s -w" and without cgo.
 `, float64(all.bytes)/1e6, all.ratio, all.heap, all.unsized, all.decoder, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), latency, tied)
 }
@@ -74,7 +74,7 @@ const (
 	end   = "<!-- end of what make bench writes -->\n"
 )
 
-// publish replaces what stands between the marks in a file.
+// publish replaces the text between the marks in a file.
 func publish(path string, text []byte) error {
 	old, err := os.ReadFile(path)
 	if err != nil {

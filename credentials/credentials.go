@@ -1,5 +1,5 @@
-// Package credentials reads ~/.metlo/credentials, the file in which the Metlo CLI keeps the address and the key of an
-// instance, as the CLI itself reads it. [github.com/metlo-go/metlo.NewClientFromEnv] uses it.
+// Package credentials reads ~/.metlo/credentials, in which the Metlo CLI stores the address and the key of an instance.
+// It reads the file like the CLI does. [github.com/metlo-go/metlo.NewClientFromEnv] uses it.
 package credentials
 
 import (
@@ -18,19 +18,19 @@ import (
 	"unicode"
 )
 
-// MaxBytes is the greatest length of a credentials file.
+// MaxBytes is the maximum size of a credentials file.
 const MaxBytes = 64 << 10
 
-// File holds the values of a credentials file by the names of the variables: METLO_HOST, METLO_API_KEY,
-// METLO_COLLECTOR_HOST, METLO_INSECURE_HTTP, and whatever else the file sets. A blank value counts as none.
+// File holds the values of a credentials file by variable name: METLO_HOST, METLO_API_KEY, METLO_COLLECTOR_HOST,
+// METLO_INSECURE_HTTP, and others that the file sets. Blank values count as missing.
 type File map[string]string
 
-// Format writes the names of the variables, and no value, for every verb.
+// Format writes the names of the variables, without their values, for every verb.
 func (f File) Format(s fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(s, "credentials.File%v", slices.Sorted(maps.Keys(f)))
 }
 
-// names are the variables that the SDK reads.
+// names lists the variables that the SDK reads.
 func names() []string {
 	return []string{"METLO_HOST", "METLO_API_KEY", "METLO_COLLECTOR_HOST", "METLO_INSECURE_HTTP"}
 }
@@ -44,8 +44,8 @@ func Path() (string, error) {
 	return filepath.Join(home, ".metlo", "credentials"), nil
 }
 
-// Read reads the file at path. A file that does not exist is an empty File. Errors name the line of a fault, never its
-// text, which may be a key.
+// Read reads the file at path. For a missing file it returns an empty File. Errors name the line of the problem, but do
+// not quote its text, which may be a key.
 func Read(path string) (File, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -65,7 +65,7 @@ func Read(path string) (File, error) {
 	return Parse(data)
 }
 
-// reason is an error without the path, which its caller names.
+// reason returns an error without the path, which its caller names.
 func reason(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -74,11 +74,11 @@ func reason(err error) error {
 	return err
 }
 
-// Parse reads the text of a file, in UTF-8 or UTF-16. Lines that set nothing are skipped, as the CLI does. A line
-// that names one of the SDK's variables and does not set it is an error, because its value would be lost silently.
+// Parse parses the text of a file, in UTF-8 or UTF-16. It skips lines that set nothing, like the CLI. A line that names
+// one of the SDK's variables without setting it is an error, because its value would be silently lost.
 func Parse(data []byte) (File, error) {
 	if len(data) > MaxBytes {
-		return nil, fmt.Errorf("is larger than %d KiB, so it is no credentials file: write METLO_HOST=… and METLO_API_KEY=… to it", MaxBytes>>10)
+		return nil, fmt.Errorf("is larger than %d KiB, so it cannot be a credentials file: write only METLO_HOST=… and METLO_API_KEY=… to it", MaxBytes>>10)
 	}
 	text, err := decode(data)
 	if err != nil {
@@ -107,19 +107,19 @@ func Parse(data []byte) (File, error) {
 	return file, nil
 }
 
-// check refuses values that no variable of that name can have.
+// check rejects values that are invalid for their variable.
 func check(file File, lines map[string]int) error {
 	for name := range file {
 		for _, known := range names() {
 			if name != known && strings.EqualFold(name, known) {
-				return fmt.Errorf("line %d sets %s in another case, which nothing reads: write %s=value", lines[name], known, known)
+				return fmt.Errorf("line %d sets %s in another case, which is ignored: write %s=value", lines[name], known, known)
 			}
 		}
 	}
 	for _, name := range names() {
 		value := file[name]
 		if strings.ContainsFunc(value, unicode.IsControl) {
-			return fmt.Errorf("line %d: the value of %s holds a control character or a line break: write it on one line, without escapes", lines[name], name)
+			return fmt.Errorf("line %d: the value of %s contains a control character or a line break: write it on one line, without escapes", lines[name], name)
 		}
 		if value != "" && strings.ContainsRune("'\"`", rune(value[0])) {
 			return fmt.Errorf("line %d: the value of %s begins with a quotation mark that does not end: close or remove it", lines[name], name)
@@ -128,7 +128,7 @@ func check(file File, lines map[string]int) error {
 	return nil
 }
 
-// meant returns the variable with whose name a line without an assignment begins.
+// meant returns the variable whose name begins a line without an assignment.
 func meant(line string) string {
 	line = strings.ToUpper(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "export ")))
 	for _, name := range names() {
@@ -139,8 +139,8 @@ func meant(line string) string {
 	return ""
 }
 
-// SameServer reports whether two base URLs are of one server and one path, however each is spelled: in either case,
-// with the port or the dot that may be left out. An international name and its ASCII form are two servers.
+// SameServer reports whether two base URLs name one server and path, regardless of case, of a default port and of a
+// final dot. An international name and its ASCII form count as two servers.
 func SameServer(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && host(a) == host(b) && port(a) == port(b) && a.EscapedPath() == b.EscapedPath()
 }
@@ -153,7 +153,7 @@ func host(u *url.URL) string {
 	return asciiLower(strings.TrimSuffix(name, "."))
 }
 
-// asciiLower lowers the letters of ASCII, as servers compare names.
+// asciiLower lowers ASCII letters, like servers compare names.
 func asciiLower(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {

@@ -15,11 +15,11 @@ import (
 type entry struct {
 	name string
 	text string
-	line int // from 1
+	line int // line number, from 1
 }
 
-// assignment takes what the npm package dotenv takes: quotes of three kinds, also over several lines, export before the
-// name, a colon for the equals sign, comments behind a value. Nothing is expanded: a key may hold $.
+// assignment matches the syntax of dotenv: three kinds of quotes, multi-line values, export before the name, a colon
+// for the equals sign, and comments after a value. Variables are not expanded: a key may contain $.
 var assignment = regexp.MustCompile("(?m)^[ \\t]*(?:export[ \\t]+)?([\\w.-]+)(?:[ \\t]*=[ \\t]*|:[ \\t]+)" +
 	"('(?:\\\\'|[^'])*'|\"(?:\\\\\"|[^\"])*\"|`(?:\\\\`|[^`])*`|[^#\\n]*)[ \\t]*(?:#.*)?$")
 
@@ -37,7 +37,7 @@ func parse(text string) []entry {
 	return append(entries, others(text[at:], line)...)
 }
 
-// others are the lines between two assignments that hold something but a comment.
+// others returns the lines between two assignments, without blank lines and comments.
 func others(text string, line int) []entry {
 	var entries []entry
 	for i, s := range strings.Split(text, "\n") {
@@ -80,7 +80,7 @@ func decode(data []byte) (string, error) {
 	return string(data), nil
 }
 
-// invalidByte returns the index of the first NUL or byte outside UTF-8, and -1 if there is none.
+// invalidByte returns the index of the first NUL or byte outside UTF-8, or -1.
 func invalidByte(data []byte) int {
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
@@ -94,7 +94,7 @@ func invalidByte(data []byte) int {
 
 func decode16(data []byte, order binary.ByteOrder) (string, error) {
 	if len(data)%2 != 0 {
-		return "", errors.New("is text in UTF-16 that ends within a character: save the file as UTF-8")
+		return "", errors.New("is UTF-16 text that ends within a character: save the file as UTF-8")
 	}
 	units := make([]uint16, len(data)/2)
 	for i := range units {

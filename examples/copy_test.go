@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestExamplesCanBeCopied puts each example into an empty module, as a reader does, and builds it. It may import public
+// TestExamplesCanBeCopied copies each example into an empty module, like a reader, and builds it. It may import public
 // packages only.
 func TestExamplesCanBeCopied(t *testing.T) {
 	for _, group := range []struct{ programs, module string }{
@@ -46,7 +46,7 @@ func TestExamplesCanBeCopied(t *testing.T) {
 	}
 }
 
-// emptyModule writes a module that requires the one in folder and has its dependencies.
+// emptyModule writes a module that requires the one in folder and its dependencies.
 func emptyModule(t *testing.T, dir, folder string) {
 	t.Helper()
 	mod, err := os.ReadFile(filepath.Join(folder, "go.mod"))

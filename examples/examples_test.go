@@ -1,4 +1,4 @@
-// Package examples_test builds the examples, runs each as its user would, and checks what they say.
+// Package examples_test builds the examples, runs each like a user, and checks their output.
 package examples_test
 
 import (
@@ -49,8 +49,8 @@ func buildAndRun(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// command is a program without settings of the machine's user; env adds to its environment. It is killed when it does
-// not end by itself.
+// command returns a program without settings of the machine's user; env adds to its environment. The test kills a
+// program that does not end.
 func command(t *testing.T, env []string, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -79,7 +79,7 @@ func run(t *testing.T, env []string, name string, args ...string) outcome {
 	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// instance is a Metlo server for the programs, and the environment that leads to it.
+// instance returns a Metlo server for the programs, and the environment that leads to it.
 func instance(t *testing.T, opts ...metlotest.Option) (*metlotest.Server, []string) {
 	t.Helper()
 	srv := metlotest.NewServer(append(opts, metlotest.Demo())...)
@@ -117,7 +117,7 @@ func TestEveryProgram(t *testing.T) {
 	}
 }
 
-// TestProgramsThatSayWhatIsWrong go through the mistakes that look like good news.
+// TestProgramsThatSayWhatIsWrong covers the mistakes that look like success.
 func TestProgramsThatSayWhatIsWrong(t *testing.T) {
 	tests := []struct {
 		says string
@@ -140,7 +140,7 @@ func TestProgramsThatSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestProgramsReportWriteErrors gives them a full disk.
+// TestProgramsReportWriteErrors runs them on a full disk.
 func TestProgramsReportWriteErrors(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -177,7 +177,7 @@ func TestProgramsEndOnInterrupt(t *testing.T) {
 	}
 }
 
-// TestProgramsAreSafeInTerminalsAndLogs lets an anonymous request to a watched API say what it likes.
+// TestProgramsAreSafeInTerminalsAndLogs has an anonymous request to a watched API contain control characters.
 func TestProgramsAreSafeInTerminalsAndLogs(t *testing.T) {
 	const hostile = "shop\x1b[2K\u202e::error::x##vso[task.complete]"
 	srv, env := instance(t)
@@ -318,7 +318,7 @@ func TestWebhookWantsAToken(t *testing.T) {
 	assert.Contains(t, got.stderr, "METLO_WEBHOOK_TOKEN is not set")
 }
 
-// receiver is the program, with what it says.
+// receiver is the program with its output.
 type receiver struct {
 	cmd            *exec.Cmd
 	stdout, stderr *bufio.Scanner
@@ -341,7 +341,7 @@ func startReceiver(t *testing.T, env []string, dir string) *receiver {
 	return r
 }
 
-// interrupt ends the program, and returns what it printed since it was last read.
+// interrupt ends the program, and returns its output since the last read.
 func (r *receiver) interrupt(t *testing.T) (stdout []string) {
 	t.Helper()
 	require.NoError(t, r.cmd.Process.Signal(os.Interrupt))
@@ -354,8 +354,8 @@ func (r *receiver) interrupt(t *testing.T) (stdout []string) {
 	return stdout
 }
 
-// TestWebhookLosesNothing posts what a real server posted, with and without the token, and interrupts. The program prints
-// the open alerts that it missed before, and none twice, also after a restart.
+// TestWebhookLosesNothing posts recorded deliveries, with and without the token, and interrupts. The program prints the
+// open alerts that it missed, and none twice, even after a restart.
 func TestWebhookLosesNothing(t *testing.T) {
 	srv, env := instance(t)
 	open, err := metlo.Collect(srv.Client().Alerts.All(t.Context(), &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))

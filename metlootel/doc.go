@@ -1,9 +1,9 @@
-// Package metlootel records what a Metlo client sends as OpenTelemetry spans and metrics, and counts what a recorder of
-// package capture does.
+// Package metlootel records a Metlo client's requests as OpenTelemetry spans and metrics, and the counts of a recorder
+// of package capture.
 //
 //	client, err := metlo.NewClient(baseURL, key, metlo.WithHooks(metlootel.Hooks()))
 //
-// # What is recorded
+// # Spans and metrics
 //
 // Names, units and attributes are those of the semantic conventions for HTTP clients, version 1.43.
 //
@@ -15,8 +15,8 @@
 // "retry", "cool-down" or "rate limit".
 //
 // The attributes have few values. The attribute url.template is the route below /api/v1, and is absent for Client.Call.
-// The attribute server.port is absent if the base URL names no port. The attribute error.type is the status code as text
-// from 400 on, and otherwise one of
+// The attribute server.port is absent if the base URL has no port. The attribute error.type is the status code as text
+// for 400 and above, and otherwise one of
 //
 //   - canceled: the context of the call was canceled
 //   - timeout: a deadline or a time limit passed
@@ -26,11 +26,11 @@
 //   - connection_broken: the connection ended early
 //   - _OTHER: anything else
 //
-// # What is not recorded
+// # Omitted data
 //
-// No span has the URL, the text of an error, a header or a body, since those hold ids and values. This departs from the
-// conventions in one point, which ask for url.full.
+// Spans never contain the URL, the text of an error, a header or a body, because those hold ids and values. The
+// conventions require url.full, which is therefore missing.
 //
-// A span is made when its attempt has ended, so the request carries no traceparent header. To send one, leave out the
-// spans with [WithTracerProvider] and use a transport that makes them, such as that of otelhttp, with metlo.WithHTTPClient.
+// A span is created after its attempt, so the request carries no traceparent header. To send one, disable the spans
+// with [WithTracerProvider] and use a transport that creates them, such as that of otelhttp, with metlo.WithHTTPClient.
 package metlootel

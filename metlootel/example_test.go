@@ -14,7 +14,7 @@ import (
 
 // Each attempt is a span.
 func ExampleHooks() {
-	spans := tracetest.NewInMemoryExporter() // in place of that of a collector
+	spans := tracetest.NewInMemoryExporter() // replaces that of a collector
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
 	server := metlotest.NewServer(metlotest.Demo())
 	defer server.Close()

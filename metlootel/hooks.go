@@ -22,8 +22,8 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// Hooks returns hooks that record attempts as spans and metrics, and waits as metrics. They go into metlo.WithHooks, and
-// may serve any number of clients. To do more at an attempt or a wait, call them from hooks of the program.
+// Hooks returns hooks for metlo.WithHooks that record attempts as spans and metrics, and waits as metrics. Any number
+// of clients may share them. A program's own hooks may call them.
 func Hooks(opts ...Option) metlo.Hooks {
 	c := configure(opts)
 	h := &hooks{
@@ -42,7 +42,7 @@ type hooks struct {
 	waits    metric.Float64Histogram
 }
 
-// histogram returns an instrument for seconds. A fault goes to OpenTelemetry's error handler, not to the calls.
+// histogram returns an instrument for seconds. OpenTelemetry's error handler receives an error, not the calls.
 func histogram(meter metric.Meter, name, description string, bounds ...float64) metric.Float64Histogram {
 	h, err := meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description),
 		metric.WithExplicitBucketBoundaries(bounds...))
@@ -65,7 +65,7 @@ func (h *hooks) attempt(ctx context.Context, a metlo.AttemptInfo) {
 		common = append(common, semconv.ErrorTypeKey.String(failure))
 	}
 
-	only := []attribute.KeyValue{} // of the span
+	only := []attribute.KeyValue{} // attributes of the span only
 	if a.Number > 1 {
 		only = append(only, semconv.HTTPRequestResendCount(a.Number-1))
 	}
@@ -79,7 +79,7 @@ func (h *hooks) attempt(ctx context.Context, a metlo.AttemptInfo) {
 	}
 	span.End(trace.WithTimestamp(end))
 
-	h.attempts.Record(ctx, a.Duration.Seconds(), metric.WithAttributes(common...)) // with the span as its exemplar
+	h.attempts.Record(ctx, a.Duration.Seconds(), metric.WithAttributes(common...)) // the span becomes its exemplar
 }
 
 func (h *hooks) wait(ctx context.Context, w metlo.WaitInfo) {
@@ -88,7 +88,7 @@ func (h *hooks) wait(ctx context.Context, w metlo.WaitInfo) {
 		append(target(method, w.Host, w.Route), attribute.String("metlo.wait.reason", string(w.Reason)))...))
 }
 
-// target describes what a request goes to.
+// target describes the server and route of a request.
 func target(method, host, route string) []attribute.KeyValue {
 	u := url.URL{Host: host}
 	attributes := append(make([]attribute.KeyValue, 0, 8), semconv.HTTPRequestMethodKey.String(method), semconv.ServerAddress(u.Hostname()))
@@ -101,7 +101,7 @@ func target(method, host, route string) []attribute.KeyValue {
 	return attributes
 }
 
-// hasTemplate reports whether a route is a template. That of Client.Call is a word.
+// hasTemplate reports whether a route is a template. The route of Client.Call is a word.
 func hasTemplate(route string) bool { return len(route) > 0 && route[0] == '/' }
 
 func spanName(method, route string, known bool) string {
@@ -114,7 +114,7 @@ func spanName(method, route string, known bool) string {
 	return method + " " + route
 }
 
-// methodOf returns a method as the conventions name it, and reports whether they know it.
+// methodOf returns a method as the conventions spell it, and reports whether they define it.
 func methodOf(method string) (string, bool) {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
@@ -124,7 +124,7 @@ func methodOf(method string) (string, bool) {
 	return semconv.HTTPRequestMethodOther.Value.AsString(), false
 }
 
-// errorType returns the class of an attempt's failure, "" if it did not fail.
+// errorType returns the class of an attempt's failure, or "" for a success.
 func errorType(a metlo.AttemptInfo) string {
 	switch {
 	case a.Err != nil:

@@ -33,7 +33,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// telemetry keeps in memory what is recorded.
+// telemetry records spans and metrics in memory.
 type telemetry struct {
 	t       *testing.T
 	spans   *tracetest.InMemoryExporter
@@ -55,7 +55,7 @@ func (tm *telemetry) options() []metlootel.Option {
 	return []metlootel.Option{metlootel.WithTracerProvider(tm.tracers), metlootel.WithMeterProvider(tm.meters)}
 }
 
-// metrics returns what was recorded so far, by name.
+// metrics returns the recorded metrics by name.
 func (tm *telemetry) metrics() map[string]metricdata.Metrics {
 	tm.t.Helper()
 	var data metricdata.ResourceMetrics
@@ -91,7 +91,7 @@ func text(attributes []attribute.KeyValue) string {
 	return set.Encoded(attribute.DefaultEncoder())
 }
 
-// TestCall follows a call that is told to wait and then succeeds.
+// TestCall follows a call that gets a Retry-After and then succeeds.
 func TestCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tm := newTelemetry(t)
@@ -237,7 +237,7 @@ func TestAttempt(t *testing.T) {
 	}
 }
 
-// TestErrorTypes has the errors that real connections end with, and some that they could end with.
+// TestErrorTypes covers the errors of real connections, and further possible ones.
 func TestErrorTypes(t *testing.T) {
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
 	untrusted.Config.ErrorLog = discard()
@@ -312,7 +312,7 @@ func TestWait(t *testing.T) {
 	assert.Empty(t, tm.spans.GetSpans())
 }
 
-// TestProviders records with the global providers, which may be set later, and with none.
+// TestProviders records with the global providers, which may be set later, and without any.
 func TestProviders(t *testing.T) {
 	attempt := metlo.AttemptInfo{Method: "GET", Host: "h", Route: "/alerts", Number: 1, StatusCode: 200}
 	early := metlootel.Hooks()

@@ -11,7 +11,7 @@ import (
 
 const scope = "github.com/metlo-go/metlo/metlootel"
 
-// Option changes where [Hooks] and [ObserveRecorder] record.
+// Option configures [Hooks] and [ObserveRecorder].
 type Option func(*config)
 
 type config struct {
@@ -19,14 +19,14 @@ type config struct {
 	meters  metric.MeterProvider
 }
 
-// WithTracerProvider makes spans with a provider in place of the global one. That of go.opentelemetry.io/otel/trace/noop
-// makes none.
+// WithTracerProvider creates spans with a provider instead of the global one. That of
+// go.opentelemetry.io/otel/trace/noop disables them.
 func WithTracerProvider(provider trace.TracerProvider) Option {
 	return func(c *config) { c.tracers = provider }
 }
 
-// WithMeterProvider records metrics with a provider in place of the global one. That of
-// go.opentelemetry.io/otel/metric/noop records none.
+// WithMeterProvider records metrics with a provider instead of the global one. That of
+// go.opentelemetry.io/otel/metric/noop disables them.
 func WithMeterProvider(provider metric.MeterProvider) Option {
 	return func(c *config) { c.meters = provider }
 }

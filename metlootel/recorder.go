@@ -10,15 +10,15 @@ import (
 	"github.com/metlo-go/metlo/capture"
 )
 
-// ObserveRecorder reads the Stats of a recorder whenever metrics are collected:
+// ObserveRecorder reads the Stats of a recorder at each collection of metrics:
 //
 //   - metlo.capture.requests counts requests by metlo.capture.outcome: sent, dropped, skipped, sampled_out, failed or
 //     unknown, as capture.Stats explains them
 //   - metlo.capture.queue.requests is the number of requests that wait or are being sent
 //   - metlo.capture.queue.size is the memory that those hold, in bytes
 //
-// Unregister ends it, and lets the memory of the recorder go. Observe no two recorders with one provider at a time: their
-// counts would have the same names.
+// Unregister ends the observation, and releases the memory of the recorder. Observe only one recorder per provider at a
+// time: the counts of two would have the same names.
 func ObserveRecorder(recorder *capture.Recorder, opts ...Option) (metric.Registration, error) {
 	if recorder == nil {
 		return nil, errors.New("metlootel: ObserveRecorder: the recorder is nil: pass what capture.New returned")

@@ -2,8 +2,8 @@ package metlotest
 
 import "github.com/metlo-go/metlo"
 
-// Client is a client of this server, with its key, its collector and an HTTP client that reaches it.
-// The options come after these, so they may replace them. It panics when an option is unusable.
+// Client returns a client for this server, with its key, its collector and an HTTP client that reaches it. The given
+// options follow these and may replace them. It panics if an option is invalid.
 func (s *Server) Client(opts ...metlo.Option) *metlo.Client {
 	all := append([]metlo.Option{metlo.WithHTTPClient(s.HTTPClient()), metlo.WithCollectorURL(s.CollectorURL)}, opts...)
 	client, err := metlo.NewClient(s.URL, s.APIKey, all...)

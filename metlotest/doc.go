@@ -1,45 +1,41 @@
-// Package metlotest is a Metlo server inside the test process: the management backend and the
-// collector, with state, on loopback or in memory.
+// Package metlotest provides a Metlo server inside the test process: the management backend and the collector, with
+// state, on loopback or in memory.
 //
 //	srv := metlotest.New(t, metlotest.Demo())
 //	client := srv.Client()
 //	alerts, err := client.Alerts.List(ctx, nil, 0, 0)
 //
-// It is as unkind as the real server. Answers have the shapes, content types and disguised errors of
-// Metlo's open-source backend; rows with equal sort keys come in an order that changes with limit and
-// offset, so that a walk by small pages misses some; numbers arrive as strings where they do so in
-// truth. How like it is, is measured: a test replays requests that were recorded with a real server
-// and compares what comes back.
+// It is as unkind as the real server. Answers have the shapes, content types and misleading errors of Metlo's
+// open-source backend. The order of rows with equal sort keys changes with limit and offset, so that a walk by small
+// pages misses some. Numbers are strings where the real server sends strings. A test replays recorded requests of a
+// real server and compares the answers.
 //
-// State is kept: an alert that is resolved is listed so, a key that is created opens the collector, a
-// trace that is posted makes endpoints, data fields and a "New Endpoint Detected" alert (the real server
-// works behind a queue; this one is done when the collector answers). Data classes, and the risk and the
-// alerts that go with them, come from a job, as there: a field needs more than 50 traces, of the 100 that
-// are kept, that show something, and a class in more than half of those. [Server.RunJobs] runs the jobs
-// now; by themselves they run on the server's schedule, in the time of a testing/synctest bubble.
-// [InstantAnalysis] does without them.
+// The server keeps state: a resolved alert is listed as resolved, and a new key opens the collector. A posted trace
+// creates endpoints, data fields and a "New Endpoint Detected" alert before the collector answers; the real server has
+// a queue in between. As in the real server, jobs find data classes and set the risk and alerts that depend on them. A
+// field needs more than 50 traces with content, of the latest 100, and a class needs to occur in more than half of
+// those. [Server.RunJobs] runs the jobs immediately. In a testing/synctest bubble they also run on the server's
+// schedule. [InstantAnalysis] replaces them.
 //
-// Rows with equal sort keys stand as PostgreSQL has them, the same each time, so that pages hide some.
-// Answers come from caches for as long as the server's do: alerts and data classes in GET /summary 5 s, its
-// busiest endpoints 15 s, its counts and its usage a minute; GET /new-detections-agg an hour; agent
-// configuration and data classes 30 s; permissions and testing configuration a minute. A test that wants
-// fresh answers waits in a testing/synctest bubble, or starts with [InstantAnalysis].
+// The server keeps state: a resolved alert is listed as resolved, and a new key opens the collector. A posted trace
+// creates endpoints, data fields and a "New Endpoint Detected" alert before the collector answers; the real server has
+// a queue in between. As in the real server, jobs find data classes and set the risk and alerts that depend on them. A
+// field needs more than 50 traces with content, of the latest 100, and a class must occur in more than half of those.
+// [Server.RunJobs] runs the jobs immediately. In a testing/synctest bubble they also run on the server's schedule.
+// [InstantAnalysis] replaces them.
 //
-// Known differences: calls are not compared with OpenAPI specs, so no "Open API Spec Diff" alert arises by
-// itself, and no spec is generated. A Swagger 2 document stays as it was uploaded, where the server stores
-// the OpenAPI 3 that it converts it to, and its endpoints have no fields. Which hosts are public goes by
-// their names. References of a spec to other documents are refused unread. Requests that kill the real server,
-// such as a key name with a NUL byte or an upload that is cut off, are answered with 500. Webhooks are called
-// when their address is on loopback. The list of English words that tells path parameters is another one than
-// an instance may have. OpenAPI errors name the server's folder /srv/metlo/backend, which is another one on
-// your instance. A row that changes always moves behind all others; PostgreSQL may find room for it further
-// ahead. Errors of the libraries behind the server (JSON, YAML, GraphQL, JavaScript's TypeErrors) have the status,
-// the kind and the frame of the server's, and other words. There are no entity tags, and what is not HTTP is answered
-// by net/http.
+// Known differences: the server does not compare calls with OpenAPI specs, so it raises no "Open API Spec Diff" alert
+// and generates no spec. It stores a Swagger 2 document unchanged and without fields, where the real server converts it
+// to OpenAPI 3. A host's name decides whether it is public. A spec must not refer to other documents. Requests that
+// kill the real server, such as a key name with a NUL byte or an interrupted upload, get the answer 500. Webhooks are
+// called only on loopback. An instance may have another list of English words, which decides what is a path parameter.
+// OpenAPI errors name the server's folder /srv/metlo/backend, which may differ on an instance. A changed row always
+// moves behind all others; PostgreSQL may place it earlier. Errors of the libraries behind the server (JSON, YAML,
+// GraphQL, JavaScript's TypeErrors) have the real status, kind and frame, but another text. Entity tags are missing,
+// and net/http answers malformed HTTP.
 //
-// Patterns of searches and configurations run in package regexp: lookaround and back references are an error
-// that says so, and \d, \w and \s are those of ASCII. YAML is read by go.yaml.in/yaml: it refuses some texts that
-// js-yaml takes, such as a tab that indents or a \u escape of half a pair outside of JSON, and takes 1:30 and
-// 2001-12-14 21:59:43 -5 for texts. What the server would write as an anchor or fold to 80 columns may stand in another
-// layout with the same values.
+// Package regexp runs the patterns of searches and configurations: lookaround and back references cause an error, and
+// \d, \w and \s match only ASCII. Package go.yaml.in/yaml reads YAML: it rejects some texts that js-yaml accepts, such
+// as a tab as indentation. It reads 1:30 and 2001-12-14 21:59:43 -5 as texts. The layout of YAML may differ where the
+// server would write an anchor or fold lines at 80 columns; the values are equal.
 package metlotest

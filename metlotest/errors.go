@@ -8,9 +8,9 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// NewError returns an error as a method of [metlo.Client] returns it, for fakes: it matches kind, one of the sentinels of
-// package metlo, with [errors.Is], and holds a status and a message that fit. Edit functions change the *[metlo.Error], such as
-// its Message, its Attempts or its Err. For [metlo.ErrInvalidArgument] there is no such error, and edit is not called.
+// NewError returns an error like those of [metlo.Client], for test doubles. It matches kind, a sentinel of package
+// metlo, with [errors.Is], and has a fitting status and message. Edit functions change the *[metlo.Error], such as its
+// Message, its Attempts or its Err. For [metlo.ErrInvalidArgument], which has no *[metlo.Error], edit is not called.
 // NewError panics if kind is not a sentinel.
 func NewError(kind error, edit ...func(*metlo.Error)) error {
 	if errors.Is(kind, metlo.ErrInvalidArgument) {
@@ -27,7 +27,7 @@ func NewError(kind error, edit ...func(*metlo.Error)) error {
 	return e
 }
 
-// typical returns what goes with each sentinel.
+// typical returns an error with typical fields for each sentinel.
 func typical() map[error]*metlo.Error {
 	failed := func(status int, message string) *metlo.Error {
 		return &metlo.Error{StatusCode: status, Message: message}

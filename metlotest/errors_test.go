@@ -31,7 +31,7 @@ func TestNewErrorMakesAnErrorOfEachKind(t *testing.T) {
 	assert.Panics(t, func() { _ = metlotest.NewError(context.Canceled) })
 }
 
-// TestZeroErrorsPrintAndMatch has a fake return errors that nobody filled in.
+// TestZeroErrorsPrintAndMatch has a test double return zero errors.
 func TestZeroErrorsPrintAndMatch(t *testing.T) {
 	for err, kind := range map[error]error{
 		&metlo.Error{}: metlo.ErrNoResponse, &metlo.ValidationError{}: metlo.ErrBadRequest, &metlo.TestingSyntaxError{}: metlo.ErrBadRequest,

@@ -9,7 +9,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// A test of a program that works through alerts, against a shop's data.
+// Test a program that processes alerts, against a shop's data.
 func ExampleNewServer() {
 	srv := metlotest.NewServer(metlotest.Demo())
 	defer srv.Close()

@@ -8,37 +8,36 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/backend"
 )
 
-// Fault makes the server misbehave on the requests that it matches. The first fault that matches a
-// request is used. A fault with a Status answers in the server's place, and nothing changes there;
-// all others spoil the real answer.
+// Fault makes the server misbehave on matching requests. The server applies the first fault that matches a request. A
+// fault with a Status answers instead of the server, whose state does not change; all others modify the real answer.
 type Fault struct {
 	// Method is the HTTP method to match; empty matches all.
 	Method string
 	// Path is the path to match below /api/v1 (or the collector's /api/v2), such as "/endpoints" or
-	// "/endpoint/*/usage", where * is any one segment; escaped as it is sent, as in [Request.Path]. A leading
-	// /api/v1 or /api/v2 is left out. Empty matches all.
+	// "/endpoint/*/usage", where * is any one segment. The path must be escaped like [Request.Path]. A leading /api/v1
+	// or /api/v2 is ignored. Empty matches all.
 	Path string
-	// Times is how many requests are affected; 0 means all.
+	// Times is the number of affected requests; 0 means all.
 	Times int
 
-	// Status, when not 0, is sent with Body, ContentType (default text/html; charset=utf-8).
+	// Status replaces the status unless it is 0. Body and ContentType (default text/html; charset=utf-8) belong to it.
 	Status      int
 	Body        string
 	ContentType string
-	// Header is added to the answer, RetryAfter becomes its Retry-After.
+	// Header is added to the answer. RetryAfter sets its Retry-After.
 	Header     http.Header
 	RetryAfter string
-	// Delay is waited before anything is answered.
+	// Delay is the wait before the answer.
 	Delay time.Duration
-	// Cut is the number of bytes of the body after which the connection is cut; -1 cuts it before
-	// the status line, 0 does not cut.
+	// Cut is the number of bytes of the body after which the server cuts the connection; -1 cuts it before the status
+	// line, and 0 does not cut.
 	Cut int
 
-	// PageCap is the most rows that a list holds, whatever limit asks for; 0 is no cap.
+	// PageCap is the maximum number of rows in a list, regardless of limit; 0 means no maximum.
 	PageCap int
 	// IgnoreOffset makes lists start at their first row.
 	IgnoreOffset bool
-	// UnknownTotal sends lists as the documentation has them: a bare array without a total.
+	// UnknownTotal sends lists in the documented form: a bare array without a total.
 	UnknownTotal bool
 }
 
@@ -62,7 +61,7 @@ func (f *Fault) matches(method, path string) bool {
 	return true
 }
 
-// replacement is the answer of a fault that has a Status.
+// replacement returns the answer of a fault with a Status.
 func (f *Fault) replacement() backend.Response {
 	contentType := f.ContentType
 	if contentType == "" {
@@ -71,7 +70,7 @@ func (f *Fault) replacement() backend.Response {
 	return backend.Response{Status: f.Status, ContentType: contentType, Body: []byte(f.Body)}
 }
 
-// injected is a fault, and how many requests met it.
+// injected is a fault with its number of requests.
 type injected struct {
 	Fault
 	used int
@@ -79,7 +78,7 @@ type injected struct {
 
 func (f *injected) spent() bool { return f.Times > 0 && f.used >= f.Times }
 
-// Inject adds a fault. It stays until it has been used Times times.
+// Inject adds a fault. It remains until Times requests have met it.
 func (s *Server) Inject(fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,9 +86,8 @@ func (s *Server) Inject(fault Fault) {
 	s.faults = append(s.faults, &injected{Fault: fault})
 }
 
-// UnusedFaults are the faults that were injected in vain so far, in order: those that no request met, and those
-// that fewer than Times requests met, with Times as what is left. A test that ends with any did not try what it was
-// to try.
+// UnusedFaults returns the faults that no request met, and those that fewer than Times requests met, with the rest in
+// Times. The order is that of Inject. A test with unused faults did not cover its case.
 func (s *Server) UnusedFaults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +106,7 @@ func (s *Server) UnusedFaults() []Fault {
 	return unused
 }
 
-// takeFault gives the fault for a request, nil when there is none. The caller holds s.mu.
+// takeFault returns the fault for a request, or nil. The caller holds s.mu.
 func (s *Server) takeFault(method, path string) *Fault {
 	for _, f := range s.faults {
 		if f.spent() || !f.matches(method, path) {
@@ -121,7 +119,7 @@ func (s *Server) takeFault(method, path string) *Fault {
 	return nil
 }
 
-// apiPath is a path below /api/v1 or /api/v2.
+// apiPath returns the part of a path below /api/v1 or /api/v2.
 func apiPath(path string) string {
 	for _, prefix := range []string{"/api/v1", "/api/v2"} {
 		if rest, ok := strings.CutPrefix(path, prefix); ok && (rest == "" || rest[0] == '/') {
@@ -131,7 +129,7 @@ func apiPath(path string) string {
 	return path
 }
 
-// spoil is what the fault does to lists.
+// spoil returns the fault's effect on lists.
 func (f *Fault) spoil() backend.Spoil {
 	return backend.Spoil{PageCap: f.PageCap, IgnoreOffset: f.IgnoreOffset, UnknownTotal: f.UnknownTotal}
 }

@@ -10,25 +10,25 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/faults"
 )
 
-// Failure is one way in which a network, a proxy or a server fails. [Failures] has them all.
+// Failure is a kind of failure of a network, a proxy or a server. [Failures] lists all.
 type Failure struct {
-	// Name tells it from the others, such as "reset before headers".
+	// Name identifies the failure, such as "reset before headers".
 	Name string
-	// Does says what the client meets.
+	// Does describes what the client experiences.
 	Does string
-	// NeedsSocket says that the kernel has a part in it, so that it cannot be had in memory.
+	// NeedsSocket reports whether the failure needs the kernel, and is not available in memory.
 	NeedsSocket bool
 
-	// Times is how many requests meet the failure before all is well; 0 means all of them.
+	// Times is the number of requests that fail before the server recovers; 0 means all.
 	Times int
-	// Delay is waited before the head of an answer, and again in the middle of its body.
+	// Delay is the wait before the head of an answer, and again in the middle of its body.
 	Delay time.Duration
 
 	kind faults.Failure
 }
 
-// Failures lists every failure that a [FaultServer] has: of the connection, of TLS, of HTTP, of proxies in between, of
-// what is sent, and of lists.
+// Failures returns every failure of a [FaultServer]: of the connection, of TLS, of HTTP, of proxies in between, of
+// bodies, and of lists.
 func Failures() []Failure {
 	kinds := faults.All()
 	all := make([]Failure, len(kinds))
@@ -38,9 +38,9 @@ func Failures() []Failure {
 	return all
 }
 
-// FaultServer is a Metlo backend behind which everything is well, and before which one [Failure] stands. What it would
-// answer is what a [Server] with the same options answers. A failure lasts until its client hangs up or the server is
-// closed. Its methods may be called at any time and from any goroutine until Close.
+// FaultServer is a Metlo backend behind one [Failure]. Its answers, before the failure, are those of a [Server] with
+// the same options. A failure lasts until its client hangs up or the server is closed. Its methods are safe for
+// concurrent use until Close.
 type FaultServer struct {
 	// URL is the base URL, without /api/v1 and without a slash at its end.
 	URL string
@@ -50,23 +50,23 @@ type FaultServer struct {
 	server *faults.Server
 }
 
-// Received is a request that reached a [FaultServer]. Its Service is "backend", or "elsewhere" if it came to another
-// host, port or scheme to which the failure redirected it.
+// Received is a request that reached a [FaultServer]. Its Service is "backend", or "elsewhere" if the failure
+// redirected it to another host, port or scheme.
 type Received struct {
 	Request
 	// Host is the Host header.
 	Host string
-	// Whole says that the body arrived to its end.
+	// Whole reports whether the complete body arrived.
 	Whole bool
-	// Status was sent as the answer's; 0 if the failure sent none.
+	// Status is the status of the answer; 0 if the failure sent none.
 	Status int
 	// Sound is the body that a server without the failure would have sent.
 	Sound []byte
 }
 
-// NewFaultServer starts a server that fails in one way, on a loopback port of its own unless InMemory is given. The
-// options are those of [NewServer]. It panics when it cannot start, when the data of an option is unusable, and when a
-// failure that needs a socket is wanted in memory. Close it when done.
+// NewFaultServer starts a server with one failure, on a loopback port unless InMemory is set. The options are those of
+// [NewServer]. It panics if it cannot start, if the data of an option is invalid, and for a failure that needs a socket
+// in memory. Close the server after use.
 func NewFaultServer(failure Failure, opts ...Option) *FaultServer {
 	sound, c, err := newBackend(opts)
 	if err != nil {
@@ -81,14 +81,14 @@ func NewFaultServer(failure Failure, opts ...Option) *FaultServer {
 	return &FaultServer{URL: s.URL, APIKey: sound.Key(), server: s}
 }
 
-// HTTPClient reaches the server, also when it is in memory, and trusts its certificate authority. Wherever else it is
-// redirected, it reaches this server too, which records that as "elsewhere". All calls share their connections.
+// HTTPClient returns a client that reaches the server, even in memory, and trusts its certificate authority. Redirects
+// to other addresses reach this server too, which records them as "elsewhere". All calls share their connections.
 func (s *FaultServer) HTTPClient() *http.Client {
 	return &http.Client{Transport: s.server.RoundTripper()}
 }
 
-// Client is a client of this server. The options come after these, so they may replace them. It panics when an option
-// is unusable.
+// Client returns a client for this server. The given options follow the server's own and may replace them. It panics if
+// an option is invalid.
 func (s *FaultServer) Client(opts ...metlo.Option) *metlo.Client {
 	client, err := metlo.NewClient(s.URL, s.APIKey, append([]metlo.Option{metlo.WithHTTPClient(s.HTTPClient())}, opts...)...)
 	if err != nil {
@@ -97,10 +97,10 @@ func (s *FaultServer) Client(opts ...metlo.Option) *metlo.Client {
 	return client
 }
 
-// Certificate is the certificate authority by which a failure over TLS is signed, or would have to be; nil without TLS.
+// Certificate returns the certificate authority of a failure over TLS, or nil without TLS.
 func (s *FaultServer) Certificate() *x509.Certificate { return s.server.Certificate() }
 
-// Requests is what was sent to the server so far, in order.
+// Requests returns the requests received so far, in order.
 func (s *FaultServer) Requests() []Received {
 	arrived := s.server.Requests()
 	out := make([]Received, len(arrived))
@@ -116,7 +116,7 @@ func (s *FaultServer) Requests() []Received {
 	return out
 }
 
-// Connections is how many connections were made to the server, and how many of them are open.
+// Connections returns how many connections were made to the server, and how many of them are open.
 func (s *FaultServer) Connections() (made, open int) { return s.server.Connections() }
 
 // Close stops the server, cuts its connections and waits for its goroutines. It may be called twice.

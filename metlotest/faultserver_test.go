@@ -18,7 +18,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// fewEndpoints is a little data, which loads faster than the demo's.
+// fewEndpoints returns a little data, which loads faster than the demo's.
 func fewEndpoints() metlotest.Option {
 	return metlotest.Load(strings.NewReader(`{"endpoints":[
 		{"uuid":"00000000-0000-4000-8000-000000000001","host":"a.example.com","path":"/a","method":"GET","riskScore":"none"},
@@ -46,8 +46,7 @@ func TestFailuresHaveNamesOfTheirOwn(t *testing.T) {
 	t.Logf("%d failures", len(seen))
 }
 
-// TestFailuresEndWithTheirClient has each failure met by a client that gives up, after which nothing may be left but
-// what Close ends.
+// TestFailuresEndWithTheirClient has a client give up during each failure. Nothing may remain that Close does not end.
 func TestFailuresEndWithTheirClient(t *testing.T) {
 	meet := func(t *testing.T, f metlotest.Failure, patience time.Duration, opts ...metlotest.Option) {
 		srv := metlotest.NewFaultServer(f, append(opts, fewEndpoints())...)
@@ -62,7 +61,7 @@ func TestFailuresEndWithTheirClient(t *testing.T) {
 		}
 		defer res.Body.Close()
 		if res.StatusCode == http.StatusSwitchingProtocols {
-			return // net/http would read on whatever becomes of the context
+			return // net/http would continue to read regardless of the context
 		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20))
 	}

@@ -25,11 +25,11 @@ func (r *replayer) compareBodies(rec recording, want, got string) string {
 		return compareZips(want, got)
 	case strings.Contains(want, "<pre>"):
 		want, got = firstLine(want), firstLine(got)
-	case strings.HasPrefix(want, "Syntax Error: "): // of graphql-js
+	case strings.HasPrefix(want, "Syntax Error: "): // a text of graphql-js
 		want, got = want[:14], got[:min(14, len(got))]
 	case strings.HasSuffix(strings.SplitN(rec.Request.Path, "?", 2)[0], "/graphql-schema"):
 		want, got = problems(want), problems(got)
-	case strings.HasPrefix(want, "TypeError: "): // of V8
+	case strings.HasPrefix(want, "TypeError: "): // a text of V8
 		want, got = want[:11], got[:min(11, len(got))]
 	case yamlFrame.MatchString(want):
 		want, got = yamlFrame.ReplaceAllString(want, "$1"), yamlFrame.ReplaceAllString(got, "$1")
@@ -40,10 +40,10 @@ func (r *replayer) compareBodies(rec recording, want, got string) string {
 	return ""
 }
 
-// yamlFrame is the message of a YAML reader. What it says before the place is in the words of another reader.
+// yamlFrame matches the message of a YAML reader. The part before the place is another reader's text.
 var yamlFrame = regexp.MustCompile(`^[^\n]+( \(\d+:\d+\)\n\n +\d+ \| )`)
 
-// firstLine is the message of an error page, without the stack, and of JSON that does not parse without its words.
+// firstLine returns the message of an error page, without the stack and without the parser's own text.
 func firstLine(page string) string {
 	found := regexp.MustCompile(`(?s)^(.*<pre>SyntaxError:|.*<pre>.*?<br>|.*<pre>.*?</pre>)`).FindStringSubmatch(page)
 	if found == nil {
@@ -52,7 +52,7 @@ func firstLine(page string) string {
 	return found[1]
 }
 
-// problems are the rules that a GraphQL schema breaks, each once, without suggestions.
+// problems returns the rules that a GraphQL schema violates, each once, without suggestions.
 func problems(text string) string {
 	lines := strings.Split(regexp.MustCompile(` Did you mean .*\?`).ReplaceAllString(text, ""), "\n\n")
 	slices.Sort(lines)
@@ -111,7 +111,7 @@ func (r *replayer) compareJSON(rec recording, want, got string) string {
 	return r.compare("", w, g)
 }
 
-// generatedSince is when the recordings were made; earlier times come from the data set.
+// generatedSince is the time of the recordings; earlier times come from the data set.
 var generatedSince = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 
 const timeForm = "2006-01-02T15:04:05.000Z"
@@ -186,8 +186,8 @@ func (r *replayer) sameText(place, want, got string) bool {
 	return false
 }
 
-// arrangeTies puts our rows into the recorded order where the database's order is not defined: rows
-// with equal sort keys. A page may end amid such rows; then it may hold any of them.
+// arrangeTies sorts the fake's rows in the recorded order where the database's order is not defined: rows with equal
+// sort keys. A page may end amid such rows; then it may hold any of them.
 func arrangeTies(rec recording, want, got any) {
 	path, _, _ := strings.Cut(rec.Request.Path, "?")
 	var sortKey func(row any) string
@@ -213,7 +213,7 @@ func arrangeTies(rec recording, want, got any) {
 		wantRows, gotRows = listIn(want, "endpoints"), listIn(got, "endpoints")
 		sortKey = func(any) string { return "" }
 	case "/gen-test-endpoints":
-		// Fields of one section that were written together are equal in the order that is asked for.
+		// Fields of one section that were written together are equal in the requested order.
 		wantTests, _ := want.([]any)
 		gotTests, _ := got.([]any)
 		for i := range min(len(wantTests), len(gotTests)) {
@@ -235,7 +235,7 @@ func arrangeTies(rec recording, want, got any) {
 	}
 }
 
-// arrange swaps rows with equal keys until they stand as the recorded ones do.
+// arrange swaps rows with equal keys until their order is the recorded one.
 func arrange(wantRows, gotRows []any, sortKey func(row any) string) {
 	if len(wantRows) != len(gotRows) {
 		return
@@ -280,7 +280,7 @@ func flat(v any) any {
 	return parts
 }
 
-// ordered is a JSON object that remembers the order of its names.
+// ordered is a JSON object that preserves the order of its names.
 type ordered struct {
 	names  []string
 	values map[string]any

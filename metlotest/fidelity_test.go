@@ -37,10 +37,10 @@ type recording struct {
 	section string
 }
 
-// recordingSet is what was recorded in one run of a real server that began with the data set.
+// recordingSet holds the recordings of one run of a real server that began with the data set.
 type recordingSet struct {
 	folder string
-	// exceptions are recordings, by section and name, that the server does not reproduce, and why.
+	// exceptions lists recordings, by section and name, that the server does not reproduce, with the reason.
 	exceptions map[string]string
 	most       int
 }
@@ -140,8 +140,7 @@ func (set recordingSet) read(t *testing.T) []recording {
 	return all
 }
 
-// replayer sends recordings and compares answers. ids maps ids that the real server made to those
-// that came in their place.
+// replayer sends recordings and compares answers. Its ids maps ids of the real server to those of the fake.
 type replayer struct {
 	srv *metlotest.Server
 	ids map[string]string
@@ -173,7 +172,7 @@ func (r *replayer) send(rec recording) (*http.Response, string, error) {
 	if rec.Request.Body != nil {
 		body = strings.NewReader(*rec.Request.Body)
 	} else if rec.Request.Method == http.MethodPost {
-		// A body that was too large to record.
+		// The body was too large to record.
 		body = strings.NewReader(`{"filler":"` + strings.Repeat("x", 2<<20) + `"}`)
 	}
 	req, err := http.NewRequest(rec.Request.Method, base+path, body)

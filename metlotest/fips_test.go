@@ -12,7 +12,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// TestFIPS140Only starts a process that imports the package and starts servers where cryptography outside of FIPS 140
+// TestFIPS140Only starts a process that imports the package and starts servers. In it cryptography outside of FIPS 140
 // panics.
 func TestFIPS140Only(t *testing.T) {
 	const child = "METLOTEST_TEST_FIPS"

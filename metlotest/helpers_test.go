@@ -23,7 +23,7 @@ type wire struct {
 	key string
 }
 
-// answer is what came back.
+// answer is a response.
 type answer struct {
 	status int
 	body   string
@@ -60,7 +60,7 @@ func (w *wire) get(path string) answer {
 	return w.send(http.MethodGet, w.srv.URL+"/api/v1"+path, "", nil)
 }
 
-// do sends a JSON body to the backend, as it is when it is a string.
+// do sends a JSON body to the backend; a string is sent unchanged.
 func (w *wire) do(method, path string, body any) answer {
 	w.t.Helper()
 	return w.send(method, w.srv.URL+"/api/v1"+path, "application/json", strings.NewReader(asText(w.t, body)))
@@ -130,7 +130,7 @@ func column(rows []row, name string) []string {
 	return out
 }
 
-// call is a trace as the collector takes it.
+// call returns a trace in the collector's format.
 func call(host, method, path, response string) map[string]any {
 	header := []any{map[string]any{"name": "content-type", "value": "application/json"}}
 	return map[string]any{
@@ -145,7 +145,7 @@ func call(host, method, path, response string) map[string]any {
 	}
 }
 
-// dataset makes n endpoints of one host that are equal in all sort keys, and an open alert for each.
+// dataset returns n endpoints of one host that are equal in all sort keys, and an open alert for each.
 func dataset(n int) metlotest.Option {
 	var endpoints, alerts []string
 	for i := 1; i <= n; i++ {

@@ -65,7 +65,7 @@ func TestTracesMakeEndpoints(t *testing.T) {
 	assert.Equal(t, `[[{"host":"shop.example.com","numEndpoints":"2","isPublic":true}],1]`, w.get("/hosts").body, "a host is private until the job")
 }
 
-// reversedIfNeeded gives two equally good suggestions one order.
+// reversedIfNeeded returns two equally good suggestions in a fixed order.
 func reversedIfNeeded(paths []string) []string {
 	if len(paths) == 2 && paths[0] < paths[1] {
 		return []string{paths[1], paths[0]}
@@ -274,8 +274,8 @@ func TestQueryValidation(t *testing.T) {
 	assert.Equal(t, 500, w.get("/new-detections?start=yesterday").status)
 }
 
-// TestOfSeveralEndpointsThatMatchTheFirstRowIsTaken has the order of the server's table: a row that is written anew, because
-// its risk changed or its last activity moved by more than 30 s, stands behind the others.
+// TestOfSeveralEndpointsThatMatchTheFirstRowIsTaken checks the order of the server's table. A changed row moves behind
+// the others: its risk changed, or its last activity moved by more than 30 s.
 func TestOfSeveralEndpointsThatMatchTheFirstRowIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := metlotest.NewServer(metlotest.InMemory(), metlotest.With(
@@ -305,14 +305,14 @@ func TestOfSeveralEndpointsThatMatchTheFirstRowIsTaken(t *testing.T) {
 		assert.Equal(t, []int{1, 0}, []int{calls("/{x}/17"), calls("/17/{y}")})
 		send()
 		assert.Equal(t, []int{1, 1}, []int{calls("/{x}/17"), calls("/17/{y}")})
-		send() // moments later no row is written, so the order stays
+		send() // moments later no row is written, so the order remains
 		send()
 		assert.Equal(t, []int{3, 1}, []int{calls("/{x}/17"), calls("/17/{y}")})
 		assert.Equal(t, 2, len(must(metlo.Collect(client.Endpoints.All(t.Context(), nil)))))
 	})
 }
 
-// TestSummaryKeepsItsCounts has the caches of GET /summary: alerts for 5 s, counts for a minute.
+// TestSummaryKeepsItsCounts checks the caches of GET /summary: alerts for 5 s, counts for a minute.
 func TestSummaryKeepsItsCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := metlotest.NewServer(metlotest.InMemory(), metlotest.Demo())

@@ -18,13 +18,13 @@ import (
 
 const openAPIFolder = "testdata/openapi"
 
-// specAnswer is what a real server made of a file that it accepted.
+// specAnswer is a real server's result for a file that it accepted.
 type specAnswer struct {
 	Hosts, Endpoints, Fields []string
 	Spec                     string `json:"-"`
 }
 
-// TestPublicOpenAPIFiles uploads files that people wrote. A real server gave these answers, each file by itself.
+// TestPublicOpenAPIFiles uploads public files. The expected answers are those of a real server, each file separately.
 func TestPublicOpenAPIFiles(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(openAPIFolder, "answers.json"))
 	require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestPublicOpenAPIFiles(t *testing.T) {
 	}
 }
 
-// storedSpec reads what became of a spec.
+// storedSpec reads a stored spec.
 func (w *wire) storedSpec(name string) specAnswer {
 	var spec struct {
 		Spec  string

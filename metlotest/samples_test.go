@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// names gives the property names at a place of a JSON text, in their order.
+// names returns the property names at a place of a JSON text, in order.
 func names(t *testing.T, text string, place ...any) []string {
 	t.Helper()
 	v, err := parseOrdered(text)
@@ -41,7 +41,8 @@ func readSample(t *testing.T, name string) string {
 	return string(data)
 }
 
-// What depends on traffic has no recording; its properties are those of the samples.
+// TestShapesOfTraffic compares the properties of objects without a recording, which depend on traffic, with the
+// samples.
 func TestShapesOfTraffic(t *testing.T) {
 	received := make(chan string, 1)
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -76,7 +77,7 @@ func TestShapesOfTraffic(t *testing.T) {
 	}
 }
 
-// TestAnalyzedTraces sends what the collector's second version was sent, and compares what became of it.
+// TestAnalyzedTraces sends recorded requests of the collector's version 2, and compares the results.
 func TestAnalyzedTraces(t *testing.T) {
 	var sample struct {
 		Route     string

@@ -21,14 +21,13 @@ const (
 	headerCap = 16 << 10
 )
 
-// Server is a Metlo management backend and collector. Its methods may be called at any time and
-// from any goroutine until Close.
+// Server is a Metlo management backend and collector. Its methods are safe for concurrent use until Close.
 type Server struct {
 	// URL is the backend's base URL, without /api/v1 and without a slash at its end.
 	URL string
-	// CollectorURL is the collector's.
+	// CollectorURL is the base URL of the collector.
 	CollectorURL string
-	// APIKey is accepted by the collector. Keys made with POST /keys/create are accepted too.
+	// APIKey is a key that the collector accepts. It also accepts keys created with POST /keys/create.
 	APIKey string
 
 	transport *http.Transport
@@ -45,14 +44,14 @@ type Server struct {
 	requests []Request
 }
 
-// Request is one request that the server received.
+// Request is a request that the server received.
 type Request struct {
 	// Service is "backend" or "collector".
 	Service string
 	Method  string
-	// Path is the path below /api/v1 or /api/v2, such as "/alerts", escaped as it was sent: what [Fault.Path] matches.
+	// Path is the escaped path below /api/v1 or /api/v2, such as "/alerts", as matched by [Fault.Path].
 	Path string
-	// URI is the whole path with the query, as it was sent.
+	// URI is the whole escaped path with the query.
 	URI    string
 	Query  url.Values
 	Header http.Header
@@ -60,8 +59,8 @@ type Request struct {
 	Time   time.Time
 }
 
-// NewServer starts a server, on loopback ports of its own unless InMemory is given. It panics when
-// it cannot start or when the data of an option is unusable. Close it when done. Tests use [New].
+// NewServer starts a server, on loopback ports unless InMemory is set. It panics if it cannot start or if the data of
+// an option is invalid. Close the server after use. Tests use [New].
 func NewServer(opts ...Option) *Server {
 	s, err := start(opts)
 	if err != nil {
@@ -70,15 +69,15 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// TB is the part of testing.TB that [New] needs: *testing.T, *testing.B and *testing.F have it.
+// TB is the part of testing.TB that [New] needs. *testing.T, *testing.B and *testing.F implement it.
 type TB interface {
 	Helper()
 	Cleanup(f func())
 	Fatal(args ...any)
 }
 
-// New starts a server as [NewServer] does, for one test: it is closed when the test ends. If it cannot start, or
-// if the data of an option is unusable, the test fails at once.
+// New starts a server like [NewServer], and closes it when the test ends. If it cannot start, or if the data of an
+// option is invalid, the test fails immediately.
 func New(t TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := start(opts)
@@ -109,12 +108,12 @@ func (s *Server) startOnLoopback() error {
 	var sockets net.ListenConfig
 	backend, err := sockets.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		return fmt.Errorf("cannot listen on loopback (use InMemory where sockets are forbidden): %w", err)
+		return fmt.Errorf("cannot listen on loopback: %w: use InMemory where sockets are forbidden", err)
 	}
 	collector, err := sockets.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		_ = backend.Close()
-		return fmt.Errorf("cannot listen on loopback (use InMemory where sockets are forbidden): %w", err)
+		return fmt.Errorf("cannot listen on loopback: %w: use InMemory where sockets are forbidden", err)
 	}
 	s.serve(backend, collector)
 	s.transport = pipe.Transport((&net.Dialer{}).DialContext)
@@ -172,36 +171,35 @@ func (s *Server) Close() {
 	s.backend.Close()
 }
 
-// HTTPClient reaches the server, also when it is in memory. All calls share their connections.
+// HTTPClient returns a client that reaches the server, even in memory. All calls share their connections.
 func (s *Server) HTTPClient() *http.Client { return &http.Client{Transport: s.transport} }
 
-// Requests is what was sent to the server so far, in order, those that met a fault included.
+// Requests returns the requests received so far, in order, including those that met a fault.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Request(nil), s.requests...)
 }
 
-// RequireKey makes the backend refuse requests without a valid key, as the collector does: 401
-// "Client unauthorized". A real backend checks none; a proxy in front of it may.
+// RequireKey configures the backend to reject requests without a valid key, like the collector: 401 "Client
+// unauthorized". A real backend does not check keys; a proxy in front of it may.
 func (s *Server) RequireKey() {
 	s.backend.SetRequireKey()
 }
 
-// RunJobs runs the jobs of a real server now: it adds the calls of late to the usage, gives fields their
-// data classes and raises alerts, finds out which hosts are public (by their names; a real server asks
-// each), and splits paths. They also run by themselves: usage every 5 minutes, classes every 15, hosts
-// and paths every hour, all at full multiples; inside a testing/synctest bubble by its time.
+// RunJobs runs the jobs of a real server now: it adds recent calls to the usage, sets the data classes of fields,
+// raises alerts, and splits paths. It also decides by their names which hosts are public; a real server connects to
+// each. The jobs also run on schedule: usage every 5 minutes, classes every 15, hosts and paths every hour, at full
+// multiples. Inside a testing/synctest bubble they follow its time.
 func (s *Server) RunJobs() { s.backend.RunJobs() }
 
-// Churn keeps rows moving as live traffic does: before each request to the backend at least one
-// endpoint, and as many as perSecond makes of the time that passed, become the most recently active
-// of all. Endpoints neither come nor go. 0 stops it.
+// Churn keeps rows moving like live traffic. Before each request to the backend it makes one or more endpoints the most
+// recently active, at a rate of perSecond. It neither adds nor removes endpoints. 0 stops it.
 func (s *Server) Churn(perSecond int) {
 	s.backend.Churn(perSecond)
 }
 
-// begin counts a request's goroutine in, unless the server is closing.
+// begin counts a request's goroutine, unless the server is closing.
 func (s *Server) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -247,7 +245,7 @@ func (s *Server) handle(service string, w http.ResponseWriter, r *http.Request) 
 	write(w, r, res, fault)
 }
 
-// isCut reports whether a connection ended within a body, rather than that the body is malformed.
+// isCut reports whether a connection ended within a body, as opposed to a malformed body.
 func isCut(err error) bool {
 	var network net.Error
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.As(err, &network)

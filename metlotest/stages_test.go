@@ -18,8 +18,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// TestStoppedStagesAnswerAsRecorded sends the requests of testdata/outages.json, which a real installation has answered
-// with its database or its cache stopped.
+// TestStoppedStagesAnswerAsRecorded sends the requests of testdata/outages.json and compares the answers with those of
+// a real installation whose database or cache was stopped.
 func TestStoppedStagesAnswerAsRecorded(t *testing.T) {
 	data, err := os.ReadFile("../testdata/outages.json")
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func TestStoppedStagesAnswerAsRecorded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := metlotest.New(t, metlotest.InMemory(), metlotest.Demo())
-				if !strings.HasSuffix(name, "Redis empty") { // what was asked is kept for a while
+				if !strings.HasSuffix(name, "Redis empty") { // the cache keeps earlier answers for a while
 					for _, url := range []string{srv.URL + "/api/v1/summary", srv.URL + "/api/v1/agent-config", srv.CollectorURL + "/api/v1/verify"} {
 						status, _ := ask(t, srv, http.MethodGet, url, "")
 						require.Equal(t, http.StatusOK, status)
@@ -67,7 +67,7 @@ func TestStoppedStagesAnswerAsRecorded(t *testing.T) {
 	}
 }
 
-// ask returns the answer to a request, a status of 0 if there is none within 12 s.
+// ask returns the answer to a request, or a status of 0 if there is none within 12 s.
 func ask(t *testing.T, srv *metlotest.Server, method, url, body string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
@@ -136,7 +136,7 @@ func TestFullQueueDropsCalls(t *testing.T) {
 	})
 }
 
-// TestStoppedJobsDoNotRunByThemselves lets the time pass at which they would.
+// TestStoppedJobsDoNotRunByThemselves waits past the scheduled time of stopped jobs.
 func TestStoppedJobsDoNotRunByThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := metlotest.New(t, metlotest.InMemory())

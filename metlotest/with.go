@@ -9,29 +9,29 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/backend"
 )
 
-// Fixture is what [With] takes.
+// Fixture is the type of a value for [With].
 type Fixture interface {
 	metlo.Alert | metlo.Endpoint | metlo.DataField | metlo.Host | metlo.Spec
 }
 
-// With fills the server with values of the SDK, after all other options and in an order of its own: hosts and
-// endpoints first, then what belongs to them. It may be given several times.
+// With fills the server with values of the SDK, after all other options: first hosts and endpoints, then the rest. It
+// may be used several times.
 //
 //	srv := metlotest.New(t,
 //		metlotest.With(metlo.Endpoint{UUID: id, Host: "shop.example.com", Method: metlo.MethodGet, Path: "/carts"}),
 //		metlotest.With(metlo.Alert{APIEndpointUUID: id, Type: metlo.AlertPIIData, RiskScore: metlo.RiskHigh}))
 //
-// Fields that are zero get what the server's tables have by default: a new UUID, the present time, RiskNone,
-// StatusOpen, TypeUnknown, and IsAuthenticatedDetected is true. An endpoint needs Host, Method and Path, an alert its Type, a data field its DataSection.
-// The endpoint of an alert or of a data field is the one with its APIEndpointUUID. An alert may describe its endpoint
-// in APIEndpoint instead (UUID, or Host, Method and Path); it is added if it is not there. An endpoint's DataClasses
-// are those of its data fields, so give these. [NewServer] panics, and [New] fails the test, when a value does not fit.
+// Zero fields get the server's defaults: a new UUID, the present time, RiskNone, StatusOpen, TypeUnknown, and true for
+// IsAuthenticatedDetected. An endpoint needs Host, Method and Path, an alert its Type, a data field its DataSection.
+// APIEndpointUUID selects the endpoint of an alert or of a data field. An alert may describe its endpoint in
+// APIEndpoint instead (UUID, or Host, Method and Path); With adds a missing one. An endpoint's DataClasses are those of
+// its data fields, so add data fields. [NewServer] panics, and [New] fails the test, for invalid values.
 func With[T Fixture](items ...T) Option {
 	return func(c *config) {
 		for i, item := range items {
 			list := listOf(item)
 			if e, ok := any(&item).(*metlo.Endpoint); ok {
-				e.IsAuthenticatedDetected = true // as the server's tables have it; an override stands for anything else
+				e.IsAuthenticatedDetected = true // the server's default; the override stands for other values
 			}
 			row, err := json.Marshal(item)
 			if err != nil {
@@ -46,7 +46,7 @@ func With[T Fixture](items ...T) Option {
 	}
 }
 
-// listOf is the list of a data set that holds values of a type.
+// listOf returns the list of a data set that holds values of the type.
 func listOf[T Fixture](item T) string {
 	switch any(item).(type) {
 	case metlo.Alert:

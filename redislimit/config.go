@@ -17,42 +17,42 @@ const (
 	maxPerSecond = 1000
 	maxProcesses = 10_000
 
-	used      = 0.9 // of the rate: requests that reach the server 150 ms late must not make a second too full
+	used      = 0.9 // used share of the rate: requests that reach the server 150 ms late must not overfill a second
 	lookahead = 250 * time.Millisecond
 )
 
-// Config says what a [Limiter] limits. All fields but Logger are required.
+// Config describes the rate of a [Limiter]. All fields but Logger are required.
 type Config struct {
-	// Redis says how to connect: to one server, to a Sentinel (MasterName) or to a cluster. It is copied. The limiter
-	// uses a connection of its own, whose pool size, retries and timeouts it sets itself.
+	// Redis configures the connection: to one server, to a Sentinel (MasterName) or to a cluster. New copies it. The
+	// limiter opens a separate connection, and overrides pool size, retries and timeouts.
 	Redis *redis.UniversalOptions
 
-	// BaseURL is the Metlo instance, as NewClient of package metlo takes it. Limiters of the same instance share one
-	// rate.
+	// BaseURL is the base URL of the Metlo instance, as for NewClient of package metlo. Limiters of the same instance
+	// share one rate.
 	BaseURL string
 
-	// PerSecond is the rate of the whole fleet in requests per second, 1 to 1000, of which 90 % are used. It must be the
-	// same everywhere.
+	// PerSecond is the rate of all processes together in requests per second, from 1 to 1000. The limiter uses 90 % of
+	// it. All processes must set the same value.
 	PerSecond int
 
 	// WhenAway is [Fail] or [LocalShare].
 	WhenAway Fallback
 
-	// Logger is told when Redis goes away and when it is back. Nil is slog.Default.
+	// Logger logs when Redis becomes unavailable and when it is back. Nil means slog.Default.
 	Logger *slog.Logger
 }
 
-// Fallback says what happens while Redis is away: [Fail] or [LocalShare]. The zero value is neither.
+// Fallback is the behaviour while Redis is unavailable: [Fail] or [LocalShare]. The zero value is invalid.
 type Fallback struct {
 	fail      bool
 	processes int
 }
 
-// Fail makes calls fail with [ErrUnavailable] while Redis is away.
+// Fail returns the fallback with which calls fail with [ErrUnavailable].
 func Fail() Fallback { return Fallback{fail: true} }
 
-// LocalShare lets each process go on at 1/processes of the rate while Redis is away. Give the highest number of
-// processes that may run at once, 1 to 10000: with more than that the fleet exceeds the rate.
+// LocalShare returns the fallback with which each process continues at 1/processes of the rate. Pass the maximum number
+// of concurrent processes, from 1 to 10000: with more of them the total exceeds the rate.
 func LocalShare(processes int) Fallback { return Fallback{processes: processes} }
 
 func (c *Config) check() error {
@@ -78,12 +78,12 @@ func (c *Config) check() error {
 	return errors.Join(faults...)
 }
 
-// interval is the time between two slots of the fleet, in whole microseconds, as Redis counts.
+// interval returns the time between two slots of all processes, in whole microseconds, the unit of Redis.
 func (c *Config) interval() time.Duration {
 	return time.Duration(math.Ceil(1e6/(used*float64(c.PerSecond)))) * time.Microsecond
 }
 
-// gap is the time between two slots of this process without Redis, 0 if it has none.
+// gap returns the time between two slots of this process without Redis, 0 if it has none.
 func (c *Config) gap() time.Duration {
 	if c.WhenAway.fail {
 		return 0
@@ -91,22 +91,22 @@ func (c *Config) gap() time.Duration {
 	return time.Duration(c.WhenAway.processes) * c.interval()
 }
 
-// keyOf names the key of an instance: the same for every way to write its base URL.
+// keyOf returns the key of an instance, which does not depend on the spelling of its base URL.
 func keyOf(baseURL string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || strings.TrimSuffix(u.Hostname(), ".") == "" {
 		return "", errors.New("redislimit: Config.BaseURL is not http(s)://host[:port][/prefix]: pass the base URL of the client")
 	}
 	if u.User != nil {
-		return "", errors.New("redislimit: Config.BaseURL holds user info, which would show in logs and in the names of Redis's keys: leave it out")
+		return "", errors.New("redislimit: Config.BaseURL contains user info, which would appear in logs and in Redis keys: remove it")
 	}
 	prefix := strings.TrimRight(u.EscapedPath(), "/")
 	prefix = strings.TrimRight(strings.TrimSuffix(prefix, "/api/v1"), "/")
 	return "rate:metlo:" + server(u) + prefix, nil
 }
 
-// server returns host[:port] as all spellings of it have in common. An international name and its ASCII form stay two
-// servers, as in the rest of the SDK.
+// server returns host[:port] in a canonical spelling. An international name and its ASCII form remain two servers, as
+// in the rest of the SDK.
 func server(u *url.URL) string {
 	host, port := u.Hostname(), u.Port()
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -123,7 +123,7 @@ func server(u *url.URL) string {
 	return host + ":" + port
 }
 
-// asciiLower lowers the letters of ASCII, as servers compare names.
+// asciiLower lowers ASCII letters, like servers compare names.
 func asciiLower(r rune) rune {
 	if r >= 'A' && r <= 'Z' {
 		r += 'a' - 'A'

@@ -13,7 +13,7 @@ import (
 	"github.com/metlo-go/metlo/redislimit"
 )
 
-// Four processes at most use the instance; together they send 10 requests a second.
+// At most four processes use the instance; together they send 10 requests per second.
 func Example() {
 	const baseURL = "https://metlo.example.com"
 	limiter, err := redislimit.New(redislimit.Config{

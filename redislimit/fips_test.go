@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFIPS140Only starts a process that imports the package and uses it where cryptography outside of FIPS 140 panics.
+// TestFIPS140Only starts a process that imports and uses the package. In it cryptography outside of FIPS 140 panics.
 func TestFIPS140Only(t *testing.T) {
 	const child = "REDISLIMIT_TEST_FIPS"
 	if os.Getenv(child) == "" {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fleet is four processes with three goroutines each that start requests as fast as the limiters let them.
+// fleet returns four processes with three goroutines each that start requests as fast as the limiters let them.
 func fleet(t *testing.T, m *model) (*starts, []*logText, func()) {
 	t.Helper()
 	started := &starts{}
@@ -62,7 +62,7 @@ func TestFleetKeepsOneRateThroughAnyOutage(t *testing.T) {
 					<-time.After(3 * time.Second)
 					stop()
 					times := started.sorted()
-					require.LessOrEqual(t, mostIn(times, time.Second), 21)
+					require.LessOrEqual(t, maxIn(times, time.Second), 21)
 					require.GreaterOrEqual(t, len(times)-settled, 53, "the whole rate is back")
 					if outage < time.Second {
 						return // some processes may not have noticed
@@ -90,7 +90,7 @@ func TestFleetKeepsOneRateThroughRepeatedOutages(t *testing.T) {
 					m.start()
 				}
 				stop()
-				require.LessOrEqual(t, mostIn(started.sorted(), time.Second), 21)
+				require.LessOrEqual(t, maxIn(started.sorted(), time.Second), 21)
 			})
 		})
 	}

@@ -11,29 +11,29 @@ import (
 	"time"
 )
 
-// ErrUnavailable says that Redis is away and that the limiter was told to fail then.
+// ErrUnavailable reports that Redis is unavailable and the fallback is [Fail].
 var ErrUnavailable = errors.New("redislimit: redis is away")
 
-// ErrClosed says that the limiter was closed.
+// ErrClosed reports that the limiter was closed.
 var ErrClosed = errors.New("redislimit: the limiter is closed")
 
-// Limiter is a metlo.Limiter whose rate all processes of a fleet share. It is safe for concurrent use.
+// Limiter is a metlo.Limiter with a rate that several processes share. It is safe for concurrent use.
 type Limiter struct {
 	askRedis func(ctx context.Context, ahead int) (answer, error)
-	end      func() error // of the connection to Redis
+	end      func() error // closes the connection to Redis
 	pace     *pace
 	interval time.Duration
-	ahead    int // slots that may be given out before their time
+	ahead    int // maximum number of slots that are assigned in advance
 
-	turn    chan struct{} // held by the one call that asks
-	waiting atomic.Int64  // calls that have the turn or want it
+	turn    chan struct{} // held by the one call that asks Redis
+	waiting atomic.Int64  // number of calls that hold or wait for the turn
 	probes  sync.WaitGroup
 	closed  chan struct{}
 	closing atomic.Bool
 }
 
-// New returns a limiter. Nothing is sent before the first Wait, so a Redis that is away is no error here. All faults
-// of the configuration are reported together.
+// New returns a limiter. It sends nothing before the first Wait, so an unavailable Redis is not an error here. It
+// reports all problems of the configuration together.
 func New(config Config) (*Limiter, error) {
 	if err := config.check(); err != nil {
 		return nil, err
@@ -63,21 +63,21 @@ func newLimiter(config *Config, ask func(context.Context, int) (answer, error), 
 	}
 }
 
-// Close ends the connection to Redis. Calls that wait, and all later ones, fail with [ErrClosed].
+// Close ends the connection to Redis. Pending and later calls fail with [ErrClosed].
 func (l *Limiter) Close() error {
 	if l.closing.Swap(true) {
 		return nil
 	}
 	close(l.closed)
 	err := l.end()
-	l.turn <- struct{}{} // for good, so that nothing is asked any more
+	l.turn <- struct{}{} // permanently, so that no call asks again
 	l.probes.Wait()
 	return err
 }
 
-// Wait returns when the next request may start. It ends with the context. It fails at once, with an error that wraps
-// context.DeadlineExceeded, when it knows that the slot would come after the context's deadline. While Redis is away it
-// fails with [ErrUnavailable] or goes on at the local share, as [Config.WhenAway] says.
+// Wait returns when the next request may start, or when the context ends. If the slot would come after the context's
+// deadline, it fails immediately with an error that wraps context.DeadlineExceeded. While Redis is unavailable it
+// applies [Config.WhenAway]: it fails with [ErrUnavailable] or continues at the local share.
 func (l *Limiter) Wait(ctx context.Context) error {
 	if err := l.enter(ctx); err != nil {
 		return err
@@ -94,7 +94,7 @@ func (l *Limiter) Wait(ctx context.Context) error {
 	}
 }
 
-// errAbandoned says that the question to Redis goes on without its caller, and gives back the turn itself.
+// errAbandoned reports that the request to Redis continues without its caller, and releases the turn itself.
 var errAbandoned = errors.New("redislimit: abandoned")
 
 // enter waits for the turn.
@@ -102,7 +102,7 @@ func (l *Limiter) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	// The call that has the turn may be about to start; each of the others takes a slot at least.
+	// The call that holds the turn may be about to start; each other takes at least one slot.
 	before := l.waiting.Add(1) - 2
 	if err := refuse(ctx, time.Duration(before)*l.interval); err != nil {
 		l.waiting.Add(-1)
@@ -125,7 +125,7 @@ func (l *Limiter) leave() {
 	l.waiting.Add(-1)
 }
 
-// step does the next thing that the call with the turn has to do, and reports whether its request may start.
+// step performs the next step of the call that holds the turn, and reports whether its request may start.
 func (l *Limiter) step(ctx context.Context) (bool, error) {
 	state := l.pace.state()
 	if state.away && l.pace.gap > 0 {
@@ -147,7 +147,7 @@ func (l *Limiter) step(ctx context.Context) (bool, error) {
 	return l.take(ctx)
 }
 
-// take asks Redis for a slot and waits until it comes.
+// take requests a slot from Redis and waits for it.
 func (l *Limiter) take(ctx context.Context) (bool, error) {
 	ahead := l.ahead
 	if deadline, ok := ctx.Deadline(); ok {
@@ -169,12 +169,12 @@ func (l *Limiter) take(ctx context.Context) (bool, error) {
 	case v.err != nil && l.pace.gap == 0:
 		return false, fmt.Errorf("%w: %w", ErrUnavailable, v.err)
 	case !v.usable:
-		return false, nil // the next step knows what changed
+		return false, nil // the next step handles the change
 	case !v.granted:
 		if err := refuse(ctx, v.wait); err != nil {
 			return false, err
 		}
-		// A random delay, or the process nearest to Redis would always be the first to ask again.
+		// Without a random delay the process nearest to Redis would always ask first.
 		return false, l.sleep(ctx, v.retry+l.jitter(ahead))
 	}
 	if err := l.sleep(ctx, v.wait); err != nil {
@@ -184,7 +184,8 @@ func (l *Limiter) take(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// jitter is less than a slot, and only there when slots are given out ahead, so that none passes unused.
+// jitter returns a random time below a slot's length if slots are assigned in advance, so that none passes unused, and
+// otherwise 0.
 func (l *Limiter) jitter(ahead int) time.Duration {
 	if ahead < l.ahead {
 		return 0
@@ -194,12 +195,12 @@ func (l *Limiter) jitter(ahead int) time.Duration {
 
 type verdict struct {
 	answer
-	usable bool // false with an error
+	usable bool // false after an error
 	err    error
 }
 
-// ask gets an answer from Redis and records what it says about Redis. It does not end with the context of a call: even
-// a call that cannot wait long enough must be able to find out that Redis is away.
+// ask requests a slot and records whether Redis is available. It does not end with the context of a call: even a call
+// that cannot wait long enough must detect an outage.
 func (l *Limiter) ask(ahead int) verdict {
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
@@ -214,7 +215,7 @@ func (l *Limiter) ask(ahead int) verdict {
 	return verdict{answer: a, usable: l.pace.answered(a.renewed)}
 }
 
-// sleep waits for d, unless the context would end first.
+// sleep waits for d, unless the context would end earlier.
 func (l *Limiter) sleep(ctx context.Context, d time.Duration) error {
 	if l.closing.Load() {
 		return ErrClosed
@@ -237,7 +238,7 @@ func (l *Limiter) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// refuse is the error of a wait that would outlast the context's deadline.
+// refuse returns the error for a wait beyond the context's deadline.
 func refuse(ctx context.Context, wait time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inOrder starts calls of Wait one after the other, so that they queue in this order, and returns when each returned.
+// inOrder starts calls of Wait one after the other, so that they queue in this order, and returns the time at which
+// each returned.
 func inOrder(t *testing.T, l *Limiter, n int) []time.Duration {
 	t.Helper()
 	begin := time.Now()
@@ -109,7 +110,7 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 func TestWaitFailsAtOnceWhenTheSlotComesAfterTheDeadline(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		calls   int // that wait already
+		calls   int // number of waiting calls
 		timeout time.Duration
 		want    error
 	}{

@@ -16,7 +16,7 @@ import (
 
 var errRefused = errors.New("connection refused")
 
-// model is Redis with its GCRA script, on the clock of a synctest bubble.
+// model simulates Redis with its GCRA script, on the clock of a synctest bubble.
 type model struct {
 	step time.Duration
 
@@ -24,7 +24,7 @@ type model struct {
 	free    time.Time // when the next slot comes
 	down    bool
 	silent  bool // takes questions and never answers
-	started int  // how often the server was started
+	started int  // number of starts of the server
 	asked   int
 }
 
@@ -32,7 +32,7 @@ func newModel(perSecond int) *model {
 	return &model{step: (&Config{PerSecond: perSecond}).interval(), started: 1}
 }
 
-// process returns what one process asks, over its own connection, with answers that take 1 ms each way.
+// process sends the requests of one process over a separate connection, with answers that take 1 ms each way.
 func (m *model) process() func(context.Context, int) (answer, error) {
 	connection := 0
 	return func(ctx context.Context, ahead int) (answer, error) {
@@ -80,7 +80,7 @@ func (m *model) set(change func(m *model)) {
 
 func (m *model) kill() { m.set(func(m *model) { m.down = true }) }
 
-// start starts a server that has forgotten everything.
+// start starts a server without its earlier data.
 func (m *model) start() {
 	m.set(func(m *model) { m.down, m.silent, m.free, m.started = false, false, time.Time{}, m.started+1 })
 }
@@ -91,7 +91,7 @@ func (m *model) questions() int {
 	return m.asked
 }
 
-// limiter returns the limiter of one process of the fleet, and its log.
+// limiter returns the limiter of one process, and its log.
 func (m *model) limiter(t *testing.T, perSecond int, away Fallback) (*Limiter, *logText) {
 	t.Helper()
 	text := &logText{}
@@ -129,7 +129,7 @@ func (l *logText) requireOnce(t *testing.T, messages ...string) {
 	}
 }
 
-// starts is when requests started, or arrived.
+// starts holds the times at which requests started, or arrived.
 type starts struct {
 	mu    sync.Mutex
 	times []time.Time
@@ -150,16 +150,16 @@ func (s *starts) sorted() []time.Time {
 	return sorted
 }
 
-// mostIn is the highest number of starts in any window of d.
-func mostIn(times []time.Time, d time.Duration) (most int) {
+// maxIn returns the highest number of starts in any window of d.
+func maxIn(times []time.Time, d time.Duration) (highest int) {
 	first := 0
 	for i, t := range times {
 		for t.Sub(times[first]) >= d {
 			first++
 		}
-		most = max(most, i-first+1)
+		highest = max(highest, i-first+1)
 	}
-	return most
+	return highest
 }
 
 func TestMostInCountsTheFullestWindow(t *testing.T) {
@@ -181,7 +181,7 @@ func TestMostInCountsTheFullestWindow(t *testing.T) {
 		{"a burst over the turn of a second", at(0, 900, 950, 1000, 1050, 3000), 4},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			require.Equal(t, test.want, mostIn(test.times, time.Second))
+			require.Equal(t, test.want, maxIn(test.times, time.Second))
 		})
 	}
 }

@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	askTimeout = 500 * time.Millisecond // a Redis that takes longer is away
-	probeEvery = 500 * time.Millisecond // a Redis that is away is asked so often
-	redial     = time.Second            // is go-redis's own pause between connections that fail
-	countedIn  = time.Second            // in which the server counts requests
+	askTimeout = 500 * time.Millisecond // a slower Redis counts as unavailable
+	probeEvery = 500 * time.Millisecond // interval of probes while Redis is unavailable
+	redial     = time.Second            // go-redis's own pause between failed connections
+	countedIn  = time.Second            // the server's interval for counting requests
 )
 
-// pace knows whether Redis is away, and how soon this process may start a request because of that.
+// pace knows whether Redis is unavailable, and how soon this process may therefore start a request.
 type pace struct {
-	gap     time.Duration // between requests of this process without Redis; 0 if it starts none then
-	horizon time.Duration // slots that were given out lie at most so far ahead
-	settle  time.Duration // until every process must have seen that Redis is back
+	gap     time.Duration // time between requests of this process without Redis; 0 to start none
+	horizon time.Duration // maximum time for which slots are assigned in advance
+	settle  time.Duration // time until every process must have noticed that Redis is back
 	logger  *slog.Logger
 
 	mu        sync.Mutex
-	cause     error // why Redis is away, nil if it is not
+	cause     error // reason why Redis is unavailable, nil if it is available
 	probeAt   time.Time
 	notBefore time.Time
 	settled   time.Time
@@ -37,13 +37,13 @@ func newPace(gap, horizon time.Duration, logger *slog.Logger) *pace {
 }
 
 type state struct {
-	wait  time.Duration // until this process may start a request, as far as it knows by itself
+	wait  time.Duration // time until this process may start a request by itself
 	away  bool
 	cause error
-	probe bool // the caller has to ask whether Redis is back
+	probe bool // the caller must probe Redis
 }
 
-// state says what the call with the turn has to do. Who is told to probe is the only one until an answer is due.
+// state returns the next step of the call that holds the turn. Only one call probes until an answer is due.
 func (p *pace) state() state {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,7 +56,7 @@ func (p *pace) state() state {
 	return s
 }
 
-// started notes that a request of this process starts now.
+// started records that a request of this process starts now.
 func (p *pace) started() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +65,7 @@ func (p *pace) started() {
 	}
 }
 
-// failed notes that Redis did not answer.
+// failed records that Redis did not answer.
 func (p *pace) failed(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,13 +80,13 @@ func (p *pace) failed(err error) {
 		p.logger.Warn("redis is away: calls fail until it is back", "error", err)
 		return
 	}
-	// Other processes may hold slots up to the horizon. At random within the gap, or all would start together.
+	// Other processes may hold slots up to the horizon. A random time within the gap keeps them from starting together.
 	p.postpone(now.Add(p.horizon + rand.N(p.gap)))
 	p.logger.Warn("redis is away: going on at the local share of the rate", "error", err, "every", p.gap)
 }
 
-// answered notes that Redis answered, and reports whether a slot in the answer may be used. It may not when slots of
-// an earlier Redis, or requests of processes that still believe Redis to be away, may come at the same time.
+// answered records that Redis answered, and reports whether a slot in the answer is usable. It is not if slots of an
+// earlier Redis, or requests of processes that have not noticed its return, may come at the same time.
 func (p *pace) answered(renewed bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

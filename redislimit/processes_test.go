@@ -28,8 +28,8 @@ const (
 	envCalls  = "REDISLIMIT_TEST_CALLS"
 	envTotal  = "REDISLIMIT_TEST_PROCESSES"
 
-	perSecond = 20 // of all processes together
-	tolerated = 5  // requests over the rate, however late the machine is
+	perSecond = 20 // rate of all processes together
+	tolerated = 5  // requests over the rate, regardless of the machine's delays
 )
 
 // TestMain is also the main function of the processes that TestFourProcesses starts.
@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// process makes its calls from three goroutines, without retries, so that a lost call is an error.
+// process returns its calls from three goroutines, without retries, so that a lost call is an error.
 func process(ctx context.Context) error {
 	calls, err := strconv.Atoi(os.Getenv(envCalls))
 	if err != nil {
@@ -93,8 +93,7 @@ func process(ctx context.Context) error {
 	return limiter.Close()
 }
 
-// lateness measures, until the function that it returns is called, by how much this machine's scheduler keeps the
-// process waiting at most.
+// lateness measures the maximum delay of this machine's scheduler until the returned function is called.
 func lateness() func() time.Duration {
 	const every = 5 * time.Millisecond
 	stop, worst := make(chan struct{}), make(chan time.Duration)
@@ -119,7 +118,7 @@ func lateness() func() time.Duration {
 	}
 }
 
-// reporting writes to standard output when the limiter let a request start.
+// reporting writes the times at which the limiter let requests start to standard output.
 type reporting struct{ limiter *Limiter }
 
 func (r reporting) Wait(ctx context.Context) error {
@@ -130,7 +129,7 @@ func (r reporting) Wait(ctx context.Context) error {
 	return err
 }
 
-// reported reads what reporting wrote, and how late the process was at worst.
+// reported parses the output of reporting, and the process's largest delay.
 func reported(t *testing.T, outputs []bytes.Buffer) (*starts, time.Duration) {
 	t.Helper()
 	s, late := &starts{}, time.Duration(0)
@@ -154,7 +153,7 @@ func TestFourProcessesShareOneRateWhileRedisRestarts(t *testing.T) {
 	late := lateness()
 	store := newRedisServer(t)
 	arrived := &starts{}
-	// Redis goes away at the first mark, is back at the second, and is killed and started at once at the third.
+	// Redis stops at the first mark, is back at the second, and is killed and restarted at the third.
 	marks := map[int]chan struct{}{50: make(chan struct{}), 90: make(chan struct{}), 200: make(chan struct{})}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if mark, ok := marks[arrived.add()]; ok {
@@ -212,10 +211,10 @@ func TestFourProcessesShareOneRateWhileRedisRestarts(t *testing.T) {
 	require.Len(t, times, processes*calls, "no call is lost")
 	started, lateStart := reported(t, outputs)
 	require.Len(t, started.times, processes*calls)
-	// A request that a busy machine holds up falls into a later second, of which it is one more.
+	// A delayed request falls into a later second, which then has one more.
 	worst := max(late(), lateStart)
 	allowed := 21 + min(int(perSecond*worst.Seconds()), tolerated)
-	most, released := mostIn(times, time.Second), mostIn(started.sorted(), time.Second)
+	most, released := maxIn(times, time.Second), maxIn(started.sorted(), time.Second)
 	t.Logf("%d requests in %v; in any second the limiters let at most %d start, and the server counted at most %d; this machine was up to %v late, for which %d are allowed",
 		len(times), times[len(times)-1].Sub(times[0]).Round(time.Millisecond), released, most, worst.Round(time.Millisecond), allowed)
 	require.LessOrEqual(t, released, allowed, "the limiters let too many start:\n%s", &text)

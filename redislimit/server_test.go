@@ -63,7 +63,7 @@ func (s *redisServer) kill() {
 		return
 	}
 	require.NoError(s.t, s.cmd.Process.Kill())
-	_ = s.cmd.Wait() // says that it was killed
+	_ = s.cmd.Wait() // reports that it was killed
 	s.cmd = nil
 }
 

@@ -9,11 +9,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// slots is a GCRA that queues: the key holds when the next slot is free, in microseconds by the clock of Redis. It takes
-// that slot if at most ARGV[2] slots of ARGV[1] microseconds lie before it. It returns whether it did, how long it is until
-// the slot, and how long until a refused one may be taken.
+// slots implements GCRA with a queue: the key holds the time of the next free slot, in microseconds by the clock of
+// Redis. It takes that slot if at most ARGV[2] slots of ARGV[1] microseconds precede it. It returns whether it did, the
+// time until the slot, and the time until a retry is useful.
 //
-// It is sent with EVAL as a whole: EVALSHA names a script by its SHA-1, which programs under GODEBUG=fips140=only cannot
+// The limiter sends it with EVAL: EVALSHA names a script by its SHA-1, which programs under GODEBUG=fips140=only cannot
 // compute.
 const slots = `
 local time = redis.call("TIME")
@@ -29,21 +29,21 @@ redis.call("SET", KEYS[1], string.format("%.0f", slot + step), "PX", math.ceil((
 return {1, wait, 0}
 `
 
-// answer is what Redis says to the wish for a slot.
+// answer is the reply of Redis to the request for a slot.
 type answer struct {
 	granted bool
-	wait    time.Duration // until the slot that was granted, or until the first one that is free
-	retry   time.Duration // until it makes sense to ask again, when none was granted
-	renewed bool          // the connection is another one than that of the answer before
+	wait    time.Duration // time until the assigned slot, or until the first free one
+	retry   time.Duration // time until a retry is useful, if no slot was assigned
+	renewed bool          // the connection is not that of the previous answer
 }
 
-// redisSource asks Redis, through one connection.
+// redisSource sends requests to Redis through one connection.
 type redisSource struct {
 	client  redis.UniversalClient
 	key     string
 	step    time.Duration
 	connect atomic.Int64 // connections made so far
-	seen    atomic.Int64 // of them when the last answer came
+	seen    atomic.Int64 // value of connect at the last answer
 }
 
 func newRedisSource(config *Config) (*redisSource, error) {
@@ -61,7 +61,7 @@ func newRedisSource(config *Config) (*redisSource, error) {
 		}
 		return onConnect(ctx, conn)
 	}
-	// One connection that is never replaced without need: a new one is the sign that Redis may have restarted.
+	// One connection that is never replaced without need: a new one indicates that Redis may have restarted.
 	options.PoolSize, options.MaxActiveConns, options.MinIdleConns, options.MaxIdleConns = 1, 0, 0, 1
 	options.ConnMaxIdleTime, options.ConnMaxLifetime = -1, -1
 	options.MaxRetries, options.DialerRetries = -1, 1
@@ -71,7 +71,7 @@ func newRedisSource(config *Config) (*redisSource, error) {
 	return s, nil
 }
 
-// ask takes the next free slot, if at most ahead slots lie before it from now on.
+// ask takes the next free slot, if at most ahead slots precede it.
 func (s *redisSource) ask(ctx context.Context, ahead int) (answer, error) {
 	result, err := s.client.Eval(ctx, slots, []string{s.key}, s.step.Microseconds(), ahead).Int64Slice()
 	if err != nil {

@@ -174,7 +174,7 @@ func TestInstancesShareAKeyHoweverTheirURLIsWritten(t *testing.T) {
 	}
 }
 
-// TestOneServerIsOneKey compares every pair of spellings with what the rest of the SDK takes for one server.
+// TestOneServerIsOneKey compares every pair of spellings with the comparison of the rest of the SDK.
 func TestOneServerIsOneKey(t *testing.T) {
 	var all []*url.URL
 	for _, host := range []string{

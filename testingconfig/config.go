@@ -1,7 +1,7 @@
 package testingconfig
 
-// Config is the content of statements in which Validate finds no issue. If a name is declared twice, the last
-// declaration counts, at the place of the first, as on Metlo's server.
+// Config is the content of statements without issues. If a name is declared twice, the last declaration counts, at the
+// place of the first, as on Metlo's server.
 type Config struct {
 	Hosts       []Host
 	Actors      []Actor
@@ -9,7 +9,7 @@ type Config struct {
 	Permissions []Permission
 }
 
-// Host holds how a host is tested. A text that the configuration does not set is empty.
+// Host describes how a host is tested. A text that the configuration does not set is empty.
 type Host struct {
 	Name               string
 	TestingHost        string
@@ -20,7 +20,7 @@ type Host struct {
 	ResponseAssertions []ResponseAssertion
 }
 
-// ResponseAssertion holds how a successful and a refused response differ, for some paths of a host.
+// ResponseAssertion distinguishes a successful from a refused response, for some paths of a host.
 type ResponseAssertion struct{ Path, Success, Unauthenticated string }
 
 // Actor is a kind of user with its instances.
@@ -29,7 +29,7 @@ type Actor struct {
 	Items []Object
 }
 
-// Resource is a kind of object with its instances and the endpoints that touch it.
+// Resource is a kind of object with its instances and the endpoints that access it.
 type Resource struct {
 	Name        string
 	Permissions []string
@@ -37,18 +37,18 @@ type Resource struct {
 	Endpoints   []EndpointRule
 }
 
-// EndpointRule holds which permissions an endpoint needs. All conditions that are set must hold.
+// EndpointRule lists the permissions that an endpoint requires. All conditions that are set must hold.
 type EndpointRule struct {
 	Permissions []string
 	Host, Path  string
-	// Methods are those of a rule with one method, or with a list of them.
+	// Methods holds the methods of a rule, one or a list.
 	Methods []string
-	// MethodIsList reports that method is a list, which the server stores and then cannot use.
+	// MethodIsList reports that method is a list, which the server stores but cannot use.
 	MethodIsList     bool
 	ContainsResource *ContainsResource
 }
 
-// ContainsResource demands a data field that holds a resource.
+// ContainsResource is the condition that a data field holds a resource.
 type ContainsResource struct{ Path, Type string }
 
 // Permission grants permissions on resources to actors.
@@ -64,7 +64,7 @@ type Selection struct {
 	Filters Object
 }
 
-// Object is an object with the properties that JavaScript keeps, in its order.
+// Object is an object with the properties that JavaScript keeps, in JavaScript's order.
 type Object []Property
 
 // Property is a named value: nil, a bool, float64, string, []any or Object.
@@ -73,7 +73,7 @@ type Property struct {
 	Value any
 }
 
-// NewConfig returns the content of statements. It leaves out what Validate refuses.
+// NewConfig returns the content of statements, without those that Validate rejects.
 func NewConfig(statements []Statement) *Config {
 	c := &Config{}
 	for _, s := range statements {
@@ -140,7 +140,7 @@ func (v Value) resource(name string) Resource {
 	return r
 }
 
-// get returns a member of an object; of several with one name the last.
+// get returns a member of an object; the last one of duplicates.
 func (v Value) get(name string) Value {
 	members, _ := v.V.([]Member)
 	for i := len(members) - 1; i >= 0; i-- {

@@ -8,12 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// formatWidth is how wide a line may be before its list or object is spread over lines.
+// formatWidth is the maximum line width before a list or object is split into lines.
 const formatWidth = 80
 
-// Format writes statements in the standard layout: a member on each line, an element on each line if a list does not fit on one, a blank
-// line between declarations. A text that ends in a comment gets no line break there, because the server refuses it.
-// Without statements the text is empty.
+// Format returns statements in the standard layout: one member per line, one element per line if a list does not fit on
+// one, and a blank line between declarations. A text that ends in a comment has no final line break, because the server
+// rejects it. Without statements the text is empty.
 func Format(statements []Statement) string {
 	var b strings.Builder
 	for i := range statements {
@@ -79,7 +79,7 @@ func formatName(name string) string {
 	return jsonText(name)
 }
 
-// formatValue writes v on one line if it fits behind column, else its elements one per line.
+// formatValue writes v on one line if it fits behind column, and otherwise one element per line.
 func formatValue(b *strings.Builder, v Value, indent string, column int) {
 	line := inline(v)
 	list, isList := v.V.([]Value)
@@ -157,7 +157,7 @@ func jsonText(s string) string {
 	})
 }
 
-// formatNumber writes a finite number as JavaScript does.
+// formatNumber writes a finite number like JavaScript.
 func formatNumber(f float64) string {
 	if f == 0 {
 		return "0"

@@ -5,7 +5,7 @@ import "strings"
 // Kind is the kind of a statement.
 type Kind string
 
-// The kinds of statements, as the server names them.
+// Kinds of statements in the server's spelling.
 const (
 	KindComment    Kind = "comment"
 	KindHost       Kind = "host"
@@ -17,25 +17,25 @@ const (
 // Statement is a statement as written.
 type Statement struct {
 	Kind Kind
-	// Line and Column are where it starts.
+	// Line and Column are the start of the statement.
 	Line, Column int
 	// Name is the name of a host, an actor or a resource.
 	Name string
-	// Members are those of a host, an actor or a resource.
+	// Members are the members of a host, an actor or a resource.
 	Members []Member
-	// Text is what follows the # of a comment.
+	// Text is the text after the # of a comment.
 	Text string
-	// Subject, Permissions and Object are those of has_permission.
+	// Subject, Permissions and Object belong to has_permission.
 	Subject, Object Selector
 	Permissions     []Value
 }
 
-// Selector picks instances of an actor or a resource.
+// Selector selects instances of an actor or a resource.
 type Selector struct {
 	Name string
 	// Filters are the values that an instance must have.
 	Filters []Member
-	// Bare reports that it was written without parentheses.
+	// Bare reports whether it was written without parentheses.
 	Bare bool
 }
 
@@ -72,7 +72,7 @@ func (p *parser) permission(s *Statement) bool {
 		p.selector(&s.Object) && p.punctuation(")")
 }
 
-// permissions reads a list whose first element may be any value. The others are strings.
+// permissions parses a list whose first element may be any value. The others are strings.
 func (p *parser) permissions(s *Statement) bool {
 	s.Permissions = []Value{}
 	if !p.punctuation("[") {
@@ -110,7 +110,7 @@ func (p *parser) filters(s *Selector) bool {
 	return true
 }
 
-// members reads name, separator and value, with commas between such members.
+// members parses name, separator and value, with commas between such members.
 func (p *parser) members(list *[]Member, name func(*string) bool, separator string, value func(*Value) bool) {
 	p.list(func(bool) bool {
 		var m Member
@@ -161,11 +161,11 @@ func (p *parser) comment(s *Statement) bool {
 	}
 	s.Text = p.text[p.at : p.at+end]
 	p.at += end
-	p.expect(`[^\n\r]`) // a comment could go on here
+	p.expect(`[^\n\r]`) // a comment could continue here
 	return true
 }
 
-// identifierLen is the length of the identifier that s starts with.
+// identifierLen returns the length of the identifier that s starts with.
 func identifierLen(s string) int {
 	n := 0
 	for n < len(s) && (s[n] == '_' || s[n]|0x20 >= 'a' && s[n]|0x20 <= 'z') {
@@ -183,7 +183,7 @@ func (p *parser) identifier(into *string) bool {
 	})
 }
 
-// name reads an identifier or a string.
+// name parses an identifier or a string.
 func (p *parser) name(into *string) bool {
 	if p.identifier(into) {
 		return true

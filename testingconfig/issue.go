@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// Issue is a fault in the members of a statement, as the server's schema (zod) has it.
+// Issue is a problem in the members of a statement, in the form of the server's schema (zod).
 type Issue struct {
-	// Line and Column are its place, from 1.
+	// Line and Column are the place, from 1.
 	Line, Column int
-	// Path leads to it: the number of the statement from 0, then names (string) and indices (int).
+	// Path locates the problem: the number of the statement from 0, then names (string) and indices (int).
 	Path []any
 	// Code is invalid_type, invalid_enum_value, unrecognized_keys or invalid_union.
 	Code    string
 	Message string
-	// Expected is the type that was expected, and Received the one that was found; "undefined" if a member is missing.
+	// Expected is the expected type, and Received the actual one; "undefined" if a member is missing.
 	Expected, Received string
 	// Value is the value that is not one of Options: a string, or a float64.
 	Value   any
 	Options []string
-	// Keys are the members that the object may not have.
+	// Keys are the unexpected members of the object.
 	Keys []string
 	// Unions are the issues of each alternative of a value that matches none.
 	Unions [][]*Issue

@@ -7,22 +7,22 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep values may be nested.
+// MaxDepth is the maximum nesting of values.
 const MaxDepth = 500
 
-// SyntaxError is a text that is not in the language.
+// SyntaxError describes a text that is not in the language.
 type SyntaxError struct {
-	// Message names what was expected and what is there.
+	// Message describes the expected and the actual text.
 	Message string
-	// Line and Column are where it is there, EndLine and EndColumn where that ends.
+	// Line and Column are the start of the actual text, EndLine and EndColumn its end.
 	Line, Column, EndLine, EndColumn int
 }
 
 // Error returns "line:column: message".
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message) }
 
-// ParseExact parses a text as Metlo's server does. The server refuses an empty text, and a line break after
-// a comment at the end. Errors are *SyntaxError.
+// ParseExact parses a text exactly like Metlo's server. The server rejects an empty text, and a line break after a
+// comment at the end. Errors are *SyntaxError.
 func ParseExact(text string) ([]Statement, error) {
 	p := &parser{text: text}
 	if at := invalidUTF8(text); at >= 0 {
@@ -41,8 +41,9 @@ func ParseExact(text string) ([]Statement, error) {
 	return statements, nil
 }
 
-// Parse parses the statements of a text. It accepts what ParseExact accepts, a text without a statement, and white space
-// after a comment at the end. [Format] writes statements so that the server accepts them. Errors are *SyntaxError.
+// Parse parses the statements of a text. It accepts the texts of ParseExact, a text without a statement, and white
+// space after a comment at the end. [Format] writes statements so that the server accepts them. Errors are
+// *SyntaxError.
 func Parse(text string) ([]Statement, error) {
 	content := strings.TrimRight(text, whiteSpace)
 	if content == "" {
@@ -72,19 +73,19 @@ func invalidUTF8(text string) int {
 	return -1
 }
 
-// parser is a recursive descent parser. Like the parsing expression grammar of the server it notes what it expected
-// at the furthest place that it reached. A method that fails does not restore at; a caller that tries something else does.
+// parser is a recursive descent parser. Like the server's parsing expression grammar it records its expectations at the
+// furthest position that it reached. A method that fails does not restore at; its caller does before an alternative.
 type parser struct {
 	text string
 	at   int
-	// silent is the number of named rules around: only the names are expected then, not what is in them.
+	// silent is the number of enclosing named rules: expectations name only the rule, not its parts.
 	silent   int
 	furthest int
 	expected []string
 	depth    int
 	tooDeep  *SyntaxError
 
-	// lines are where the lines start, and counted is the last place that was asked for.
+	// lines holds the starts of lines, and counted the last requested place.
 	lines   []int
 	counted struct{ start, at, units int }
 }
@@ -118,7 +119,8 @@ func (p *parser) failure() *SyntaxError {
 	return p.errorAt(p.furthest, 1, "Expected "+list+" but "+quote(string(r))+" found.")
 }
 
-// errorAt returns an error at a byte of the text. Its range has width UTF-16 units, and ends with the line at the latest.
+// errorAt returns an error at a byte of the text. Its range has width UTF-16 units, and ends at the end of the line at
+// the latest.
 func (p *parser) errorAt(at, width int, message string) *SyntaxError {
 	e := &SyntaxError{Message: message}
 	e.Line, e.Column = p.place(at)
@@ -162,7 +164,7 @@ func utf16Len(s string) (units int) {
 	return units
 }
 
-// quote writes a text as the server's messages do.
+// quote quotes a text like the server's messages.
 func quote(s string) string {
 	return quoteWith(s, func(r rune) string {
 		switch {
@@ -175,7 +177,7 @@ func quote(s string) string {
 	})
 }
 
-// quoteWith writes a text in quotes. rest writes the characters that have no escape in every notation.
+// quoteWith quotes a text. The function rest writes the characters that have no common escape.
 func quoteWith(s string, rest func(rune) string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -212,7 +214,7 @@ func (p *parser) literal(s string) bool {
 	return true
 }
 
-// punctuation reads brackets, commas and the like with white space around it.
+// punctuation parses brackets, commas and the like with white space around them.
 func (p *parser) punctuation(s string) bool {
 	p.space()
 	if !p.literal(s) {
@@ -222,7 +224,7 @@ func (p *parser) punctuation(s string) bool {
 	return true
 }
 
-// try calls read, and restores the place if read fails.
+// try calls read, and restores the position if read fails.
 func (p *parser) try(read func() bool) bool {
 	from := p.at
 	if read() {
@@ -232,7 +234,7 @@ func (p *parser) try(read func() bool) bool {
 	return false
 }
 
-// named calls read. If that fails, messages say that name was expected.
+// named calls read. If read fails, the error expects name instead of its parts.
 func (p *parser) named(name string, read func() bool) bool {
 	p.silent++
 	ok := p.try(read)
@@ -243,7 +245,7 @@ func (p *parser) named(name string, read func() bool) bool {
 	return ok
 }
 
-// list reads elements with commas between them, or none. It does not read a comma that no element follows.
+// list parses elements with commas between them, or none. It does not consume a comma without a following element.
 func (p *parser) list(element func(first bool) bool) {
 	for first := true; ; first = false {
 		if !p.try(func() bool { return (first || p.punctuation(",")) && element(first) }) {

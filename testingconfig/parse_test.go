@@ -14,7 +14,7 @@ import (
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// goldenCase is a text with what the server makes of it.
+// goldenCase is a text with the server's result.
 type goldenCase struct {
 	Name, Text         string
 	Statements, Issues string

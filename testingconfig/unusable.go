@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// Unusable returns the issues for which the server stores statements that Validate accepts, and then answers 500: its
-// database refuses what it makes of the rules, and no endpoint has a permission until the text is mended. The issues are
-// those of resources without any rule that grants a permission, rules without a condition, lists of methods, and regular
-// expressions with unbalanced brackets or a quantifier without an operand.
+// Unusable returns issues that Validate does not report. For these the server stores the statements and then answers
+// 500. Its database rejects the resulting rules, and no endpoint has a permission until the text is fixed. The issues
+// are resources without a rule that grants a permission, rules without a condition, and lists of methods. They also
+// include regular expressions with unbalanced brackets or a quantifier without an operand.
 func Unusable(statements []Statement) []*Issue {
 	c := &checker{}
 	granted := false
@@ -67,8 +67,8 @@ func (c *checker) rule(rule Value, path []any) (grants bool) {
 	return grants
 }
 
-// unbalanced reports whether a regular expression has a fault that PostgreSQL refuses as Go does. Others are left to the
-// server, since the two languages differ.
+// unbalanced reports whether a regular expression has an error for both PostgreSQL and Go. Other errors are left to the
+// server, because the two languages differ.
 func unbalanced(expression string) bool {
 	_, err := syntax.Parse(expression, syntax.Perl)
 	var fault *syntax.Error

@@ -20,7 +20,7 @@ func TestUnusableIsWhatTheServerFailsOn(t *testing.T) {
 		"": nil,
 		`host "a.example.com" { authType = "basic" }`: nil,
 		`actor A { items = [{"id": "1"}] }`:           nil,
-		// of the recordings
+		// a text of the recordings
 		`resource R { permissions = ["read"], items = [{"id": "1"}], endpoints = [] }`:                                       {"1:1"},
 		`resource R { permissions = ["read"], endpoints = [{"permissions": ["read"]}] }`:                                     {"1:51"},
 		`resource R { permissions = ["read"], items = [{"id": "1"}], endpoints = [{"permissions": ["read"], "path": "("}] }`: {"1:108"},
@@ -46,7 +46,7 @@ func TestUnusableIsWhatTheServerFailsOn(t *testing.T) {
 			}
 			assert.Equal(t, places, found)
 			if text == "" {
-				return // which the server refuses for its syntax
+				return // the server rejects its syntax
 			}
 			srv := metlotest.New(t, metlotest.InMemory())
 			err = srv.Client(metlo.WithoutRetry()).Testing.UpdateConfig(t.Context(), text)

@@ -14,8 +14,8 @@ func Methods() []string {
 	return []string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 }
 
-// Validate returns the issues that the server's schema finds in statements, in its order. Without issues the server
-// accepts the statements.
+// Validate returns the issues that the server's schema finds in statements, in its order. The server accepts statements
+// without issues.
 func Validate(statements []Statement) []*Issue {
 	c := &checker{}
 	for i := range statements {
@@ -29,7 +29,7 @@ type checker struct{ issues []*Issue }
 // schema checks a value at a path.
 type schema func(c *checker, v Value, path []any)
 
-// field is a member that an object may have, or must.
+// field is a member that an object may or must have.
 type field struct {
 	name     string
 	check    schema
@@ -152,10 +152,10 @@ func union(schemas ...schema) schema {
 	}
 }
 
-// object accepts any members besides the fields.
+// object accepts any members beside the fields.
 func object(fields ...field) schema { return objectSchema(false, fields) }
 
-// strict accepts no members but the fields.
+// strict accepts only the fields.
 func strict(fields ...field) schema { return objectSchema(true, fields) }
 
 func objectSchema(strict bool, fields []field) schema {
@@ -182,7 +182,7 @@ func objectSchema(strict bool, fields []field) schema {
 	}
 }
 
-// missing reports that a field is not there, in the words for its type.
+// missing reports a missing field, in the schema's text for its type.
 func (c *checker) missing(v Value, path []any, f field) {
 	probe := &checker{}
 	f.check(probe, Value{}, path)
@@ -206,7 +206,7 @@ func (c *checker) unknown(v Value, path []any, members []Member, fields []field)
 	}
 }
 
-// typeName is the type of a value in the server's words.
+// typeName returns the server's name for the type of a value.
 func (v Value) typeName() string {
 	switch v.V.(type) {
 	case nil:

@@ -25,8 +25,9 @@ type Member struct {
 	Value        Value
 }
 
-// Properties returns the members of an object as JavaScript keeps them: of several with one name the last, at the
-// place of the first, names that are array indices before the others, by size, and none called __proto__.
+// Properties returns the members of an object in JavaScript's order. Names that are array indices come first, sorted by
+// value. A duplicate name keeps the place of the first member and the value of the last. A member called __proto__ is
+// dropped.
 func Properties(members []Member) []Member {
 	out := make([]Member, 0, len(members))
 	index := make(map[string]int, len(members))
@@ -57,7 +58,7 @@ func Properties(members []Member) []Member {
 	return out
 }
 
-// arrayIndex reads a name that JavaScript treats as the index of an array.
+// arrayIndex parses a name that JavaScript treats as an array index.
 func arrayIndex(name string) (uint64, bool) {
 	if name == "" || len(name) > 10 || name[0] == '0' && name != "0" || strings.Trim(name, "0123456789") != "" {
 		return 0, false
@@ -66,7 +67,7 @@ func arrayIndex(name string) (uint64, bool) {
 	return n, err == nil && n < 1<<32-1
 }
 
-// value reads a JSON value.
+// value parses a JSON value.
 func (p *parser) value(v *Value) bool {
 	p.depth++
 	defer func() { p.depth-- }()
@@ -84,7 +85,7 @@ func (p *parser) value(v *Value) bool {
 		p.number(v) || p.stringValue(v)
 }
 
-// open reads the start of a list or an object.
+// open parses the start of a list or an object.
 func (p *parser) open(bracket string) bool {
 	from := p.at
 	if !p.punctuation(bracket) {
@@ -133,14 +134,14 @@ func (p *parser) number(v *Value) bool {
 		if n == 0 {
 			return false
 		}
-		f, _ := strconv.ParseFloat(p.text[p.at:p.at+n], 64) // beyond the range it is infinite, as for the server
+		f, _ := strconv.ParseFloat(p.text[p.at:p.at+n], 64) // infinite out of range, as on the server
 		v.V = f
 		p.at += n
 		return true
 	})
 }
 
-// numberLen is the length of the number that s starts with.
+// numberLen returns the length of the number that s starts with.
 func numberLen(s string) int {
 	n := 0
 	if strings.HasPrefix(s, "-") {
@@ -189,7 +190,7 @@ func (p *parser) stringValue(v *Value) bool {
 	return true
 }
 
-// quoted reads a text in quotes.
+// quoted parses a text in quotes.
 func (p *parser) quoted(into *string) bool {
 	return p.named("string", func() bool {
 		s, n := unquote(p.text[p.at:])
@@ -199,7 +200,8 @@ func (p *parser) quoted(into *string) bool {
 	})
 }
 
-// unquote returns the text in quotes that s starts with, and its length with them; 0 if there is none.
+// unquote returns the content of the text in quotes at the start of s, and its length including the quotes; 0 without
+// one.
 func unquote(s string) (text string, size int) {
 	if !strings.HasPrefix(s, `"`) {
 		return "", 0
@@ -225,7 +227,7 @@ func unquote(s string) (text string, size int) {
 	return "", 0
 }
 
-// appendEscape appends what the escape at the start of s stands for, and returns its length; 0 without an escape.
+// appendEscape appends the character of the escape at the start of s, and returns its length; 0 without an escape.
 func appendEscape(b []byte, s string) (out []byte, size int) {
 	if len(s) < 2 {
 		return b, 0
@@ -249,7 +251,7 @@ func appendEscape(b []byte, s string) (out []byte, size int) {
 	return utf8.AppendRune(b, first), 6 // half of a pair becomes U+FFFD
 }
 
-// hexUnit reads \uXXXX.
+// hexUnit parses \uXXXX.
 func hexUnit(s string) (rune, bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false

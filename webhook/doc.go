@@ -1,7 +1,7 @@
 // Package webhook receives the alerts that Metlo posts to webhooks.
 //
-// A [Handler] is an [http.Handler]. It checks the request, answers at once, and calls back afterwards. With a [Store] it
-// keeps each alert from before the answer until the callback has returned, so that none is lost when the process dies:
+// A [Handler] is an [http.Handler]. It checks the request, answers at once, and calls back afterwards. With a [Store]
+// it stores each alert before the answer and removes it after the callback, so no alert is lost when the process dies:
 //
 //	store, err := webhook.OpenFolder("/var/lib/metlo-webhooks")
 //	if err != nil {
@@ -11,6 +11,5 @@
 //		return notify(ctx, event.Alert.ToAlert())
 //	}, webhook.WithToken(os.Getenv("METLO_WEBHOOK_TOKEN")), webhook.WithStore(store))
 //
-// [Parse] reads one delivery, and does nothing else. The service that adds and lists webhooks is
-// client.Webhooks of [metlo.Client].
+// [Parse] only parses one delivery. The service that adds and lists webhooks is client.Webhooks of [metlo.Client].
 package webhook

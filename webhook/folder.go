@@ -24,19 +24,19 @@ const (
 	failedName = "failed"
 )
 
-// Folder is a [Store] of files: one for each pending delivery, in the order of their arrival, and in the folder failed
-// those that were given up. Nothing removes the latter. A file appears under its name only after it was written and
-// flushed to the disk. One process at a time may use a folder. Make it with [OpenFolder].
+// Folder is a [Store] of files: one for each pending delivery, in order of arrival. The subfolder failed holds the
+// deliveries that the handler gave up; nothing removes them. A file appears under its name only after it was written
+// and flushed to the disk. Only one process at a time may use a folder. Create it with [OpenFolder].
 type Folder struct {
 	dir string
 
 	mu    sync.Mutex
-	files map[string]string // name by key
+	files map[string]string // file names by key
 	last  int64             // number of the newest file
 }
 
-// OpenFolder returns the store in a folder that nothing else uses. It creates the folder if there is none, readable by
-// its owner alone, and removes what a crash left half written.
+// OpenFolder returns the store in a folder, which nothing else may use. It creates a missing folder, readable by its
+// owner only, and removes files that a crash left incomplete.
 func OpenFolder(dir string) (*Folder, error) {
 	if dir == "" {
 		return nil, fmt.Errorf("metlo: webhook: OpenFolder: %w: the folder's name is empty", metlo.ErrInvalidArgument)
@@ -77,7 +77,7 @@ func (f *Folder) fault(err error) error {
 	return fmt.Errorf("metlo: webhook folder %s: %w", f.dir, err)
 }
 
-// fileName names a file so that names sort by arrival.
+// fileName returns the name of a file. Names sort by arrival.
 func fileName(number int64, key string) string {
 	return fmt.Sprintf("%020d-%s%s", number, key, fileSuffix)
 }
@@ -94,13 +94,13 @@ func parseFileName(name string) (key string, number int64, ok bool) {
 	return key, number, true
 }
 
-// isKey refuses whatever would name another file.
+// isKey reports whether key is safe as part of a file name.
 func isKey(key string) bool {
 	return key != "" && len(key) <= 100 && strings.Trim(key, "0123456789abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
-// Save writes a file, flushes it to the disk, and renames it to its name. After an error the delivery is not pending,
-// unless it was before.
+// Save writes a file, flushes it to the disk, and renames it. After an error the delivery is not pending, unless it was
+// pending before.
 func (f *Folder) Save(ctx context.Context, delivery Delivery) error {
 	if !isKey(delivery.Key) {
 		return f.fault(fmt.Errorf("invalid key %q of a delivery: use lower-case letters, digits and dashes", delivery.Key))
@@ -128,7 +128,7 @@ func (f *Folder) Save(ctx context.Context, delivery Delivery) error {
 	return nil
 }
 
-// write returns the name of a file that holds body on the disk, also along with an error if there is one to remove.
+// write writes a flushed file with body and returns its name, also along with an error if the file must be removed.
 func (f *Folder) write(body []byte) (name string, err error) {
 	file, err := os.CreateTemp(f.dir, tempPrefix)
 	if err != nil {
@@ -141,7 +141,7 @@ func (f *Folder) write(body []byte) (name string, err error) {
 	return file.Name(), errors.Join(err, file.Close())
 }
 
-// publish makes a file pending, and reports whether it replaced one.
+// publish renames a file, which makes it pending, and reports whether it replaced one.
 func (f *Folder) publish(temp, key string) (replaced bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -157,7 +157,7 @@ func (f *Folder) publish(temp, key string) (replaced bool, err error) {
 	return replaced, nil
 }
 
-// syncFolder makes a new name outlive a power cut, where the system has a call for it.
+// syncFolder flushes a new name to the disk, on systems with a call for it.
 func syncFolder(dir string) error {
 	if runtime.GOOS == "windows" || runtime.GOOS == "js" || runtime.GOOS == "wasip1" || runtime.GOOS == "plan9" {
 		return nil
@@ -188,7 +188,7 @@ func (f *Folder) Pending(ctx context.Context) iter.Seq2[Delivery, error] {
 				return
 			case errors.Is(err, fs.ErrNotExist):
 				if err = f.missing(file.key, file.name); err == nil {
-					continue // done meanwhile
+					continue // removed by Done meanwhile
 				}
 			case err != nil:
 				err = f.fault(err)
@@ -200,7 +200,7 @@ func (f *Folder) Pending(ctx context.Context) iter.Seq2[Delivery, error] {
 	}
 }
 
-// missing returns an error if a file is gone that is not done. It is the last one for this file.
+// missing returns an error if a pending file is gone. Only the first call per file returns it.
 func (f *Folder) missing(key, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -214,7 +214,7 @@ func (f *Folder) missing(key, name string) error {
 	return f.fault(fmt.Errorf("file %s of a pending delivery is gone", name))
 }
 
-// Done removes the delivery's file, or moves it to the folder failed.
+// Done removes the delivery's file, or moves it to the subfolder failed.
 func (f *Folder) Done(_ context.Context, key string, failure error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -229,7 +229,7 @@ func (f *Folder) Done(_ context.Context, key string, failure error) error {
 		}
 	} else if err := os.Rename(path, filepath.Join(f.failed(), name)); err != nil {
 		if _, statErr := os.Stat(f.failed()); statErr != nil {
-			err = fmt.Errorf("folder %s is gone: create it, or the delivery comes back at the next start: %w", failedName, err)
+			err = fmt.Errorf("folder %s is gone: create it, or the delivery is handled again at the next start: %w", failedName, err)
 		}
 		return f.fault(err)
 	}

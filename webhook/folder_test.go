@@ -20,7 +20,7 @@ import (
 	"github.com/metlo-go/metlo/webhook"
 )
 
-// TestFolderSurvivesACrash handles after a start what was answered 202 before the process died.
+// TestFolderSurvivesACrash handles alerts after a restart that were answered with 202 before the process died.
 func TestFolderSurvivesACrash(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "on", "demand")
 	never := make(chan struct{})
@@ -72,7 +72,7 @@ func TestOpenFolderRefuses(t *testing.T) {
 	require.NoError(t, folder.Done(t.Context(), "unknown", nil))
 }
 
-// TestFolderKeepsOrderAndReplaces also across a start.
+// TestFolderKeepsOrderAndReplaces covers one process and a restart.
 func TestFolderKeepsOrderAndReplaces(t *testing.T) {
 	dir := t.TempDir()
 	folder := openFolder(t, dir)
@@ -85,7 +85,7 @@ func TestFolderKeepsOrderAndReplaces(t *testing.T) {
 	assert.Equal(t, []string{"a", "B", "c", "d", "e", "z"}, pendingIn(t, folder))
 }
 
-// TestFolderReportsWhatIsGone lists what can disappear under a folder. Nothing of it counts as done.
+// TestFolderReportsWhatIsGone removes parts of a folder: none of the lost deliveries counts as done.
 func TestFolderReportsWhatIsGone(t *testing.T) {
 	broken := errors.New("no such team")
 	save := func(t *testing.T) (dir string, folder *webhook.Folder, file string) {

@@ -21,85 +21,85 @@ import (
 )
 
 var (
-	// ErrQueueFull is reported for an event that found no place in the queue. The sender was asked to retry, which it
-	// does three times, 500 ms apart.
+	// ErrQueueFull is reported for an event that the full queue rejected. The sender retries three times, 500 ms apart.
 	ErrQueueFull = errors.New("webhook queue is full")
-	// ErrShutdown is reported for an event that came after the handler's shutdown began; the sender was asked to retry. It
-	// is also reported for an event whose callback, or whose Save, had not returned when the shutdown's context ended: that
-	// one is lost unless a store has it for the next start.
+	// ErrShutdown is reported for an event that arrived after Shutdown was called, which the sender retries. It is also
+	// reported for an event whose callback or Save had not returned when the context of Shutdown ended. That event is
+	// lost unless a store holds it for the next start.
 	ErrShutdown = errors.New("webhook handler is shut down")
-	// ErrStore is reported, together with the store's error, for an event that could not be stored; the sender was asked to
-	// retry. It is also reported for a handled event that could not be taken out of the store, and, with an empty event,
-	// for stored events that could not be read; these are read again later.
+	// ErrStore is reported, together with the store's error, for an event that could not be stored, which the sender
+	// retries. It is also reported for a handled event that could not be removed from the store. With an empty event it
+	// reports stored events that could not be read; the handler reads these again later.
 	ErrStore = errors.New("webhook store failed")
-	// ErrExit is reported for an event whose callback ended its goroutine with runtime.Goexit, as t.FailNow does.
+	// ErrExit is reported for an event whose callback called runtime.Goexit, as t.FailNow does.
 	ErrExit = errors.New("webhook callback called runtime.Goexit")
 )
 
-// PanicError is reported for an event whose callback panicked. It is not tried again.
+// PanicError is reported for an event whose callback panicked. The handler does not retry it.
 type PanicError struct {
-	Value any    // what the callback panicked with
-	Stack []byte // of the callback
+	Value any    // value of the panic
+	Stack []byte // stack of the callback
 }
 
-// Error returns one line with the value that the callback panicked with.
+// Error returns one line with the value of the panic.
 func (e *PanicError) Error() string {
 	return "webhook callback panicked: " + wire.OneLine(fmt.Sprint(e.Value))
 }
 
-// Handler is an [http.Handler] that receives what Metlo posts to a webhook. It answers at once and calls back afterwards,
-// each alert once. It holds no goroutine while there is no work. Make it with [NewHandler].
+// Handler is an [http.Handler] that receives the alerts that Metlo posts to a webhook. It answers at once and calls
+// back afterwards, once per alert. It holds no goroutine while it is idle. Create it with [NewHandler].
 type Handler struct {
 	config
 	handle func(context.Context, *metlo.WebhookEvent) error
 
-	// The callbacks outlive the requests, so their context is the handler's. It ends when Shutdown returns.
+	// The callbacks outlive the requests, so they use the handler's context. It ends when Shutdown returns.
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	saveSlots chan struct{} // has room for the calls of Save that may run at once
-	wake      chan struct{} // has the feed look again whether to read the store
+	saveSlots chan struct{} // limits concurrent calls of Save
+	wake      chan struct{} // makes the feed check whether to read the store
 
 	mu       sync.Mutex
-	alerts   line             // what waits for its callback
-	reports  line             // what waits to be reported
-	current  map[string]*item // by key: in alerts or with a worker
-	saves    map[string]*save // by key: under way
-	seen     recent           // answered as received
-	finished recent           // no longer current
-	behind   bool             // the feed runs: the store has what must be handled before what comes now
-	left     bool             // an alert was left to the store alone since it was last read
+	alerts   line             // events that wait for their callback
+	reports  line             // events that wait for the report
+	current  map[string]*item // items by key: in alerts or with a worker
+	saves    map[string]*save // running calls of Save by key
+	seen     recent           // keys of accepted alerts
+	finished recent           // keys that are no longer current
+	behind   bool             // the feed is running: the store has older events than new requests
+	left     bool             // an alert was only stored, not queued, since the last read of the store
 	closed   bool
-	running  int           // goroutines
-	idle     chan struct{} // closed while none runs
+	running  int           // number of goroutines
+	idle     chan struct{} // closed while no goroutine runs
 }
 
-// item is a delivery on its way to the callback or to the report.
+// item is a delivery that waits for its callback or its report.
 type item struct {
 	Delivery
-	uuid     string // of the alert
-	err      error  // to report
+	uuid     string // id of the alert
+	err      error  // error to report
 	reported bool
 }
 
-// line is a queue with the goroutines that work it off. The handler's mutex guards it.
+// line is a queue with its worker goroutines. The handler's mutex guards it.
 type line struct {
 	do         func(*item)
 	maxWorkers int
 
 	items   []*item
-	bytes   int64 // of the items' bodies
+	bytes   int64 // size of the items' bodies
 	workers int
 }
 
 // NewHandler returns a handler that calls handle for each new alert, from at most 4 goroutines at once. The context of
-// the callback ends when [Handler.Shutdown] stops waiting. After an error of handle the event is handled again, up to 5 times,
-// after 1, 2, 4 and 8 s; then it is reported. A panic is reported at once. A nil handle panics.
+// the callback ends when [Handler.Shutdown] stops waiting. After an error of handle the handler retries up to 4 times,
+// after 1, 2, 4 and 8 s; then it reports the event. It reports a panic at once. NewHandler panics if handle is nil.
 //
-// The sender retries what it takes for lost; an alert that comes again among the 4,096 that follow it is answered as
-// received and not handled again. While the queue is full the answer is 503, upon which the sender retries three times.
+// The sender repeats alerts that it considers lost. The handler recognises a repetition among the latest 4,096 alerts,
+// answers 200, and does not handle it again. While the queue is full it answers 503, and the sender retries three
+// times.
 //
-// What is in the queue is lost when the process dies, unless there is a store: see [WithStore].
+// Without a store, queued events are lost when the process dies: see [WithStore].
 func NewHandler(handle func(context.Context, *metlo.WebhookEvent) error, opts ...Option) *Handler {
 	if handle == nil {
 		panic("metlo: webhook: NewHandler: the callback is nil")
@@ -132,9 +132,9 @@ func NewHandler(handle func(context.Context, *metlo.WebhookEvent) error, opts ..
 	return h
 }
 
-// ServeHTTP checks the request, stores its alert if there is a store, queues it and answers: 202 if the alert will be
-// handled, 200 if it was received before, 400, 401, 405, 413 or 415 with a line that describes what is wrong, 503 while
-// the queue is full, when the store fails or takes over 200 ms, and after shutdown.
+// ServeHTTP checks the request, stores its alert if there is a store, queues it and answers. The status is 202 for a
+// new alert and 200 for a repeated one. It is 400, 401, 405, 413 or 415, with a line that describes the problem, for an
+// invalid request. It is 503 while the queue is full, when the store fails or takes over 200 ms, and after Shutdown.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	it, err := h.receive(r)
 	if err != nil {
@@ -144,7 +144,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fresh, err := h.accept(r.Context(), it)
 	switch {
 	case errors.Is(err, ErrStore):
-		http.Error(w, ErrStore.Error(), http.StatusServiceUnavailable) // the store's own error is not for the sender
+		http.Error(w, ErrStore.Error(), http.StatusServiceUnavailable) // the sender must not see the store's own error
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	case fresh:
@@ -190,8 +190,8 @@ func refuse(w http.ResponseWriter, err error) {
 	http.Error(w, err.Error(), status)
 }
 
-// accept stores an item if there is a store, queues it, and reports whether it is new. An item that is refused is not
-// remembered, so that its retry is new.
+// accept stores an item if there is a store, queues it, and reports whether it is new. It does not remember a rejected
+// item, so that its retry is new.
 func (h *Handler) accept(ctx context.Context, it *item) (fresh bool, err error) {
 	h.mu.Lock()
 	s := h.saves[it.Key]
@@ -217,13 +217,12 @@ func (h *Handler) accept(ctx context.Context, it *item) (fresh bool, err error) 
 	return fresh, err
 }
 
-// admit remembers an item that nothing refused, and queues it unless the store has others to be handled before. The
-// caller holds h.mu.
+// admit remembers an accepted item, and queues it unless the store holds older ones. The caller holds h.mu.
 func (h *Handler) admit(it *item) {
 	h.seen.add(it.Key)
 	h.finished.forget(it.Key)
 	switch {
-	case h.ctx.Err() != nil: // the store has it for the next start
+	case h.ctx.Err() != nil: // the store holds it for the next start
 	case !h.behind && h.hasRoom(it):
 		h.enqueue(it)
 	default:
@@ -231,19 +230,19 @@ func (h *Handler) admit(it *item) {
 	}
 }
 
-// hasRoom reports whether the queue takes the item. The caller holds h.mu.
+// hasRoom reports whether the item fits into the queue. The caller holds h.mu.
 func (h *Handler) hasRoom(it *item) bool {
 	waiting := len(h.alerts.items)
 	return waiting < h.maxQueue && (waiting == 0 || h.alerts.bytes+int64(len(it.Body)) <= h.queueBytes)
 }
 
-// enqueue hands an item to the workers. The caller holds h.mu.
+// enqueue passes an item to the workers. The caller holds h.mu.
 func (h *Handler) enqueue(it *item) {
 	h.current[it.Key] = it
 	h.add(&h.alerts, it)
 }
 
-// fail has an item reported, by another goroutine. The caller holds h.mu.
+// fail queues an item for the report, which another goroutine makes. The caller holds h.mu.
 func (h *Handler) fail(it *item, err error) {
 	report := item{Delivery: it.Delivery, uuid: it.uuid, err: err}
 	if len(h.reports.items) > 0 && h.reports.bytes+int64(len(report.Body)) > h.queueBytes {
@@ -259,7 +258,7 @@ func (h *Handler) add(l *line, it *item) {
 	h.hire(l)
 }
 
-// hire starts a worker if there is work for one more. The caller holds h.mu.
+// hire starts a worker if the line has work for another. The caller holds h.mu.
 func (h *Handler) hire(l *line) {
 	if len(l.items) > 0 && l.workers < l.maxWorkers {
 		l.workers++
@@ -267,9 +266,9 @@ func (h *Handler) hire(l *line) {
 	}
 }
 
-// work does what a line holds, until it is empty.
+// work processes the items of a line until it is empty.
 func (h *Handler) work(l *line) {
-	defer h.leave(l) // also when the item's work ends this goroutine with runtime.Goexit
+	defer h.leave(l) // runs also if an item calls runtime.Goexit
 	for it := h.next(l); it != nil; it = h.next(l) {
 		l.do(it)
 	}
@@ -296,7 +295,7 @@ func (h *Handler) leave(l *line) {
 	h.hire(l)
 }
 
-// start runs do in a goroutine for which Shutdown waits. The caller holds h.mu.
+// start runs do in a goroutine that Shutdown waits for. The caller holds h.mu.
 func (h *Handler) start(do func()) {
 	if h.running == 0 {
 		h.idle = make(chan struct{})
@@ -314,18 +313,18 @@ func (h *Handler) start(do func()) {
 	}()
 }
 
-// deliver calls back until that succeeds or is given up, and finishes the item whatever the callback does.
+// deliver calls back until a call succeeds or the retries end, and always finishes the item.
 func (h *Handler) deliver(it *item) {
-	err := ErrExit // stands if the callback ends this goroutine
+	err := ErrExit // remains if the callback ends this goroutine
 	defer func() { h.finish(it, err) }()
 	err = h.try(it)
 }
 
-// try calls back, and again after an error.
+// try calls back, and retries after an error.
 func (h *Handler) try(it *item) error {
 	wait := h.backoff
 	for attempt := 1; ; attempt++ {
-		event, err := decode(it.Body, h.maxBytes) // each attempt has its own event, which the callback may change
+		event, err := decode(it.Body, h.maxBytes) // the callback may change its event
 		if err != nil {
 			return err
 		}
@@ -352,11 +351,11 @@ func (h *Handler) call(event *metlo.WebhookEvent) (err error) {
 	return h.handle(h.ctx, event)
 }
 
-// finish takes an item out of the store, forgets it, and has a failure reported unless Shutdown did.
+// finish removes an item from the store, forgets it, and reports a failure unless Shutdown did.
 func (h *Handler) finish(it *item, err error) {
 	switch {
 	case err != nil && h.ctx.Err() != nil:
-		err = fmt.Errorf("%w: %w", ErrShutdown, err) // the store keeps it for the next start
+		err = fmt.Errorf("%w: %w", ErrShutdown, err) // the store holds it for the next start
 	case h.store != nil:
 		if fault := h.done(it.Key, err); fault != nil {
 			err = errors.Join(err, fault)
@@ -371,7 +370,7 @@ func (h *Handler) finish(it *item, err error) {
 	}
 }
 
-// callReport reports an item, and survives a report that panics.
+// callReport reports an item and recovers from a panic of the report.
 func (h *Handler) callReport(it *item) {
 	event, err := decode(it.Body, h.maxBytes)
 	if err != nil {
@@ -386,12 +385,11 @@ func (h *Handler) callReport(it *item) {
 	h.report(event, it.err)
 }
 
-// Shutdown refuses new events with 503, and waits until those in the queue are handled, and those in the store for which
-// the queue has room. When ctx ends first, it drops
-// the events still queued, ends the context of the callbacks that run, reports each event of both kinds with
-// [ErrShutdown], and returns ctx's error without waiting for the callbacks. A store keeps these events, unless their
-// callback succeeds after all, and what else it holds, for the next start. Shut the http.Server down before, so that
-// nothing arrives in vain. It may be called again.
+// Shutdown rejects new events with 503. It waits for the queued events, and for stored events that fit into the queue.
+// If ctx ends first, Shutdown drops the queued events, ends the context of running callbacks, and reports each of these
+// events with [ErrShutdown]. It then returns ctx's error without waiting for the callbacks. A store holds these events
+// and its other ones for the next start, unless their callback still succeeds. Shut down the http.Server first, so that
+// no request is rejected. Shutdown may be called again.
 func (h *Handler) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
 	h.closed = true
@@ -407,7 +405,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	}
 }
 
-// abandon reports what will not be handled, and all that waits to be reported.
+// abandon reports the events that Shutdown drops, and all that wait for the report.
 func (h *Handler) abandon(ctx context.Context) error {
 	h.mu.Lock()
 	h.cancel()
@@ -437,21 +435,21 @@ func (h *Handler) abandon(ctx context.Context) error {
 		len(queued), calls, saves, ctx.Err())
 }
 
-// take empties the line, and returns what it held.
+// take removes and returns the items of the line.
 func (l *line) take() []*item {
 	items := l.items
 	l.items, l.bytes = nil, 0
 	return items
 }
 
-// recentAlerts is the number of alerts whose repetition is recognised.
+// recentAlerts is the number of alerts among which a repetition is recognised.
 const recentAlerts = 4096
 
-// recent remembers the latest keys.
+// recent holds the latest keys.
 type recent struct {
 	size  int
 	keys  map[string]struct{}
-	order []string // oldest at next once full
+	order []string // the oldest is at next once it is full
 	next  int
 }
 

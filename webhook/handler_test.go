@@ -63,7 +63,7 @@ func TestHandlerBoundsItsWorkers(t *testing.T) {
 	})
 }
 
-// TestHandlerFullQueue drops what finds no place, says so, and takes the sender's retry.
+// TestHandlerFullQueue rejects and reports events while the queue is full, and accepts the sender's retry.
 func TestHandlerFullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var handled, dropped []string
@@ -113,7 +113,8 @@ func TestHandlerHandlesAnAlertOnce(t *testing.T) {
 	})
 }
 
-// TestHandlerKnowsWhatItHandles answers 200 to an alert whose callback runs, however many came after it.
+// TestHandlerKnowsWhatItHandles answers 200 to a repeated alert whose callback runs, regardless of the number of later
+// alerts.
 func TestHandlerKnowsWhatItHandles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
@@ -188,7 +189,7 @@ func TestHandlerRefuses(t *testing.T) {
 	require.NoError(t, h.Shutdown(t.Context()))
 }
 
-// TestHandlerSurvives lists what a callback can do to its goroutine; the next event is handled all the same.
+// TestHandlerSurvives has callbacks end their goroutine in different ways: the handler still handles the next event.
 func TestHandlerSurvives(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -285,8 +286,8 @@ func TestHandlerOptionsPanic(t *testing.T) {
 	}
 }
 
-// TestHandlerReceivesFromAServer goes the whole way: a trace makes an endpoint, which makes an alert, which is
-// posted and handled.
+// TestHandlerReceivesFromAServer covers the whole way: a trace creates an endpoint, the endpoint an alert, and the
+// handler receives the alert.
 func TestHandlerReceivesFromAServer(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	srv := metlotest.NewServer()
@@ -386,7 +387,7 @@ func TestHandlerTriesAgain(t *testing.T) {
 	}
 }
 
-// TestHandlerShutdownEndsRetries reports an event that waits for its next try, once, with its error.
+// TestHandlerShutdownEndsRetries reports an event that waits for its next attempt, once, with its error.
 func TestHandlerShutdownEndsRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog
@@ -516,7 +517,7 @@ func TestAnswersEndBeforeReports(t *testing.T) {
 	require.NoError(t, h.Shutdown(t.Context()))
 }
 
-// TestReportsThatWaitAreBounded keeps the UUID alone of what exceeds the bytes of the queue.
+// TestReportsThatWaitAreBounded reports only the UUID beyond the byte limit of the queue.
 func TestReportsThatWaitAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -547,7 +548,7 @@ func TestReportsThatWaitAreBounded(t *testing.T) {
 	})
 }
 
-// TestALargeReportIsWhole as long as it waits alone.
+// TestALargeReportIsWhole reports the whole event if it waits alone.
 func TestALargeReportIsWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported []string
@@ -561,7 +562,7 @@ func TestALargeReportIsWhole(t *testing.T) {
 	})
 }
 
-// TestReportsSurviveTheirCallback goes on after a callback of WithReport that ends its goroutine.
+// TestReportsSurviveTheirCallback continues after a callback of WithReport ends its goroutine.
 func TestReportsSurviveTheirCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog

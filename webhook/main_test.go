@@ -22,7 +22,7 @@ import (
 // TestMain fails the run if a test leaves a goroutine behind.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// recordedDelivery is the body that a real server posted.
+// recordedDelivery returns a body posted by a real server.
 func recordedDelivery(t testing.TB) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("..", "testdata", "samples", "webhook-delivery.json"))
@@ -40,7 +40,7 @@ func post(target, body string) *http.Request {
 	return r
 }
 
-// alertNumber is a delivery of the n-th alert.
+// alertNumber returns a delivery of the n-th alert.
 func alertNumber(n int) string { return fmt.Sprintf(`{"alert":{"uuid":"%d"},"meta":{}}`, n) }
 
 func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
@@ -49,9 +49,9 @@ func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-// eventLog notes what became of each event, by number.
+// eventLog records the outcome of each event, by number.
 type eventLog struct {
-	block chan struct{} // nil, or what handle waits for
+	block chan struct{} // handle waits for it unless it is nil
 
 	mu       sync.Mutex
 	handled  []string
@@ -76,7 +76,7 @@ func (l *eventLog) report(e *metlo.WebhookEvent, err error) {
 	l.errs = append(l.errs, err)
 }
 
-// pendingIn returns the bodies of what a store holds.
+// pendingIn returns the bodies of a store's pending deliveries.
 func pendingIn(t *testing.T, store webhook.Store) (bodies []string) {
 	t.Helper()
 	for d, err := range store.Pending(context.Background()) {

@@ -9,12 +9,12 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// Option changes how a [Handler] works. A value that makes no sense panics where the option is made.
+// Option configures a [Handler]. An invalid value panics in the function that returns the option.
 type Option func(*config)
 
 type config struct {
 	tokens     tokenHashes
-	store      Store // nil for none
+	store      Store // nil for no store
 	maxBytes   int64
 	maxQueue   int
 	queueBytes int64
@@ -39,14 +39,14 @@ func defaults() config {
 	}
 }
 
-// pause returns the wait that follows a wait.
+// pause returns the next wait after a wait.
 func (c *config) pause(wait time.Duration) time.Duration {
 	return min(2*wait, max(time.Minute, c.backoff))
 }
 
 // WithToken accepts only requests whose URL has ?token= with one of the values, such as
-// https://hooks.example.com/metlo?token=…; any other is answered 401. Metlo sends no signature and no header that only it
-// knows. Several tokens let one be replaced without a gap. An empty token panics, and so does none.
+// https://hooks.example.com/metlo?token=…, and answers 401 otherwise. Metlo sends no signature and no secret header.
+// Several tokens allow a rotation without a gap. It panics for an empty token and for no token.
 func WithToken(tokens ...string) Option {
 	hashes, ok := hashTokens(tokens)
 	if !ok || len(hashes) == 0 {
@@ -55,11 +55,11 @@ func WithToken(tokens ...string) Option {
 	return func(c *config) { c.tokens = hashes }
 }
 
-// WithStore keeps each alert in store from before the answer until the callback has returned, so that it outlives a
-// crash: an alert that is answered 202 is handled at least once. What the store holds is handled before what comes
-// later. While the queue is full, alerts wait in the store alone. An alert that is given up is reported, and not handled
-// again at the next start. The store has 200 ms, since the sender waits 250 ms; then the answer is 503. An alert that
-// the store keeps later than that is handled all the same. A nil store panics.
+// WithStore stores each alert before the answer and removes it after the callback, so that it survives a crash: an
+// alert answered with 202 is handled at least once. Stored events are handled before new ones. While the queue is full,
+// new alerts are only stored. An alert whose retries end is reported, and not handled again at the next start. If the
+// store takes over 200 ms, the answer is 503, because the sender waits only 250 ms; an alert stored later is handled
+// nevertheless. WithStore panics if store is nil.
 func WithStore(store Store) Option {
 	if folder, ok := store.(*Folder); store == nil || ok && folder == nil {
 		panic("metlo: webhook: WithStore: the store is nil: leave the option out to keep alerts in memory alone")
@@ -67,48 +67,49 @@ func WithStore(store Store) Option {
 	return func(c *config) { c.store = store }
 }
 
-// WithRetry calls back up to attempts times for one event while the callback returns an error, after a wait of backoff,
-// which doubles up to a minute; the default is 5 times from 1 s. With 1 there is no retry. The worker waits too, so that
-// one worker keeps the order. Fewer than 1 panics, and so does a wait that is not positive.
+// WithRetry calls back up to attempts times per event while the callback returns an error. The first wait is backoff,
+// and each further one is twice as long, up to a minute; the default is 5 attempts and 1 s. With 1 attempt there is no
+// retry. The worker waits too, so a single worker preserves the order. It panics for fewer than 1 attempt and for a
+// wait that is not positive.
 func WithRetry(attempts int, backoff time.Duration) Option {
 	mustBePositive("WithRetry", int64(attempts))
 	mustBePositive("WithRetry: backoff", int64(backoff))
 	return func(c *config) { c.attempts, c.backoff = attempts, backoff }
 }
 
-// WithQueue bounds the events that wait for a worker; the default is 1,024. Fewer than 1 panics.
+// WithQueue limits the events that wait for a worker; the default is 1,024. It panics below 1.
 func WithQueue(events int) Option {
 	mustBePositive("WithQueue", int64(events))
 	return func(c *config) { c.maxQueue = events }
 }
 
-// WithQueueBytes bounds the bodies of the events that wait for a worker, in bytes; the default is 64 MiB. A single one
-// may be larger. It also bounds the bodies of the events that wait for the callback of [WithReport]: beyond it, an event
-// is reported with its alert's UUID alone. Fewer than 1 panics.
+// WithQueueBytes limits the total size of the bodies of events that wait for a worker, in bytes; the default is 64 MiB.
+// A single body may be larger. It also limits the bodies of events that wait for the callback of [WithReport]: beyond
+// it, an event is reported with only its alert's UUID. It panics below 1.
 func WithQueueBytes(n int64) Option {
 	mustBePositive("WithQueueBytes", n)
 	return func(c *config) { c.queueBytes = n }
 }
 
-// WithWorkers bounds the callbacks that run at once; the default is 4. With 1, events are handled in the order of their
-// arrival. Fewer than 1 panics.
+// WithWorkers limits concurrent callbacks; the default is 4. With 1, events are handled in order of arrival. It panics
+// below 1.
 func WithWorkers(n int) Option {
 	mustBePositive("WithWorkers", int64(n))
 	return func(c *config) { c.maxWorkers = n }
 }
 
-// WithMaxBytes bounds a request's body, in bytes; the default is 4 MiB. A body of many values that are almost empty,
-// which would take over 4 times as much memory, is refused too. Fewer than 1 panics.
+// WithMaxBytes limits a request's body, in bytes; the default is 4 MiB. The handler also rejects a body of many nearly
+// empty values, which would take over 4 times as much memory. It panics below 1.
 func WithMaxBytes(n int64) Option {
 	mustBePositive("WithMaxBytes", n)
 	return func(c *config) { c.maxBytes = n }
 }
 
-// WithReport calls report once for each event that was refused with 503 and is not stored, or that was accepted and not
-// handled: with [ErrQueueFull], [ErrStore], [ErrShutdown], [ErrExit], a *[PanicError], or the last error of the
-// callback. The sender may repeat an event that was refused, which is then accepted. No answer and no worker waits for
-// report. Calls follow one another, except that Shutdown makes its own when it gives up. Without this option such events
-// are logged by the default logger of log/slog. A nil report panics.
+// WithReport calls report once for each event that was rejected with 503 and not stored, or accepted and not handled.
+// The error is [ErrQueueFull], [ErrStore], [ErrShutdown], [ErrExit], a *[PanicError], or the callback's last error. The
+// sender may repeat a rejected event, which is then accepted. Neither answers nor workers wait for report. Calls are
+// sequential, except that Shutdown makes its own calls when its context ends. Without this option the default logger of
+// log/slog logs such events. WithReport panics if report is nil.
 func WithReport(report func(*metlo.WebhookEvent, error)) Option {
 	if report == nil {
 		panic("metlo: webhook: WithReport: nil: leave the option out to log what is not handled")

@@ -15,17 +15,18 @@ import (
 	"github.com/metlo-go/metlo/internal/wire"
 )
 
-// defaultMaxBytes bounds a delivery: an alert may hold a trace, and the collector takes 2 MiB of one.
+// defaultMaxBytes is the default limit for a delivery: an alert may contain a trace, of which the collector accepts 2
+// MiB.
 const defaultMaxBytes = 4 << 20
 
-// Error is a request that is not a delivery of an alert. It matches [metlo.ErrUnauthorized] for status 401,
+// Error describes a request that is not a delivery of an alert. It matches [metlo.ErrUnauthorized] for status 401,
 // [metlo.ErrTooLarge] for 413, [metlo.ErrInvalidArgument] for 500, and [metlo.ErrBadRequest] for any other.
 type Error struct {
-	StatusCode int    // what to answer: 400, 401, 405, 413 or 415; 500 if the receiver has no token to compare with
-	Message    string // what is wrong and what is wanted; holds nothing of the request's URL or body
+	StatusCode int    // status of the answer: 400, 401, 405, 413 or 415; 500 if the receiver has only empty tokens
+	Message    string // problem and solution, without parts of the request's URL or body
 }
 
-// Error returns one line that describes what is wrong.
+// Error returns one line with the problem.
 func (e *Error) Error() string { return "metlo: webhook: " + e.Message }
 
 // Is reports whether target is the sentinel of the status.
@@ -41,10 +42,10 @@ func (e *Error) Is(target error) bool {
 	return target == metlo.ErrBadRequest
 }
 
-// Parse reads the alert that Metlo posts: a POST of at most 4 MiB of application/json. With tokens, it accepts only a
-// request whose URL has ?token= with one of them. Anything else is an *[Error] with the status to answer. Metlo posts an
-// alert again when it takes it for lost, so keep alerts by their UUID. Metlo waits 250 ms for the answer. [Handler] does
-// all of this.
+// Parse parses the alert that Metlo posts: a POST of at most 4 MiB of application/json. With tokens, it accepts only a
+// request whose URL has ?token= with one of them. For any other request it returns an *[Error] with the status of the
+// answer. Metlo repeats an alert that it considers lost, so store alerts by UUID. Metlo waits 250 ms for the answer.
+// [Handler] does all of this.
 func Parse(r *http.Request, tokens ...string) (*metlo.WebhookEvent, error) {
 	if r == nil || r.Body == nil {
 		return nil, badRequest(noBody)
@@ -63,7 +64,7 @@ func Parse(r *http.Request, tokens ...string) (*metlo.WebhookEvent, error) {
 	return decode(body, defaultMaxBytes)
 }
 
-// tokenHashes are of one length, so that a comparison does not depend on a token's.
+// tokenHashes holds hashes of equal length, so the time of a comparison does not depend on a token's length.
 type tokenHashes [][sha256.Size]byte
 
 func hashTokens(tokens []string) (hashes tokenHashes, ok bool) {
@@ -102,7 +103,7 @@ const (
 
 func badRequest(message string) error { return &Error{http.StatusBadRequest, message} }
 
-// readBody returns the body of a request whose header is that of a delivery.
+// readBody returns the body of a request whose header is valid.
 func readBody(r *http.Request, maxBytes int64) ([]byte, error) {
 	if r.Method != http.MethodPost {
 		return nil, &Error{http.StatusMethodNotAllowed, "want a POST: Metlo posts its alerts here"}
@@ -118,17 +119,17 @@ func readBody(r *http.Request, maxBytes int64) ([]byte, error) {
 		return nil, tooLarge
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBytes))
-	var over *http.MaxBytesError // of this reader, or of one that the caller put around the body
+	var over *http.MaxBytesError // limit of this reader, or of one that the caller put around the body
 	switch {
 	case errors.As(err, &over):
 		return nil, tooLarge
 	case err != nil:
 		return nil, badRequest("the body was cut short")
 	}
-	return bytes.Clone(body), nil // without the room that ReadAll leaves
+	return bytes.Clone(body), nil // drops the spare capacity of ReadAll's result
 }
 
-// checkEncoding accepts JSON in UTF-8 that is not compressed.
+// checkEncoding accepts JSON in UTF-8 without compression.
 func checkEncoding(header http.Header) error {
 	media, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
@@ -139,7 +140,7 @@ func checkEncoding(header http.Header) error {
 	}
 	encoding := strings.Join(header.Values("Content-Encoding"), ", ")
 	if encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return unsupported("the Content-Encoding is %s: want the body as it is", excerpt(encoding))
+		return unsupported("the Content-Encoding is %s: want the body without encoding", excerpt(encoding))
 	}
 	return nil
 }
@@ -150,11 +151,11 @@ func unsupported(format string, args ...any) error {
 
 // excerpt quotes the beginning of a header's value.
 func excerpt(value string) string {
-	const most = 40
-	return fmt.Sprintf("%+q", value[:min(len(value), most)])
+	const maxBytes = 40
+	return fmt.Sprintf("%+q", value[:min(len(value), maxBytes)])
 }
 
-// alertID checks the shape of a delivery, without building it, and returns the id of its alert.
+// alertID checks the form of a delivery, without decoding all of it, and returns the id of its alert.
 func alertID(body []byte, maxBytes int64) (string, error) {
 	if wire.Check(body, new(metlo.WebhookEvent), maxBytes) != nil {
 		return "", &Error{http.StatusRequestEntityTooLarge, "want an alert with fewer values: they would take more memory than an alert of the allowed size"}

@@ -171,7 +171,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestDeliveriesOfEmptyValuesAreRefused measures that bodies of the allowed size cannot fill the memory as values.
+// TestDeliveriesOfEmptyValuesAreRefused measures that the values of a body of the allowed size cannot fill the memory.
 func TestDeliveriesOfEmptyValuesAreRefused(t *testing.T) {
 	if testing.Short() || kit.Race {
 		t.Skip("decodes millions of values, ten times as slow under the race detector")
@@ -210,7 +210,7 @@ func TestTokens(t *testing.T) {
 	tests := map[string]struct {
 		tokens []string
 		target string
-		status int // 0 for accepted
+		status int // status of the answer; 0 for accepted
 	}{
 		"the new one":         {[]string{"new", "old"}, "/?token=new", 0},
 		"the old one":         {[]string{"new", "old"}, "/?token=old", 0},

@@ -7,50 +7,51 @@ import (
 	"time"
 )
 
-// Delivery is an alert as Metlo posted it.
+// Delivery is an alert in the form posted by Metlo.
 type Delivery struct {
-	Key  string // of the alert: its UUID, or a hash of an id that is not a UUID; lower-case letters, digits and dashes
-	Body []byte // JSON
+	Key  string // UUID of the alert, or a hash of an id that is not a UUID; lower-case letters, digits and dashes
+	Body []byte // body as JSON
 }
 
-// Store keeps deliveries from before they are answered until their callback has returned. Many goroutines call it, but
-// for one key only one at a time. [Folder] is one; a table of a database with Key as primary key is another.
+// Store holds deliveries from before the answer until their callback has returned. Many goroutines call it, but only
+// one at a time for each key. [Folder] implements it; a database table with Key as primary key is another way.
 type Store interface {
-	// Save keeps a delivery, so that it outlives a crash from the moment at which Save returns nil. It replaces what has
-	// the same key. ctx ends after 200 ms; a Save that takes longer is answered 503, and counts if it succeeds late.
+	// Save stores a delivery. Once it returns nil, the delivery must survive a crash. It replaces a delivery with the
+	// same key. ctx ends after 200 ms. The handler answers 503 if Save takes longer, and still handles the delivery if
+	// Save succeeds later.
 	Save(ctx context.Context, delivery Delivery) error
 
-	// Pending returns what was saved and is not done, the oldest first. The handler takes as much as its queue has room
-	// for, breaks the loop, and calls Pending again when half of the queue is empty; it waits for nothing within the loop.
-	// Pending may leave out and may repeat what changes meanwhile. Behind an error it may go on; what is missing is asked
-	// for again later. ctx ends after 10 s.
+	// Pending returns the deliveries that were saved and are not done, oldest first. The handler reads until its queue
+	// is full, breaks the loop, and calls Pending again when half of the queue is empty. It never waits inside the
+	// loop. Pending may omit or repeat deliveries that change during the loop. It may continue after an error; the
+	// handler asks again later for missing deliveries. ctx ends after 10 s.
 	Pending(ctx context.Context) iter.Seq2[Delivery, error]
 
-	// Done takes a delivery out of what is pending. With a failure, which is why it was given up, it may be kept
-	// elsewhere. A key that is not pending is not an error. ctx ends after 10 s.
+	// Done ends a pending delivery. A non-nil failure is the error of its last attempt; the store may archive the
+	// delivery then. An unknown key is not an error. ctx ends after 10 s.
 	Done(ctx context.Context, key string, failure error) error
 }
 
 const (
 	savePatience  = 200 * time.Millisecond // the sender waits 250 ms for its answer
-	storePatience = 10 * time.Second       // nobody waits for the rest
-	maxSaves      = 64                     // at once
+	storePatience = 10 * time.Second       // limit for the other calls, for which no sender waits
+	maxSaves      = 64                     // maximum of concurrent calls
 )
 
 var (
-	errSaveSlow = fmt.Errorf("%w: it took over %v", ErrStore, savePatience)
-	errSaveBusy = fmt.Errorf("%w: it had %d calls of Save under way for over %v", ErrStore, maxSaves, savePatience)
+	errSaveSlow = fmt.Errorf("%w: Save took over %v", ErrStore, savePatience)
+	errSaveBusy = fmt.Errorf("%w: %d calls of Save were running for over %v", ErrStore, maxSaves, savePatience)
 	errSaveExit = fmt.Errorf("%w: Save called runtime.Goexit", ErrStore)
 )
 
-// save is a call of the store's Save, for which all requests with the same alert wait.
+// save is a call of the store's Save. All requests with the same alert wait for it.
 type save struct {
 	item *item
 	done chan struct{} // closed once err is set
 	err  error
 }
 
-// startSave has an item stored and then admitted. The caller holds h.mu.
+// startSave stores and then admits an item. The caller holds h.mu.
 func (h *Handler) startSave(ctx context.Context, it *item) *save {
 	s := &save{item: it, done: make(chan struct{}), err: errSaveExit}
 	h.saves[it.Key] = s
@@ -74,7 +75,7 @@ func (h *Handler) save(ctx context.Context, delivery Delivery) (err error) {
 	return h.store.Save(ctx, delivery)
 }
 
-// saved decides what becomes of an item, also if the answer did not wait for it.
+// saved admits a stored item or reports the failure, even if the answer did not wait for it.
 func (h *Handler) saved(s *save) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -88,7 +89,7 @@ func (h *Handler) saved(s *save) {
 	close(s.done)
 }
 
-// wait returns the outcome, or errSaveSlow if there is none in time.
+// wait returns the outcome, or errSaveSlow after too long a wait.
 func (s *save) wait() error {
 	select {
 	case <-s.done:
@@ -102,7 +103,7 @@ func (s *save) wait() error {
 	return s.err
 }
 
-// done takes an item out of the store.
+// done removes an item from the store.
 func (h *Handler) done(key string, failure error) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), storePatience)
 	defer cancel()
@@ -110,7 +111,7 @@ func (h *Handler) done(key string, failure error) (err error) {
 	return h.store.Done(ctx, key, failure)
 }
 
-// storeFault marks an error, or what the store panicked with, as the store's.
+// storeFault wraps an error or a panic of the store.
 func storeFault(err error, panicked any) error {
 	switch {
 	case panicked != nil:
@@ -121,7 +122,7 @@ func storeFault(err error, panicked any) error {
 	return nil
 }
 
-// leaveToStore makes sure that the store is read after an alert was left to it. The caller holds h.mu.
+// leaveToStore ensures that the store is read after an alert was only stored. The caller holds h.mu.
 func (h *Handler) leaveToStore() {
 	h.left = true
 	if !h.behind {
@@ -138,10 +139,10 @@ func (h *Handler) wakeFeed() {
 	}
 }
 
-// feed queues what the store holds, the oldest first, until everything that it holds is queued.
+// feed queues the stored deliveries, oldest first, until all are queued.
 func (h *Handler) feed() {
 	pause := h.backoff
-	var retry time.Time // when a store that failed is read again, and reported again
+	var retry time.Time // next time to read and report a store that failed
 	for more := true; more; {
 		full, err := h.read()
 		switch {
@@ -164,7 +165,7 @@ func (h *Handler) reportStore(err error) {
 	}
 }
 
-// read queues what the store holds, reports whether the queue was full before the end, and returns the store's first
+// read queues stored deliveries, reports whether the queue filled up before the end, and returns the store's first
 // error.
 func (h *Handler) read() (full bool, err error) {
 	h.mu.Lock()
@@ -188,7 +189,7 @@ func (h *Handler) read() (full bool, err error) {
 	return full, err
 }
 
-// offer queues a delivery that nobody has yet, and reports whether there was room.
+// offer queues a delivery that is not in progress, and reports whether the queue had room.
 func (h *Handler) offer(delivery Delivery) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -206,7 +207,7 @@ func (h *Handler) offer(delivery Delivery) bool {
 	return true
 }
 
-// awaitWork returns true when the store is to be read again: when it has what is not queued and half of the queue is
+// awaitWork returns true when the store must be read again: when it has unqueued deliveries and half of the queue is
 // empty, or at retry. It returns false when everything is queued, and after Shutdown when the queue was full.
 func (h *Handler) awaitWork(full bool, retry time.Time) bool {
 	var retryTimer <-chan time.Time

@@ -25,7 +25,7 @@ import (
 	"github.com/metlo-go/metlo/webhook"
 )
 
-// TestStoreTakesWhatTheQueueCannot answers 202 while the queue is full, and handles all in order.
+// TestStoreTakesWhatTheQueueCannot answers 202 while the queue is full, and handles all events in order.
 func TestStoreTakesWhatTheQueueCannot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog
@@ -45,7 +45,7 @@ func TestStoreTakesWhatTheQueueCannot(t *testing.T) {
 	})
 }
 
-// TestStoreKeepsWhatShutdownDrops reports once what had no time, and handles it at the next start.
+// TestStoreKeepsWhatShutdownDrops reports a dropped event once, and handles it at the next start.
 func TestStoreKeepsWhatShutdownDrops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog
@@ -71,7 +71,7 @@ func TestStoreKeepsWhatShutdownDrops(t *testing.T) {
 	})
 }
 
-// TestStoreGivenUp moves what the callback never took, and reports it at one start only.
+// TestStoreGivenUp archives an event after its last attempt, and reports it only once.
 func TestStoreGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog
@@ -103,16 +103,16 @@ func TestStoreGivenUp(t *testing.T) {
 	})
 }
 
-// fakeStore is a store of the user's, in the order of the first Save.
+// fakeStore is a user's store, in the order of the first Save.
 type fakeStore struct {
 	save    func(context.Context) error
 	pending func() error
 
 	mu        sync.Mutex
 	items     []webhook.Delivery
-	saved     int // calls of Save that succeeded
+	saved     int // successful calls of Save
 	iterating int
-	iterated  int // deliveries
+	iterated  int // number of yielded deliveries
 }
 
 func (s *fakeStore) Save(ctx context.Context, d webhook.Delivery) error {
@@ -188,8 +188,8 @@ func numbers(from, to int) (names []string) {
 	return names
 }
 
-// TestWhatTheStoreHoldsIsHandledFirst has alerts come in while a backlog is handled: at the start, at each moment, and
-// after the queue was full. With one worker, the order is that of their arrival.
+// TestWhatTheStoreHoldsIsHandledFirst posts alerts while a backlog is handled: at the start, at each moment, and after
+// the queue was full. With one worker, the order is that of arrival.
 func TestWhatTheStoreHoldsIsHandledFirst(t *testing.T) {
 	broken := errors.New("the database restarts")
 	tests := map[string]struct {
@@ -250,7 +250,7 @@ func TestWhatTheStoreHoldsIsHandledFirst(t *testing.T) {
 	}
 }
 
-// TestAlertsDoNotWaitForAStoreThatStaysUnreadable handles new alerts at once although one old delivery cannot be read.
+// TestAlertsDoNotWaitForAStoreThatStaysUnreadable handles new alerts at once although an old delivery cannot be read.
 func TestAlertsDoNotWaitForAStoreThatStaysUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog
@@ -279,12 +279,12 @@ func (s *halfReadable) Pending(ctx context.Context) iter.Seq2[webhook.Delivery, 
 	}
 }
 
-// oneConnection is a store on a database with one connection: its methods wait for one another, and so for an iterator
+// oneConnection is a store on a database with one connection: its methods wait for one another, and for an iterator
 // that is not closed.
 type oneConnection struct {
 	fakeStore
 	connection chan struct{}
-	longest    time.Duration // that an iterator was open
+	longest    time.Duration // longest time for which an iterator was open
 }
 
 func (s *oneConnection) connect(ctx context.Context) (release func(), err error) {
@@ -328,12 +328,12 @@ func (s *oneConnection) Done(ctx context.Context, key string, failure error) err
 	return s.fakeStore.Done(ctx, key, failure)
 }
 
-// TestNothingOfTheStoreIsHeldAcrossAWait has whatever makes a handler wait while it reads a store with one connection.
+// TestNothingOfTheStoreIsHeldAcrossAWait covers all waits of a handler while it reads a store with one connection.
 func TestNothingOfTheStoreIsHeldAcrossAWait(t *testing.T) {
 	tests := map[string]struct {
 		callback, report time.Duration
 		opts             []webhook.Option
-		bad              bool // a third of the backlog is not a delivery
+		bad              bool // a third of the backlog is invalid
 	}{
 		"callbacks of a minute":       {callback: time.Minute},
 		"one worker":                  {callback: time.Minute, opts: []webhook.Option{webhook.WithWorkers(1)}},
@@ -389,12 +389,12 @@ func TestNothingOfTheStoreIsHeldAcrossAWait(t *testing.T) {
 	}
 }
 
-// TestReadingABacklogIsLinear bounds what the handler reads again of a store because it closed the iterator.
+// TestReadingABacklogIsLinear limits how often the handler reads the same deliveries because it closed the iterator.
 func TestReadingABacklogIsLinear(t *testing.T) {
 	tests := map[string]struct {
 		bound webhook.Option
-		reads int // of each delivery
-		long  int // bytes of every other delivery
+		reads int // reads per delivery
+		long  int // size of every other delivery in bytes
 	}{
 		"a queue of 100 events":                {webhook.WithQueue(100), 3, 0},
 		"a queue of 4 kB":                      {webhook.WithQueueBytes(4_000), 3, 0},
@@ -450,7 +450,8 @@ func TestAStoreThatFailsIsReadAgain(t *testing.T) {
 	})
 }
 
-// TestAnAlertThatComesAgainAfterLongIsHandledAgain also where it waits in the store and was handled from there before.
+// TestAnAlertThatComesAgainAfterLongIsHandledAgain covers an alert that waits in the store and was handled from there
+// before.
 func TestAnAlertThatComesAgainAfterLongIsHandledAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog
@@ -500,7 +501,7 @@ func TestShutdownHandlesWhatTheQueueHasRoomFor(t *testing.T) {
 	}
 }
 
-// TestAnIteratorWithoutEnd has a store whose Pending yields errors for ever. Its context ends.
+// TestAnIteratorWithoutEnd has a store whose Pending yields errors endlessly. Its context ends.
 func TestAnIteratorWithoutEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog
@@ -522,8 +523,8 @@ func (*endless) Pending(context.Context) iter.Seq2[webhook.Delivery, error] {
 	}
 }
 
-// TestOneTruthForEachAlert has stores at the limit of 200 ms, and senders that retry. An alert is handled or reported,
-// and what was answered 202 or 200 is handled.
+// TestOneTruthForEachAlert has stores close to the limit of 200 ms, and senders that retry. Every alert is handled or
+// reported, and an alert that was answered with 202 or 200 is handled.
 func TestOneTruthForEachAlert(t *testing.T) {
 	for _, ms := range []int{0, 100, 199, 200, 201, 350, 600, 2_000} {
 		delay := time.Duration(ms) * time.Millisecond
@@ -568,7 +569,8 @@ func TestOneTruthForEachAlert(t *testing.T) {
 	}
 }
 
-// TestSavesAreBounded has more senders than a store takes at once. None is refused as long as its turn comes in time.
+// TestSavesAreBounded has more senders than concurrent calls of Save. None is rejected as long as its call starts in
+// time.
 func TestSavesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog
@@ -611,7 +613,7 @@ func TestSavesAreBounded(t *testing.T) {
 	})
 }
 
-// TestShutdownReportsWhatIsBeingStored gives up while a Save does not return.
+// TestShutdownReportsWhatIsBeingStored shuts down while a Save does not return.
 func TestShutdownReportsWhatIsBeingStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog
@@ -636,7 +638,7 @@ func TestShutdownReportsWhatIsBeingStored(t *testing.T) {
 	})
 }
 
-// TestNothingIsHandledAfterShutdownGaveUp has a store that returns from Save and from Pending afterwards.
+// TestNothingIsHandledAfterShutdownGaveUp has a store that returns from Save and from Pending after Shutdown.
 func TestNothingIsHandledAfterShutdownGaveUp(t *testing.T) {
 	wait := make(chan struct{})
 	tests := map[string]*fakeStore{
@@ -666,7 +668,7 @@ func TestNothingIsHandledAfterShutdownGaveUp(t *testing.T) {
 	}
 }
 
-// TestWhatIsDoneWhileTheStoreIsReadIsHandledOnce has a queue of more events than are recognised when they come again.
+// TestWhatIsDoneWhileTheStoreIsReadIsHandledOnce has a queue of more events than the handler remembers.
 func TestWhatIsDoneWhileTheStoreIsReadIsHandledOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log eventLog
@@ -692,8 +694,8 @@ func TestStoreFaults(t *testing.T) {
 	tests := map[string]struct {
 		save    func(context.Context) error
 		answer  int
-		reports int // of the delivery: it is reported or handled, and never both
-		handled int // in the end, without a retry of the sender
+		reports int // reports of the delivery, which is never both reported and handled
+		handled int // final count, without a retry of the sender
 	}{
 		"works":  {nil, 202, 0, 1},
 		"fails":  {func(context.Context) error { return broken }, 503, 1, 0},
@@ -763,7 +765,7 @@ func TestStoreFaults(t *testing.T) {
 	})
 }
 
-// Receive alerts so that none is lost when the process dies.
+// Receive alerts without losing one when the process dies.
 func ExampleWithStore() {
 	dir, err := os.MkdirTemp("", "alerts")
 	if err != nil {
@@ -778,7 +780,7 @@ func ExampleWithStore() {
 	}
 	handler := webhook.NewHandler(func(_ context.Context, event *metlo.WebhookEvent) error {
 		fmt.Println("handled", event.Alert.UUID)
-		return nil // an error is tried again
+		return nil // the handler retries after an error
 	}, webhook.WithStore(store), webhook.WithToken("the new one", "the old one"))
 
 	request := httptest.NewRequest("POST", "/?token=the+old+one", strings.NewReader(`{"alert":{"uuid":"7"}}`))

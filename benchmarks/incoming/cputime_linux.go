@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime is the processor time that the thread of the caller has used: a busy machine does not change it much.
+// cpuTime returns the processor time that the thread of the caller has used: a busy machine does not change it much.
 func cpuTime() time.Duration {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {

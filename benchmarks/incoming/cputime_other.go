@@ -4,7 +4,7 @@ package main
 
 import "time"
 
-// cpuTime is the time on the clock, where that of a thread is not known.
+// cpuTime returns the time on the clock, where that of a thread is not known.
 func cpuTime() time.Duration { return time.Since(began) }
 
 var began = time.Now()

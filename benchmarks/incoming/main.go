@@ -1,6 +1,6 @@
-// Command incoming compares what stands in front of a handler: package capture, and middleware of others that watches
-// requests. It prints two tables, time and allocations above a bare handler and what a collector that stalls costs, and
-// how much one sender sends.
+// Command incoming compares middleware in front of a handler: package capture and others that watch requests. It prints
+// two tables, and the throughput of one sender. The tables show time and allocations above a bare handler, and the cost
+// of a stalled collector.
 //
 //	go run ./incoming
 package main
@@ -47,10 +47,11 @@ func main() {
 	_ = w.Flush()
 }
 
-// watcher is what is put in front of a handler. stop ends it, kept is the share of requests of which a trace was kept.
+// watcher is the middleware in front of a handler. stop ends it, kept is the share of requests of which a trace was
+// kept.
 type watcher struct {
 	name   string
-	settle func() // waits until all is sent, where nothing is sent while the handler is measured
+	settle func() // waits until all is sent, or discarded while the handler alone is measured
 	start  func(collector string) (wrap func(http.Handler) http.Handler, stop func(), kept func() string, err error)
 }
 
@@ -108,7 +109,7 @@ func ours(name string, prepare func(*capture.Recorder), opts ...capture.Option) 
 	return watcher{name, settle, start}
 }
 
-// exchange is a POST of 1 kB that is answered with 2 kB, without a network.
+// exchange sends a POST of 1 kB that is answered with 2 kB, without a network.
 type exchange struct {
 	req  *http.Request
 	in   []byte
@@ -133,7 +134,7 @@ func (x *exchange) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(x.out)
 }
 
-// serve serves the request once with a writer that has the interfaces of a server's.
+// serve serves the request once, with a writer that has the interfaces of a server's.
 func (x *exchange) serve(h http.Handler) {
 	x.body.Reset(x.in)
 	req := *x.req
@@ -158,12 +159,12 @@ func costs(out io.Writer, rounds, requests int) error {
 		}
 		x := newExchange(2000)
 		handler := wrap(x)
-		for range requests { // until pools are filled and what is first is over
+		for range requests { // until pools are filled and first-time costs are over
 			x.serve(handler)
 		}
 		runtime.GC()
 		var bare, watched []sample
-		for range rounds { // in turns, so that both have the same neighbours
+		for range rounds { // alternates, so that both have the same neighbours
 			bare = append(bare, x.measure(x, requests))
 			if w.settle == nil {
 				watched = append(watched, x.measure(handler, requests))
@@ -185,9 +186,9 @@ func costs(out io.Writer, rounds, requests int) error {
 	return nil
 }
 
-// sample is what a request costs.
+// sample is the cost of a request.
 type sample struct {
-	time   float64 // µs of the thread that serves, garbage collection that it assists with included
+	time   float64 // µs of the serving thread, including garbage collection that it assists
 	allocs float64
 }
 
@@ -205,7 +206,7 @@ func (x *exchange) measure(h http.Handler, requests int) sample {
 	return sample{float64(took.Nanoseconds()) / float64(requests) / 1000, float64(after.Mallocs-before.Mallocs) / float64(requests)}
 }
 
-// middle is the median of the times, and the least of the allocations: others in the process allocate too.
+// middle returns the median of the times, and the least of the allocations: others in the process allocate too.
 func middle(samples []sample) sample {
 	slices.SortFunc(samples, func(a, b sample) int { return cmp.Compare(a.allocs, b.allocs) })
 	allocs := samples[0].allocs
@@ -213,7 +214,7 @@ func middle(samples []sample) sample {
 	return sample{samples[len(samples)/2].time, allocs}
 }
 
-// throughput is how many traces one sender masks and sends a second, with the collector in the same process.
+// throughput returns how many traces one sender masks and sends a second, with the collector in the same process.
 func throughput(out io.Writer, traces int) error {
 	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -237,7 +238,7 @@ func throughput(out io.Writer, traces int) error {
 	}
 	before := rec.Stats()
 	began := time.Now()
-	if err := rec.Shutdown(context.Background()); err != nil { // which sends without a pace
+	if err := rec.Shutdown(context.Background()); err != nil { // Shutdown sends without a pace
 		return err
 	}
 	sent := rec.Stats().Sent - before.Sent

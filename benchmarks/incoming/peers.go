@@ -15,7 +15,7 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
-// peers are at their defaults but for bodies, which are recorded where an option says so.
+// peers returns the compared middleware with default options. Some of them record bodies by an option.
 func peers() []watcher {
 	unknown := func() string { return "" }
 	return []watcher{

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// writer has the methods of net/http's HTTP/1 writer and throws away what is written.
+// writer has the methods of net/http's HTTP/1 writer and discards the data.
 type writer struct{ header http.Header }
 
 func (w *writer) Header() http.Header               { return w.header }

@@ -81,7 +81,7 @@ func run(ctx context.Context, s *settings) error {
 	}
 	for _, a := range found {
 		text := safe(fmt.Sprintf("%s: %s %s%s: %s", a.Type, a.APIEndpoint.Method, a.APIEndpoint.Host, a.APIEndpoint.Path, a.Description))
-		if s.github { // only a percent sign means anything within the message
+		if s.github { // only percent signs are special within the message
 			_, err = fmt.Printf("::error title=Metlo (%s)::%s\n", safe(string(a.RiskScore)), strings.ReplaceAll(text, "%", "%25"))
 		} else {
 			_, err = fmt.Printf("%s\t%s\t%s\n", safe(string(a.RiskScore)), text, a.UUID)
@@ -99,13 +99,13 @@ func run(ctx context.Context, s *settings) error {
 
 type leftOut struct{ low, old int }
 
-// find judges the severity itself, so that one which the SDK does not know is not filtered away.
+// find compares the severity itself, because a filter would exclude severities that the SDK does not know.
 func find(ctx context.Context, client *metlo.Client, s *settings) (found []metlo.Alert, left leftOut, err error) {
 	filter := &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}
 	if s.host != "" {
 		filter.Hosts = []string{s.host}
 		if known, err := client.Hosts.Names(ctx); err != nil || !slices.Contains(known, s.host) {
-			return nil, left, errors.Join(err, fmt.Errorf("no such host: %s", s.host)) // every list of it is empty
+			return nil, left, errors.Join(err, fmt.Errorf("no such host: %s", s.host)) // every list in it is empty
 		}
 	}
 	for alert, err := range client.Alerts.All(ctx, filter) {
@@ -123,14 +123,14 @@ func find(ctx context.Context, client *metlo.Client, s *settings) (found []metlo
 	if len(found) > 0 {
 		return found, left, nil
 	}
-	// An instance that has seen no traffic raises no alert either.
+	// An instance without traffic raises no alert either.
 	if watched, err := client.Summary.HasEndpoints(ctx); err != nil || !watched {
 		return nil, left, errors.Join(err, errors.New("the instance knows no endpoint"))
 	}
 	return nil, left, nil
 }
 
-// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+// safe keeps text from acting on a terminal or a CI log: anybody can choose hosts and paths.
 func safe(text string) string {
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)

@@ -1,4 +1,4 @@
-// Ingest feeds the traffic of a small, made-up service to Metlo with package capture: what it serves and what it asks.
+// Ingest feeds the incoming and outgoing traffic of a small, made-up service to Metlo with package capture.
 package main
 
 import (
@@ -74,13 +74,13 @@ func run(ctx context.Context, requests, queue int) error {
 func traffic(ctx context.Context, rec *capture.Recorder, requests int) error {
 	stock := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"inStock":true}`) }))
 	defer stock.Close()
-	outgoing := &http.Client{Transport: rec.Transport(nil)} // what the service asks of others
+	outgoing := &http.Client{Transport: rec.Transport(nil)} // records outgoing requests
 	service := http.NewServeMux()
 	service.HandleFunc("POST /orders/{id}", func(w http.ResponseWriter, r *http.Request) {
 		_ = do(r.Context(), outgoing, http.MethodGet, stock.URL+"/items/"+r.PathValue("id"), "")
 		_, _ = io.Copy(w, r.Body)
 	})
-	orders := httptest.NewServer(rec.Handler(service)) // what it serves
+	orders := httptest.NewServer(rec.Handler(service)) // records incoming requests
 	defer orders.Close()
 	for n := range requests {
 		url, order := fmt.Sprintf("%s/orders/%d", orders.URL, 1000+n), fmt.Sprintf(`{"sku":"A%d","email":"jane.doe@example.com"}`, n)
@@ -97,7 +97,7 @@ func do(ctx context.Context, client *http.Client, method, url, body string) erro
 		return err
 	}
 	if method == http.MethodPost {
-		req.Host = host // as it comes from a client: the service listens on loopback here
+		req.Host = host // like a client's; here the service listens on loopback
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := client.Do(req)

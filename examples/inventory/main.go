@@ -1,5 +1,5 @@
 // Inventory exports every endpoint with its data classes, to CSV or JSON Lines, in little memory. The command metlo
-// inventory can also go on after an interruption.
+// inventory can also resume after an interruption.
 package main
 
 import (
@@ -73,7 +73,7 @@ func run(ctx context.Context, filter *metlo.EndpointFilter, jsonl bool, output s
 	if output == "" {
 		return write(ctx, client, filter, os.Stdout)
 	}
-	// The file stays as it is unless the export is complete.
+	// The file remains unchanged unless the export is complete.
 	file, err := os.OpenFile(output+".partial", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func writeCSV(ctx context.Context, client *metlo.Client, filter *metlo.EndpointF
 	return out.Error()
 }
 
-// cell is safe in a spreadsheet, where a text that begins with one of =+-@ is a formula.
+// cell returns safe in a spreadsheet, where a text that begins with one of =+-@ is a formula.
 func cell(text string) string {
 	if text = safe(text); text != "" && strings.ContainsAny(text[:1], "=+-@") {
 		return "'" + text
@@ -126,7 +126,7 @@ func cell(text string) string {
 	return text
 }
 
-// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+// safe keeps text from acting on a terminal or a CI log: anybody can choose hosts and paths.
 func safe(text string) string {
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)

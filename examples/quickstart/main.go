@@ -1,5 +1,5 @@
-// Quickstart prints a security engineer's morning: how risky the inventory is, which endpoints to look at first, and
-// which alerts are open. It changes nothing.
+// Quickstart prints a security engineer's morning report: the risk of the inventory, the most urgent endpoints, and the
+// open alerts. It changes nothing.
 package main
 
 import (
@@ -28,7 +28,7 @@ Exit codes: 0 done, 2 failed, 130 interrupted.
 
 `
 
-// top is how many endpoints are shown.
+// top is the maximum number of printed endpoints.
 const top = 5
 
 var scores = []metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium, metlo.RiskLow, metlo.RiskNone}
@@ -78,7 +78,7 @@ func endpoints(ctx context.Context, client *metlo.Client, out *tabwriter.Writer)
 			return err
 		}
 		count[e.RiskScore]++
-		// The list comes by risk, but the walk promises no order.
+		// The server sorts the list by risk, but the walk guarantees no order.
 		riskiest = append(riskiest, e)
 		slices.SortStableFunc(riskiest, func(a, b metlo.Endpoint) int { return urgency(&a) - urgency(&b) })
 		riskiest = riskiest[:min(len(riskiest), top)]
@@ -95,7 +95,7 @@ func endpoints(ctx context.Context, client *metlo.Client, out *tabwriter.Writer)
 	return nil
 }
 
-// urgency is lowest for what to look at first: high risk, and open to anybody or perhaps so.
+// urgency returns the sort key of an endpoint, lowest first: high risk, and open or possibly open to everybody.
 func urgency(e *metlo.Endpoint) int {
 	states := []metlo.Authentication{metlo.AuthenticationNone, metlo.AuthenticationUnknown, metlo.AuthenticationRequired}
 	return len(states)*slices.Index(scores, e.RiskScore) + slices.Index(states, e.Authentication())
@@ -120,7 +120,7 @@ func alerts(ctx context.Context, client *metlo.Client, out *tabwriter.Writer) er
 	return nil
 }
 
-// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+// safe keeps text from acting on a terminal or a CI log: anybody can choose hosts and paths.
 func safe(text string) string {
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)

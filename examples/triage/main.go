@@ -95,7 +95,7 @@ func run(ctx context.Context, filter *metlo.AlertFilter, resolve string, yes boo
 	return table.Flush()
 }
 
-// resolveEach changes exactly what the filter found, and not what was raised a moment later.
+// resolveEach changes exactly the alerts that the filter found, and none raised later.
 func resolveEach(ctx context.Context, client *metlo.Client, alerts []metlo.Alert, message string) error {
 	ids, names := make([]string, len(alerts)), map[string]string{}
 	for i, a := range alerts {
@@ -109,7 +109,7 @@ func resolveEach(ctx context.Context, client *metlo.Client, alerts []metlo.Alert
 			fmt.Println("resolved ", change.UUID, "", names[change.UUID])
 		case metlo.ChangeConflict, metlo.ChangeGone:
 			fmt.Println("left alone, since somebody was faster:", change.UUID, "", names[change.UUID])
-		default: // failed, or not sent since the one before failed
+		default: // failed, or not sent because an earlier one failed
 			fmt.Printf("%s: %s  %s\n", change.Outcome, change.UUID, names[change.UUID])
 			failed = cmp.Or(failed, change.Err)
 		}
@@ -124,7 +124,7 @@ func endpoint(a *metlo.Alert) string {
 	return safe(fmt.Sprint(a.APIEndpoint.Method, " ", a.APIEndpoint.Host, a.APIEndpoint.Path))
 }
 
-// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+// safe keeps text from acting on a terminal or a CI log: anybody can choose hosts and paths.
 func safe(text string) string {
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)

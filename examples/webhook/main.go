@@ -1,5 +1,5 @@
-// Webhook receives Metlo's webhooks and prints each alert once. It loses none: an alert is in a folder before it is
-// answered, and those that came while nobody listened are in Metlo's list.
+// Webhook receives Metlo's webhooks and prints each alert once. It loses none: it stores an alert in a folder before it
+// answers, and fetches missed alerts from Metlo's list.
 package main
 
 import (
@@ -75,7 +75,7 @@ func run(ctx context.Context, listen, dir string) error {
 		if demo {
 			ended <- err
 		}
-		return err // an error is tried again
+		return err // the handler retries after an error
 	}, webhook.WithStore(store), webhook.WithToken(token))
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
@@ -97,7 +97,7 @@ func run(ctx context.Context, listen, dir string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if err = errors.Join(err, server.Shutdown(ctx), handler.Shutdown(ctx)); err == nil { // in this order
+	if err = errors.Join(err, server.Shutdown(ctx), handler.Shutdown(ctx)); err == nil { // the order matters
 		fmt.Fprintln(os.Stderr, "shut down, every alert handled")
 	}
 	return err
@@ -121,7 +121,7 @@ func (p *printer) once(a metlo.Alert) error {
 	return p.handled.WriteFile("handled-"+a.UUID, nil, 0o600)
 }
 
-// reconcile prints the open alerts that nobody received: Metlo gives up after three retries.
+// reconcile prints the open alerts that were not received: Metlo gives up after three retries.
 func (p *printer) reconcile(ctx context.Context, client *metlo.Client) error {
 	alerts, err := metlo.Collect(client.Alerts.All(ctx, &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}}))
 	for _, alert := range alerts {
@@ -130,7 +130,7 @@ func (p *printer) reconcile(ctx context.Context, client *metlo.Client) error {
 	return err
 }
 
-// raiseAlert lets the demo server see a request to an unknown endpoint, which raises an alert, and post it to url.
+// raiseAlert sends the demo server a request to an unknown endpoint, which raises an alert, and has it posted to url.
 func raiseAlert(ctx context.Context, client *metlo.Client, url string) error {
 	if _, err := client.Webhooks.Create(ctx, &metlo.WebhookSettings{URL: url, Hosts: []string{"shop.example.com"}}); err != nil {
 		return err
@@ -141,7 +141,7 @@ func raiseAlert(ctx context.Context, client *metlo.Client, url string) error {
 	})
 }
 
-// safe keeps text from acting on a terminal or a CI log: hosts and paths are what anybody sent.
+// safe keeps text from acting on a terminal or a CI log: anybody can choose hosts and paths.
 func safe(text string) string {
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], "##", `#\#`)

@@ -10,24 +10,25 @@ import (
 )
 
 const (
-	stepBytes = 256 << 10 // size from which on a full buffer grows in one step
-	announced = 4 << 20   // most bytes for which room is made because the server announces them
+	stepBytes = 256 << 10 // a full buffer of this size or more grows in one step
+	announced = 4 << 20   // maximum number of bytes allocated because the server announces them
 )
 
-// TruncatedError is a body that ended early: the connection broke, stalled or was cancelled.
+// TruncatedError describes a body that ended early: the connection broke, stalled or was cancelled.
 type TruncatedError struct{ Err error }
 
 func (e *TruncatedError) Error() string { return "the response was cut short: " + e.Err.Error() }
 func (e *TruncatedError) Unwrap() error { return e.Err }
 
-// TooLargeError is a body, or one item of a list, over the limit.
+// TooLargeError describes a body, or an item of a list, over the limit.
 type TooLargeError struct{ Limit int64 }
 
 func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("larger than %d bytes: ask for less, or raise WithMaxResponseBytes", e.Limit)
 }
 
-// timedOut reports whether the body ended because of a timeout or of the caller's context: that is not a broken connection.
+// timedOut reports whether the body ended because of a timeout or of the caller's context, as opposed to a broken
+// connection.
 func (e *TruncatedError) timedOut() bool {
 	return errors.Is(e.Err, context.DeadlineExceeded) || errors.Is(e.Err, context.Canceled) || isLate(e.Err)
 }
@@ -39,7 +40,7 @@ type bodyReader struct{ src io.Reader }
 
 func (b bodyReader) Read(p []byte) (int, error) {
 	n, err := b.src.Read(p)
-	if err != nil && err != io.EOF { // readers return io.EOF bare, and what wraps it is not the end
+	if err != nil && err != io.EOF { // readers return io.EOF unwrapped; a wrapped one is not the end
 		err = &TruncatedError{Err: err}
 	}
 	return n, err
@@ -56,7 +57,7 @@ func ReadAll(resp *http.Response, buf []byte, limit int64) ([]byte, error) {
 	return buf, err
 }
 
-// room returns by how much a full buffer grows: twofold, but in one step where doubling would leave much garbage.
+// room returns the growth of a full buffer: twofold, but in one step where doubling would leave much garbage.
 func room(size int) int64 {
 	if size < stepBytes {
 		return int64(max(size, 512))
@@ -64,8 +65,8 @@ func room(size int) int64 {
 	return int64(max(size, announced))
 }
 
-// ReadUpTo appends up to limit bytes of the body to buf, and reports whether there are more: then the byte after the
-// limit is in buf too.
+// ReadUpTo appends up to limit bytes of the body to buf, and reports whether there are more. If so, buf also holds the
+// byte after the limit.
 func ReadUpTo(resp *http.Response, buf []byte, limit int64) ([]byte, bool, error) {
 	start, body := len(buf), bodyReader{resp.Body}
 	buf = slices.Grow(buf, int(max(min(resp.ContentLength, limit, announced), 0))+1)

@@ -123,7 +123,7 @@ func TestEndOfABody(t *testing.T) {
 	}
 }
 
-// dripping writes a header, and then so many bytes after each interval.
+// dripping writes a header, and then a number of bytes after each interval.
 func dripping(size int, every time.Duration, times int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)

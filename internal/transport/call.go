@@ -14,31 +14,31 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// maxAttempts is a ceiling for go-retryablehttp: checkRetry decides when a call ends. At the ceiling the last response would
-// not be read.
+// maxAttempts is a ceiling for go-retryablehttp: checkRetry decides when a call ends. At the ceiling the last response
+// would remain unread.
 const maxAttempts = 1 << 30
 
-// call is the state of one call. It holds its loop, its request and the URL of its first attempt by value, which saves a GET 4
-// of 33 allocations.
+// call is the state of one call. It holds its loop, its request and the URL of its first attempt by value, which saves
+// a GET 4 of 33 allocations.
 type call struct {
 	pipeline *Pipeline
-	ctx      context.Context // the caller's
+	ctx      context.Context // context of the caller
 	request  *Request
 	loop     retryablehttp.Client
 	sent     retryablehttp.Request
 	req      http.Request
 	url      url.URL
-	upload   *uploadBody // of the attempt under way
-	started  time.Time   // of the attempt under way
-	ended    time.Time   // of the last attempt
-	failing  time.Time   // when the first attempt failed
+	upload   *uploadBody // body of the current attempt
+	started  time.Time   // start of the current attempt
+	ended    time.Time   // end of the last attempt
+	failing  time.Time   // time at which the first attempt failed
 	last     outcome
-	read     *http.Response // the last one, while its reader reads it
+	read     *http.Response // last response, while its reader reads it
 	result   Result
-	first    [1]Attempt // room for the usual history
+	first    [1]Attempt // room for the usual number of attempts
 }
 
-// prepare waits for the cool-down and the rate limit, and sets what transports may edit.
+// prepare waits for the cool-down and the rate limit, and sets the parts that transports may edit.
 func (c *call) prepare(req *http.Request) error {
 	r := c.request
 	c.result.Handled, c.result.Err = false, nil
@@ -51,11 +51,11 @@ func (c *call) prepare(req *http.Request) error {
 			onWait(WaitRetry, time.Since(c.ended))
 		}
 	}
-	suspect, err := c.pipeline.limit.wait(c.ctx, r.URL.Host, onWait)
+	timedOut, err := c.pipeline.limit.wait(c.ctx, r.URL.Host, onWait)
 	if err != nil {
 		return err
 	}
-	req.URL, req.Host, req.Header, req.Close = &c.url, r.URL.Host, c.pipeline.noHeader, suspect
+	req.URL, req.Host, req.Header, req.Close = &c.url, r.URL.Host, c.pipeline.noHeader, timedOut
 	if len(c.result.Attempts) > 0 {
 		req.URL = new(url.URL)
 	}
@@ -70,7 +70,7 @@ func (c *call) prepare(req *http.Request) error {
 	return nil
 }
 
-// setUpload sets the body of every attempt to the upload, which only go-retryablehttp opens again.
+// setUpload sets the body of every attempt to the upload, which only go-retryablehttp reopens.
 func (c *call) setUpload() {
 	err := c.sent.SetBody(retryablehttp.ReaderFunc(func() (io.Reader, error) {
 		body, err := c.request.Upload.open(c.ctx, c.upload)
@@ -83,8 +83,8 @@ func (c *call) setUpload() {
 	c.sent.GetBody, c.sent.ContentLength = nil, c.request.Upload.length()
 }
 
-// checkRetry records an attempt, and reports whether there is another one. For a response that was read it is called a
-// second time, with the error of the reader.
+// checkRetry records an attempt, and reports whether another follows. For a response that was read, it is called a
+// second time with the error of the reader.
 func (c *call) checkRetry(_ context.Context, resp *http.Response, err error) (bool, error) {
 	if c.read != nil {
 		c.read = nil
@@ -101,35 +101,35 @@ func (c *call) checkRetry(_ context.Context, resp *http.Response, err error) (bo
 		return false, nil
 	}
 	wait := c.waitAfter(o)
-	c.pipeline.limit.learn(c.request.URL.Host, o, min(wait, c.pipeline.policy.MaxRetryAfter))
-	again := c.mayRepeat(o.repeatable) && c.schedule(wait, o)
-	if again && err == nil {
+	c.pipeline.limit.record(c.request.URL.Host, o, min(wait, c.pipeline.policy.MaxRetryAfter))
+	retry := c.mayRepeat(o.repeatable) && c.schedule(wait, o)
+	if retry && err == nil {
 		_ = resp.Body.Close()
-		resp.Body = http.NoBody // go-retryablehttp would wait for its rest
+		resp.Body = http.NoBody // go-retryablehttp would wait for the rest
 	}
-	if again || err != nil {
+	if retry || err != nil {
 		c.log(o)
 	} else {
 		c.read = resp
 	}
-	return again, nil
+	return retry, nil
 }
 
-// checkRead ends a call whose response was read, unless the body was cut short and the request may be sent again.
-func (c *call) checkRead(resp *http.Response, err error) (again bool) {
+// checkRead ends a call whose response was read, unless the body was cut short and the request may be repeated.
+func (c *call) checkRead(resp *http.Response, err error) (retry bool) {
 	o := c.last
 	c.result.Handled, c.result.Err = true, err
 	if err != nil {
 		_ = resp.Body.Close()
-		again = c.repeatTruncated(err, &o)
+		retry = c.repeatTruncated(err, &o)
 	}
 	if c.pipeline.logger != nil || c.pipeline.onAttempt != nil {
 		c.log(o)
 	}
-	return again
+	return retry
 }
 
-// repeatTruncated reports whether there is another attempt because the body of the last one was cut short.
+// repeatTruncated reports whether another attempt follows because the last body was cut short.
 func (c *call) repeatTruncated(err error, o *outcome) bool {
 	var truncated *TruncatedError
 	if !errors.As(err, &truncated) {
@@ -140,14 +140,14 @@ func (c *call) repeatTruncated(err error, o *outcome) bool {
 	return !truncated.timedOut() && c.mayRepeat(o.repeatable) && c.schedule(c.waitAfter(*o), *o)
 }
 
-// mayRepeat reports whether the request belongs to a class that may be sent again, and can be.
+// mayRepeat reports whether the request's class allows a repetition, and its body can be sent again.
 func (c *call) mayRepeat(least Repeat) bool {
 	r := c.request
 	return c.ctx.Err() == nil && r.Repeat != RepeatNever && r.Repeat >= least && (c.upload == nil || c.upload.rewindable())
 }
 
-// waitAfter returns how long to put off another attempt: the time that the server asks for, the longest backoff if its
-// request could not be parsed, or a random time.
+// waitAfter returns the wait before another attempt: the server's Retry-After, the longest backoff if that could not be
+// parsed, or a random time.
 func (c *call) waitAfter(o outcome) time.Duration {
 	switch {
 	case o.retryAfter > 0:
@@ -158,8 +158,8 @@ func (c *call) waitAfter(o outcome) time.Duration {
 	return c.pipeline.policy.backoff(len(c.result.Attempts))
 }
 
-// schedule puts off another attempt by wait. It returns false if the policy allows no more attempts, if the server asks
-// for a longer wait than the policy allows, or if the context would end before.
+// schedule plans another attempt after wait. It returns false if the policy allows no more attempts or no wait that
+// long, or if the context would end earlier.
 func (c *call) schedule(wait time.Duration, o outcome) bool {
 	now, n := time.Now(), len(c.result.Attempts)
 	if c.failing.IsZero() {
@@ -178,7 +178,7 @@ func (c *call) schedule(wait time.Duration, o outcome) bool {
 	return true
 }
 
-// backoff returns a random time under a ceiling that doubles with each failure.
+// backoff returns a random time below a limit that doubles with each failure.
 func (p *Policy) backoff(failures int) time.Duration {
 	ceiling := p.MaxWait
 	if shift := failures - 1; p.BaseWait < ceiling>>shift {
@@ -190,10 +190,10 @@ func (p *Policy) backoff(failures int) time.Duration {
 	return rand.N(ceiling)
 }
 
-// ErrGiveUp reports that a request failed as often as the policy allows.
+// ErrGiveUp reports that the policy allows no further attempt.
 var ErrGiveUp = errors.New("no retry is left")
 
-// Pause waits as Do would after a number of failures in a row, for a caller that repeats a request by itself.
+// Pause waits like Do after a number of failures in a row, for a caller that repeats a request itself.
 func (p *Pipeline) Pause(ctx context.Context, failures int) error {
 	if failures > p.policy.MaxRetries {
 		return ErrGiveUp
@@ -201,14 +201,15 @@ func (p *Pipeline) Pause(ctx context.Context, failures int) error {
 	return sleepUntil(ctx, time.Now().Add(p.policy.backoff(failures)))
 }
 
-// cause returns the reason for an error of net/http, without the URL that net/http adds. The context's error wins.
+// cause returns the reason for an error of net/http, without the URL that net/http adds. The context's error takes
+// precedence.
 func (c *call) cause(err error) error {
 	if caller := contextError(c.ctx); caller != nil {
 		return caller
 	}
 	var withURL *url.Error
 	if errors.As(err, &withURL) && withURL == err { //nolint:errorlint // only the outermost one holds the request's URL
-		// A dialer's own timeout is one too, and comes earlier.
+		// A dialer's own timeout is also one, and occurs earlier.
 		if limit := c.pipeline.http.Timeout; withURL.Timeout() && limit > 0 && time.Since(c.started) >= limit {
 			return &TimeoutError{Waited: limit, For: "the whole exchange, which http.Client.Timeout bounds"}
 		}
@@ -220,7 +221,7 @@ func (c *call) cause(err error) error {
 	return err
 }
 
-// contextError returns the error of a context that has ended, with its cause, and nil for any other.
+// contextError returns the error of an ended context, with its cause, or nil.
 func contextError(ctx context.Context) error {
 	err := ctx.Err()
 	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(cause, err) {
@@ -229,8 +230,8 @@ func contextError(ctx context.Context) error {
 	return err
 }
 
-// isLate reports whether a transport waited too long, such as for a TLS handshake. A connection that the kernel gave up
-// is broken instead, and the wait of a limiter is not the server's.
+// isLate reports whether a transport timed out, such as for a TLS handshake. A connection that the kernel timed out is
+// broken instead, and the wait of a limiter is not the server's.
 func isLate(err error) bool {
 	var (
 		timeout interface{ Timeout() bool }
@@ -240,7 +241,7 @@ func isLate(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout() && !errors.As(err, &limit) && !errors.As(err, &kernel)
 }
 
-// lateError makes the timeouts of net/http match those of package net.
+// lateError adds the timeouts of package net to those of net/http.
 type lateError struct{ error }
 
 func (e lateError) Unwrap() error { return e.error }

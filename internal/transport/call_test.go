@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// silent answers nothing until the request is given up.
+// silent does not answer until the request is cancelled.
 func silent(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	return nil, r.Context().Err()
@@ -30,7 +30,7 @@ func TestEndOfAWaitForHeaders(t *testing.T) {
 		context func(context.Context) (context.Context, context.CancelFunc)
 		client  http.Client
 		is      []error
-		timeout string // of which wait; empty if it is not a *TimeoutError
+		timeout string // kind of the wait; empty if the error is not a *TimeoutError
 		after   time.Duration
 		sent    int
 	}{
@@ -120,7 +120,7 @@ func TestTimeoutOfADialerIsAFailedDial(t *testing.T) {
 			<-time.After(10 * time.Second)
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
 		})
-		for _, limit := range []time.Duration{0, time.Hour} { // of http.Client, which is not the reason
+		for _, limit := range []time.Duration{0, time.Hour} { // timeout of http.Client, which is not the reason
 			attempts, err := pipeline(&http.Client{Transport: rt, Timeout: limit}).do(t.Context(), request("POST", "https://metlo/", RepeatUnprocessed), discard)
 			assert.Equal(t, "dial", requireAs[*net.OpError](t, err).Op)
 			assert.Len(t, attempts, 4, "nothing was sent, so it can be again")
@@ -214,7 +214,7 @@ func TestValuesOfTheCallersContext(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// netTimeoutError is a timeout of net/http, which matches nothing.
+// netTimeoutError is a timeout of net/http, which matches no sentinel.
 type netTimeoutError struct{}
 
 func (netTimeoutError) Error() string { return "net/http: TLS handshake timeout" }

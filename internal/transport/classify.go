@@ -11,24 +11,24 @@ import (
 	"time"
 )
 
-// Repeat is a class of requests, by the proof that they need of a failed attempt before they may be sent again.
+// Repeat is a class of requests, by the proof about a failed attempt that a repetition needs.
 type Repeat int
 
-// The classes, in ascending order of what may be repeated.
+// The classes, in ascending order of what they permit.
 const (
 	RepeatNever       Repeat = iota // the body cannot be sent again
 	RepeatUnprocessed               // proof that the server did not act on the request
 	RepeatIdempotent                // proof that the server did not act on it, or declined for now
-	RepeatSafe                      // no proof: reading changes nothing
+	RepeatSafe                      // no proof needed: a read changes nothing
 
-	noRepeat // an outcome after which no request may be sent again
+	noRepeat // an outcome after which no request may be repeated
 )
 
-// outcome describes how an attempt ended.
+// outcome describes the end of an attempt.
 type outcome struct {
 	Attempt
-	repeatable Repeat        // the least class of requests that may be sent again
-	retryAfter time.Duration // wait that the server asks for, 0 for none
+	repeatable Repeat        // least class of requests that may be repeated
+	retryAfter time.Duration // requested wait, 0 for none
 	unreadable bool          // Retry-After could not be parsed
 	cooldown   bool          // all calls must wait
 }
@@ -54,15 +54,15 @@ func classify(resp *http.Response, err error, now time.Time) outcome {
 		return o
 	}
 	o.StatusCode = resp.StatusCode
-	asked := false
+	parsed := false
 	if texts := resp.Header["Retry-After"]; strings.Join(texts, "") != "" {
-		o.retryAfter, asked = retryAfter(texts, now)
-		o.unreadable = !asked
+		o.retryAfter, parsed = retryAfter(texts, now)
+		o.unreadable = !parsed
 	}
 	switch {
 	case o.StatusCode == http.StatusTooManyRequests:
 		o.repeatable, o.cooldown = RepeatUnprocessed, true
-	case o.StatusCode == http.StatusServiceUnavailable && asked:
+	case o.StatusCode == http.StatusServiceUnavailable && parsed:
 		o.repeatable, o.cooldown = RepeatIdempotent, true
 	case IsTransient(o.StatusCode):
 		o.repeatable = RepeatSafe
@@ -80,7 +80,7 @@ func IsTransient(status int) bool {
 	return status >= 520 && status <= 527
 }
 
-// IsLasting reports whether an error that left a call without a response would be the same again.
+// IsLasting reports whether the error of a call without a response would occur again.
 func IsLasting(err error) bool {
 	var source *SourceError
 	var proxy *ProxyError
@@ -90,7 +90,8 @@ func IsLasting(err error) bool {
 	return !(broken(err) || isLate(err)) || errors.As(err, &source)
 }
 
-// neverSent reports whether nothing of the request can have reached a server, whether or not another attempt is worth it.
+// neverSent reports whether no part of the request can have reached a server, regardless of whether a repetition is
+// useful.
 func neverSent(err error) bool {
 	var (
 		op     *net.OpError
@@ -104,7 +105,7 @@ func neverSent(err error) bool {
 		errors.As(err, &cert) || errors.Is(err, http.ErrSchemeMismatch) || (errors.As(err, &op) && op.Op == "dial")
 }
 
-// broken reports whether the connection failed in a way that another one may not.
+// broken reports whether the connection failed in a way that may not affect another one.
 func broken(err error) bool {
 	if isFinal(err) {
 		return false
@@ -117,8 +118,8 @@ func broken(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) || isHangUp(err)
 }
 
-// isFinal reports whether another attempt would fail alike: for the rate limit, a name that does not exist, and TLS between
-// two sides that do not trust or understand each other.
+// isFinal reports whether another attempt would fail too: for the rate limit, for an unknown name, and for a failed TLS
+// handshake between incompatible sides.
 func isFinal(err error) bool {
 	var (
 		limit  *LimitError
@@ -132,7 +133,8 @@ func isFinal(err error) bool {
 		(errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error")) // alerts of crypto/tls
 }
 
-// isHangUp reports whether net/http found the connection ended by the server. Those errors have neither a type nor a value.
+// isHangUp reports whether net/http found that the server ended the connection. Those errors have neither a type nor a
+// value.
 func isHangUp(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "http: server closed idle connection") ||
@@ -142,8 +144,8 @@ func isHangUp(err error) bool {
 		strings.Contains(text, "http2: client conn is closed")
 }
 
-// streamError is an HTTP/2 stream that the server reset. The unexported error of net/http converts itself to any struct with
-// these fields.
+// streamError describes an HTTP/2 stream that the server reset. The unexported error of net/http converts itself to any
+// struct with these fields.
 type streamError struct {
 	StreamID uint32
 	Code     uint32

@@ -44,7 +44,7 @@ func onProxyConnectResponse(_ context.Context, _ *url.URL, _ *http.Request, resp
 	return e
 }
 
-// dialer connects to the name localhost without asking a resolver, which could lead it off this machine.
+// dialer connects to the name localhost without a resolver, which could return an address of another machine.
 type dialer struct{ net.Dialer }
 
 func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {

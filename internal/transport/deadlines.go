@@ -13,9 +13,9 @@ import (
 
 const idleQuantum = 1 << 10 // bytes that must arrive within the idle timeout
 
-// deadlines cancels a request whose server is silent for too long: before the response headers, which an upload may delay
-// as long as the server takes more of it, and within the body, of which a KiB must arrive within the idle timeout. Time in
-// which nobody reads does not count.
+// deadlines cancels a request whose server is silent for too long. Before the response headers, progress of an upload
+// extends the wait. Within the body, a KiB must arrive within the idle timeout. Time without a pending read does not
+// count.
 type deadlines struct {
 	header, idle time.Duration
 	next         http.RoundTripper
@@ -39,7 +39,7 @@ func (d *deadlines) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, x.cause(err)
 	}
 	if resp.StatusCode < 200 {
-		// A connection that switched protocols has no end, and ignores the context.
+		// A switched connection has no end, and ignores the context.
 		_ = resp.Body.Close()
 		resp.Body = http.NoBody
 		x.cancel(nil)
@@ -53,30 +53,30 @@ func (d *deadlines) RoundTrip(r *http.Request) (*http.Response, error) {
 // exchange is one request with its response, and the body of the response.
 type exchange struct {
 	*deadlines
-	ctx    context.Context // of the request
+	ctx    context.Context // context of the request
 	cancel context.CancelCauseFunc
-	sent   io.Closer // the body of an upload
+	sent   io.Closer // body of an upload
 
 	timer    *time.Timer
-	due      atomic.Int64 // when the wait under way is too long, in Unix nanoseconds; 0 while nobody waits
-	answered atomic.Bool  // the response headers came
+	due      atomic.Int64 // end of the current wait in Unix nanoseconds; 0 without one
+	answered atomic.Bool  // the response headers arrived
 
 	body    io.ReadCloser
-	rest    int64         // bytes of the body that were not read; negative if its length is not known
+	rest    int64         // unread bytes of the body; negative if the length is unknown
 	quantum int           // bytes since the idle timeout began
-	left    time.Duration // of the idle timeout
+	left    time.Duration // rest of the idle timeout
 	ended   bool
 	closed  bool
 }
 
-// extend renews the wait for response headers, unless it is over.
+// extend restarts the wait for response headers, unless it is over.
 func (x *exchange) extend() {
 	if due := x.due.Load(); due != 0 && !x.answered.Load() && x.due.CompareAndSwap(due, time.Now().Add(x.header).UnixNano()) {
 		x.timer.Reset(x.header)
 	}
 }
 
-// expire cancels the request if the wait is over. A timer that fired before it was stopped or renewed comes too early.
+// expire cancels the request if the wait is over. It ignores a timer that fired before it was stopped or reset.
 func (x *exchange) expire() {
 	if due := x.due.Load(); due == 0 || time.Now().UnixNano() < due {
 		return
@@ -87,11 +87,11 @@ func (x *exchange) expire() {
 	}
 	x.cancel(err)
 	if x.sent != nil {
-		_ = x.sent.Close() // net/http waits for a read that is under way
+		_ = x.sent.Close() // net/http waits for a pending read
 	}
 }
 
-// cause returns why the request was cancelled, and err if it was not.
+// cause returns the reason for a cancelled request, and otherwise err.
 func (x *exchange) cause(err error) error {
 	if x.ctx.Err() == nil {
 		return err
@@ -103,7 +103,7 @@ func (x *exchange) cause(err error) error {
 	return contextError(x.ctx)
 }
 
-// Read reads from the connection. It returns the error of a context that has ended, whatever the body does.
+// Read reads from the connection. The error of an ended context takes precedence.
 func (x *exchange) Read(p []byte) (int, error) {
 	if x.ended {
 		return 0, io.EOF
@@ -119,7 +119,7 @@ func (x *exchange) Read(p []byte) (int, error) {
 	x.timer.Stop()
 	x.rest -= int64(n)
 	switch {
-	case err == io.EOF: // readers return it bare, and what wraps it is not the end
+	case err == io.EOF: // readers return io.EOF unwrapped; a wrapped one is not the end
 		x.ended = true
 		return n, io.EOF
 	case err != nil:
@@ -134,11 +134,11 @@ func (x *exchange) Read(p []byte) (int, error) {
 }
 
 const (
-	drainBytes = 64 << 10 // a rest up to this size is read, so that the connection can be used again
+	drainBytes = 64 << 10 // a rest of up to this size is read to reuse the connection
 	drainTime  = 50 * time.Millisecond
 )
 
-// Close frees the connection. It reads a short rest of the body first, so that the connection can serve another request.
+// Close frees the connection. It reads a short rest of the body first, so that the connection can be reused.
 func (x *exchange) Close() error {
 	if x.closed {
 		return nil
@@ -155,7 +155,7 @@ func (x *exchange) Close() error {
 	return err
 }
 
-// sending is the body of an upload. Each read of it shows that the server takes more.
+// sending is the body of an upload. Each read of it shows progress of the server.
 type sending struct {
 	*uploadBody
 	x *exchange
@@ -169,7 +169,8 @@ func (s sending) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TimeoutError is a wait that the pipeline ended. It matches context.DeadlineExceeded and os.ErrDeadlineExceeded.
+// TimeoutError describes a wait that the pipeline ended. It matches context.DeadlineExceeded and
+// os.ErrDeadlineExceeded.
 type TimeoutError struct {
 	Waited time.Duration
 	For    string
@@ -177,7 +178,7 @@ type TimeoutError struct {
 
 func (e *TimeoutError) Error() string { return fmt.Sprintf("waited %v for %s", e.Waited, e.For) }
 
-// Timeout makes the error one of package net's timeouts.
+// Timeout reports true, as net.Error requires for a timeout.
 func (e *TimeoutError) Timeout() bool { return true }
 
 // Is reports whether target is one of the standard library's timeouts.
@@ -185,7 +186,7 @@ func (e *TimeoutError) Is(target error) bool {
 	return target == context.DeadlineExceeded || target == os.ErrDeadlineExceeded
 }
 
-// isTimeout reports whether an attempt ended for want of an answer, by a timeout of the pipeline or by the caller's deadline.
+// isTimeout reports whether an attempt timed out, by the pipeline or by the caller's deadline.
 func isTimeout(err error) bool {
 	var limit *LimitError
 	return errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &limit)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stalled is a body that gives one byte and then nothing until the context of its request ends.
+// stalled is a body of one byte that then blocks until the context of its request ends.
 type stalled struct {
 	io.Reader
 	ctx context.Context
@@ -34,8 +34,8 @@ func TestWaitsEndOnTimeWhateverWentBefore(t *testing.T) {
 	for _, header := range []time.Duration{time.Second, 10 * time.Second, 100 * time.Second} {
 		for _, idle := range []time.Duration{2 * time.Second, 20 * time.Second} {
 			tests := map[string]struct {
-				answers time.Duration // after which headers come; 0 for never
-				rests   time.Duration // of the reader, before it reads on
+				answers time.Duration // time after which headers come; 0 for never
+				rests   time.Duration // time for which the reader pauses
 				want    time.Duration
 			}{
 				"no headers":                              {want: header},

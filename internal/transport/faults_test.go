@@ -162,7 +162,7 @@ func TestCoolDownsNeverGetShorterNorLongerThanThePolicyAllows(t *testing.T) {
 	})
 }
 
-// TestDeadConnectionIsNotUsedAgain checks what follows an attempt that timed out, and one that a broken connection ended.
+// TestDeadConnectionIsNotUsedAgain checks the attempt after a timeout, and the one after a broken connection.
 func TestDeadConnectionIsNotUsedAgain(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err   error

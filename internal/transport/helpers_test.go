@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// network is made of pipes, so that time in a synctest bubble goes on while a connection is waited for.
+// network consists of pipes, so that time in a synctest bubble continues while a call waits for a connection.
 type network struct {
 	t         *testing.T
 	mu        sync.Mutex
@@ -49,7 +49,7 @@ func (n *network) serve(addr string, h http.HandlerFunc) {
 	})
 }
 
-// DialContext refuses as a kernel would where nobody listens.
+// DialContext fails like a kernel without a listener.
 func (n *network) DialContext(ctx context.Context, _, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	n.dials++
@@ -112,7 +112,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// answer is a response of a roundTripper; headers are pairs of name and value.
+// answer returns a response of a roundTripper; headers are pairs of name and value.
 func answer(r *http.Request, status int, body string, headers ...string) *http.Response {
 	h := http.Header{}
 	for i := 0; i < len(headers); i += 2 {
@@ -128,7 +128,7 @@ func testPolicy() Policy {
 	return Policy{MaxRetries: 3, BaseWait: 250 * time.Millisecond, MaxWait: 5 * time.Second, MaxRetryAfter: time.Minute}
 }
 
-// pipeline sends through client without a rate limit; edits change the rest.
+// pipeline returns a pipeline that sends through client without a rate limit; edits change the rest.
 func pipeline(client *http.Client, edits ...func(*Config)) *Pipeline {
 	cfg := Config{HTTP: client, Retry: testPolicy(), HeaderTimeout: time.Minute, IdleTimeout: 30 * time.Second, Header: http.Header{"Authorization": {"metlo.key"}}, Secrets: []string{"metlo.key"}, Redact: error.Error}
 	for _, edit := range edits {
@@ -145,7 +145,7 @@ func request(method, address string, repeat Repeat) *Request {
 	return &Request{Method: method, URL: *u, Route: "/route", Repeat: repeat}
 }
 
-// do sends r, and returns the parts of the result that most tests look at.
+// do sends r, and returns the parts of the result that most tests check.
 func (p *Pipeline) do(ctx context.Context, r *Request, handle func(*http.Response) error) ([]Attempt, error) {
 	result := p.Do(ctx, r, handle)
 	return result.Attempts, result.Err
@@ -153,7 +153,7 @@ func (p *Pipeline) do(ctx context.Context, r *Request, handle func(*http.Respons
 
 func get(address string) *Request { return request(http.MethodGet, address, RepeatSafe) }
 
-// readInto is a handler that reads a body of up to 1 MiB.
+// readInto returns a handler that reads a body of up to 1 MiB.
 func readInto(text *string) func(*http.Response) error {
 	return func(resp *http.Response) error {
 		b, err := ReadAll(resp, nil, 1<<20)
@@ -162,7 +162,7 @@ func readInto(text *string) func(*http.Response) error {
 	}
 }
 
-// keep is a handler that leaves the body open.
+// keep returns a handler that leaves the body open.
 func keep(kept **http.Response) func(*http.Response) error {
 	return func(resp *http.Response) error {
 		*kept = resp

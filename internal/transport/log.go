@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// log passes the last attempt to the hook, and records it: at level Warn if it failed in a way that another may not, and at Debug otherwise. A record
-// holds no header, no body and no query.
+// log passes the last attempt to the hook, and logs it: at level Warn for a failure that may be temporary, and at Debug
+// otherwise. A record contains no header, no body and no query.
 func (c *call) log(o outcome) {
 	n := len(c.result.Attempts)
 	a := c.result.Attempts[n-1]

@@ -23,7 +23,7 @@ func TestLog(t *testing.T) {
 			switch seen.Add(1) {
 			case 1:
 				<-time.After(time.Second)
-				w.Header().Set("Connection", "close") // or net/http itself would send the next request again
+				w.Header().Set("Connection", "close") // net/http itself would otherwise repeat the next request
 				w.Header().Set("Retry-After", "2")
 				w.WriteHeader(http.StatusServiceUnavailable)
 			case 2:

@@ -18,18 +18,19 @@ type rateLimit struct {
 	limiter Limiter
 
 	mu    sync.Mutex
-	hosts map[string]host // by host and port
+	hosts map[string]host // hosts by host and port
 }
 
-// host is what the attempts at one server have shown.
+// host is the state of one server, from its attempts.
 type host struct {
 	coolUntil time.Time
-	suspect   bool // the last attempt timed out, perhaps because its connection is dead
+	timedOut  bool // the last attempt timed out, perhaps because its connection is dead
 }
 
-// wait returns when an attempt may start. It reports whether the attempt before timed out: HTTP/2 would send the next one on
-// the same connection even if that is dead, so the next one must have it closed. onWait, if any, is called after each wait.
-func (l *rateLimit) wait(ctx context.Context, name string, onWait func(WaitReason, time.Duration)) (suspect bool, err error) {
+// wait returns when an attempt may start. It reports whether the previous attempt timed out. HTTP/2 would send the next
+// one on the same connection even if that is dead, so the caller must close it. If onWait is not nil, it is called
+// after each wait.
+func (l *rateLimit) wait(ctx context.Context, name string, onWait func(WaitReason, time.Duration)) (timedOut bool, err error) {
 	for {
 		l.mu.Lock()
 		until := l.hosts[name].coolUntil
@@ -57,40 +58,41 @@ func (l *rateLimit) wait(ctx context.Context, name string, onWait func(WaitReaso
 		}
 		l.mu.Lock()
 		h := l.hosts[name]
-		if h.suspect {
+		if h.timedOut {
 			l.hosts[name] = host{coolUntil: h.coolUntil}
 		}
 		l.mu.Unlock()
 		if h.coolUntil.Equal(until) {
-			return h.suspect, nil
+			return h.timedOut, nil
 		}
-		// A cool-down began meanwhile. The token is spent, or all the waiting calls would start at once after it.
+		// A cool-down began meanwhile. The token is lost, because all waiting calls would otherwise start at once
+		// afterwards.
 	}
 }
 
-// learn records the outcome of an attempt that did not succeed. A cool-down never becomes shorter.
-func (l *rateLimit) learn(name string, o outcome, cool time.Duration) {
+// record records the outcome of an attempt that did not succeed. A cool-down never becomes shorter.
+func (l *rateLimit) record(name string, o outcome, cool time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.hosts[name]
 	if until := time.Now().Add(cool); o.cooldown && until.After(h.coolUntil) {
 		h.coolUntil = until
 	}
-	h.suspect = o.Err != nil && isTimeout(o.Err)
+	h.timedOut = o.Err != nil && isTimeout(o.Err)
 	if l.hosts == nil {
 		l.hosts = map[string]host{}
 	}
 	l.hosts[name] = h
 }
 
-// sleepUntil waits until t, and fails at once if the context would end first.
+// sleepUntil waits until t, and fails at once if the context would end earlier.
 func sleepUntil(ctx context.Context, t time.Time) error {
 	wait := time.Until(t)
 	if wait <= 0 {
 		return ctx.Err()
 	}
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(t) {
-		return &LimitError{Err: fmt.Errorf("a wait of %v would outlast the context: %w", wait.Round(time.Millisecond), context.DeadlineExceeded)}
+		return &LimitError{Err: fmt.Errorf("a wait of %v exceeds the context's deadline: %w", wait.Round(time.Millisecond), context.DeadlineExceeded)}
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -108,8 +110,8 @@ type LimitError struct{ Err error }
 func (e *LimitError) Error() string { return "rate limit: " + e.Err.Error() }
 func (e *LimitError) Unwrap() error { return e.Err }
 
-// limitError wraps context.DeadlineExceeded if the deadline is why: rate.Limiter refuses in advance, with an error that does
-// not wrap it.
+// limitError wraps context.DeadlineExceeded if the deadline is the reason: rate.Limiter refuses in advance, with an
+// error that does not wrap it.
 func limitError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -23,7 +23,7 @@ func (f limiterFunc) Wait(ctx context.Context) error { return f(ctx) }
 var errLimiter = errors.New("the limiter's store is down")
 
 // cool begins a cool-down.
-func cool(l *rateLimit, d time.Duration) { l.learn("metlo", outcome{cooldown: true}, d) }
+func cool(l *rateLimit, d time.Duration) { l.record("metlo", outcome{cooldown: true}, d) }
 
 func TestRateLimitWaits(t *testing.T) {
 	everySecond := func() Limiter { return rate.NewLimiter(1, 1) }
@@ -138,7 +138,7 @@ func TestRateLimitFails(t *testing.T) {
 	}
 }
 
-// drained is a limiter whose next token comes in an hour.
+// drained returns a limiter whose next token comes in an hour.
 func drained() Limiter {
 	l := rate.NewLimiter(rate.Every(time.Hour), 1)
 	l.Allow()
@@ -173,7 +173,7 @@ func TestLimitersErrorIsNotRetried(t *testing.T) {
 			p := pipeline(&http.Client{Transport: rt}, func(c *Config) {
 				c.Limiter = limiterFunc(func(context.Context) error {
 					if tokens++; tokens == failing {
-						return refused() // as that of a limiter which asks a server
+						return refused() // error of a limiter that asks a server
 					}
 					return nil
 				})

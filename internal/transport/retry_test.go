@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// behaviour is what a server makes of every attempt.
+// behaviour returns a server's response to every attempt.
 type behaviour struct {
 	name  string
 	serve http.HandlerFunc // nil: nobody listens
@@ -183,7 +183,7 @@ func TestWaitBetweenAttempts(t *testing.T) {
 	tests := map[string]struct {
 		retryAfter string
 		policy     Policy
-		want       []time.Duration // ceilings, or the waits themselves if exact
+		want       []time.Duration // upper bounds, or the exact waits
 		exact      bool
 	}{
 		"random under a ceiling that doubles": {policy: testPolicy(), want: []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second}},

@@ -10,8 +10,8 @@ import (
 
 const longestWait = time.Duration(math.MaxInt64)
 
-// retryAfter reads the delay that a server asks for: seconds, also with a fraction or a unit, or a date. Of several
-// values, as proxies join them, the longest counts. It reports false for what cannot be read, such as a negative number.
+// retryAfter parses a server's Retry-After: seconds, also with a fraction or a unit, or a date. The longest of several
+// values, as joined by proxies, counts. It reports false for invalid values, such as a negative number.
 func retryAfter(texts []string, now time.Time) (time.Duration, bool) {
 	var longest time.Duration
 	for _, text := range texts {
@@ -32,7 +32,7 @@ func parseWait(text string, now time.Time) (time.Duration, bool) {
 	if date, ok := parseDate(text); ok {
 		return max(date.Sub(now), 0), true
 	}
-	// A date holds a comma of its own, and has been tried.
+	// A date contains a comma, and was tried before.
 	first, rest, several := strings.Cut(text, ",")
 	if !several {
 		return 0, false
@@ -62,7 +62,7 @@ func parseSeconds(text string) (time.Duration, bool) {
 	return whole + time.Duration(math.Round((seconds-math.Trunc(seconds))*float64(time.Second))), true
 }
 
-// parseDate takes the dates of HTTP, and those with another name or number for the zone UTC.
+// parseDate parses the dates of HTTP, and those with another name or number for the zone UTC.
 func parseDate(text string) (time.Time, bool) {
 	if date, err := http.ParseTime(text); err == nil {
 		return date, true
@@ -75,7 +75,7 @@ func parseDate(text string) (time.Time, bool) {
 		if err != nil {
 			continue
 		}
-		// A zone that Parse does not know would count as UTC, whatever it is.
+		// A zone that Parse does not know would count as UTC.
 		if name, offset := date.Zone(); offset == 0 && name != "" && name != "UTC" && name != "GMT" && name != "Z" {
 			return time.Time{}, false
 		}

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// signer adds the headers of all calls, the key among them, to the requests for the server of their call. It removes secrets
-// from a request for another server, to which only a caller's CheckRedirect can have led.
+// signer adds the headers of all calls, including the key, to the requests for the server of their call. It removes
+// secrets from requests for other servers, which only a caller's CheckRedirect can cause.
 type signer struct {
 	header  http.Header
 	secrets []string // values of header
@@ -44,7 +44,7 @@ func (s *signer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// joinCookies joins cookies of all calls with those of the request, which replace those of the same name.
+// joinCookies joins the cookies of all calls with those of the request, which take precedence.
 func joinCookies(all, own []string) string {
 	replaced := func(cookie string) bool {
 		name, _, _ := strings.Cut(strings.TrimSpace(cookie), "=")
@@ -54,7 +54,7 @@ func joinCookies(all, own []string) string {
 	return strings.Join(append(cookies, own...), "; ")
 }
 
-// withoutSecrets returns h without the values that hold a secret, under whatever name.
+// withoutSecrets returns h without the values that contain a secret, regardless of their names.
 func (s *signer) withoutSecrets(h http.Header) http.Header {
 	clean := make(http.Header, len(h))
 	for name, values := range h {
@@ -65,7 +65,7 @@ func (s *signer) withoutSecrets(h http.Header) http.Header {
 	return clean
 }
 
-const shortSecret = 8 // bytes below which a secret is part of ordinary text
+const shortSecret = 8 // length in bytes below which a secret counts as ordinary text
 
 func (s *signer) isSecret(value string) bool {
 	return slices.ContainsFunc(s.secrets, func(secret string) bool {
@@ -82,8 +82,9 @@ func isForCallsServer(r *http.Request) bool {
 
 const maxRedirects = 3
 
-// redirect returns a CheckRedirect that follows a GET to the same host and port, and leaves every other redirect to the
-// reader: net/http alone would carry the key to another port and to plain http, and would turn a redirected PUT into a GET.
+// redirect returns a CheckRedirect that follows a GET to the same host and port, and returns every other redirect to
+// the reader. net/http alone would send the key to another port and to plain http, and would change a redirected PUT
+// into a GET.
 func redirect(callers func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		if via[0].Method != http.MethodGet || len(via) > maxRedirects || !isForCallsServer(req) {
@@ -106,8 +107,8 @@ func port(u *url.URL) string {
 	return "80"
 }
 
-// withoutPlainProxy returns a transport like rt that refuses to send a call's request over plain http through a proxy. It
-// asks rt's Proxy function once for each request, and uses that answer.
+// withoutPlainProxy returns a transport like rt that refuses to send a call's request over plain http through a proxy.
+// It calls rt's Proxy function once per request, and uses that result.
 func withoutPlainProxy(rt http.RoundTripper) http.RoundTripper {
 	t, ok := rt.(*http.Transport)
 	if !ok || t.Proxy == nil {
@@ -131,10 +132,10 @@ func (e *PlainProxyError) Error() string {
 	return "the key or a value of WithHeader would travel over plain http through the proxy " + e.Proxy
 }
 
-// ProxyError reports that a proxy refused a request, so that nothing of it reached the server.
+// ProxyError reports that a proxy refused a request, which therefore did not reach the server.
 type ProxyError struct {
-	StatusCode int   // of the proxy's response, 0 without one
-	Err        error // why, if not by a status
+	StatusCode int   // status of the proxy's response, 0 without one
+	Err        error // reason, if it is not a status
 	retryAfter time.Duration
 }
 
@@ -156,7 +157,7 @@ func (e *ProxyError) isTransient() bool {
 	return broken(e.Err) && !strings.Contains(text, "not allowed by ruleset") && !strings.Contains(text, "authentication")
 }
 
-// proxyError returns what net/http reports of a proxy as a *ProxyError, and any other error as it is.
+// proxyError converts net/http's error about a proxy to a *ProxyError, and returns any other error unchanged.
 func proxyError(rt http.RoundTripper, r *http.Request, err error) error {
 	var proxy *ProxyError
 	var op *net.OpError
@@ -175,7 +176,7 @@ func proxyError(rt http.RoundTripper, r *http.Request, err error) error {
 	return err
 }
 
-// statusOf returns the status with this text, and 0 if there is none.
+// statusOf returns the status with this text, or 0.
 func statusOf(text string) int {
 	for status := 400; status < 600; status++ {
 		if http.StatusText(status) == text {

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// redirecting answers at from with a redirect to the address, and with 200 anywhere else. It keeps what it was asked.
+// redirecting answers at from with a redirect to the address, and with 200 anywhere else. It records the requests.
 type redirecting struct {
 	from, to string
 	status   int
@@ -107,7 +107,7 @@ func TestCallersCheckRedirectRunsAfterOurs(t *testing.T) {
 	errCallers := errors.New("not there")
 	tests := map[string]struct {
 		to     string
-		err    error // of the caller's function
+		err    error // error of the caller's function
 		status int
 		called int
 	}{
@@ -235,7 +235,7 @@ func TestRedirectIsPartOfItsAttempt(t *testing.T) {
 	})
 }
 
-// TestSecretsStayWithTheirServer leads a redirect to another server, with what the caller's CheckRedirect copied there.
+// TestSecretsStayWithTheirServer redirects to another server, with a CheckRedirect that copies secrets there.
 func TestSecretsStayWithTheirServer(t *testing.T) {
 	const secret, short = "metlo.a/secret+key", "s3"
 	copies := map[string]func(to, from *http.Request){

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// loopback is a pipeline over kernel sockets. Its waits are short, and a watchdog ends the test's context.
+// loopback returns a pipeline over kernel sockets. Its waits are short, and a watchdog ends the test's context.
 func loopback(t *testing.T, tr *http.Transport, edits ...func(*Config)) (*Pipeline, context.Context) {
 	t.Cleanup(tr.CloseIdleConnections)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -1,4 +1,4 @@
-// Package transport makes the attempts of one call. It knows HTTP and none of the API's sections.
+// Package transport makes the attempts of one call. It implements HTTP, without knowledge of the API's sections.
 //
 // A call passes these functions from top to bottom. go-retryablehttp runs the loop over the attempts.
 //
@@ -10,8 +10,8 @@
 //	call.checkRetry      call.go        records an attempt, and decides whether there is another one
 //	classify             classify.go    turns a response or an error into an outcome
 //
-// Beside them, upload.go has the body of uploads, retryafter.go parses the header of that name, log.go logs each
-// attempt, and connections.go has the default connections.
+// Other files are upload.go with the body of uploads, retryafter.go with the parser of that header, log.go with the log
+// of attempts, and connections.go with the default connections.
 package transport
 
 import (
@@ -27,55 +27,55 @@ import (
 // Config configures a Pipeline.
 type Config struct {
 	HTTP          *http.Client // copied
-	Limiter       Limiter      // nil never waits
+	Limiter       Limiter      // nil disables the rate limit
 	Retry         Policy
-	HeaderTimeout time.Duration // from the start of an attempt to its response headers
-	IdleTimeout   time.Duration // longest wait for the next KiB of a body
-	Header        http.Header   // of every request; never written to
+	HeaderTimeout time.Duration // maximum time from the start of an attempt to its response headers
+	IdleTimeout   time.Duration // maximum wait for the next KiB of a body
+	Header        http.Header   // headers of every request; read-only
 	Secrets       []string      // values of Header that no other server may receive
-	KeepFromProxy bool          // no proxy may forward a request for the call's server over plain http
-	Logger        *slog.Logger  // nil logs nothing
+	KeepFromProxy bool          // no proxy may forward a request to the call's server over plain http
+	Logger        *slog.Logger  // nil disables the log
 	Redact        func(error) string
-	OnAttempt     func(context.Context, Event) // after each attempt; nil for none
-	OnWait        func(context.Context, Event) // after each wait; nil for none
+	OnAttempt     func(context.Context, Event) // called after each attempt; may be nil
+	OnWait        func(context.Context, Event) // called after each wait; may be nil
 }
 
-// Event is an attempt that ended, or a wait before one.
+// Event describes an attempt that ended, or a wait before one.
 type Event struct {
 	Request  *Request
-	Attempt                // of an attempt
-	Number   int           // of the attempt, or of the one that the wait was for, from 1
-	Reason   WaitReason    // of a wait
-	Duration time.Duration // of the attempt, to its response headers or its error, with the body if that was read; of the wait
+	Attempt                // outcome of an attempt
+	Number   int           // number of the attempt, or of the one after the wait, from 1
+	Reason   WaitReason    // reason for a wait
+	Duration time.Duration // length of the wait, or of the attempt to its response headers or its error, including a read of the body
 }
 
-// WaitReason is why an attempt was put off.
+// WaitReason is the reason for delaying an attempt.
 type WaitReason string
 
-// The reasons.
+// Reasons for a wait.
 const (
-	WaitRetry     WaitReason = "retry"      // a backoff, or the time that the server asked for
+	WaitRetry     WaitReason = "retry"      // a backoff, or the server's Retry-After
 	WaitCoolDown  WaitReason = "cool-down"  // the server asked another call to wait
 	WaitRateLimit WaitReason = "rate limit" // the client's limiter
 )
 
-// shortWait is the shortest wait that is reported.
+// shortWait is the minimum length of reported waits.
 const shortWait = time.Millisecond
 
-// Policy bounds how often and how soon a request is repeated.
+// Policy sets how often and how soon a request is repeated.
 type Policy struct {
 	MaxRetries    int           // attempts after the first
-	BaseWait      time.Duration // ceiling of the first random wait; each later ceiling is twice as high
-	MaxWait       time.Duration // highest ceiling
-	MaxRetryAfter time.Duration // longest wait that a server may ask for
-	Patience      time.Duration // how long a patient request is repeated, whatever MaxRetries is
+	BaseWait      time.Duration // upper bound of the first random wait, doubled for each later one
+	MaxWait       time.Duration // highest upper bound
+	MaxRetryAfter time.Duration // longest Retry-After that is obeyed
+	Patience      time.Duration // how long a patient request is repeated, regardless of MaxRetries
 }
 
 // Pipeline sends requests. It is safe for concurrent use and holds no goroutine.
 type Pipeline struct {
-	base     http.RoundTripper // the caller's
+	base     http.RoundTripper // round tripper of the caller
 	http     http.Client
-	noHeader http.Header // empty, of requests to which http.Client adds no header
+	noHeader http.Header // empty header of requests to which http.Client adds none
 	limit    rateLimit
 	policy   Policy
 	logger   *slog.Logger
@@ -84,32 +84,32 @@ type Pipeline struct {
 	onAttempt, onWait func(context.Context, Event)
 }
 
-// Request describes one call. Nothing writes to it.
+// Request describes one call. Do must not change it.
 type Request struct {
 	Method      string
 	URL         url.URL // copied for each attempt
 	Route       string  // the path's template, for the log and for RouteOf
 	ContentType string  // empty for none
 	Body        []byte
-	Upload      *Upload // a body that is read while it is sent; nil for none
+	Upload      *Upload // body that is read while it is sent; nil for none
 	Repeat      Repeat
-	Patient     bool // repeated for as long as Policy.Patience, since the server was seen to work
+	Patient     bool // repeated for as long as Policy.Patience, because the server has answered before
 }
 
-// Attempt is the outcome of sending the request once.
+// Attempt is the outcome of one attempt to send the request.
 type Attempt struct {
-	StatusCode int           // 0 without a response
-	Err        error         // why there was no response, or no whole body
+	StatusCode int           // status of the response; 0 if there is none
+	Err        error         // reason why no response arrived, or only a part of its body
 	Unsent     bool          // nothing of the request can have reached the server
-	Wait       time.Duration // how long the next attempt was put off; 0 for the last one
+	Wait       time.Duration // delay before the next attempt; 0 for the last one
 }
 
 // Result is the outcome of a call.
 type Result struct {
 	Attempts   []Attempt
-	RetryAfter time.Duration // wait that the last response asked for, 0 if none
+	RetryAfter time.Duration // wait requested by the last response, 0 if none
 	TooLate    bool          // the context would have ended before the next attempt
-	Handled    bool          // Err is the reader's
+	Handled    bool          // Err came from the reader
 	Err        error
 }
 
@@ -133,7 +133,7 @@ func New(cfg Config) *Pipeline {
 	if cfg.KeepFromProxy {
 		p.base = withoutPlainProxy(p.base)
 	}
-	// What a request passes on its way to the connection, outermost first.
+	// The round trippers on a request's way to the connection, outermost first.
 	p.http.CheckRedirect = redirect(cfg.HTTP.CheckRedirect)
 	p.http.Transport = &deadlines{header: cfg.HeaderTimeout, idle: cfg.IdleTimeout, next: &signer{
 		header: cfg.Header, secrets: cfg.Secrets, next: p.base,
@@ -141,8 +141,8 @@ func New(cfg Config) *Pipeline {
 	return p
 }
 
-// CloseIdleConnections closes the connections that no call is using. http.Client cannot do so through the round trippers,
-// and that is intended: go-retryablehttp would close those of a transport that others share, after every failure.
+// CloseIdleConnections closes the idle connections. http.Client cannot close them through the round trippers, which is
+// intended: after every failure go-retryablehttp would close those of a shared transport.
 func (p *Pipeline) CloseIdleConnections() {
 	if base, ok := p.base.(interface{ CloseIdleConnections() }); ok {
 		base.CloseIdleConnections()
@@ -151,7 +151,7 @@ func (p *Pipeline) CloseIdleConnections() {
 
 type requestKey struct{}
 
-// RouteOf returns the template of the path of a pipeline's request, and "" for any other context.
+// RouteOf returns the template of the path of a pipeline's request, or "" for any other context.
 func RouteOf(ctx context.Context) string {
 	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
 		return r.Route
@@ -159,8 +159,8 @@ func RouteOf(ctx context.Context) string {
 	return ""
 }
 
-// Do sends r and passes the response of the last attempt, whatever its status, to read, which closes its body or keeps it
-// open for later. An error of read that is a *TruncatedError may cause another attempt. Any other error ends the call.
+// Do sends r and passes the last response, regardless of its status, to read, which closes its body or keeps it open
+// for later. If read returns a *TruncatedError, another attempt may follow. Any other error ends the call.
 func (p *Pipeline) Do(ctx context.Context, r *Request, read func(*http.Response) error) Result {
 	c := &call{pipeline: p, ctx: ctx, request: r}
 	c.result.Attempts = c.first[:0]
@@ -171,13 +171,13 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, read func(*http.Response)
 		return c.result
 	}
 	if r.Body != nil {
-		_ = c.sent.SetBody(r.Body) // it takes all bytes
+		_ = c.sent.SetBody(r.Body) // it reads all bytes
 	} else if r.Upload != nil {
 		c.setUpload()
 	}
 	c.sent.SetResponseHandler(read)
 	defer func() {
-		if c.read != nil { // which panicked
+		if c.read != nil { // the reader panicked
 			_ = c.read.Body.Close()
 		}
 	}()
@@ -196,5 +196,5 @@ func (p *Pipeline) Do(ctx context.Context, r *Request, read func(*http.Response)
 	return c.result
 }
 
-// leastWait is a backoff of the length that checkRetry has set as the least wait of the call's loop.
+// leastWait returns a backoff equal to the minimum wait that checkRetry set in the call's loop.
 func leastWait(least, _ time.Duration, _ int, _ *http.Response) time.Duration { return least }

@@ -118,7 +118,7 @@ func TestHostStaysWhenATransportChangesTheURL(t *testing.T) {
 	})
 }
 
-// noting is a body that notes its end.
+// noting is a body that records its end.
 type noting struct {
 	io.Reader
 	closed func()

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// uploadGrace is how long the end of an attempt waits for a read of the content that is under way.
+// uploadGrace is the time for which the end of an attempt waits for a pending read of the content.
 const uploadGrace = 100 * time.Millisecond
 
-// uploadBuffer is how much of the content is read at once.
+// uploadBuffer is the size of one read of the content.
 const uploadBuffer = 32 << 10
 
-// ErrEmptyContent reports that the content of an upload has no bytes.
+// ErrEmptyContent reports that the content of an upload is empty.
 var ErrEmptyContent = errors.New("the file is empty")
 
 // Upload is a body that is read while it is sent: a prefix, the content of a reader, and a suffix.
@@ -25,12 +25,12 @@ type Upload struct {
 	prefix, suffix string
 	content        io.Reader
 	seeker         io.Seeker // nil if the content can be read only once
-	start, size    int64     // of the content for seeker; the size is -1 if it is not known
-	inMemory       bool      // so that no read of the content blocks
+	start, size    int64     // position and size of the content in seeker; the size is -1 if unknown
+	inMemory       bool      // reads of the content never block
 }
 
-// NewUpload returns an upload of what content holds from where it stands. Content that can seek has a known length, and
-// can be sent again.
+// NewUpload returns an upload of the rest of content. If content implements io.Seeker, its length is known, and it can
+// be sent again.
 func NewUpload(prefix, suffix string, content io.Reader) (*Upload, error) {
 	u := &Upload{prefix: prefix, suffix: suffix, content: content, size: -1}
 	switch content.(type) {
@@ -52,13 +52,13 @@ func NewUpload(prefix, suffix string, content io.Reader) (*Upload, error) {
 	if _, err := seeker.Seek(start, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("the file cannot be read: %w", err)
 	}
-	if end > start { // some files have no size, and content all the same
+	if end > start { // some files report size 0 but have content
 		u.seeker, u.start, u.size = seeker, start, end-start
 	}
 	return u, nil
 }
 
-// length is the Content-Length, -1 if it is not known.
+// length returns the Content-Length, or -1 if it is unknown.
 func (u *Upload) length() int64 {
 	if u.size < 0 {
 		return -1
@@ -66,7 +66,8 @@ func (u *Upload) length() int64 {
 	return int64(len(u.prefix)) + u.size + int64(len(u.suffix))
 }
 
-// open returns the body of one attempt, which ends with ctx. The body of the attempt before, if any, is finished.
+// open returns the body of one attempt, which ends with ctx. The body of the previous attempt, if any, must be
+// finished.
 func (u *Upload) open(ctx context.Context, before *uploadBody) (*uploadBody, error) {
 	b := &uploadBody{ctx: ctx, upload: u, content: u.content, ended: make(chan struct{})}
 	if u.size >= 0 {
@@ -85,32 +86,32 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// SourceError is a body that could not be provided.
+// SourceError describes a body that could not be read.
 type SourceError struct {
 	Err    error
-	Unread bool // not even the first byte of the content
+	Unread bool // no byte of the content was read
 }
 
 func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// uploadBody is the body of one attempt. net/http waits for a read of it even when the context ends, and a reader may block
-// for ever, as a file on a network does. So a goroutine reads the content, and the wait for it ends with the attempt. The
-// goroutine stays until its read returns. Content in memory is read without one.
+// uploadBody is the body of one attempt. net/http waits for a read of it even when the context ends, and a reader may
+// block forever, such as a file on a network. So a goroutine reads the content, and the wait for it ends with the
+// attempt. The goroutine remains until its read returns. Content in memory needs no goroutine.
 type uploadBody struct {
-	ctx     context.Context // of the call
+	ctx     context.Context // context of the call
 	upload  *Upload
 	content io.Reader
 	parts   io.Reader
 	started bool   // the content was read
 	some    bool   // there is content
-	buf     []byte // that content is read into
-	rest    []byte // of buf, read and not yet passed on
+	buf     []byte // buffer of the content
+	rest    []byte // part of buf that was read and not yet passed on
 
 	mu      sync.Mutex
 	ended   chan struct{} // closed at the end of the attempt
 	closed  bool
-	pending chan read // the read of content under way; nil without one
+	pending chan read // pending read of the content; nil for none
 }
 
 type read struct {
@@ -139,7 +140,7 @@ func (b *uploadBody) readContent(p []byte) (int, error) {
 	b.rest = b.buf[n:got.n]
 	switch {
 	case len(b.rest) > 0:
-		return n, nil // an error comes again
+		return n, nil // the error will occur again
 	case got.err == io.EOF && !b.some: //nolint:errorlint // readers return io.EOF bare
 		return n, &SourceError{Err: ErrEmptyContent, Unread: true}
 	case got.err != nil && got.err != io.EOF: //nolint:errorlint // as above
@@ -194,8 +195,7 @@ func (b *uploadBody) Close() error {
 	return nil
 }
 
-// finish closes the body, waits a moment for a read that is under way, and reports whether nothing reads the content any
-// more.
+// finish closes the body, waits briefly for a pending read, and reports whether nothing reads the content any more.
 func (b *uploadBody) finish() bool {
 	_ = b.Close()
 	b.mu.Lock()

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// streamed is content that cannot seek.
+// streamed returns content that cannot seek.
 func streamed(r io.Reader) io.Reader { return struct{ io.Reader }{r} }
 
 func uploading(t *testing.T, content io.Reader) *Request {
@@ -73,7 +73,7 @@ func TestWhichContentIsReadWithoutAGoroutine(t *testing.T) {
 	}
 }
 
-// slowly gives a byte after each interval.
+// slowly returns a byte after each interval.
 type slowly struct {
 	io.Reader
 	every time.Duration
@@ -116,7 +116,7 @@ func TestReadOfAPastUploadIsNoNewWait(t *testing.T) {
 				assert.NoError(t, r.Context().Err())
 				return answer(r, 200, ""), nil
 			}
-			go func() { // as net/http does when the server answers early
+			go func() { // like net/http when the server answers early
 				<-time.After(time.Millisecond)
 				_, _ = r.Body.Read(make([]byte, 1))
 			}()
@@ -169,12 +169,12 @@ func TestUploads(t *testing.T) {
 	}
 }
 
-// lame is an io.Seeker that cannot seek, as an *os.File that is a pipe.
+// lame is an io.Seeker that cannot seek, like an *os.File of a pipe.
 type lame struct{ io.Reader }
 
 func (l *lame) Seek(int64, int) (int64, error) { return 0, os.ErrInvalid }
 
-// growing tells less than it holds.
+// growing reports a smaller size than it has.
 type growing struct {
 	*strings.Reader
 	size int64
@@ -187,7 +187,7 @@ func (g *growing) Seek(offset int64, whence int) (int64, error) {
 	return g.Reader.Seek(offset, whence)
 }
 
-// failing is content that cannot seek for the nth time, counted from the start of the first attempt.
+// failing is content whose nth seek fails, counted from the start of the first attempt.
 type failing struct {
 	*strings.Reader
 	seeks int
@@ -242,7 +242,7 @@ type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errFile }
 
-// blocking is content whose second read waits until it is let go.
+// blocking is content whose second read blocks until it is released.
 type blocking struct {
 	*strings.Reader
 	reads int
@@ -257,7 +257,7 @@ func (b *blocking) Read(p []byte) (int, error) {
 	return b.Reader.Read(p[:1])
 }
 
-// TestAReaderThatBlocks has the content of an upload stop in the middle.
+// TestAReaderThatBlocks has the content of an upload block in the middle.
 func TestAReaderThatBlocks(t *testing.T) {
 	t.Run("does not hide an answer that came early", func(t *testing.T) {
 		for _, status := range []int{401, 429} {

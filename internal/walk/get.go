@@ -11,22 +11,22 @@ var errBudget = errors.New("the walk has used up its requests")
 // answer describes one response.
 type answer struct {
 	Response
-	asked int  // the limit
+	limit int  // limit of the request
 	fresh int  // items that were new
-	again int  // items that the pass had before
-	past  bool // it is newest first and reaches behind Since, so what follows is older
+	known int  // items that the pass had before
+	past  bool // the response is newest first and older than Since, so later rows are older too
 
 	newest, oldest time.Time
 	untimed        bool // an item has no time
 	unordered      bool // an item is newer than the one before it
 
-	copies map[Key]int // of items without an id
+	copies map[Key]int // number of items without an id, by content
 }
 
 // holds reports whether the response reaches the end of the list.
 func (a answer) holds(start int) bool { return a.Total >= 0 && start+a.Rows >= a.Total }
 
-// allow bounds what a walk through so many items may cost; -1 for an unknown number.
+// allow limits the cost of a walk through so many items; -1 for an unknown number.
 func (w *walker[T]) allow(items int) { w.limited, w.items = true, items }
 
 // budget returns how many requests the walk may send.
@@ -39,7 +39,7 @@ func (w *walker[T]) budget() int {
 }
 
 // get asks for rows and yields those that are new. Where a response is refused because it would be too long it asks for
-// fewer rows, from the same place, and remembers what worked.
+// fewer rows, from the same place, and remembers the size that worked.
 func (w *walker[T]) get(p Part, limit, offset int, pr *proof) (answer, error) {
 	fresh := 0
 	for failures := 1; ; failures++ {
@@ -59,10 +59,10 @@ func (w *walker[T]) get(p Part, limit, offset int, pr *proof) (answer, error) {
 		}
 		switch {
 		case f.Next == Repeat:
-		case f.Next == Wait && (w.Pause(failures) == nil || w.ctx.Err() != nil): // under a context that has ended the request returns the reason
+		case f.Next == Wait && (w.Pause(failures) == nil || w.ctx.Err() != nil): // after the context ended, the request returns the reason
 		case (f.Next == Shorten || f.Next == Wait) && (limit == Everything || limit > firstRows):
 			limit = stepDown(limit)
-			w.Most, failures = limit, 0
+			w.MaxLimit, failures = limit, 0
 		case f.Next == Split:
 			return a, f
 		default:
@@ -71,7 +71,7 @@ func (w *walker[T]) get(p Part, limit, offset int, pr *proof) (answer, error) {
 	}
 }
 
-// stepDown returns the limit to try when one was refused.
+// stepDown returns the next limit to try after a rejected one.
 func stepDown(limit int) int {
 	if limit == Everything || limit > stepRows {
 		return stepRows
@@ -85,8 +85,8 @@ func (w *walker[T]) once(p Part, limit, offset int, pr *proof) (answer, error) {
 		return answer{}, errBudget
 	}
 	w.requests++
-	w.asked = max(w.asked, limit)
-	a := answer{asked: limit}
+	w.maxRequested = max(w.maxRequested, limit)
+	a := answer{limit: limit}
 	r := Request{Part: p, Limit: limit, Offset: offset, MaxRows: max(limit, 0) + wholeRows}
 	if w.total >= 0 {
 		r.MaxRows = max(limit, 0) + 2*min(w.total, wholeRows) + firstRows
@@ -101,7 +101,7 @@ func (w *walker[T]) once(p Part, limit, offset int, pr *proof) (answer, error) {
 	if pr != nil {
 		total := a.Total
 		if err != nil {
-			total = -1 // what was seen of it need not be in the next
+			total = -1 // the next response may not hold the rows of this one
 		}
 		pr.next(total)
 	}
@@ -134,7 +134,7 @@ func (w *walker[T]) visit(item *T, p Part, a *answer, pr *proof) error {
 		w.seen[i.Key] = n
 	}
 	if pr != nil && pr.saw(int(n)) {
-		a.again++
+		a.known++
 	}
 	if known {
 		return nil
@@ -143,7 +143,7 @@ func (w *walker[T]) visit(item *T, p Part, a *answer, pr *proof) error {
 	if w.onFresh != nil {
 		w.onFresh(i)
 	}
-	w.came++
+	w.received++
 	wanted := w.ByTime || i.Created.IsZero() || !i.Created.Before(w.Since) && (w.Until.IsZero() || !i.Created.After(w.Until))
 	if wanted && !w.yield(*item) {
 		return ErrStop
@@ -151,7 +151,7 @@ func (w *walker[T]) visit(item *T, p Part, a *answer, pr *proof) error {
 	return nil
 }
 
-// look notes the time of the next item.
+// look records the time of the next item.
 func (a *answer) look(created, since time.Time) {
 	switch {
 	case created.IsZero():
@@ -167,7 +167,7 @@ func (a *answer) look(created, since time.Time) {
 	a.past = a.past || created.Before(since)
 }
 
-// note keeps what a response shows of the list.
+// note records the evidence of a response about the list.
 func (w *walker[T]) note(p Part, a answer) {
 	w.longest = max(w.longest, a.Rows)
 	if !p.isAll(w.windowEnd()) || a.Total < 0 {

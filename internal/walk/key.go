@@ -9,7 +9,7 @@ import (
 // Key identifies an item within its list, in little memory.
 type Key [16]byte
 
-// UUIDKey returns the key of a UUID, in letters of any case. Any other id has the key of its text.
+// UUIDKey returns the key of a UUID, ignoring case. Any other id has the key of its text.
 func UUIDKey(id string) Key {
 	if key, ok := ParseUUID(id); ok {
 		return key
@@ -28,7 +28,7 @@ func hash(data []byte) Key {
 	return Key(sum[:16])
 }
 
-// copy returns the key of the nth item of the same content in one response; the first one has the content's own.
+// copy returns the key of the nth item with the same content in one response; the first one has the key of the content.
 func (k Key) copy(n int) Key {
 	if n == 1 {
 		return k

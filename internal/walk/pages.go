@@ -5,9 +5,9 @@ import (
 	"math/bits"
 )
 
-const idlePasses = 4 // passes in a row that bring the proof no nearer, after which it is given up
+const idlePasses = 4 // maximum number of passes in a row without progress of the proof
 
-// inParts walks a list that no response holds.
+// inParts walks a list that no single response holds.
 func (w *walker[T]) inParts(total int) error {
 	w.allow(total)
 	if total >= 0 && w.Dimensions > 0 {
@@ -20,7 +20,7 @@ func (w *walker[T]) inParts(total int) error {
 	return w.pages(Part{}, total)
 }
 
-// pages walks a part by offset, pass after pass, until it is proven that nothing was passed over.
+// pages walks a part by offset, in repeated passes, until it is proven that no item was skipped.
 func (w *walker[T]) pages(p Part, total int) error {
 	pr := newProof()
 	missing, idle := total, 0
@@ -31,7 +31,7 @@ func (w *walker[T]) pages(p Part, total int) error {
 			return err
 		}
 		if w.items < 0 {
-			w.items = len(w.seen) // a list that grows must not raise its own budget
+			w.items = len(w.seen) // a growing list must not raise the budget
 		}
 		was := missing
 		if len(pr.totals) > 0 {
@@ -51,8 +51,8 @@ func (w *walker[T]) pages(p Part, total int) error {
 	return nil
 }
 
-// pass walks a part once from its start, and reports whether one response held it. Each pass begins with a page of
-// another size, the second with half a page, so that the cuts between its pages lie elsewhere.
+// pass walks a part once from its start, and reports whether one response held it. Each pass begins with another page
+// size, the second with half a page, so that its pages have other boundaries.
 func (w *walker[T]) pass(p Part, n int, pr *proof) (held bool, err error) {
 	pr.begin()
 	size := w.pageLimit()
@@ -68,7 +68,7 @@ func (w *walker[T]) pass(p Part, n int, pr *proof) (held bool, err error) {
 			return true, nil
 		}
 		at += a.Rows
-		if idle++; a.again < a.Rows {
+		if idle++; a.known < a.Rows {
 			idle = 0
 		}
 		switch {
@@ -76,22 +76,22 @@ func (w *walker[T]) pass(p Part, n int, pr *proof) (held bool, err error) {
 			return false, nil
 		case a.Total < 0 && (idle == idlePages || at > 5*wholeRows):
 			return false, nil
-		case a.Rows >= a.asked:
-			size = min(2*a.asked, w.pageLimit())
+		case a.Rows >= a.limit:
+			size = min(2*a.limit, w.pageLimit())
 		default:
 			size = min(max(a.Rows, firstRows), w.pageLimit())
 		}
 	}
 }
 
-// fraction is 1/2, 1/4, 3/4, 1/8, 5/8, …
+// fraction returns 1/2, 1/4, 3/4, 1/8, 5/8, …
 func fraction(n int) float64 { return float64(bits.Reverse32(uint32(n))) / (1 << 32) }
 
-// pageLimit is how many rows a page may have at most.
+// pageLimit returns how many rows a page may have at most.
 func (w *walker[T]) pageLimit() int {
 	limit := w.atMost(pageRows)
 	if w.total >= 0 {
 		return min(limit, roomFor(w.total))
 	}
-	return min(limit, max(w.asked, firstRows))
+	return min(limit, max(w.maxRequested, firstRows))
 }

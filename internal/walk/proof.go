@@ -5,21 +5,21 @@ package walk
 // and everything that was in it throughout has been seen. That holds as long as totals are true and no item leaves the
 // list and comes back.
 type proof struct {
-	last   []int32 // one more than the response that showed an item last, by the item's number; 0 for none
-	change []int   // by which the number of known items differs from that of the response before
-	totals []int   // of the responses so far; -1 for those that prove nothing
-	pass   int32   // the response with which the pass under way began
+	last   []int32 // number of the response that showed an item last, plus one, by item; 0 for none
+	change []int   // difference in the number of known items from the previous response
+	totals []int   // totals of the responses so far; -1 for those that prove nothing
+	pass   int32   // first response of the current pass
 }
 
 func newProof() *proof { return &proof{change: make([]int, 2)} }
 
-// saw notes an item of the response under way, and reports whether the pass had it before.
+// saw records an item of the current response, and reports whether the pass saw it before.
 func (p *proof) saw(item int) bool {
 	if item >= len(p.last) {
 		p.last = append(p.last, make([]int32, item+1-len(p.last))...)
 	}
 	now, from := int32(len(p.totals)), p.last[item]-1
-	again := from >= 0 && from >= p.pass
+	known := from >= 0 && from >= p.pass
 	if from < 0 {
 		from = now - 1
 	}
@@ -28,7 +28,7 @@ func (p *proof) saw(item int) bool {
 		p.change[now+1]--
 	}
 	p.last[item] = now + 1
-	return again
+	return known
 }
 
 // next ends the response under way.
@@ -40,8 +40,7 @@ func (p *proof) next(total int) {
 // begin starts a pass.
 func (p *proof) begin() { p.pass = int32(len(p.totals)) }
 
-// missing returns the greatest number of items that were in the list throughout and have not been seen; -1 without a
-// total.
+// missing returns the maximum number of lasting items that have not been seen; -1 without a total.
 func (p *proof) missing() int {
 	least, known := -1, 0
 	for i, total := range p.totals {

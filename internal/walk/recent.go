@@ -2,7 +2,7 @@ package walk
 
 import "time"
 
-const tick = time.Millisecond // what a bound of time is exact to
+const tick = time.Millisecond // precision of bounds of time
 
 // byTime walks a list that is sorted by time, newest first. Times do not change, so a response leaves nothing out that
 // is newer than its last row; the next one begins with that row's millisecond. Only where one millisecond fills a
@@ -10,7 +10,7 @@ const tick = time.Millisecond // what a bound of time is exact to
 func (w *walker[T]) byTime() error {
 	end, n := w.Until, w.First
 	if n == 0 {
-		n = w.Most
+		n = w.MaxLimit
 	}
 	var newest time.Time
 	for {
@@ -22,7 +22,7 @@ func (w *walker[T]) byTime() error {
 			w.allow(w.total)
 		}
 		switch {
-		case a.Rows == 0, a.Rows < a.asked && a.holds(0):
+		case a.Rows == 0, a.Rows < a.limit && a.holds(0):
 			return w.checkCount(newest)
 		case a.untimed || a.unordered || w.unbounded:
 			return w.pages(Part{End: w.Until}, w.total)
@@ -38,7 +38,7 @@ func (w *walker[T]) byTime() error {
 		} else if end.IsZero() {
 			return w.checkCount(newest)
 		}
-		n = w.Most
+		n = w.MaxLimit
 	}
 }
 
@@ -48,14 +48,14 @@ func (w *walker[T]) byTime() error {
 func (w *walker[T]) millisecond(last, end time.Time) (time.Time, error) {
 	for {
 		p := Part{Start: last, End: end}
-		held, total, err := w.whole(p, w.Most)
+		held, total, err := w.whole(p, w.MaxLimit)
 		if err != nil || w.unbounded {
 			return end, err
 		}
 		if !held {
 			items := w.items
 			err = w.pages(p, total)
-			w.items = items // what lies behind is not counted yet
+			w.items = items // the rows behind are not yet counted
 		}
 		if err != nil {
 			return time.Time{}, err
@@ -68,11 +68,11 @@ func (w *walker[T]) millisecond(last, end time.Time) (time.Time, error) {
 	}
 }
 
-// behind looks for the newest rows that are older than a time, among those that are not newer, and returns the end of
-// the window that begins there: zero if there are none. Pages overlap by a row, so that none is passed over.
+// behind returns the end of the window that begins with the newest rows older than a time, or zero if there are none.
+// Its pages overlap by a row, so that it skips none.
 func (w *walker[T]) behind(last time.Time) (time.Time, error) {
 	for at, overlap := 0, false; ; {
-		a, err := w.get(Part{End: last}, w.Most, at, nil)
+		a, err := w.get(Part{End: last}, w.MaxLimit, at, nil)
 		switch {
 		case err != nil || a.Rows == 0:
 			return time.Time{}, err
@@ -89,18 +89,18 @@ func (w *walker[T]) behind(last time.Time) (time.Time, error) {
 	}
 }
 
-// checkCount compares what came with what the server counts, since rows without a time are in no window.
+// checkCount compares the received number of items with the server's, since rows without a time are in no window.
 func (w *walker[T]) checkCount(newest time.Time) error {
 	if len(w.seen) >= w.total {
 		return nil
 	}
 	all := Part{End: w.Until}
-	a, err := w.get(all, w.Most, max(w.total-w.Most, 0), nil)
+	a, err := w.get(all, w.MaxLimit, max(w.total-w.MaxLimit, 0), nil)
 	if err == nil && !a.untimed && !a.unordered {
 		if len(w.seen) >= a.Total {
 			return nil
 		}
-		a, err = w.get(Part{End: newest}, w.Most, 0, nil) // without what came meanwhile
+		a, err = w.get(Part{End: newest}, w.MaxLimit, 0, nil) // excludes rows that appeared meanwhile
 		if err == nil && len(w.seen) >= a.Total {
 			return nil
 		}

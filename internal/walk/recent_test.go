@@ -15,7 +15,7 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// newTimedServer has n rows, of which some crowd into the same microsecond or millisecond, and some have no time.
+// newTimedServer returns a server of n rows. Some share a microsecond or millisecond, and some have no time.
 func newTimedServer(rng *rand.Rand, n int) *server {
 	s := newServer(rng, n, 1, 1)
 	s.timed = true
@@ -49,11 +49,11 @@ func TestNothingThatLastsIsLostFromAListByTime(t *testing.T) {
 		n := rng.IntN(160)
 		s := newTimedServer(rng, n)
 		list := s.listByTime()
-		list.Most = 5 + rng.IntN(25)
-		list.First = rng.IntN(2) * rng.IntN(list.Most+1)
-		page := list.Most
+		list.MaxLimit = 5 + rng.IntN(25)
+		list.First = rng.IntN(2) * rng.IntN(list.MaxLimit+1)
+		page := list.MaxLimit
 		if rng.IntN(2) == 0 {
-			s.cap = 4 + rng.IntN(list.Most)
+			s.cap = 4 + rng.IntN(list.MaxLimit)
 			page = min(page, s.cap)
 		}
 		s.ties, s.random = rng.IntN(3) > 0, rng.IntN(10) == 0
@@ -78,8 +78,8 @@ func TestNothingThatLastsIsLostFromAListByTime(t *testing.T) {
 			lies = true
 			s.total = func(_, count int) int { return max(count-rng.IntN(9), 0) }
 		}
-		s.random = s.random && s.total == nil   // or else it looks like a sorted one
-		if s.total == nil && rng.IntN(5) == 0 { // without a true total a short answer looks like the end
+		s.random = s.random && s.total == nil   // it would otherwise look like a sorted one
+		if s.total == nil && rng.IntN(5) == 0 { // a short answer looks like the end if there is no true total
 			s.short = func(_, rows int) int {
 				if rng.IntN(6) == 0 {
 					return max(rng.IntN(rows+1), min(rows, 1))
@@ -113,7 +113,7 @@ func TestNothingThatLastsIsLostFromAListByTime(t *testing.T) {
 		}
 		lost := s.lost(w)
 		switch {
-		case w.incomplete == nil && !lies: // a total that is too low cannot be told from a short list
+		case w.incomplete == nil && !lies: // a short list looks the same as a total that is too low
 			whole++
 			require.Zero(t, lost, "seed %d: lost in silence", seed)
 		case w.incomplete != nil && w.incomplete.Missing >= 0 && !lies:
@@ -145,7 +145,7 @@ func TestALongListWithoutTotalsPassesACrowdedMillisecond(t *testing.T) {
 				}
 			}
 			list := s.listByTime()
-			list.Most = 50
+			list.MaxLimit = 50
 			w := s.walk(t, list)
 			require.Len(t, w.times, 5000)
 			require.Equal(t, -1, w.incomplete.Missing, "without a total it cannot be proven")
@@ -154,7 +154,7 @@ func TestALongListWithoutTotalsPassesACrowdedMillisecond(t *testing.T) {
 	}
 }
 
-// Rows that come during a walk are newer than its first one. Where others vanish meanwhile, one more count, without the new
+// Rows created during a walk are newer than its first row. If others vanish meanwhile, another count, without the new
 // ones, proves that the walk is complete.
 func TestRowsThatComeMeanwhileAreNotCounted(t *testing.T) {
 	s := newServer(rand.New(rand.NewPCG(7, 7)), 100, 1, 1)
@@ -175,7 +175,7 @@ func TestRowsThatComeMeanwhileAreNotCounted(t *testing.T) {
 		}
 	}
 	list := s.listByTime()
-	list.Most = 20
+	list.MaxLimit = 20
 	w := s.walk(t, list)
 	require.Nil(t, w.incomplete)
 	require.Len(t, w.times, 99)

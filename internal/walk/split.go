@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// errNoSplit reports that the list cannot be had in parts.
+// errNoSplit reports that the list cannot be split.
 var errNoSplit = errors.New("the list cannot be split")
 
-// splitter walks a list in parts that one response each can hold.
+// splitter walks a list in parts that fit into one response each.
 type splitter[T any] struct {
 	*walker[T]
-	values [2][]string // that occur in each dimension, once they are needed
-	sum    int         // of the totals of the parts
+	values [2][]string // existing values in each dimension, once they are needed
+	sum    int         // sum of the totals of the parts
 }
 
-// piece is a half of a part.
+// piece is one half of a part.
 type piece struct {
 	Part
 	asked bool // it was asked for
@@ -37,7 +37,7 @@ func (w *walker[T]) split(total int) (bool, error) {
 	return s.complete(total)
 }
 
-// halve walks a part of total items, which no response holds, by its halves.
+// halve walks a part of total items, which no single response holds, by its halves.
 func (s *splitter[T]) halve(p Part, total int) error {
 	dimension := s.dimension(p)
 	switch {
@@ -71,7 +71,7 @@ func (s *splitter[T]) halve(p Part, total int) error {
 	return nil
 }
 
-// ask asks for a piece, unless a request cannot name all its values.
+// ask requests a piece, unless a request cannot name all its values.
 func (s *splitter[T]) ask(p *piece, dimension int) error {
 	held, total, err := s.whole(p.Part, s.atMost(max(s.longest, firstRows)))
 	var f *FetchError
@@ -85,7 +85,7 @@ func (s *splitter[T]) ask(p *piece, dimension int) error {
 	return err
 }
 
-// dimension returns the first dimension in which a part can be cut, and -1 if there is none.
+// dimension returns the first dimension in which a part can be split, or -1.
 func (s *splitter[T]) dimension(p Part) int {
 	for i := range s.Dimensions {
 		if len(s.valuesOf(p, i)) > 1 {
@@ -95,7 +95,7 @@ func (s *splitter[T]) dimension(p Part) int {
 	return -1
 }
 
-// valuesOf returns the values that a part can have in a dimension; none if that cannot be known.
+// valuesOf returns the possible values of a part in a dimension; none if they are unknown.
 func (s *splitter[T]) valuesOf(p Part, dimension int) []string {
 	if p.Values[dimension] != nil {
 		return p.Values[dimension]
@@ -104,7 +104,7 @@ func (s *splitter[T]) valuesOf(p Part, dimension int) []string {
 		s.requests++
 		values, err := s.Values(dimension)
 		if err != nil {
-			values = nil // an error that ends the walk comes again with its next request
+			values = nil // an error that ends the walk occurs again with its next request
 		}
 		values = slices.Clone(values)
 		slices.Sort(values)

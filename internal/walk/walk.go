@@ -1,15 +1,15 @@
-// Package walk yields every item of a list once, from responses that each hold a part of the list as it is at one
-// moment, while the list changes between them.
+// Package walk yields every item of a changing list once. Each response holds only a part of the list, in its state of
+// one moment.
 //
-// A walk goes from what is cheap and certain to what is neither:
+// A walk tries its methods in order of cost:
 //
-//	whole   one response holds the list: it is complete
+//	whole   one response holds the whole list
 //	split   one response holds each part of it, by filter values that never change
-//	pages   it is walked by offset, until counting proves that no item was passed over
+//	pages   pages by offset, until a count proves that no item was skipped
 //
-// A list by time, newest first, is walked in windows of time, and by offset only within one millisecond.
+// A list sorted by time, newest first, is walked in windows of time, and by offset only within one millisecond.
 //
-// The package knows neither HTTP nor Metlo. The Fetch function of a [List] sends the requests.
+// The package does not depend on HTTP or Metlo. The Fetch function of a [List] sends the requests.
 package walk
 
 import (
@@ -19,27 +19,27 @@ import (
 	"time"
 )
 
-// Everything as a limit asks for the whole list.
+// Everything is the limit that asks for the whole list.
 const Everything = -1
 
 const (
-	firstRows = 100     // what a walk asks for first, and the smallest page to which it steps down
-	wholeRows = 200_000 // what it asks for at most in one response: a longer one does not fit a JavaScript string
-	pageRows  = 50_000  // the longest page of a list that goes by pages
-	stepRows  = 1000    // what it asks for after a longer response was refused
+	firstRows = 100     // limit of the first request, and the minimum page size
+	wholeRows = 200_000 // maximum limit of one response: a longer one does not fit into a JavaScript string
+	pageRows  = 50_000  // longest page of a list that is walked by pages
+	stepRows  = 1000    // limit after a longer response was rejected
 	idlePages = 3       // pages in a row without a new row that end a pass, if the server sends no total
-	farBehind = 1 << 30 // an offset behind the end of every list
-	maxTotal  = 1 << 30 // what a larger total counts as
+	farBehind = 1 << 30 // offset beyond the end of every list
+	maxTotal  = 1 << 30 // maximum for totals; larger ones count as this
 )
 
-// ErrStop is what a Fetch returns after its visitor has returned it: the loop over the walk was left.
+// ErrStop is the error of a Fetch whose visitor returned it: the loop over the walk ended early.
 var ErrStop = errors.New("the loop was left")
 
 // IncompleteError reports that items may be missing.
 type IncompleteError struct {
-	Seen    int // items that came
-	Total   int // items that the server counts; -1 if it does not
-	Missing int // items at most that were there throughout and did not come; -1 if that cannot be known
+	Seen    int // number of received items
+	Total   int // server's count of the items; -1 without one
+	Missing int // maximum number of lasting items that were not received; -1 if unknown
 }
 
 func (e *IncompleteError) Error() string {
@@ -48,8 +48,8 @@ func (e *IncompleteError) Error() string {
 
 // Part is a part of a list. The zero Part is all of it.
 type Part struct {
-	Values     [2][]string // one of these in each dimension; nil for any
-	Start, End time.Time   // created in this time, both inclusive; zero for no bound
+	Values     [2][]string // one value in each dimension; nil for any
+	Start, End time.Time   // bounds of the creation time, inclusive; zero for no bound
 }
 
 // isAll reports whether p is a list that ends at end.
@@ -57,34 +57,34 @@ func (p Part) isAll(end time.Time) bool {
 	return p.Values[0] == nil && p.Values[1] == nil && p.Start.IsZero() && p.End.Equal(end)
 }
 
-// contains reports whether an item of that time may be in the part.
+// contains reports whether an item created at that time may be in the part.
 func (p Part) contains(created time.Time) bool {
 	return created.IsZero() || !created.Before(p.Start) && (p.End.IsZero() || !created.After(p.End))
 }
 
-// Request asks for up to Limit items of a part, from Offset on.
+// Request asks for up to Limit items of a part, starting at Offset.
 type Request struct {
 	Part
 	Limit   int
 	Offset  int
-	MaxRows int // a response with more rows does not end
+	MaxRows int // a response with more rows is treated as endless
 }
 
-// Response describes what came.
+// Response describes a received response.
 type Response struct {
 	Rows  int
-	Total int // items of the part; -1 if the server does not count
+	Total int // number of items in the part; -1 if the server does not count
 }
 
-// Item is what a walk must know of an item.
+// Item holds the properties of an item that a walk needs.
 type Item struct {
 	Key     Key
-	Unnamed bool      // only its content identifies the item
-	Created time.Time // zero if that is not known
-	Values  [2]string // its value in each dimension
+	Unnamed bool      // no id: only its content identifies the item
+	Created time.Time // zero if unknown
+	Values  [2]string // value in each dimension
 }
 
-// FetchError is an error of Fetch after which the walk can go on.
+// FetchError is an error of Fetch after which the walk can continue.
 type FetchError struct {
 	Err  error
 	Next Next
@@ -93,36 +93,36 @@ type FetchError struct {
 func (f *FetchError) Error() string { return f.Err.Error() }
 func (f *FetchError) Unwrap() error { return f.Err }
 
-// Next is what a walk can do after a FetchError.
+// Next is the reaction to a FetchError.
 type Next int
 
-// What a walk can do.
+// Reactions to a FetchError.
 const (
 	Repeat  Next = iota // send the same request again
-	Wait                // send it again after a pause, since the response broke off
+	Wait                // send it again after a pause, because the response broke off
 	Shorten             // ask for fewer rows
-	Split               // ask for fewer values, since one request cannot name them all
+	Split               // ask for fewer values, because one request cannot list them all
 )
 
-// List is a list on a server.
+// List describes a list on a server.
 type List[T any] struct {
 	Fetch    func(r Request, visit func(*T) error) (Response, error) // visits the items in order
-	Describe func(*T) (Item, error)                                  // an error ends the walk
-	Values   func(dimension int) ([]string, error)                   // all values that occur in a dimension
-	Pause    func(failures int) error                                // waits before a request is sent again
+	Describe func(*T) (Item, error)                                  // returns an error to end the walk
+	Values   func(dimension int) ([]string, error)                   // returns all existing values of a dimension
+	Pause    func(failures int) error                                // waits before a request is repeated
 
-	Dimensions int // properties that never change, by which the list can be filtered: 0, 1 or 2
+	Dimensions int // number of constant properties that filters support: 0, 1 or 2
 	First      int // rows of the first request; 0 for the default
-	Most       int // limit at most; 0 for any
-	Unlimited  int // a longer list is asked for without a limit; 0 for never
+	MaxLimit   int // maximum limit of a request; 0 for any
+	Unlimited  int // longer lists are requested without a limit; 0 for never
 
-	Newest       bool      // sorted by time of creation, newest first
-	ByTime       bool      // the same, and walked in windows of time up to Until
-	Since, Until time.Time // items created outside are not yielded; zero for no bound
+	Newest       bool      // sorted by creation time, newest first
+	ByTime       bool      // like Newest, and walked in windows of time up to Until
+	Since, Until time.Time // bounds for yielded items; zero for no bound
 }
 
-// All yields every item once, until yield returns false. Its error is that of the first request that failed for good, or an
-// *IncompleteError.
+// All yields every item once, until yield returns false. Its error is that of the first request that finally failed, or
+// an *IncompleteError.
 func (l List[T]) All(ctx context.Context, yield func(T) bool) error {
 	w := newWalker(ctx, l, yield)
 	var err error
@@ -134,7 +134,7 @@ func (l List[T]) All(ctx context.Context, yield func(T) bool) error {
 	return w.end(err)
 }
 
-// anyOrder walks a list that is in any order.
+// anyOrder walks a list in any order.
 func (w *walker[T]) anyOrder() error {
 	first := w.First
 	if first == 0 {
@@ -150,27 +150,27 @@ func (w *walker[T]) anyOrder() error {
 // walker is the state of one walk.
 type walker[T any] struct {
 	List[T]
-	ctx       context.Context
-	yield     func(T) bool
-	timed     bool // the times of items matter
-	seen      map[Key]int32
-	came      int  // items that were new
-	requests  int  // sent so far
-	limited   bool // by a budget
-	items     int  // for which it is
-	longest   int  // rows of the longest response
-	asked     int  // the largest limit so far
-	capped    int  // rows of the longest response that was cut short by the server; 0 if none was
-	total     int  // of the whole list, as last counted; -1
-	missing   int  // items that may not have been seen
-	unknown   bool // how many may not have been seen
-	unbounded bool // the server ignores bounds of time
-	onFresh   func(Item)
+	ctx          context.Context
+	yield        func(T) bool
+	timed        bool // the creation times of items matter
+	seen         map[Key]int32
+	received     int  // number of new items
+	requests     int  // number of sent requests
+	limited      bool // a budget limits the requests
+	items        int  // number of items for which the budget was computed
+	longest      int  // rows of the longest response
+	maxRequested int  // largest limit so far
+	serverCap    int  // rows of the longest response that the server cut short; 0 for none
+	total        int  // last total of the whole list; -1 for none
+	missing      int  // number of items that may have been missed
+	unknown      bool // the number of missed items is unknown
+	unbounded    bool // the server ignores bounds of time
+	onFresh      func(Item)
 }
 
 func newWalker[T any](ctx context.Context, l List[T], yield func(T) bool) *walker[T] {
-	if l.Most > 0 && l.Unlimited > 0 {
-		l.Most = min(l.Most, l.Unlimited)
+	if l.MaxLimit > 0 && l.Unlimited > 0 {
+		l.MaxLimit = min(l.MaxLimit, l.Unlimited)
 	}
 	return &walker[T]{
 		List: l, ctx: ctx, yield: yield, total: -1, seen: map[Key]int32{},
@@ -178,7 +178,7 @@ func newWalker[T any](ctx context.Context, l List[T], yield func(T) bool) *walke
 	}
 }
 
-// end returns the error that the caller of the walk gets.
+// end returns the error for the caller of the walk.
 func (w *walker[T]) end(err error) error {
 	switch {
 	case errors.Is(err, errBudget):
@@ -193,9 +193,9 @@ func (w *walker[T]) end(err error) error {
 	}
 	switch {
 	case w.unknown:
-		return &IncompleteError{Seen: w.came, Total: w.total, Missing: -1}
+		return &IncompleteError{Seen: w.received, Total: w.total, Missing: -1}
 	case w.missing > 0:
-		return &IncompleteError{Seen: w.came, Total: w.total, Missing: w.missing}
+		return &IncompleteError{Seen: w.received, Total: w.total, Missing: w.missing}
 	}
 	return nil
 }
@@ -208,13 +208,13 @@ func (w *walker[T]) windowEnd() time.Time {
 	return time.Time{}
 }
 
-// miss counts items that may not have been seen; -1 for an unknown number.
+// miss counts items that may have been missed; -1 means an unknown number.
 func (w *walker[T]) miss(n int) {
 	w.unknown = w.unknown || n < 0
 	w.missing += max(n, 0)
 }
 
-// whole asks for a part in one response, first with a limit of n, and reports whether a response held it all. The
+// whole requests a part in one response, first with a limit of n, and reports whether one response held all of it. The
 // total is that of the last response.
 func (w *walker[T]) whole(p Part, n int) (held bool, total int, err error) {
 	for {
@@ -224,7 +224,7 @@ func (w *walker[T]) whole(p Part, n int) (held bool, total int, err error) {
 			return false, -1, err
 		case a.past:
 			return true, a.Total, nil
-		case a.asked == Everything || a.Rows < a.asked:
+		case a.limit == Everything || a.Rows < a.limit:
 			return w.short(p, a)
 		case !w.canAskMore(a):
 			return a.holds(0), a.Total, nil
@@ -233,14 +233,14 @@ func (w *walker[T]) whole(p Part, n int) (held bool, total int, err error) {
 	}
 }
 
-// canAskMore reports whether a longer response may come where a was as long as was asked for.
+// canAskMore reports whether a longer response is possible after a full response a.
 func (w *walker[T]) canAskMore(a answer) bool {
-	return a.asked < w.atMost(wholeRows) && a.Total <= wholeRows && (w.capped == 0 || a.asked < w.capped)
+	return a.limit < w.atMost(wholeRows) && a.Total <= wholeRows && (w.serverCap == 0 || a.limit < w.serverCap)
 }
 
-// more returns how many rows to ask for when a was full.
+// more returns the limit for the next request after a full response a.
 func (w *walker[T]) more(a answer) int {
-	rows := max(a.asked, a.Rows)
+	rows := max(a.limit, a.Rows)
 	n := 4 * rows
 	if a.Total > rows && (w.ByTime || !w.timed) {
 		n = roomFor(a.Total)
@@ -252,23 +252,23 @@ func (w *walker[T]) more(a answer) int {
 	return n
 }
 
-// roomFor returns a limit for a list of total items that may grow before it is asked for.
+// roomFor returns a limit for a list of total items that may grow meanwhile.
 func roomFor(total int) int { return min(total, wholeRows)*9/8 + firstRows }
 
 func (w *walker[T]) atMost(n int) int {
-	if w.Most > 0 {
-		return min(n, w.Most)
+	if w.MaxLimit > 0 {
+		return min(n, w.MaxLimit)
 	}
 	return n
 }
 
-// short finds out whether a response with fewer rows than were asked for is all there is. The server may cap its
-// pages, may have sent less by accident, may ignore the offset, and may send no total.
+// short decides whether a response with fewer rows than requested is complete. The server may cap its pages, may have
+// sent less by accident, may ignore the offset, and may send no total.
 func (w *walker[T]) short(p Part, a answer) (held bool, total int, err error) {
 	if a.holds(0) {
 		return true, a.Total, nil
 	}
-	n := a.asked
+	n := a.limit
 	if n == Everything {
 		n = w.Unlimited
 	}
@@ -278,7 +278,7 @@ func (w *walker[T]) short(p Part, a answer) (held bool, total int, err error) {
 	}
 	total = max(a.Total, behind.Total)
 	if total < a.Rows {
-		total = -1 // it cannot be true
+		total = -1 // it cannot be correct
 	}
 	switch {
 	case total < 0 && behind.Rows == 0:
@@ -295,35 +295,35 @@ func (w *walker[T]) short(p Part, a answer) (held bool, total int, err error) {
 			return w.withoutOffsets(p, a)
 		}
 	case behind.Rows == 0 || a.Rows+behind.Rows >= behind.Total:
-		again, err := w.get(p, a.asked, 0, nil)
-		if err != nil || again.holds(0) {
-			return err == nil, again.Total, err
+		repeated, err := w.get(p, a.limit, 0, nil)
+		if err != nil || repeated.holds(0) {
+			return err == nil, repeated.Total, err
 		}
 	}
-	w.capped = max(w.capped, a.Rows, behind.Rows)
+	w.serverCap = max(w.serverCap, a.Rows, behind.Rows)
 	return false, total, nil
 }
 
-// confirm finds out whether a, with nothing behind it, was all there is, without a total. The list held no more
-// rows than a at that moment. If as many come again and all are known, no other item can have been among them; if
-// fewer come, the server does not cap them.
+// confirm decides, without a total, whether a, with nothing behind it, was complete. The list held no more rows than a
+// at that moment. If a repetition has as many rows and all are known, no other item can have been among them; if it has
+// fewer, the server does not cap them.
 func (w *walker[T]) confirm(p Part, a answer) (bool, error) {
 	for range 3 {
-		again, err := w.get(p, a.asked, 0, nil)
-		if err != nil || again.Rows < a.Rows || again.Rows == a.Rows && again.fresh == 0 {
+		repeated, err := w.get(p, a.limit, 0, nil)
+		if err != nil || repeated.Rows < a.Rows || repeated.Rows == a.Rows && repeated.fresh == 0 {
 			return err == nil, err
 		}
-		behind, err := w.get(p, w.atMost(max(a.asked, firstRows)), again.Rows, nil)
+		behind, err := w.get(p, w.atMost(max(a.limit, firstRows)), repeated.Rows, nil)
 		if err != nil || behind.Rows > 0 {
 			return false, err
 		}
-		a = again
+		a = repeated
 	}
 	return false, nil
 }
 
-// withoutOffsets finds out whether a was all there is, on a server that ignores offsets and sends no total. If it ignores
-// limits too, every response is the whole list. If not, more rows may lie behind a cap that nothing shows.
+// withoutOffsets decides whether a was complete, on a server that ignores offsets and sends no total. If it ignores
+// limits too, every response is the whole list. Otherwise more rows may exist behind a cap that cannot be detected.
 func (w *walker[T]) withoutOffsets(p Part, a answer) (held bool, total int, err error) {
 	if a.Rows > 1 {
 		fewer, err := w.get(p, a.Rows/2, 0, nil)

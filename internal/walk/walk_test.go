@@ -16,13 +16,13 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/cases"
 )
 
-// row is an item of the tables below. Its rank, host and method never change unless a server says so.
+// row is an item of the tables below. Its rank, host and method never change unless noted otherwise.
 type row struct {
 	id           int // 0 for an item without one
 	text         string
 	rank         int
 	host, method string
-	created      time.Time // of a server that sorts by it; zero for none
+	created      time.Time // creation time on a server that sorts by it; zero for none
 }
 
 var errRefused = errors.New("refused")
@@ -32,15 +32,15 @@ type server struct {
 	rng        *rand.Rand
 	rows       []row
 	next       int
-	cap        int  // rows of a response at most; 0 for any number
+	cap        int  // maximum number of rows in a response; 0 for any number
 	ties       bool // rows of one rank come in an order that depends on limit and offset, as in PostgreSQL
-	random     bool // rows come in another order each time
+	random     bool // the order of rows changes each time
 	churn      func(*server)
-	total      func(n, count int) int // of response n; nil for the truth
+	total      func(n, count int) int // total of response n; nil for the correct one
 	short      func(n, rows int) int  // rows of response n; nil for all
-	refuse     int                    // a limit from which on responses are refused; 0 for none
+	refuse     int                    // limit from which on responses are rejected; 0 for none
 	unfiltered bool                   // filters are ignored
-	hidden     string                 // a host that Names does not tell
+	hidden     string                 // host that Names omits
 	timed      bool                   // newest first, rows without a time in front of all
 
 	requests, names int
@@ -185,9 +185,9 @@ func (s *server) list() List[row] {
 	}
 }
 
-// walked is what came of a walk.
+// walked is the outcome of a walk.
 type walked struct {
-	times      map[int]int // by id
+	times      map[int]int // number of occurrences by id
 	nameless   map[string]int
 	incomplete *IncompleteError
 }
@@ -209,7 +209,7 @@ func (s *server) walk(t *testing.T, list List[row]) walked {
 	return w
 }
 
-// lost counts items that were there throughout and did not come.
+// lost counts lasting items that were not received.
 func (s *server) lost(w walked) (n int) {
 	for id := range s.lasting {
 		if w.times[id] == 0 {
@@ -252,7 +252,7 @@ func TestNothingThatLastsIsLostInSilence(t *testing.T) {
 				return count
 			}
 		}
-		if rng.IntN(5) == 0 && s.total == nil { // without a total a short answer looks like the end
+		if rng.IntN(5) == 0 && s.total == nil { // a short answer looks like the end if there is no total
 			s.short = func(_, rows int) int {
 				if rng.IntN(6) == 0 {
 					return max(rng.IntN(rows+1), min(rows, 1))
@@ -316,8 +316,8 @@ func TestNothingThatLastsIsLostInSilence(t *testing.T) {
 	assert.Greater(t, whole, incomplete)
 }
 
-// between changes the table once, before response n.
-func between(n int, change func(*server)) func(*server) {
+// beforeRequest changes the table once, before response n.
+func beforeRequest(n int, change func(*server)) func(*server) {
 	return func(s *server) {
 		if s.requests == n {
 			change(s)
@@ -325,7 +325,7 @@ func between(n int, change func(*server)) func(*server) {
 	}
 }
 
-// swap deletes rows in front and appends as many, so that the total stands still.
+// swap deletes rows in front and appends as many, so that the total stays the same.
 func swap(n int) func(*server) {
 	return func(s *server) {
 		for range n {
@@ -337,7 +337,7 @@ func swap(n int) func(*server) {
 	}
 }
 
-// ordered is a table of n rows in one order, on one host.
+// ordered returns a table of n rows in one order, on one host.
 func ordered(n int) *server {
 	s := newServer(rand.New(rand.NewPCG(1, 1)), n, 1, 1)
 	for i := range s.rows {
@@ -353,11 +353,11 @@ func TestWalksThatWereLost(t *testing.T) {
 		server   func() *server
 		list     func(*List[row])
 		requests int
-		honest   bool // it may say that items may be missing
+		honest   bool // the walk may report that items may be missing
 	}{
 		{name: "400 rows in pages of 100, of which 5 are deleted in front and 5 appended", server: func() *server {
 			s := ordered(400)
-			s.cap, s.churn = 100, between(8, swap(5))
+			s.cap, s.churn = 100, beforeRequest(8, swap(5))
 			return s
 		}, list: func(l *List[row]) { l.Dimensions = 0 }, requests: budget(400, 100)},
 		{name: "the same before any page", server: func() *server {
@@ -376,7 +376,7 @@ func TestWalksThatWereLost(t *testing.T) {
 		}, requests: budget(400, 100), honest: true},
 		{name: "210,000 rows without a cap, of which 5 are swapped between pages", server: func() *server {
 			s := ordered(210_000)
-			s.churn = between(4, swap(5))
+			s.churn = beforeRequest(4, swap(5))
 			return s
 		}, requests: budget(210_000, 50_000)},
 		{name: "201,000 rows on 40 hosts, under changes", server: func() *server {
@@ -493,7 +493,7 @@ func TestItemsWithoutAnID(t *testing.T) {
 	}
 }
 
-// TestACapBehindIgnoredOffsetsIsNoWholeList walks lists of servers that ignore offsets and give no total.
+// TestACapBehindIgnoredOffsetsIsNoWholeList walks lists of servers that ignore offsets and send no total.
 func TestACapBehindIgnoredOffsetsIsNoWholeList(t *testing.T) {
 	for name, tt := range map[string]struct {
 		rows, cap    int
@@ -501,7 +501,7 @@ func TestACapBehindIgnoredOffsetsIsNoWholeList(t *testing.T) {
 		incomplete   bool
 	}{
 		"a cap on pages":              {225, 50, false, true},
-		"no cap":                      {50, 0, false, true}, // which nothing tells from a cap of 50
+		"no cap":                      {50, 0, false, true}, // same as a cap of 50
 		"limits are ignored too":      {50, 0, true, false},
 		"limits are ignored, one row": {1, 0, true, false},
 	} {

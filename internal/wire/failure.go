@@ -12,18 +12,18 @@ import (
 type Failure struct {
 	Type    string // "ZOD", "RAW" or empty
 	Message string
-	Issues  []Issue // of ZOD
+	Issues  []Issue // issues of a ZOD error
 
-	StartLine, StartColumn, EndLine, EndColumn int // of RAW
+	StartLine, StartColumn, EndLine, EndColumn int // place of a RAW error
 }
 
-// Issue describes one fault that the server's validator found.
+// Issue describes a problem that the server's validator found.
 type Issue struct {
 	Path, Code, Message, Expected, Received string
 	Options                                 []string
 }
 
-// ParseFailure parses an error body of any form. The work and the result are bounded.
+// ParseFailure parses an error body of any form, in bounded time and memory.
 func ParseFailure(body []byte) Failure {
 	f := Failure{Message: Message(body)}
 	if body = bytes.TrimSpace(body); len(body) == 0 || body[0] != '{' {
@@ -58,13 +58,13 @@ func ParseFailure(body []byte) Failure {
 	return f
 }
 
-// What is kept of a ZOD error. A server, or a proxy before it, may send any number.
+// Limits for the parts of a ZOD error. A server, or a proxy in front of it, may send any number.
 const (
-	maxIssues   = 1000 // a filter has up to 900 values, of which each may be at fault
+	maxIssues   = 1000 // a filter has up to 900 values, each of which may be invalid
 	maxBranches = 16
-	maxInner    = 8 // issues of a branch
+	maxInner    = 8 // issues per branch
 	maxOptions  = 64
-	maxDepth    = 24 // levels of JSON, of which each union takes four
+	maxDepth    = 24 // levels of JSON; each union takes four
 )
 
 type zodError struct {
@@ -81,29 +81,29 @@ type zodIssue struct {
 	UnionErrors list[zodError]       `json:"unionErrors"`
 }
 
-// list keeps the first elements of an array, and skips the others.
+// list keeps the first elements of an array and skips the others.
 type list[T any] []T
 
 // UnmarshalJSONFrom reads an array of any length and depth.
 func (l *list[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	most := maxIssues
+	limit := maxIssues
 	switch {
 	case dec.PeekKind() != '[' || dec.StackDepth() > maxDepth:
 		return dec.SkipValue()
-	case dec.StackDepth() > 3: // of a branch
-		most = maxInner
+	case dec.StackDepth() > 3: // an issue of a branch
+		limit = maxInner
 	}
 	var some *T
 	switch any(some).(type) {
 	case *jsontext.Value:
-		most = maxOptions
+		limit = maxOptions
 	case *zodError:
-		most = maxBranches
+		limit = maxBranches
 	}
 	*l = nil
 	_, err := dec.ReadToken()
 	for err == nil && dec.PeekKind() != ']' {
-		if len(*l) == most {
+		if len(*l) == limit {
 			err = dec.SkipValue()
 			continue
 		}

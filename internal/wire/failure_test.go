@@ -108,7 +108,7 @@ func FuzzParseFailure(f *testing.F) {
 	})
 }
 
-// TestWorkOfAFailureIsBounded parses 1 MB of what a server could send to keep its caller busy.
+// TestWorkOfAFailureIsBounded parses 1 MB of input that could keep the client busy.
 func TestWorkOfAFailureIsBounded(t *testing.T) {
 	const size = 1 << 20
 	zod := func(issues string) string { return `{"type":"ZOD","err":{"issues":` + issues + `}}` }

@@ -47,7 +47,7 @@ func recorded(t testing.TB, name string) []byte {
 	return []byte(r.Response.Body)
 }
 
-// item is what the server's lists hold, as far as these tests are concerned.
+// item is an item of the server's lists, with the members that these tests use.
 type item struct {
 	UUID         string          `json:"uuid"`
 	NumEndpoints int             `json:"numEndpoints"`

@@ -1,5 +1,5 @@
-// Package wire turns the bytes that a Metlo server sends into values. It knows the shapes in which the server and its
-// documentation differ: lists with and without a total, numbers as strings, envelopes, and errors as text or pages.
+// Package wire decodes what a Metlo server sends. It handles the differences between the server and its documentation:
+// lists with and without a total, numbers as strings, envelopes, and errors as text or pages.
 package wire
 
 import (
@@ -18,28 +18,28 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// Bodies hold attack traffic, so the text may be any bytes and names may come twice.
+// Bodies contain attack traffic, so the text may be any bytes and have duplicate names.
 var (
 	fast    = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	lenient = json.JoinOptions(fast, json.WithUnmarshalers(json.JoinUnmarshalers(
 		json.UnmarshalFromFunc(unmarshalInt),
 		json.UnmarshalFromFunc(unmarshalRaw),
-		json.UnmarshalFromFunc(forget),
+		json.UnmarshalFromFunc(dropDuplicate),
 	)))
-	// foreign reads what package encoding/json writes of the same value, and integers from strings besides.
-	foreign = json.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false), fast,
+	// jsonV1Options decode values like package encoding/json, and integers also from strings.
+	jsonV1Options = json.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false), fast,
 		json.WithUnmarshalers(json.JoinUnmarshalers(
 			json.UnmarshalFromFunc(unmarshalNumber),
 			json.UnmarshalFromFunc(unmarshalInteger),
-			json.UnmarshalFromFunc(forget),
+			json.UnmarshalFromFunc(dropDuplicate),
 		)))
 )
 
-// ErrEmpty reports that a body holds no value: nothing at all, or null.
+// ErrEmpty reports that a body holds no value or null.
 var ErrEmpty = errors.New("no value")
 
-// Object decodes one JSON value into v, through the documented envelope {"ok":true,"data":value} if it comes in one.
-// Integers may be strings, and null leaves the zero value in v's fields. A value that would take more memory than a small
+// Object decodes one JSON value into v, directly or inside the documented envelope {"ok":true,"data":value}. Integers
+// may be strings, and null leaves the zero value in v's fields. A value that would take more memory than a small
 // multiple of limit is a *TooHeavyError.
 func Object(data []byte, v any, limit int64) error {
 	data = bytes.TrimSpace(data)
@@ -57,7 +57,7 @@ func Object(data []byte, v any, limit int64) error {
 	return json.Unmarshal(data, v, lenient)
 }
 
-// Value decodes a value that comes in no envelope, and that is short.
+// Value decodes a short value without an envelope.
 func Value(data []byte, v any) error {
 	if data = bytes.TrimSpace(data); len(data) == 0 || string(data) == "null" {
 		return ErrEmpty
@@ -65,12 +65,13 @@ func Value(data []byte, v any) error {
 	return json.Unmarshal(data, v, lenient)
 }
 
-// AnyObject decodes a value of the caller's type as package encoding/json does, and integers of any type also from strings.
+// AnyObject decodes a value of the caller's type like package encoding/json, and integers of any type also from
+// strings.
 func AnyObject(data []byte, v any, limit int64) error {
 	if err := Check(data, v, limit); err != nil {
 		return err
 	}
-	return json.Unmarshal(data, v, foreign)
+	return json.Unmarshal(data, v, jsonV1Options)
 }
 
 // Marshal encodes a request body.
@@ -88,7 +89,7 @@ func Write(w io.Writer, v any) error {
 	return json.MarshalWrite(w, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// IsMismatch reports whether err is about a value whose JSON type does not fit its field.
+// IsMismatch reports whether err describes a value whose JSON type does not match its field.
 func IsMismatch(err error) bool {
 	if err == nil {
 		return false
@@ -97,10 +98,10 @@ func IsMismatch(err error) bool {
 	return errors.As(err, &semantic)
 }
 
-// IsTruncated reports whether err is about a text that ended before its value did.
+// IsTruncated reports whether err describes a text that ended within its value.
 func IsTruncated(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
 
-// RefusedError is the documented envelope of a request that failed: {"ok":false}.
+// RefusedError describes the documented envelope of a failed request: {"ok":false}.
 type RefusedError struct{ Message string }
 
 func (e *RefusedError) Error() string {
@@ -110,8 +111,8 @@ func (e *RefusedError) Error() string {
 	return e.Message
 }
 
-// envelope returns the data of {"ok":…,"data":…}; an object with any other member is not one. What is wrong with the
-// text is left to the decoder of the value, which reports it better.
+// envelope returns the data of {"ok":…,"data":…}. An object with any other member is not an envelope. Malformed text is
+// not an error here, because the decoder of the value reports it better.
 func envelope(data []byte) (inner []byte, ok bool, err error) {
 	if len(data) == 0 || data[0] != '{' {
 		return nil, false, nil
@@ -154,7 +155,7 @@ func envelope(data []byte) (inner []byte, ok bool, err error) {
 	return inner, success == 't' && inner != nil, nil
 }
 
-// ended reports whether the object that dec is in ends next, and the text with it.
+// ended reports whether dec is at the end of its object and of the text.
 func ended(dec *jsontext.Decoder) bool {
 	if end, err := dec.ReadToken(); err != nil || end.Kind() != '}' {
 		return false
@@ -163,14 +164,14 @@ func ended(dec *jsontext.Decoder) bool {
 	return err == io.EOF //nolint:errorlint // jsontext returns it bare
 }
 
-// setText sets s to a JSON string, and leaves it as it is for any other value.
+// setText sets s to a JSON string, and leaves it unchanged for any other value.
 func setText(s *string, value jsontext.Value) {
 	if value.Kind() == '"' {
 		_ = json.Unmarshal(value, s, fast)
 	}
 }
 
-// unmarshalInt takes 8 and "8".
+// unmarshalInt decodes 8 and "8".
 func unmarshalInt(dec *jsontext.Decoder, v *int) error {
 	t, err := dec.ReadToken()
 	if err != nil {
@@ -191,7 +192,7 @@ func unmarshalInt(dec *jsontext.Decoder, v *int) error {
 	return fmt.Errorf("a JSON %v is not an integer", t.Kind())
 }
 
-// unmarshalInteger takes "8" for an integer of any type, unless the type reads itself.
+// unmarshalInteger decodes "8" into an integer of any type, unless the type has its own method.
 func unmarshalInteger(dec *jsontext.Decoder, v any) error {
 	if dec.PeekKind() != '"' {
 		return errors.ErrUnsupported
@@ -225,7 +226,7 @@ func unmarshalInteger(dec *jsontext.Decoder, v any) error {
 	return nil
 }
 
-// unmarshalNumber takes 8 and "8".
+// unmarshalNumber decodes 8 and "8".
 func unmarshalNumber(dec *jsontext.Decoder, v *stdjson.Number) error {
 	t, err := dec.ReadToken()
 	if err != nil {
@@ -245,7 +246,7 @@ func unmarshalNumber(dec *jsontext.Decoder, v *stdjson.Number) error {
 	return fmt.Errorf("a JSON %v is not a number", t.Kind())
 }
 
-// unmarshalRaw keeps a value as it is, and null as nil.
+// unmarshalRaw stores the raw value, and null as nil.
 func unmarshalRaw(dec *jsontext.Decoder, v *stdjson.RawMessage) error {
 	val, err := dec.ReadValue()
 	if err != nil {
@@ -259,11 +260,12 @@ func unmarshalRaw(dec *jsontext.Decoder, v *stdjson.RawMessage) error {
 	return nil
 }
 
-// forget drops what a name that comes twice held first: it would be merged with the second value, or refuse it.
-func forget(_ *jsontext.Decoder, v *any) error {
+// dropDuplicate clears the earlier value of a duplicate name, which would otherwise be merged with the later one, or cause an
+// error.
+func dropDuplicate(_ *jsontext.Decoder, v *any) error {
 	switch (*v).(type) {
 	case map[string]any, []any, string, float64, bool:
 		*v = nil
 	}
-	return errors.ErrUnsupported // which leaves the rest to the usual way
+	return errors.ErrUnsupported // leaves the rest to the default decoder
 }

@@ -219,7 +219,7 @@ func (o *ownInt) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// TestAnyObjectReadsWhatEncodingJSONWrites goes through values for which the two generations of the package differ.
+// TestAnyObjectReadsWhatEncodingJSONWrites covers values for which the two versions of the package differ.
 func TestAnyObjectReadsWhatEncodingJSONWrites(t *testing.T) {
 	type inner struct{ A, B int }
 	type all struct {

@@ -14,58 +14,57 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ListOptions holds how a list is read.
+// ListOptions configures how a list is decoded.
 type ListOptions struct {
-	Lenient bool  // integers may be strings; slower
-	Foreign bool  // lenient, and decoded as package encoding/json does
-	MaxItem int64 // bytes of an item, and of a whole list in memory
+	Lenient bool  // accepts integers as strings; slower
+	JSONv1  bool  // lenient, and decodes like package encoding/json
+	MaxItem int64 // maximum size of an item, and of a whole list in memory
 	MaxRows int
 }
 
-// Tail is what is known of a list after it was read.
+// Tail describes a list that was read.
 type Tail struct {
 	Rows  int
-	Total int // -1 if the list has none
+	Total int // total of the list; -1 if it has none
 }
 
-// ErrRows reports that a list holds more rows than it can have.
-var ErrRows = errors.New("the list does not end: it holds more rows than there can be")
+// ErrRows reports that a list holds too many rows.
+var ErrRows = errors.New("the list has more rows than a server can hold")
 
 const (
-	itemSlack = 1 << 20  // bytes that the decoder may read ahead of the item it decodes
-	longItem  = 16 << 20 // bytes of the longest item of a stream: the longest trace, with every byte of it escaped, takes 12 MiB
+	itemSlack = 1 << 20  // bytes that the decoder may read ahead of the current item
+	longItem  = 16 << 20 // maximum size of an item of a stream: the longest trace, with every byte escaped, takes 12 MiB
 )
 
-// List reads a list in any of its forms and calls visit with each item, which is overwritten by the next, until visit
-// returns an error, which List then returns:
-// [items, total], [items…], an object with endpoints, alerts or items and totalCount or total, null, and any of these
-// in the documented envelope.
+// List reads a list in any of its forms and calls visit with each item, which the next one overwrites. It stops at and
+// returns an error of visit. The forms are [items, total], [items…], an object with endpoints, alerts or items and
+// totalCount or total, null, and any of these in the documented envelope.
 func List[T any](src io.Reader, opts ListOptions, visit func(*T) error) (Tail, error) {
 	r := &listReader[T]{visit: visit, item: new(T)}
 	if body, inMemory := src.(*bytes.Buffer); inMemory {
 		return r.readMemory(body.Bytes(), opts)
 	}
 	opts.MaxItem = min(opts.MaxItem, longItem)
-	if opts.Foreign {
+	if opts.JSONv1 {
 		s := newScale(opts.MaxItem)
 		r.scale = &s
 	}
-	r.capped = &limitedReader{src: src, limit: opts.MaxItem}
-	r.dec = jsontext.NewDecoder(r.capped, opts.json())
+	r.limited = &limitedReader{src: src, limit: opts.MaxItem}
+	r.dec = jsontext.NewDecoder(r.limited, opts.json())
 	return r.read(opts)
 }
 
 // Items returns all items of a list in memory.
 func Items[T any](body []byte, opts ListOptions) ([]T, Tail, error) {
 	r := listReader[T]{list: []T{}}
-	if len(body) > light {
+	if len(body) > unweighedBytes {
 		s := newScale(max(opts.MaxItem, int64(len(body))))
 		r.scale = &s
 	}
 	tail, err := r.readMemory(body, opts)
 	if err != nil && !opts.Lenient && IsMismatch(err) {
 		opts.Lenient = true
-		r.list = []T{} // next takes memory that is all zero
+		r.list = []T{} // next needs zeroed memory
 		if r.scale != nil {
 			r.scale.left = r.scale.limit
 		}
@@ -74,7 +73,7 @@ func Items[T any](body []byte, opts ListOptions) ([]T, Tail, error) {
 	return r.list, tail, err
 }
 
-// decoders are those of lists in memory; the decoder of a stream has a buffer of its own, which may be large.
+// decoders holds decoders of lists in memory. The decoder of a stream has a separate buffer, which may be large.
 var decoders = sync.Pool{New: func() any { return new(memoryDecoder) }}
 
 type memoryDecoder struct {
@@ -83,20 +82,20 @@ type memoryDecoder struct {
 }
 
 type listReader[T any] struct {
-	dec    *jsontext.Decoder
-	opts   ListOptions
-	capped *limitedReader
-	visit  func(*T) error
-	item   *T  // of visit
-	list   []T // if there is no visit
+	dec     *jsontext.Decoder
+	opts    ListOptions
+	limited *limitedReader
+	visit   func(*T) error
+	item    *T  // argument of visit
+	list    []T // result without visit
 
-	scale *scale // on which items are weighed before they are decoded; nil for none
+	scale *scale // weighs items before they are decoded; nil for none
 }
 
 func (o ListOptions) json() json.Options {
 	switch {
-	case o.Foreign:
-		return foreign
+	case o.JSONv1:
+		return jsonV1Options
 	case o.Lenient:
 		return lenient
 	}
@@ -109,7 +108,7 @@ func (r *listReader[T]) readMemory(body []byte, opts ListOptions) (Tail, error) 
 	r.dec = &d.Decoder
 	r.dec.Reset(&d.src, opts.json())
 	tail, err := r.read(opts)
-	// Not after a panic, which leaves a decoder unusable; and without the list, which the pool would keep alive.
+	// A decoder is unusable after a panic. The pool must not keep the list alive.
 	r.dec.Reset(noReader{}, fast)
 	d.src = bytes.Buffer{}
 	decoders.Put(d)
@@ -185,11 +184,11 @@ func (r *listReader[T]) array(tail *Tail) error {
 	return err
 }
 
-// items reads the items of an array that has begun, and its end.
+// items reads the items of an array after its start, and its end.
 func (r *listReader[T]) items(tail *Tail) error {
 	for {
-		if r.capped != nil {
-			r.capped.start = r.dec.InputOffset()
+		if r.limited != nil {
+			r.limited.start = r.dec.InputOffset()
 		}
 		switch r.dec.PeekKind() {
 		case ']', 0:
@@ -218,7 +217,7 @@ func (r *listReader[T]) items(tail *Tail) error {
 	}
 }
 
-// decode decodes an item. One that is weighed is read twice.
+// decode decodes an item. A weighed item is read twice.
 func (r *listReader[T]) decode(item *T) error {
 	if r.scale == nil {
 		return json.UnmarshalDecode(r.dec, item)
@@ -228,7 +227,7 @@ func (r *listReader[T]) decode(item *T) error {
 		return err
 	}
 	if r.visit != nil {
-		r.scale.left = r.scale.limit // each item alone, since the next one overwrites it
+		r.scale.left = r.scale.limit // every item has its own limit, because the next one overwrites it
 	}
 	if err := r.scale.weigh(value, reflect.TypeFor[T]()); err != nil {
 		return err
@@ -236,7 +235,7 @@ func (r *listReader[T]) decode(item *T) error {
 	return json.Unmarshal(value, item, r.opts.json())
 }
 
-// next returns where the next item goes.
+// next returns the memory for the next item.
 func (r *listReader[T]) next() *T {
 	if r.visit == nil {
 		n := len(r.list)
@@ -263,7 +262,7 @@ func (r *listReader[T]) object(tail *Tail, depth int) error {
 		switch member := name.String(); member {
 		case "endpoints", "alerts", "items", "data":
 			if found {
-				return errors.New("the object holds more than one list")
+				return errors.New("the object contains more than one list")
 			}
 			found = true
 			err = r.any(tail, depth+1)
@@ -288,7 +287,7 @@ func (r *listReader[T]) object(tail *Tail, depth int) error {
 	case refused:
 		return &RefusedError{Message: message}
 	case !found:
-		return errors.New("the object holds no list: want endpoints, alerts or items")
+		return errors.New("the object contains no list: want endpoints, alerts or items")
 	}
 	return nil
 }
@@ -300,7 +299,7 @@ func (r *listReader[T]) total(tail *Tail) error {
 	}
 	if k := t.Kind(); k == '0' || k == '"' {
 		n, err := strconv.ParseInt(t.String(), 10, strconv.IntSize)
-		if n >= 0 && (err == nil || errors.Is(err, strconv.ErrRange)) { // then it is the largest integer
+		if n >= 0 && (err == nil || errors.Is(err, strconv.ErrRange)) { // a number out of range becomes the largest integer
 			tail.Total = int(n)
 			return nil
 		}
@@ -308,7 +307,7 @@ func (r *listReader[T]) total(tail *Tail) error {
 	return errors.New("the total of the list is not a count")
 }
 
-// limitedReader fails once limit bytes, and what a decoder may read ahead, were read from src since start.
+// limitedReader fails after limit bytes, plus a decoder's read-ahead, from src since start.
 type limitedReader struct {
 	src   io.Reader
 	read  int64
@@ -316,7 +315,7 @@ type limitedReader struct {
 	limit int64
 }
 
-// ItemTooLargeError is an item of a list over the limit.
+// ItemTooLargeError describes an item of a list over the limit.
 type ItemTooLargeError struct{ Limit int64 }
 
 func (e *ItemTooLargeError) Error() string {

@@ -19,7 +19,7 @@ func plenty() ListOptions { return ListOptions{MaxItem: 1 << 20, MaxRows: 1 << 2
 // streamed hides that a text is in memory.
 type streamed struct{ io.Reader }
 
-// readers are the ways in which a list can be read.
+// readers returns the ways in which a list can be read.
 func readers() map[string]func(text string, opts ListOptions) ([]item, Tail, error) {
 	list := func(src func(string) io.Reader) func(string, ListOptions) ([]item, Tail, error) {
 		return func(text string, opts ListOptions) ([]item, Tail, error) {
@@ -94,8 +94,8 @@ func TestListsThatAreNone(t *testing.T) {
 		"a string":                       {`"OK"`, "want a list, have a JSON string", false},
 		"a number":                       {"1", "want a list, have a JSON number", false},
 		"true":                           {"true", "want a list, have a JSON true", false},
-		"an object":                      {"{}", "the object holds no list", false},
-		"an object with something else":  {`{"hosts":[]}`, "the object holds no list", false},
+		"an object":                      {"{}", "the object contains no list", false},
+		"an object with something else":  {`{"hosts":[]}`, "the object contains no list", false},
 		"two lists":                      {`{"items":[],"alerts":[]}`, "more than one list", false},
 		"the same list twice":            {`{"items":[],"items":[]}`, "more than one list", false},
 		"a list in too many objects":     {`{"data":{"data":{"data":[]}}}`, "wrapped in too many objects", false},
@@ -210,7 +210,7 @@ func TestListLimits(t *testing.T) {
 	for name, tt := range tests {
 		for kind, read := range readers() {
 			if kind != "stream" && (strings.Contains(name, "white space") || strings.Contains(name, "unknown member") || kind == "bytewise") {
-				continue // what is in memory is bounded by its owner
+				continue // the caller limits data in memory
 			}
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				_, _, err := read(tt.text, ListOptions{MaxItem: tt.maxItem, MaxRows: tt.maxRows})

@@ -11,10 +11,10 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// maxMessage is the longest message in bytes; a longer one is cut and ends in an ellipsis.
+// maxMessage is the maximum length of a message in bytes; a longer one is cut and ends in an ellipsis.
 const maxMessage = 512
 
-// IsDone reports whether body is one of the texts with which the server confirms a write.
+// IsDone reports whether body is one of the server's confirmations of a write.
 func IsDone(body []byte) bool {
 	text := string(bytes.TrimSpace(body))
 	switch text {
@@ -34,8 +34,8 @@ func IsDone(body []byte) bool {
 	return answer.Status == "OK"
 }
 
-// Text returns a text in one of the forms of a Metlo server, to the byte: bare with the type text/html, as it is sent, or as a
-// JSON string, as it is documented. It returns false for anything else, such as a page or an object.
+// Text returns a text in one of the exact forms of a Metlo server. The real server sends the bare text with the type
+// text/html, and the documented one a JSON string. It returns false for anything else, such as a page or an object.
 func Text(contentType string, body []byte) (string, bool) {
 	media, _, _ := mime.ParseMediaType(contentType)
 	text := strings.TrimSpace(string(body))
@@ -56,8 +56,8 @@ func IsPage(body []byte) bool {
 	return strings.HasPrefix(head, "<!doctype") || strings.HasPrefix(head, "<html") || strings.HasPrefix(head, "<head")
 }
 
-// Message returns the message of an error body in one line: a JSON string, an object's message, the message of an Express
-// error page, the title of any other page, or the text itself.
+// Message returns the message of an error body in one line. It is a JSON string, an object's message, the message of an
+// Express error page, the title of any other page, or the text itself.
 func Message(body []byte) string {
 	text := string(bytes.TrimSpace(body))
 	switch {
@@ -111,7 +111,7 @@ func pageMessage(page string) string {
 	return "an HTML page"
 }
 
-// cutTag is strings.Cut at a tag, without regard to the case of its letters.
+// cutTag is like strings.Cut for a tag, ignoring the case of its letters.
 func cutTag(s, tag string) (before, after string, found bool) {
 	for at := 0; ; at++ {
 		next := strings.IndexByte(s[at:], '<')
@@ -124,8 +124,7 @@ func cutTag(s, tag string) (before, after string, found bool) {
 	}
 }
 
-// OneLine replaces runs of white space, control characters and marks that reorder the text around them by one space,
-// and cuts what is too long.
+// OneLine replaces runs of white space, control characters and bidirectional marks with one space, and cuts long text.
 func OneLine(text string) string {
 	var b strings.Builder
 	space := 0

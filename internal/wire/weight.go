@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	light     = 256 << 10 // bytes of a text that is decoded without being weighed
-	multiple  = 4         // times the limit of a body, which its value may weigh
-	entrySize = 48        // bytes that an entry of a map takes beside its key and value
+	unweighedBytes = 256 << 10 // bytes of a text that is decoded without being weighed
+	multiple       = 4         // a value may weigh this many times the limit of its body
+	entrySize      = 48        // bytes of a map entry beside its key and value
 )
 
-// TooHeavyError is a text whose value would take too much memory.
+// TooHeavyError describes a text whose value would take too much memory.
 type TooHeavyError struct{ Limit int64 }
 
 func (e *TooHeavyError) Error() string {
 	return fmt.Sprintf("decoded it takes more than %d bytes: ask for less, or raise WithMaxResponseBytes", e.Limit)
 }
 
-// Check returns a *TooHeavyError if a text, as a value of v's type, would take more memory than a small multiple of limit. A
+// Check returns a *TooHeavyError if decoding a text into v would take more memory than a small multiple of limit. A
 // short text always passes.
 func Check(data []byte, v any, limit int64) error {
-	if len(data) <= light {
+	if len(data) <= unweighedBytes {
 		return nil
 	}
 	s := newScale(limit)
@@ -36,27 +36,27 @@ func Check(data []byte, v any, limit int64) error {
 
 var errHeavy = errors.New("too heavy")
 
-// scale follows texts and the types that they are decoded into, and counts the memory that the values take.
+// scale scans a text along the types that it is decoded into, and counts the memory of the values.
 type scale struct {
 	dec    *jsontext.Decoder
 	limit  int64
 	left   int64
-	fields map[reflect.Type]map[string]reflect.Type // of structs, by name in lower case
+	fields map[reflect.Type]map[string]reflect.Type // fields of structs by lower-case name
 }
 
 // newScale returns a scale for a small multiple of limit.
 func newScale(limit int64) scale {
-	limit = min(max(limit, light), math.MaxInt64/multiple) * multiple
+	limit = min(max(limit, unweighedBytes), math.MaxInt64/multiple) * multiple
 	return scale{
 		dec: jsontext.NewDecoder(bytes.NewReader(nil), fast), limit: limit, left: limit,
 		fields: map[reflect.Type]map[string]reflect.Type{},
 	}
 }
 
-// weigh adds the weight of data as a t. A text that is not JSON is weighed up to its fault, which its decoder reports.
+// weigh adds the weight of data as a t. It weighs malformed JSON up to the error, which the decoder reports.
 func (s *scale) weigh(data []byte, t reflect.Type) error {
 	s.dec.Reset(bytes.NewBuffer(data), fast)
-	err := s.take(2 * int64(t.Size())) // a slice that grows has room for twice as many
+	err := s.take(2 * int64(t.Size())) // a growing slice has room for twice as many
 	if err == nil {
 		err = s.value(t)
 	}
@@ -73,7 +73,7 @@ func (s *scale) take(n int64) error {
 	return nil
 }
 
-// value weighs the next value as a t. The memory of t itself is counted by the caller.
+// value weighs the next value as a t. The caller counts the memory of t itself.
 func (s *scale) value(t reflect.Type) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -88,7 +88,7 @@ func (s *scale) value(t reflect.Type) error {
 	case kind == '[' && (t.Kind() == reflect.Slice || t.Kind() == reflect.Interface):
 		return s.array(t)
 	}
-	start := s.dec.InputOffset() // of a text, a number, what is kept as text, or what does not fit the type
+	start := s.dec.InputOffset() // start of a text, a number, raw text, or a value of the wrong type
 	if err := s.dec.SkipValue(); err != nil {
 		return err
 	}

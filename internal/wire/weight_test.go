@@ -37,7 +37,8 @@ func members(bytes int) string {
 	return b.String() + `"":{}`
 }
 
-// TestMemoryOfABodyIsBounded decodes 1 MiB of what takes most memory for its length, and what is legitimate.
+// TestMemoryOfABodyIsBounded decodes 1 MiB of the texts that take the most memory for their length, and of legitimate
+// ones.
 func TestMemoryOfABodyIsBounded(t *testing.T) {
 	const size = 1 << 20
 	tests := map[string]struct {

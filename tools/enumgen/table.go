@@ -27,7 +27,7 @@ func enums() []enum {
 		{
 			Name: "AlertUpdateType", Table: "alertUpdateTypes", Receiver: "u", Words: "alert update type",
 			Doc:       "AlertUpdateType names a change of an alert's status.",
-			ValuesDoc: "The changes that an alert can undergo.",
+			ValuesDoc: "Changes of an alert's status.",
 			Values: []value{
 				{Name: "UpdateResolve", Wire: "resolve", Comment: "Open to Resolved"},
 				{Name: "UpdateUnresolve", Wire: "unresolve", Comment: "Resolved to Open"},
@@ -37,7 +37,7 @@ func enums() []enum {
 		},
 		{
 			Name: "AlertType", Table: "alertTypes", Receiver: "a", Words: "alert type",
-			Doc:       "AlertType is what an alert is about.",
+			Doc:       "AlertType is the type of an alert.",
 			ValuesDoc: "The types of alert.",
 			Values: []value{
 				{Name: "AlertNewEndpoint", Wire: "New Endpoint Detected", Documented: []string{"NEW_ENDPOINT", "NEW_ENDPOINT_DETECTED"}},
@@ -52,7 +52,7 @@ func enums() []enum {
 		},
 		{
 			Name: "HostType", Table: "hostTypes", Receiver: "h", Words: "host type",
-			Doc:       "HostType is whether the internet reaches a host.",
+			Doc:       "HostType describes whether a host is reachable from the internet.",
 			ValuesDoc: "The types of host.",
 			Values: []value{
 				{Name: "HostPublic", Wire: "Public", Documented: []string{"EXTERNAL"}},
@@ -113,7 +113,7 @@ func enums() []enum {
 		},
 		{
 			Name: "APIKeyType", Table: "apiKeyTypes", Receiver: "a", Words: "API key type",
-			Doc:       "APIKeyType is what an API key was made for.",
+			Doc:       "APIKeyType is the purpose of an API key.",
 			ValuesDoc: "The types of API key.",
 			Values: []value{
 				{Name: "KeyGeneric", Wire: "GENERIC"},
@@ -133,7 +133,7 @@ func enums() []enum {
 		},
 		{
 			Name: "AuthType", Table: "authTypes", Receiver: "a", Words: "authentication type",
-			Doc:       "AuthType is how the requests to a host authenticate.",
+			Doc:       "AuthType is the way in which requests to a host authenticate.",
 			ValuesDoc: "The ways to authenticate.",
 			Values: []value{
 				{Name: "AuthBasic", Wire: "basic"},
@@ -162,7 +162,7 @@ func enums() []enum {
 		},
 		{
 			Name: "AnalysisType", Table: "analysisTypes", Receiver: "a", Words: "analysis type",
-			Doc:       "AnalysisType is how thoroughly the analyzer treats a trace.",
+			Doc:       "AnalysisType is the depth of a trace's analysis.",
 			ValuesDoc: "The depths of analysis.",
 			Values: []value{
 				{Name: "AnalysisFull", Wire: "full"},

@@ -18,8 +18,8 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// allocs counts the allocations of f once its pools are filled. No garbage is collected meanwhile: that would empty the
-// pools, at a time that differs from run to run.
+// allocs counts the allocations of f once its pools are filled. Garbage collection is disabled, because it would empty
+// the pools at a random time.
 func allocs(t *testing.T, f func()) float64 {
 	t.Helper()
 	if kit.Race {
@@ -30,7 +30,7 @@ func allocs(t *testing.T, f func()) float64 {
 	return testing.AllocsPerRun(50, f)
 }
 
-// alertList is a list of n alerts as the server sends it.
+// alertList returns a list of n alerts as the server sends it.
 func alertList(t *testing.T, n int) string {
 	t.Helper()
 	data, err := os.ReadFile(kit.Testdata("dataset.json"))
@@ -64,7 +64,7 @@ func getAlert(t *testing.T, rt http.RoundTripper, opts ...metlo.Option) func() {
 	}
 }
 
-// byHand gets an alert with net/http and encoding/json alone.
+// byHand gets an alert with only net/http and encoding/json.
 func byHand(t *testing.T, rt http.RoundTripper) func() {
 	client, id := &http.Client{Transport: rt}, kit.AlertID(1)
 	get := func() (*metlo.Alert, error) {

@@ -7,10 +7,10 @@ import (
 	"strconv"
 )
 
-// Variable is the environment variable that asks for all cases by a true value, such as 1.
+// Variable is the environment variable that enables all cases by a true value, such as 1.
 const Variable = "METLO_TEST_ALL"
 
-// All reports whether all cases are asked for. It panics if [Variable] is neither true nor false.
+// All reports whether all cases are enabled. It panics if [Variable] is neither true nor false.
 func All() bool {
 	value := os.Getenv(Variable)
 	if value == "" {
@@ -23,7 +23,7 @@ func All() bool {
 	return all
 }
 
-// Of returns n if all cases are asked for. Otherwise it returns a tenth of n, at least 1.
+// Of returns n if all cases are enabled. Otherwise it returns a tenth of n, at least 1.
 func Of(n int) int {
 	if All() {
 		return n

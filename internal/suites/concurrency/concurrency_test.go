@@ -31,7 +31,7 @@ type faultyServer struct {
 
 	mu     sync.Mutex
 	random *rand.Rand
-	writes map[string]int // by their message, those that the server may have acted on
+	writes map[string]int // number of writes by message that the server may have acted on
 }
 
 func (f *faultyServer) roll() (fault, kind int) {
@@ -75,7 +75,7 @@ func (f *faultyServer) note(sent []byte) {
 	f.writes[update.ResolutionMessage]++
 }
 
-// fail is one of eight faults.
+// fail returns one of eight faults.
 func (f *faultyServer) fail(r *http.Request, kind int) (*http.Response, error) {
 	switch kind {
 	case 0:
@@ -124,7 +124,8 @@ func reply(r *http.Request, status int, body string) *http.Response {
 	}
 }
 
-// TestManyGoroutinesShareAClient makes up to 1,000 mixed calls in each of 64 goroutines, of which every fifth meets a fault.
+// TestManyGoroutinesShareAClient makes up to 1,000 mixed calls in each of 64 goroutines. Every fifth call meets a
+// fault.
 func TestManyGoroutinesShareAClient(t *testing.T) {
 	workers, calls := 64, cases.Of(1000)
 	server := &faultyServer{random: rand.New(rand.NewPCG(1, 2)), writes: map[string]int{}}
@@ -200,7 +201,7 @@ func TestTheRateHoldsByTheServersClock(t *testing.T) {
 				var group sync.WaitGroup
 				for w := range 64 {
 					group.Go(func() {
-						// The limiter refuses in advance what would start after the deadline.
+						// The limiter refuses requests in advance that would start after the deadline.
 						var err error
 						for !errors.Is(err, context.DeadlineExceeded) {
 							if w%2 == 0 {
@@ -225,7 +226,7 @@ func TestTheRateHoldsByTheServersClock(t *testing.T) {
 	}
 }
 
-// inAnySecond asserts that no second of the server's clock saw more than most requests.
+// inAnySecond asserts that the server's clock counts at most most requests in any second.
 func inAnySecond(t *testing.T, requests []metlotest.Request, most int) {
 	t.Helper()
 	from := 0
@@ -265,7 +266,7 @@ func TestACoolDownStopsEveryGoroutine(t *testing.T) {
 				srv.Inject(fault)
 				group.Wait()
 				client.CloseIdleConnections()
-				told := srv.Requests()[before].Time // the one that was refused; others were under way with it
+				told := srv.Requests()[before].Time // the rejected one; others were in flight with it
 				quiet := 0
 				for _, r := range srv.Requests()[before:] {
 					switch since := r.Time.Sub(told); {

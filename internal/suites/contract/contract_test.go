@@ -18,10 +18,10 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// TestContract tests what users rely on against the server in memory or, if METLO_HOST and METLO_COLLECTOR_HOST are
-// set, against a live instance. It makes its data under host names of its own and deletes them. It changes no setting of
-// the instance and nothing that it did not make, with one exception: when endpoints are deleted shortly after their
-// traffic, a live server loses the call counts of that time for all endpoints.
+// TestContract tests the documented behaviour against the server in memory or, if METLO_HOST and METLO_COLLECTOR_HOST
+// are set, against a live instance. It creates its data under reserved host names and deletes them. It changes no
+// setting of the instance and no other data, with one exception. After the deletion of endpoints shortly after their
+// traffic, a live server loses the recent call counts of all endpoints.
 func TestContract(t *testing.T) {
 	c := newContract(t)
 	t.Run("Ping", c.ping)
@@ -41,10 +41,10 @@ func TestContract(t *testing.T) {
 	t.Run("Deletion", c.deletion)
 }
 
-// contract is a server, and the data that the suite made there.
+// contract is a server with the data that the suite created there.
 type contract struct {
 	client *metlo.Client
-	host   string // whose endpoints are the suite's
+	host   string // host of the suite's endpoints
 	known  []metlo.Endpoint
 }
 
@@ -65,7 +65,7 @@ func newContract(t *testing.T) *contract {
 	return c
 }
 
-// eventually asks until the server has caught up: what the collector takes is analysed later.
+// eventually repeats a request until the server has caught up: it analyses traffic later than the collector answers.
 func eventually(t *testing.T, what string, ready func() (bool, error)) {
 	t.Helper()
 	deadline := time.After(time.Minute)
@@ -120,7 +120,7 @@ func (c *contract) collector(t *testing.T) {
 	}
 }
 
-// endpoint is one that the suite made.
+// endpoint returns one that the suite made.
 func (c *contract) endpoint(t *testing.T, method metlo.RestMethod, path string) metlo.Endpoint {
 	t.Helper()
 	for _, e := range c.known {
@@ -216,7 +216,7 @@ func (c *contract) detections(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// field is a data field of an endpoint of the suite.
+// field returns a data field of an endpoint of the suite.
 func (c *contract) field(t *testing.T, e metlo.Endpoint, section metlo.DataSection, path string) metlo.DataField {
 	t.Helper()
 	detail, err := c.client.Endpoints.Get(t.Context(), e.UUID)

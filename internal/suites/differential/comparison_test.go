@@ -17,7 +17,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// fakeInstance is a server that stands for an instance.
+// fakeInstance returns a server that stands for an instance.
 func fakeInstance(t *testing.T) *metlotest.Server {
 	t.Helper()
 	data, err := os.Open("../../../testdata/dataset.json")
@@ -61,7 +61,8 @@ func TestComparisonFindsDifferences(t *testing.T) {
 	require.NoError(t, got.round(newTarget(front.URL, srv.CollectorURL, srv.APIKey, front.Client()), 1, 2*sequence))
 	var kinds []string
 	for kind := range got.groups {
-		// A Go server in front has its own answers to raw requests, and each side keeps its counts for seconds of its own.
+		// A Go server in front has different answers to raw requests, and the caches of the two sides have different
+		// ages.
 		if !strings.HasPrefix(kind, "raw: ") && !strings.HasPrefix(kind, "GET /summary: differs at ") {
 			kinds = append(kinds, kind)
 		}
@@ -83,7 +84,7 @@ func TestReportGroupsByKind(t *testing.T) {
 	got.add(sent, json(`[[{"a":1},{"a":2}],2]`), json(`[[{"a":1},{"a":3}],2]`))
 	got.add(sent, json(`[[{"a":5}],2]`), json(`[[{"a":6}],2]`))
 	got.add(sent, json(`{"a":1,"b":2}`), json(`{"b":2,"a":1}`))
-	// What a server makes anew is equal.
+	// Values that a server generates are equal.
 	got.add(sent, json(`["3b241101-e2bb-4255-8caf-4136c566a962","2026-11-30T00:00:00.000Z"]`), json(`["9f1c0d6e-1b1a-4c55-9caf-0136c566a962","2026-12-24T00:00:00.000Z"]`))
 	got.add(sent, json(`["2026-06-01T00:00:00.000Z"]`), json(`["2026-06-02T00:00:00.000Z"]`))
 	assert.Equal(t, 2, got.equal)

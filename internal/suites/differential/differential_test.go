@@ -28,7 +28,7 @@ const (
 	sequence = 250 // requests to one server, after which its state is checked
 )
 
-// answer is what came back.
+// answer is a response.
 type answer struct {
 	status            int
 	contentType, body string
@@ -39,7 +39,7 @@ type target struct {
 	backend, collector, key string
 	client                  *http.Client
 	ids                     map[string][]string
-	queues                  bool // it works off logged calls later
+	queues                  bool // it processes logged calls later
 }
 
 func (s *target) send(r request) (answer, error) {
@@ -77,7 +77,7 @@ func (s *target) sendRaw(base, text string) (answer, error) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	go func() { _, _ = io.WriteString(conn, text) }() // a pipe takes no more than the other end reads
+	go func() { _, _ = io.WriteString(conn, text) }() // a pipe accepts only bytes that the other end reads
 	method, _, _ := strings.Cut(text, " ")
 	res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *target) sendRaw(base, text string) (answer, error) {
 	return answer{res.StatusCode, res.Header.Get("Content-Type"), string(body)}, err
 }
 
-// dial connects as the client of the target does.
+// dial connects like the client of the target.
 func (s *target) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if transport, is := s.client.Transport.(*http.Transport); is && transport.DialContext != nil {
 		return transport.DialContext(ctx, network, address)
@@ -100,7 +100,7 @@ func placeholder() *regexp.Regexp {
 	return regexp.MustCompile(`\{(endpoint|alert|field|webhook):(\d+)\}`)
 }
 
-// fill puts ids for the places that a text names.
+// fill inserts ids at the places that a text names.
 func (s *target) fill(text string) string {
 	if !strings.Contains(text, ":") {
 		return text
@@ -123,7 +123,7 @@ func text(r row, key string) string {
 	return s
 }
 
-// read decodes what a route answers.
+// read decodes the answer of a route.
 func read[T any](s *target, path string) (T, error) {
 	var v T
 	got, err := s.send(request{method: http.MethodGet, target: "/api/v1" + path})
@@ -136,7 +136,7 @@ func read[T any](s *target, path string) (T, error) {
 	return v, nil
 }
 
-// list gives the rows of a list, and whether its total says their number.
+// list returns the rows of a list, and whether it has a total of them.
 func list[T any](s *target, path string) ([]T, error) {
 	pair, err := read[[]json.RawMessage](s, path)
 	if err != nil || len(pair) != 2 {
@@ -152,7 +152,7 @@ func list[T any](s *target, path string) ([]T, error) {
 	return rows, nil
 }
 
-// look notes the ids of all rows, and checks that the state hangs together.
+// look records the ids of all rows, and checks that the state is consistent.
 func (s *target) look() error {
 	s.ids = map[string][]string{}
 	endpoints, err := list[row](s, "/endpoints?limit=100000")
@@ -246,7 +246,7 @@ func (s *target) checkAlerts(endpoints map[string]row) error {
 	return nil
 }
 
-// tally is what generated requests met.
+// tally counts the results of generated requests.
 type tally struct {
 	sent                int
 	routes, unexplained map[string]int
@@ -265,10 +265,10 @@ func TestGeneratedRequests(t *testing.T) {
 	t.Logf("%d requests over %d routes: %v", all.sent, len(all.routes), all.statuses)
 }
 
-// cachesEnd is after the summary of a server has been counted anew.
+// cachesEnd is after the server has recomputed its summary.
 const cachesEnd = time.Minute + time.Second
 
-// run sends a sequence of requests to a server of its own, in a bubble.
+// run sends a sequence of requests to a new server, in a bubble.
 func (all *tally) run(t *testing.T, seed uint64) {
 	g := newGenerator(seed)
 	srv := metlotest.New(t, metlotest.InMemory(), metlotest.Demo())
@@ -278,7 +278,7 @@ func (all *tally) run(t *testing.T, seed uint64) {
 		r := g.request()
 		got, err := server.send(r)
 		if err != nil && strings.Contains(err.Error(), "invalid URL escape") {
-			r = g.rawRequest() // in its place, since Go's client does not send it
+			r = g.rawRequest() // replaces the call, since Go's client does not send it
 			got, err = server.send(r)
 		}
 		require.NoError(t, err, "seed %d: %s", seed, r)
@@ -298,10 +298,10 @@ func (all *tally) run(t *testing.T, seed uint64) {
 	require.NoError(t, server.look(), "seed %d, at the end", seed)
 }
 
-// explained says whether a rule leads to an answer with status 500 or more: the real server passes on what its
-// libraries say of a value that they cannot use.
+// explained reports whether a rule explains an answer with status 500 or more: the real server passes on the errors of
+// its database and libraries.
 func explained(r request, got answer) bool {
-	if got.body == "" { // HEAD has none, and an endpoint that is not there cannot be deleted
+	if got.body == "" { // HEAD has no body, and a missing endpoint cannot be deleted
 		return r.method == http.MethodHead || r.route == "DELETE /endpoint/:endpoint"
 	}
 	return slices.ContainsFunc(serverErrors(), func(rule string) bool { return regexp.MustCompile(rule).MatchString(got.body) })

@@ -1,5 +1,5 @@
-// Package differential sends generated requests to the fake server and checks what must hold for any: no panic, no
-// answer with status 500 that no rule explains, the same answer to the same read, and a state that hangs together.
-// With -change-instance the same requests go to the instance of METLO_HOST and METLO_COLLECTOR_HOST too, which loses what
-// it has, and what differs is printed in groups.
+// Package differential sends generated requests to the fake server and checks invariants. There is no panic, no
+// unexplained status 500, the same answer to the same read, and a consistent state. With -change-instance it also sends
+// them to the instance of METLO_HOST and METLO_COLLECTOR_HOST, which loses its data, and prints the differences in
+// groups.
 package differential

@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// request is a generated one. Its target and body name rows by place, such as {endpoint:3}, since a server makes the ids.
+// request is a generated request. Its target and body name rows by place, such as {endpoint:3}, because a server
+// generates the ids.
 type request struct {
 	service, method, target, contentType, body string
 	route                                      string
-	raw                                        string // sent as it is, in place of all above but the service
+	raw                                        string // exact bytes of the request, instead of all above but the service
 	fatal                                      bool   // the real server dies of it
 }
 
@@ -22,7 +23,7 @@ func (r request) String() string {
 	return fmt.Sprintf("%s %s %q %.500q", r.method, r.target, r.contentType, r.body)
 }
 
-// generator makes the same requests of the same seed.
+// generator generates the same requests from the same seed.
 type generator struct{ *rand.Rand }
 
 func newGenerator(seed uint64) generator { return generator{rand.New(rand.NewPCG(seed, seed))} }
@@ -41,7 +42,7 @@ func (g generator) id(kind string) string {
 	return fmt.Sprintf("{%s:%d}", kind, g.IntN(40))
 }
 
-// good are sound values of parameters and of members of bodies.
+// good returns sound values of parameters and of members of bodies.
 func (g generator) good(name string) string {
 	switch name {
 	case "hosts", "host":
@@ -97,10 +98,10 @@ func (g generator) query(names []string) string {
 	return "?" + strings.Join(parts, "&")
 }
 
-// member is a name and a sound value of it in JSON.
+// member is a name and its valid JSON value.
 type member struct{ name, value string }
 
-// object is a body whose members are now and then absent or of a wrong type.
+// object returns a body whose members are now and then absent or of a wrong type.
 func (g generator) object(members ...member) string {
 	var parts []string
 	for _, m := range members {
@@ -127,10 +128,10 @@ func (g generator) upload(field, name, text string) (contentType, body string) {
 	return "multipart/form-data; boundary=" + boundary, body
 }
 
-// truncate cuts an upload off, which the real server does not survive.
+// truncate cuts an upload short, which the real server does not survive.
 func (g generator) truncate(body string) string { return body[:g.IntN(len(body))] }
 
-// rawRequest is one that Go's client does not send.
+// rawRequest returns one that Go's client does not send.
 func (g generator) rawRequest() request {
 	line := g.one("GET", "PUT", "DELETE") + " " + g.one("/api/v1/endpoint/%zz", "/api/v1/spec/%ff", "/api/v1/%zz", "/api/v1/alert/%E0%A4%A", "/%") + " HTTP/1.1"
 	head, body := "Host: metlo.invalid\r\nConnection: close\r\n", ""
@@ -153,7 +154,7 @@ func (g generator) rawRequest() request {
 	return request{service: "backend", raw: line + "\r\n" + head + "\r\n" + body, route: "raw"}
 }
 
-// path fills ids into the path of a route, in odd spellings now and then.
+// path inserts ids into the path of a route, sometimes in unusual spellings.
 func (g generator) path(path string) string {
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {

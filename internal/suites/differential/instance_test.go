@@ -28,8 +28,8 @@ var (
 	pause     = flag.Duration("pause", 61*time.Second, "how long to wait between rounds, for the instance's caches to end")
 )
 
-// TestInstance sends the same requests to an instance and to a fake that begins with the instance's data, and prints
-// where they differ. It changes the instance: endpoints, alerts, keys, webhooks, specs and configurations.
+// TestInstance sends the same requests to an instance and to a fake with the instance's data, and prints the
+// differences. It changes the instance: endpoints, alerts, keys, webhooks, specs and configurations.
 func TestInstance(t *testing.T) {
 	host, collector := os.Getenv("METLO_HOST"), os.Getenv("METLO_COLLECTOR_HOST")
 	if !*mayChange {
@@ -76,7 +76,7 @@ func (r *report) round(instance *target, seed uint64, n int) error {
 			reads = append(reads, request)
 		}
 	}
-	// The instance works off calls behind a queue, so they come last, and their effects are compared at the end.
+	// The instance processes calls from a queue, so they come last, and their effects are compared at the end.
 	for _, request := range append(reads, calls...) {
 		if instance.queues && request.service == "collector" {
 			<-time.After(between)
@@ -98,7 +98,7 @@ func newTarget(backend, collector, key string, client *http.Client) *target {
 	return &target{backend: strings.TrimSuffix(backend, "/"), collector: strings.TrimSuffix(collector, "/"), key: key, client: client}
 }
 
-// sameIDs has both servers fill the same rows into requests: rows that both have, and webhooks by their place.
+// sameIDs inserts the same rows into both servers' requests: rows that both have, and webhooks by their place.
 func sameIDs(servers ...*target) error {
 	for _, s := range servers {
 		if err := s.look(); err != nil {
@@ -119,7 +119,7 @@ func sameIDs(servers ...*target) error {
 	return nil
 }
 
-// export reads the data set of a server. Rows that were created first come first, as they stand in its tables.
+// export reads the data set of a server. Rows come in order of creation, as in its tables.
 func (s *target) export() ([]byte, error) {
 	endpoints, err := list[exported](s, "/endpoints?limit=100000")
 	if err != nil {
@@ -170,12 +170,12 @@ func (s *target) export() ([]byte, error) {
 	return json.Marshal(data)
 }
 
-// exported is a row whose values stay as they were written: the order of names counts.
+// exported is a row with its original values: the order of names counts.
 type exported map[string]json.RawMessage
 
 func (r exported) text(key string) string {
 	var s string
-	_ = json.Unmarshal(r[key], &s) // what is no string is none
+	_ = json.Unmarshal(r[key], &s) // other values count as empty
 	return s
 }
 
@@ -186,7 +186,7 @@ func sortRows(rows []exported) []exported {
 	return rows
 }
 
-// copySettings gives another server what a data set has not: configurations, webhooks and keys.
+// copySettings copies the settings that a data set lacks to another server: configurations, webhooks and keys.
 func (s *target) copySettings(to *target) error {
 	put := func(method, path string, body any) error {
 		data, err := json.Marshal(body)
@@ -234,11 +234,11 @@ func (s *target) copySettings(to *target) error {
 }
 
 const (
-	between = 300 * time.Millisecond // first calls of an endpoint that meet in the queue lose each other
-	settled = 2 * time.Second        // nothing changes for so long when the instance has worked off its queue
+	between = 300 * time.Millisecond // the first calls of an endpoint that meet in the queue overwrite each other
+	settled = 2 * time.Second        // an instance without changes for this long has emptied its queue
 )
 
-// state is what calls that were logged led to: a line for each endpoint.
+// state returns the result of logged calls: a line for each endpoint.
 func (s *target) state() (string, error) {
 	endpoints, err := list[row](s, "/endpoints?limit=100000")
 	if err != nil {
@@ -264,7 +264,7 @@ func (s *target) state() (string, error) {
 	return strings.Join(lines, ""), nil
 }
 
-// settle gives the state when it does not change any more.
+// settle returns the state when it does not change any more.
 func (s *target) settle() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

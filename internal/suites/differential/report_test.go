@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// report counts the answers in which two servers agree, and groups the others by how they differ.
+// report counts the equal answers of two servers, and groups the others by their difference.
 type report struct {
 	equal, all int
 	groups     map[string]*group
@@ -64,7 +64,7 @@ func (r *report) String() string {
 	return b.String()
 }
 
-// differ says how two answers differ, in words that fit all of the kind.
+// differ returns how two answers differ, in words that fit all of the kind.
 func differ(sent request, want, got answer) string {
 	switch {
 	case want.status != got.status:
@@ -99,7 +99,7 @@ func sorted(list any) any {
 	return list
 }
 
-// firstDifference names the first place where two values differ, without its numbers.
+// firstDifference returns the first place where two values differ, without its numbers.
 func firstDifference(place string, want, got any) string {
 	switch w := want.(type) {
 	case map[string]any:
@@ -142,7 +142,7 @@ func firstDifference(place string, want, got any) string {
 	return ""
 }
 
-// propertyOrder compares the order of properties, but for objects whose names are data.
+// propertyOrder compares the order of properties, except for objects whose names are data.
 func propertyOrder(want, got string) string {
 	names := func(body string) string {
 		counts := regexp.MustCompile(`"(piiDataTypeCount|alertTypeCount|hostIps|srcIps|items)":\{[^{}]*\}`)
@@ -154,7 +154,7 @@ func propertyOrder(want, got string) string {
 	return ""
 }
 
-// withoutStack is a text without what is made anew each time, and an error page without its stack.
+// withoutStack returns a text without generated values, and an error page without its stack.
 func withoutStack(text string) string {
 	if message, _, found := strings.Cut(text, "<br>"); found && strings.Contains(message, "<pre>") {
 		text = message
@@ -162,7 +162,7 @@ func withoutStack(text string) string {
 	return mask(text)
 }
 
-// mask hides ids, times and keys that a server makes.
+// mask hides ids, times and keys that a server generates.
 func mask(text string) string {
 	for _, form := range []string{
 		`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`,
@@ -180,10 +180,10 @@ func mask(text string) string {
 	return text
 }
 
-// thisRun is before any time that a run makes, and after those of the data set that the recordings began with.
+// thisRun returns before any time that a run makes, and after those of the data set that the recordings began with.
 func thisRun() string { return time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly) }
 
-// files is what an archive in hexadecimal digits holds.
+// files returns the contents of an archive in hexadecimal digits.
 func files(text string) string {
 	data, err := hex.DecodeString(text)
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"net/http"
 )
 
-// shape makes a request of one route.
+// shape generates a request of one route.
 type shape struct {
-	method, path string // :endpoint and the like are ids
+	method, path string // :endpoint and similar names are ids
 	query        []string
 	body         func(generator) string
 	file         string // field of an upload
@@ -101,7 +101,7 @@ func webhookBody(g generator) string {
 	return g.object(member{"url", g.quoted("https://hooks.invalid/a", "x")}, member{"alertTypes", `["` + g.good("alertTypes") + `"]`}, member{"hosts", `["` + g.good("hosts") + `"]`})
 }
 
-// collectorShape is a call that is logged.
+// trace returns a call for the collector.
 func (g generator) trace() string {
 	url := g.object(member{"host", g.quoted("shop.example.com", "new.example.com")}, member{"path", g.quoted("/v1/orders/7", "/n", "x", "/")}, member{"parameters", `[{"name":"q","value":"a@example.com"}]`})
 	head := `[{"name":"content-type","value":"application/json"}]`

@@ -1,14 +1,14 @@
 package docs_test
 
-// Each ```go block of the documents is compiled, and run where it can run.
+// Each ```go block of the documents is compiled, and run if possible.
 //
 // A block that begins with "package" is a file. One that begins with "func" or "type" gets a package clause; its tests
 // run. Any other is the inside of a function that returns an error; ctx, client, err, id, host, key, req and resp are
 // declared before it. It runs against the demo server, unless it needs what a test does not have (see needs). The latter
 // two kinds may use the packages of documentImports.
 //
-// All blocks go into one temporary module, in a workspace with the modules of this repository. One go vet compiles them;
-// one test binary has all that run.
+// All blocks go into one temporary module, in a workspace with the modules of this repository. One go vet compiles
+// them, and one test binary runs them.
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// documentImports are the packages that blocks without imports of their own may use, by the name before the dot.
+// documentImports returns the packages that blocks without imports of their own may use, by the name before the dot.
 func documentImports() map[string]string {
 	imports := map[string]string{
 		"http":        "net/http",
@@ -68,7 +68,7 @@ func documentImports() map[string]string {
 	return imports
 }
 
-// documents are the pages whose blocks and links are tested.
+// documents returns the pages whose blocks and links are tested.
 func documents(t *testing.T) []string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("docs", "*.md"))
@@ -80,7 +80,7 @@ func documents(t *testing.T) []string {
 // block is a piece of Go in a document.
 type block struct {
 	document string
-	line     int // of its first line
+	line     int // number of its first line
 	text     string
 }
 
@@ -115,7 +115,7 @@ func (b block) tests() (names []string) {
 	return names
 }
 
-// needs is what keeps the inside of a function from running in a test; empty if nothing does.
+// needs returns the reason why the inside of a function cannot run in a test, or "".
 func (b block) needs() string {
 	for what, signs := range map[string][]string{
 		"another server":       {"metlo.NewClient(", "NewClientFromEnv", "redis.", "NewRequest("},
@@ -135,7 +135,7 @@ func (b block) needs() string {
 	return ""
 }
 
-// source makes a file of a package of the block, whose compiler errors name the document and its line. The inside of a
+// source returns a file of a package of the block, whose compiler errors name the document and its line. The inside of a
 // function becomes one of this name.
 func (b block) source(root, pkg, name string) string {
 	position := fmt.Sprintf("//line %s:%d\n", filepath.Join(root, b.document), b.line)
@@ -220,7 +220,7 @@ func allBlocks(t *testing.T) []block {
 	return blocks
 }
 
-// workspace has every module of the repository whose packages, or whose dependencies, documents may use.
+// workspace contains every module of the repository whose packages or dependencies documents may use.
 func workspace(root string) string {
 	work := "go 1.26.0\n\nuse .\n"
 	for _, module := range []string{".", "redislimit", "metlootel", "apitest", "capture/capturegin", "capture/captureecho", "benchmarks"} {
@@ -277,7 +277,7 @@ func TestDocumentsCompileAndRun(t *testing.T) {
 	write("run_test.go", fmt.Sprintf(runner, imports.String(), calls.String()))
 	write("go.mod", "module documents\n\ngo 1.26.0\n")
 	write("go.work", workspace(root))
-	// What follows a block's own return is unreachable.
+	// Code after a block's return is unreachable.
 	goCommand(t, dir, "vet", "-unreachable=false", "./...")
 	passed := goCommand(t, dir, "test", "-vet=off", "-count=1", "-v", ".")
 	assert.Equal(t, runs+tests, strings.Count(passed, "    --- PASS: TestBlocks/"), passed)

@@ -16,7 +16,7 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// publicFuncs are the exported functions and methods of the root package.
+// publicFuncs returns the exported functions and methods of the root package.
 func publicFuncs(t *testing.T) []*ast.FuncDecl {
 	t.Helper()
 	fset := token.NewFileSet()
@@ -48,7 +48,8 @@ func yieldsError(f *ast.FuncDecl) bool {
 	return ok && second.Name == "error"
 }
 
-// TestPackageCommentWarnsOfTheDroppedError holds the one place that warns of loops with one variable, while any method has one.
+// TestPackageCommentWarnsOfTheDroppedError requires the warning about loops with one variable, while any method returns
+// such a sequence.
 func TestPackageCommentWarnsOfTheDroppedError(t *testing.T) {
 	t.Chdir(kit.Root())
 	require.True(t, slices.ContainsFunc(publicFuncs(t), yieldsError))

@@ -12,7 +12,7 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// TestRootHasATestBesideEachFile checks what CONTRIBUTING.md says of the root folder.
+// TestRootHasATestBesideEachFile checks the description of the root folder in CONTRIBUTING.md.
 func TestRootHasATestBesideEachFile(t *testing.T) {
 	t.Chdir(kit.Root())
 	files, err := filepath.Glob("*.go")

@@ -15,7 +15,7 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// prose is a document without its blocks of code.
+// prose returns a document without its blocks of code.
 func prose(text string) string {
 	return regexp.MustCompile("(?s)\n```.*?\n```").ReplaceAllString(text, "")
 }

@@ -65,7 +65,7 @@ func TestDependabotWatchesEveryModule(t *testing.T) {
 	assert.Equal(t, []string{"/"}, watched["github-actions"])
 }
 
-// TestWorkflowsAreConfined checks what a workflow could do to the repository, and that its jobs end.
+// TestWorkflowsAreConfined checks the permissions of workflows, and that their jobs end.
 func TestWorkflowsAreConfined(t *testing.T) {
 	t.Chdir(kit.Root())
 	files, err := filepath.Glob(".github/workflows/*")

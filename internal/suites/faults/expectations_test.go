@@ -7,14 +7,14 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// What a call comes to where that is neither success nor a sentinel.
+// Outcomes of a call that are neither success nor a sentinel.
 const (
 	lost  = "no answer"          // *Error without a status, which wraps the reason
 	late  = "a timeout"          // *Error that matches context.DeadlineExceeded
 	short = "an IncompleteError" // matches ErrInvalidResponse too
 )
 
-// expectations says, for each failure by its name, what each call comes to if its caller waits.
+// expectations returns the outcome of each call, for each failure by its name, if its caller waits.
 func expectations() map[string]map[string]error {
 	noAnswer, tooLate, incomplete := errors.New(lost), errors.New(late), errors.New(short)
 	invalid := metlo.ErrInvalidResponse
@@ -47,7 +47,7 @@ func expectations() map[string]map[string]error {
 		"drip of headers", "drip of the body", "TLS that stalls")
 	set(func() map[string]error { return all(invalid) },
 		"reset after headers", "reset in the body", "cut in the body", "cut in a chunk", "cut between chunks",
-		"Content-Length too long", "Content-Length too short", "gzip that is none", "chunk size of no number",
+		"Content-Length too long", "Content-Length too short", "gzip that is not gzip", "chunk size of no number",
 		"gzip bomb", "body without end", "array without end", "white space without end", "item of 1 GB", "300,000 empty items",
 		"login page", "204", "200 without a body", "another protocol", "404 of an Ingress", "404 of a gateway", "404 without a body",
 		"plain http to a TLS port", "answer in brotli", "answer in gzip twice",
@@ -65,7 +65,7 @@ func expectations() map[string]map[string]error {
 		"total negative", "total of no number", "total out of range")
 	set(func() map[string]error { return but(all(invalid), nil, "create") },
 		"10,000 levels in an item", "numbers out of range") // a created key has neither
-	table["404 Not Found"] = but(all(invalid), metlo.ErrNotFound, "change") // to the byte as Metlo's server says it
+	table["404 Not Found"] = but(all(invalid), metlo.ErrNotFound, "change") // the same bytes as Metlo's
 	table["null"] = but(all(invalid), nil, "list", "walk")
 	table["401 in the middle"] = but(all(nil), metlo.ErrUnauthorized, "walk")
 	table["page that never advances"] = but(all(nil), incomplete, "walk")

@@ -15,9 +15,9 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// TestFaultMatrix makes every call against every failure, with and without a deadline. Each call must end in bounded time with
-// the right error, leave no goroutine and no connection behind, and keep memory bounded; a change may reach the server
-// again only if the server declined it before.
+// TestFaultMatrix makes every call against every failure, with and without a deadline. Each call must end in bounded
+// time with the right error, without leaking goroutines and connections, and with bounded memory. A change may reach
+// the server again only if the server declined it before.
 func TestFaultMatrix(t *testing.T) {
 	const memory = 128 << 20
 	expected := expectations()
@@ -68,7 +68,7 @@ func TestFaultMatrix(t *testing.T) {
 	t.Logf("%d faults × %d calls: all bounded, 0 leaks, 0 double writes", failures, calls)
 }
 
-// wrong says what is wrong with the outcome.
+// wrong returns a description of a wrong outcome, or "".
 func wrong(c *matrix.Cell, want error) string {
 	if c.Err != nil {
 		if text := kit.Malformed(c.Err); text != "" {
@@ -115,7 +115,7 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// processed is how often the server got the change whole without declining it.
+// processed returns how often the server received the complete change and did not decline it.
 func processed(c *matrix.Cell) int {
 	if !c.Call.Write {
 		return 0
@@ -130,7 +130,7 @@ func processed(c *matrix.Cell) int {
 	return n
 }
 
-// hasRetryAfter reports whether a 503 says when to come back, in a form that can be read.
+// hasRetryAfter reports whether a 503 has a valid Retry-After.
 func hasRetryAfter(failure string) bool {
 	form, ok := strings.CutPrefix(failure, "503 Retry-After ")
 	return ok && form != "negative" && form != "garbage"

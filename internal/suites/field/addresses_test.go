@@ -18,7 +18,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// lookups are calls that name something, each of another kind.
+// lookups returns calls that name something, each of another kind.
 func lookups() map[string]func(context.Context, *metlo.Client) error {
 	return map[string]func(context.Context, *metlo.Client) error{
 		"Alerts.Resolve": func(ctx context.Context, c *metlo.Client) error {
@@ -43,7 +43,7 @@ func lookups() map[string]func(context.Context, *metlo.Client) error {
 	}
 }
 
-// otherServers are servers that are not Metlo's backend.
+// otherServers returns servers that are not Metlo's backend.
 func otherServers() map[string]http.Handler {
 	fixed := func(status int, contentType, body string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -78,9 +78,9 @@ func otherServers() map[string]http.Handler {
 func wrongAddresses(t *testing.T) (cases int, saw string) {
 	fine := func(t *testing.T, name string, err error) {
 		if err == nil {
-			return // a change that a server acknowledges without a word of Metlo's
+			return // a server acknowledges a change without a text of Metlo's
 		}
-		if errors.Is(err, metlo.ErrNotFound) { // to the byte as Metlo's server says it
+		if errors.Is(err, metlo.ErrNotFound) { // the same bytes as Metlo's
 			assert.ErrorContains(t, err, "check the base URL", name)
 			return
 		}
@@ -138,7 +138,7 @@ func wrongAddresses(t *testing.T) (cases int, saw string) {
 		for name, call := range lookups() {
 			cases++
 			if name == "Endpoints.Delete" {
-				continue // an empty 500, which says nothing
+				continue // an empty 500 has no message
 			}
 			require.ErrorIs(t, call(t.Context(), client), metlo.ErrNotFound, name)
 		}
@@ -153,8 +153,8 @@ func someTrace() *metlo.Trace {
 	return trace
 }
 
-// foreignPorts calls ports that speak another protocol than the base URL says.
-func foreignPorts(t *testing.T) (cases int, saw string) {
+// wrongProtocols calls ports that speak another protocol than that of the base URL.
+func wrongProtocols(t *testing.T) (cases int, saw string) {
 	overTLS := httptest.NewTLSServer(http.NotFoundHandler())
 	defer overTLS.Close()
 	overTLS.Config.ErrorLog = nil
@@ -195,7 +195,7 @@ func foreignPorts(t *testing.T) (cases int, saw string) {
 	return cases, ""
 }
 
-// banner is a server that writes a text to each connection and closes it.
+// banner returns a server that writes a text to each connection and closes it.
 func banner(t *testing.T, text string) (address string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

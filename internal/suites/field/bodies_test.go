@@ -21,7 +21,7 @@ import (
 
 const openAPI = `{"openapi":"3.0.3","info":{"title":"t","version":"1"},"servers":[{"url":"https://NAME.example.com"}],"paths":{}}`
 
-// uploadNames are file names that a form could carry in several ways.
+// uploadNames returns file names that a form could carry in several ways.
 func uploadNames(t *testing.T) (cases int, saw string) {
 	srv := metlotest.NewServer()
 	defer srv.Close()
@@ -106,7 +106,7 @@ func blockingContent(t *testing.T) (cases int, saw string) {
 	return cases, ""
 }
 
-// answers are what a caller of Call may get.
+// answers returns possible answers for a caller of Call.
 func answers(t *testing.T) (cases int, saw string) {
 	type id int64
 	var (

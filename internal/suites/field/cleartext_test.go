@@ -34,8 +34,8 @@ func keysInTheClear(t *testing.T) (cases int, saw string) {
 	const reaches, refused = "reaches", "refused"
 	tests := []struct {
 		host    string
-		env     string // what comes of it with the default client, which honours HTTP_PROXY
-		through string // with a proxy for everything
+		env     string // outcome with the default client, which uses HTTP_PROXY
+		through string // proxy for everything
 	}{
 		{"127.0.0.1", reaches, refused},
 		{"localhost", reaches, refused},

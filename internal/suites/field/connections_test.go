@@ -90,7 +90,7 @@ func (r *relay) forward(client net.Conn) {
 	r.running.Go(func() { pipe(client, server) })
 }
 
-// freeze stops the forwarding of all connections that were made so far.
+// freeze stops forwarding on all existing connections.
 func (r *relay) freeze() { r.frozen.Store(r.made.Load()) }
 
 // headerTimeout is long enough for a busy machine to answer in, and short enough to wait for.
@@ -109,7 +109,7 @@ func deadConnections(t *testing.T) (cases int, saw string) {
 		{"HTTP/2, a caller's with health checks", true, func(*tls.Config) *http.Transport {
 			return &http.Transport{HTTP2: &http.HTTP2Config{SendPingTimeout: headerTimeout / 3, PingTimeout: headerTimeout / 3}}
 		}, 0},
-		// The second attempt goes on the same connection too, and has it closed: net/http offers no other way.
+		// The second attempt uses the same connection too, and has it closed: net/http offers no other way.
 		{"HTTP/2, a caller's without", true, plain, 2},
 		{"HTTP/1.1, a caller's", false, plain, 1},
 	}

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// kind is one kind of trouble. It returns how many cases it tried, and what was seen if that is the point.
+// kind is one kind of trouble. It returns how many cases it tried, and optionally its observations.
 type kind struct {
 	name string
 	run  func(t *testing.T) (cases int, saw string)
@@ -38,7 +38,7 @@ func TestField(t *testing.T) {
 		{"a connection that is silently dead", deadConnections},
 		{"a key in the clear", keysInTheClear},
 		{"a wrong address", wrongAddresses},
-		{"a port that speaks something else", foreignPorts},
+		{"a port that speaks something else", wrongProtocols},
 		{"a proxy that refuses", refusingProxies},
 		{"a status that passes", passingStatuses},
 		{"Retry-After as it occurs", retryAfters},
@@ -80,7 +80,7 @@ func newRecordingProxy() *recordingProxy {
 	return p
 }
 
-// keys are the values of Authorization that the proxy saw since the last call.
+// keys returns the values of Authorization that the proxy saw since the last call.
 func (p *recordingProxy) keys() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -22,7 +22,7 @@ func quickRetries() metlo.Option {
 	return metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: time.Nanosecond, MaxWait: time.Millisecond})
 }
 
-// calls are a call that reads, and one that creates.
+// calls returns a call that reads, and one that creates.
 func calls() map[string]func(context.Context, *metlo.Client) error {
 	return map[string]func(context.Context, *metlo.Client) error{
 		"GET":  func(ctx context.Context, c *metlo.Client) error { _, err := c.Hosts.Names(ctx); return err },
@@ -40,7 +40,7 @@ func refusingProxies(t *testing.T) (cases int, saw string) {
 			"a caller's": func() *http.Transport { return &http.Transport{} },
 		} {
 			if whose == "a caller's" && http.StatusText(status) == "" {
-				continue // net/http keeps the status's text alone
+				continue // net/http keeps only the status's text
 			}
 			for method, call := range calls() {
 				cases++
@@ -112,7 +112,7 @@ func refusedByProxy(t *testing.T, err error, status int) *metlo.Error {
 	return e
 }
 
-// passingStatuses answers a call with each status after which the next request may succeed.
+// passingStatuses answers a call with each retryable status.
 func passingStatuses(t *testing.T) (cases int, saw string) {
 	reads, changes := 0, 0
 	for _, status := range []int{408, 425, 429, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530, 500, 501, 505, 528, 529} {

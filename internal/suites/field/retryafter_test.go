@@ -19,7 +19,7 @@ func retryAfters(t *testing.T) (cases int, saw string) {
 		return func(now time.Time) string { return now.Add(30*time.Second).UTC().Format(layout) + zone }
 	}
 	text := func(s string) func(time.Time) string { return func(time.Time) string { return s } }
-	const longest = 5 * time.Second // of the default backoff
+	const longest = 5 * time.Second // longest default backoff
 	tests := []struct {
 		name  string
 		value func(now time.Time) string

@@ -1,2 +1,2 @@
-// Package fuzz gives arbitrary bytes to every call, as a body or as a whole response.
+// Package fuzz feeds arbitrary bytes to every call, as a body or as a whole response.
 package fuzz

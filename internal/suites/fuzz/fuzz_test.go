@@ -24,7 +24,7 @@ func seedRecordings(add func(kit.Recording)) {
 	}
 }
 
-// readers are calls that together decode every kind of answer.
+// readers returns calls that together decode every kind of answer.
 func readers() []func(context.Context, *metlo.Client) error {
 	second := func(_ any, err error) error { return err }
 	return []func(context.Context, *metlo.Client) error{
@@ -69,7 +69,7 @@ func readers() []func(context.Context, *metlo.Client) error {
 	}
 }
 
-// fuzzClient answers 401 after 1,000 requests, because the walk of a list goes on for as long as its total says.
+// fuzzClient answers 401 after 1,000 requests, because the walk of a list continues for as long as its total requires.
 func fuzzClient(t *testing.T, rt http.RoundTripper) *metlo.Client {
 	sent := 0
 	limited := kit.RoundTrip(func(r *http.Request) (*http.Response, error) {
@@ -83,7 +83,7 @@ func fuzzClient(t *testing.T, rt http.RoundTripper) *metlo.Client {
 	}))
 }
 
-// FuzzAnswers gives a body to every call. KEY in it stands for the client's key.
+// FuzzAnswers feeds a body to every call. KEY in it stands for the client's key.
 func FuzzAnswers(f *testing.F) {
 	kinds := uint8(len(readers()))
 	seedRecordings(func(r kit.Recording) {
@@ -102,7 +102,7 @@ func FuzzAnswers(f *testing.F) {
 	})
 }
 
-// FuzzResponses gives the bytes of a whole response, with its header, to calls.
+// FuzzResponses feeds the bytes of a whole response, with its header, to calls.
 func FuzzResponses(f *testing.F) {
 	for _, seed := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",

@@ -28,7 +28,7 @@ func CountSentinels(err error) int {
 	return n
 }
 
-// Malformed returns what is wrong with the error of a call, and "" if nothing is. It holds for any answer of a server.
+// Malformed returns a description of a malformed error of a call, or "". It applies to any answer of a server.
 func Malformed(err error) string {
 	var e *metlo.Error
 	var incomplete *metlo.IncompleteError

@@ -1,5 +1,5 @@
-// Package kit has what the suites and the tests of the root package share: recordings, ids of the data set, clients
-// without a network, and the search for secrets in texts.
+// Package kit provides recordings, ids of the data set, clients without a network, and the search for secrets in texts.
+// The suites and the tests of the root package share it.
 package kit
 
 import (
@@ -30,7 +30,7 @@ func FieldID(n int) string { return fmt.Sprintf("00000000-0000-4000-a000-%012x",
 // AlertID returns the id of alert n of the data set.
 func AlertID(n int) string { return fmt.Sprintf("00000000-0000-4000-b000-%012x", n) }
 
-// Nowhere is a UUID that names nothing in the data set.
+// Nowhere is a UUID without an object in the data set.
 const Nowhere = "99999999-9999-4999-8999-999999999999"
 
 // Root returns the folder of the module, which holds testdata, docs and README.md.
@@ -92,7 +92,7 @@ func (a *Answer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// OK answers as a healthy backend: the health check, and any change.
+// OK answers like a healthy backend: the health check, and any change.
 func OK(r *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(r.URL.Path, "/summary/endpoint-tracked") {
 		return JSON(http.StatusOK, `{"exists":true}`).RoundTrip(r)
@@ -100,7 +100,7 @@ func OK(r *http.Request) (*http.Response, error) {
 	return Text(http.StatusOK, "OK").RoundTrip(r)
 }
 
-// Text answers every request with a status and a bare text, as the server sends it.
+// Text answers every request with a status and a bare text, like the server.
 func Text(status int, body string) *Answer {
 	return &Answer{Status: status, Body: []byte(body), Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}}
 }

@@ -2,5 +2,5 @@
 
 package kit
 
-// Race says that the race detector runs.
+// Race reports whether the race detector runs.
 const Race = false

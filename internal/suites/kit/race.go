@@ -2,5 +2,5 @@
 
 package kit
 
-// Race says that the race detector runs: pools drop some of what they are given, so that allocations are not counted.
+// Race reports whether the race detector runs. It makes pools drop some values, so tests do not count allocations.
 const Race = true

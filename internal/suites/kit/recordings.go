@@ -16,7 +16,7 @@ type Recording struct {
 	Service string `json:"service"` // backend or collector
 	Request struct {
 		Method      string  `json:"method"`
-		Path        string  `json:"path"` // with the query
+		Path        string  `json:"path"` // includes the query
 		ContentType *string `json:"content_type"`
 		Body        *string `json:"body"`
 	} `json:"request"`
@@ -27,7 +27,7 @@ type Recording struct {
 	} `json:"response"`
 }
 
-// Answer gives the recorded response to every request.
+// Answer returns the recorded response to every request.
 func (r *Recording) Answer() *Answer {
 	return &Answer{
 		Status: r.Response.Status,
@@ -51,12 +51,12 @@ func readRecordings(folder, section string) []Recording {
 	return all
 }
 
-// RecordingNamed returns one recording of a section. A name that both sets have is taken from the first.
+// RecordingNamed returns one recording of a section. The first set takes precedence.
 func RecordingNamed(t testing.TB, section, name string) Recording {
 	t.Helper()
 	for _, folder := range []string{"recordings", "recordings-2"} {
 		if _, err := os.Stat(Testdata(folder, section+".json")); err != nil {
-			continue // the second set leaves some sections out
+			continue // the second set lacks some sections
 		}
 		for _, r := range readRecordings(folder, section) {
 			if r.Name == name {

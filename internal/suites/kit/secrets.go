@@ -11,11 +11,11 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-const shownAtMost = 9 // bytes of a secret that may be seen in a row: a body can break off anywhere
+const shownAtMost = 9 // bytes of a secret that may be visible in a row, since a body can break off anywhere
 
-// Leak returns the surroundings of the first place in text that shows a secret or a part of it, and "" if there is none.
+// Leak returns the surroundings of the first place in text that shows a secret or a part of it, or "".
 func Leak(text string, secrets ...string) string {
-	const piece = (shownAtMost + 1) / 2 // any part that is too long holds one of the secret's pieces whole
+	const piece = (shownAtMost + 1) / 2 // any longer part contains one of the secret's pieces completely
 	for _, secret := range secrets {
 		shown := false
 		for i := 0; i+piece <= len(secret) && !shown; i += piece {
@@ -34,8 +34,8 @@ func Leak(text string, secrets ...string) string {
 	return ""
 }
 
-// TextsOf returns all text that can be made of an error and of each error that it wraps: with every verb of fmt, as
-// JSON, in a log record.
+// TextsOf returns all texts of an error and of each error that it wraps: with every verb of fmt, as JSON, in a log
+// record.
 func TextsOf(err error) string {
 	var b strings.Builder
 	showError(&b, err)

@@ -32,7 +32,7 @@ func TestLeak(t *testing.T) {
 	}
 }
 
-// secretError shows its secret by one way only.
+// secretError shows its secret in only one way.
 type secretError struct{ error, json, goString, inner string }
 
 func (e secretError) Error() string                { return "failed " + e.error }

@@ -19,15 +19,15 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// The sizes and times of every cell of the matrix.
+// Sizes and times of every cell of the matrix.
 const (
-	WalkedEndpoints = 130 // endpoints of a walk, more than it asks for first
+	WalkedEndpoints = 130 // endpoints of a walk, more than its first request asks for
 	latency         = 10 * time.Millisecond
-	MaxResponse     = 1 << 20 // of a response at most, in the matrix
+	MaxResponse     = 1 << 20 // maximum size of a response in the matrix
 	socketTimeout   = 20 * time.Second
 )
 
-// dataSet is a data set of n endpoints and one open alert.
+// dataSet returns a data set of n endpoints and one open alert.
 func dataSet(n int) metlotest.Option {
 	type row map[string]any
 	endpoints := make([]row, n)
@@ -44,14 +44,14 @@ func dataSet(n int) metlotest.Option {
 	}}})
 }
 
-// Call is a call that is tried against every failure.
+// Call is a call of the matrix.
 type Call struct {
 	Name  string
 	Write bool
 	Run   func(context.Context, *metlo.Client) (items int, err error)
 }
 
-// Calls are the calls of the matrix, one of each kind.
+// Calls returns the calls of the matrix, one of each kind.
 func Calls() []Call {
 	return []Call{
 		{"get", false, func(ctx context.Context, c *metlo.Client) (int, error) {
@@ -86,16 +86,16 @@ func Calls() []Call {
 	}
 }
 
-// Wait says how long a caller waits. Answers begin after the latency and end after twice as much.
+// Wait describes how long a caller waits. Answers begin after the latency and end after twice as much.
 type Wait struct {
 	Name   string
-	Bound  time.Duration // in which a call must end
-	Cause  error         // with which it may end instead of the failure's own outcome
+	Bound  time.Duration // time within which a call must end
+	Cause  error         // alternative error to the failure's own outcome
 	Always bool          // ends every call before the first answer
 	Give   func(context.Context) (context.Context, context.CancelFunc)
 }
 
-// Waits are a caller without a deadline, one with a deadline, and two that cancel.
+// Waits returns a caller without a deadline, one with a deadline, and two that cancel.
 func Waits() []Wait {
 	cancelAfter := func(d time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
 		return func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -118,7 +118,7 @@ func Waits() []Wait {
 	}
 }
 
-// Cell is one call that met one failure.
+// Cell is the combination of one call and one failure.
 type Cell struct {
 	Failure metlotest.Failure
 	Call    Call
@@ -135,11 +135,11 @@ type Cell struct {
 	APIKey   string
 }
 
-// Name says which cell it is.
+// Name returns which cell it is.
 func (c *Cell) Name() string { return c.Failure.Name + "/" + c.Call.Name + "/" + c.Wait.Name }
 
-// Run makes the call against the failure: in fake time over pipes, or over sockets, where socketTimeout bounds it.
-// Then it calls inspect, while the server still runs.
+// Run sends the call against the failure: in fake time over pipes, or over sockets, where socketTimeout limits it. Then
+// it calls inspect, while the server still runs.
 func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option) {
 	c.Failure.Delay = latency
 	data := dataSet(30)
@@ -153,7 +153,7 @@ func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option)
 			defer srv.Close()
 			c.meet(t, srv, opts)
 			c.Bounded = c.Took <= c.Wait.Bound
-			<-time.After(5 * time.Second) // a server that sends a byte a second does not see at once that the client left
+			<-time.After(5 * time.Second) // a server that sends a byte per second notices late that the client left
 			synctest.Wait()
 			_, c.Open = srv.Connections()
 			inspect(t)
@@ -162,7 +162,7 @@ func (c *Cell) Run(t *testing.T, inspect func(*testing.T), opts ...metlo.Option)
 	}
 	before := goleak.IgnoreCurrent()
 	srv := metlotest.NewFaultServer(c.Failure, data)
-	// These failures end by themselves, and TLS takes its time on a busy machine.
+	// These failures end by themselves, and TLS is slow on a busy machine.
 	opts = append(opts, metlo.WithHeaderTimeout(socketTimeout/4), metlo.WithIdleTimeout(socketTimeout/4),
 		metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 3, BaseWait: time.Millisecond, MaxWait: 2 * time.Millisecond}))
 	done := make(chan struct{})
@@ -204,10 +204,10 @@ func (c *Cell) meet(t *testing.T, srv *metlotest.FaultServer, opts []metlo.Optio
 	c.Requests = srv.Requests()
 }
 
-// Peak measures how far the heap grows, garbage included.
+// Peak measures the growth of the heap, including garbage.
 type Peak struct {
 	stop, stopped chan struct{}
-	base, most    uint64
+	base, peak    uint64
 }
 
 // StartPeak begins a measurement, which [Peak.Bytes] ends.
@@ -221,7 +221,7 @@ func StartPeak() *Peak {
 		for {
 			select {
 			case <-tick.C:
-				p.most = max(p.most, heapBytes())
+				p.peak = max(p.peak, heapBytes())
 			case <-p.stop:
 				return
 			}
@@ -234,7 +234,7 @@ func StartPeak() *Peak {
 func (p *Peak) Bytes() uint64 {
 	close(p.stop)
 	<-p.stopped
-	return max(p.most, p.base) - p.base
+	return max(p.peak, p.base) - p.base
 }
 
 func heapBytes() uint64 {
@@ -245,8 +245,8 @@ func heapBytes() uint64 {
 
 var manyItems = map[string]bool{"array without end": true, "300,000 empty items": true}
 
-// Every visits each failure with each call and each way to wait if all cases are asked for. Otherwise each call and
-// failure get one way to wait, in turns.
+// Every visits each failure with each call and each way to wait if all cases are enabled. Otherwise each call and
+// failure get one way to wait, in rotation.
 func Every(t *testing.T, visit func(t *testing.T, c *Cell), after func(metlotest.Failure)) (failures, calls int) {
 	t.Helper()
 	for _, failure := range metlotest.Failures() {

@@ -13,8 +13,8 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// TestDocumentedForms holds the answers that the documentation shows and no server was seen to send. They are accepted
-// wherever they cannot be mistaken for anything else.
+// TestDocumentedForms holds the answers in the documentation that no server was seen to send. The client accepts them
+// wherever they are unambiguous.
 func TestDocumentedForms(t *testing.T) {
 	const (
 		endpoint = `{"uuid":"00000000-0000-4000-8000-000000000001","host":"shop.example.com","method":"get","riskScore":"HIGH","numberParams":"2","graphQlMetadata":null}`
@@ -53,11 +53,11 @@ func TestDocumentedForms(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, all)
 	}
-	fails := func(kind error, says string) func(*testing.T, *metlo.Client) {
+	fails := func(kind error, message string) func(*testing.T, *metlo.Client) {
 		return func(t *testing.T, c *metlo.Client) {
 			_, err := c.Testing.Endpoint(t.Context(), &metlo.TestEndpointQuery{Endpoint: "/x"})
 			require.ErrorIs(t, err, kind)
-			assert.Contains(t, err.Error(), says)
+			assert.Contains(t, err.Error(), message)
 			assert.Equal(t, 1, kit.CountSentinels(err))
 		}
 	}

@@ -16,7 +16,7 @@ const (
 	recordedTop = "https://hooks.example.com"
 )
 
-// recordedTraces are the traces that a recorded request sent.
+// recordedTraces returns the traces that a recorded request sent.
 func recordedTraces(name string) []*metlo.Trace {
 	for _, rec := range kit.Recordings("collector") {
 		if rec.Name != name {
@@ -44,7 +44,7 @@ var collectorReplays = map[string]replay{
 	"verify":    {call: done(func(ctx context.Context, c *client) error { return c.Collector.Verify(ctx) })},
 	"verify_bad_key": {
 		call: done(func(ctx context.Context, c *client) error { return c.Collector.Verify(ctx) }),
-		want: metlo.ErrUnauthorized, says: "Client unauthorized",
+		want: metlo.ErrUnauthorized, message: "Client unauthorized",
 	},
 	"log_single_v1": {call: logTrace(recordedTraces("log_single_v1")[0])},
 	"log_batch_v1": {call: done(func(ctx context.Context, c *client) error {
@@ -54,10 +54,10 @@ var collectorReplays = map[string]replay{
 	"log_batch_v2":  {raw: onlyV1},
 	"log_single_v1_no_path": {
 		call:  logTrace(&metlo.Trace{Request: metlo.TraceRequest{URL: metlo.TraceURL{Host: "h"}}}),
-		guard: "Request.URL.Path", want: metlo.ErrBadRequest, says: "No path provided.",
+		guard: "Request.URL.Path", want: metlo.ErrBadRequest, message: "No path provided.",
 	},
 	"log_single_v1_empty": {
-		call: logTrace(&metlo.Trace{}), guard: "Request.URL.Host", want: metlo.ErrServer, says: "Cannot set properties of undefined",
+		call: logTrace(&metlo.Trace{}), guard: "Request.URL.Host", want: metlo.ErrServer, message: "Cannot set properties of undefined",
 	},
 	"log_single_v1_over_2mb": {
 		call: logTrace(&metlo.Trace{
@@ -65,7 +65,7 @@ var collectorReplays = map[string]replay{
 				URL: metlo.TraceURL{Host: "h", Path: "/p"}, Method: metlo.MethodPost, Body: strings.Repeat("x", 10<<20),
 			},
 			Response: metlo.TraceResponse{Status: 200},
-		}), guard: "over the collector's limit", want: metlo.ErrTooLarge, says: "request entity too large",
+		}), guard: "over the collector's limit", want: metlo.ErrTooLarge, message: "request entity too large",
 	},
 }
 
@@ -79,7 +79,7 @@ var hostReplays = map[string]replay{
 	"names":         {call: value(func(ctx context.Context, c *client) ([]string, error) { return c.Hosts.Names(ctx) })},
 	"list":          {call: listHosts(metlo.HostFilter{}, 0, 2)},
 	"list_search":   {call: listHosts(metlo.HostFilter{SearchQuery: "shop"}, 0, 0)},
-	"list_sort_bad": {call: listHosts(metlo.HostFilter{SortBy: "risk"}, 0, 0), want: metlo.ErrBadRequest, says: "sortBy"},
+	"list_sort_bad": {call: listHosts(metlo.HostFilter{SortBy: "risk"}, 0, 0), want: metlo.ErrBadRequest, message: "sortBy"},
 	"graph":         {call: value(func(ctx context.Context, c *client) (*metlo.HostGraph, error) { return c.Hosts.Graph(ctx) })},
 	"delete_missing": {call: done(func(ctx context.Context, c *client) error {
 		return c.Hosts.DeleteMany(ctx, "nope.example.com")
@@ -94,16 +94,16 @@ func createKey(name string, keyFor metlo.APIKeyType) func(context.Context, *clie
 
 var keyReplays = map[string]replay{
 	"create":           {call: createKey("ci", metlo.KeyGeneric)},
-	"create_duplicate": {call: createKey("ci", ""), want: metlo.ErrConflict, says: "Can not create key with name ci"},
+	"create_duplicate": {call: createKey("ci", ""), want: metlo.ErrConflict, message: "Can not create key with name ci"},
 	"create_no_name": {
-		call: createKey("", ""), guard: "is no key name", want: metlo.ErrConflict, says: "Can not create key with name undefined",
+		call: createKey("", ""), guard: "is not a key name", want: metlo.ErrConflict, message: "Can not create key with name undefined",
 	},
 	"create_onboarding": {call: createKey("first", metlo.KeyOnboarding)},
 	"list":              {call: value(func(ctx context.Context, c *client) ([]metlo.Key, error) { return c.Keys.List(ctx) })},
 	"delete":            {call: done(func(ctx context.Context, c *client) error { return c.Keys.Delete(ctx, "first") })},
 	"delete_missing": {
 		call: done(func(ctx context.Context, c *client) error { return c.Keys.Delete(ctx, "nope") }),
-		want: metlo.ErrNotFound, says: "Did not find any matching keys for nope",
+		want: metlo.ErrNotFound, message: "Did not find any matching keys for nope",
 	},
 }
 
@@ -124,7 +124,7 @@ var settingsReplays = map[string]replay{
 	"config_put":       {call: putConfig(recordedConfig("settings", "config_put"))},
 	"config_get":       {call: value(getConfig)},
 	"config_put_bad_yaml": {
-		call: putConfig(recordedConfig("settings", "config_put_bad_yaml")), want: metlo.ErrBadRequest, says: "unexpected end of the stream",
+		call: putConfig(recordedConfig("settings", "config_put_bad_yaml")), want: metlo.ErrBadRequest, message: "unexpected end of the stream",
 	},
 	"global_env_after_config": {call: value(func(ctx context.Context, c *client) ([]metlo.EnvVariable, error) {
 		return c.Testing.GlobalEnv(ctx)
@@ -154,20 +154,20 @@ func deleteSpec(name string) func(context.Context, *client) (any, error) {
 var specReplays = map[string]replay{
 	"list":          {call: value(func(ctx context.Context, c *client) ([]metlo.Spec, error) { return c.Specs.List(ctx) })},
 	"upload":        {call: uploadSpec("pay.json")},
-	"upload_exists": {call: uploadSpec("pay.json"), want: metlo.ErrConflict, says: "Spec file already exists."},
+	"upload_exists": {call: uploadSpec("pay.json"), want: metlo.ErrConflict, message: "Spec file already exists."},
 	"upload_bad_mime": {
-		call: uploadSpec("pay.txt"), guard: "pay.txt", want: metlo.ErrBadRequest, says: "Only .json, .yaml, and .yml format allowed.",
+		call: uploadSpec("pay.txt"), guard: "pay.txt", want: metlo.ErrBadRequest, message: "Only .json, .yaml, and .yml format allowed.",
 	},
-	"upload_no_file": {raw: noFile, want: metlo.ErrBadRequest, says: "No spec file found."},
+	"upload_no_file": {raw: noFile, want: metlo.ErrBadRequest, message: "No spec file found."},
 	"get":            {call: getSpec("pay")},
-	"get_missing":    {call: getSpec("nope"), want: metlo.ErrNotFound, says: "no spec has this name"},
+	"get_missing":    {call: getSpec("nope"), want: metlo.ErrNotFound, message: "no spec has this name"},
 	"update": {call: done(func(ctx context.Context, c *client) error {
 		return c.Specs.Update(ctx, "pay", metlo.SpecJSON, strings.NewReader(recordedSpec))
 	})},
-	"update_no_file": {raw: noFile, want: metlo.ErrServer, says: "Cannot read properties of undefined"},
+	"update_no_file": {raw: noFile, want: metlo.ErrServer, message: "Cannot read properties of undefined"},
 	"zip":            {call: value(func(ctx context.Context, c *client) ([]byte, error) { return c.Specs.Zip(ctx) })},
 	"delete":         {call: deleteSpec("pay")},
-	"delete_missing": {call: deleteSpec("nope"), want: metlo.ErrNotFound, says: "No spec file"},
+	"delete_missing": {call: deleteSpec("nope"), want: metlo.ErrNotFound, message: "No spec file"},
 }
 
 var summaryReplays = map[string]replay{
@@ -187,7 +187,7 @@ var summaryReplays = map[string]replay{
 	"new_detections_limit_too_large": {
 		call: value(func(ctx context.Context, c *client) (*metlo.Page[metlo.Endpoint], error) {
 			return c.Detections.ListEndpoints(ctx, nil, 0, 51)
-		}), guard: "limit 51 is over 50", want: metlo.ErrBadRequest, says: "Number must be less than or equal to 50",
+		}), guard: "limit 51 is over 50", want: metlo.ErrBadRequest, message: "Number must be less than or equal to 50",
 	},
 	"new_detections_agg": {call: value(func(ctx context.Context, c *client) ([]metlo.DetectionDay, error) {
 		return c.Detections.Daily(ctx)
@@ -220,12 +220,12 @@ var webhookReplays = map[string]replay{
 		URL: recordedTop + "/a?b=c", AlertTypes: []metlo.AlertType{metlo.AlertPIIData}, Hosts: []string{"shop.example.com"},
 	})},
 	"create_bad_url": {
-		call: createWebhook(metlo.WebhookSettings{URL: "nope"}), guard: "no absolute http(s) URL",
-		want: metlo.ErrBadRequest, says: "url: Invalid url",
+		call: createWebhook(metlo.WebhookSettings{URL: "nope"}), guard: "not an absolute http(s) URL",
+		want: metlo.ErrBadRequest, message: "url: Invalid url",
 	},
 	"list":           {call: value(listWebhooks)},
 	"update":         {call: updateWebhook(recordedWebhookID)},
-	"update_missing": {call: updateWebhook(nowhere), want: metlo.ErrNotFound, says: "no webhook has this id"},
+	"update_missing": {call: updateWebhook(nowhere), want: metlo.ErrNotFound, message: "no webhook has this id"},
 	"delete":         {call: deleteWebhook(recordedWebhookID)},
 	"delete_missing": {call: deleteWebhook(nowhere)},
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	nowhere    = kit.Nowhere
-	notUUID    = "is no UUID"
+	notUUID    = "is not a UUID"
 	noSuchForm = "the SDK always sends lists in brackets"
 	noBadLimit = "a limit that is no count cannot be given"
 )
@@ -45,12 +45,12 @@ var alertReplays = map[string]replay{
 		return c.Alerts.Get(ctx, kit.AlertID(1))
 	})},
 	"list_by_endpoint":            {call: listAlerts(metlo.AlertFilter{APIEndpointUUID: kit.EndpointID(5)}, 0, 0)},
-	"list_status_documented_name": {call: listAlerts(metlo.AlertFilter{Statuses: []metlo.AlertStatus{"RESOLVED"}}, 0, 1), want: metlo.ErrBadRequest, says: "status.0"},
-	"list_type_documented_name":   {call: listAlerts(metlo.AlertFilter{AlertTypes: []metlo.AlertType{"PII_DATA_DETECTED"}}, 0, 1), want: metlo.ErrBadRequest, says: "alertTypes.0"},
-	"list_status_no_brackets":     {raw: noSuchForm, want: metlo.ErrBadRequest, says: "Expected array, received string"},
+	"list_status_documented_name": {call: listAlerts(metlo.AlertFilter{Statuses: []metlo.AlertStatus{"RESOLVED"}}, 0, 1), want: metlo.ErrBadRequest, message: "status.0"},
+	"list_type_documented_name":   {call: listAlerts(metlo.AlertFilter{AlertTypes: []metlo.AlertType{"PII_DATA_DETECTED"}}, 0, 1), want: metlo.ErrBadRequest, message: "alertTypes.0"},
+	"list_status_no_brackets":     {raw: noSuchForm, want: metlo.ErrBadRequest, message: "Expected array, received string"},
 	"list_uuid_invalid": {
 		call: listAlerts(metlo.AlertFilter{UUID: "nope"}, 0, 0), guard: notUUID,
-		want: metlo.ErrBadRequest, says: "uuid: Invalid uuid",
+		want: metlo.ErrBadRequest, message: "uuid: Invalid uuid",
 	},
 	"resolve": {call: value(func(ctx context.Context, c *client) (*metlo.Alert, error) {
 		return c.Alerts.Resolve(ctx, kit.AlertID(1), "  fixed  ")
@@ -59,7 +59,7 @@ var alertReplays = map[string]replay{
 		call: value(func(ctx context.Context, c *client) (*metlo.Alert, error) {
 			return c.Alerts.Resolve(ctx, kit.AlertID(1), "")
 		}),
-		want: metlo.ErrConflict, says: "already resolved",
+		want: metlo.ErrConflict, message: "already resolved",
 	},
 	"unresolve": {call: value(func(ctx context.Context, c *client) (*metlo.Alert, error) {
 		return c.Alerts.Unresolve(ctx, kit.AlertID(1))
@@ -71,13 +71,13 @@ var alertReplays = map[string]replay{
 		return c.Alerts.Unignore(ctx, kit.AlertID(1))
 	})},
 	"unignore_open": {
-		call: updateAlert(kit.AlertID(1), metlo.UpdateUnignore, ""), want: metlo.ErrConflict, says: "currently not ignored",
+		call: updateAlert(kit.AlertID(1), metlo.UpdateUnignore, ""), want: metlo.ErrConflict, message: "currently not ignored",
 	},
-	"update_documented_name": {call: updateAlert(kit.AlertID(1), "RESOLVE", ""), want: metlo.ErrBadRequest, says: "updateType"},
-	"update_missing":         {call: updateAlert(nowhere, metlo.UpdateResolve, ""), want: metlo.ErrNotFound, says: "no alert has this id"},
+	"update_documented_name": {call: updateAlert(kit.AlertID(1), "RESOLVE", ""), want: metlo.ErrBadRequest, message: "updateType"},
+	"update_missing":         {call: updateAlert(nowhere, metlo.UpdateResolve, ""), want: metlo.ErrNotFound, message: "no alert has this id"},
 	"update_not_uuid": {
 		call: updateAlert("nope", metlo.UpdateResolve, ""), guard: notUUID,
-		want: metlo.ErrBadRequest, says: "invalid input syntax for type uuid",
+		want: metlo.ErrBadRequest, message: "invalid input syntax for type uuid",
 	},
 	"batch_resolve": {call: updateAlerts(metlo.AlertBulkUpdate{
 		UpdateType: metlo.UpdateResolve, ResolutionMessage: "sweep",
@@ -86,7 +86,7 @@ var alertReplays = map[string]replay{
 	"batch_by_endpoint": {call: updateAlerts(metlo.AlertBulkUpdate{UpdateType: metlo.UpdateIgnore, APIEndpointUUID: kit.EndpointID(6)})},
 	"batch_none_match": {
 		call: updateAlerts(metlo.AlertBulkUpdate{UpdateType: metlo.UpdateResolve, Hosts: []string{"nope.example.com"}}),
-		want: metlo.ErrNoMatch, says: "no alert matched",
+		want: metlo.ErrNoMatch, message: "no alert matched",
 	},
 }
 
@@ -128,18 +128,18 @@ var dataFieldReplays = map[string]replay{
 	"update_classes_bad_section": {
 		call: updateClasses(kit.FieldID(0xa1), metlo.DataClassesUpdate{
 			DataClasses: []string{metlo.ClassEmail}, DataPath: "email", DataSection: "QUERY",
-		}), want: metlo.ErrBadRequest, says: "dataSection",
+		}), want: metlo.ErrBadRequest, message: "dataSection",
 	},
-	"update_classes_missing": {call: updateClasses(nowhere, emailInQuery), want: metlo.ErrNotFound, says: "no data field"},
+	"update_classes_missing": {call: updateClasses(nowhere, emailInQuery), want: metlo.ErrNotFound, message: "no data field"},
 	"update_entity_unknown": {
-		call: setEntity(kit.FieldID(0xa1), new("user.id")), want: metlo.ErrBadRequest, says: "user.id is not a valid entity.",
+		call: setEntity(kit.FieldID(0xa1), new("user.id")), want: metlo.ErrBadRequest, message: "user.id is not a valid entity.",
 	},
 	"update_entity_clear":       {call: setEntity(kit.FieldID(0xa1), nil)},
 	"update_data_path":          {call: updatePath(kit.FieldID(0xa3), "user.national_id")},
-	"update_data_path_conflict": {call: updatePath(kit.FieldID(0xa3), "user.national_id"), want: metlo.ErrConflict, says: "already exists"},
-	"update_data_path_missing":  {call: updatePath(nowhere, "x"), want: metlo.ErrNotFound, says: "Data field not found."},
+	"update_data_path_conflict": {call: updatePath(kit.FieldID(0xa3), "user.national_id"), want: metlo.ErrConflict, message: "already exists"},
+	"update_data_path_missing":  {call: updatePath(nowhere, "x"), want: metlo.ErrNotFound, message: "Data field not found."},
 	"delete":                    {call: deleteField(kit.FieldID(0xaa))},
-	"delete_missing":            {call: deleteField(nowhere), want: metlo.ErrNotFound, says: "no data field"},
+	"delete_missing":            {call: deleteField(nowhere), want: metlo.ErrNotFound, message: "no data field"},
 }
 
 func listEndpoints(f metlo.EndpointFilter, offset, limit int) func(context.Context, *client) (any, error) {
@@ -178,24 +178,24 @@ var endpointReplays = map[string]replay{
 		Methods: []metlo.RestMethod{metlo.MethodGet},
 	}, 0, 1)},
 	"list_filter_no_brackets_repeated": {raw: noSuchForm},
-	"list_filter_no_brackets_single":   {raw: noSuchForm, want: metlo.ErrBadRequest, says: "Expected array, received string"},
-	"list_filter_documented_enum_name": {call: listEndpoints(metlo.EndpointFilter{RiskScores: []metlo.RiskScore{"HIGH"}}, 0, 1), want: metlo.ErrBadRequest, says: "riskScores.0"},
+	"list_filter_no_brackets_single":   {raw: noSuchForm, want: metlo.ErrBadRequest, message: "Expected array, received string"},
+	"list_filter_documented_enum_name": {call: listEndpoints(metlo.EndpointFilter{RiskScores: []metlo.RiskScore{"HIGH"}}, 0, 1), want: metlo.ErrBadRequest, message: "riskScores.0"},
 	"list_filter_data_classes":         {call: listEndpoints(metlo.EndpointFilter{DataClasses: []string{metlo.ClassEmail}}, 0, 1)},
 	"list_filter_permissions":          {call: listEndpoints(metlo.EndpointFilter{ResourcePermissions: []string{"orders:read"}}, 0, 1)},
 	"list_search":                      {call: listEndpoints(metlo.EndpointFilter{SearchQuery: "/cards/"}, 0, 1)},
 	"list_authenticated_true":          {call: listEndpoints(metlo.EndpointFilter{IsAuthenticated: new(true)}, 0, 1)},
 	"list_authenticated_false":         {call: listEndpoints(metlo.EndpointFilter{IsAuthenticated: new(false)}, 0, 1)},
 	"list_host_type_public":            {call: listEndpoints(metlo.EndpointFilter{HostType: metlo.HostPublic}, 0, 1)},
-	"list_host_type_documented_name":   {call: listEndpoints(metlo.EndpointFilter{HostType: "EXTERNAL"}, 0, 1), want: metlo.ErrBadRequest, says: "hostType"},
+	"list_host_type_documented_name":   {call: listEndpoints(metlo.EndpointFilter{HostType: "EXTERNAL"}, 0, 1), want: metlo.ErrBadRequest, message: "hostType"},
 	"list_limit_zero":                  {raw: "a limit of 0 stands for the default"},
 	"list_limit_negative": {
 		call: listEndpoints(metlo.EndpointFilter{}, 0, -1), guard: "limit -1 is negative",
-		want: metlo.ErrBadRequest, says: "limit",
+		want: metlo.ErrBadRequest, message: "limit",
 	},
-	"list_limit_not_number":   {raw: noBadLimit, want: metlo.ErrBadRequest, says: "limit"},
+	"list_limit_not_number":   {raw: noBadLimit, want: metlo.ErrBadRequest, message: "limit"},
 	"get":                     {call: getEndpoint(kit.EndpointID(0xb))},
-	"get_missing":             {call: getEndpoint(nowhere), want: metlo.ErrNotFound, says: "the endpoint does not exist"},
-	"get_not_uuid":            {call: getEndpoint("not-a-uuid"), guard: notUUID, want: metlo.ErrNotFound, says: "Endpoint does not exist."},
+	"get_missing":             {call: getEndpoint(nowhere), want: metlo.ErrNotFound, message: "the endpoint does not exist"},
+	"get_not_uuid":            {call: getEndpoint("not-a-uuid"), guard: notUUID, want: metlo.ErrNotFound, message: "Endpoint does not exist."},
 	"usage":                   {call: endpointUsage(kit.EndpointID(2))},
 	"usage_empty":             {call: endpointUsage(kit.EndpointID(0x3c))},
 	"suggested_paths":         {call: suggestedPaths(kit.EndpointID(0xb))},
@@ -205,11 +205,11 @@ var endpointReplays = map[string]replay{
 	})},
 	"set_authenticated_missing": {call: done(func(ctx context.Context, c *client) error {
 		return c.Endpoints.SetAuthenticated(ctx, nowhere, new(true))
-	}), want: metlo.ErrNotFound, says: "Endpoint does not exist."},
+	}), want: metlo.ErrNotFound, message: "Endpoint does not exist."},
 	"set_full_trace_capture": {call: done(func(ctx context.Context, c *client) error {
 		return c.Endpoints.SetFullTraceCapture(ctx, kit.EndpointID(0xb), true)
 	})},
-	"set_full_trace_capture_bad_body": {raw: "the argument is a bool", want: metlo.ErrBadRequest, says: "enabled: Expected boolean"},
+	"set_full_trace_capture_bad_body": {raw: "the argument is a bool", want: metlo.ErrBadRequest, message: "enabled: Expected boolean"},
 	"set_user_set": {call: done(func(ctx context.Context, c *client) error {
 		return c.Endpoints.SetPathLocked(ctx, kit.EndpointID(0xb), true)
 	})},
@@ -218,31 +218,31 @@ var endpointReplays = map[string]replay{
 	})},
 	"update_paths_bad": {call: done(func(ctx context.Context, c *client) error {
 		return c.Endpoints.UpdatePaths(ctx, kit.EndpointID(0xd))
-	}), guard: "no path is given"},
+	}), guard: "no path: pass"},
 	"delete": {call: done(func(ctx context.Context, c *client) error { return c.Endpoints.Delete(ctx, kit.EndpointID(0x3f)) })},
 	"delete_missing": {
 		call: done(func(ctx context.Context, c *client) error { return c.Endpoints.Delete(ctx, nowhere) }),
-		want: metlo.ErrServer, says: "Internal Server Error",
+		want: metlo.ErrServer, message: "Internal Server Error",
 	},
 	"delete_many":           {call: deleteEndpoints(kit.EndpointID(0x3d), kit.EndpointID(0x3e))},
 	"delete_many_missing":   {call: deleteEndpoints(nowhere)},
-	"delete_many_empty":     {call: deleteEndpoints(), guard: "no id is given", want: metlo.ErrServer, says: "Internal Server Error"},
-	"delete_many_bad_body":  {raw: "the SDK names the ids as the server does", want: metlo.ErrBadRequest, says: "uuids: Required"},
+	"delete_many_empty":     {call: deleteEndpoints(), guard: "no id: pass", want: metlo.ErrServer, message: "Internal Server Error"},
+	"delete_many_bad_body":  {raw: "the SDK names the ids as the server does", want: metlo.ErrBadRequest, message: "uuids: Required"},
 	"graphql_schema_upload": {call: uploadSchema(kit.EndpointID(0x32))},
 	"graphql_schema_upload_not_graphql_endpoint": {
-		call: uploadSchema(kit.EndpointID(0x33)), want: metlo.ErrBadRequest, says: "non Graphql endpoint",
+		call: uploadSchema(kit.EndpointID(0x33)), want: metlo.ErrBadRequest, message: "non Graphql endpoint",
 	},
 	"graphql_schema_upload_no_file": {
 		call: done(func(ctx context.Context, c *client) error {
 			return c.Endpoints.UploadGraphQLSchema(ctx, kit.EndpointID(0x32), nil)
-		}), guard: "the reader is nil", want: metlo.ErrServer, says: "Cannot read properties of undefined",
+		}), guard: "the reader is nil", want: metlo.ErrServer, message: "Cannot read properties of undefined",
 	},
 	"graphql_schema_delete": {call: done(func(ctx context.Context, c *client) error {
 		return c.Endpoints.DeleteGraphQLSchema(ctx, kit.EndpointID(0x32))
 	})},
 	"graphql_schema_delete_missing": {call: done(func(ctx context.Context, c *client) error {
 		return c.Endpoints.DeleteGraphQLSchema(ctx, nowhere)
-	}), want: metlo.ErrNotFound, says: "Endpoint does not exist"},
+	}), want: metlo.ErrNotFound, message: "Endpoint does not exist"},
 }
 
 func genTest(o metlo.TestEndpointQuery) func(context.Context, *client) (any, error) {
@@ -271,15 +271,15 @@ var testingReplays = map[string]replay{
 	})},
 	"gen_test_endpoint_missing": {
 		call: genTest(metlo.TestEndpointQuery{Endpoint: "/nope", Host: "api.example.org", Method: metlo.MethodGet}),
-		want: metlo.ErrNotFound, says: "Could not find endpoint.",
+		want: metlo.ErrNotFound, message: "Could not find endpoint.",
 	},
 	"gen_test_endpoint_no_endpoint": {
 		call: genTest(metlo.TestEndpointQuery{}), guard: "Endpoint is empty",
-		want: metlo.ErrBadRequest, says: "No endpoint specified.",
+		want: metlo.ErrBadRequest, message: "No endpoint specified.",
 	},
 	"gen_test_endpoints": {call: genTests("pay.example.com")},
 	"gen_test_endpoints_no_host": {
-		call: genTests(""), guard: "the host is empty", want: metlo.ErrBadRequest, says: "No host specified.",
+		call: genTests(""), guard: "the host is empty", want: metlo.ErrBadRequest, message: "No host specified.",
 	},
 	"gen_test_endpoints_unknown_host": {call: genTests("nope.example.com")},
 	"global_env": {call: value(func(ctx context.Context, c *client) ([]metlo.EnvVariable, error) {
@@ -290,9 +290,9 @@ var testingReplays = map[string]replay{
 	"config_get":       {call: value(getTestingConfig)},
 	"config_put_syntax_error": {
 		call: putTestingConfig(recordedConfig("testing", "config_put_syntax_error")),
-		want: metlo.ErrBadRequest, says: "line 1, column 1",
+		want: metlo.ErrBadRequest, message: "line 1, column 1",
 	},
-	"config_put_no_string": {raw: "the argument is a string", want: metlo.ErrBadRequest, says: "configString: Required"},
+	"config_put_no_string": {raw: "the argument is a string", want: metlo.ErrBadRequest, message: "configString: Required"},
 	"entity_tags": {call: value(func(ctx context.Context, c *client) ([]string, error) {
 		return c.Testing.EntityTags(ctx)
 	})},
@@ -303,11 +303,11 @@ var testingReplays = map[string]replay{
 
 var transportReplays = map[string]replay{
 	"health":        {call: done(func(ctx context.Context, c *client) error { return c.Ping(ctx) })},
-	"unknown_route": {raw: "the route does not exist", want: metlo.ErrInvalidResponse, says: "Cannot GET /api/v1/nope"},
-	"bad_json":      {raw: "the SDK sends JSON only", want: metlo.ErrBadRequest, says: "SyntaxError: Expected property name or '}'"},
+	"unknown_route": {raw: "the route does not exist", want: metlo.ErrInvalidResponse, message: "Cannot GET /api/v1/nope"},
+	"bad_json":      {raw: "the SDK sends JSON only", want: metlo.ErrBadRequest, message: "SyntaxError: Expected property name or '}'"},
 }
 
-// recordedConfig is the text that a recorded request sent as configString.
+// recordedConfig returns the text that a recorded request sent as configString.
 func recordedConfig(section, name string) string {
 	var body struct {
 		ConfigString string `json:"configString"`

@@ -29,20 +29,20 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// replay says how the SDK meets one recording.
+// replay describes how the SDK handles one recording.
 type replay struct {
-	// call is the service method that sends what the real server was sent. For a request that the SDK refuses to send it
-	// must fail without sending anything; guard then names what it refuses.
+	// call is the service method that sends the recorded request. If the SDK rejects the request, the call must fail
+	// without sending anything, and guard is a part of its error.
 	call  func(context.Context, *metlo.Client) (any, error)
 	guard string
-	// raw says why no method sends such a request. It then goes through Call.
+	// raw is the reason why no method sends such a request. It then goes through Call.
 	raw string
-	// want is the sentinel of the recorded answer, and says a part of its text; nil for a success.
-	want error
-	says string
+	// want is the sentinel of the recorded answer, and text a part of its text; nil for a success.
+	want    error
+	message string
 }
 
-// value is a call that returns what it fetched; done is one that returns only an error.
+// value returns a call that returns the fetched value; done is for calls that return only an error.
 func value[T any](call func(context.Context, *metlo.Client) (T, error)) func(context.Context, *metlo.Client) (any, error) {
 	return func(ctx context.Context, c *metlo.Client) (any, error) { return call(ctx, c) }
 }
@@ -111,7 +111,7 @@ func TestRecordings(t *testing.T) {
 	t.Logf("%d sent, %d refused, %d raw of %d", sent, refused, raw, total)
 }
 
-// answerer answers every request with the recorded response, and keeps what was sent.
+// answerer answers every request with the recorded response, and records requests.
 type answerer struct {
 	rec  kit.Recording
 	sent []*http.Request
@@ -186,7 +186,7 @@ func checkOutcome(t *testing.T, r replay, err error) {
 		return
 	}
 	require.ErrorIs(t, err, r.want)
-	assert.Contains(t, err.Error(), r.says)
+	assert.Contains(t, err.Error(), r.message)
 	assert.Equal(t, 1, kit.CountSentinels(err), "an error matches one sentinel")
 	var e *metlo.Error
 	require.ErrorAs(t, err, &e)
@@ -250,7 +250,7 @@ func formParts(t *testing.T, contentType string, body []byte) []formPart {
 	}
 }
 
-// sameAnswer compares what the server sent with the value that a method made of it.
+// sameAnswer compares the server's answer with the value of a method.
 func sameAnswer(t *testing.T, rec kit.Recording, got any) {
 	t.Helper()
 	if archive, ok := got.([]byte); ok {
@@ -278,7 +278,7 @@ func sameAnswer(t *testing.T, rec kit.Recording, got any) {
 	sameEncoding(t, v)
 }
 
-// sameEncoding checks that a value outlives being stored as JSON by any encoder.
+// sameEncoding checks that a value survives storage as JSON by any encoder.
 func sameEncoding(t *testing.T, v reflect.Value) {
 	t.Helper()
 	for name, codec := range map[string]struct {
@@ -295,7 +295,7 @@ func sameEncoding(t *testing.T, v reflect.Value) {
 		again, err := codec.marshal(decoded.Elem().Interface())
 		require.NoError(t, err, name)
 		assert.JSONEq(t, string(encoded), string(again), name)
-		if !strings.Contains(string(encoded), "[redacted]") && name == "encoding/json" { // a Secret is not written, and json/v2 writes no list as an empty one
+		if !strings.Contains(string(encoded), "[redacted]") && name == "encoding/json" { // a Secret is not written, and json/v2 does not write an empty list as null
 			assert.Equal(t, v.Interface(), decoded.Elem().Interface(), name)
 		}
 	}
@@ -316,7 +316,7 @@ func oneOf(t *testing.T, list []any, id string) any {
 	return nil
 }
 
-// lostKeys are members that the server sends and no field takes, by the type that lacks them.
+// lostKeys holds members that the server sends and no field accepts, by type.
 var lostKeys = map[string]string{}
 
 // sameValue compares a JSON value with a Go value, member by member; null is the zero value.
@@ -405,7 +405,7 @@ func fieldsByName(v reflect.Value) map[string]reflect.Value {
 			fields[name] = v.Field(i)
 		}
 	}
-	// An alert's whole endpoint, which only changes of the alert return, stands in a field of its own.
+	// An alert's whole endpoint, which only changes of the alert return, has a separate field.
 	if alert, ok := v.Interface().(metlo.Alert); ok && alert.APIEndpoint.Details != nil {
 		fields["apiEndpoint"] = reflect.ValueOf(alert.APIEndpoint.Details)
 	}

@@ -21,11 +21,11 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// TestNothingIsLost decodes what real servers sent into the public types, and looks for each value of the wire in the
+// TestNothingIsLost decodes samples of real servers into the public types, and searches each value of the wire in the
 // result.
 func TestNothingIsLost(t *testing.T) {
 	const id = "00000000-0000-4000-8000-000000000001"
-	// Wire keys that no struct field takes.
+	// Wire keys without a struct field.
 	untaken := map[string][]string{}
 	type call func(context.Context, *metlo.Client) (any, error)
 	cases := map[string]struct {
@@ -186,7 +186,7 @@ func missing(path string, wire any, v reflect.Value) []string {
 	return lost
 }
 
-// member is what v holds under a key of the wire.
+// member returns the member of v with a key of the wire.
 func member(v reflect.Value, key string) reflect.Value {
 	if v.Kind() == reflect.Map {
 		return v.MapIndex(reflect.ValueOf(key).Convert(v.Type().Key()))
@@ -214,7 +214,7 @@ func sameJSON(a, b []byte) bool {
 	return da.Decode(&x) == nil && db.Decode(&y) == nil && reflect.DeepEqual(x, y)
 }
 
-// The search itself must find what is lost.
+// The search itself must find losses.
 func TestMissingFindsWhatIsLost(t *testing.T) {
 	for wire, want := range map[string][]string{
 		`{"host":"a","numEndpoints":"2","isPublic":true}`:           nil,

@@ -25,7 +25,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// textsOfClient is all text that anybody can make of a client, of its services and of its options.
+// textsOfClient returns all text that anybody can make of a client, of its services and of its options.
 func textsOfClient(c *metlo.Client, opts ...metlo.Option) string {
 	var b strings.Builder
 	type app struct {
@@ -50,7 +50,7 @@ func textsOfClient(c *metlo.Client, opts ...metlo.Option) string {
 	return b.String()
 }
 
-// syncBuffer takes what many goroutines log.
+// syncBuffer is a log of many goroutines.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -114,7 +114,7 @@ func loggedByNetHTTP(c *matrix.Cell, what string) bool {
 	return what == "standard log" && c.Failure.Name == "Content-Length too short"
 }
 
-// created are the keys that the server made or would have made for this call.
+// created returns the keys that the server made or would have made for this call.
 func created(c *matrix.Cell) []string {
 	var keys []string
 	for _, r := range c.Requests {

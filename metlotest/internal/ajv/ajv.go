@@ -1,5 +1,5 @@
-// Package ajv has the rules of JSON schema in the order in which the npm package ajv 8 applies them,
-// up to the first error, with its messages.
+// Package ajv implements the rules of JSON schema in the order of the npm package ajv 8, up to the first error, with
+// its messages.
 package ajv
 
 import (
@@ -19,9 +19,9 @@ type Error struct {
 	Pointer string
 	// Message is ajv's, without the pointer.
 	Message string
-	// Unexpected is the name of a property that may not be there.
+	// Unexpected is the name of a property that is not allowed.
 	Unexpected string
-	// Allowed are the values of an enum that the value is none of.
+	// Allowed holds the permitted values of an enum.
 	Allowed []string
 }
 
@@ -41,12 +41,12 @@ func first(pointer string, v any, rules ...Rule) *Error {
 	return nil
 }
 
-// Below is the pointer of a member.
+// Below returns the pointer of a member.
 func Below(pointer, name string) string {
 	return pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
-// Type wants a value of a type, and applies the other rules to it.
+// Type requires a value of a type, and applies the other rules to it.
 func Type(want string, rules ...Rule) Rule {
 	return func(pointer string, v any) *Error {
 		if js.TypeName(v) != want {
@@ -56,22 +56,22 @@ func Type(want string, rules ...Rule) Rule {
 	}
 }
 
-// Length bounds the characters of a string; most 0 is no bound.
-func Length(least, most int) Rule {
+// Length limits the number of characters of a string; a maximum of 0 sets none.
+func Length(minimum, maximum int) Rule {
 	return func(pointer string, v any) *Error {
 		s, _ := v.(string)
 		n := utf8.RuneCountInString(s)
 		switch {
-		case most > 0 && n > most:
-			return fail(pointer, "NOT have more than %d characters", most)
-		case n < least:
-			return fail(pointer, "NOT have fewer than %d characters", least)
+		case maximum > 0 && n > maximum:
+			return fail(pointer, "NOT have more than %d characters", maximum)
+		case n < minimum:
+			return fail(pointer, "NOT have fewer than %d characters", minimum)
 		}
 		return nil
 	}
 }
 
-// Pattern wants a string that matches a JavaScript expression, which must be valid.
+// Pattern requires a string that matches a JavaScript expression, which must be valid.
 func Pattern(pattern string) Rule {
 	return func(pointer string, v any) *Error {
 		s, _ := v.(string)
@@ -82,7 +82,7 @@ func Pattern(pattern string) Rule {
 	}
 }
 
-// RegexFormat wants a string that is a regular expression.
+// RegexFormat requires a string that is a regular expression.
 func RegexFormat(pointer string, v any) *Error {
 	s, _ := v.(string)
 	_, err := js.CompileRegexp(s)
@@ -95,7 +95,7 @@ func RegexFormat(pointer string, v any) *Error {
 	return nil
 }
 
-// Enum wants one of some strings.
+// Enum requires one of some strings.
 func Enum(allowed ...string) Rule {
 	return func(pointer string, v any) *Error {
 		if s, isText := v.(string); isText && slices.Contains(allowed, s) {
@@ -107,16 +107,16 @@ func Enum(allowed ...string) Rule {
 	}
 }
 
-// Items bounds the length of an array, may want its elements to differ, and applies a rule to each.
-// most 0 is no bound.
-func Items(least, most int, unique bool, element Rule) Rule {
+// Items limits the length of an array, may require distinct elements, and applies a rule to each. A maximum of 0 sets
+// no limit.
+func Items(minimum, maximum int, unique bool, element Rule) Rule {
 	return func(pointer string, v any) *Error {
 		list, _ := v.([]any)
 		switch {
-		case most > 0 && len(list) > most:
-			return fail(pointer, "NOT have more than %d items", most)
-		case len(list) < least:
-			return fail(pointer, "NOT have fewer than %d items", least)
+		case maximum > 0 && len(list) > maximum:
+			return fail(pointer, "NOT have more than %d items", maximum)
+		case len(list) < minimum:
+			return fail(pointer, "NOT have fewer than %d items", minimum)
 		}
 		if unique {
 			if err := duplicate(pointer, list); err != nil {
@@ -147,21 +147,21 @@ func duplicate(pointer string, list []any) *Error {
 	return nil
 }
 
-// Properties bounds the number of properties; most 0 is no bound.
-func Properties(least, most int) Rule {
+// Properties limits the number of properties; a maximum of 0 sets none.
+func Properties(minimum, maximum int) Rule {
 	return func(pointer string, v any) *Error {
 		o, _ := v.(*js.Object)
 		switch {
-		case most > 0 && o.Len() > most:
-			return fail(pointer, "NOT have more than %d properties", most)
-		case o.Len() < least:
-			return fail(pointer, "NOT have fewer than %d properties", least)
+		case maximum > 0 && o.Len() > maximum:
+			return fail(pointer, "NOT have more than %d properties", maximum)
+		case o.Len() < minimum:
+			return fail(pointer, "NOT have fewer than %d properties", minimum)
 		}
 		return nil
 	}
 }
 
-// Required wants properties to be there.
+// Required requires properties.
 func Required(names ...string) Rule {
 	return func(pointer string, v any) *Error {
 		o, _ := v.(*js.Object)
@@ -180,10 +180,10 @@ type Member struct {
 	rule Rule
 }
 
-// Named gives a property a rule.
+// Named assigns a rule to a property.
 func Named(name string, rule Rule) Member { return Member{name, rule} }
 
-// Only wants no other properties than these, and applies their rules.
+// Only rejects other properties than these, and applies their rules.
 func Only(members ...Member) Rule {
 	return func(pointer string, v any) *Error {
 		o, _ := v.(*js.Object)
@@ -237,7 +237,7 @@ func Each(rule func(name string) (Rule, bool)) Rule {
 // Anything lets all pass.
 func Anything(string, any) *Error { return nil }
 
-// AnyOf wants one of several rules to pass; the error is that of the first.
+// AnyOf requires that one of several rules passes; the error is that of the first.
 func AnyOf(rules ...Rule) Rule {
 	return func(pointer string, v any) *Error {
 		var found *Error

@@ -6,7 +6,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// TestRules has the messages of ajv 8.
+// TestRules compares with the messages of ajv 8.
 func TestRules(t *testing.T) {
 	list := func(values ...any) []any { return values }
 	for _, test := range []struct {

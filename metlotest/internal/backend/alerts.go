@@ -69,7 +69,7 @@ func alertMatches(a *alert, params *js.Object) bool {
 	return anyOf(params, "riskScores", a.riskScore) && anyOf(params, "alertTypes", a.kind) && anyOf(params, "hosts", a.endpoint.host)
 }
 
-// transition is what an update type does: to which status, and why not.
+// transition returns the next status for an update type, or the text of a conflict.
 func transition(updateType, status string) (next, conflict string) {
 	switch updateType {
 	case "ignore":
@@ -181,7 +181,7 @@ func updateAlerts(c *call) Response {
 	return sendStatus()
 }
 
-// openAlerts are the open ones, the riskiest and newest first.
+// openAlerts returns the open ones, the riskiest and newest first.
 func (st *Store) openAlerts() []*alert {
 	var open []*alert
 	for _, a := range st.alerts {

@@ -23,9 +23,8 @@ const (
 	fieldPause = 4 * time.Second
 )
 
-// ingest is the collector and the analyzer: it finds or makes the endpoint of a call, stores its data
-// fields and its trace, and raises alerts. It is done when the collector answers; the real one works
-// behind a queue.
+// ingest simulates the collector and the analyzer: it finds or creates the endpoint of a call, stores its data fields
+// and its trace, and raises alerts. It completes before the collector answers; the real one works behind a queue.
 func (st *Store) ingest(o *observation) {
 	o.at = st.tick()
 	st.ingestAt(o)
@@ -92,7 +91,7 @@ func (st *Store) analyze(o *observation, partial bool) {
 	st.notify(slices.DeleteFunc(alerts, func(a *alert) bool { return a == nil }))
 }
 
-// touch notes activity and risk. The row is written only when the risk changes or the time moves by much.
+// touch records activity and risk. It writes the row only if the risk changes or the time moves far enough.
 func (st *Store) touch(e *endpoint, at time.Time, risk string) {
 	if risk == e.riskScore && !e.lastActive.IsZero() && at.Sub(e.lastActive) <= activityStep {
 		return
@@ -107,7 +106,7 @@ func (st *Store) touch(e *endpoint, at time.Time, risk string) {
 	st.rewrite(e)
 }
 
-// pausedFields tells whether the fields of an endpoint were looked at moments ago for this status.
+// pausedFields reports whether the analyzer looked at the fields of an endpoint moments ago for this status.
 func (st *Store) pausedFields(e *endpoint, o *observation) bool {
 	if st.instant || o.status == 0 {
 		return false
@@ -127,7 +126,7 @@ func matches(pattern, s string) bool {
 	return err == nil && re.MatchString(s)
 }
 
-// mapHost gives a call the host of the first pattern that covers the whole of its own.
+// mapHost sets the host of a call to that of the first pattern that matches its whole host.
 func (st *Store) mapHost(o *observation) {
 	for _, v := range st.config("").List("hostMap") {
 		m, _ := v.(*js.Object)
@@ -156,7 +155,7 @@ func (st *Store) blocked(o *observation) bool {
 
 const tokenColumns = 6
 
-// endpointFor finds the endpoint of a call by its tokens: of those that fit, the one with the fewest parameters.
+// endpointFor finds the endpoint of a call by its tokens: the matching one with the fewest parameters.
 func (st *Store) endpointFor(o *observation) *endpoint {
 	tokens := strings.Split(strings.TrimPrefix(o.path, "/"), "/")
 	var best *endpoint
@@ -185,7 +184,7 @@ func (e *endpoint) hasTokens(tokens []string) bool {
 	return true
 }
 
-// looksNew tells whether a path that an endpoint from traffic covers looks like one of another.
+// looksNew reports whether a path that an endpoint from traffic covers looks like one of another.
 func (st *Store) looksNew(e *endpoint, path string) bool {
 	if e.userSet {
 		return false
@@ -201,7 +200,7 @@ func (st *Store) looksNew(e *endpoint, path string) bool {
 
 func isGraphQLPath(path string) bool { return strings.HasSuffix(path, "/graphql") }
 
-// discover makes the endpoint of a call, or returns nil if another endpoint has its path.
+// discover returns the endpoint of a call, creating it, or nil if another endpoint has its path.
 func (st *Store) discover(o *observation) *endpoint {
 	path := st.parameterize(o.path)
 	graphQL := isGraphQLPath(strings.SplitN(o.path, ".", 2)[0])
@@ -241,8 +240,8 @@ func (st *Store) parameterize(path string) string {
 	return b.String()
 }
 
-// looksLikeValue tells whether a token is a number, a UUID, or has a part that is no English word and
-// none of the customWords of the metlo-config.
+// looksLikeValue reports whether a token is a number, a UUID, or has a part that is neither an English word nor one of
+// the customWords of the metlo-config.
 func (st *Store) looksLikeValue(token string) bool {
 	if js.IsNumeric(token) || zod.IsUUID(token) {
 		return true
@@ -308,7 +307,7 @@ func ofOperation(processed *js.Object, operation string) *js.Object {
 	return kept
 }
 
-// raise stores an alert unless one with the same words is open or ignored; then it gives nil.
+// raise stores an alert. It returns nil if an alert with the same text is open or ignored.
 func (st *Store) raise(e *endpoint, t time.Time, kind, description string, context jsontext.Value) *alert {
 	for _, a := range st.alerts {
 		if a.endpoint == e && a.kind == kind && a.description == description && a.status != "Resolved" {

@@ -23,10 +23,10 @@ type Server struct {
 	outages    outages
 }
 
-// Fill puts data into a store that is new.
+// Fill adds data to a new store.
 type Fill func(*Store) error
 
-// New makes a server over a store that fills have filled, in their order.
+// New returns a server over a store, to which it applies fills in order.
 func New(fills ...Fill) (*Server, error) {
 	b := &Server{store: newStore(), routes: allRoutes()}
 	for _, f := range fills {
@@ -40,16 +40,16 @@ func New(fills ...Fill) (*Server, error) {
 	return b, nil
 }
 
-// Instant makes a store analyse at once, and answer without caches.
+// Instant configures a store to analyse at once, and to answer without caches.
 func Instant(st *Store) error {
 	st.instant = true
 	return nil
 }
 
-// Key is the one that the collector accepts from the start.
+// Key returns the key that the collector accepts from the start.
 func (b *Server) Key() string { return b.store.masterKey }
 
-// Close ends what runs in the background and waits for it.
+// Close ends the goroutines in the background and waits for them.
 func (b *Server) Close() {
 	b.mu.Lock()
 	b.closed = true
@@ -58,7 +58,7 @@ func (b *Server) Close() {
 	b.work.Wait()
 }
 
-// SetRequireKey makes the backend refuse requests without a valid key, as the collector does.
+// SetRequireKey configures the backend to reject requests without a valid key, like the collector.
 func (b *Server) SetRequireKey() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -72,7 +72,7 @@ func (b *Server) RunJobs() {
 	b.store.runJobs()
 }
 
-// Churn keeps endpoints moving as live traffic does; 0 stops it.
+// Churn keeps endpoints moving like live traffic; 0 stops it.
 func (b *Server) Churn(perSecond int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,7 +89,7 @@ func (b *Server) Answer(service string, r *http.Request, body []byte, spoiled Sp
 	if service == backend {
 		rate := b.store.churnRate
 		if b.outages.stopped[Queue] {
-			b.store.churnRate = max(rate, 1) // the analyzer is at work on what came before
+			b.store.churnRate = max(rate, 1) // the analyzer is still processing earlier calls
 		}
 		b.store.churn(time.Now())
 		b.store.churnRate = rate

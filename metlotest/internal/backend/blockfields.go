@@ -9,7 +9,7 @@ import (
 
 const redactedText = "[REDACTED]"
 
-// secretName tells whether the collector blanks what stands under a name.
+// secretName reports whether the collector blanks the value under a name.
 func secretName(name string) bool {
 	return slices.Contains([]string{
 		"authorization", "api_key", "apikey", "password", "secret", "passwd", "access_token", "x-api-key", "x_api_key", "api-key",
@@ -23,7 +23,7 @@ func (b blockedPaths) has(place string) bool {
 	return slices.ContainsFunc(b, func(p string) bool { return strings.EqualFold(js.Trim(p), place) })
 }
 
-// blockedFor gives the rule for a call that has the fewest parameters; rules for all paths or all
+// blockedFor returns the rule for a call that has the fewest parameters; rules for all paths or all
 // methods come last.
 func (st *Store) blockedFor(o *observation) blockedPaths {
 	const allPaths, allMethods = 1000, 500
@@ -61,7 +61,7 @@ func (st *Store) blockedFor(o *observation) blockedPaths {
 	return found
 }
 
-// redactBlocked blanks secrets and blocked places. JSON in values and bodies becomes what it stands for.
+// redactBlocked blanks secrets and blocked places. It parses JSON in values and bodies.
 func (st *Store) redactBlocked(o *observation) {
 	blocked := st.blockedFor(o)
 	o.parameters = blocked.pairs(o.parameters, "req.query")

@@ -16,11 +16,11 @@ import (
 
 const byteOrderMark = "\ufeff"
 
-// readBody is express.json and express.urlencoded: other types leave an empty object.
+// readBody simulates express.json and express.urlencoded: other types leave an empty object.
 func (c *call) readBody(service string, r *http.Request, body []byte) *Response {
 	c.body = js.New()
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil { // what is no media type is not JSON
+	if err != nil { // an invalid media type is not JSON
 		return nil
 	}
 	isForm := mediaType == "application/x-www-form-urlencoded"

@@ -6,13 +6,13 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// cacheEntry is an answer that is kept.
+// cacheEntry is a cached answer.
 type cacheEntry struct {
 	value any
 	until time.Time
 }
 
-// cached gives what was computed less than ttl ago, as the server's caches do.
+// cached returns the result of compute, cached for ttl like in the server.
 func cached[T any](st *Store, key string, ttl time.Duration, compute func() T) T {
 	if st.instant {
 		return compute()
@@ -30,11 +30,11 @@ func cached[T any](st *Store, key string, ttl time.Duration, compute func() T) T
 // forget drops an answer.
 func (st *Store) forget(key string) { delete(st.caches, key) }
 
-// configCache is for how long the analyzer goes by a metlo-config that it has read.
+// configCache is the time for which the analyzer uses a metlo-config that it has read.
 const configCache = time.Minute
 
-// config is the metlo-config as the analyzer knows it. The parts that stand in tables, authentication and
-// blockFields, are always the latest.
+// config returns the metlo-config as the analyzer knows it. The parts that the server stores in tables, authentication
+// and blockFields, are always the latest.
 func (st *Store) config(part string) *js.Object {
 	if part != "" {
 		return st.metloConfig.value.Object(part)

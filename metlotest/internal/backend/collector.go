@@ -28,12 +28,12 @@ func logBatch(c *call) Response {
 	return c.log(list)
 }
 
-// typeError is what JavaScript says of a call without a request. By it the SDK tells that a backend's request came to a
-// collector. Of other parts that are not what they should be the real server names another property.
+// typeError is JavaScript's message for a call without a request. The SDK recognises by it that a backend's request
+// reached a collector. For other invalid parts the real server names another property.
 const typeError = "TypeError: Cannot set properties of undefined (setting 'body')"
 
-// parseLoggedBodies is the middleware of the first version: it reads the bodies of the calls by their
-// content types, before anything else is looked at. It reports whether every call has its parts.
+// parseLoggedBodies simulates the middleware of version 1: it reads the bodies of the calls by their content types,
+// before all other checks. It reports whether every call has its parts.
 func (c *call) parseLoggedBodies() bool {
 	calls, isList := c.body.([]any)
 	if !isList {
@@ -61,7 +61,7 @@ func (c *call) parseLoggedBodies() bool {
 	return true
 }
 
-// arePairs reports whether v is nothing, or a list of objects with a name; named wants a name that is a string.
+// arePairs reports whether v is missing, or a list of objects with a name; named requires a name that is a string.
 func arePairs(v any, named bool) bool {
 	list, isList := v.([]any)
 	if !isList {
@@ -82,8 +82,7 @@ func havePairs(o *js.Object) bool {
 		arePairs(o.Object("response").Get("headers"), false)
 }
 
-// log queues traces. The first version refuses a bad one, by then those before it are queued; the
-// second accepts everything.
+// log queues traces. Version 1 rejects an invalid trace after queuing those before it; version 2 accepts everything.
 func (c *call) log(traces []any) Response {
 	for _, t := range traces {
 		o, _ := t.(*js.Object)

@@ -9,7 +9,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// configProblem checks a metlo-config and describes the first fault, with its line where that is known.
+// configProblem checks a metlo-config and describes the first problem, with its line if known.
 func configProblem(config any, doc *js.YAML) string {
 	fault := configSchema()("", config)
 	if fault == nil {
@@ -29,7 +29,7 @@ func configProblem(config any, doc *js.YAML) string {
 	return message
 }
 
-// configSchema is the schema of a metlo-config.
+// configSchema returns the schema of a metlo-config.
 func configSchema() ajv.Rule {
 	var classKeys []string
 	for _, d := range analysis.Builtin() {

@@ -7,13 +7,13 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/pg"
 )
 
-// databaseError is a failure of a statement whose text reaches the client as it is.
+// databaseError returns the response for a failed statement, whose text reaches the client unchanged.
 func databaseError(message string) Response { return Text(http.StatusInternalServerError, message) }
 
-// queryFailed is one that a service wrapped in an error of its own.
+// queryFailed returns the response for a failed statement that a service wrapped in another error.
 func queryFailed(message string) Response { return databaseError("QueryFailedError: " + message) }
 
-// hasNul tells whether a parameter that goes to the database has a NUL in it.
+// hasNul reports whether a parameter for the database contains a NUL.
 func (c *call) hasNul(params *js.Object, names ...string) bool {
 	for _, name := range names {
 		if pg.HasNul(params.Get(name)) {
@@ -23,7 +23,7 @@ func (c *call) hasNul(params *js.Object, names ...string) bool {
 	return false
 }
 
-// rowID reads the id of a path as the database does; bad is its error.
+// rowID parses the id of a path like the database; bad is its error.
 func (c *call) rowID() (id, bad string) {
 	id, valid := pg.ParseUUID(c.params["id"])
 	switch {
@@ -35,7 +35,7 @@ func (c *call) rowID() (id, bad string) {
 	return id, ""
 }
 
-// badWindow is the database's error for a LIMIT or an OFFSET.
+// badWindow returns the database's error for a LIMIT or an OFFSET.
 func badWindow(limit, offset int) string {
 	switch {
 	case limit < 0 && limit != pg.NoLimit:

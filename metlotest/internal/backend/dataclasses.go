@@ -16,7 +16,7 @@ type dataClass struct {
 	custom bool
 }
 
-// classes are the built-in ones that are not disabled, then those of the metlo-config.
+// classes returns the built-in data classes that are not disabled, then those of the metlo-config.
 func (st *Store) classes() []dataClass {
 	if st.classList != nil {
 		return st.classList
@@ -57,7 +57,7 @@ func (st *Store) severity(class string) string {
 	return "none"
 }
 
-// classRisk is a class's severity, nil when no such class is defined.
+// classRisk returns a class's severity, or nil for an unknown class.
 func (st *Store) classRisk(class string) *string {
 	for _, d := range st.classes() {
 		if d.Name == class {
@@ -82,8 +82,8 @@ func listDataClasses(c *call) Response {
 	}))
 }
 
-// agentClass is a class as agents get it: what is not set is left out of built-in ones, and null in those of
-// the metlo-config.
+// agentClass returns a class in the agents' form: unset members are absent from built-in ones, and null in those of the
+// metlo-config.
 func (d dataClass) agentClass() *js.Object {
 	o := js.New("className", d.Name, "severity", d.Severity)
 	if d.ShortName != "" {
@@ -100,7 +100,7 @@ func (d dataClass) agentClass() *js.Object {
 	return o
 }
 
-// regexpSource is the property source of new RegExp(s): slashes outside of brackets are escaped.
+// regexpSource returns the property source of new RegExp(s), in which slashes outside of brackets are escaped.
 func regexpSource(s string) string {
 	var b strings.Builder
 	inClass := false

@@ -54,13 +54,13 @@ func updateClasses(c *call) Response {
 	return Ok(f.row())
 }
 
-// rescore writes an endpoint's risk, changed or not.
+// rescore writes an endpoint's risk even if it is unchanged.
 func (st *Store) rescore(e *endpoint) {
 	e.riskScore = st.riskOf(e)
 	st.rewrite(e)
 }
 
-// riskOf is the highest severity of an endpoint's data classes.
+// riskOf returns the highest severity of an endpoint's data classes.
 func (st *Store) riskOf(e *endpoint) string {
 	risk := "none"
 	for _, class := range e.dataClasses() {
@@ -156,8 +156,8 @@ func (c *call) renameParam(f *dataField, name string) Response {
 	return Ok(js.New("updated", js.New(f.uuid, shown)))
 }
 
-// renameField moves a field and the siblings that a wildcard in the new path covers; those that end
-// up at the same path are deleted.
+// renameField moves a field and the siblings that a wildcard in the new path covers. Fields that get the same path are
+// deleted.
 func (c *call) renameField(f *dataField, path string) Response {
 	pattern := strings.Split(path, ".")
 	updated, deleted, renamed := js.New(), []string{}, []any{}
@@ -192,8 +192,8 @@ func (c *call) renameField(f *dataField, path string) Response {
 	return Ok(js.New("updated", updated, "deleted", deleted, "updateDataFields", renamed))
 }
 
-// coveredBy tells whether a path, split at its dots, is one that pattern stands for: [string] is any
-// name, and after it any names are.
+// coveredBy reports whether a path, split at its dots, matches pattern: [string] is any name, which any names may
+// follow.
 func coveredBy(pattern, path []string) bool {
 	if len(pattern) != len(path) {
 		return false

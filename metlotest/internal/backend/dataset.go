@@ -14,7 +14,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
-// readDataset decodes a data set, and refuses keys that it does not know.
+// readDataset decodes a data set, and rejects unknown keys.
 func readDataset(data []byte) (*dataset, error) {
 	var d dataset
 	if err := json.Unmarshal(data, &d, json.RejectUnknownMembers(true)); err != nil {
@@ -25,7 +25,7 @@ func readDataset(data []byte) (*dataset, error) {
 
 const datasetForm = "the data set is an object with the lists endpoints, dataFields, alerts, hosts and specs, and with usage"
 
-// datasetError names the place of what is wrong in a data set.
+// datasetError names the place of a problem in a data set.
 func datasetError(data []byte, err error) error {
 	var semantic *json.SemanticError
 	var syntactic *jsontext.SyntacticError
@@ -50,7 +50,7 @@ func inPlace(at jsontext.Pointer) string {
 	return ", " + place(at)
 }
 
-// place writes a pointer as people do: alerts[3].riskScore.
+// place formats a pointer like alerts[3].riskScore.
 func place(at jsontext.Pointer) string {
 	if at == "" {
 		return "the data set"
@@ -59,7 +59,7 @@ func place(at jsontext.Pointer) string {
 	return strings.ReplaceAll(strings.TrimPrefix(text, "/"), "/", ".")
 }
 
-// oneOfEnum refuses a value that the wire does not know, and sets one that is absent.
+// oneOfEnum rejects an unknown value, and sets a missing one.
 func oneOfEnum(list string, i int, key string, value *string, byDefault string, allowed []string) error {
 	if *value == "" {
 		*value = byDefault
@@ -91,7 +91,7 @@ func unknownEndpoint(list string, i int, id string) error {
 	return fmt.Errorf("%s[%d].apiEndpointUuid: there is no endpoint %q", list, i, id)
 }
 
-// newID is the id of a row, a new one if it has none.
+// newID returns the id of a row, a new one if it has none.
 func newID(list string, i int, id string, taken func(string) bool) (string, error) {
 	switch {
 	case id == "":

@@ -14,8 +14,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// deliver posts a payload in the background and records the run. Only loopback receivers are
-// called, so that a test reaches nobody outside. The caller holds b.mu.
+// deliver posts a payload in the background and records the run. It calls only loopback receivers, so that a test stays
+// on the machine. The caller holds b.mu.
 func (b *Server) deliver(w *webhook, payload []byte) {
 	u, err := url.Parse(w.url)
 	if err != nil || b.closed || !isLoopback(u.Hostname()) {
@@ -39,22 +39,22 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// post tries up to four times, and again only after a 5xx. The result is nil, or what the run says.
+// post tries up to four times, repeating only after a 5xx. The result is nil, or the text of the run.
 func (b *Server) post(target string, payload []byte) jsontext.Value {
 	var msg jsontext.Value
 	for attempt := 0; attempt <= webhookRetries; attempt++ {
 		if attempt > 0 && !b.wait(b.ctx, webhookPause) {
 			return msg
 		}
-		var again bool
-		if msg, again = b.postOnce(target, payload); !again {
+		var retry bool
+		if msg, retry = b.postOnce(target, payload); !retry {
 			return msg
 		}
 	}
 	return msg
 }
 
-func (b *Server) postOnce(target string, payload []byte) (msg jsontext.Value, again bool) {
+func (b *Server) postOnce(target string, payload []byte) (msg jsontext.Value, retry bool) {
 	ctx, cancel := context.WithTimeout(b.ctx, webhookTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(payload))

@@ -16,7 +16,7 @@ const (
 	demoInternal = "billing.example.local"
 )
 
-// Demo lets traffic of a shop through the analyzer, then does what its security engineer did.
+// Demo analyses traffic of a shop, and then repeats the actions of its security engineer.
 func (st *Store) Demo() error {
 	st.demoIDs = 1
 	defer func() { st.demoIDs = 0 }()
@@ -92,7 +92,7 @@ paths:
           description: the refund was made
 `
 
-// call sends a request to a handler as the wire would.
+// call sends a request to a handler, as if over the wire.
 func (st *Store) call(handle handler, body *js.Object, params map[string]string) error {
 	res := handle(&call{Store: st, body: body, params: params, query: js.New()})
 	if res.Status >= 400 {
@@ -112,7 +112,7 @@ func (st *Store) demoConfigs() error {
 	return st.call(putTestingConfig, js.New("configString", demoTestingConfig), nil)
 }
 
-// demoCall is a kind of request that the shop gets; %d in path and bodies is a number that varies.
+// demoCall is a kind of request to the shop; %d in path and bodies is a varying number.
 type demoCall struct {
 	host, method, path, query, request, response string
 	status, times                                int
@@ -139,7 +139,7 @@ func demoCalls() []demoCall {
 	}
 }
 
-// demoTraffic spreads the calls over the days before now, and runs the jobs that look at them.
+// demoTraffic spreads the calls over the past days, and runs the jobs that analyse them.
 func (st *Store) demoTraffic() {
 	start := time.Now().UTC().Truncate(time.Millisecond)
 	for i, kind := range demoCalls() {
@@ -203,7 +203,7 @@ func (st *Store) demoWork() error {
 		}
 	}
 	for _, e := range st.endpoints {
-		switch required, open := true, false; { // as an engineer found out
+		switch required, open := true, false; { // set by a user
 		case e.host == demoShop && openToAll(e.path):
 			e.authUserSet = &open
 		case strings.HasPrefix(e.path, "/v1/orders"):
@@ -227,7 +227,7 @@ func (st *Store) demoWork() error {
 	return errors.Join(steps...)
 }
 
-// openToAll tells whether a path of the shop needs no token.
+// openToAll reports whether a path of the shop needs no token.
 func openToAll(path string) bool {
 	for _, prefix := range []string{"/v1/products", "/v1/login", "/v1/export", "/v1/newsletter"} {
 		if strings.HasPrefix(path, prefix) {

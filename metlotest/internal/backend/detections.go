@@ -37,7 +37,7 @@ func newDetections(c *call) Response {
 	start, startOK := detectionDate(params.Text("start"))
 	end, endOK := detectionDate(params.Text("end"))
 	if !startOK || !endOK {
-		// A Date that is not one reaches the database as NaN.
+		// An invalid Date reaches the database as NaN.
 		return Text(http.StatusInternalServerError, `invalid input syntax for type timestamp with time zone: "0NaN-NaN-NaNTNaN:NaN:NaN.NaN+NaN:NaN"`)
 	}
 	within := func(t time.Time) bool {
@@ -87,7 +87,7 @@ func (c *call) newFields(params *js.Object, within func(time.Time) bool, limit, 
 	}), len(rows))
 }
 
-// detectionDate reads a date; empty is no date, and fine.
+// detectionDate parses a date; an empty text is valid.
 func detectionDate(s string) (time.Time, bool) {
 	if s == "" {
 		return time.Time{}, true
@@ -95,7 +95,7 @@ func detectionDate(s string) (time.Time, bool) {
 	return js.ParseDate(s)
 }
 
-// badDetectionWindow is [badWindow] where -1 is a number like any other.
+// badDetectionWindow is like [badWindow], except that -1 is not special.
 func badDetectionWindow(limit, offset int) string {
 	if limit < 0 {
 		return "LIMIT must not be negative"
@@ -104,7 +104,7 @@ func badDetectionWindow(limit, offset int) string {
 }
 
 const (
-	// detectionDays is how many days with data are shown, of those in detectionSpan.
+	// detectionDays is the maximum number of days with data in the answer, within detectionSpan.
 	detectionDays  = 20
 	detectionSpan  = 60 * 24 * time.Hour
 	detectionCache = time.Hour

@@ -33,7 +33,7 @@ func endpointRoutes() []route {
 func listEndpoints(c *call) Response {
 	limit := zod.Count()
 	if len(c.query.Keys) == 1 {
-		// A limit that is all there is was recorded on a server with a newer zod.
+		// The bare limit was recorded on a server with a newer zod.
 		limit = zod.StrictCount()
 	}
 	params, bad := check(zod.Object(
@@ -64,11 +64,11 @@ func listEndpoints(c *call) Response {
 			rows = append(rows, e)
 		}
 	}
-	most, offset := c.page(params, "limit", "offset", 10)
-	if problem := badWindow(most, offset); problem != "" {
+	rowLimit, offset := c.page(params, "limit", "offset", 10)
+	if problem := badWindow(rowLimit, offset); problem != "" {
 		return queryFailed(problem)
 	}
-	items := convert(pg.Page(rows, compareEndpoints, most, offset), func(e *endpoint) endpointListItem {
+	items := convert(pg.Page(rows, compareEndpoints, rowLimit, offset), func(e *endpoint) endpointListItem {
 		item := endpointListItem{endpointRow: e.row(), IsPublic: c.hosts[e.host]}
 		if classes := e.dataClasses(); len(classes) > 0 {
 			item.DataClasses = &classes
@@ -78,7 +78,7 @@ func listEndpoints(c *call) Response {
 	return c.list(items, strconv.Itoa(len(rows)))
 }
 
-// compareEndpoints is riskScore DESC, lastActive DESC NULLS LAST.
+// compareEndpoints orders by riskScore DESC, lastActive DESC NULLS LAST.
 func compareEndpoints(a, b *endpoint) int {
 	return cmp.Or(compareRisk(b.riskScore, a.riskScore), compareTimes(b.lastActive, a.lastActive))
 }
@@ -104,7 +104,7 @@ func (st *Store) hostMatches(host, hostType string) bool {
 	return hostType == "Any" || hostType == "" || st.hosts[host] == (hostType == "Public")
 }
 
-// anyOf tells whether a list filter holds one of the values. An absent or empty filter lets all pass.
+// anyOf reports whether a list filter holds one of the values. An absent or empty filter matches everything.
 func anyOf(params *js.Object, name string, values ...string) bool {
 	filter := params.List(name)
 	return len(filter) == 0 || slices.ContainsFunc(values, func(v string) bool { return slices.Contains(filter, any(v)) })
@@ -112,7 +112,7 @@ func anyOf(params *js.Object, name string, values ...string) bool {
 
 func noEndpoint() Response { return Text(http.StatusNotFound, "Endpoint does not exist.") }
 
-// endpointDetail is what GET /endpoint/:id shows.
+// endpointDetail is the answer of GET /endpoint/:id.
 type endpointDetail struct {
 	endpointRow
 	DataFields             []fieldRow    `json:"dataFields"`
@@ -163,7 +163,7 @@ func getEndpoint(c *call) Response {
 	return Ok(detail)
 }
 
-// compareFields is dataTag, statusCode, contentType, dataPath, each ascending with nulls last.
+// compareFields orders by dataTag, statusCode, contentType and dataPath, each ascending with nulls last.
 func compareFields(a, b *dataField) int {
 	return cmp.Or(compareNullable(a.dataTag, b.dataTag), compareNullable(a.statusCode, b.statusCode),
 		compareNullable(a.contentType, b.contentType), cmp.Compare(a.dataPath, b.dataPath))

@@ -58,7 +58,7 @@ func riskRank(risk string) int { return slices.Index(riskScores(), risk) }
 
 func compareRisk(a, b string) int { return cmp.Compare(riskRank(a), riskRank(b)) }
 
-// statusRank is the order in which alerts are listed.
+// statusRank returns the position of a status in the order of alerts.
 func statusRank(status string) int {
 	return slices.Index([]string{statusOpen, "Ignored", "Resolved"}, status)
 }

@@ -11,12 +11,11 @@ import (
 const (
 	fieldLimit        = 200
 	graphQLFieldLimit = 250
-	// fieldStep is by how much the time at which a field was seen has to move to be written.
+	// fieldStep is the minimum change of a field's last time that is written.
 	fieldStep = 24 * time.Hour
 )
 
-// recordFields stores the fields of a call. The second version takes those of the body from what the
-// agent found out.
+// recordFields stores the fields of a call. Version 2 takes those of the body from the agent's analysis.
 func (st *Store) recordFields(o *observation, e *endpoint) {
 	for _, found := range o.findings(e) {
 		st.recordField(e, found, dataType(found.value), o.at)
@@ -36,7 +35,7 @@ func (st *Store) recordFields(o *observation, e *endpoint) {
 	}
 }
 
-// processedPlace reads a place of processed data, such as resBody.user.email.
+// processedPlace parses a place of processed data, such as resBody.user.email.
 func (o *observation) processedPlace(e *endpoint, place string) finding {
 	section, path, _ := strings.Cut(place, ".")
 	request, response := o.contentTypes()
@@ -62,7 +61,7 @@ func (o *observation) processedPlace(e *endpoint, place string) finding {
 	return f
 }
 
-// recordField stores one field, or what is new about it.
+// recordField stores a field, or its new properties.
 func (st *Store) recordField(e *endpoint, found finding, kind string, at time.Time) {
 	f := e.field(found.section, found.path, found.status, found.contentType)
 	if f == nil {
@@ -94,7 +93,7 @@ func (st *Store) recordField(e *endpoint, found finding, kind string, at time.Ti
 	}
 }
 
-// sensitiveMap has the data classes of each place of a call.
+// sensitiveMap holds the data classes of each place of a call.
 func (st *Store) sensitiveMap(o *observation, e *endpoint) *js.Object {
 	sensitive := js.New()
 	add := func(key string, found []any) {
@@ -119,12 +118,12 @@ func (st *Store) sensitiveMap(o *observation, e *endpoint) *js.Object {
 	return sensitive
 }
 
-// scanKey is what a scan depends on, but for the classes.
+// scanKey holds the inputs of a scan, except for the classes.
 type scanKey struct{ name, value string }
 
 const scansKept = 10_000
 
-// scanned is scan with a memory: services send the same values over and over.
+// scanned is like scan with a cache: services send the same values repeatedly.
 func (st *Store) scanned(name string, value any) []any {
 	text, isText := value.(string)
 	if !isText {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// readForm is multer's single("file") over busboy.
+// readForm simulates multer's single("file") over busboy.
 func (c *call) readForm(r *http.Request, body []byte) *Response {
 	header := r.Header.Get("Content-Type")
 	mediaType, params, _ := mime.ParseMediaType(header)
@@ -57,7 +57,7 @@ func (c *call) readForm(r *http.Request, body []byte) *Response {
 	}
 }
 
-// latin1 reads each byte as a character, as busboy does.
+// latin1 reads each byte as a character, like busboy.
 func latin1(s string) string {
 	runes := make([]rune, len(s))
 	for i := range len(s) {

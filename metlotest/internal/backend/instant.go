@@ -6,8 +6,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// analyzeAtOnce does what no real server does: it classifies with each call, by whatever traces there are,
-// and notes and reports an endpoint that answers without authentication.
+// analyzeAtOnce classifies with each call, by all existing traces, unlike a real server. It records and reports an
+// endpoint that answers without authentication.
 func (st *Store) analyzeAtOnce(o *observation, e *endpoint) []*alert {
 	alerts := st.classify(e, o.at, 0)
 	if session, _ := o.session.(*js.Object); session.Get("authenticationProvided") == false && o.status < 300 { //nolint:revive // the value is any

@@ -11,13 +11,13 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// job is what the server's job runner does from time to time.
+// job is a scheduled job of the server.
 type job struct {
 	every time.Duration
 	run   func(*Store, time.Time)
 }
 
-// jobs are in the order in which they run when several are due.
+// jobs returns the jobs in the order in which they run when several are due.
 func jobs() []job {
 	return []job{
 		{5 * time.Minute, (*Store).updateUsage},
@@ -62,8 +62,8 @@ func (st *Store) countCall(e *endpoint, at time.Time) {
 	}
 }
 
-// updateUsage moves counted calls into the hour at hand. When an endpoint of them is gone, the insert
-// fails, and the calls of all are lost.
+// updateUsage adds counted calls to the current hour. If one of their endpoints is gone, the insert fails, and all
+// counts are lost.
 func (st *Store) updateUsage(now time.Time) {
 	pending := st.pendingCalls
 	st.pendingCalls = nil
@@ -78,13 +78,13 @@ func (st *Store) updateUsage(now time.Time) {
 }
 
 const (
-	// analyzedTraces is how many traces have to show something in a field, and more than that.
+	// analyzedTraces is the number of traces with content that a field must exceed.
 	analyzedTraces = 50
-	// classShare is the share of them that have to show a class, and more than that.
+	// classShare is the share of them with a class that must be exceeded.
 	classShare = 0.5
 )
 
-// detectSensitiveData gives fields the classes that their traces show, and raises alerts.
+// detectSensitiveData adds the classes found in their traces to fields, and raises alerts.
 func (st *Store) detectSensitiveData(now time.Time) {
 	for _, e := range slices.Clone(st.endpoints) {
 		if len(e.traces) >= analyzedTraces {
@@ -93,7 +93,7 @@ func (st *Store) detectSensitiveData(now time.Time) {
 	}
 }
 
-// evidence is what the traces of an endpoint show in one place.
+// evidence holds the results of an endpoint's traces for one place.
 type evidence struct {
 	traces  int
 	counts  map[string]int
@@ -122,7 +122,7 @@ func (st *Store) evidenceOf(e *endpoint) map[string]*evidence {
 	return found
 }
 
-// classify looks at one endpoint: a field needs more than least traces that show something.
+// classify analyses one endpoint: a field needs more than least traces with content.
 func (st *Store) classify(e *endpoint, now time.Time, least int) []*alert {
 	var alerts []*alert
 	found := st.evidenceOf(e)
@@ -183,8 +183,8 @@ func (st *Store) sensitiveAlerts(e *endpoint, f *dataField, class string, t *tra
 	return alerts
 }
 
-// detectPrivateHosts finds out which hosts are public: the real one asks each over http, this one goes by
-// the name.
+// detectPrivateHosts decides which hosts are public: the real server sends each an http request, this one uses the
+// name.
 func (st *Store) detectPrivateHosts(time.Time) {
 	for _, e := range st.endpoints {
 		if _, judged := st.hostsJudged[e.host]; !judged {
@@ -195,14 +195,14 @@ func (st *Store) detectPrivateHosts(time.Time) {
 }
 
 const (
-	// constantShare is the share of calls from which on a token is none that varies.
+	// constantShare is the share of calls at which a token counts as constant.
 	constantShare = 0.3
 	manyCalls     = 500
 	manyShare     = 0.1
 )
 
-// mergePaths splits parameters of endpoints that traffic made where few words stand in their place, once
-// there were minAnalyzeTraces calls.
+// mergePaths splits parameters of endpoints from traffic whose place has few distinct words, after minAnalyzeTraces
+// calls.
 func (st *Store) mergePaths(now time.Time) {
 	least := 100
 	if n, ok := st.config("").Get("minAnalyzeTraces").(float64); ok {
@@ -230,7 +230,7 @@ func tokensOf(path string) []string {
 	return strings.Split(strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"), "/")
 }
 
-// splitEndpoint makes endpoints for paths that are new, in the place of those that they cover.
+// splitEndpoint replaces endpoints with new ones for their actual paths.
 func (st *Store) splitEndpoint(e *endpoint, paths []string, now time.Time) {
 	var fresh []string
 	for _, path := range paths {
@@ -252,7 +252,7 @@ var (
 	plainToken    = regexp.MustCompile(`^[A-Za-z\-_.]+$`)
 )
 
-// grouping finds the paths of the calls of one endpoint.
+// grouping finds the paths in the calls of one endpoint.
 type grouping struct {
 	own   []string
 	least int
@@ -291,7 +291,7 @@ func prefixed(head string, tails []string) []string {
 	return out
 }
 
-// constants are the tokens at a place that stay as they are.
+// constants returns the constant tokens at a place.
 func (g *grouping) constants(calls [][]string, at int) []string {
 	if !numberedParam.MatchString(g.own[at]) {
 		return []string{g.own[at]}

@@ -52,7 +52,7 @@ func createKey(c *call) Response {
 		// The real server dies of it.
 		return databaseError(pg.NulByte)
 	}
-	// A missing name is no condition to the mapper, so that any key matches it.
+	// The mapper ignores a condition with a missing name, so that any key matches.
 	absent := js.IsUndefined(name) || name == nil
 	if slices.ContainsFunc(c.keys, func(k *apiKey) bool { return absent || k.name == pg.Text(name) }) {
 		return fail("Can not create key with name " + js.String(name))

@@ -29,7 +29,7 @@ func (t *stamp) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return fmt.Errorf("a time is a string or null, not %s", tok.Kind())
 }
 
-// dataset is what Load reads. Each list holds rows as the API gives them, in its lists or one by one.
+// dataset is the input of Load. Each list holds rows in the API's form, as in its lists or one by one.
 type dataset struct {
 	Endpoints  []loadedEndpoint `json:"endpoints"`
 	DataFields []loadedField    `json:"dataFields"`
@@ -60,7 +60,7 @@ type loadedAlert struct {
 	APIEndpoint *loadedAlertEndpoint `json:"apiEndpoint"`
 }
 
-// loadedAlertEndpoint is the endpoint in an alert of a list, or the one in an alert that was changed.
+// loadedAlertEndpoint is the endpoint of an alert in a list, or of a changed alert.
 type loadedAlertEndpoint struct {
 	loadedEndpoint
 	OpenapiSpec jsontext.Value `json:"openapiSpec"`
@@ -69,7 +69,7 @@ type loadedAlertEndpoint struct {
 
 type loadedHost struct {
 	Host         string         `json:"host"`
-	NumEndpoints jsontext.Value `json:"numEndpoints"` // counted, whatever it says
+	NumEndpoints jsontext.Value `json:"numEndpoints"` // ignored: it is counted
 	IsPublic     bool           `json:"isPublic"`
 }
 
@@ -133,7 +133,7 @@ func (st *Store) loadEndpoints(d *dataset) error {
 	return nil
 }
 
-// loadEndpoint adds an endpoint. What the row does not say is as in a row that the server makes.
+// loadEndpoint adds an endpoint. Missing fields get the server's defaults.
 func (st *Store) loadEndpoint(row *loadedEndpoint) *endpoint {
 	e := st.newEndpoint(row.Host, row.Method, row.Path)
 	e.uuid, e.riskScore = row.UUID, row.RiskScore
@@ -143,7 +143,7 @@ func (st *Store) loadEndpoint(row *loadedEndpoint) *endpoint {
 	e.oldEndpointUuids, e.resourcePermissions = row.OldEndpointUuids, row.ResourcePermissions
 	e.authUserSet, e.isGraphQL, e.userSet, e.fullTrace = row.IsAuthenticatedUserSet, row.IsGraphQl, row.UserSet, row.FullTraceCaptureEnabled
 	e.hostIPs, e.srcIPs, e.graphQLMetadata = orObject(row.HostIPs), orObject(row.SrcIPs), orObject(row.GraphQlMetadata)
-	if !st.fixtures { // else they are those of the path
+	if !st.fixtures { // otherwise those of the path
 		e.tokens = [6]*string{row.Token0, row.Token1, row.Token2, row.Token3, row.Token4, row.Token5}
 	}
 	if row.IsAuthenticatedDetected != nil {
@@ -227,8 +227,8 @@ func (st *Store) loadAlerts(d *dataset) error {
 	return nil
 }
 
-// alertsEndpoint finds the endpoint of an alert by its UUID, or else by host, method and path. One that the
-// alert describes, and that is not there yet, is added.
+// alertsEndpoint finds the endpoint of an alert by its UUID, or otherwise by host, method and path. It adds an endpoint
+// that the alert describes and that does not exist.
 func (st *Store) alertsEndpoint(i int, row *loadedAlert) (*endpoint, error) {
 	within, id := row.APIEndpoint, row.APIEndpointUUID
 	if id == "" && within != nil {
@@ -290,7 +290,7 @@ func (st *Store) loadUsage(d *dataset) error {
 	return nil
 }
 
-// checkClasses refuses data classes of an endpoint that none of its data fields has: the server computes them.
+// checkClasses rejects data classes of an endpoint that none of its data fields has: the server computes them.
 func (st *Store) checkClasses(d *dataset) error {
 	for i, row := range d.Endpoints {
 		have := st.byID[row.UUID].dataClasses()
@@ -303,10 +303,10 @@ func (st *Store) checkClasses(d *dataset) error {
 	return nil
 }
 
-// Fixtures are rows of a data set, by the name of their list.
+// Fixtures holds rows of a data set by the name of their list.
 type Fixtures map[string][]jsontext.Value
 
-// LoadFixtures fills the store from rows that the caller named.
+// LoadFixtures fills the store with rows that the caller built.
 func (st *Store) LoadFixtures(rows Fixtures) error {
 	st.fixtures = true
 	defer func() { st.fixtures = false }()

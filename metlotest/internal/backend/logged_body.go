@@ -32,7 +32,7 @@ func parsedByType(body any, contentType string) any {
 	return body
 }
 
-// parsedForm is Object.fromEntries(new URLSearchParams(text)): the last of several values stays.
+// parsedForm simulates Object.fromEntries(new URLSearchParams(text)): the last of several values wins.
 func parsedForm(text string) *js.Object {
 	o := js.New()
 	for pair := range strings.SplitSeq(text, "&") {
@@ -52,7 +52,7 @@ func unescapeForm(s string) string {
 	return strings.ReplaceAll(s, "+", " ")
 }
 
-// parsedMultipart maps the names of parts to what they hold, JSON read.
+// parsedMultipart maps the names of parts to their contents, parsing JSON.
 func parsedMultipart(text, boundary string) *js.Object {
 	o := js.New()
 	parts := strings.Split(text, "--"+boundary)
@@ -75,7 +75,7 @@ func parsedMultipart(text, boundary string) *js.Object {
 	return o
 }
 
-// jsonOrText reads JSON that is no scalar; other text stays as it is.
+// jsonOrText parses JSON objects and arrays, and returns other text unchanged.
 func jsonOrText(text string) any {
 	v, err := js.Decode([]byte(text))
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// metloConfig is the instance's configuration: the parsed text without globalTestEnv, which is
-// kept apart and encrypted.
+// metloConfig is the instance's configuration: the parsed text, without globalTestEnv, which is stored separately and
+// encrypted.
 type metloConfig struct {
 	uuid                string
 	value               *js.Object
@@ -48,7 +48,7 @@ func getMetloConfig(c *call) Response {
 func putMetloConfig(c *call) Response {
 	value := c.object().Get("configString")
 	text := js.String(value)
-	// The data classes are looked at first, in the text as it came.
+	// The server checks the data classes first, in the original text.
 	first, err := js.LoadYAML(text)
 	if err != nil {
 		return databaseError(err.Error())
@@ -117,7 +117,7 @@ func hostConflict(config *js.Object) string {
 	return ""
 }
 
-// setMetloConfig stores a configuration and takes classes that are gone off the fields.
+// setMetloConfig stores a configuration and removes deleted classes from the fields.
 func (st *Store) setMetloConfig(config *js.Object) {
 	before := st.classes()
 	m := metloConfig{uuid: st.metloConfig.uuid, value: js.New()}
@@ -158,8 +158,7 @@ func (st *Store) dropClass(class string) {
 	}
 }
 
-// seal encrypts the test environment with a key that nobody has, in the form in which the server
-// shows it: ciphertext, tag and vector.
+// seal encrypts the test environment with a random key. The result has the server's form: ciphertext, tag and vector.
 func seal(plain []byte) (text, tag, vector string) {
 	key := make([]byte, 32)
 	rand.Read(key)
@@ -167,7 +166,7 @@ func seal(plain []byte) (text, tag, vector string) {
 	if err != nil {
 		panic("metlotest: " + err.Error())
 	}
-	gcm, err := cipher.NewGCMWithRandomNonce(block) // with a nonce of the caller's it would panic under GODEBUG=fips140=only
+	gcm, err := cipher.NewGCMWithRandomNonce(block) // a caller's nonce would panic under GODEBUG=fips140=only
 	if err != nil {
 		panic("metlotest: " + err.Error())
 	}

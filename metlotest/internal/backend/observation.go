@@ -14,7 +14,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/pg"
 )
 
-// observation is one logged call on its way through the collector and the analyzer.
+// observation is a logged call during its analysis.
 type observation struct {
 	path, endpointPath, method, host string
 	parameters                       []any
@@ -25,7 +25,7 @@ type observation struct {
 	at                               time.Time
 	hostless, badStatus              bool
 
-	// What only the second version has.
+	// Fields of version 2 only.
 	v2                                 bool
 	processed                          *js.Object
 	redacted, analysisType, graphPaths any
@@ -60,7 +60,8 @@ func newObservation(o *js.Object, path string, v2 bool) *observation {
 	return obs
 }
 
-// statusOf is what the database makes of a status; one that is no whole number keeps the fields from being written.
+// statusOf returns the status as the database stores it; a status that is not a whole number is invalid, and prevents
+// the fields from being written.
 func statusOf(v any) (status int, valid bool) {
 	switch v := v.(type) {
 	case float64:
@@ -72,7 +73,7 @@ func statusOf(v any) (status int, valid bool) {
 	return 0, false
 }
 
-// header finds a header by name in any case.
+// header returns a header by name, ignoring case.
 func header(headers []any, name string) string {
 	for _, v := range headers {
 		if h, _ := v.(*js.Object); strings.EqualFold(h.Text("name"), name) {
@@ -84,7 +85,7 @@ func header(headers []any, name string) string {
 
 const anyType = "*/*"
 
-// essence is a media type without its parameters, anyType for what is none.
+// essence returns a media type without its parameters, or anyType if it is invalid.
 func essence(contentType string) string {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	if err != nil || !strings.Contains(mediaType, "/") {
@@ -102,7 +103,7 @@ func (o *observation) contentTypes() (request, response string) {
 	return essence(req), essence(res)
 }
 
-// finding is one leaf of a call: a place, and the value there.
+// finding is a leaf of a call: a place and its value.
 type finding struct {
 	section, path, contentType string
 	status                     int
@@ -122,7 +123,7 @@ func placeKey(status int, contentType, section, path string) string {
 	return key
 }
 
-// findings lists the leaves of a call to an endpoint, in the order in which the analyzer meets them.
+// findings lists the leaves of a call to an endpoint, in the analyzer's order.
 func (o *observation) findings(e *endpoint) []finding {
 	w := walker{wild: e.wildPlaces()}
 	tokens, observed := pathTokens(e.path), pathTokens(o.path)
@@ -150,7 +151,7 @@ const (
 	errorsFrom = 400
 )
 
-// walker collects findings. wild are the keys of fields with a wildcard in their path.
+// walker collects findings. Its wild holds the keys of fields with a wildcard in their path.
 type walker struct {
 	found []finding
 	wild  []string
@@ -214,8 +215,8 @@ func joinPath(path, name string) string {
 	return path + "." + name
 }
 
-// wildcard gives the name of a member, [string] where a field has a wildcard in its place, and the
-// wildcards that are left below it.
+// wildcard returns the name of a member, or [string] if a field has a wildcard there, and the remaining wildcards below
+// it.
 func wildcard(f finding, key string, wild []string) (name string, left []string) {
 	name = key
 	some := placeKey(f.status, f.contentType, f.section, joinPath(f.path, "[string]"))
@@ -272,12 +273,12 @@ func dataType(v any) string {
 	return "string"
 }
 
-// trace is a call as GET /endpoint/:id shows it.
+// trace is a call in the form of GET /endpoint/:id.
 type trace struct {
 	created   time.Time
 	shown     *js.Object
 	sensitive *js.Object
-	encoded   jsontext.Value // of shown, which does not change
+	encoded   jsontext.Value // encoding of shown, which does not change
 }
 
 // MarshalJSONTo writes the trace.
@@ -288,8 +289,7 @@ func (t *trace) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteValue(t.encoded)
 }
 
-// trace makes what is kept of a call. A redacted one has no contents; a property that was absent and
-// is blanked comes last.
+// trace returns the stored form of a call. A redacted one has no contents; an absent property that is blanked comes last.
 func (o *observation) trace(e *endpoint, redact bool, sensitive *js.Object) *trace {
 	list := func(v []any) []any { return append([]any{}, v...) }
 	t := js.New("path", o.path, "method", o.method, "host", o.host, "requestParameters", list(o.parameters),

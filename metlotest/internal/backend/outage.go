@@ -22,11 +22,11 @@ const (
 
 const (
 	queueLength = 1000                    // calls that wait before the collector drops others
-	keyCache    = 5 * time.Second         // for which the collector goes by a key that it has accepted
-	cacheGiveUp = 5800 * time.Millisecond // after which the first version's log routes answer without a cache
+	keyCache    = 5 * time.Second         // time for which the collector trusts a key that it has accepted
+	cacheGiveUp = 5800 * time.Millisecond // time after which the log routes of version 1 answer without a cache
 )
 
-// outages are the stages that are stopped, and what came of it.
+// outages holds the stopped stages and the effects.
 type outages struct {
 	stopped  map[Stage]bool
 	waiting  []*observation       // for the analyzer
@@ -36,7 +36,7 @@ type outages struct {
 // Stop stops stages.
 func (b *Server) Stop(stages ...Stage) { b.setStages(true, stages) }
 
-// Start starts stages. The analyzer then works on what waited for it.
+// Start starts stages. The analyzer then processes the calls that waited for it.
 func (b *Server) Start(stages ...Stage) { b.setStages(false, stages) }
 
 func (b *Server) setStages(stopped bool, stages []Stage) {
@@ -62,7 +62,7 @@ func (b *Server) setStages(stopped bool, stages []Stage) {
 
 func (o *outages) analyzes() bool { return !o.stopped[Analyzer] && !o.stopped[Database] }
 
-// take reports whether the analyzer looks at a call now. Otherwise the call waits, or is dropped.
+// take reports whether the analyzer processes a call now. Otherwise the call waits, or is dropped.
 func (o *outages) take(call *observation) bool {
 	switch {
 	case o.stopped[Queue] || o.stopped[Cache]:
@@ -75,7 +75,7 @@ func (o *outages) take(call *observation) bool {
 	return false
 }
 
-// accepts reports whether the collector, which cannot ask its database, still knows a key.
+// accepts reports whether the collector, which cannot query its database, still trusts a key.
 func (o *outages) accepts(key string) bool {
 	at, known := o.accepted[key]
 	return known && time.Since(at) < keyCache
@@ -88,7 +88,7 @@ func (o *outages) accept(key string) {
 	o.accepted[key] = time.Now()
 }
 
-// Delay returns how long a request waits for a cache that is stopped.
+// Delay returns how long a request waits for a stopped cache.
 func (b *Server) Delay(service, method, path string) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -107,7 +107,8 @@ func (b *Server) Delay(service, method, path string) time.Duration {
 	return 0
 }
 
-// withoutDatabase returns the answer of a route of the backend while its database is stopped, nil if it needs none.
+// withoutDatabase returns the answer of a backend route while its database is stopped, or nil if the route does not
+// need it.
 func (b *Server) withoutDatabase(found *route) *Response {
 	if found == nil || found.open || !b.outages.stopped[Database] {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/pg"
 )
 
-// page reads offset and limit from validated parameters and applies the fault at hand.
+// page reads offset and limit from validated parameters and applies the current fault.
 func (c *call) page(params *js.Object, limitName, offsetName string, defaultLimit int) (limit, offset int) {
 	limit = defaultLimit
 	if f, ok := params.Get(limitName).(float64); ok {
@@ -16,15 +16,15 @@ func (c *call) page(params *js.Object, limitName, offsetName string, defaultLimi
 	if f, ok := params.Get(offsetName).(float64); ok && !c.spoil.IgnoreOffset {
 		offset = toInt(f)
 	}
-	if most := c.spoil.PageCap; most > 0 && (limit > most || limit == pg.NoLimit) {
-		limit = most
+	if pageCap := c.spoil.PageCap; pageCap > 0 && (limit > pageCap || limit == pg.NoLimit) {
+		limit = pageCap
 	}
 	return limit, offset
 }
 
 func toInt(f float64) int { return int(max(min(f, math.MaxInt32), math.MinInt32)) }
 
-// window cuts a page out of rows.
+// window returns a page of rows.
 func window[T any](rows []T, limit, offset int) []T {
 	rows = rows[min(offset, len(rows)):]
 	if limit < len(rows) {
@@ -33,7 +33,7 @@ func window[T any](rows []T, limit, offset int) []T {
 	return rows
 }
 
-// list is the pair [items, total].
+// list returns the pair [items, total].
 func (c *call) list(items, total any) Response {
 	if c.spoil.UnknownTotal {
 		return Ok(items)
@@ -41,7 +41,7 @@ func (c *call) list(items, total any) Response {
 	return Ok([]any{items, total})
 }
 
-// convert maps rows to what the wire shows; the result is never null.
+// convert maps rows to their form on the wire; the result is never null.
 func convert[A, B any](rows []A, f func(A) B) []B {
 	out := make([]B, len(rows))
 	for i, row := range rows {

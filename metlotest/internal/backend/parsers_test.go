@@ -104,7 +104,7 @@ func TestDataClasses(t *testing.T) {
 	}{
 		{"mail", "jane@example.com", []any{"Email"}},
 		{"card", "4111-1111-1111-1111", []any{"Credit Card Number"}},
-		{"card", "4111-1111-1111-1112", []any{"Credit Card Number"}}, // no check digit is looked at
+		{"card", "4111-1111-1111-1112", []any{"Credit Card Number"}}, // check digits are ignored
 		{"card", 4111111111111111.0, []any{"Credit Card Number"}},
 		{"ssn", "219-09-9999", []any{"Social Security Number"}},
 		{"phone", "+1 415-555-0132", []any{"Phone Number"}},

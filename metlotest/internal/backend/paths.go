@@ -12,8 +12,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/zod"
 )
 
-// validPath gives a path without empty tokens, or why it cannot be one. tokens is the number of tokens
-// it must have, 0 for any.
+// validPath returns a path without empty tokens, or the reason why it is invalid. The path must have the given number
+// of tokens; 0 allows any.
 func validPath(path string, tokens int) (valid, problem string) {
 	switch {
 	case path == "":
@@ -96,7 +96,7 @@ func (st *Store) endpointAt(host, method, path string) *endpoint {
 	return nil
 }
 
-// regroup creates endpoints for paths and deletes those that a new one takes the place of.
+// regroup creates endpoints for paths and deletes those that a new one replaces.
 func (st *Store) regroup(host, method string, paths []string, userSet bool) []*endpoint {
 	old := slices.Clone(st.endpoints)
 	replaced := map[*endpoint]bool{}
@@ -133,8 +133,8 @@ func suggestedPaths(c *call) Response {
 	return Ok(e.suggestions())
 }
 
-// suggestions groups the paths seen: a token that is rare at its place becomes a parameter. The
-// groups whose tokens are the most common come first.
+// suggestions groups the seen paths: a token that is rare at its place becomes a parameter. Groups with the most common
+// tokens come first.
 func (e *endpoint) suggestions() []string {
 	counts := map[string]int{}
 	for _, path := range e.seenPaths {

@@ -8,13 +8,13 @@ import (
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// resourceSyntax is the answer to a text that is not in the resource language.
+// resourceSyntax returns the answer to a text that is not in the resource language.
 func resourceSyntax(fault *testingconfig.SyntaxError) Response {
 	return JSONResponse(http.StatusBadRequest, js.New("type", "RAW", "err", fault.Message, "message", fault.Message,
 		"startColumn", fault.Column, "startLine", fault.Line, "endColumn", fault.EndColumn, "endLine", fault.EndLine))
 }
 
-// resourceProblem is the answer to statements that the schema of the resource language refuses, or nil.
+// resourceProblem returns the answer to statements that the schema of the resource language refuses, or nil.
 func resourceProblem(statements []testingconfig.Statement) *Response {
 	found := testingconfig.Validate(statements)
 	if len(found) == 0 {
@@ -30,7 +30,7 @@ func resourceProblem(statements []testingconfig.Statement) *Response {
 	return &answer
 }
 
-// resourceIssues returns issues as the values of zod's.
+// resourceIssues converts issues to zod's form.
 func resourceIssues(found []*testingconfig.Issue) []any {
 	list := make([]any, len(found))
 	for i, issue := range found {
@@ -39,7 +39,7 @@ func resourceIssues(found []*testingconfig.Issue) []any {
 		case "invalid_type":
 			own.Set("expected", issue.Expected)
 			own.Set("received", issue.Received)
-			if issue.Options != nil { // of an enum, which has the code behind them
+			if issue.Options != nil { // an enum's options precede its code
 				own = js.New("expected", issue.Expected, "received", issue.Received, "code", issue.Code)
 			}
 		case "invalid_enum_value":
@@ -75,7 +75,7 @@ func anyList(texts []string) []any {
 	return list
 }
 
-// resourceObjects returns statements as the server has them.
+// resourceObjects converts statements to the server's form.
 func resourceObjects(statements []testingconfig.Statement) []*js.Object {
 	list := make([]*js.Object, len(statements))
 	for i := range statements {

@@ -15,7 +15,7 @@ const (
 	typePlain = "text/plain; charset=utf-8"
 )
 
-// Response is an answer before it is written.
+// Response is an answer that was not yet written.
 type Response struct {
 	Status      int
 	ContentType string
@@ -31,20 +31,20 @@ func JSONResponse(status int, v any) Response {
 // Ok answers a value as JSON with status 200.
 func Ok(v any) Response { return JSONResponse(http.StatusOK, v) }
 
-// Text is res.send of a string: bare, labelled as HTML.
+// Text simulates res.send of a string: the bare text, labelled as HTML.
 func Text(status int, s string) Response {
 	return Response{Status: status, ContentType: TypeHTML, Body: []byte(s)}
 }
 
-// Success is what many writes answer: the text "Success".
+// Success returns the answer of many writes: the text "Success".
 func Success() Response { return Text(http.StatusOK, "Success") }
 
-// sendStatus is what Express sends for a handler without a result.
+// sendStatus returns the answer of Express for a handler without a result.
 func sendStatus() Response {
 	return Response{Status: http.StatusOK, ContentType: typePlain, Body: []byte("OK")}
 }
 
-// HTMLPage is the page of Express' final handler: one line of message, then stack frames.
+// HTMLPage returns the page of Express' final handler: one line of message, then stack frames.
 func HTMLPage(status int, message string, frames ...string) Response {
 	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;")
 	lines := []string{escape.Replace(message)}
@@ -58,7 +58,7 @@ func HTMLPage(status int, message string, frames ...string) Response {
 	}}
 }
 
-// check runs a schema over a whole request; the response is the 400 to send, when there is one.
+// check applies a schema to a whole request; the response is the 400 to send, or nil.
 func check(s zod.Schema, v any) (*js.Object, *Response) {
 	o, issues := zod.Validate(s, v)
 	if len(issues) > 0 {

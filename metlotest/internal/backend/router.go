@@ -18,13 +18,13 @@ const (
 )
 
 const (
-	// BodyCap is the most of a body that is read at all.
+	// BodyCap is the maximum number of bytes read of a body.
 	BodyCap            = 600 << 20
 	backendBodyLimit   = 100 << 10
 	collectorBodyLimit = 2 << 20
 )
 
-// call is one request on its way through a handler.
+// call is a request that a handler processes.
 type call struct {
 	*Store
 	params map[string]string
@@ -45,12 +45,12 @@ type upload struct {
 
 type handler func(*call) Response
 
-// route is one line of the API; its pattern has segments such as :id.
+// route is an entry of the API; its pattern has segments such as :id.
 type route struct {
 	service, method, pattern string
 	handle                   handler
 	multipart, open          bool
-	segments                 []string // of the pattern
+	segments                 []string // segments of the pattern
 }
 
 // allRoutes lists the routes, those of the backend first.
@@ -78,8 +78,7 @@ func allRoutes() []route {
 
 func health(*call) Response { return Text(http.StatusOK, "OK") }
 
-// match compares the segments of a path as Express does: literal ones in any case and as they were sent,
-// parameters decoded.
+// match compares the segments of a path like Express: literal ones unescaped and ignoring case, parameters decoded.
 func (r *route) match(path []string) (params map[string]string, ok bool) {
 	if len(r.segments) != len(path) {
 		return nil, false
@@ -98,7 +97,7 @@ func (r *route) match(path []string) (params map[string]string, ok bool) {
 	return params, true
 }
 
-// find gives the route of a request; allowed are the methods of all routes of its path.
+// find returns the route of a request; allowed are the methods of all routes of its path.
 func (b *Server) find(service, method, path string) (found *route, params map[string]string, allowed []string) {
 	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	for i := range b.routes {
@@ -122,7 +121,7 @@ func (b *Server) find(service, method, path string) (found *route, params map[st
 	return found, params, allowed
 }
 
-// methods are the one of the route and, beside GET, HEAD.
+// methods returns the method of the route, and HEAD beside GET.
 func (r *route) methods() []string {
 	if r.method == http.MethodGet {
 		return []string{http.MethodGet, http.MethodHead}
@@ -134,7 +133,7 @@ func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled 
 	c := &call{Store: b.store, query: qs.Parse(r.URL.RawQuery), key: r.Header.Get("Authorization"), spoil: spoiled, stages: &b.outages}
 	path := r.URL.EscapedPath()
 	found, params, allowed := b.find(service, r.Method, path)
-	// The health routes stand before all that reads a body or a key.
+	// The health routes precede the parsers of bodies and keys.
 	if found != nil && found.open && service == collector {
 		return found.handle(c)
 	}
@@ -152,7 +151,7 @@ func (b *Server) dispatch(service string, r *http.Request, body []byte, spoiled 
 		}
 	}
 	if service == collector && !c.v2 && underV1(path) && (found == nil || !strings.HasSuffix(found.pattern, "/verify")) {
-		// The parser of logged bodies stands before the routes.
+		// The parser of logged bodies precedes the routes.
 		if !c.parseLoggedBodies() {
 			return databaseError(typeError)
 		}
@@ -204,7 +203,7 @@ func (c *call) isKey() bool {
 	return false
 }
 
-// object gives the JSON body, an empty object when the body is none.
+// object returns the JSON body, or an empty object if the body is not an object.
 func (c *call) object() *js.Object {
 	o, _ := c.body.(*js.Object)
 	return o

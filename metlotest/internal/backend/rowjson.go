@@ -27,7 +27,7 @@ type endpointTokens struct {
 	Token5 *string `json:"token_5"`
 }
 
-// endpointRow is the columns of an endpoint.
+// endpointRow holds the columns of an endpoint.
 type endpointRow struct {
 	endpointStart
 	IsAuthenticatedDetected bool           `json:"isAuthenticatedDetected"`

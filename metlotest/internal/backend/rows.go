@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// stamp is a time as the API writes it: UTC with milliseconds, null when it is zero.
+// stamp is a time in the API's form: UTC with milliseconds, or null for zero.
 type stamp struct{ time.Time }
 
 // MarshalJSONTo writes the stamp.
@@ -20,7 +20,7 @@ func (t stamp) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteToken(jsontext.String(t.UTC().Format("2006-01-02T15:04:05.000Z")))
 }
 
-// endpoint is a row of api_endpoint and what belongs to it.
+// endpoint is a row of api_endpoint with its related rows.
 type endpoint struct {
 	uuid, path, pathRegex, host, method, riskScore string
 	createdAt, updatedAt, firstDetected            time.Time
@@ -38,14 +38,14 @@ type endpoint struct {
 	traces    []*trace
 	seenPaths []string
 	calls     map[time.Time]int
-	// fieldsSeen is when the fields of calls with a status were looked at last.
+	// fieldsSeen is the time of the last analysis of fields in calls with a status.
 	fieldsSeen map[int]time.Time
 	pattern    *regexp.Regexp
 }
 
 func emptyObject() jsontext.Value { return jsontext.Value("{}") }
 
-// newEndpoint makes an endpoint that nothing is known of but its address.
+// newEndpoint returns an endpoint that nothing is known of but its address.
 func (st *Store) newEndpoint(host, method, path string) *endpoint {
 	now := st.tick()
 	e := &endpoint{
@@ -59,7 +59,7 @@ func (st *Store) newEndpoint(host, method, path string) *endpoint {
 			e.numberParams++
 		}
 	}
-	// The columns have the tokens between all slashes but the first.
+	// The columns hold the tokens between all slashes except the first.
 	for i, token := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
 		if i == len(e.tokens) {
 			break
@@ -72,7 +72,7 @@ func (st *Store) newEndpoint(host, method, path string) *endpoint {
 	return e
 }
 
-// field is the one at a place, nil when there is none.
+// field returns the one at a place, nil when there is none.
 func (e *endpoint) field(section, path string, status int, contentType string) *dataField {
 	for _, f := range e.fields {
 		if f.dataSection == section && f.dataPath == path && f.statusCode != nil && *f.statusCode == status &&
@@ -122,7 +122,7 @@ func (e *endpoint) authenticated() bool {
 	return e.authDetected
 }
 
-// dataClasses are the distinct classes of the fields, sorted.
+// dataClasses returns the distinct classes of the fields, sorted.
 func (e *endpoint) dataClasses() []string {
 	var classes []string
 	for _, f := range e.fields {

@@ -54,12 +54,12 @@ func readCredentials(session, auth *js.Object, name, value string) {
 	if user := jwtUser(auth, value); user != "" && kind == "jwt" {
 		session.Set("user", user)
 	}
-	// The real one encrypts the value with a key of its own.
+	// The real server encrypts the value with its key.
 	sum := sha256.Sum256([]byte(value))
 	session.Set("uniqueSessionKey", base64.StdEncoding.EncodeToString(sum[:]))
 }
 
-// jwtUser reads the user's name out of a token.
+// jwtUser returns the user's name in a token.
 func jwtUser(auth *js.Object, value string) string {
 	parts := strings.Split(value, ".")
 	if auth.Text("jwtUserPath") == "" || len(parts) < 2 {

@@ -30,7 +30,7 @@ func getSettings(c *call) Response {
 	return Ok(js.New("uuid", s.uuid, "updateEmail", s.email, "skippedUpdateEmail", s.skip))
 }
 
-// putSettings shows what was sent, as it was sent; what was not is null there and stays as it is.
+// putSettings returns the sent values as the server received them, and null for the others, which remain unchanged.
 func putSettings(c *call) Response {
 	email, skip := c.object().Get("email"), c.object().Get("skip")
 	if pg.HasNul(email) {
@@ -45,7 +45,7 @@ func putSettings(c *call) Response {
 	if !js.IsUndefined(skip) {
 		c.settings.skip = skip
 		if skip != nil {
-			// The mapper writes true for true and false for all else.
+			// The mapper stores every value but true as false.
 			c.settings.skip = skip == true //nolint:revive // the value is any
 		}
 	}

@@ -1,8 +1,8 @@
 package backend
 
-// Spoil is what a fault does to the lists of an answer that is otherwise real.
+// Spoil describes the effect of a fault on the lists of an otherwise real answer.
 type Spoil struct {
-	// pageCap is the most rows that a list holds; 0 is no cap.
+	// PageCap is the maximum number of rows in a list; 0 means no maximum.
 	PageCap int
 	// ignoreOffset makes lists start at their first row.
 	IgnoreOffset bool

@@ -31,19 +31,19 @@ type Store struct {
 	testing     testingConfig
 	graphQL     map[string]string
 
-	// classList is what classes computed, and scans what they found, nil after a change of the metlo-config.
+	// classList holds the result of classes, and scans their findings; both are nil after a change of the metlo-config.
 	classList []dataClass
 	scanner   *analysis.Classes
 	scans     map[scanKey][]any
 	caches    map[string]cacheEntry
 
-	// instant makes the analyzer work at once and the caches stay empty.
+	// instant analyses at once and disables the caches.
 	instant      bool
 	jobsRunUntil time.Time
-	demoIDs      int // of the next row of Demo; 0 for random ids
+	demoIDs      int // id of the next row of Demo; 0 for random ids
 	pendingCalls map[string]int
 	perMinute    map[time.Time]int
-	fixtures     bool // what a test adds is being loaded
+	fixtures     bool // a fixture of a test is being loaded
 	hostsJudged  map[string]bool
 
 	lastTick   time.Time
@@ -65,8 +65,7 @@ func newStore() *Store {
 	}
 }
 
-// tick is the time for a row that is written now. No two are equal, as in a database that keeps
-// microseconds.
+// tick returns a unique time for a row that is written now.
 func (st *Store) tick() time.Time {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	if !now.After(st.lastTick) {
@@ -84,7 +83,7 @@ func (st *Store) active(e *endpoint, t time.Time) {
 	}
 }
 
-// rewrite notes a change of a row, whose new version PostgreSQL puts behind all others.
+// rewrite records a change of a row, whose new version PostgreSQL stores behind all others.
 func (st *Store) rewrite(e *endpoint) {
 	e.updatedAt = st.tick()
 	if at := slices.Index(st.endpoints, e); at >= 0 {
@@ -92,7 +91,7 @@ func (st *Store) rewrite(e *endpoint) {
 	}
 }
 
-// seenAt widens the times of an endpoint to a moment; a zero one is none.
+// seenAt extends the endpoint's times to t; a zero t changes nothing.
 func (st *Store) seenAt(e *endpoint, t time.Time) {
 	if t.IsZero() {
 		return
@@ -130,7 +129,7 @@ func (st *Store) addEndpoint(e *endpoint) {
 	}
 }
 
-// removeEndpoints deletes endpoints with everything that hangs on them.
+// removeEndpoints deletes endpoints with all dependent rows.
 func (st *Store) removeEndpoints(doomed func(*endpoint) bool) {
 	gone := map[string]bool{}
 	st.endpoints = slices.DeleteFunc(st.endpoints, func(e *endpoint) bool {
@@ -184,7 +183,7 @@ func (st *Store) specNamed(name string) *spec {
 	return nil
 }
 
-// publicHost guesses from a name what Metlo finds out by resolving it.
+// publicHost guesses from a name whether a host is public; Metlo resolves the name.
 func publicHost(host string) bool {
 	name, _, _ := strings.Cut(host, ":")
 	if !strings.Contains(name, ".") {
@@ -203,7 +202,7 @@ func publicHost(host string) bool {
 	return true
 }
 
-// newUUID returns an id: a random one, but for the rows of Demo, which have the same ids in every server.
+// newUUID returns a random id, or the next id of Demo, whose rows have the same ids in every server.
 func (st *Store) newUUID() string {
 	if st.demoIDs == 0 {
 		return newUUID()

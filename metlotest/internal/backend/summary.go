@@ -25,7 +25,7 @@ const (
 	topTraces = 21
 )
 
-// How long parts of the summary stay as they were first read.
+// Times for which parts of the summary are cached.
 const (
 	alertCache       = 5 * time.Second
 	topEndpointCache = 15 * time.Second
@@ -109,7 +109,7 @@ type topEndpoint struct {
 	GraphQlSchema *string    `json:"graphQlSchema"`
 }
 
-// topEndpoints are those with calls in the last two hours, the riskiest first.
+// topEndpoints returns those with calls in the last two hours, the riskiest first.
 func (st *Store) topEndpoints() []topEndpoint {
 	hour := time.Now().UTC().Truncate(time.Hour)
 	var busy []*endpoint
@@ -150,7 +150,7 @@ func (st *Store) usageStats() *js.Object {
 		days = append(days, day{stamp{date}, strconv.Itoa(n)})
 	}
 	slices.SortFunc(days, func(a, b day) int { return a.Day.Compare(b.Day.Time) })
-	// The calls of the last full minute, or of this one if it had none.
+	// The calls of the last full minute, or of the current one if it had none.
 	minute := now.Truncate(time.Minute)
 	return js.New("dailyUsage", days, "last1MinCnt", cmp.Or(st.perMinute[minute.Add(-time.Minute)], st.perMinute[minute]))
 }

@@ -26,7 +26,7 @@ func testingRoutes() []route {
 	}
 }
 
-// testingConfig is the stored text in the resource language and what it says.
+// testingConfig is the stored text in the resource language and its parsed form.
 type testingConfig struct {
 	uuid, text string
 	statements []*js.Object
@@ -54,7 +54,7 @@ func putTestingConfig(c *call) Response {
 	if pg.HasNul(configString) {
 		return databaseError(pg.NulByte)
 	}
-	// The text is kept, whatever the statement that follows makes of it.
+	// The text is stored even if the next statement fails.
 	c.setTestingConfig(configString, statements)
 	if problem := c.populatePermissions(); problem != "" {
 		return databaseError(problem)
@@ -70,7 +70,7 @@ func (st *Store) setTestingConfig(configString string, statements []*js.Object) 
 	st.testing.text, st.testing.statements = configString, statements
 }
 
-// members gives the statements of a type, with their names.
+// each visits the statements of the given types, with their names.
 func (t *testingConfig) each(kinds []string, visit func(name string, members *js.Object)) {
 	for _, s := range t.statements {
 		if slices.Contains(kinds, s.Text("type")) {
@@ -93,7 +93,7 @@ func (t *testingConfig) entityTags() []string {
 	return tags
 }
 
-// permissionCache is for how long reads go by a testing config that was read before.
+// permissionCache is the time for which reads use a cached testing config.
 const permissionCache = time.Minute
 
 func entityTags(c *call) Response {
@@ -113,7 +113,7 @@ func resourcePermissions(c *call) Response {
 	}))
 }
 
-// cachedTesting is the testing config of late; that there is none is not kept.
+// cachedTesting returns the cached testing config; the cache does not hold a missing one.
 func (st *Store) cachedTesting() testingConfig {
 	if st.testing.uuid == "" {
 		return st.testing
@@ -121,7 +121,7 @@ func (st *Store) cachedTesting() testingConfig {
 	return cached(st, "testingConfig", permissionCache, func() testingConfig { return st.testing })
 }
 
-// rule is a condition on endpoints, with the permissions that it gives.
+// rule is a condition on endpoints and the permissions that it grants.
 type rule struct {
 	resource          string
 	host, path        *regexp.Regexp
@@ -130,8 +130,8 @@ type rule struct {
 	permissions       []string
 }
 
-// rules reads the rules of a testing config. The problem is the database's with the statement made of
-// them; with no resource at all there is no statement.
+// rules parses the rules of a testing config. The problem is the database's error for the resulting statement; without
+// a resource there is no statement.
 func (t *testingConfig) rules() (rules []rule, resources int, problem string) {
 	conditions := 0
 	t.each([]string{"resource"}, func(name string, members *js.Object) {
@@ -198,7 +198,7 @@ func (r *rule) matches(e *endpoint) bool {
 	})
 }
 
-// permissionsOf are the permissions that rules give an endpoint.
+// permissionsOf returns the permissions that rules grant to an endpoint.
 func permissionsOf(rules []rule, e *endpoint) []string {
 	permissions := []string{}
 	for i := range rules {
@@ -214,7 +214,7 @@ func permissionsOf(rules []rule, e *endpoint) []string {
 	return permissions
 }
 
-// sectionOf turns req.path and its like into a data section.
+// sectionOf converts req.path and similar names to a data section.
 func sectionOf(place string) string {
 	side, part, _ := strings.Cut(place, ".")
 	if part == "" {
@@ -226,8 +226,8 @@ func sectionOf(place string) string {
 	return side + strings.ToUpper(part[:1]) + part[1:]
 }
 
-// populatePermissions sets every endpoint's permissions from the testing config. When the database refuses
-// the statement, no endpoint has any.
+// populatePermissions sets every endpoint's permissions from the testing config. If the database rejects the statement,
+// no endpoint has any.
 func (st *Store) populatePermissions() (problem string) {
 	if st.testing.uuid == "" {
 		return ""
@@ -265,12 +265,12 @@ type genTestField struct {
 	Entity      *string `json:"entity"`
 }
 
-// generate describes an endpoint to the test templates.
+// generate returns an endpoint in the form for test templates.
 func (st *Store) generate(e *endpoint) genTest {
 	return st.generateWith(e, pg.Page(e.fields, compareForTests, pg.NoLimit, 0))
 }
 
-// generateWith is generate with the fields in the order in which a query gave them.
+// generateWith generates a test from the fields in the order in which a query returned them.
 func (st *Store) generateWith(e *endpoint, fields []*dataField) genTest {
 	g := genTest{
 		Host: e.host, Path: e.path, Method: e.method, IsGraphQl: e.isGraphQL, GraphQlMetadata: e.graphQLMetadata,
@@ -322,7 +322,7 @@ func genTestEndpoint(c *call) Response {
 		}
 		return Text(http.StatusNotFound, "Could not find endpoint.")
 	}
-	// A parameter that is there, though empty, is a condition.
+	// An empty parameter is a condition too.
 	given := func(v any) bool { return !js.IsUndefined(v) }
 	if given(method) && !slices.Contains(methods(), pg.Text(method)) {
 		return databaseError(pg.BadEnum("rest_method_enum", method))
@@ -335,7 +335,7 @@ func genTestEndpoint(c *call) Response {
 	return Text(http.StatusNotFound, "Could not find endpoint.")
 }
 
-// joinedRows is how many different rows of endpoint, section and time of a field's change are read.
+// joinedRows is the maximum number of distinct rows of endpoint, section and time of a field's change.
 const joinedRows = 10
 
 func genTestEndpoints(c *call) Response {
@@ -370,7 +370,7 @@ func genTestEndpoints(c *call) Response {
 	return Ok(items)
 }
 
-// joinedFields sorts the fields of several endpoints in one statement, as the mapper has it.
+// joinedFields sorts the fields of several endpoints in one statement, like the mapper.
 func joinedFields(own []*endpoint) map[*endpoint][]*dataField {
 	var rows []*dataField
 	for _, e := range own {
@@ -385,7 +385,7 @@ func joinedFields(own []*endpoint) map[*endpoint][]*dataField {
 	return sorted
 }
 
-// compareNullsFirst is riskScore DESC, lastActive DESC with PostgreSQL's default for nulls.
+// compareNullsFirst returns riskScore DESC, lastActive DESC with PostgreSQL's default for nulls.
 func compareNullsFirst(a, b *endpoint) int {
 	risk := compareRisk(b.riskScore, a.riskScore)
 	if aNull, bNull := a.lastActive.IsZero(), b.lastActive.IsZero(); risk == 0 && aNull != bNull {

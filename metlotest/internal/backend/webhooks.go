@@ -85,7 +85,7 @@ func updateWebhook(c *call) Response {
 	if bad != nil {
 		return *bad
 	}
-	// The server's expression is not anchored: it looks for a name with a short top-level domain.
+	// The server's expression is not anchored: it matches any name with a short top-level domain.
 	named := regexp.MustCompile(`[a-zA-Z0-9@:%._\+~#=()?/]{2,256}\.[a-z]{2,6}\b`)
 	if !named.MatchString(params.Text("url")) {
 		return Text(http.StatusBadRequest, "Please enter a valid url.")
@@ -111,7 +111,7 @@ func deleteWebhook(c *call) Response {
 	return listWebhooks(c)
 }
 
-// notify sends new alerts to the webhooks that want them.
+// notify sends new alerts to matching webhooks.
 func (st *Store) notify(alerts []*alert) {
 	for _, a := range alerts {
 		for _, w := range st.webhooks {

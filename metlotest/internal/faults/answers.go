@@ -9,12 +9,12 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/backend"
 )
 
-// answering is a failure that answers something else.
+// answering returns a failure that answers something else.
 func answering(name, does string, answer func(*responder) backend.Response) Failure {
 	return Failure{Name: name, Does: does, answer: answer}
 }
 
-// redirectFailures are those in which the server sends the client away.
+// redirectFailures returns those in which the server sends the client away.
 func redirectFailures() []Failure {
 	failures := []Failure{
 		answering("redirect to another host", "302 to a host of another name", func(x *responder) backend.Response {
@@ -80,7 +80,7 @@ func redirect(status int, location string) backend.Response {
 	return res
 }
 
-// statusFailures are answers of a server or a proxy that cannot or will not serve.
+// statusFailures returns answers of a server or a proxy that cannot or will not serve.
 func statusFailures() []Failure {
 	failures := []Failure{
 		answering("login page", "200 with the page of a login proxy", func(*responder) backend.Response {
@@ -118,7 +118,7 @@ func statusFailures() []Failure {
 	return failures
 }
 
-// fieldFailures are answers of servers that a wrong address leads to, and of gateways that change what they forward.
+// fieldFailures returns answers of servers that a wrong address leads to, and of gateways that change what they forward.
 func fieldFailures() []Failure {
 	answer := func(status int, contentType, body string, headers ...string) func(*responder) backend.Response {
 		return func(*responder) backend.Response {
@@ -137,7 +137,7 @@ func fieldFailures() []Failure {
 		answering("404 of a gateway", "404 with a JSON object", answer(http.StatusNotFound, backend.TypeJSON, `{"message":"no Route matched with those values"}`)),
 		answering("404 without a body", "404 and nothing else", answer(http.StatusNotFound, "", "")),
 		answering("404 Not Found", "404 with the two words that many servers send", answer(http.StatusNotFound, backend.TypeHTML, "Not Found")),
-		answering("plain http to a TLS port", "400 as nginx says it", answer(http.StatusBadRequest, backend.TypeHTML,
+		answering("plain http to a TLS port", "400 in nginx's words", answer(http.StatusBadRequest, backend.TypeHTML,
 			"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>")),
 		answering("answer in brotli", "200 in an encoding that was not asked for",
 			answer(http.StatusOK, backend.TypeJSON, "\x8b\x01\x80[]\x03", "Content-Encoding", "br")),
@@ -150,7 +150,7 @@ const (
 	proxyPage = "<html>\r\n<head><title>%d</title></head>\r\n<body><hr><center>%s</center></body>\r\n</html>\r\n"
 )
 
-// retryAfterFailures are 429 and 503 with every form of Retry-After.
+// retryAfterFailures returns 429 and 503 with every form of Retry-After.
 func retryAfterFailures() []Failure {
 	var failures []Failure
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {

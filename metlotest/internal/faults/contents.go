@@ -11,10 +11,10 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/backend"
 )
 
-// errorBodyCap is how much of an error's body clients tend to keep.
+// errorBodyCap is the typical number of bytes that clients keep of an error's body.
 const errorBodyCap = 16 << 10
 
-// echoFailures are those of proxies that show the request's headers, the key among them.
+// echoFailures returns those of proxies that show the request's headers, the key among them.
 func echoFailures() []Failure {
 	return []Failure{
 		answering("echo in an error page", "502 with the request's headers in its page", func(x *responder) backend.Response {
@@ -51,7 +51,7 @@ func echoFailures() []Failure {
 			},
 		},
 		{
-			Name: "echo in a broken header", Does: "a head with the key in a line that is no header",
+			Name: "echo in a broken header", Does: "a head with the key in a line that is not a header",
 			send: func(x *responder, res backend.Response) {
 				x.pause(x.server.failure.Delay)
 				x.write("HTTP/1.1 200 OK\r\n" + x.key() + "\r\n" + contentLength(len(res.Body)) + "\r\n\r\n" + string(res.Body))
@@ -83,7 +83,7 @@ func echoFailures() []Failure {
 	}
 }
 
-// headers is the request's header as text.
+// headers returns the request's header as text.
 func (x *responder) headers() string {
 	var lines []string
 	for name, values := range x.request.Header {
@@ -109,7 +109,7 @@ func escapedJSON(text string) string {
 	return b.String()
 }
 
-// contentFailures are answers whose JSON is not what the route returns.
+// contentFailures returns answers whose JSON has an unexpected form.
 func contentFailures() []Failure {
 	return []Failure{
 		answering("half a tuple", "200 with [items] in place of [items, total], or with any other value in an array", func(x *responder) backend.Response {
@@ -141,7 +141,7 @@ func contentFailures() []Failure {
 				return strings.ReplaceAll(body, `"uuid":`, `"uuid":"00000000-0000-4000-8000-00000000dead","uuid":`)
 			})
 		}),
-		answering("invalid UTF-8", "200 with bytes in its strings that are no text", func(x *responder) backend.Response {
+		answering("invalid UTF-8", "200 with strings that are not valid UTF-8", func(x *responder) backend.Response {
 			return x.edited(func(body string) string {
 				return strings.ReplaceAll(body, `"path":"`, "\"path\":\"\xff\xfe\xed\xa0\x80")
 			})
@@ -153,7 +153,7 @@ func contentFailures() []Failure {
 	}
 }
 
-// edited is the sound answer with another body, unless it is no success.
+// edited returns the sound answer with another body if it is a success, and otherwise unchanged.
 func (x *responder) edited(edit func(string) string) backend.Response {
 	res := x.sound(backend.Spoil{})
 	if res.Status == http.StatusOK {
@@ -164,7 +164,7 @@ func (x *responder) edited(edit func(string) string) backend.Response {
 
 func levels(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
-// listFailures are lists that cannot be walked, or not as one thinks. Other answers are sound.
+// listFailures returns lists that cannot be walked, or not as one thinks. Other answers are sound.
 func listFailures() []Failure {
 	total := func(name, does, value string) Failure {
 		return answering(name, does, func(x *responder) backend.Response {

@@ -30,7 +30,7 @@ func framed(name, does string, framing func(length int) []string) Failure {
 	}}
 }
 
-// framingFailures are those in which the bytes are there, and HTTP around them is wrong.
+// framingFailures returns those in which the bytes are there, and HTTP around them is wrong.
 func framingFailures() []Failure {
 	return []Failure{
 		framed("Content-Length too long", "the body ends before the length that was announced", func(n int) []string {
@@ -54,7 +54,7 @@ func framingFailures() []Failure {
 		framed("unknown Transfer-Encoding", "the body comes in a coding that nobody asked for", func(int) []string {
 			return []string{"Transfer-Encoding: zigzag"}
 		}),
-		framed("gzip that is none", "a plain body is announced as compressed", func(n int) []string {
+		framed("gzip that is not gzip", "a plain body is announced as compressed", func(n int) []string {
 			return []string{"Content-Encoding: gzip", contentLength(n)}
 		}),
 		{
@@ -84,7 +84,7 @@ func framingFailures() []Failure {
 	}
 }
 
-// headerFailures are those of a head that is too much.
+// headerFailures returns those of a head that is too much.
 func headerFailures() []Failure {
 	return []Failure{
 		{
@@ -123,7 +123,7 @@ func headerFailures() []Failure {
 	}
 }
 
-// sizeFailures are those of a body that is too much.
+// sizeFailures returns those of a body that is too much.
 func sizeFailures() []Failure {
 	return []Failure{
 		{
@@ -183,7 +183,7 @@ func sizeFailures() []Failure {
 	}
 }
 
-// gzipBomb is a list of one item, as members of a gzip file that each are 1 MiB of the same letter.
+// gzipBomb returns a list of one item, as members of a gzip file that each are 1 MiB of the same letter.
 func gzipBomb() []byte {
 	bomb := gzipped(`[[{"uuid":"00000000-0000-4000-8000-000000000001","path":"`)
 	bomb = append(bomb, bytes.Repeat(gzipped(strings.Repeat("a", 1<<20)), bombBlocks)...)

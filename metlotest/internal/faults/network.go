@@ -11,11 +11,11 @@ const (
 	stallAfter = 40 // bytes of a head after which it stalls
 )
 
-// connectionFailures are those in which the connection fails before the answer is whole.
+// connectionFailures returns the failures in which the connection fails before the answer is complete.
 func connectionFailures() []Failure {
 	return []Failure{
 		{
-			Name: "connection refused", Does: "nothing listens on the port, whatever Times says", NeedsSocket: true,
+			Name: "connection refused", Does: "nothing listens on the port, regardless of Times", NeedsSocket: true,
 			refuse: true,
 		},
 		{Name: "connection never made", Does: "packets to the server are dropped", unreachable: true},
@@ -143,7 +143,7 @@ func (x *responder) half(res backend.Response) {
 	x.write(string(res.Body[:(len(res.Body)+1)/2]))
 }
 
-// tlsFailures are those of a server that cannot prove who it is.
+// tlsFailures returns the failures of a server that cannot authenticate itself.
 func tlsFailures() []Failure {
 	return []Failure{
 		{Name: "TLS with a wrong name", Does: "the certificate is for another host", NeedsSocket: true, tls: tlsWrongName},

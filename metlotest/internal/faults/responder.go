@@ -18,7 +18,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/backend"
 )
 
-// hostOf is the host and port of a URL that this package made.
+// hostOf returns the host and port of a URL that this package made.
 func hostOf(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *Server) accept(l net.Listener, service string) {
 	}
 }
 
-// keep notes an open connection, unless the server is closing.
+// keep records an open connection, unless the server is closing.
 func (s *Server) keep(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +63,7 @@ func (s *Server) forget(conn net.Conn) {
 	delete(s.conns, conn)
 }
 
-// converse answers the requests of one connection.
+// converse serves the requests of one connection.
 func (s *Server) converse(conn net.Conn, service string) {
 	x := &responder{server: s, raw: conn, conn: conn, reader: bufio.NewReader(conn)}
 	if service == "backend" {
@@ -81,7 +81,7 @@ func (s *Server) converse(conn net.Conn, service string) {
 					return
 				}
 			default:
-				service = "elsewhere" // the same port without TLS is another server
+				service = "elsewhere" // the same port without TLS counts as another server
 			}
 		}
 	}
@@ -89,7 +89,7 @@ func (s *Server) converse(conn net.Conn, service string) {
 	}
 }
 
-// responder is a request with its answer under way.
+// responder serves one request.
 type responder struct {
 	server *Server
 	raw    net.Conn
@@ -98,8 +98,8 @@ type responder struct {
 
 	request *http.Request
 	body    []byte
-	index   int // of the request in server.received
-	number  int // of the request among those of its service, from 1
+	index   int // index of the request in server.received
+	number  int // number of the request among those of its service, from 1
 	over    bool
 }
 
@@ -169,7 +169,7 @@ func (x *responder) note(service string, whole bool) {
 	})
 }
 
-// sound is the answer of a server that has at most a lesser fault.
+// sound returns the answer of a server that has at most a lesser fault.
 func (x *responder) sound(spoiled backend.Spoil) backend.Response {
 	res := x.server.sound.Answer("backend", x.request, x.body, spoiled)
 	x.server.mu.Lock()
@@ -178,19 +178,19 @@ func (x *responder) sound(spoiled backend.Spoil) backend.Response {
 	return res
 }
 
-// respond sends an answer as it should be sent.
+// respond sends an answer without a failure.
 func (x *responder) respond(res backend.Response) {
 	x.head(res, "Content-Length: "+strconv.Itoa(len(res.Body)))
 	x.halves(res.Body)
 }
 
-// head sends a status line and the header, to which framing adds lines.
+// head sends a status line and the header, including the lines of framing.
 func (x *responder) head(res backend.Response, framing ...string) {
 	x.pause(x.server.failure.Delay)
 	x.write(x.headText(res, framing...) + "\r\n")
 }
 
-// headText is a head without the empty line at its end.
+// headText returns a head without the empty line at its end.
 func (x *responder) headText(res backend.Response, framing ...string) string {
 	x.server.mu.Lock()
 	x.server.received[x.index].Status = res.Status
@@ -255,7 +255,7 @@ func (x *responder) hang() {
 	x.over = true
 }
 
-// hangUp closes the connection after what was sent.
+// hangUp closes the connection after the sent bytes.
 func (x *responder) hangUp() {
 	x.over = true
 	x.conn.Close()
@@ -281,7 +281,7 @@ func (x *responder) drip(text string, every time.Duration) {
 	}
 }
 
-// stream sends the same block again and again, size bytes in all.
+// stream sends the same block repeatedly, size bytes in total.
 func (x *responder) stream(block string, size int64, chunked bool) {
 	for sent := int64(0); sent < size && !x.over; sent += int64(len(block)) {
 		if chunked {
@@ -295,7 +295,7 @@ func (x *responder) stream(block string, size int64, chunked bool) {
 
 var errNoArray = errors.New("not [items, total]")
 
-// splitPair takes the items, with their brackets, out of [items, total].
+// splitPair returns the items, with their brackets, of [items, total].
 func splitPair(body []byte) (items string, err error) {
 	text := string(body)
 	at := strings.LastIndex(text, "],")

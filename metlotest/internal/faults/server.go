@@ -1,4 +1,4 @@
-// Package faults has the servers that fail in one way each.
+// Package faults provides servers with one failure each.
 package faults
 
 import (
@@ -13,30 +13,30 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/pipe"
 )
 
-// Failure is one way in which a network, a proxy or a server fails. [All] has them all.
+// Failure is a kind of failure of a network, a proxy or a server. [All] lists all.
 type Failure struct {
-	// Name tells it from the others, such as "reset before headers".
+	// Name identifies the failure, such as "reset before headers".
 	Name string
-	// Does says what the client meets.
+	// Does describes what the client experiences.
 	Does string
-	// NeedsSocket says that the kernel has a part in it, so that it cannot be had in memory.
+	// NeedsSocket reports whether the failure needs the kernel, and is not available in memory.
 	NeedsSocket bool
 
-	// Times is how many requests meet the failure before all is well; 0 means all of them.
+	// Times is the number of requests that fail before the server recovers; 0 means all.
 	Times int
-	// Delay is waited before the head of an answer, and again in the middle of its body.
+	// Delay is the wait before the head of an answer, and again in the middle of its body.
 	Delay time.Duration
 
 	refuse, unreachable bool
 	tls                 tlsKind
-	host                string // by which the URL names the server; empty for its address
+	host                string // host in the server's URL; empty for its address
 	accept              func(*responder)
 	answer              func(*responder) backend.Response
 	send                func(*responder, backend.Response)
 }
 
-// All lists every failure that a [Server] has: of the connection, of TLS, of HTTP, of proxies in between, of
-// what is sent, and of lists.
+// All returns every failure of a [Server]: of the connection, of TLS, of HTTP, of proxies in between, of bodies, and of
+// lists.
 func All() []Failure {
 	var all []Failure
 	for _, group := range [][]Failure{
@@ -48,7 +48,7 @@ func All() []Failure {
 	return all
 }
 
-// Server is a backend before which one failure stands.
+// Server is a backend behind one failure.
 type Server struct {
 	URL string
 
@@ -70,23 +70,23 @@ type Server struct {
 	spent    int // times that it was met
 }
 
-// Received is a request that arrived. Its service is "backend", or "elsewhere" if it came to another
-// host, port or scheme to which the failure redirected it.
+// Received is a received request. Its Service is "backend", or "elsewhere" if the failure redirected it to another
+// host, port or scheme.
 type Received struct {
 	Service string
 	Request *http.Request
 	Header  http.Header
 	Body    []byte
 	Time    time.Time
-	// whole says that the body arrived to its end.
+	// Whole reports whether the complete body arrived.
 	Whole bool
-	// status was sent as the answer's; 0 if the failure sent none.
+	// Status is the status of the answer; 0 if the failure sent none.
 	Status int
 	// sound is the body that a server without the failure would have sent.
 	Sound []byte
 }
 
-// Start starts a server that fails in one way, before a sound backend.
+// Start starts a server with one failure in front of a sound backend.
 func Start(failure Failure, sound *backend.Server, inMemory bool) *Server {
 	s := &Server{failure: failure, sound: sound, done: make(chan struct{}), conns: map[net.Conn]struct{}{}}
 	var backend, elsewhere net.Listener = pipe.Listen(pipe.Backend), pipe.Listen(pipe.Elsewhere)
@@ -114,7 +114,7 @@ func listenOnLoopback() net.Listener {
 	return l
 }
 
-// baseURL has the scheme and the name under which the failure shows.
+// baseURL returns the base URL at which the failure shows.
 func (s *Server) baseURL(address string) string {
 	if s.failure.host != "" {
 		_, port, _ := net.SplitHostPort(address)
@@ -152,10 +152,10 @@ func (s *Server) startTransport(backend, elsewhere net.Listener) {
 	}
 }
 
-// RoundTripper reaches the server, also when it is in memory, and trusts its certificate authority.
+// RoundTripper returns a round tripper that reaches the server, even in memory, and trusts its certificate authority.
 func (s *Server) RoundTripper() *http.Transport { return s.transport }
 
-// Certificate is the authority by which a failure over TLS is signed, or would have to be; nil without TLS.
+// Certificate returns the certificate authority of a failure over TLS, or nil without TLS.
 func (s *Server) Certificate() *x509.Certificate {
 	if s.tls == nil {
 		return nil
@@ -163,14 +163,14 @@ func (s *Server) Certificate() *x509.Certificate {
 	return s.tls.authority
 }
 
-// Requests is what arrived so far, in order.
+// Requests returns the requests received so far, in order.
 func (s *Server) Requests() []Received {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Received(nil), s.received...)
 }
 
-// Connections is how many connections were made, and how many of them are open.
+// Connections returns how many connections were made, and how many of them are open.
 func (s *Server) Connections() (made, open int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,7 +198,7 @@ func (s *Server) Close() {
 	s.sound.Close()
 }
 
-// meet reports whether the failure is met once more, rather than over.
+// meet reports whether the failure applies to one more request.
 func (s *Server) meet() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

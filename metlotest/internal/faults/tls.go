@@ -14,7 +14,7 @@ import (
 
 const tlsHandshakeRecord = 22 // the first byte of a connection that begins with TLS
 
-// tlsKind is what the server's certificate is like.
+// tlsKind is the kind of the server's certificate.
 type tlsKind int
 
 const (
@@ -25,7 +25,7 @@ const (
 	tlsUntrusted
 )
 
-// tlsSetup is a certificate authority with a certificate that it, or a stranger, signed.
+// tlsSetup is a certificate authority with a certificate signed by it or by a stranger.
 type tlsSetup struct {
 	authority *x509.Certificate
 	leaf      tls.Certificate

@@ -1,5 +1,5 @@
-// Package graphql reports why buildSchema of graphql-js 16 refuses a schema: its verdict, and the place by name. It parses
-// with gqlparser, whose words follow "Syntax Error: ".
+// Package graphql returns the reason why buildSchema of graphql-js 16 rejects a schema: its message, and the place by
+// name. The parser is gqlparser's, whose message follows "Syntax Error: ".
 package graphql
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// Problem returns why a schema cannot be built, "" when it can.
+// Problem returns the reason why a schema cannot be built, or "".
 func Problem(source string) string {
 	document, err := parser.ParseSchema(&ast.Source{Input: source})
 	if err != nil {
@@ -32,7 +32,7 @@ func Problem(source string) string {
 	return strings.Join(v.problems, "\n\n")
 }
 
-// validator has graphql-js's rules for type systems: names that are there, and each once.
+// validator implements graphql-js's rules for type systems: names exist, and each only once.
 type validator struct {
 	types      map[string]ast.DefinitionKind
 	directives map[string]*ast.DirectiveDefinition
@@ -52,7 +52,7 @@ func (v *validator) once(place, format string, args ...any) {
 	v.seen[place] = true
 }
 
-// prelude has what every schema has.
+// prelude holds the definitions that every schema has.
 const prelude = `scalar String scalar Int scalar Float scalar Boolean scalar ID
 type __Schema type __Directive type __Type type __Field type __InputValue type __EnumValue enum __TypeKind { A } enum __DirectiveLocation { A }
 directive @skip(if: Boolean!) on FIELD | FRAGMENT_SPREAD | INLINE_FRAGMENT

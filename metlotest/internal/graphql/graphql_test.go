@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestProblem has what buildSchema of graphql 16 says; of syntax errors and suggestions the beginning.
+// TestProblem compares messages with those of buildSchema of graphql 16. For syntax errors and suggestions it compares
+// only the beginning.
 func TestProblem(t *testing.T) {
 	for _, test := range []struct{ schema, want string }{
 		{"type Query { me: String }", ""},

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// ParseDate is new Date(text) for the ISO form and the common ones besides. Local time is UTC. V8 reads other texts too.
+// ParseDate simulates new Date(text) for the ISO form and other common ones. Local time is UTC. V8 accepts further
+// forms.
 func ParseDate(s string) (time.Time, bool) {
 	for _, layout := range []string{
 		"2006", "2006-01", "2006-01-02", "2006-01-02T15:04", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00",

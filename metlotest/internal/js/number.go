@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ParseInt is parseInt(String(v)) in base ten: the digits at the start, NaN without any.
+// ParseInt simulates parseInt(String(v)) in base ten: it returns the leading digits, or NaN.
 func ParseInt(v any) float64 {
 	s := strings.TrimLeftFunc(String(v), isSpace)
 	sign := 1.0
@@ -38,7 +38,7 @@ func ParseInt(v any) float64 {
 	return sign * f
 }
 
-// isSpace tells whether JavaScript's trim removes a character.
+// isSpace reports whether JavaScript's trim removes a character.
 func isSpace(r rune) bool {
 	switch r {
 	case '\t', '\n', '\v', '\f', '\r', ' ', 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000, 0xfeff:
@@ -47,10 +47,10 @@ func isSpace(r rune) bool {
 	return r >= 0x2000 && r <= 0x200a
 }
 
-// Trim is String.prototype.trim.
+// Trim simulates String.prototype.trim.
 func Trim(s string) string { return strings.TrimFunc(s, isSpace) }
 
-// IsNumeric tells whether Number(s) is a number: blank text is 0, and hexadecimal, octal, binary and
+// IsNumeric reports whether Number(s) is a number: blank text is 0, and hexadecimal, octal, binary and
 // Infinity count.
 func IsNumeric(s string) bool {
 	s = Trim(s)

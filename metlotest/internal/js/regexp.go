@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// CompileRegexp is new RegExp(pattern), run by package regexp. An error says whether JavaScript would take the pattern: what
-// package regexp lacks are lookaround and back references.
+// CompileRegexp simulates new RegExp(pattern) with package regexp. The error distinguishes patterns that are invalid in
+// JavaScript and those that use lookaround or back references, which package regexp lacks.
 func CompileRegexp(pattern string) (*regexp.Regexp, error) {
 	translated := regexp.MustCompile(`\\u([0-9a-fA-F]{4})`).ReplaceAllString(pattern, `\x{$1}`)
 	re, err := regexp.Compile(strings.NewReplacer(`\\`, `\\`, `[^]`, `(?s:.)`, `\_`, `_`).Replace(translated))
@@ -20,5 +20,5 @@ func CompileRegexp(pattern string) (*regexp.Regexp, error) {
 	return re, err
 }
 
-// ErrUnsupported is a pattern that JavaScript takes and package regexp does not.
+// ErrUnsupported reports a pattern that JavaScript accepts and package regexp does not.
 var ErrUnsupported = errors.New("metlotest runs patterns with package regexp, which does not have")

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ParseURL is new URL(text), as far as the server looks at it: the host, with the port unless it is the default, and the
-// path, which starts with a slash. It reports false for a text that is not an absolute URL.
+// ParseURL simulates new URL(text). It returns the host, with the port unless it is the default, and the path, which
+// starts with a slash. It reports false for a text that is not an absolute URL.
 func ParseURL(text string) (host, path string, ok bool) {
 	u, err := url.Parse(strings.TrimSpace(strings.ReplaceAll(text, `\`, "/")))
 	web := err == nil && (u.Scheme == "http" || u.Scheme == "https" || u.Scheme == "ws" || u.Scheme == "wss")

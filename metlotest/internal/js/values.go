@@ -1,4 +1,4 @@
-// Package js has JavaScript's semantics as the server's Node has them: values, dates, numbers, regular expressions, JSON.
+// Package js implements JavaScript's semantics of the server's Node: values, dates, numbers, regular expressions, JSON.
 package js
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The server under imitation is a JavaScript program, so its inputs are kept as JavaScript has them:
-// undefined, nil (null), bool, float64, string, []any and *Object.
+// The simulated server is a JavaScript program, so its inputs are JavaScript values: undefined, nil (null), bool,
+// float64, string, []any and *Object.
 
 // Undefined is the value of a property that is absent.
 type Undefined struct{}
@@ -28,7 +28,7 @@ type Object struct {
 	Values map[string]any
 }
 
-// New makes an object of names and values.
+// New returns an object of names and values.
 func New(pairs ...any) *Object {
 	o := &Object{Values: make(map[string]any)}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -37,7 +37,7 @@ func New(pairs ...any) *Object {
 	return o
 }
 
-// Set gives a property a value. New ones come last, but whole numbers before all other names, by size.
+// Set sets a property. New properties come last, except that integers come before all other names, sorted by value.
 func (o *Object) Set(key string, v any) {
 	if _, ok := o.Values[key]; !ok {
 		o.Keys = append(o.Keys, key)
@@ -58,7 +58,7 @@ func (o *Object) Set(key string, v any) {
 
 const maxArrayIndex = 1<<32 - 2
 
-// arrayIndex reads a name that is a whole number in its shortest form.
+// arrayIndex parses a name that is a whole number in its shortest form.
 func arrayIndex(key string) (int64, bool) {
 	if key == "" || key[0] < '0' || key[0] > '9' || key[0] == '0' && len(key) > 1 {
 		return 0, false
@@ -67,7 +67,7 @@ func arrayIndex(key string) (int64, bool) {
 	return n, err == nil && n <= maxArrayIndex
 }
 
-// Get is the value of a property, Undefined where there is none; o may be nil.
+// Get returns the value of a property, or Undefined. The object may be nil.
 func (o *Object) Get(key string) any {
 	if o == nil {
 		return Undefined{}
@@ -78,7 +78,7 @@ func (o *Object) Get(key string) any {
 	return Undefined{}
 }
 
-// Has tells whether there is a property; o may be nil.
+// Has reports whether there is a property; o may be nil.
 func (o *Object) Has(key string) bool {
 	if o == nil {
 		return false
@@ -87,25 +87,25 @@ func (o *Object) Has(key string) bool {
 	return ok
 }
 
-// Text is a property that is a string, "" if it is none.
+// Text returns a string property, or "" for any other value.
 func (o *Object) Text(key string) string {
 	s, _ := o.Get(key).(string)
 	return s
 }
 
-// Object is a property that is an object, nil if it is none.
+// Object returns an object property, or nil for any other value.
 func (o *Object) Object(key string) *Object {
 	v, _ := o.Get(key).(*Object)
 	return v
 }
 
-// List is a property that is an array, nil if it is none.
+// List returns an array property, or nil for any other value.
 func (o *Object) List(key string) []any {
 	v, _ := o.Get(key).([]any)
 	return v
 }
 
-// Texts are the strings of a property that is an array.
+// Texts returns the strings of a property that is an array.
 func (o *Object) Texts(key string) []string {
 	var out []string
 	for _, v := range o.List(key) {
@@ -136,12 +136,12 @@ func (o *Object) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteToken(jsontext.EndObject)
 }
 
-// CodecOptions are how bodies are read and written.
+// CodecOptions returns the options for decoding and encoding bodies.
 func CodecOptions() json.Options {
 	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// finite gives null for what JSON cannot write: infinite numbers, NaN and undefined members of lists.
+// finite replaces values that JSON cannot represent with null: infinite numbers, NaN and undefined members of lists.
 func finite(v any) any {
 	switch v := v.(type) {
 	case float64:
@@ -160,7 +160,7 @@ func finite(v any) any {
 	return v
 }
 
-// numberText is String(f).
+// numberText simulates String(f).
 func numberText(f float64) string {
 	switch {
 	case math.IsNaN(f):
@@ -173,7 +173,7 @@ func numberText(f float64) string {
 	return string(Encode(f))
 }
 
-// Encode gives the bytes of JSON.stringify.
+// Encode returns the result of JSON.stringify.
 func Encode(v any) []byte {
 	out, err := json.Marshal(finite(v), CodecOptions())
 	if err != nil {
@@ -182,7 +182,7 @@ func Encode(v any) []byte {
 	return out
 }
 
-// EncodeIndent is JSON.stringify with an indent.
+// EncodeIndent returns the result of JSON.stringify with an indent.
 func EncodeIndent(v any, indent string) []byte {
 	out, err := json.Marshal(finite(v), CodecOptions(), jsontext.WithIndent(indent))
 	if err != nil {
@@ -256,7 +256,7 @@ func decodeMembers(dec *jsontext.Decoder) (any, error) {
 	return o, err
 }
 
-// TypeName names a value's type as zod does.
+// TypeName returns zod's name of a value's type.
 func TypeName(v any) string {
 	switch v := v.(type) {
 	case Undefined:
@@ -279,7 +279,7 @@ func TypeName(v any) string {
 	}
 }
 
-// String is String(v): what a template literal shows.
+// String simulates String(v), as in a template literal.
 func String(v any) string {
 	switch v := v.(type) {
 	case Undefined:
@@ -305,7 +305,7 @@ func String(v any) string {
 	}
 }
 
-// Truthy is Boolean(v).
+// Truthy simulates Boolean(v).
 func Truthy(v any) bool {
 	switch v := v.(type) {
 	case Undefined, nil:
@@ -321,13 +321,13 @@ func Truthy(v any) bool {
 	}
 }
 
-// IsUndefined tells whether a value is Undefined.
+// IsUndefined reports whether a value is Undefined.
 func IsUndefined(v any) bool {
 	_, ok := v.(Undefined)
 	return ok
 }
 
-// Len is the number of properties.
+// Len returns the number of properties.
 func (o *Object) Len() int {
 	if o == nil {
 		return 0
@@ -358,7 +358,7 @@ func (o *Object) Delete(key string) {
 	o.Keys = slices.DeleteFunc(o.Keys, func(k string) bool { return k == key })
 }
 
-// Clone copies a value with all that lies in it.
+// Clone returns a deep copy of a value.
 func Clone(v any) any {
 	switch v := v.(type) {
 	case *Object:

@@ -15,13 +15,13 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// The bounds of a YAML text: how deep it is nested, and how many nodes it has, with each alias counted as a copy.
+// The limits of a YAML text: its depth, and its number of nodes, where each alias counts as a copy.
 const (
 	maxDepth = 1800
 	maxNodes = 250_000
 )
 
-// YAML is a document, and where its values stand.
+// YAML is a document with the places of its values.
 type YAML struct {
 	// Value is Undefined for a text without a document.
 	Value any
@@ -34,9 +34,10 @@ func (y *YAML) Line(pointer string) (int, bool) {
 	return line, known
 }
 
-// LoadYAML is yaml.load of js-yaml. An error has the frame of js-yaml's message: the reason, (line:column), and an excerpt.
+// LoadYAML simulates yaml.load of js-yaml. An error has the form of js-yaml's message: the reason, (line:column), and
+// an excerpt.
 func LoadYAML(text string) (any, error) {
-	if jsontext.Value(text).IsValid() { // JSON is YAML, and has escapes in pairs, which the library does not know
+	if jsontext.Value(text).IsValid() { // JSON is YAML, but has escapes in pairs, which the library does not support
 		return Decode([]byte(text))
 	}
 	doc, err := ReadYAML(text)
@@ -46,10 +47,10 @@ func LoadYAML(text string) (any, error) {
 	return doc.Value, nil
 }
 
-// ReadYAML is LoadYAML that keeps the lines of values.
+// ReadYAML is like LoadYAML, but keeps the lines of values.
 func ReadYAML(text string) (*YAML, error) {
 	text = strings.ToValidUTF8(text, "\ufffd")
-	if rest, found := strings.CutPrefix(text, "%YAML 1.2"); found { // which the library refuses
+	if rest, found := strings.CutPrefix(text, "%YAML 1.2"); found { // the library rejects this version
 		text = "%YAML 1.1" + rest
 	}
 	var documents []yaml.Node
@@ -81,7 +82,7 @@ func syntaxFault(text string, err error) error {
 	return fault(text, reason, max(broken.Mark.Line, 1), max(broken.Mark.Column, 1))
 }
 
-// fault is the message of a YAMLException: up to three lines before the place, and up to two after it.
+// fault returns the message of a YAMLException: up to three lines before the place, and up to two after it.
 func fault(text, reason string, line, column int) error {
 	const width, before, after = 75, 3, 2
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
@@ -92,7 +93,7 @@ func fault(text, reason string, line, column int) error {
 	digits := len(strconv.Itoa(last))
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%d:%d)\n", reason, line, column)
-	from := max(0, column-1-width/2) // of what a long line shows
+	from := max(0, column-1-width/2) // start of the visible part of a long line
 	for i := max(0, line-1-before); i < last; i++ {
 		if i > line-1 && i == len(lines)-1 && lines[i] == "" {
 			break
@@ -198,7 +199,7 @@ func (r *yamlReader) object(n *yaml.Node, pointer string, depth int) (any, error
 	return o, nil
 }
 
-// yamlScalar has js-yaml's values: a number with leading zeros is decimal.
+// yamlScalar returns js-yaml's value of a scalar: a number with leading zeros is decimal.
 func yamlScalar(n *yaml.Node) any {
 	text := strings.ToLower(strings.ReplaceAll(n.Value, "_", ""))
 	switch n.ShortTag() {
@@ -226,7 +227,7 @@ func yamlScalar(n *yaml.Node) any {
 
 func yamlNumber(text string) float64 {
 	digits := strings.TrimLeft(text, "+-")
-	f, err := strconv.ParseFloat(digits, 64) // beyond the range it is infinite
+	f, err := strconv.ParseFloat(digits, 64) // infinite if out of range
 	switch {
 	case digits == ".inf":
 		f = math.Inf(1)
@@ -242,7 +243,7 @@ func yamlNumber(text string) float64 {
 	return f
 }
 
-// DumpYAML writes a value as a text that js-yaml reads as the same value, in the layout of its dump.
+// DumpYAML writes a value as YAML that js-yaml reads as the same value, in the layout of its dump.
 func DumpYAML(v any) (string, error) {
 	out, err := yaml.Dump(yamlNode(v), yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(80))
 	return string(out), err
@@ -256,7 +257,7 @@ func yamlNode(v any) *yaml.Node {
 		case strings.Contains(v, "\n"):
 			n.Style = yaml.LiteralStyle
 		case v == "" || strings.ContainsAny(v[:1], "0123456789+-.=") || slices.Contains([]string{"y", "n", "yes", "no", "on", "off"}, strings.ToLower(v)):
-			n.Style = yaml.SingleQuotedStyle // some reader takes it for a number, a date or a truth value
+			n.Style = yaml.SingleQuotedStyle // some parsers read it as a number, a date or a boolean
 		}
 		return n
 	case []any:

@@ -28,7 +28,7 @@ func TestLoadYAML(t *testing.T) {
 	assert.True(t, js.IsUndefined(v))
 }
 
-// TestYAMLFaults pins the frame that the SDK looks for: (line:column), an empty line, an excerpt with a mark.
+// TestYAMLFaults checks the frame that the SDK parses: (line:column), an empty line, an excerpt with a mark.
 func TestYAMLFaults(t *testing.T) {
 	bomb := "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
 	for c := 'b'; c < 'k'; c++ {

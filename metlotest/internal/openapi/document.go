@@ -1,5 +1,5 @@
-// Package openapi reads API descriptions as the server does with js-yaml and swagger-parser: what it accepts, and what it
-// says about the rest.
+// Package openapi reads API descriptions like the server does with js-yaml and swagger-parser, and returns the same
+// messages.
 package openapi
 
 import (
@@ -16,14 +16,14 @@ type Operation struct {
 	Fields             []Field
 }
 
-// Document is what the server takes out of a description.
+// Document holds the parts of a description that the server uses.
 type Document struct {
 	Hosts      []string
 	Operations []Operation
-	converted  bool // by the real server
+	converted  bool // the real server converts this version
 }
 
-// Problem is why a description is refused.
+// Problem is the reason why a description is rejected.
 type Problem struct {
 	Status  int
 	Message string
@@ -31,10 +31,10 @@ type Problem struct {
 
 func refuse(status int, message string) *Problem { return &Problem{status, message} }
 
-// PathRule gives a path without empty tokens, or why it cannot be one.
+// PathRule returns a path without empty tokens, or the reason why it is invalid.
 type PathRule func(path string) (valid, problem string)
 
-// Read reads a description. Methods are those of an endpoint.
+// Read parses a description. The methods are those of an endpoint.
 func Read(data []byte, methods []string, rule PathRule) (*Document, *Problem) {
 	v, err := js.LoadYAML(string(data))
 	if err != nil {
@@ -67,8 +67,8 @@ func Read(data []byte, methods []string, rule PathRule) (*Document, *Problem) {
 	return doc, nil
 }
 
-// swaggerServers returns the servers of a Swagger 2 document. The real server converts it to OpenAPI 3 and stores that; here
-// the document stays as it was uploaded, and its endpoints have no fields.
+// swaggerServers returns the servers of a Swagger 2 document. The real server stores a conversion to OpenAPI 3; here
+// the document remains unchanged, and its endpoints have no fields.
 func swaggerServers(root *js.Object) []any {
 	host, base := root.Text("host"), root.Text("basePath")
 	switch {
@@ -85,7 +85,7 @@ const (
 	version31      = "3.1.0"
 )
 
-// versionProblem has swagger-parser's checks before it resolves references.
+// versionProblem performs swagger-parser's checks before references are resolved.
 func versionProblem(root *js.Object) string {
 	supported := []string{"3.0.0", "3.0.1", "3.0.2", "3.0.3", version31}
 	version := root.Get("openapi")

@@ -16,7 +16,7 @@ type Field struct {
 }
 
 const (
-	// fieldDepth is how many levels below a schema are looked at.
+	// fieldDepth is the maximum depth below a schema.
 	fieldDepth = 20
 	noStatus   = -1
 )
@@ -25,10 +25,10 @@ const (
 type fieldList struct {
 	resolver *resolver
 	fields   []Field
-	open     []*js.Object // schemas that are being read, which end a circle
+	open     []*js.Object // schemas that are being read, to end a cycle
 }
 
-// fields lists what an operation describes: parameters, body and responses.
+// fields lists the parts of an operation: parameters, body and responses.
 func (r *resolver) fields(item *js.Object, method string) ([]Field, error) {
 	op := r.object(item, method)
 	list := &fieldList{resolver: r}
@@ -151,7 +151,7 @@ func (l *fieldList) add(s *js.Object, f Field) {
 	l.fields = append(l.fields, f)
 }
 
-// typeProblem is the database's error about a type that its column does not take.
+// typeProblem returns the database's error about a type that its column does not accept.
 func (l *fieldList) typeProblem() error {
 	types := []string{"integer", "number", "string", "boolean", "object", "array", "unknown"}
 	for _, f := range l.fields {

@@ -15,11 +15,11 @@ type resolver struct {
 	seen map[any]bool
 }
 
-// workingFolder is the folder from which the server takes paths of other documents to be.
+// workingFolder is the folder against which the server resolves paths of other documents.
 const workingFolder = "/srv/metlo/backend/"
 
-// check is the message of json-schema-ref-parser about the first reference that leads nowhere. Other
-// documents are looked for first; none is ever read.
+// check returns the message of json-schema-ref-parser about the first invalid reference. References to other documents
+// come first; none is ever read.
 func (r *resolver) check() string {
 	r.seen = map[any]bool{}
 	if message := r.walk(r.root, externalProblem); message != "" {
@@ -110,7 +110,7 @@ func member(v any, name string) (any, bool) {
 	return nil, false
 }
 
-// follow gives what a reference stands for, through references to references.
+// follow returns the target of a reference, through further references.
 func (r *resolver) follow(v any) any {
 	const longest = 100
 	for range longest {
@@ -131,7 +131,7 @@ func (r *resolver) follow(v any) any {
 	return v
 }
 
-// object is a member with its reference followed.
+// object returns a member with its reference followed.
 func (r *resolver) object(o *js.Object, name string) *js.Object {
 	v := r.follow(o.Get(name))
 	target, _ := v.(*js.Object)

@@ -8,13 +8,13 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// server is a host with the paths under which it serves; "" is its root.
+// server is a host with its base paths; "" is its root.
 type server struct {
 	host      string
 	basePaths []string
 }
 
-// nearest gives the servers of the first object that has any property of that name.
+// nearest returns the servers of the first object that has any property of that name.
 func nearest(objects ...*js.Object) []any {
 	for _, o := range objects {
 		v := o.Get("servers")
@@ -26,7 +26,7 @@ func nearest(objects ...*js.Object) []any {
 	return nil
 }
 
-// readServers lists the hosts of servers. A host that several servers name has the paths of the last.
+// readServers lists the hosts of servers. A host that several servers name has the paths of the last one.
 func readServers(list []any, rule PathRule) ([]server, *Problem) {
 	if len(list) == 0 {
 		return nil, refuse(http.StatusUnprocessableEntity, "No servers or host found in spec file.")
@@ -71,7 +71,7 @@ func serverHosts(o *js.Object, rule PathRule) ([]server, *Problem) {
 		case at < 0:
 			hosts = append(hosts, server{host: host})
 			if len(path) > 1 {
-				// The first path of a host stays as it was written.
+				// The first path of a host remains as written.
 				hosts[len(hosts)-1].basePaths = []string{written}
 			}
 		case len(path) > 1 && !slices.Contains(hosts[at].basePaths, path):
@@ -81,7 +81,7 @@ func serverHosts(o *js.Object, rule PathRule) ([]server, *Problem) {
 	return hosts, nil
 }
 
-// serverURLs puts all that they may be in the place of a server's variables.
+// serverURLs replaces a server's variables with all possible values.
 func serverURLs(o *js.Object) []string {
 	text := o.Text("url")
 	if text == "" {

@@ -7,7 +7,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// The tables have what PostgreSQL 15 answers.
+// The tables hold answers of PostgreSQL 15.
 
 func TestParseBool(t *testing.T) {
 	for _, test := range []struct {

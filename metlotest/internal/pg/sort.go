@@ -3,9 +3,9 @@ package pg
 // NoLimit stands for a query without LIMIT.
 const NoLimit = -1
 
-// Page gives the rows that ORDER BY with LIMIT and OFFSET yields, in PostgreSQL's order, ties included:
-// with more than twice as many rows as the page reaches, a bounded heap keeps the first ones; else
-// all are sorted by PostgreSQL's quicksort. Rows come in storage order and are not changed.
+// Page returns the rows of ORDER BY with LIMIT and OFFSET in PostgreSQL's order, including ties. With more than twice
+// as many rows as the page needs, it keeps the first ones in a bounded heap; otherwise it sorts all by PostgreSQL's
+// quicksort. The rows must be in storage order, and are not changed.
 func Page[T any](rows []T, compare func(a, b T) int, limit, offset int) []T {
 	offset = max(offset, 0)
 	sorted := append([]T(nil), rows...)
@@ -25,7 +25,7 @@ func Page[T any](rows []T, compare func(a, b T) int, limit, offset int) []T {
 	return sorted[min(offset, len(sorted)):min(bound, len(sorted))]
 }
 
-// topN is the top-N heapsort of tuplesort.c: a heap with the last of the kept rows at its root.
+// topN implements the top-N heapsort of tuplesort.c: a heap with the last of the kept rows at its root.
 func topN[T any](rows []T, compare func(a, b T) int, bound int) []T {
 	reversed := func(a, b T) int { return -compare(a, b) }
 	heap := make([]T, 0, bound)
@@ -84,7 +84,7 @@ const (
 	nintherSize   = 40
 )
 
-// quicksort is qsort_tuple: Bentley and McIlroy's, with a check for rows that are in order.
+// quicksort implements qsort_tuple: Bentley and McIlroy's algorithm, with a check for rows that are in order.
 func quicksort[T any](rows []T, compare func(a, b T) int) {
 	for {
 		n := len(rows)
@@ -164,8 +164,7 @@ func pivot[T any](rows []T, compare func(a, b T) int) int {
 	return median(low, middle, high)
 }
 
-// partition puts what is less than rows[0] to the left, what is greater to the right, and says how
-// many there are of each.
+// partition moves smaller rows than rows[0] to the left and greater ones to the right, and returns the number of each.
 func partition[T any](rows []T, compare func(a, b T) int) (left, right int) {
 	n := len(rows)
 	a, b, c, d := 1, 1, n-1, n-1

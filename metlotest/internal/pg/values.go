@@ -1,6 +1,5 @@
-// Package pg has the rules of PostgreSQL, and of the driver node-postgres before it, that show in
-// the server's answers: how values are read and written, how rows are ordered, and the texts of its
-// errors.
+// Package pg implements rules of PostgreSQL and of its driver node-postgres that show in the server's answers. They
+// cover the reading and writing of values, the order of rows, and error texts.
 package pg
 
 import (
@@ -10,10 +9,10 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// NulByte is the error for a text with a NUL in it.
+// NulByte is the error for a text that contains a NUL.
 const NulByte = `invalid byte sequence for encoding "UTF8": 0x00`
 
-// HasNul tells whether a value that is sent to the database has a NUL byte in it.
+// HasNul reports whether a value for the database contains a NUL byte.
 func HasNul(v any) bool {
 	switch v := v.(type) {
 	case string:
@@ -28,7 +27,7 @@ func HasNul(v any) bool {
 	return false
 }
 
-// Text is a JavaScript value as the driver sends it: arrays as array literals, objects as JSON.
+// Text returns a JavaScript value in the driver's form: arrays as array literals, objects as JSON.
 func Text(v any) string {
 	switch v := v.(type) {
 	case []any:
@@ -54,7 +53,7 @@ func arrayLiteral(list []any) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// ParseBool reads a boolean: any unambiguous start of true, yes, on, 1 and their opposites.
+// ParseBool parses a boolean: any unambiguous prefix of true, yes, on, 1 and their opposites.
 func ParseBool(s string) (value, valid bool) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	for _, word := range []string{"true", "yes"} {
@@ -76,13 +75,13 @@ func ParseBool(s string) (value, valid bool) {
 	return false, false
 }
 
-// BadBool is the error for a value that is no boolean.
+// BadBool returns the error for a value that is not a boolean.
 func BadBool(v any) string { return `invalid input syntax for type boolean: "` + Text(v) + `"` }
 
 const uuidBytes = 16
 
-// ParseUUID reads the forms of a uuid that PostgreSQL takes: in braces or not, in either case, with a
-// dash after each group of four digits or without. The result has the canonical form.
+// ParseUUID parses the forms of a uuid that PostgreSQL accepts: optional braces, either case, and optional dashes after
+// each group of four digits. The result has the canonical form.
 func ParseUUID(s string) (string, bool) {
 	if inner, ok := strings.CutPrefix(s, "{"); ok {
 		if s, ok = strings.CutSuffix(inner, "}"); !ok {
@@ -92,7 +91,7 @@ func ParseUUID(s string) (string, bool) {
 	var digits strings.Builder
 	for i := range len(s) {
 		if s[i] == '-' {
-			// A dash may follow every second byte, but the last.
+			// A dash may follow every second byte except the last.
 			if n := digits.Len(); n == 0 || n%4 != 0 || n >= 2*uuidBytes || i > 0 && s[i-1] == '-' {
 				return "", false
 			}
@@ -108,20 +107,20 @@ func ParseUUID(s string) (string, bool) {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:], true
 }
 
-// BadUUID is the error for a text that is no uuid.
+// BadUUID returns the error for a text that is not a UUID.
 func BadUUID(id string) string { return `invalid input syntax for type uuid: "` + id + `"` }
 
-// BadEnum is the error for a value that an enum type does not have.
+// BadEnum returns the error for a value that an enum type does not have.
 func BadEnum(enum string, v any) string {
 	return "invalid input value for enum " + enum + `: "` + Text(v) + `"`
 }
 
-// ILike is column ILIKE '%pattern%': % and _ are wildcards, a backslash takes the next sign as it is.
+// ILike simulates column ILIKE '%pattern%': % and _ are wildcards, and a backslash quotes the next character.
 func ILike(text, pattern string) bool {
 	return like([]rune(strings.ToLower(text)), []rune("%"+strings.ToLower(pattern)+"%"))
 }
 
-// like goes back to the last % alone, which is enough: an earlier one can take no more than it may.
+// like backtracks only to the last %, which is sufficient: an earlier one cannot match more.
 func like(text, pattern []rune) bool {
 	at, retry, taken := 0, -1, 0
 	for i := 0; i < len(text); {
@@ -150,13 +149,13 @@ func like(text, pattern []rune) bool {
 	return true
 }
 
-// Wildcards, as no rune of a text.
+// Wildcards, which no rune of a text equals.
 const (
 	anyText rune = -1 - iota
 	anyRune
 )
 
-// wildcard reads the first sign of a pattern; its width is 0 at the end.
+// wildcard returns the first character of a pattern; its width is 0 at the end.
 func wildcard(pattern []rune) (sign rune, width int) {
 	switch {
 	case len(pattern) == 0:

@@ -1,4 +1,4 @@
-// Package pipe connects servers and clients in one process without sockets, so that fake time works.
+// Package pipe connects servers and clients in one process without sockets, as synctest requires.
 package pipe
 
 import (
@@ -29,7 +29,7 @@ type pipeAddr string
 func (pipeAddr) Network() string  { return "pipe" }
 func (a pipeAddr) String() string { return string(a) }
 
-// Listen makes a listener that has an address, but no socket.
+// Listen returns a listener with an address, but without a socket.
 func Listen(address string) *Listener {
 	return &Listener{address: pipeAddr(address), conns: make(chan net.Conn), done: make(chan struct{})}
 }
@@ -44,13 +44,13 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close makes Accept and Dial fail. It may be called twice.
+// Close ends Accept and Dial with an error. It may be called twice.
 func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.done) })
 	return nil
 }
 
-// Addr is the address that clients dial.
+// Addr returns the address that clients dial.
 func (l *Listener) Addr() net.Addr { return l.address }
 
 // Dial connects to the listener.
@@ -70,7 +70,7 @@ func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 	return nil, err
 }
 
-// Transport dials as told and closes idle connections before the server does.
+// Transport returns a transport that uses dial, and closes idle connections before the server does.
 func Transport(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
 	return &http.Transport{DialContext: dial, IdleConnTimeout: 4 * time.Second, DisableCompression: true, MaxIdleConnsPerHost: 16}
 }

@@ -1,4 +1,4 @@
-// Package qs reads query strings as the npm package of that name does.
+// Package qs parses query strings like the npm package of that name.
 package qs
 
 import (
@@ -16,12 +16,11 @@ const (
 	qsDepth          = 5
 )
 
-// Parse reads a query string as the npm package qs 6.11 does with Express' settings:
-// k[]=a, repeated keys and k[0]=a (index up to 20) are arrays, larger indexes make objects,
-// parameters after the 1000th are dropped.
+// Parse parses a query string like the npm package qs 6.11 with Express' settings. Repeated keys, k[]=a and k[0]=a
+// (with an index up to 20) become arrays, and larger indexes become objects. Parameters after the 1000th are dropped.
 func Parse(raw string) *js.Object { return parse(raw, qsArrayLimit) }
 
-// ParseForm reads a form as body-parser does, for which arrays may be as long as there are parameters.
+// ParseForm parses a form like body-parser, for which arrays may be as long as the number of parameters.
 func ParseForm(raw string) *js.Object {
 	return parse(raw, max(100, strings.Count(raw, "&")+1))
 }
@@ -43,7 +42,7 @@ func parse(raw string, arrayLimit int) *js.Object {
 	return qsCompact(result).(*js.Object)
 }
 
-// qsFlat splits the parameters without reading brackets; repeated names collect into arrays.
+// qsFlat splits the parameters without parsing brackets; repeated names become arrays.
 func qsFlat(raw string) *js.Object {
 	flat := js.New()
 	parts := strings.Split(raw, "&")
@@ -90,7 +89,7 @@ func qsDecode(s string) string {
 	return s
 }
 
-// qsSegments splits a[b][c] into a, [b], [c]; what is deeper than five levels stays one segment.
+// qsSegments splits a[b][c] into a, [b], [c]; deeper parts than five levels remain one segment.
 func qsSegments(bracket *regexp.Regexp, key string) []string {
 	spots := bracket.FindAllStringIndex(key, -1)
 	if len(spots) == 0 {
@@ -134,7 +133,7 @@ func qsNest(segments []string, leaf any, arrayLimit int) any {
 	return leaf
 }
 
-// qsMerge is merge of qs' utils.js.
+// qsMerge implements merge of qs' utils.js.
 func qsMerge(target, source any) any {
 	switch s := source.(type) {
 	case []any:
@@ -217,7 +216,7 @@ func qsIsContainer(v any) bool {
 	return false
 }
 
-// qsCompact removes the holes that sparse indexes leave.
+// qsCompact removes the holes of sparse indexes.
 func qsCompact(v any) any {
 	switch v := v.(type) {
 	case []any:

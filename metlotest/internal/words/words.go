@@ -1,6 +1,5 @@
-// Package words knows which tokens of a path are English words. The list is words_alpha.txt of
-// dwyl/english-words, which is in the public domain (see LICENSE), with words of the web added that
-// Metlo's list has too.
+// Package words recognises English words in paths. The list is words_alpha.txt of dwyl/english-words, which is in the
+// public domain (see LICENSE), with additional words of the web from Metlo's list.
 package words
 
 import (
@@ -13,13 +12,13 @@ import (
 	"sync"
 )
 
-// packed has the sorted words, each as the number of letters that it shares with the word before it,
-// counted from the character for none, a space, and the rest of it with a line break, compressed.
+// packed holds the sorted words, compressed. Each is the number of letters that it shares with the previous word, as a
+// character offset from a space, and the remaining letters with a line break.
 //
 //go:embed words.deflate
 var packed []byte
 
-// list unpacks the words, one a line, when they are first needed: it takes 30 ms.
+// list unpacks the words, one per line, at the first use: it takes 30 ms.
 var list = sync.OnceValue(func() string {
 	raw, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
 	if err != nil {
@@ -35,7 +34,7 @@ var list = sync.OnceValue(func() string {
 	return b.String()
 })
 
-// Has tells whether a word, in lower case, is in the list.
+// Has reports whether a word, in lower case, is in the list.
 func Has(word string) bool {
 	if word == "" || strings.Contains(word, "\n") {
 		return false

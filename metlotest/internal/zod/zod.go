@@ -1,4 +1,4 @@
-// Package zod validates requests as the npm package of that name does, with its issues and messages.
+// Package zod validates requests like the npm package of that name, with its issues and messages.
 package zod
 
 import (
@@ -11,10 +11,10 @@ import (
 	"github.com/metlo-go/metlo/metlotest/internal/js"
 )
 
-// issue is one zod issue: its properties in the order in which zod 3.20 writes them.
+// issue is one zod issue, with its properties in the order of zod 3.20.
 type issue = *js.Object
 
-// Issues collects what a schema found.
+// Issues collects the issues of a schema.
 type Issues struct{ List []any }
 
 func (c *Issues) add(i issue) { c.List = append(c.List, i) }
@@ -23,7 +23,7 @@ func pathOf(path []any) []any { return slices.Clone(append([]any{}, path...)) }
 
 func at(path []any, key any) []any { return append(slices.Clone(path), key) }
 
-// Schema checks a value at a path, reports to c and returns what the handler gets to see.
+// Schema checks a value at a path, reports to c and returns the value for the handler.
 type Schema func(path []any, v any, c *Issues) any
 
 func wrongType(path []any, expected string, v any) issue {
@@ -35,7 +35,7 @@ func wrongType(path []any, expected string, v any) issue {
 		"path", pathOf(path), "message", message)
 }
 
-// String is a text.
+// String returns the schema of a text.
 func String() Schema {
 	return func(path []any, v any, c *Issues) any {
 		if _, ok := v.(string); !ok {
@@ -45,7 +45,7 @@ func String() Schema {
 	}
 }
 
-// Bool is true or false.
+// Bool returns the schema of a boolean.
 func Bool() Schema {
 	return func(path []any, v any, c *Issues) any {
 		if _, ok := v.(bool); !ok {
@@ -55,7 +55,7 @@ func Bool() Schema {
 	}
 }
 
-// Format is a string that satisfies valid; validation is the name zod gives the check.
+// Format returns the schema of a string that satisfies valid; validation is zod's name for the check.
 func Format(validation, message string, valid func(string) bool) Schema {
 	return func(path []any, v any, c *Issues) any {
 		s, ok := v.(string)
@@ -68,10 +68,10 @@ func Format(validation, message string, valid func(string) bool) Schema {
 	}
 }
 
-// UUID is a string with a UUID in it.
+// UUID returns the schema of a string with a UUID.
 func UUID() Schema { return Format("uuid", "Invalid uuid", IsUUID) }
 
-// URL is a string that new URL takes.
+// URL returns the schema of a string that new URL accepts.
 func URL() Schema {
 	return Format("url", "Invalid url", func(s string) bool {
 		_, _, ok := js.ParseURL(s)
@@ -79,7 +79,7 @@ func URL() Schema {
 	})
 }
 
-// IsUUID tells whether a text is a UUID to zod and to validator.js.
+// IsUUID reports whether zod and validator.js accept a text as a UUID.
 func IsUUID(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -105,7 +105,7 @@ func quoteJoin(values []string) string {
 	return strings.Join(quoted, " | ")
 }
 
-// Enum is one of some texts.
+// Enum returns the schema of one of some texts.
 func Enum(options ...string) Schema {
 	return func(path []any, v any, c *Issues) any {
 		s, isText := v.(string)
@@ -123,7 +123,7 @@ func Enum(options ...string) Schema {
 	}
 }
 
-// Literal is one text.
+// Literal returns the schema of one text.
 func Literal(value string) Schema {
 	return func(path []any, v any, c *Issues) any {
 		if v != value {
@@ -134,7 +134,7 @@ func Literal(value string) Schema {
 	}
 }
 
-// Array is a list whose elements have a schema.
+// Array returns the schema of a list with a schema for its elements.
 func Array(element Schema) Schema {
 	return func(path []any, v any, c *Issues) any {
 		list, ok := v.([]any)
@@ -170,7 +170,7 @@ func Nullable(s Schema) Schema {
 	}
 }
 
-// Default puts a value in the place of undefined.
+// Default replaces undefined with a value.
 func Default(s Schema, value any) Schema {
 	return func(path []any, v any, c *Issues) any {
 		if js.IsUndefined(v) {
@@ -180,7 +180,7 @@ func Default(s Schema, value any) Schema {
 	}
 }
 
-// Union is what one of several schemas takes.
+// Union returns the schema of a value that passes one of several schemas.
 func Union(options ...Schema) Schema {
 	return func(path []any, v any, c *Issues) any {
 		var failures []any
@@ -197,11 +197,11 @@ func Union(options ...Schema) Schema {
 	}
 }
 
-// Count is the schema of offset and limit: a number, or a string of digits that becomes one. A string
+// Count returns the schema of offset and limit: a number, or a string of digits that becomes one. A string
 // of anything else is "dirty" to zod, so the union reports that one issue alone.
 func Count() Schema { return count(false) }
 
-// StrictCount is [Count] as newer versions of zod have it, where the union reports both branches.
+// StrictCount is like [Count] in newer versions of zod, where the union reports both branches.
 func StrictCount() Schema { return count(true) }
 
 func count(both bool) Schema {
@@ -231,7 +231,7 @@ func count(both bool) Schema {
 	}
 }
 
-// ParsedInt is a number that parseInt makes of the value, of fallback when there is none.
+// ParsedInt returns the schema of a number that parseInt parses, or fallback if there is none.
 func ParsedInt(fallback string, maximum float64) Schema {
 	return func(path []any, v any, c *Issues) any {
 		if !js.Truthy(v) {
@@ -255,13 +255,13 @@ type Property struct {
 	schema Schema
 }
 
-// Key is a member of an object schema.
+// Key returns a member of an object schema.
 func Key(name string, s Schema) Property { return Property{name, s} }
 
-// Object is an object schema that drops keys it does not name.
+// Object returns an object schema that drops unknown keys.
 func Object(properties ...Property) Schema { return objectSchema(false, properties) }
 
-// Strict is an object schema that refuses keys it does not name.
+// Strict returns an object schema that rejects unknown keys.
 func Strict(properties ...Property) Schema { return objectSchema(true, properties) }
 
 func objectSchema(strict bool, properties []Property) Schema {
@@ -296,7 +296,7 @@ func objectSchema(strict bool, properties []Property) Schema {
 	}
 }
 
-// Validate runs a schema over a whole request: what the handler gets to see, and zod's issues.
+// Validate applies a schema to a whole request. It returns the value for the handler, and zod's issues.
 func Validate(s Schema, v any) (*js.Object, []any) {
 	var c Issues
 	out := s(nil, v, &c)
@@ -304,7 +304,7 @@ func Validate(s Schema, v any) (*js.Object, []any) {
 	return o, c.List
 }
 
-// Message is one line per issue: its path and its message.
+// Message returns one line per issue: its path and its message.
 func Message(list []any) string {
 	lines := make([]string, len(list))
 	for i, e := range list {
