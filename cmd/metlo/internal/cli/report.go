@@ -132,7 +132,7 @@ func (a *app) readEvidence(ctx context.Context, client *metlo.Client, data *html
 			return ctx.Err()
 		case err != nil:
 			data.Unread = err
-			return nil //nolint:nilerr // the page and the end of the command name it
+			return nil // the page and the end of the command name the error
 		default:
 			data.AddDetail(detail)
 		}

@@ -101,8 +101,6 @@ type endpoint struct {
 	alerts []alert // the most urgent open ones, at most maxAlerts
 }
 
-func (e *endpoint) name() string { return e.method + " " + e.host + e.path }
-
 type alert struct {
 	id          string
 	kind        metlo.AlertType
