@@ -95,7 +95,7 @@ func TestTheSameFieldsAsAnInstanceFinds(t *testing.T) {
 		for _, f := range detail.DataFields {
 			is := fmt.Sprint(f.DataType)
 			if *classJob > 0 {
-				is += fmt.Sprint(" ", f.DataClasses)
+				is += fmt.Sprint(" ", slices.Sorted(slices.Values(f.DataClasses)))
 			}
 			fields[fmt.Sprint(endpoint, " ", f.DataSection, ".", f.DataPath, " ", f.ContentType, " ", f.StatusCode)] = is
 		}
