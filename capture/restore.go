@@ -8,8 +8,8 @@ import (
 
 // restore copies the handler's changes to the original request, where servers and outer middleware expect them. It copies multipart
 // files, the pattern and its values, the request line, the headers and the trailers. It does not copy the body, the protocol, the
-// transfer encoding or path values without a pattern. Nor does it copy the parsed form, because a goroutine that outlives the handler
-// may be parsing it. It writes only fields that differ, because outer middleware may read the others concurrently.
+// transfer encoding or path values without a pattern. It does not copy the parsed form, because a goroutine that outlives the
+// handler may be parsing it. It writes only fields that differ, because outer middleware may read the others concurrently.
 func (x *Exchange) restore() {
 	from, to := &x.request, x.original
 	restoreForms(from, to)
