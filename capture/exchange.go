@@ -266,8 +266,8 @@ func (x *Exchange) finish(s *scratch, status int, route string, panicked bool) {
 	counted = true
 }
 
-// isUpgrade reports whether the connection was upgraded to another protocol or was a tunnel. A handler can hijack a connection
-// through Unwrap unnoticed; then the request has an Upgrade header, and the response did not begin.
+// isUpgrade reports whether the connection was upgraded to another protocol or was a tunnel. The recorder does not notice
+// when a handler hijacks a connection through Unwrap. Then the request has an Upgrade header, and the response did not begin.
 func (x *Exchange) isUpgrade(status int, began bool) bool {
 	if status == http.StatusSwitchingProtocols || x.original.Method == http.MethodConnect {
 		return true

@@ -9,7 +9,7 @@ import (
 
 const (
 	keptCopy      = 4 << 10  // bytes of a body that are copied without reserving memory
-	keptHeaders   = 2 << 10  // bytes for headers in a scratch that returns to the pool
+	keptHeaders   = 2 << 10  // maximum number of bytes of header memory that a pooled scratch keeps
 	maxHeaderCopy = 32 << 10 // maximum number of bytes of copied headers of a request or a response
 )
 
