@@ -22,8 +22,8 @@ var riskScores = enum[RiskScore]{
 // RiskScores returns the values that this version knows, in the order of the constants.
 func RiskScores() []RiskScore { return slices.Clone(riskScores.values) }
 
-// ParseRiskScore returns the risk score that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseRiskScore parses the risk score in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseRiskScore(text string) (RiskScore, error) { return riskScores.parse("risk score", text) }
 
 // Known reports whether this version knows the value. The client sends unknown values unchanged.
@@ -56,8 +56,8 @@ var alertStatuses = enum[AlertStatus]{
 // AlertStatuses returns the values that this version knows, in the order of the constants.
 func AlertStatuses() []AlertStatus { return slices.Clone(alertStatuses.values) }
 
-// ParseAlertStatus returns the alert status that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseAlertStatus parses the alert status in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseAlertStatus(text string) (AlertStatus, error) {
 	return alertStatuses.parse("alert status", text)
 }
@@ -89,8 +89,8 @@ var alertUpdateTypes = enum[AlertUpdateType]{
 // AlertUpdateTypes returns the values that this version knows, in the order of the constants.
 func AlertUpdateTypes() []AlertUpdateType { return slices.Clone(alertUpdateTypes.values) }
 
-// ParseAlertUpdateType returns the alert update type that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseAlertUpdateType parses the alert update type in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseAlertUpdateType(text string) (AlertUpdateType, error) {
 	return alertUpdateTypes.parse("alert update type", text)
 }
@@ -139,8 +139,8 @@ var alertTypes = enum[AlertType]{
 // AlertTypes returns the values that this version knows, in the order of the constants.
 func AlertTypes() []AlertType { return slices.Clone(alertTypes.values) }
 
-// ParseAlertType returns the alert type that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseAlertType parses the alert type in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseAlertType(text string) (AlertType, error) { return alertTypes.parse("alert type", text) }
 
 // Known reports whether this version knows the value. The client sends unknown values unchanged.
@@ -173,8 +173,8 @@ var hostTypes = enum[HostType]{
 // HostTypes returns the values that this version knows, in the order of the constants.
 func HostTypes() []HostType { return slices.Clone(hostTypes.values) }
 
-// ParseHostType returns the host type that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseHostType parses the host type in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseHostType(text string) (HostType, error) { return hostTypes.parse("host type", text) }
 
 // Known reports whether this version knows the value. The client sends unknown values unchanged.
@@ -209,8 +209,8 @@ var restMethods = enum[RestMethod]{
 // RestMethods returns the values that this version knows, in the order of the constants.
 func RestMethods() []RestMethod { return slices.Clone(restMethods.values) }
 
-// ParseRestMethod returns the HTTP method that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseRestMethod parses the HTTP method in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseRestMethod(text string) (RestMethod, error) { return restMethods.parse("HTTP method", text) }
 
 // Known reports whether this version knows the value. The client sends unknown values unchanged.
@@ -250,8 +250,8 @@ var dataSections = enum[DataSection]{
 // DataSections returns the values that this version knows, in the order of the constants.
 func DataSections() []DataSection { return slices.Clone(dataSections.values) }
 
-// ParseDataSection returns the data section that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseDataSection parses the data section in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseDataSection(text string) (DataSection, error) {
 	return dataSections.parse("data section", text)
 }
@@ -286,8 +286,8 @@ var dataTypes = enum[DataType]{
 // DataTypes returns the values that this version knows, in the order of the constants.
 func DataTypes() []DataType { return slices.Clone(dataTypes.values) }
 
-// ParseDataType returns the data type that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseDataType parses the data type in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseDataType(text string) (DataType, error) { return dataTypes.parse("data type", text) }
 
 // Known reports whether this version knows the value. The client sends unknown values unchanged.
@@ -314,8 +314,8 @@ var dataTags = enum[DataTag]{
 // DataTags returns the values that this version knows, in the order of the constants.
 func DataTags() []DataTag { return slices.Clone(dataTags.values) }
 
-// ParseDataTag returns the data tag that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseDataTag parses the data tag in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseDataTag(text string) (DataTag, error) { return dataTags.parse("data tag", text) }
 
 // Known reports whether this version knows the value. The client sends unknown values unchanged.
@@ -345,8 +345,8 @@ var apiKeyTypes = enum[APIKeyType]{
 // APIKeyTypes returns the values that this version knows, in the order of the constants.
 func APIKeyTypes() []APIKeyType { return slices.Clone(apiKeyTypes.values) }
 
-// ParseAPIKeyType returns the API key type that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseAPIKeyType parses the API key type in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseAPIKeyType(text string) (APIKeyType, error) { return apiKeyTypes.parse("API key type", text) }
 
 // Known reports whether this version knows the value. The client sends unknown values unchanged.
@@ -377,8 +377,8 @@ var specExtensions = enum[SpecExtension]{
 // SpecExtensions returns the values that this version knows, in the order of the constants.
 func SpecExtensions() []SpecExtension { return slices.Clone(specExtensions.values) }
 
-// ParseSpecExtension returns the spec extension that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseSpecExtension parses the spec extension in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseSpecExtension(text string) (SpecExtension, error) {
 	return specExtensions.parse("spec extension", text)
 }
@@ -410,8 +410,8 @@ var authTypes = enum[AuthType]{
 // AuthTypes returns the values that this version knows, in the order of the constants.
 func AuthTypes() []AuthType { return slices.Clone(authTypes.values) }
 
-// ParseAuthType returns the authentication type that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseAuthType parses the authentication type in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseAuthType(text string) (AuthType, error) {
 	return authTypes.parse("authentication type", text)
 }
@@ -441,8 +441,8 @@ var hostSorts = enum[HostSort]{
 // HostSorts returns the values that this version knows, in the order of the constants.
 func HostSorts() []HostSort { return slices.Clone(hostSorts.values) }
 
-// ParseHostSort returns the sort field of hosts that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseHostSort parses the sort field of hosts in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseHostSort(text string) (HostSort, error) {
 	return hostSorts.parse("sort field of hosts", text)
 }
@@ -472,8 +472,8 @@ var sortOrders = enum[SortOrder]{
 // SortOrders returns the values that this version knows, in the order of the constants.
 func SortOrders() []SortOrder { return slices.Clone(sortOrders.values) }
 
-// ParseSortOrder returns the sort order that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseSortOrder parses the sort order in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseSortOrder(text string) (SortOrder, error) { return sortOrders.parse("sort order", text) }
 
 // Known reports whether this version knows the value. The client sends unknown values unchanged.
@@ -501,8 +501,8 @@ var analysisTypes = enum[AnalysisType]{
 // AnalysisTypes returns the values that this version knows, in the order of the constants.
 func AnalysisTypes() []AnalysisType { return slices.Clone(analysisTypes.values) }
 
-// ParseAnalysisType returns the analysis type that text names, in any case, as the server or the documentation spells it. Any
-// other text is [ErrInvalidArgument].
+// ParseAnalysisType parses the analysis type in text. It accepts the spellings of the server and of the documentation, in any case.
+// For any other text it returns [ErrInvalidArgument].
 func ParseAnalysisType(text string) (AnalysisType, error) {
 	return analysisTypes.parse("analysis type", text)
 }

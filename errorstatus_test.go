@@ -137,7 +137,7 @@ func TestBatchThatNeverLeftIsUnsent(t *testing.T) {
 	}
 }
 
-// TestReadsOutlastARestartOfAServerThatAnswered has the backend disappear for 5 s after, and before, its first answer.
+// TestReadsOutlastARestartOfAServerThatAnswered stops the backend for 5 s, once before its first answer and once after it.
 func TestReadsOutlastARestartOfAServerThatAnswered(t *testing.T) {
 	answers := map[string]struct {
 		status int

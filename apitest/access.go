@@ -155,7 +155,7 @@ func patternMatches(pattern, text string) (bool, error) {
 // authActor is an instance of an actor that has credentials.
 type authActor struct {
 	name   string
-	number int // from 1
+	number int // counted from 1
 	auth   string
 	item   testingconfig.Object
 }

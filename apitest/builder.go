@@ -20,7 +20,7 @@ func (in *TemplateInput) NewTest(meta Meta) *TestBuilder {
 	return &TestBuilder{config: Config{ID: id, Meta: &meta}}
 }
 
-// StopOnFailure makes the test stop at the first step that does not pass.
+// StopOnFailure stops the test at the first step that does not pass.
 func (b *TestBuilder) StopOnFailure() *TestBuilder {
 	b.config.StopOnFailure = true
 	return b

@@ -91,8 +91,8 @@ type Meta struct {
 // CookieMode determines which steps of a test share the cookies that responses set.
 type CookieMode string
 
-// The cookie modes. The identity of a step is what it authenticates with: its cookies, its Authorization header and
-// other headers that are named like a credential. All steps without credentials have the same identity.
+// The cookie modes. The identity of a step consists of its credentials: its cookies, its Authorization header and
+// other headers whose names look like that of a credential. All steps without credentials have the same identity.
 const (
 	CookiesShared      CookieMode = "shared"       // all steps share one cookie jar
 	CookiesPerIdentity CookieMode = "per-identity" // one jar for each identity

@@ -18,7 +18,7 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/script"
 )
 
-// Verdict is what a test or a step proved about the service.
+// Verdict describes what a test or a step proved about the service.
 type Verdict string
 
 // The verdicts, from best to worst. The outcome of a proven and of an uncontrolled test is Passed.
@@ -43,7 +43,7 @@ func Verdicts() []Verdict {
 type observation struct {
 	target   target
 	identity string // the credentials as sent; empty for none
-	as       string // who the step says that it is
+	as       string // identity that the step names
 	payload  bool   // whether the request holds a value of a payload list
 	literal  bool   // whether the file holds an attack in the request
 	status   int    // status code, 0 without a response
@@ -123,7 +123,7 @@ func (s *stepRun) observe(out *outgoing) {
 	}
 }
 
-// credentials returns what a request authenticates with: headers, cookies, user information and query parameters.
+// credentials returns the credentials of a request: headers, cookies, user information and query parameters.
 func (s *stepRun) credentials(o *outgoing) string {
 	parts := o.identity()
 	if o.url.User != nil {
@@ -216,7 +216,7 @@ func (e *evaluator) probe() {
 		seen.login = leadsToLogin(e.ex.sent.url, to)
 	}
 	if succeeded(seen.status) && len(e.res.Failures) == 0 || !seen.about.status {
-		free := !seen.about.status // where the step succeeded, what else would do does not matter
+		free := !seen.about.status // a step that succeeded needs no other status
 		seen.allows, seen.challenges, seen.denies, seen.missing = true, free, free, free
 		return
 	}
@@ -522,7 +522,7 @@ func (r *runner) conclude() {
 	r.result.Verdict = worst
 }
 
-// contradiction returns two steps that send the same request and that no response can satisfy both.
+// contradiction returns two steps that send the same request, and of which no response can satisfy both.
 func contradiction(c *Config) (i, j int, found bool) {
 	for j := range c.Test {
 		for i := range j {
@@ -535,8 +535,8 @@ func contradiction(c *Config) (i, j int, found bool) {
 	return 0, 0, false
 }
 
-// checkFilled returns an error if the variables of a test that compares identities make two contradicting steps the
-// same request, as when two users have the same object.
+// checkFilled checks a test that compares identities. It returns an error if two contradicting steps send the same request
+// after their variables are filled in, as when two users have the same object.
 func (s *settings) checkFilled(c *Config, st *state) error {
 	if s.lenient || c.Meta == nil || !slices.ContainsFunc(c.Meta.Tags, comparesIdentities) {
 		return nil
@@ -550,7 +550,7 @@ func (s *settings) checkFilled(c *Config, st *state) error {
 		filled[i] = fmt.Sprint(out.method, out.url, out.headers, out.cookies, string(out.body))
 		if j := slices.Index(filled[:i], filled[i]); j >= 0 && disjoint(&c.Test[j], &c.Test[i]) {
 			return &ConfigError{Path: fmt.Sprintf("test[%d]", i), Message: fmt.Sprintf(
-				"steps %d and %d are one request that must succeed and must be refused: give the identities different ids", j+1, i+1)}
+				"steps %d and %d are one request that must succeed and must be refused: set a different id for each identity", j+1, i+1)}
 		}
 	}
 	return nil

@@ -231,7 +231,7 @@ func (e *evaluator) pathScope() map[string]any {
 // shown returns v as JSON, with secrets masked, cut to a length that fits a report.
 func (s *stepRun) shown(v any) string { return printedBy(v, s.hide) }
 
-// hide masks secrets in text. Call it before text is cut, because a part of a secret may be too short to be found.
+// hide masks secrets in text. Call it before text is cut, because it may not find a short part of a secret.
 func (s *stepRun) hide(text string) string { return s.secrets.text(text, s.showSecrets) }
 
 // String returns the condition in words.

@@ -56,7 +56,7 @@ func TestUntil(t *testing.T) {
 	}
 }
 
-// TestUntilIsNotForWhatCannotBeSent runs steps that a repetition cannot help.
+// TestUntilIsNotForWhatCannotBeSent runs steps that fail in the same way when they are repeated.
 func TestUntilIsNotForWhatCannotBeSent(t *testing.T) {
 	for name, url := range map[string]string{"a variable that is not set": "http://x.test/{{NOBODY}}", "a host that is not allowed": "http://y.test/"} {
 		t.Run(name, func(t *testing.T) {

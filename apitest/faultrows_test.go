@@ -267,7 +267,7 @@ func verdictRows() []verdictRow {
 	add("E6, sound", "an expected redirect", moved("/", "/home", 302, "hello"), request("GET", "/", "      followRedirects: true\n", "resp.status == 200"), VerdictProven)
 
 	arrived := func(w http.ResponseWriter, r *http.Request) {
-		// this service fails if the payload arrives
+		// This service fails if the payload arrives.
 		status := 200
 		if strings.Contains(r.FormValue("q"), "; DROP") || strings.Contains(r.PathValue("q"), "; DROP") || strings.Contains(r.URL.Path, "; DROP") {
 			status = 500

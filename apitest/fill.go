@@ -9,8 +9,8 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/handlebars"
 )
 
-// Set sets a variable of the test. The value is used as it is, even if it looks like a template. If the test neither
-// declares nor uses the variable, Set returns ErrUnknownVariable.
+// Set sets a variable of the test. It does not evaluate templates in the value. If the test neither declares nor uses the
+// variable, Set returns ErrUnknownVariable.
 func (c *Config) Set(name, value string) error {
 	if c.set(name, value) {
 		return nil

@@ -118,7 +118,7 @@ func (t *earlierTest) unchanged(c *Config) bool {
 	return sameBut(t.Test.Env, now[0]) && sameBut(t.Test.Steps, now[1])
 }
 
-// sameBut reports whether two decoded JSON values are equal, if each mask in the first one stands for any text.
+// sameBut reports whether two decoded JSON values are equal. A mask in the first one matches any text.
 func sameBut(masking, full any) bool {
 	switch a := masking.(type) {
 	case string:
@@ -134,7 +134,7 @@ func sameBut(masking, full any) bool {
 	return masking == full || masking == masked
 }
 
-// fitsMask reports whether text equals masking with some text in place of each mask.
+// fitsMask reports whether text matches masking. A mask matches any text.
 func fitsMask(masking, text string) bool {
 	parts := strings.Split(masking, masked)
 	rest, found := strings.CutPrefix(text, parts[0])

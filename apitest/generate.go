@@ -134,14 +134,14 @@ func (g *generator) generate(
 		return nil, err
 	}
 	if builder == nil {
-		return nil, errors.New("the Build function of the template returned nil")
+		return nil, errors.New("the Build function of the template returned nil: return a builder or an error")
 	}
 	cfg, err := builder.Config()
 	if err != nil {
 		return nil, err
 	}
 	if i, j, found := contradiction(cfg); found {
-		return nil, in.notApplicable("makes steps %d and %d the same request, of which one must succeed where the other must not", i+1, j+1)
+		return nil, in.notApplicable("has the same request in steps %d and %d, which must succeed in one and must be refused in the other", i+1, j+1)
 	}
 	return cfg, nil
 }
@@ -149,9 +149,9 @@ func (g *generator) generate(
 func checkEndpoint(e *metlo.TestEndpoint) error {
 	switch {
 	case e == nil:
-		return errors.New("the endpoint is nil")
+		return errors.New("the endpoint is nil: pass one")
 	case e.Host == "":
-		return errors.New("the endpoint has no host")
+		return errors.New("the endpoint has no host: set Host")
 	case strings.ContainsFunc(e.Host, notInHost):
 		return fmt.Errorf("the endpoint's host %q is not a host", e.Host)
 	case !strings.HasPrefix(e.Path, "/"):
@@ -194,8 +194,8 @@ func WithID(id string) GenerateOption {
 	return func(g *generator) { g.id = id }
 }
 
-// WithTemplate adds a template, or replaces the built-in template of that name. A template without a Build function
-// removes it.
+// WithTemplate adds a template, or replaces the built-in template of the same name. If t has no Build function, WithTemplate
+// removes the built-in template.
 func WithTemplate(t Template) GenerateOption {
 	return func(g *generator) { g.templates[strings.ToUpper(t.Name)] = t.Build }
 }

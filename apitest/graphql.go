@@ -72,8 +72,8 @@ func (f *gqlField) addNamedOperation(path string) {
 	}
 }
 
-// addGraphQLField adds the field at the path of f. Elements of a path are names of fields, __args before an argument,
-// __on_T for a fragment on T, [] for a list, and __resp before what only the response has.
+// addGraphQLField adds the field at the path of f. Elements of a path are names of fields, __on_T for a fragment on T,
+// and [] for a list. __args stands before an argument, and __resp before a field that only the response has.
 func (in *TemplateInput) addGraphQLField(root *gqlField, f metlo.TestDataField, entities entityValues) {
 	at := root
 	path := strings.Split(f.DataPath, ".")

@@ -13,7 +13,7 @@ import (
 func WithHandler(h http.Handler) Option {
 	return func(s *settings) error {
 		if h == nil {
-			return errors.New("apitest: the handler is nil")
+			return errors.New("apitest: the handler is nil: pass one")
 		}
 		s.handler = h
 		if _, ok := s.env["BASE_URL"]; !ok {

@@ -60,7 +60,7 @@ func parseWith(check *checker, file string, text []byte) (*Config, error) {
 type decoder struct {
 	file  string
 	lines []string
-	// at holds the node of each path, for the places of faults.
+	// Nodes by path, for the places of faults.
 	at   map[string]*yamltree.Node
 	errs []error
 }

@@ -61,7 +61,7 @@ func (w *yamlWriter) check(c *Config) error {
 		return fmt.Errorf("apitest: marshal: the written text cannot be parsed: %w", err)
 	}
 	if !reflect.DeepEqual(back.normal(), c.normal()) {
-		return errors.New("apitest: marshal: the written text is another test: remove characters that YAML cannot represent")
+		return errors.New("apitest: marshal: the written text parses as a different test: remove characters that YAML cannot represent")
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Access is what tests proved about the access of one identity to one endpoint.
+// Access describes what tests proved about the access of one identity to one endpoint.
 type Access string
 
 // The kinds of access.
@@ -149,7 +149,7 @@ type matrixBuilder struct {
 	evidence   map[cellKey][]Evidence
 	worked     map[string]bool            // identities that some endpoint served
 	workedAt   map[cellKey]bool           // endpoints and the identities that they served
-	served     map[string]map[string]bool // by address, the identities that it served in a step that passed
+	served     map[string]map[string]bool // identities that an address served in a step that passed, by address
 	unlisted   []string
 	notRun     []string
 }
@@ -270,7 +270,7 @@ func fits(template, path []string) (fixed int, ok bool) {
 	return fixed, true
 }
 
-// evidenceOf returns what a step shows about the access of its identity.
+// evidenceOf returns the access that a step shows for its identity.
 func (b *matrixBuilder) evidenceOf(t *earlierTest, s *earlierStep) Evidence {
 	e := Evidence{Test: cmp.Or(t.Test.File, t.name()), Step: s.Name, Control: s.Control, refusal: s.Demands == demandsRefusal}
 	unknown := func(why string) Evidence {
@@ -293,11 +293,11 @@ func (b *matrixBuilder) evidenceOf(t *earlierTest, s *earlierStep) Evidence {
 	case succeeded(e.Status):
 		e.Access = AccessAllowed
 	case e.Status == http.StatusUnauthorized && s.Identity != anonymous && !b.workedThere(s):
-		return unknown("401 to credentials that this endpoint never accepted: have they expired?")
+		return unknown("401 to credentials that this endpoint never accepted: renew them if they have expired")
 	case !refuses(e.Status) && (!e.refusal || !isRedirect(e.Status)):
 		return unknown(fmt.Sprintf("%d is neither a success nor a refusal", e.Status))
 	case !e.refusal && e.Status == http.StatusNotFound && !b.servedOther(s):
-		return unknown("404: is the object there?")
+		return unknown("404: check that the object exists")
 	case !controlled:
 		return unknown(fmt.Sprintf("%d without a control: nothing shows that the endpoint works and the credentials are valid", e.Status))
 	default:
@@ -362,10 +362,10 @@ func (b *matrixBuilder) matrix() *Matrix {
 	return m
 }
 
-// combine sets the access of a cell from its evidence. What a step was served although it demands a refusal comes
-// first. Then comes what the responses do not show, and then what was allowed or denied.
+// combine sets the access of a cell from its evidence. Access that a step demands to be refused comes first.
+// Then comes unknown access, then the access of steps that demand success, and last a proven refusal.
 func (c *Cell) combine() {
-	var best [2]Access // of the steps that demand a refusal, and of the others
+	var best [2]Access // access of the steps that demand a refusal, and of the others
 	rank := [2][]Access{{AccessUnknown, AccessDenied, AccessAllowed, AccessLeaks}, {AccessUnknown, AccessDenied, AccessAllowed}}
 	for _, e := range c.Evidence {
 		kind := 1

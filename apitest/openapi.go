@@ -18,7 +18,7 @@ func OpenAPIEndpoints(text []byte) ([]Endpoint, error) {
 		return nil, fmt.Errorf("apitest: OpenAPI: %w", err)
 	}
 	if root == nil || root.Get("paths") == nil || root.Get("openapi") == nil && root.Get("swagger") == nil {
-		return nil, errors.New("apitest: the document is not OpenAPI: it lacks openapi or paths")
+		return nil, errors.New("apitest: the document is not OpenAPI, because it lacks openapi or paths: pass an OpenAPI or Swagger document")
 	}
 	base := ""
 	if servers := root.Get("servers"); servers != nil && len(servers.Items) > 0 && servers.Items[0].Get("url") != nil {

@@ -156,7 +156,7 @@ func (s *settings) setGlobal(name, value string) {
 func WithHTTPClient(c *http.Client) Option {
 	return func(s *settings) error {
 		if c == nil {
-			return errors.New("apitest: the HTTP client is nil")
+			return errors.New("apitest: the HTTP client is nil: pass one")
 		}
 		s.client = c
 		return nil
@@ -255,12 +255,12 @@ func WithRateLimit(perSecond float64, burst int) Option {
 	}
 }
 
-// WithLimiter makes requests to a host wait for l, in addition to the limit of WithRateLimit. The host is written as in
+// WithLimiter delays requests to a host until l allows them, in addition to the limit of WithRateLimit. The host is written as in
 // a URL, with its port if it has one. An empty host means every host.
 func WithLimiter(host string, l metlo.Limiter) Option {
 	return func(s *settings) error {
 		if l == nil {
-			return errors.New("apitest: the limiter is nil")
+			return errors.New("apitest: the limiter is nil: pass one")
 		}
 		s.pace.add(host, l)
 		return nil

@@ -17,7 +17,7 @@ func WithPayloads(name string, values ...string) Option {
 	values = slices.Clone(values)
 	return func(s *settings) error {
 		if name == "" {
-			return errors.New("apitest: a payload list needs a name")
+			return errors.New("apitest: a payload list needs a name: pass one")
 		}
 		s.payloads[name] = values
 		return nil

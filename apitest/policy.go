@@ -283,7 +283,7 @@ func (d *decoder) pattern(n *yamltree.Node, path string) string {
 // configuration does not mention has no rule.
 func PolicyOf(config *TestingConfig, endpoints []metlo.TestEndpoint) (*Policy, error) {
 	if config == nil {
-		return nil, errors.New("apitest: the testing config is nil")
+		return nil, errors.New("apitest: the testing config is nil: pass one")
 	}
 	p := &Policy{}
 	for i := range endpoints {

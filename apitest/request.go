@@ -39,7 +39,8 @@ type preparation struct {
 	lenient  bool
 }
 
-// prepare fills in the templates of r. problems are the reasons why the request is not what its author meant.
+// prepare fills in the templates of r. problems are the reasons why the request differs from its author's
+// intent.
 func (s *state) prepare(r *Request, lenient bool) (out *outgoing, problems []string, err error) {
 	p := &preparation{outgoing: &outgoing{method: string(r.Method), headers: http.Header{}}, st: s, lenient: lenient}
 	text, err := p.url(r.URL)
@@ -77,13 +78,13 @@ func (p *preparation) render(where, text string, emptyCounts bool) (string, erro
 func changed(where, value string) string {
 	switch header, isHeader := strings.CutPrefix(where, "header "); {
 	case isHeader && strings.ContainsAny(value, "\r\n\x00"):
-		return "the payload holds a character that no header can"
+		return "the payload contains a character that a header cannot contain"
 	case isHeader && strings.Trim(value, " \t") != value:
-		return "the payload starts or ends in a space, which no header keeps"
+		return "the payload starts or ends with a space, which a header does not keep"
 	case isHeader && (strings.EqualFold(header, "Cookie")) && strings.ContainsAny(value, ";, \t\"\\"):
-		return "the payload holds a character that no cookie can"
+		return "the payload contains a character that a cookie cannot contain"
 	case where == "data" && strings.ContainsRune(value, '\ufffd'):
-		return "the payload is not valid UTF-8, which JSON cannot hold"
+		return "the payload is not valid UTF-8, so JSON cannot contain it"
 	}
 	return ""
 }
@@ -112,7 +113,7 @@ func (p *preparation) url(text string) (string, error) {
 		case p.lenient || whole || !p.st.fromPayload(uses):
 			return strings.ReplaceAll(value, "#", "%23")
 		case value == "." || value == "..":
-			p.problems = append(p.problems, fmt.Sprintf("url: the payload %q as a segment of a path would be resolved on the way", value))
+			p.problems = append(p.problems, fmt.Sprintf("url: the payload %q is a path segment that clients and proxies remove: put it into another place", value))
 		}
 		return escapeQuery(value)
 	})
@@ -193,7 +194,7 @@ func (p *preparation) parseTarget(text string) (*url.URL, error) {
 	case err != nil:
 		return nil, fmt.Errorf("url %q: it cannot be parsed", text)
 	}
-	return nil, fmt.Errorf("url %q: must start with http:// or https:// and a host; is BASE_URL set?", text)
+	return nil, fmt.Errorf("url %q: must start with http:// or https:// and a host: check the variable BASE_URL", text)
 }
 
 func (p *preparation) addQuery(query []KeyValue) error {
@@ -245,7 +246,7 @@ func (p *preparation) renderPair(part string, kv KeyValue, emptyCounts bool) (na
 	return name, value, err
 }
 
-// identity returns what the headers and cookies of a request authenticate with.
+// identity returns the credentials in the headers and cookies of a request.
 func (o *outgoing) identity() string {
 	var parts []string
 	for name, values := range o.headers {

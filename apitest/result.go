@@ -19,8 +19,8 @@ const (
 	Passed Outcome = "passed"
 	// Failed means that the service does not do what the test demands.
 	Failed Outcome = "failed"
-	// Inconclusive means that the test shows nothing about the service: a variable is missing, a step could not be
-	// sent, an extractor found nothing, a redirect led elsewhere, or nothing is asserted.
+	// Inconclusive means that the test shows nothing about the service. For example, a variable is missing, a step
+	// could not be sent, or nothing is asserted.
 	Inconclusive Outcome = "inconclusive"
 )
 
@@ -80,7 +80,7 @@ type StepResult struct {
 	Name string
 	// Outcome is the outcome of the step.
 	Outcome Outcome
-	// Verdict is what the step proved.
+	// Verdict is the verdict of the step.
 	Verdict Verdict
 	// Identity is the name of the identity that sent the request: that of the step, or the names of the variables that
 	// hold its credentials, or "anonymous".
@@ -88,7 +88,7 @@ type StepResult struct {
 	// Control is the name of the request that shows the target to work, or empty. A request that succeeded is its own
 	// control.
 	Control string
-	// Demands is what the assertions about the status demand: "success", "refusal", or "" for neither.
+	// Demands is the demand of the assertions about the status: "success", "refusal", or "" for neither.
 	Demands string
 	// Attack reports whether the request carried a payload, or an attack in the file that the service did not serve.
 	Attack bool

@@ -122,7 +122,7 @@ func TestRequestsThatCannotBeSent(t *testing.T) {
 	_, opts := service(t, echoService)
 	for _, tc := range []struct{ name, url, rest, want string }{
 		{"placeholder in the url", "{{BASE_URL}}/users/<<userId>>", "", "<<userId>> is not filled in: set the variable userId"},
-		{"no host", "/users", "", "is BASE_URL set?"},
+		{"no host", "/users", "", "check the variable BASE_URL"},
 		{"another scheme", "ftp://127.0.0.1/x", "", "must start with http:// or https://"},
 		{"not a url", "http://a b/", "", "cannot be parsed"},
 		{"bad boundary", "{{BASE_URL}}/echo", "      headers: [{name: Content-Type, value: 'multipart/form-data; boundary=\"a\\tb\"'}]\n      form: [{name: f, value: v}]", "form: "},

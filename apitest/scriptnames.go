@@ -7,16 +7,16 @@ import (
 	"sync"
 )
 
-// scriptSyntax holds the words and expressions that the search for names uses. It is compiled when the first script is
-// searched, because most programs search none.
+// scriptSyntax holds the words and expressions that the search for names uses. The first search compiles it, because most
+// programs search no script.
 type scriptSyntax struct {
 	words      map[string]bool // JavaScript's own words and the names that every script has
 	conditions map[string]bool // words whose brackets hold no parameters, though a block follows
 
-	texts       *regexp.Regexp // what holds no names: comments, strings, regular expressions, templates, names behind typeof
+	texts       *regexp.Regexp // parts without names: comments, strings, regular expressions, templates, names behind typeof
 	name        *regexp.Regexp
 	keyword     *regexp.Regexp // begins a declaration
-	declaration *regexp.Regexp // what follows a keyword; a line that goes on does not end it
+	declaration *regexp.Regexp // rest of a declaration behind its keyword, including continued lines
 	loop        *regexp.Regexp
 	target      *regexp.Regexp // a name before =, => or ==, the variable of a loop, and a label
 }
@@ -94,7 +94,7 @@ func withoutNames(text string) string {
 	return " 0 "
 }
 
-// declaredNames returns the names that a script declares, and some that it does not.
+// declaredNames returns the names that a script declares. It may return others too.
 func declaredNames(code string) map[string]bool {
 	declared := map[string]bool{}
 	add := func(text string) {
@@ -130,8 +130,8 @@ func addDeclaration(text string, add func(string)) {
 	}
 }
 
-// bracketsOfNames returns the places of parameter lists, with the name of their function, and of patterns that are
-// assigned to. No place is inside another.
+// bracketsOfNames returns the places of parameter lists, including the name of the function, and of destructuring
+// patterns. No place is inside another.
 func bracketsOfNames(code string) (places [][2]int) {
 	var open []int
 	for i := range len(code) {

@@ -63,7 +63,7 @@ func newSecrets(env map[string]any, c *Config) *secrets {
 	return s
 }
 
-// addExtracted adds a value that a later step authenticates with.
+// addExtracted adds an extracted value that a later step uses as a credential.
 func (s *secrets) addExtracted(name string, value any) {
 	if slices.ContainsFunc(s.sources, func(source string) bool { return namesVariable(source, name) }) {
 		s.add(jsvalue.String(value))
@@ -88,7 +88,7 @@ func (s *secrets) add(text string) {
 	s.masker = nil
 }
 
-// addCredential adds the value of a header that authenticates, and the parts of the value.
+// addCredential adds the value of a header with credentials, and the parts of the value.
 func (s *secrets) addCredential(v string) {
 	s.add(v)
 	scheme, rest, ok := strings.Cut(v, " ")

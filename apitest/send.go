@@ -166,8 +166,8 @@ var (
 	passwordField = regexp.MustCompile(`(?i)<input[^>]*\btype\s*=\s*["']?password\b`)
 )
 
-// detour returns why redirects led to another request, or "". They did if the method changed, if they led to a login
-// page or, unless redirects are expected, to another page.
+// detour returns why redirects led to another request, or "". They did if the method changed or if they led to a
+// login page. Unless redirects are expected, they also did if they led to another page.
 func detour(o *outgoing, hops []hop, body string, expected bool) string {
 	if m := refreshURL.FindStringSubmatch(metaElement.FindString(body[:min(len(body), 64<<10)])); m != nil {
 		if to, err := o.url.Parse(html.UnescapeString(m[1])); err == nil && leadsToLogin(o.url, to) {
@@ -199,7 +199,7 @@ func detour(o *outgoing, hops []hop, body string, expected bool) string {
 	return fmt.Sprintf("a redirect led to %s: write followRedirects: true if the redirect is expected, or false to test the redirect itself", shown)
 }
 
-// leadsToLogin reports whether the second of two addresses, and not the first, has the name of a login page.
+// leadsToLogin reports whether to has the name of a login page and from does not.
 func leadsToLogin(from, to *url.URL) bool {
 	return loginPath.MatchString(to.Path) && !loginPath.MatchString(from.Path)
 }

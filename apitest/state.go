@@ -11,10 +11,10 @@ import (
 	"github.com/metlo-go/metlo/apitest/internal/handlebars"
 )
 
-// state holds what steps pass on: variables and cookies.
+// state holds the variables and cookies that steps pass on.
 type state struct {
 	vars map[string]any
-	// unset holds the variables that are declared but have no value, with the names of what is missing.
+	// unset holds the variables that are declared but have no value, with the names of the missing variables.
 	unset   map[string][]string
 	jars    *cookies.Jars
 	payload map[string]string
@@ -55,7 +55,7 @@ func (s *settings) initialState(c *Config) (*state, error) {
 	return st, nil
 }
 
-// missing returns the names that uses lack, traced back to what the caller must supply.
+// missing returns the names of the variables that the caller must supply for uses.
 func (s *state) missing(uses []handlebars.Use) []string {
 	var out []string
 	for _, u := range uses {
@@ -76,7 +76,7 @@ func (s *state) missing(uses []handlebars.Use) []string {
 	return out
 }
 
-// problems returns the reasons why a filled-in text is not what its author meant. If emptyCounts is set, an empty
+// problems returns the reasons why a filled-in text differs from its author's intent. If emptyCounts is set, an empty
 // variable is a reason too, because it changes a URL or a header.
 func (s *state) problems(where string, uses []handlebars.Use, emptyCounts bool) []string {
 	var out []string

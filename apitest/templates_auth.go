@@ -37,10 +37,10 @@ func (in *TemplateInput) crossAccess(meta Meta, a, b string, refused ...any) (*T
 		return nil, err
 	}
 	if !slices.ContainsFunc(in.parameters(), func(p parameter) bool { return p.identifies }) {
-		return nil, in.notApplicable("has no id in path, query or body, so nobody has an object of their own there")
+		return nil, in.notApplicable("has no id in path, query or body, so no object there belongs to one user")
 	}
 	if i := slices.IndexFunc(in.parameters(), func(p parameter) bool { return p.identifies && p.known }); i >= 0 {
-		return nil, in.notApplicable("takes %s from the testing config, which is the same for both: use VALIDATE_AUTH_RULES, which knows whose it is",
+		return nil, in.notApplicable("takes %s from the testing config, which has one value for both identities: use VALIDATE_AUTH_RULES, which knows the owner",
 			in.parameters()[i].name)
 	}
 	in.fillIDs = true

@@ -52,7 +52,7 @@ func TestEachTemplateFindsItsFlaw(t *testing.T) {
 		endpoint *metlo.TestEndpoint
 		env      map[string]string
 		global   map[string]string
-		failing  []bool // by request, on the vulnerable shop
+		failing  []bool // whether each request fails on the vulnerable shop
 	}{
 		{"GENERIC", demoEndpoint("/status", nil), nil, map[string]string{"CREDENTIALS": demoshop.AnnToken}, []bool{true}},
 		{"HSTS", demoEndpoint("/status", nil), nil, nil, []bool{true}},

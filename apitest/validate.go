@@ -130,14 +130,14 @@ func (a *Assertion) fault() (field, message string) {
 	switch a.kind() {
 	case AssertEqual:
 		if a.Key == "" {
-			return ".key", "is missing: say what is compared, such as resp.status"
+			return ".key", "is missing: name the value to compare, such as resp.status"
 		}
 		if list, ok := value.([]any); ok && len(list) == 0 {
-			return ".value", "is an empty list, which nothing equals"
+			return ".value", "is an empty list, which no value equals: add a value"
 		}
 	case AssertRegexp:
 		if a.Key == "" {
-			return ".key", "is missing: say what is matched, such as resp.data.name"
+			return ".key", "is missing: name the value to match, such as resp.data.name"
 		}
 		if !isString {
 			return ".value", "must be a string: the regular expression"
@@ -216,7 +216,7 @@ func (k *checker) fault(t placedText) error {
 	return nil
 }
 
-// language is the language of a text in a test, besides templates.
+// language is the language of a text in a test, apart from templates.
 type language int
 
 const (

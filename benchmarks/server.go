@@ -21,7 +21,7 @@ type wire struct {
 	object [2]string                                             // text around a single item
 	isList func(*http.Request) bool                              // reports whether a request is for a list; otherwise it is for one item
 	window func(q url.Values) (offset, limit int, cursor string) // a cursor is an item's id in digits
-	list   func(p page) (before, after, nextHeader string)       // around the items; the name and value of a header
+	list   func(p page) (before, after, nextHeader string)       // text before and after the items, and a header line for the next page
 	media  string                                                // content type, if not application/json
 	cursor bool                                                  // a page begins behind a row, not at an offset
 }

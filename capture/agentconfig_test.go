@@ -69,7 +69,7 @@ func TestTheInstancesConfigurationIsFollowed(t *testing.T) {
 	})
 }
 
-// Patterns of paths are looked for in the path as it is sent, with and without values, and by Analyze too.
+// Patterns of paths match the escaped path, with and without values. They do so in Analyze too.
 func TestBlocksOfPathsHaveOneSpelling(t *testing.T) {
 	config := &metlo.AgentConfig{PathBlockList: []metlo.PathBlock{{Host: ".*", Paths: []string{"^/a%20b/", "^/priv%61te$", "^/x%3Dy$"}}}}
 	for target, isBlocked := range map[string]bool{

@@ -123,7 +123,7 @@ func Analyze(trace *metlo.Trace, route string) (*metlo.AnalyzedTrace, error) {
 	return newAnalyzer(nil).Analyze(trace, route)
 }
 
-// trace analyses an exchange.
+// trace analyzes an exchange.
 func (a *Analyzer) trace(x *analysis.Exchange) (*metlo.AnalyzedTrace, outcome) {
 	r := a.analysis.Analyze(x)
 	switch {

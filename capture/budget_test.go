@@ -13,7 +13,7 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/kit"
 )
 
-// serverWriter has the interfaces of net/http's HTTP/1 server, and costs nothing.
+// serverWriter has the interfaces of net/http's HTTP/1 writer, and allocates nothing.
 type serverWriter struct {
 	http1Server
 
@@ -28,7 +28,7 @@ type memoryBody struct{ bytes.Reader }
 
 func (*memoryBody) Close() error { return nil }
 
-// exchanger serves POSTs of 1 kB that are answered with 2 kB, again and again without allocations of its own.
+// exchanger serves POST requests of 1 kB with responses of 2 kB. It allocates nothing itself.
 func exchanger(handler http.Handler) func() {
 	in, out := bytes.Repeat([]byte("i"), 1000), bytes.Repeat([]byte("o"), 2000)
 	copy(in, `{"sku":"`)
@@ -66,20 +66,20 @@ func responder() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveResponse(w, r) })
 }
 
-// shutDown ends a recorder without waiting for what it sends.
+// shutDown ends a recorder without waiting for its requests.
 func shutDown(r *Recorder) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = r.Shutdown(ctx)
 }
 
-// full makes a recorder find no room.
+// full fills the queue of a recorder.
 func full(r *Recorder) {
 	r.full.Store(true)
 	r.budget.used.Add(r.budget.limit)
 }
 
-// TestAllocationBudgets holds what recording costs a handler, in allocations above what it costs without.
+// TestAllocationBudgets checks the number of allocations that recording adds to a handler.
 func TestAllocationBudgets(t *testing.T) {
 	bare := testing.AllocsPerRun(200, exchanger(responder()))
 	for name, row := range map[string]struct {
@@ -113,7 +113,7 @@ func TestAllocationBudgets(t *testing.T) {
 				for range batchTraces - 1 {
 					serveOne()
 				}
-				<-entered // from here on the sender waits, and allocates nothing
+				<-entered // the sender waits after this and allocates nothing
 			}
 			if row.prepare != nil {
 				row.prepare(r)
@@ -168,7 +168,7 @@ func BenchmarkHandler(b *testing.B) {
 			for b.Loop() {
 				serveOne()
 				if n++; n%batchTraces == 0 && row.prepare == nil {
-					discard(r) // as the sender would, in a goroutine of its own
+					discard(r) // stands in for the sender's goroutine
 				}
 			}
 			s := r.Stats()

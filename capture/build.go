@@ -22,7 +22,7 @@ func (s *sender) analyze(x *record, host string) (*metlo.AnalyzedTrace, outcome)
 	if x.method != http.MethodHead {
 		e.Response = s.bodyOf(x.out, x.outTotal, e.ResponseHeaders)
 		if e.Response.ContentType == "" && len(x.out) > 0 && pairValue(e.ResponseHeaders, "Content-Encoding") == "" {
-			// net/http's server sniffs too, and the handler's headers do not show it.
+			// net/http's server detects the type too, and does not add it to the handler's headers.
 			e.Response.ContentType = http.DetectContentType(x.out)
 			e.ResponseHeaders = append(e.ResponseHeaders, analysis.Pair{Name: "Content-Type", Value: e.Response.ContentType})
 		}
@@ -36,7 +36,7 @@ func (s *sender) analyze(x *record, host string) (*metlo.AnalyzedTrace, outcome)
 	return trace, usable
 }
 
-// escapedPath returns the path as it is sent, in which the patterns of the instance are looked for.
+// escapedPath returns the path with its escapes, which the patterns of the instance match.
 func escapedPath(x *record) string {
 	u := url.URL{Path: x.path, RawPath: x.rawPath}
 	return analysis.EscapePath(u.EscapedPath())

@@ -101,7 +101,7 @@ func decodeContent(data []byte, encoding string, limit int) (decoded []byte, cut
 		r, err = gzip.NewReader(bytes.NewReader(data))
 	case "deflate":
 		if r, err = zlib.NewReader(bytes.NewReader(data)); err != nil {
-			r, err = flate.NewReader(bytes.NewReader(data)), nil // as some servers understand the name
+			r, err = flate.NewReader(bytes.NewReader(data)), nil // some servers send raw deflate data under this name
 		}
 	default:
 		return nil, false, false

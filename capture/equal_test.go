@@ -16,7 +16,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// traffic makes exchanges as services have them.
+// traffic generates exchanges that resemble those of services.
 type traffic struct{ *rand.Rand }
 
 func (g traffic) one(list ...string) string { return list[g.IntN(len(list))] }
@@ -26,7 +26,7 @@ func (g traffic) name() string {
 		"aadhar", "location", "note", "price", "quantity", "is_active", "X-Request-Id", "$ref", "@type", "sku", "sha256", "utm_source", "line1", "geo")
 }
 
-// text returns a value of a class, or of none.
+// text returns a value that may belong to a class.
 func (g traffic) text() string {
 	return g.one("jane.doe@example.com", "mail jane@example.com now", "4111-1111-1111-1111", "4111111111111111", "219-09-9999", "+1 415-555-0132", "203.0.113.5",
 		"529.982.247-25", "529.982.247-26", "2341 2341 2346", "37.80, -122.27", "hello", "", "2026-11-30T23:03:48Z", "true", "5", "null", `{"a":1}`, "ünï©ode", "a\\\"b", "\U0001f600")
@@ -43,7 +43,7 @@ func (g traffic) scalar() string {
 	return string(data)
 }
 
-// value returns JSON. The elements of a list have one form, as those of services do.
+// value returns JSON. The elements of a list have one form, as in the responses of services.
 func (g traffic) value(depth int) string {
 	if depth > 0 {
 		switch g.IntN(4) {
@@ -137,8 +137,8 @@ func fieldsOf(t *testing.T, server *metlotest.Server) map[string]string {
 	return fields
 }
 
-// TestTheSameFieldsAsTheServerFinds sends exchanges with their values by the first version, and what capture makes of them by
-// the second, and compares what the server then knows.
+// TestTheSameFieldsAsTheServerFinds sends exchanges with their values to the first version of the collector, and their analyzed
+// traces to the second version. It compares the fields of both servers.
 func TestTheSameFieldsAsTheServerFinds(t *testing.T) {
 	g := traffic{rand.New(rand.NewPCG(3, 4))}
 	values, types := metlotest.NewServer(metlotest.InstantAnalysis()), metlotest.NewServer(metlotest.InstantAnalysis())
@@ -164,7 +164,8 @@ func TestTheSameFieldsAsTheServerFinds(t *testing.T) {
 	assert.GreaterOrEqual(t, float64(equal), 0.99*float64(total))
 }
 
-// compareFields returns how many of the fields of either server are equal, and logs some of the others.
+// compareFields returns the number of fields that are equal on both servers, and the number of all fields. It logs some of the
+// others.
 func compareFields(t *testing.T, want, got map[string]string) (equal, total int) {
 	t.Helper()
 	total, shown := len(want), 0

@@ -15,7 +15,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// A service in front of which the recorder stands. The server of package metlotest takes the place of Metlo.
+// This example records a service. A server of package metlotest stands in for Metlo.
 func ExampleNew() {
 	server := metlotest.NewServer()
 	defer server.Close()
@@ -29,7 +29,7 @@ func ExampleNew() {
 	mux.HandleFunc("GET /orders/{id}", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "order", r.PathValue("id"))
 	})
-	service := httptest.NewServer(rec.Handler(mux)) // or http.ListenAndServe(":8080", rec.Handler(mux))
+	service := httptest.NewServer(rec.Handler(mux)) // a real service calls http.ListenAndServe(":8080", rec.Handler(mux))
 
 	resp, err := http.Get(service.URL + "/orders/17")
 	if err != nil {
@@ -57,7 +57,7 @@ func ExampleNew() {
 	// 1 trace sent
 }
 
-// What the service asks of others is recorded under their hosts.
+// Outgoing requests are recorded under the hosts that they go to.
 func ExampleRecorder_Transport() {
 	server := metlotest.NewServer()
 	defer server.Close()
@@ -86,7 +86,7 @@ func ExampleRecorder_Transport() {
 	// Output: 1 trace sent
 }
 
-// A trace from elsewhere, such as a HAR file.
+// This example masks a trace from elsewhere, such as a HAR file.
 func ExampleMask() {
 	trace := &metlo.Trace{
 		Request: metlo.TraceRequest{
@@ -110,7 +110,7 @@ func ExampleMask() {
 	// {"email":"jane.doe@example.com","password":"[redacted]","customerNo":0}
 }
 
-// A recorder that says which internal user sent a request, and shows the client's address from behind a load balancer.
+// This recorder adds a pseudonym of the user, and the client's address from behind a load balancer.
 func ExampleWithUsers() {
 	server := metlotest.NewServer()
 	defer server.Close()
@@ -135,7 +135,7 @@ func ExampleWithUsers() {
 	// Output: 1 trace sent
 }
 
-// A recorder for a laptop: what would be sent is written instead, and no value is in it.
+// This recorder writes the traces to the standard output instead of sending them. They contain no values.
 func ExampleWithOutput() {
 	rec, err := capture.New(nil, capture.WithHost("example.com"), capture.WithOutput(os.Stdout))
 	if err != nil {
@@ -156,7 +156,7 @@ func ExampleWithOutput() {
 	// {"request":{"url":{"host":"example.com","path":"/api/users/1","endpointPath":"/api/users/{id}","parameters":[]},"headers":[],"body":"","method":"GET"},"response":{"status":200,"headers":[],"body":""},"meta":{"incoming":true,"source":"","sourcePort":"","destination":"","destinationPort":""},"redacted":true,"sessionMeta":{"authenticationProvided":false,"authenticationSuccessful":true},"analysisType":"full","processedTraceData":{"block":false,"sensitiveDataDetected":{"resBody.email":["Email"]},"dataTypes":{"resBody.email":["string"],"resBody.id":["integer"],"resHeaders.Content-Type":["string"]},"requestContentType":"*/*","responseContentType":"application/json"}}
 }
 
-// Everything under /internal/ stays out, besides what is skipped by default.
+// This recorder skips all paths below /internal/ in addition to the default skips.
 func ExampleWithSkips() {
 	server := metlotest.NewServer()
 	defer server.Close()

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Exchange is the recording of one request while it is served. Adapters for web frameworks use it; other programs use
+// Exchange represents the recording of a request that is being served. Adapters for web frameworks use it; other programs use
 // [Recorder.Handler]. All methods do nothing on a nil Exchange, and are safe for concurrent use.
 type Exchange struct {
 	rec      *Recorder
@@ -21,13 +21,13 @@ type Exchange struct {
 	mu        sync.Mutex
 	scratch   *scratch // nil after the end of copying
 	route     string
-	status    int  // 0 until the response began
-	foreign   bool // the writer is neither of net/http's
+	status    int  // 0 until the response begins
+	foreign   bool // whether the writer is not one of net/http's
 	ended     bool
-	readWhole bool // the request's body
+	readWhole bool // whether the handler read the request's body to its end
 }
 
-// marker is the context of a recorded request. By it a recorder recognizes a request that it records already.
+// marker is the context of a recorded request. A recorder uses it to recognize a request that it already records.
 type marker struct {
 	context.Context
 	exchange *Exchange
@@ -91,7 +91,7 @@ func (r *Recorder) begin(w http.ResponseWriter, req *http.Request) (x *Exchange)
 	return x
 }
 
-// wanted reports whether a request is recorded. It counts the requests that are not.
+// wanted reports whether a request is recorded. It counts requests that are not recorded.
 func (r *Recorder) wanted(req *http.Request, isServed bool) bool {
 	switch {
 	case r.skipper.request(req, isServed):
@@ -189,8 +189,8 @@ func (x *Exchange) Hijacked() {
 	x.rec.discard(s) // such connections may last for hours
 }
 
-// End ends the recording after the handler has returned or panicked. It copies the handler's changes of the request to the
-// original request. Call it once in a deferred function that does not recover from the panic.
+// End ends the recording after the handler has returned or panicked. It copies the handler's changes to the original
+// request. Call it once in a deferred function that does not recover from the panic.
 func (x *Exchange) End(panicked bool) {
 	if x == nil {
 		return
@@ -266,8 +266,8 @@ func (x *Exchange) finish(s *scratch, status int, route string, panicked bool) {
 	counted = true
 }
 
-// isUpgrade reports whether the connection was upgraded to another protocol or was a tunnel. A handler can hijack a connection
-// through Unwrap unnoticed; then the request has an Upgrade header, and the response did not begin.
+// isUpgrade reports whether the connection was upgraded to another protocol or was a tunnel. The recorder does not notice
+// when a handler hijacks a connection through Unwrap. Then the request has an Upgrade header, and the response did not begin.
 func (x *Exchange) isUpgrade(status int, began bool) bool {
 	if status == http.StatusSwitchingProtocols || x.original.Method == http.MethodConnect {
 		return true

@@ -22,7 +22,7 @@ import (
 
 const faultHandlers = 64
 
-// Whatever the collector does, requests are served as they would be, and each is accounted for.
+// No fault of the collector changes how requests are served, and the counts cover each request.
 func TestEveryFailureOfTheCollector(t *testing.T) {
 	for _, failure := range metlotest.Failures() {
 		t.Run(failure.Name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestAStalledCollectorCostsItsBudget(t *testing.T) {
 			for range 20_000 {
 				request(handler)
 			}
-			// The server is of this process too: two goroutines serve its one connection.
+			// The server runs in this process too: two goroutines serve its one connection.
 			assert.LessOrEqual(t, runtime.NumGoroutine()-goroutines, 3+2)
 			grown := int64(liveHeap()) - int64(heap)
 			t.Logf("%d bytes of heap, %d goroutines, %+v", grown, runtime.NumGoroutine()-goroutines-2, r.Stats())
@@ -163,7 +163,7 @@ func TestLargeBodiesCostLittle(t *testing.T) {
 	}
 }
 
-// BenchmarkSender serves, analyses and sends exchanges of 1 kB in and 2 kB out, from the first request to the end of
+// BenchmarkSender serves, analyzes and sends exchanges of 1 kB in and 2 kB out, from the first request to the end of
 // Shutdown.
 func BenchmarkSender(b *testing.B) {
 	for name, opts := range map[string][]Option{"analyzed": nil, "values": {WithValues()}} {

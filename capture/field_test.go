@@ -24,7 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These are situations in which middleware of others failed in the field.
+// In these situations, other recording middleware has failed in production.
 
 func TestAProxyBehindTheRecorder(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
@@ -106,7 +106,7 @@ func TestATooLargeBodyIsStillRefused(t *testing.T) {
 	assert.Equal(t, http.StatusRequestEntityTooLarge, trace.Response.Status)
 	assert.Empty(t, trace.Request.Body, "what was read of it is only a part")
 
-	// In front of the recorder it closes the connection too, as it does without.
+	// In front of the recorder it closes the connection, as it does without a recorder.
 	r := recorderFor(t, &collector{})
 	server := httptest.NewServer(http.MaxBytesHandler(r.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(r.Body)
@@ -152,7 +152,7 @@ func TestATimeoutAroundAndWithinTheRecorder(t *testing.T) {
 	}
 }
 
-// A middleware outside may look at the request in another goroutine while the handler ends.
+// Outer middleware may read the request in another goroutine while the handler ends.
 func TestTheOriginalRequestIsNotWrittenWhereItIsAsItWas(t *testing.T) {
 	r := recorderFor(t, &collector{})
 	mux := http.NewServeMux()
@@ -171,7 +171,7 @@ func TestTheOriginalRequestIsNotWrittenWhereItIsAsItWas(t *testing.T) {
 	})
 	for range 50 {
 		req := httptest.NewRequest(http.MethodGet, "/users/7/a/b?a=b", http.NoBody)
-		require.NoError(t, req.ParseForm()) // as outer middleware does
+		require.NoError(t, req.ParseForm()) // outer middleware may have parsed the form
 		outer.ServeHTTP(httptest.NewRecorder(), req)
 	}
 	looking.Wait()
@@ -227,7 +227,7 @@ func TestAPanicAfterAFlushEndsTheConnection(t *testing.T) {
 	assert.Equal(t, http.StatusOK, traces[0].Response.Status)
 }
 
-// A connection of hours keeps nothing of the recorder's, so that many of them cost no more than the budget.
+// A connection that lasts for hours holds no memory of the recorder, so many of them stay within the budget.
 func TestLongConnectionsKeepNoCopies(t *testing.T) {
 	r := recorderFor(t, &collector{})
 	server := httptest.NewServer(r.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -244,7 +244,7 @@ func TestLongConnectionsKeepNoCopies(t *testing.T) {
 	waitFor(t, func() bool { return r.Stats().Skipped == 1 })
 }
 
-// Large bodies whose exchanges are not recorded in the end do not keep the recorder closed.
+// Large bodies of exchanges that end unrecorded do not leave the recorder full.
 func TestRoomComesBackWithoutTheSender(t *testing.T) {
 	r := recorderFor(t, &collector{}, WithQueueBytes(smallestQueue), WithoutSampling())
 	small := r.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -335,7 +335,7 @@ func TestTunnelsAreNotRecorded(t *testing.T) {
 	assert.EqualValues(t, 1, r.Stats().Skipped)
 }
 
-// No body makes masking slow: of each beginning there are as many as fit, and the cost grows with their number.
+// No body makes masking slow. Each body repeats the beginning of a structure, and the time must grow in proportion.
 func TestMaskingHostileTextsEnds(t *testing.T) {
 	m := newMasker(maskSettings{})
 	for _, part := range []string{
@@ -367,12 +367,12 @@ func TestMaskingHostileTextsEnds(t *testing.T) {
 	}, "nested")
 }
 
-// parts is into how many parts assertCostsNoMore's callers cut their work.
+// parts is the number of parts into which callers of assertCostsNoMore divide their work.
 const parts = 16
 
-// assertCostsNoMore fails if a whole takes more than a quarter of parts as long as its parts one after the other: it
-// would take parts times as long if its cost grew with the square of its size. A busy machine delays both alike, and
-// only what is too slow in each of several rounds fails.
+// assertCostsNoMore fails if the whole takes more than parts/4 times as long as its parts one after the other. With a
+// quadratic cost it would take parts times as long. A busy machine delays both alike. The assertion fails only if the
+// whole is too slow in each of several rounds.
 func assertCostsNoMore(t *testing.T, whole, inParts func(), what string) {
 	t.Helper()
 	took := func(f func()) time.Duration {
@@ -431,7 +431,7 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
-// A trace that is too long for the collector is sent without its bodies, and costs no other.
+// A trace that is too long for the collector is sent without its bodies, and no other trace is lost.
 func TestATraceThatIsTooLongIsSentWithoutBodies(t *testing.T) {
 	var c collector
 	r := recorderFor(t, &c, WithoutSampling(), WithBodyLimit(largestLimit), WithQueueBytes(64<<20))
@@ -495,7 +495,7 @@ func TestShutdownWithAnExpiredContext(t *testing.T) {
 	assert.Zero(t, s.Queued)
 }
 
-// What http.ServeContent writes, ranges and conditions included, is what it would write without.
+// The responses of http.ServeContent, including ranges and conditions, are the same as without the recorder.
 func TestFilesAreServedAsWithout(t *testing.T) {
 	file, err := os.CreateTemp(t.TempDir(), "*.json")
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// interfacesOf are the optional interfaces that a writer has.
+// interfacesOf returns the names of the optional interfaces that a writer has.
 func interfacesOf(w http.ResponseWriter) map[string]bool {
 	has := map[string]bool{}
 	_, has["Flusher"] = w.(http.Flusher)
@@ -40,14 +40,14 @@ func interfacesOf(w http.ResponseWriter) map[string]bool {
 	return has
 }
 
-// bareWriter is a middleware's writer that has nothing but the three methods.
+// bareWriter is a writer that has only the three required methods.
 type bareWriter struct{ w http.ResponseWriter }
 
 func (b bareWriter) Header() http.Header         { return b.w.Header() }
 func (b bareWriter) Write(p []byte) (int, error) { return b.w.Write(p) }
 func (b bareWriter) WriteHeader(status int)      { b.w.WriteHeader(status) }
 
-// unwrappingWriter can be reached through.
+// unwrappingWriter has Unwrap in addition to the required methods.
 type unwrappingWriter struct{ bareWriter }
 
 func (u unwrappingWriter) Unwrap() http.ResponseWriter { return u.w }
@@ -81,11 +81,11 @@ func TestTheHandlerSeesTheSameInterfaces(t *testing.T) {
 				defer server.Close()
 				resp, err := server.Client().Get(server.URL)
 				require.NoError(t, err)
-				_, err = io.Copy(io.Discard, resp.Body) // until the handlers have returned
+				_, err = io.Copy(io.Discard, resp.Body) // the handlers have returned at the end of the body
 				require.NoError(t, errors.Join(err, resp.Body.Close()))
 				assert.Equal(t, http2, resp.ProtoMajor == 2)
 				if name != "the server's" {
-					// What is there besides changes nothing: io.WriteString and io.Copy do the same without.
+					// These two may be missing or extra: io.WriteString and io.Copy work the same without them.
 					delete(want, "StringWriter")
 					delete(want, "ReaderFrom")
 					assert.Subset(t, got, want)
@@ -100,7 +100,7 @@ func TestTheHandlerSeesTheSameInterfaces(t *testing.T) {
 	}
 }
 
-// A handler behind another middleware's writer sees those interfaces that the writer has, and no others.
+// A handler behind the writer of another middleware sees exactly the interfaces of that writer.
 func TestTheInterfacesOfOtherWriters(t *testing.T) {
 	type (
 		w struct{ http.ResponseWriter }
@@ -196,7 +196,7 @@ func TestTheInterfacesOfOtherWriters(t *testing.T) {
 	}
 }
 
-// A writer of another middleware works as it does without the recorder, and what passes is recorded.
+// The writer of another middleware works as without the recorder, and the response is recorded.
 func TestOtherWritersWork(t *testing.T) {
 	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
 		"bare":   func(w http.ResponseWriter) http.ResponseWriter { return bareWriter{w} },
@@ -223,12 +223,12 @@ func TestOtherWritersWork(t *testing.T) {
 	}
 }
 
-// readerWriter reads by itself.
+// readerWriter has ReadFrom in addition to the required methods.
 type readerWriter struct{ bareWriter }
 
 func (r readerWriter) ReadFrom(src io.Reader) (int64, error) { return io.Copy(r.bareWriter, src) }
 
-// counted counts how much of a body was sent.
+// counted counts the bytes of a body that were read.
 type counted struct {
 	io.Reader
 
@@ -301,7 +301,7 @@ func TestTheOriginalRequestIsPutBack(t *testing.T) {
 	r := recorderFor(t, &collector{})
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /files/{name}", func(w http.ResponseWriter, req *http.Request) {
-		assert.NoError(t, req.ParseMultipartForm(10)) // which puts the file on disk
+		assert.NoError(t, req.ParseMultipartForm(10)) // small enough to put the file on disk
 		req.Body = io.NopCloser(strings.NewReader("another"))
 	})
 	var file string
@@ -445,7 +445,7 @@ func TestFullDuplex(t *testing.T) {
 	require.NoError(t, out.Close())
 }
 
-// upgraded speaks with a connection that left HTTP behind.
+// upgraded exchanges lines over a connection after an upgrade from HTTP.
 func upgraded(t *testing.T, url string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -502,7 +502,7 @@ func TestHijackedConnectionsWorkAndAreNotRecorded(t *testing.T) {
 	}
 }
 
-// waitFor waits for what another goroutine is about to do.
+// waitFor waits until another goroutine has fulfilled a condition.
 func waitFor(t testing.TB, done func() bool) {
 	t.Helper()
 	require.Eventually(t, done, time.Minute, time.Millisecond)
@@ -616,7 +616,7 @@ func TestReadFromIsRecordedAndStaysFast(t *testing.T) {
 	}
 }
 
-// fromWriter is a server's writer that remembers what ReadFrom was given.
+// fromWriter is a server's writer that stores the argument of ReadFrom.
 type fromWriter struct {
 	*httptest.ResponseRecorder
 
@@ -730,7 +730,7 @@ func TestNestedHandlersRecordOnce(t *testing.T) {
 	}
 }
 
-// A handler that keeps its writer and request writes into nobody else's.
+// A handler that keeps its writer and request after its end does not affect other requests.
 func TestAHandlerThatKeepsItsWriterTouchesNothing(t *testing.T) {
 	var c collector
 	r := recorderFor(t, &c, WithoutSampling())
@@ -757,7 +757,7 @@ func TestAHandlerThatKeepsItsWriterTouchesNothing(t *testing.T) {
 	}
 }
 
-// A goroutine of the handler's may go on calling after the end.
+// A goroutine of the handler may continue to call the writer after the handler's end.
 func TestCallsAfterTheEndChangeNothing(t *testing.T) {
 	var c collector
 	r := recorderFor(t, &c, WithoutSampling())

@@ -21,12 +21,12 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// formType is that of bodies of which WithValues sends the text as it is.
+// formType is the content type of bodies whose harmless text WithValues sends unchanged.
 const formType = "application/x-www-form-urlencoded"
 
-// collector is what the recorder under test sends to, in the process.
+// collector stands in for the collector, within the process.
 type collector struct {
-	answer func(*http.Request) (int, string, error) // nil takes everything
+	answer func(*http.Request) (int, string, error) // nil accepts everything
 
 	mu     sync.Mutex
 	bodies []string
@@ -58,14 +58,14 @@ func (c *collector) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// sent is all that the collector took.
+// sent returns all bodies that the collector accepted.
 func (c *collector) sent() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return strings.Join(c.bodies, "\n")
 }
 
-// traces are those that the collector took, in order.
+// traces returns the traces that the collector accepted, in order.
 func (c *collector) traces(t testing.TB) []metlo.Trace {
 	t.Helper()
 	c.mu.Lock()
@@ -89,7 +89,7 @@ func clientFor(t testing.TB, transport http.RoundTripper, opts ...metlo.Option) 
 	return client
 }
 
-// recorderFor is a recorder that is shut down at the end, if the test has not done it. What it then has is not sent.
+// recorderFor returns a recorder that the end of the test shuts down. Traces that are still queued then are not sent.
 func recorderFor(t testing.TB, c http.RoundTripper, opts ...Option) *Recorder {
 	t.Helper()
 	r, err := New(clientFor(t, c), append([]Option{WithAnyHost(), WithValues(), WithoutAgentConfig(), WithSendRate(1e6)}, opts...)...)
@@ -120,7 +120,7 @@ func assertCountsAddUp(t testing.TB, s Stats) {
 	assert.Equal(t, s.Dropped, s.Drops.QueueFull+s.Drops.Closed+s.Drops.Fault+s.Drops.TooLarge)
 }
 
-// serve serves one request with a handler behind a recorder, over HTTP, and returns the trace of it.
+// serve serves one request over HTTP with a handler behind a recorder, and returns its trace.
 func serve(t testing.TB, handler http.HandlerFunc, request func(url string) *http.Request, opts ...Option) metlo.Trace {
 	t.Helper()
 	var c collector
@@ -138,7 +138,7 @@ func serve(t testing.TB, handler http.HandlerFunc, request func(url string) *htt
 	return traces[0]
 }
 
-// post is a request with a body of a type.
+// post returns a request with a body of a content type.
 func post(t testing.TB, path, contentType, body string) func(string) *http.Request {
 	return func(url string) *http.Request {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+path, strings.NewReader(body))
@@ -170,7 +170,7 @@ func loggerTo(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// echoAfterUpgrade takes a connection over, as a WebSocket does, and sends the first line back.
+// echoAfterUpgrade hijacks the connection, as a WebSocket does, and sends the first line back.
 func echoAfterUpgrade(t *testing.T, hijack func() (net.Conn, *bufio.ReadWriter, error)) {
 	t.Helper()
 	conn, rw, err := hijack()

@@ -20,17 +20,17 @@ import (
 const (
 	hostileSmall = 64 << 10
 	hostileLarge = 1 << 20
-	hostileRatio = 20 // that analysis of the large body may cost, in costs of the small one
+	hostileRatio = 20 // maximum cost of the large body, as a multiple of that of the small one
 )
 
-// hostileShape is a body that is made to be costly.
+// hostileShape describes a body that attempts to make analysis slow.
 type hostileShape struct {
 	path, contentType string
 	body              func(size int) string
 	encoding          string
 }
 
-// upTo returns part again and again, with its number where it has a verb, between begin and end.
+// upTo returns repetitions of part between begin and end. A verb in part is replaced by the number of the repetition.
 func upTo(size int, begin, part, end string) string {
 	var b strings.Builder
 	b.WriteString(begin)
@@ -49,7 +49,7 @@ func lettersOf(i int) string {
 	return string([]byte{byte('a' + i%26), byte('a' + i/26%26), byte('a' + i/676%26)})
 }
 
-// within nests n bodies.
+// within returns n nested bodies.
 func within(n int, open, inner, end string) string {
 	return strings.Repeat(open, n) + inner + strings.Repeat(end, n)
 }
@@ -98,7 +98,7 @@ func hostileShapes() map[string]hostileShape {
 	}
 }
 
-// analysis returns a function that analyses the shape at a size, as a sender does.
+// analysis returns a function that analyzes the shape at a size, as a sender does.
 func (h hostileShape) analysis(t testing.TB, r *Recorder, size int) func() {
 	text := h.body(size)
 	x := &record{
@@ -117,13 +117,13 @@ func (h hostileShape) analysis(t testing.TB, r *Recorder, size int) func() {
 		x.requestHeaders = append(x.requestHeaders, analysis.Pair{Name: "Content-Encoding", Value: h.encoding})
 	}
 	return func() {
-		_, became := newSender(r).analyze(x, testHost) // which remembers no names
+		_, became := newSender(r).analyze(x, testHost) // a new sender has cached no names
 		require.Contains(t, []outcome{usable, noOperation}, became)
 	}
 }
 
-// TestHostileBodies holds what the sender pays for a body that is made to be costly: in memory that is allocated, and,
-// compared with the same bytes in smaller bodies, in time.
+// TestHostileBodies checks the cost of hostile bodies. It limits allocated memory. It also compares the time with that of
+// smaller bodies of the same total size.
 func TestHostileBodies(t *testing.T) {
 	for name, shape := range hostileShapes() {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestHostileBodies(t *testing.T) {
 	}
 }
 
-// allocated returns how many bytes f allocates.
+// allocated returns the number of bytes that f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -7,7 +7,7 @@ import (
 
 // hosts is the set of hosts whose traffic is recorded.
 type hosts struct {
-	named map[string]bool // in the spelling of NormalizeHost
+	named map[string]bool // names as NormalizeHost spells them
 	any   bool
 }
 

@@ -106,8 +106,8 @@ func TestTheSameFieldsAsAnInstanceFinds(t *testing.T) {
 	assert.GreaterOrEqual(t, float64(equal), 0.99*float64(total))
 }
 
-// untilQuiet waits until the instance has found more endpoints of the run than before and finds no further ones, and returns
-// how many it knows.
+// untilQuiet waits until the instance has found more endpoints of the run than before and finds no further ones. It returns
+// the number of endpoints.
 func untilQuiet(t *testing.T, client *metlo.Client, run string, before int) int {
 	t.Helper()
 	const pause = 500 * time.Millisecond

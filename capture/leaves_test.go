@@ -22,19 +22,19 @@ import (
 	"github.com/metlo-go/metlo/internal/suites/cases"
 )
 
-// planter makes values that occur nowhere else, and remembers them.
+// planter generates values that occur nowhere else, and stores them.
 type planter struct {
 	*rand.Rand
 
 	values []string
 }
 
-// alphabets are of letters that follow each other in no word of what is sent.
+// alphabets returns sets of characters. No word in a trace has two characters of one set in a row.
 func alphabets() []string {
 	return []string{"qxzjvkw", "QXZJVKWqxzjvkw", "qxzjvkw0123456789", "QXZ7J9VK4", "äöüßqxz", "北京海岸線路"}
 }
 
-// value returns a new value of five and more characters.
+// value returns a new value of at least five characters.
 func (p *planter) value() string {
 	alphabet := []rune(alphabets()[p.IntN(len(alphabets()))])
 	runes := make([]rune, 5+p.IntN(12))
@@ -45,7 +45,7 @@ func (p *planter) value() string {
 	return string(runes)
 }
 
-// ascii is value for places that take nothing else.
+// ascii returns a new value of ASCII characters.
 func (p *planter) ascii() string {
 	for {
 		n := len(p.values)
@@ -56,7 +56,7 @@ func (p *planter) ascii() string {
 	}
 }
 
-// shaped is a value in a form that values have.
+// shaped returns a new value in a typical form, such as an email address.
 func (p *planter) shaped() string {
 	v := p.value()
 	switch p.IntN(8) {
@@ -135,7 +135,7 @@ func (p *planter) body() (contentType, body string) {
 	case 8:
 		return "application/octet-stream", p.value() + "\x00"
 	case 9:
-		return "application/json", `{"id":1,"text":` + quote(p.value()+strings.Repeat(" ", p.IntN(2)*5000)+p.value()) // without an end
+		return "application/json", `{"id":1,"text":` + quote(p.value()+strings.Repeat(" ", p.IntN(2)*5000)+p.value()) // the text and the object have no end
 	}
 	return "application/json" + params, p.json(4)
 }
@@ -195,11 +195,11 @@ func (p *planter) exchange(t *testing.T) (*http.Request, http.HandlerFunc) {
 
 const testHost = "shop.example.com"
 
-// output is all that left, in forms in which values are looked for.
+// output holds all data that left the process, in the forms that are searched for values.
 type output struct {
 	text   string
-	grams  map[string]bool // four characters each, in lower case, also of what is percent-encoded or hex
-	base64 map[string]bool // base64Size characters each
+	grams  map[string]bool // runs of four lower-case characters, plain and decoded from percent-encoding and hex
+	base64 map[string]bool // runs of base64Size characters
 }
 
 const base64Size = 6
@@ -228,7 +228,7 @@ func (o *output) add(text string) {
 	}
 }
 
-// leftOf returns what of a value is in what left, as it is or encoded.
+// leftOf returns the parts of a value that left the process, plain or encoded.
 func (o *output) leftOf(value string) string {
 	runes := []rune(strings.ToLower(value))
 	for i := range len(runes) - 3 {
@@ -246,8 +246,8 @@ func (o *output) leftOf(value string) string {
 	return ""
 }
 
-// TestNoValueLeaves plants values in every place of requests and responses, and looks for them in what is sent, logged and
-// written.
+// TestNoValueLeaves plants values in every place of requests and responses, and searches sent, logged and written data for
+// them.
 func TestNoValueLeaves(t *testing.T) {
 	exchanges, planted, left := cases.Of(10_000), 0, 0
 	p := &planter{Rand: rand.New(rand.NewPCG(1, 2))}
@@ -300,7 +300,7 @@ func TestNoValueLeaves(t *testing.T) {
 	assert.Zero(t, left)
 }
 
-// TestValuesAreFound plants one value where values are sent: the search must find it.
+// TestValuesAreFound plants one value in a place that is sent. The search must find it.
 func TestValuesAreFound(t *testing.T) {
 	for _, all := range []string{
 		"a qxzjv b", "a QXZJ b", base64.StdEncoding.EncodeToString([]byte("qxzjvkw")), base64.StdEncoding.EncodeToString([]byte("a-qxzjvkw-")),

@@ -19,7 +19,7 @@ const (
 	defaultQueueItems = 10_000
 	defaultSendRate   = 200 // traces a second, which an instance of usual size can analyze
 	smallestQueue     = 64 << 10
-	largestLimit      = 1 << 20 // bytes of a body
+	largestLimit      = 1 << 20 // maximum of both body limits, in bytes
 )
 
 // Option configures a [Recorder]. [New] fails with [metlo.ErrInvalidArgument] if an option is invalid.
@@ -44,7 +44,7 @@ type settings struct {
 	clientAddress bool
 	credentials   credentials
 	users         func(*http.Request) string
-	values        func(*Recorder) (traceBuilder, sink) // nil without WithValues
+	values        func(*Recorder) (traceBuilder, sink) // function of WithValues, or nil
 	mask          maskSettings
 	output        io.Writer
 	agentConfig   time.Duration
@@ -96,7 +96,7 @@ func WithAnyHost() Option {
 	})
 }
 
-// WithClientAddress adds the address and the port of the client to each trace. They are omitted by default.
+// WithClientAddress adds the address and the port of the client to each trace. The recorder omits them by default.
 func WithClientAddress() Option {
 	return option(func(s *settings) error {
 		s.clientAddress = true
@@ -253,9 +253,9 @@ func WithSkips(skips Skips) Option {
 	})
 }
 
-// WithTrustedProxies names the networks, such as 10.0.0.0/8, and addresses of proxies in front of the service. If a request comes
-// from one of them, or over a unix socket, the original source of the trace is the last address in X-Forwarded-For that is not
-// a trusted proxy. By default the header is ignored, because any client can send it. The option requires [WithClientAddress].
+// WithTrustedProxies names the networks, such as 10.0.0.0/8, and addresses of proxies in front of the service. It sets the original
+// source of requests from these proxies, and of requests over a unix socket. The source is the last address in X-Forwarded-For that
+// is not a trusted proxy. By default the header is ignored, because any client can send it. The option requires [WithClientAddress].
 func WithTrustedProxies(networks ...string) Option {
 	return option(func(s *settings) error {
 		trusted, _ := s.proxies.(proxies)
@@ -321,7 +321,7 @@ func WithHooks(hooks Hooks) Option {
 	})
 }
 
-// Hooks holds functions that receive metrics. They are called one at a time, and nil functions are skipped. A hook that blocks
+// Hooks holds functions that receive metrics. The recorder calls one at a time and skips nil functions. A hook that blocks
 // delays sending, not requests. Panics of hooks are recovered and counted.
 type Hooks struct {
 	// Stats receives the counts about once a second while they change, and once at the end.
@@ -353,7 +353,7 @@ func (o MaskOption) setOn(s *maskSettings) error {
 }
 
 type maskSettings struct {
-	names map[string]bool // further ones, in the form of normalName
+	names map[string]bool // additional names, as normalName returns them
 	match func(string) bool
 }
 
@@ -399,13 +399,13 @@ type Skips struct {
 	// Extensions are the extensions of the last path element, such as .css, in GET and HEAD requests.
 	Extensions []string
 
-	// Func returns true for requests to skip. It runs in the goroutine of the request and must return quickly. It must not
+	// Func returns true for requests to skip. It runs in the goroutine of the request and must return fast. It must not
 	// modify or keep the request. If it panics, the request is not recorded.
 	Func func(*http.Request) bool
 }
 
-// DefaultSkips returns the default skips: OPTIONS requests, the statuses 404 and 405, from which Metlo creates no endpoint, health
-// checks, the user agents of probes, and static files.
+// DefaultSkips returns the default skips: OPTIONS requests, the statuses 404 and 405, health checks, the user agents of probes, and
+// static files. Metlo creates no endpoint from the statuses 404 and 405.
 func DefaultSkips() Skips {
 	return Skips{
 		Methods:  []string{http.MethodOptions},
@@ -441,9 +441,9 @@ type Sampling struct {
 	all bool
 }
 
-// DefaultSampling returns the default sampling: the first 100 traces, then one every 4 s, which is how often Metlo analyzes the
-// fields of an endpoint, and 100 a second over all routes. On a route that also succeeds, about a fifth of the kept traces at
-// most are errors (400 and above), because Metlo looks for sensitive data in the last 100 traces of an endpoint.
+// DefaultSampling returns the default sampling: the first 100 traces, then one every 4 s, and 100 a second over all routes. Metlo
+// analyzes the fields of an endpoint every 4 s. On a route that also succeeds, at most about a fifth of the kept traces are errors
+// (400 and above). Metlo looks for sensitive data in the last 100 traces of an endpoint, so errors must not displace successes.
 func DefaultSampling() Sampling {
 	return Sampling{First: 100, Interval: 4 * time.Second, PerSecond: 100}
 }

@@ -12,7 +12,7 @@ type record struct {
 	served            bool
 	inTotal, outTotal int64 // lengths of the bodies, with what was not copied
 	method            string
-	host              string // of the request
+	host              string // host of the request
 	urlHost           string
 	scheme            string
 	path, rawPath     string
@@ -21,7 +21,7 @@ type record struct {
 	route, user       string
 	requestHeaders    []analysis.Pair
 	responseHeaders   []analysis.Pair
-	in, out           []byte // within the record's memory
+	in, out           []byte // copies of the bodies, in the record's memory
 }
 
 const maxRecordHead = 2 + 1 + 8*binary.MaxVarintLen64

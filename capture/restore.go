@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// restore copies the handler's changes of the request to the original request, where servers and outer middleware expect them:
-// multipart files, the pattern and its values, the request line, the headers and the trailers. It does not copy the body, the
-// protocol, the transfer encoding, path values without a pattern, and the parsed form, which a goroutine that outlives the
-// handler may be parsing. It writes only fields that differ, because outer middleware may read the others concurrently.
+// restore copies the handler's changes to the original request, where servers and outer middleware expect them. It copies multipart
+// files, the pattern and its values, the request line, the headers and the trailers. It does not copy the body, the protocol, the
+// transfer encoding or path values without a pattern. It does not copy the parsed form, because a goroutine that outlives the
+// handler may be parsing it. It writes only fields that differ, because outer middleware may read the others concurrently.
 func (x *Exchange) restore() {
 	from, to := &x.request, x.original
 	restoreForms(from, to)

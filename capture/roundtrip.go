@@ -9,8 +9,8 @@ import (
 )
 
 // Transport returns a transport that records the requests sent through next. A nil next is [http.DefaultTransport]. The recorder
-// completes a trace when the response body is read to its end, closed, or garbage collected. It does not record its own requests,
-// and requests that fail without a response. A Transport within another Transport of the same recorder records nothing.
+// completes a trace when the response body is read to its end, closed, or garbage collected. It does not record its own requests
+// or requests that fail without a response. A Transport within another Transport of the same recorder records nothing.
 func (r *Recorder) Transport(next http.RoundTripper) http.RoundTripper { return &transport{r, next} }
 
 type transport struct {
@@ -65,12 +65,12 @@ type call struct {
 	sent *http.Request
 
 	mu      sync.Mutex
-	scratch *scratch // nil once it is over
+	scratch *scratch // nil after the end of copying
 	status  int
-	length  int64 // of the response's body, -1 if it is not known
-	copies  int   // of the request's body: a transport may send it again
+	length  int64 // length of the response's body, or -1 if it is unknown
+	copies  int   // number of the copy of the request's body, which a transport may send again
 
-	sentWhole bool // the copy of the request's body that was sent last
+	sentWhole bool // whether the last copy of the request's body was sent whole
 }
 
 func (t *transport) begin(req *http.Request) (c *call) {

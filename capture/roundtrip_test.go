@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asked asks a server through a recorder and returns what was recorded.
+// asked sends a request to a server through a recorder and returns the trace.
 func asked(t *testing.T, handler http.HandlerFunc, ask func(*http.Client, string)) (traces []string, s Stats) {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -135,7 +135,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// lateTransport can be set after the client that uses it was made.
+// lateTransport can be set after the client that uses it has been created.
 type lateTransport struct{ next http.RoundTripper }
 
 func (l *lateTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -163,7 +163,7 @@ func TestNestedTransportsRecordOnce(t *testing.T) {
 	assert.Len(t, finish(t, r, &c), 1)
 }
 
-// What a handler asks others with its own context is recorded beside what it serves.
+// Requests that a handler sends with its context are recorded in addition to the served request.
 func TestAHandlersOwnRequestsAreRecorded(t *testing.T) {
 	var c collector
 	r := recorderFor(t, &c)
@@ -191,7 +191,7 @@ func TestTransportIsTheDefaultOneWithoutAnother(t *testing.T) {
 	assert.Equal(t, before, http.DefaultTransport)
 }
 
-// An upload whose answer comes early goes on undisturbed.
+// An upload continues after an early response.
 func TestTransportDuringAnUpload(t *testing.T) {
 	const size = 8 << 20
 	received := make(chan int64, 1)

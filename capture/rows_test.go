@@ -24,7 +24,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// analyzed are the traces without values that the collector took.
+// analyzed returns the traces without values that the collector accepted.
 func (c *collector) analyzed(t testing.TB) (all []metlo.AnalyzedTrace) {
 	t.Helper()
 	c.mu.Lock()
@@ -37,7 +37,7 @@ func (c *collector) analyzed(t testing.TB) (all []metlo.AnalyzedTrace) {
 	return all
 }
 
-// recorded serves a request behind a recorder for shop.example.com, and returns what was sent.
+// recorded serves a request behind a recorder for shop.example.com, and returns the sent traces.
 func recorded(t *testing.T, handler http.Handler, req *http.Request, opts ...Option) ([]metlo.AnalyzedTrace, Stats) {
 	t.Helper()
 	var c collector
@@ -145,7 +145,7 @@ func TestEvidenceOfAuthentication(t *testing.T) {
 	assert.EqualValues(t, 1, stats.Reasons.Unrouted, "a 404 without a template")
 }
 
-// An outage of 8 s, of the network or of the collector's database, costs nothing.
+// An outage of the network or of the collector's database for 8 s loses no traces.
 func TestNothingIsLostInAnOutage(t *testing.T) {
 	for name, failure := range map[string]func() (int, string, error){
 		"the collector is gone": func() (int, string, error) {
@@ -199,7 +199,7 @@ func TestTheBatchUnderWayIsTriedOnceMoreAtShutdown(t *testing.T) {
 	})
 }
 
-// What a key that never worked costs, and what the collector may have taken, is said.
+// The log contains the number of traces that an outage lost.
 func TestAnOutageThatLosesSaysHowMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -238,7 +238,7 @@ func TestEachShutdownSaysWhatBecameOfTheTraces(t *testing.T) {
 	})
 }
 
-// A goroutine that outlives its handler and parses the form meets nobody: the race detector watches.
+// A goroutine that outlives its handler may parse the form. The race detector finds conflicts.
 func TestAHandlersGoroutineMayParseTheForm(t *testing.T) {
 	var work sync.WaitGroup
 	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -294,7 +294,7 @@ func TestTheTransportSendsAShortPOSTInOneSegment(t *testing.T) {
 	assert.Equal(t, `{"sku":"A1"}`, traces[0].Request.Body)
 }
 
-// brokenWriter fails from time to time, in the middle of a line.
+// brokenWriter fails at times in the middle of a line.
 type brokenWriter struct {
 	bytes.Buffer
 	n int
@@ -332,7 +332,7 @@ func TestOutput(t *testing.T) {
 	assert.Positive(t, s.Unknown)
 }
 
-// A body that the collector would refuse, for a NUL or its length, is analyzed like any other.
+// A body that the collector would reject for a NUL or for its length is analyzed like any other.
 func TestAnalyzeAcceptsBodiesThatTheCollectorRefuses(t *testing.T) {
 	for name, row := range map[string]struct{ body, field string }{
 		"a NUL":           {"a\x00b", "resBody"},
@@ -354,7 +354,7 @@ func TestAnalyzeAcceptsBodiesThatTheCollectorRefuses(t *testing.T) {
 	}
 }
 
-// wideJSON returns 15 kB whose names stand for 130 kB of paths.
+// wideJSON returns 15 kB of JSON whose fields have paths of 130 kB in all.
 func wideJSON() string {
 	var b strings.Builder
 	b.WriteString(strings.Repeat(`{"customer_address_customer_address_details":`, 20) + "{")
@@ -364,8 +364,8 @@ func wideJSON() string {
 	return b.String() + `"id":1}` + strings.Repeat("}", 20)
 }
 
-// A batch whose traces are much longer than its records goes in several requests, none over the collector's limit. What the
-// collector cannot take is dropped by itself, and counted.
+// A batch whose traces are much longer than its records is sent in several requests, each within the collector's limit. A trace
+// over the limit is dropped alone and counted.
 func TestTracesThatAreLargerThanTheirRecords(t *testing.T) {
 	wide := wideJSON()
 	for name, row := range map[string]struct {
@@ -409,7 +409,7 @@ func TestTracesThatAreLargerThanTheirRecords(t *testing.T) {
 	}
 }
 
-// A batch that is cut into requests keeps what was not sent, in its order.
+// A batch that is divided into requests keeps unsent traces in their order.
 func TestTheRestOfABatchWaitsForTheCollector(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var down atomic.Bool
@@ -440,7 +440,7 @@ func TestTheRestOfABatchWaitsForTheCollector(t *testing.T) {
 	})
 }
 
-// TestCostOfHostileBodies holds the sender's time linear in the bytes.
+// TestCostOfHostileBodies checks that the sender's time is linear in the number of bytes.
 func TestCostOfHostileBodies(t *testing.T) {
 	a := newAnalyzer(nil)
 	for _, part := range []string{

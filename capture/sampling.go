@@ -45,7 +45,7 @@ func (s *sampler) keep(route uint64, status int, now time.Time) bool {
 	samples := s.routes[route]
 	if samples == nil {
 		if len(s.routes) >= maxRoutes {
-			route = 0 // the routes beyond share one
+			route = 0 // routes beyond the limit share one
 			samples = s.routes[route]
 		}
 		if samples == nil {
@@ -113,7 +113,7 @@ func routeHash(seed maphash.Seed, method, route, path string) uint64 {
 			_, _ = h.WriteString(element)
 		}
 	}
-	return h.Sum64() | 1 // 0 is what the routes beyond the limit share
+	return h.Sum64() | 1 // the routes beyond the limit share 0
 }
 
 // isCatchAll reports whether a route may serve many endpoints, as /, /static/{path...} and /*path do.
@@ -121,8 +121,8 @@ func isCatchAll(route string) bool {
 	return strings.HasSuffix(route, "/") || strings.HasSuffix(route, "...}") || strings.Contains(route, "*")
 }
 
-// isIdentifier reports whether an element of a path looks like a parameter: it has over 32 bytes, contains a digit without being a
-// version such as v1, or contains one of @, %, space, or a byte outside ASCII.
+// isIdentifier reports whether an element of a path looks like a parameter: it has over 32 bytes, or contains a digit, @, %, a space
+// or a byte outside ASCII. A version such as v1 is not a parameter.
 func isIdentifier(element string) bool {
 	if len(element) > 32 {
 		return true

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// times is how often a sampler keeps a trace of a status among n that come in even steps over d.
+// times returns how many of n traces of a status, evenly distributed over d, a sampler keeps.
 func times(s *sampler, status, n int, d time.Duration, now *time.Time) (kept int) {
 	for range n {
 		*now = now.Add(d / time.Duration(n))
@@ -41,10 +41,10 @@ func TestSampling(t *testing.T) {
 	assert.Equal(t, 1000, times(&all, 200, 1000, time.Second, &now))
 }
 
-// In the last 100 traces of a route that also succeeds, successes are more than half.
+// On a route that also succeeds, more than half of the last 100 traces are successes.
 func TestErrorsDoNotCrowdOutSuccesses(t *testing.T) {
 	for name, row := range map[string]struct {
-		errors   int // to a success
+		errors   int // number of errors for each success
 		interval time.Duration
 		first    int // errors before the first success
 	}{
@@ -115,7 +115,7 @@ func TestRoutesOfPaths(t *testing.T) {
 	assert.NotEqual(t, routeHash(seed, "GET", "", "/a"), routeHash(seed, "PUT", "", "/a"))
 }
 
-// The pattern of the mux tells routes, also where the path does not.
+// The pattern of the mux distinguishes routes, even if their paths look alike.
 func TestTheRouteIsTheMuxPattern(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c collector
@@ -185,7 +185,7 @@ func TestSkips(t *testing.T) {
 	assert.Equal(t, []string{"OPTIONS"}, DefaultSkips().Methods, "each call returns its own")
 }
 
-// TestEndpointsBehindACatchAllAreSampledApart compares what requests behind one route are counted by.
+// TestEndpointsBehindACatchAllAreSampledApart compares the sampling keys of requests behind one route.
 func TestEndpointsBehindACatchAllAreSampledApart(t *testing.T) {
 	seed := maphash.MakeSeed()
 	for _, route := range []string{"", "/", "GET /api/", "/api/{rest...}", "/api/*path", "/*"} {

@@ -8,12 +8,13 @@ import (
 )
 
 const (
-	keptCopy      = 4 << 10  // of a body, before memory is reserved for it
-	keptHeaders   = 2 << 10  // of a scratch that goes back to the pool
-	maxHeaderCopy = 32 << 10 // of the headers of a request or a response
+	keptCopy      = 4 << 10  // bytes of a body that are copied without reserving memory
+	keptHeaders   = 2 << 10  // maximum number of bytes of header memory that a pooled scratch keeps
+	maxHeaderCopy = 32 << 10 // maximum number of bytes of copied headers of a request or a response
 )
 
-// scratch holds the copies of a running exchange. It is pooled: only the exchange that holds it may use it, under its lock.
+// scratch holds the copies of a running exchange. A pool reuses it, so only the exchange that holds it may use it, under the exchange's
+// lock.
 type scratch struct {
 	head   []byte // request line, addresses and headers
 	answer []byte // the response's headers

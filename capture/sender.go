@@ -15,17 +15,17 @@ import (
 
 const (
 	batchTraces  = 100
-	batchBytes   = 512 << 10 // of records; as traces and as JSON they take about three times as much
+	batchBytes   = 512 << 10 // bytes of records in a batch; their traces with the JSON take about three times as much
 	senderBytes  = 3 * batchBytes
 	batchWait    = time.Second
-	sendTimeout  = 30 * time.Second // of one request with its retries
-	refusedPause = time.Minute      // after the collector did not accept the key
-	firstPause   = time.Second      // after a failure, doubled for each that follows
+	sendTimeout  = 30 * time.Second // time limit of a request with its retries
+	refusedPause = time.Minute      // pause after the collector rejected the key
+	firstPause   = time.Second      // pause after the first failure; each further failure doubles it
 	longestPause = 30 * time.Second
-	fullRequest  = 1 << 20   // bytes of traces after which a request is sent; the collector takes 2 MiB
-	largestTrace = 2<<20 - 2 // bytes of a trace that the collector takes
-	maxElements  = 1000      // of the path of a trace
-	mostOfBurst  = 500       // traces sent at once: half of what the collector keeps waiting
+	fullRequest  = 1 << 20   // bytes of traces that fill a request; the collector accepts 2 MiB
+	largestTrace = 2<<20 - 2 // maximum number of bytes of a trace that the collector accepts
+	maxElements  = 1000      // maximum number of elements in the path of a trace
+	mostOfBurst  = 500       // maximum number of traces sent at once: half the length of the collector's queue
 	logEvery     = time.Minute
 	reportEvery  = time.Second
 )
@@ -35,13 +35,13 @@ type sender struct {
 	*Recorder
 
 	analyzer *Analyzer
-	values   traceBuilder // nil without WithValues
+	values   traceBuilder // builder of WithValues, or nil
 	sink     sink
 
 	pace     *rate.Limiter
-	failures int       // in a row
-	keyWorks bool      // the collector has accepted the key
-	unkeyed  bool      // the collector does not accept the key
+	failures int       // consecutive failures
+	keyWorks bool      // whether the collector has ever accepted the key
+	unkeyed  bool      // whether the collector rejects the key
 	outage   time.Time // beginning of the current outage
 	before   int64     // traces lost before the outage
 	logged   map[string]time.Time
@@ -75,7 +75,7 @@ func (s *sender) run() {
 		s.batch()
 		s.report(false)
 	}
-	s.abandon() // what was put back after a Shutdown
+	s.abandon() // drops traces that were put back after a Shutdown
 	s.report(true)
 }
 
@@ -86,7 +86,7 @@ func (s *sender) wait() bool {
 	defer ripe.Stop()
 	waited := false
 	for {
-		closing := s.isClosing() // before the look at the queue, which gets nothing more from then on
+		closing := s.isClosing() // read before the queue, to which nothing is added after this
 		n, enough := s.waiting()
 		switch {
 		case s.ctx.Err() != nil:
@@ -134,7 +134,7 @@ func (s *sender) batch() {
 	}
 	left := int64(len(records))
 	defer func() {
-		// Whatever went wrong above, each record is counted once.
+		// This counts each record once, even after a panic.
 		s.contained(recover())
 		s.settle(size, func(stats *Stats) {
 			stats.Queued -= left

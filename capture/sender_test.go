@@ -22,7 +22,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// serveN serves n requests, each on a route of its own.
+// serveN serves n requests, each on another route.
 func serveN(r *Recorder, n int) {
 	handler := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
 	for i := range n {
@@ -30,7 +30,7 @@ func serveN(r *Recorder, n int) {
 	}
 }
 
-// startRecorder is recorderFor within a bubble: it ends with it.
+// startRecorder returns a recorder for a synctest bubble. The test must shut it down before the bubble ends.
 func startRecorder(t *testing.T, c http.RoundTripper, opts ...Option) *Recorder {
 	t.Helper()
 	r, err := New(clientFor(t, c), append([]Option{WithAnyHost(), WithoutAgentConfig(), WithoutSampling()}, opts...)...)
@@ -105,7 +105,7 @@ func TestUnsentStaysQueuedAndUnknownIsNeverSentAgain(t *testing.T) {
 	for name, row := range map[string]struct {
 		status   int
 		err      error
-		times    int64 // that the collector fails
+		times    int64 // number of failures of the collector
 		sent     int64
 		failed   int64
 		unknown  int64
@@ -292,7 +292,7 @@ func TestTheQueueIsBoundedInBytesAndItems(t *testing.T) {
 	})
 }
 
-// When the collector works again, so does recording.
+// Recording recovers with the collector.
 func TestAFullQueueTakesAgainWhenAnEighthIsFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -365,7 +365,7 @@ func TestEachKindOfTroubleIsLoggedOnceAMinute(t *testing.T) {
 	})
 }
 
-// TestWhatIsRecordedRightBeforeAShutdownIsSent has the sender look at the queue while both happen.
+// TestWhatIsRecordedRightBeforeAShutdownIsSent repeats a request and a Shutdown, to meet the sender at various moments.
 func TestWhatIsRecordedRightBeforeAShutdownIsSent(t *testing.T) {
 	for range 2000 {
 		var c collector

@@ -13,7 +13,7 @@ import (
 type item struct {
 	data     []byte // the record
 	analyzed *metlo.AnalyzedTrace
-	trace    *metlo.Trace // instead, with WithValues
+	trace    *metlo.Trace // the trace with WithValues, in place of the analyzed one
 }
 
 // size returns a lower bound of the length of the encoded trace.
@@ -58,8 +58,8 @@ func (i *item) encode() ([]byte, error) {
 	return json.Marshal(i.analyzed)
 }
 
-// sink receives traces in their order. Of the items, the first sent ones arrived, the unknown ones after them may have arrived, and
-// the others did not.
+// sink sends traces in their order. The first sent items arrived, the next unknown items may have arrived, and the others did not
+// arrive.
 type sink interface {
 	send(ctx context.Context, items []*item) (sent, unknown int, err error)
 }

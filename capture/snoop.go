@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// otherWriter wraps a writer that is neither of net/http's, such as that of another middleware. http.ResponseController reaches
+// otherWriter wraps a writer that is not one of net/http's, such as that of another middleware. http.ResponseController reaches
 // the wrapped writer's other methods through Unwrap.
 type otherWriter Exchange
 
@@ -30,7 +30,7 @@ func (w *otherWriter) rest(src io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{w.writer}, src)
 }
 
-// Handlers decide by the presence of these optional interfaces what they do.
+// Handlers check whether a writer has these optional interfaces.
 type (
 	otherFlusher  Exchange
 	otherHijacker Exchange
@@ -62,8 +62,8 @@ func (w *otherNotifier) CloseNotify() <-chan bool {
 	return w.writer.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // handlers may still ask for it
 }
 
-// other returns a writer with those of http.Flusher, http.Hijacker, http.Pusher and http.CloseNotifier that the one below
-// has.
+// other returns a writer that has the same ones of http.Flusher, http.Hijacker, http.Pusher and http.CloseNotifier as the wrapped
+// writer.
 func (x *Exchange) other() http.ResponseWriter {
 	w, f, h, p, n := (*otherWriter)(x), (*otherFlusher)(x), (*otherHijacker)(x), (*otherPusher)(x), (*otherNotifier)(x)
 	has := 0
@@ -176,7 +176,7 @@ func (x *Exchange) other() http.ResponseWriter {
 	return w
 }
 
-// wroteString is Wrote for a string.
+// wroteString does what Wrote does, for a string.
 func (x *Exchange) wroteString(s string) {
 	x.Wrote(unsafe.Slice(unsafe.StringData(s), len(s))) //nolint:gosec // the text is only read
 }

@@ -12,8 +12,9 @@ import (
 )
 
 // Mask masks the values in trace that look like secrets, as a recorder with [WithValues] does before it sends them. It masks
-// credentials, cookies, texts in the form of a token, and values whose names are those of secrets: headers, parameters, and
-// members of JSON, form and multipart bodies at any depth, also in pairs such as {"name": …, "value": …}. It compares names
+// credentials, cookies, texts in the form of a token, and values whose names are those of secrets. A named value is a header, a
+// parameter, or a member of a JSON, form or multipart body. It may be at any depth, and in a pair such as
+// {"name": …, "value": …}. Mask compares names
 // without case and punctuation: api_key, apiKey and X-API-Key are equal. A text becomes [Redacted], a number 0, and true false.
 // Bodies of other types become empty. No list of names is complete; [Analyze] keeps no values at all. Mask fails with
 // [metlo.ErrInvalidArgument] if trace is nil or an option is invalid.
@@ -181,7 +182,8 @@ func (m *masker) form(text string) string {
 	return strings.Join(pairs, "&")
 }
 
-// multipart masks the text members of a multipart form. Files become empty, and a part keeps only what names it.
+// multipart masks the text members of a multipart form. Files become empty. A part keeps only the name of the
+// field from its header.
 func (m *masker) multipart(text, contentType string) (masked string, ok bool) {
 	_, params, err := mime.ParseMediaType(contentType)
 	delimiter := "--" + params["boundary"]

@@ -14,7 +14,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// compressed is text as gzip sends it.
+// compressed returns text in gzip.
 func compressed(text string) string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)

@@ -42,7 +42,7 @@ func (b *valueBuilder) build(x *record, host string, config *instanceConfig) (*m
 	trace.Request.Body = b.bodyText(x.in, x.inTotal, req.Header)
 	if x.method != http.MethodHead {
 		if headerValue(resp.Header, "Content-Type") == "" && headerValue(resp.Header, "Content-Encoding") == "" && len(x.out) > 0 {
-			// net/http's server sniffs too, and the handler's headers do not show it.
+			// net/http's server detects the type too, and does not add it to the handler's headers.
 			sniffed := http.DetectContentType(x.out)
 			resp.Header.Set("Content-Type", sniffed)
 			trace.Response.Headers = append(trace.Response.Headers, metlo.NameValue{Name: "Content-Type", Value: sniffed})

@@ -17,9 +17,9 @@ const (
 // jsonValue is a value of JSON. A list has no names.
 type jsonValue struct {
 	kind  jsontext.Kind
-	text  string   // of a string, decoded
-	raw   []byte   // of any other scalar
-	names []string // of an object's members
+	text  string   // decoded string
+	raw   []byte   // any other scalar
+	names []string // names of an object's members
 	kids  []*jsonValue
 }
 
@@ -105,7 +105,7 @@ func (m *masker) write(enc *jsontext.Encoder, v *jsonValue, isSecret bool, depth
 		return m.container(enc, v, jsontext.BeginObject, jsontext.EndObject, depth, func(i int) bool {
 			return isSecret || m.secret(v.names[i]) || isPair && isPairValue(v.names[i])
 		})
-	case v.kind == '[': // a list of a name and its value is a pair, as tables have them
+	case v.kind == '[': // a list of a name and its value is a pair, as in a table
 		isPair := len(v.kids) == 2 && v.kids[0].kind == '"' && m.secret(v.kids[0].text)
 		return m.container(enc, v, jsontext.BeginArray, jsontext.EndArray, depth, func(i int) bool { return isSecret || isPair && i == 1 })
 	case v.kind == '"' && isSecret:
@@ -137,8 +137,8 @@ func (m *masker) container(enc *jsontext.Encoder, v *jsonValue, begin, end jsont
 	return enc.WriteToken(end)
 }
 
-// isPair reports whether a member of an object holds the name of a secret whose value is in another member, as in {"name": …,
-// "value": …} and in the operations of JSON Patch and SCIM.
+// isPair reports whether a member of an object holds the name of a secret, and another member its value. An example is
+// {"name": …, "value": …}. So are the operations of JSON Patch and SCIM.
 func (m *masker) isPair(v *jsonValue) bool {
 	for i, kid := range v.kids {
 		switch normalName(v.names[i]) {

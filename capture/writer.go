@@ -162,7 +162,7 @@ func (x *Exchange) readFrom(src io.Reader, next func(io.Reader) (int64, error)) 
 			return sent, writeErr
 		case written < n:
 			return sent, io.ErrShortWrite
-		case err == io.EOF: // as io.Copy does it
+		case err == io.EOF: // io.Copy returns no error here either
 			return sent, nil
 		case err != nil:
 			return sent, err

@@ -123,7 +123,7 @@ func server(u *url.URL) string {
 	return host + ":" + port
 }
 
-// asciiLower lowers ASCII letters, like servers compare names.
+// asciiLower returns an ASCII letter in lower case, because servers ignore only the case of ASCII letters in names.
 func asciiLower(r rune) rune {
 	if r >= 'A' && r <= 'Z' {
 		r += 'a' - 'A'

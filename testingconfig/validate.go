@@ -152,7 +152,7 @@ func union(schemas ...schema) schema {
 	}
 }
 
-// object accepts any members beside the fields.
+// object accepts any members in addition to the fields.
 func object(fields ...field) schema { return objectSchema(false, fields) }
 
 // strict accepts only the fields.

@@ -38,7 +38,7 @@ func Middleware(rec *capture.Recorder) echo.MiddlewareFunc {
 					x.Header(statusOf(err), below.Header())
 				}
 				x.End(!returned)
-				// Replacements by other middleware stay.
+				// Keep replacements by other middleware.
 				if response.ResponseWriter == w {
 					response.ResponseWriter = below
 				}

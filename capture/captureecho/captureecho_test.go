@@ -32,7 +32,7 @@ func record(t *testing.T, routes func(*echo.Echo), requests ...*http.Request) ([
 	return finish()
 }
 
-// through serves requests with what is set up behind a recorder.
+// through serves requests with the handler that setUp returns for a recorder, and returns their traces.
 func through(t *testing.T, setUp func(*capture.Recorder) http.Handler, requests ...*http.Request) []metlo.AnalyzedTrace {
 	t.Helper()
 	rec, finish := capturetest.New(t, capture.WithoutSampling())
@@ -41,7 +41,7 @@ func through(t *testing.T, setUp func(*capture.Recorder) http.Handler, requests 
 	return traces
 }
 
-// upload is a request with a file too large to stay in memory.
+// upload returns a request with a file too large to stay in memory.
 func upload(t *testing.T) *http.Request {
 	t.Helper()
 	var form bytes.Buffer
@@ -99,7 +99,7 @@ func TestEchoIsRecorded(t *testing.T) {
 
 type key struct{}
 
-// What middleware between the recorder and the handler sets is seen by what stands outside, as it is without the recorder.
+// Outer middleware sees the values that inner middleware sets, as it does without the recorder.
 func TestEchoMiddlewareSeesWhatOthersSet(t *testing.T) {
 	var outside any
 	through(t, func(rec *capture.Recorder) http.Handler {
@@ -144,7 +144,7 @@ func TestEchoRemovesTheFilesOfForms(t *testing.T) {
 	assert.NoFileExists(t, name)
 }
 
-// In front of all of Echo the recorder sees the bodies of errors, and the template of the route nevertheless.
+// A recorder in front of Echo records the bodies of errors, and still gets the template of the route.
 func TestEchoBehindTheHandler(t *testing.T) {
 	traces := through(t, func(rec *capture.Recorder) http.Handler {
 		e := echo.New()

@@ -35,7 +35,7 @@ func Middleware(rec *capture.Recorder) gin.HandlerFunc {
 				w.begin() // gin sends a status that was only set
 			}
 			x.End(!returned)
-			// Replacements by other middleware stay.
+			// Keep replacements by other middleware.
 			if c.Request == x.Request() {
 				c.Request = request
 			}

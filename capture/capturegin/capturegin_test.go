@@ -34,7 +34,7 @@ func record(t *testing.T, routes func(*gin.Engine), requests ...*http.Request) (
 	return finish()
 }
 
-// through serves requests with what is set up behind a recorder.
+// through serves requests with the handler that setUp returns for a recorder, and returns their traces.
 func through(t *testing.T, setUp func(*capture.Recorder) http.Handler, requests ...*http.Request) []metlo.AnalyzedTrace {
 	t.Helper()
 	rec, finish := capturetest.New(t, capture.WithoutSampling())
@@ -43,7 +43,7 @@ func through(t *testing.T, setUp func(*capture.Recorder) http.Handler, requests 
 	return traces
 }
 
-// upload is a request with a file too large to stay in memory.
+// upload returns a request with a file too large to stay in memory.
 func upload(t *testing.T) *http.Request {
 	t.Helper()
 	var form bytes.Buffer
@@ -98,7 +98,7 @@ func TestGinIsRecorded(t *testing.T) {
 
 type key struct{}
 
-// What middleware between the recorder and the handler sets is seen by what stands outside, as it is without the recorder.
+// Outer middleware sees the values that inner middleware sets, as it does without the recorder.
 func TestGinMiddlewareSeesWhatOthersSet(t *testing.T) {
 	var outside any
 	through(t, func(rec *capture.Recorder) http.Handler {
@@ -140,8 +140,8 @@ func TestGinRemovesTheFilesOfForms(t *testing.T) {
 	assert.NoFileExists(t, name)
 }
 
-// The recorder changes nothing of what gin does with a response in parts, a request that is routed again, and a goroutine
-// that keeps the request.
+// Gin behaves as without the recorder when a response is flushed in parts, when a request is routed again, and when a goroutine
+// keeps the request.
 func TestGinServesAsWithoutTheRecorder(t *testing.T) {
 	for name, row := range map[string]struct {
 		handle func(*gin.Engine, *gin.Context)

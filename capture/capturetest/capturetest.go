@@ -71,8 +71,8 @@ func New(t testing.TB, opts ...capture.Option) (rec *capture.Recorder, finish fu
 	}
 }
 
-// Send serves handler on loopback, sends the requests one after the other, and reads the responses. It returns the joined errors of
-// requests without a complete response.
+// Send serves handler on loopback, sends the requests one after the other, and reads the responses. It returns an error that joins
+// those of the requests without a complete response.
 func Send(t testing.TB, handler http.Handler, requests ...*http.Request) error {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -279,7 +279,7 @@ func (a adapter) hijacks(t *testing.T) {
 		t.Errorf("read %q, %v", line, err)
 	}
 	server.Close()
-	for deadline := time.Now().Add(timeout); rec.Stats().Seen == 0 && time.Now().Before(deadline); { // a server does not wait for it
+	for deadline := time.Now().Add(timeout); rec.Stats().Seen == 0 && time.Now().Before(deadline); { // a server does not wait for hijacked connections
 		<-time.After(time.Millisecond)
 	}
 	if traces, stats := finish(); len(traces) > 0 || stats.Skipped != 1 {

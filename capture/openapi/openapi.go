@@ -20,7 +20,7 @@ type Document struct {
 	OpenAPI    string                           `json:"openapi"`
 	Info       Info                             `json:"info"`
 	Servers    []Server                         `json:"servers,omitempty"`
-	Paths      map[string]map[string]*Operation `json:"paths"` // by template and method in lower case
+	Paths      map[string]map[string]*Operation `json:"paths"` // operations by path template and lower-case method
 	Components *Components                      `json:"components,omitempty"`
 }
 
@@ -60,14 +60,14 @@ type Parameter struct {
 // Body describes a request body.
 type Body struct {
 	Required bool              `json:"required,omitempty"`
-	Content  map[string]*Media `json:"content"` // by content type
+	Content  map[string]*Media `json:"content"` // media by content type
 }
 
 // Response describes a response of an operation.
 type Response struct {
 	Description string             `json:"description"`
 	Headers     map[string]*Header `json:"headers,omitempty"`
-	Content     map[string]*Media  `json:"content,omitempty"` // by content type
+	Content     map[string]*Media  `json:"content,omitempty"` // media by content type
 }
 
 // Header describes a header of a [Response].
@@ -85,7 +85,7 @@ type Schema struct {
 	Ref         string             `json:"$ref,omitempty"`
 	Types       []string           `json:"type,omitempty"`
 	Properties  map[string]*Schema `json:"properties,omitempty"`
-	Additional  *Schema            `json:"additionalProperties,omitempty"` // of maps
+	Additional  *Schema            `json:"additionalProperties,omitempty"` // schema of the values of a map
 	Items       *Schema            `json:"items,omitempty"`
 	Required    []string           `json:"required,omitempty"`
 	DataClasses []string           `json:"x-metlo-data-classes,omitempty"`
@@ -176,8 +176,8 @@ func (b *builder) add(t *metlo.AnalyzedTrace) {
 // firstRefusal is the first status for which neither server nor recorder looks at the request.
 const firstRefusal = 400
 
-// jsonParameters returns the parameters and headers whose values are JSON objects or lists, by section and name. The paths of
-// their fields are told from names with dots by a list, a map, or a type that no text has.
+// jsonParameters returns the parameters and headers whose values are JSON objects or lists, by section and name. A name
+// with dots looks like the path of a field, but it never contains a list or a map, and its type is always string.
 func jsonParameters(fields iter.Seq2[string, []string]) map[string]bool {
 	found := map[string]bool{}
 	for path, types := range fields {
@@ -252,20 +252,20 @@ func FromInventory(title string, endpoints []*metlo.EndpointDetail) *Document {
 type builder struct {
 	title      string
 	hosts      []string
-	templates  map[string]string        // the one that is used, by template without the names of its parameters
-	operations map[[2]string]*operation // by path and method
+	templates  map[string]string        // chosen spelling of a template, by template without the names of its parameters
+	operations map[[2]string]*operation // operations by path and method
 }
 
 // operation collects the observations of a method of a path.
 type operation struct {
 	host      string
 	seen      int
-	path      map[string]*shape // parameters
+	path      map[string]*shape // path parameters
 	query     *shape
 	headers   *shape
-	requests  map[string]*shape         // by content type
+	requests  map[string]*shape         // bodies by content type
 	answers   map[int]*shape            // headers by status
-	responses map[int]map[string]*shape // by status and content type
+	responses map[int]map[string]*shape // bodies by status and content type
 }
 
 // shape collects the observations of a value.
@@ -276,7 +276,7 @@ type shape struct {
 	any     *shape // members with names that are values
 	items   *shape
 	seen    int  // traces that contained it
-	filled  int  // of a body: traces in which it had fields
+	filled  int  // traces in which it had fields, if it is a body
 	here    bool // the current trace contains it
 }
 
@@ -284,8 +284,8 @@ func newBuilder(title string) *builder {
 	return &builder{title: title, templates: map[string]string{}, operations: map[[2]string]*operation{}}
 }
 
-// learn notes a template. Of templates that differ in the names of parameters alone, which no document may have, the first in
-// order is used.
+// learn records a template. A document must not have templates that differ only in the names of parameters, so learn keeps the one
+// that sorts first.
 func (b *builder) learn(template string) {
 	form := formOf(template)
 	if known, found := b.templates[form]; !found || template < known {
@@ -494,11 +494,11 @@ func (s *shape) schema(all int) *Schema {
 	return out
 }
 
-// everyType lists the types of JSON. A schema without types allows the same, but for null in the eyes of some tools.
+// everyType lists the types of JSON. A schema without types allows all of them, but some tools then exclude null.
 var everyType = []string{"array", "boolean", "null", "number", "object", "string"}
 
-// mergeValues moves members whose names may be values to the others, if there are such: an object that has one such member
-// keeps its name.
+// mergeValues merges members whose names contain a number of several digits into those with names that are values. If there are none
+// of the latter, it keeps all names.
 func (s *shape) mergeValues() {
 	if s.any == nil {
 		return
@@ -602,7 +602,7 @@ func (op *operation) hadBody(method string) (had bool, filled int) {
 	return len(op.requests) > 0 && (filled > 0 || method != "get" && method != "head" && method != "delete"), filled
 }
 
-// parameter returns the parameter of a shape. Its value is a text, or JSON if it always was.
+// parameter returns the parameter of a shape. Its value is JSON if it was JSON in every trace, and otherwise a text.
 func (s *shape) parameter(name, in string, isRequired bool) *Parameter {
 	p := &Parameter{Name: name, In: in, Required: isRequired, Schema: s.schema(0)}
 	if s.members == nil && s.items == nil && s.any == nil {
@@ -616,7 +616,7 @@ func (s *shape) parameter(name, in string, isRequired bool) *Parameter {
 	return p
 }
 
-// text returns the schema of a parameter as a text, whatever its value stands for.
+// text returns the schema of a parameter. A parameter whose value is JSON has the type string.
 func (p *Parameter) text() *Schema {
 	if p.Schema != nil {
 		return p.Schema
@@ -629,7 +629,7 @@ func contents(shapes map[string]*shape) map[string]*Media {
 	for media, s := range shapes {
 		schema := s.schema(s.seen)
 		if s.filled < s.seen && len(schema.Types) > 0 && !slices.Contains(schema.Types, "array") && !slices.Contains(schema.Types, "object") {
-			schema.Types = append(schema.Types, "array", "object") // what had no field was an empty one of these
+			schema.Types = append(schema.Types, "array", "object") // a value without fields was an empty list or object
 		}
 		if isJSON(media) && slices.Contains(schema.Types, "string") {
 			schema.Types = append(schema.Types, "boolean", "null", "number")

@@ -134,14 +134,14 @@ func with(t *metlo.AnalyzedTrace, change func(*metlo.AnalyzedTrace)) *metlo.Anal
 	return t
 }
 
-// TestShapes is about what several traces of POST /x show together.
+// TestShapes combines several traces of POST /x.
 func TestShapes(t *testing.T) {
 	refused := func(x *metlo.AnalyzedTrace) { x.Response.Status = 400 }
 	type fields = map[string][]string
 	body := fields{"reqBody.id": {"integer"}, "resBody.id": {"integer"}}
 	for name, tt := range map[string]struct {
 		traces []*metlo.AnalyzedTrace
-		want   string // of the operation
+		want   string // JSON of the operation
 	}{
 		"required by three": {
 			[]*metlo.AnalyzedTrace{seen("/x", body), seen("/x", body), seen("/x", body)},
@@ -204,7 +204,7 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// A document may not have two templates that differ in the names of parameters alone.
+// A document must not have two templates that differ only in the names of parameters.
 func TestOneTemplateForOnePath(t *testing.T) {
 	doc := openapi.FromTraces("Shop", []*metlo.AnalyzedTrace{
 		with(seen("/users/{user}/{n}", nil), func(x *metlo.AnalyzedTrace) {

@@ -68,7 +68,7 @@ type Analyzer struct {
 	json    jsonReader
 	buffer  []byte
 
-	searched searched // in the current section
+	searched searched // bytes searched in the current section
 }
 
 // NewAnalyzer returns an analyzer that detects classes and recognizes words in paths.

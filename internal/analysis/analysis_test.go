@@ -45,7 +45,7 @@ func TestPaths(t *testing.T) {
 	for _, row := range []struct{ route, path, shown, template string }{
 		{"GET /users/{id}", "/users/42", "/users/1", "/users/{id}"},
 		{"/users/{id}/x/{mail}", "/users/" + uuid + "/x/alice%40example.com", "/users/00000000-0000-0000-0000-000000000000/x/x1", "/users/{id}/x/{mail}"},
-		{"/users/{id}", "/users/42/more", "/users/1/x1", "/users/{param1}/{param2}"}, // not the same number of elements
+		{"/users/{id}", "/users/42/more", "/users/1/x1", "/users/{param1}/{param2}"}, // the numbers of elements differ
 		{"", "/api/v2/users/alice", "/api/v2/users/x1", "/api/v2/users/{param1}"},
 		{"", "/gift-cards/secret-word", "/gift-cards/x1", "/gift-cards/{param1}"},
 		{"/{?}/{?}/users/{id}", "/api/alice/users/7", "/api/x1/users/1", "/api/{param1}/users/{id}"},
@@ -166,7 +166,7 @@ func TestGraphQL(t *testing.T) {
 	assert.Contains(t, get.Types, "reqQuery.query.me.id")
 }
 
-// The built-in classes are those that a server tells its agents.
+// The built-in classes are equal to those of a server's agent configuration.
 func TestBuiltinClasses(t *testing.T) {
 	data, err := os.ReadFile("../../testdata/samples/data-class-patterns.json")
 	require.NoError(t, err)
@@ -194,7 +194,7 @@ func TestPatternsThatAreNotRun(t *testing.T) {
 	assert.Equal(t, []string{"hex"}, c.Scan("A\n/", true))
 }
 
-// What is told from a class by counting characters does not match its pattern.
+// FuzzNeed checks that every text that matches a pattern meets the need of the pattern.
 func FuzzNeed(f *testing.F) {
 	for _, text := range []string{
 		"jane@example.com", " a@b.co ", "4111 1111 1111 1111", "x 219-09-9999 y", "+1 (415)-555.0132", "1.2.3.4", "37.8 , -122", "2341 2341 2346", "529.982.247-25", "\t\n", "é@x.y",
@@ -229,7 +229,7 @@ func FuzzAnalyze(f *testing.F) {
 	})
 }
 
-// TestShortRequestsStayCheap analyses texts that stand for much more than their length.
+// TestShortRequestsStayCheap analyzes texts that expand to many times their length.
 func TestShortRequestsStayCheap(t *testing.T) {
 	chain := func(n int) string {
 		var b strings.Builder
@@ -286,7 +286,7 @@ func TestNumbersAreNoNames(t *testing.T) {
 	}
 }
 
-// Few values that consist of letters alone look like words, and nearly all names that programmers choose do.
+// Few values of letters only look like words, and nearly all names that programmers choose do.
 func TestNamesAndRandomLetters(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	const n = 20_000

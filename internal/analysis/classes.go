@@ -269,8 +269,8 @@ type need struct {
 	whole    bool
 	longest  int
 	alphabet [4]uint64
-	spaces   bool // of a text
-	dense    int  // of a text with spaces: the most digits in any denseWindow consecutive bytes
+	spaces   bool // whether a text contains spaces
+	dense    int  // most digits in any denseWindow consecutive bytes of a text with spaces
 }
 
 const denseWindow = 32

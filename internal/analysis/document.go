@@ -38,7 +38,7 @@ type selection struct {
 type field struct {
 	key, name    string // key is the alias, or the name without one
 	arguments    []argument
-	hasArguments bool // of the field or of a nested one
+	hasArguments bool // whether the field or a nested one has arguments
 	selection    selection
 }
 
@@ -84,7 +84,7 @@ func (d *document) gather(all *flat, s *selection, seen map[*selection]bool) {
 type documentReader struct {
 	text   string
 	at     int
-	tokens int    // that were read
+	tokens int    // number of tokens that were read
 	token  string // empty at the end
 }
 
@@ -146,7 +146,7 @@ func (r *documentReader) next() {
 	r.token = ""
 }
 
-// end returns where the token that begins at from ends.
+// end returns the end of the token that begins at from.
 func (r *documentReader) end(from int) int {
 	text := r.text[from:]
 	switch {
@@ -214,7 +214,7 @@ func (r *documentReader) selection(s *selection, depth int) (hasArguments bool) 
 				continue
 			}
 			for r.token != "" && r.token != "{" && r.token != "}" {
-				r.next() // on Type and directives
+				r.next() // skips "on Type" and directives
 			}
 			if r.token == "{" {
 				inline := new(selection)
@@ -226,7 +226,7 @@ func (r *documentReader) selection(s *selection, depth int) (hasArguments bool) 
 			s.fields = append(s.fields, f)
 			hasArguments = hasArguments || f.hasArguments
 		default:
-			r.next() // of a directive
+			r.next() // skips the name of a directive
 		}
 	}
 	r.next()

@@ -38,14 +38,14 @@ const (
 // node is a field of a section with the types and classes of its values.
 type node struct {
 	name    string
-	types   []Type // in the order of their first occurrence
+	types   []Type // types in the order of their first occurrence
 	classes classSet
 	kids    []*node
-	index   map[string]*node // of kids, if there are more than fewKids
+	index   map[string]*node // kids by name, if there are more than fewKids
 	any     *node            // members with names that are values
 	items   *node            // elements of lists
-	count   int              // nodes below; of the root only
-	paths   int              // bytes of visited paths; of the root only
+	count   int              // number of nodes below the root; unused in other nodes
+	paths   int              // bytes of visited paths; unused in nodes other than the root
 	root    *node
 }
 
@@ -126,7 +126,7 @@ func (n *node) saw(t Type) {
 	n.types = append(n.types, t)
 }
 
-// typeNames returns the types in the order for which the server chooses the one that occurred first.
+// typeNames returns the types, ordered so that the server chooses the one that occurred first.
 func (n *node) typeNames() []string {
 	var names []string
 	for _, t := range slices.Backward(n.types) {

@@ -183,7 +183,7 @@ func (a *Analyzer) argument(n *node, q *graphQLRequest, value string) {
 		n.saw(TypeNull)
 	case kindOf(value[0]) == '9' || value[0] == '-':
 		a.number(n, []byte(value))
-	case kindOf(value[0]) == 'a' || value[0] == '_': // of an enum
+	case kindOf(value[0]) == 'a' || value[0] == '_': // value of an enum
 		n.saw(TypeString)
 	}
 }

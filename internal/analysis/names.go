@@ -30,7 +30,7 @@ const (
 	maxDigits     = 4 // digits of a name, such as iso8601
 	maxDigitRuns  = 2
 	shortWord     = 3 // letters that may be an abbreviation
-	wordShare     = 3 // at least 2/wordShare of the letters belong to words
+	wordShare     = 3 // 2/wordShare of the letters must belong to words
 	wordsForVowel = 6 // length of words that must contain a vowel
 )
 

@@ -15,9 +15,9 @@ const (
 	maxHeaderBytes      = 1 << 20
 )
 
-// NewTransport returns the default transport. Its idle connections end before the server, which keeps one for 5 s, ends
-// them. One of HTTP/2 that is silent for a third of the header timeout is asked for a sign of life, and closed if none
-// comes within as long again.
+// NewTransport returns the default transport. It closes idle connections before the server does, which keeps them for 5 s.
+// On an HTTP/2 connection that is silent for a third of the header timeout, it sends a ping. It closes the connection if
+// no answer arrives within the same time.
 func NewTransport(headerTimeout time.Duration) *http.Transport {
 	ping := min(headerTimeout/3, longestPing)
 	return &http.Transport{

@@ -110,8 +110,8 @@ type LimitError struct{ Err error }
 func (e *LimitError) Error() string { return "rate limit: " + e.Err.Error() }
 func (e *LimitError) Unwrap() error { return e.Err }
 
-// limitError wraps context.DeadlineExceeded if the deadline is the reason: rate.Limiter refuses in advance, with an
-// error that does not wrap it.
+// limitError wraps context.DeadlineExceeded if the deadline is the reason. rate.Limiter fails before a deadline that it
+// would exceed, with an error that does not wrap it.
 func limitError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -307,7 +307,7 @@ func (r *listReader[T]) total(tail *Tail) error {
 	return errors.New("the total of the list is not a count")
 }
 
-// limitedReader fails after limit bytes, plus a decoder's read-ahead, from src since start.
+// limitedReader reads src and fails after limit bytes from start. It allows a decoder's read-ahead in addition.
 type limitedReader struct {
 	src   io.Reader
 	read  int64

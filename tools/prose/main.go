@@ -267,6 +267,7 @@ func (f *file) check(counts map[string]int) (findings []string) {
 		position := f.set.Position(at)
 		findings = append(findings, fmt.Sprintf("%s:%d: %s", position.Filename, position.Line, fmt.Sprintf(format, args...)))
 	}
+	named := map[*ast.CommentGroup]bool{} // comments of functions that start with the name
 	for _, decl := range f.tree.Decls {
 		fn, ok := decl.(*ast.FuncDecl)
 		if !ok || fn.Doc == nil || fn.Name.Name == "main" {
@@ -277,6 +278,7 @@ func (f *file) check(counts map[string]int) (findings []string) {
 			continue
 		}
 		counts["documented functions"]++
+		named[fn.Doc] = words[0] == fn.Name.Name
 		verb := strings.Trim(words[1], ",.:;")
 		if adverb[verb] && len(words) > 2 {
 			verb = strings.Trim(words[2], ",.:;")
@@ -301,7 +303,7 @@ func (f *file) check(counts map[string]int) (findings []string) {
 		if unicode.IsLower(first) && f.trails(group) {
 			counts["comments that trail code and start with a lower-case letter"]++
 		}
-		if match := fragment.FindString(text); match != "" {
+		if match := fragment.FindString(text); match != "" && !named[group] {
 			counts["comments that start with a fragment"]++
 			report(group.Pos(), "the comment starts with %q: write a phrase that stands alone", match)
 		}

@@ -31,6 +31,7 @@ func TestFindings(t *testing.T) {
 		"// F number.\nfunc F() {}":                        `2: the comment of F has no verb after the name but "number"`,
 		"// Returns a number.\nfunc F() {}":                `2: the comment does not start with F`,
 		"// The page.\nfunc ExampleF() {}":                 "",
+		"// at returns a place.\nfunc at() {}":             "",
 		"// T is a type.\ntype T struct{}":                 "",
 		"type T struct {\n\tn int // of the call\n}":       `3: the comment starts with "of"`,
 		"type T struct {\n\tn int // 0 without a limit\n}": `3: the comment starts with "0 without"`,

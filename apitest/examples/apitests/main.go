@@ -89,7 +89,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stderr, usage); flags.PrintDefaults() }
 	flags.StringVar(&s.host, "host", "", "the `host` whose endpoints are tested, as Metlo knows it")
-	flags.StringVar(&s.baseURL, "base-url", "", "where the tests are sent: a `URL` such as https://staging.example.com")
+	flags.StringVar(&s.baseURL, "base-url", "", "the `URL` that the tests are sent to, such as https://staging.example.com")
 	flags.StringVar(&s.out, "out", "", "the `directory` for the test files (default a new temporary one)")
 	flags.BoolVar(&s.fixed, "fixed", false, "run the demo shop without its flaws")
 	flags.Func("templates", "the `names` of templates, comma between (default "+strings.Join(s.templates, ",")+")", func(text string) error {
@@ -111,9 +111,9 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("%q is not a flag", flags.Arg(0))
 	case (s.host == "") != (s.baseURL == ""):
-		return nil, errors.New("-host and -base-url belong together: what is tested, and where it runs")
+		return nil, errors.New("-host and -base-url belong together: pass both or neither")
 	case s.fixed && s.host != "":
-		return nil, errors.New("-fixed is about the demo: leave out -host and -base-url")
+		return nil, errors.New("-fixed is for the demo only: leave out -host and -base-url")
 	}
 	return s, nil
 }
@@ -143,7 +143,7 @@ func generate(ctx context.Context, client *metlo.Client, s *settings) ([]*test, 
 		return nil, err
 	}
 	if len(endpoints) == 0 {
-		return nil, fmt.Errorf("Metlo knows no endpoint of %s: is it spelled as in Metlo?", s.host)
+		return nil, fmt.Errorf("Metlo knows no endpoint of %s: spell the host as Metlo does", s.host)
 	}
 	rules, err := templateConfig(ctx, client)
 	if err != nil {

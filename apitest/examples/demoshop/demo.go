@@ -1,4 +1,4 @@
-// Package demoshop is a small web shop, with the flaws that the test templates look for or without them.
+// Package demoshop implements a small web shop. It can have the flaws that the test templates look for.
 package demoshop
 
 import (

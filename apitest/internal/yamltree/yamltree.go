@@ -39,7 +39,7 @@ const (
 // Node is a value of a document. Aliases and merge keys are resolved.
 type Node struct {
 	Kind         Kind
-	Line, Column int // from 1
+	Line, Column int // counted from 1
 	// Text is the text of a scalar, with folded lines joined and escapes decoded.
 	Text   string
 	Bool   bool
@@ -52,12 +52,12 @@ type Node struct {
 type Pair struct {
 	Key          string
 	Value        *Node
-	Line, Column int // place of the key, from 1
+	Line, Column int // place of the key, counted from 1
 }
 
 // Error describes a text that cannot be parsed.
 type Error struct {
-	Line, Column int // from 1
+	Line, Column int // counted from 1
 	Reason       string
 }
 

@@ -5,8 +5,8 @@ func driftRules() []Rule {
 	return []Rule{
 		{
 			ID: "shadow-endpoint", Title: "Shadow endpoint", Severity: "medium", CWE: 1059, OWASP: "API9:2023",
-			Meaning: "The instance saw traffic to an endpoint that no OpenAPI document describes. Nobody reviews, tests or protects what " +
-				"is not in the documents.",
+			Meaning: "The instance saw traffic to an endpoint that no OpenAPI document describes. Nobody reviews, tests or protects " +
+				"undocumented endpoints.",
 			Verify: "Look at the endpoint and its traces with metlo endpoint get. Check that the documents given are complete, and that " +
 				"their servers and base paths match the host.",
 			Fix: "Describe the endpoint in the document of its service, with its authentication. If it should not exist, remove the route " +
