@@ -440,7 +440,7 @@ func (a *Alert) Trace() *CapturedTrace { return parseAlertContext(a.Context).Tra
 // [AlertQuerySensitiveData], the path parameter for [AlertPathSensitiveData], and the header authorization for
 // [AlertBasicAuthentication]. It is nil for other types, and if Description cannot be parsed.
 func (a *Alert) Field() *AlertField {
-	return alertField(a.Type, a.Description, a.APIEndpoint.Path, parseAlertContext(a.Context))
+	return alertField(a.Type, a.Description, a.APIEndpoint.Path, a.Context)
 }
 
 // SpecPointer returns the place in the OpenAPI document that the traffic contradicts, one element per level, such as
@@ -479,7 +479,8 @@ func parseAlertContext(raw json.RawMessage) alertContext {
 
 func isObject(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] == '{' }
 
-func alertField(kind AlertType, description, path string, c alertContext) *AlertField {
+// alertField parses context for the type that needs it: most contexts hold a whole trace.
+func alertField(kind AlertType, description, path string, context json.RawMessage) *AlertField {
 	kind, _ = alertTypes.find(string(kind))
 	switch kind {
 	case AlertBasicAuthentication:
@@ -498,7 +499,7 @@ func alertField(kind AlertType, description, path string, c alertContext) *Alert
 			return nil
 		}
 		return &AlertField{
-			Section: SectionRequestPath, Path: pathParameter(path, c.PathTokenIdx), DataClass: strings.TrimSuffix(class, "."),
+			Section: SectionRequestPath, Path: pathParameter(path, parseAlertContext(context).PathTokenIdx), DataClass: strings.TrimSuffix(class, "."),
 		}
 	}
 	return nil

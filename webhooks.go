@@ -173,7 +173,7 @@ func (a *WebhookAlert) Trace() *CapturedTrace { return parseAlertContext(a.Conte
 
 // Field is like [Alert.Field].
 func (a *WebhookAlert) Field() *AlertField {
-	return alertField(a.Type, a.Description, a.APIEndpoint.Path, parseAlertContext(a.Context))
+	return alertField(a.Type, a.Description, a.APIEndpoint.Path, a.Context)
 }
 
 // SpecPointer is like [Alert.SpecPointer].

@@ -37,6 +37,9 @@ A folder stands for the documents in it. Servers and base paths are those of the
 instance that serves what they describe if they name another host or none. It asks the instance for the details of each
 endpoint that is documented.`
 
+// driftCheck is the name of the check in reports.
+const driftCheck = "metlo drift"
+
 // defaultSince is how long a documented operation may not be seen.
 const defaultSince = "30d"
 
@@ -137,8 +140,10 @@ func (f *driftFlags) check() error {
 
 // read reads the documents. What is wrong with them is for the report to say.
 func (f *driftFlags) read() {
-	if f.files, f.err = drift.Find(f.paths...); f.err == nil {
-		f.documents, f.err = drift.Read(f.files)
+	f.files, f.err = drift.Find(f.paths...)
+	var err error
+	if f.documents, err = drift.Read(f.files); f.err == nil { // a name that leads nowhere is in the first error
+		f.err = err
 	}
 }
 
@@ -153,7 +158,7 @@ func (f *driftFlags) inputs() []string {
 
 // runDrift writes the reports whatever comes of the comparison, but for an interrupt.
 func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
-	report := newReport("metlo drift", a.instanceName())
+	report := newReport(driftCheck, a.instanceName())
 	compared, judged, err := a.askDrift(ctx, f)
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		return errInterrupted

@@ -175,6 +175,9 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 			return err
 		}
 		a.note("%s accepted in %s", output.Count(result.Findings.Len(), strings.TrimPrefix(f.noun(), "open ")), f.saveBaseline)
+		for _, note := range result.Notes {
+			a.note("  %s", note)
+		}
 		return nil
 	}
 	if err != nil {

@@ -86,9 +86,8 @@ func (a *app) ingesting(cmd *cobra.Command, extension string, read trafficReader
 type ingest struct {
 	*traffic
 
-	as      string        // the host that the traffic is filed under; empty for its own
-	checker *metlo.Client // reports what a client would refuse to send
-	client  *metlo.Client // nil for a dry run
+	as     string        // the host that the traffic is filed under; empty for its own
+	client *metlo.Client // nil for a dry run
 
 	batch         []*metlo.AnalyzedTrace
 	sent, unknown int
@@ -99,15 +98,11 @@ func newIngest(a *app, f *ingestFlags) (*ingest, error) {
 	if err != nil {
 		return nil, err
 	}
-	checker, err := metlo.NewClient("https://metlo.invalid", "", metlo.WithCollectorURL("https://metlo.invalid"))
-	if err != nil {
-		return nil, err
-	}
 	hosts := make([]string, len(f.hosts))
 	for i, host := range f.hosts {
 		hosts[i] = capture.NormalizeHost(host)
 	}
-	run := &ingest{traffic: files, as: capture.NormalizeHost(f.as), checker: checker}
+	run := &ingest{traffic: files, as: capture.NormalizeHost(f.as)}
 	run.wants = func(host string) bool { return len(hosts) == 0 || slices.Contains(hosts, host) }
 	run.take = run.add
 	return run, nil
@@ -155,16 +150,6 @@ func (run *ingest) add(ctx context.Context, where string, trace *metlo.AnalyzedT
 		return nil
 	}
 	return run.flush(ctx)
-}
-
-// check reports why a client would refuse to send a trace. It sends nothing, because its context has ended.
-func (run *ingest) check(trace *metlo.AnalyzedTrace) error {
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := run.checker.Collector.LogAnalyzed(ended, trace); errors.Is(err, metlo.ErrInvalidArgument) {
-		return err
-	}
-	return nil
 }
 
 // flush sends the batch, or prints it.

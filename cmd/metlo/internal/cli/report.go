@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,9 @@ func (a *app) reportCommand() *cobra.Command {
 func (a *app) writeReport(ctx context.Context, client *metlo.Client, f *reportPageFlags) error {
 	if f.web != "" && htmlreport.WebAddress(f.web) == "" {
 		return errors.New("--web: not an address of http or https: write one such as https://metlo.example.com")
+	}
+	if err := notInput("--file", f.file, slices.Concat(f.drift, f.results)...); err != nil {
+		return err
 	}
 	data := htmlreport.New(a.instanceName(), version.Number(), time.Now())
 	data.Web, data.AllLookedAt = cmp.Or(f.web, a.instanceName()), f.evidence
@@ -144,6 +148,9 @@ func (a *app) readEvidence(ctx context.Context, client *metlo.Client, data *html
 func readDrift(name string) htmlreport.Drift {
 	drift := htmlreport.Drift{File: name}
 	saved, err := findings.ReadReport(name)
+	if err == nil && saved.Check != driftCheck {
+		err = fmt.Errorf("%s is a report of %s, which has no differences from documents or not them alone: write one with metlo drift --format json=FILE", name, saved.Check)
+	}
 	if err != nil {
 		drift.Err = fmt.Errorf("--drift: %w", err)
 		return drift

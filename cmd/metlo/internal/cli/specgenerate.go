@@ -138,7 +138,11 @@ func (f *specGenerateFlags) fromFiles(ctx context.Context, a *app, names []strin
 	if err != nil {
 		return nil, err
 	}
-	files.take = func(_ context.Context, _ string, trace *metlo.AnalyzedTrace) error {
+	files.take = func(_ context.Context, where string, trace *metlo.AnalyzedTrace) error {
+		if err := files.check(trace); err != nil {
+			files.skip(where, string(trace.Request.Method), trace.Request.URL.Host, err)
+			return nil
+		}
 		if len(trace.Analysis.GraphQLPaths) > 0 {
 			source.graphQL[trace.Request.URL.Host]++
 			return nil

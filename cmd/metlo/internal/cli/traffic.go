@@ -21,6 +21,7 @@ import (
 type traffic struct {
 	app      *app
 	analyzer *capture.Analyzer
+	checker  *metlo.Client                                                             // reports what a client would refuse to send
 	wants    func(host string) bool                                                    // of a normalized host
 	take     func(ctx context.Context, where string, trace *metlo.AnalyzedTrace) error // of each trace
 
@@ -35,7 +36,11 @@ func newTraffic(a *app) (*traffic, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &traffic{app: a, analyzer: analyzer, wants: func(string) bool { return true }}, nil
+	checker, err := metlo.NewClient("https://metlo.invalid", "", metlo.WithCollectorURL("https://metlo.invalid"))
+	if err != nil {
+		return nil, err
+	}
+	return &traffic{app: a, analyzer: analyzer, checker: checker, wants: func(string) bool { return true }}, nil
 }
 
 // file reads a file. Its errors name the file once.
@@ -137,6 +142,16 @@ func (t *traffic) analyzed(ctx context.Context, where string, trace *metlo.Analy
 	}
 	trace.Request.URL.Host = host
 	return t.take(ctx, where, trace)
+}
+
+// check reports why a client would refuse to send a trace. It sends nothing, because its context has ended.
+func (t *traffic) check(trace *metlo.AnalyzedTrace) error {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := t.checker.Collector.LogAnalyzed(ended, trace); errors.Is(err, metlo.ErrInvalidArgument) {
+		return err
+	}
+	return nil
 }
 
 // skip counts a request that is left out, and names it.

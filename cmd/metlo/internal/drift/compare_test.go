@@ -569,3 +569,33 @@ func TestReferences(t *testing.T) {
 		"api/shared parts.yaml:4 undocumented-content-type resBody 200 text/html", "api/paths/users.yaml:4 undocumented-status status 500",
 	}, got)
 }
+
+// TestSchemasThatMeetAgain has schemas to which more ways lead than anybody can follow one by one.
+func TestSchemasThatMeetAgain(t *testing.T) {
+	const levels = 32
+	var diamonds, ring strings.Builder
+	for i := range levels {
+		fmt.Fprintf(&diamonds, "    D%d: {allOf: [{$ref: '#/components/schemas/D%d'}, {$ref: '#/components/schemas/D%d'}]}\n", i, i+1, i+1)
+		fmt.Fprintf(&ring, "    R%d: {properties: {p%d: {$ref: '#/components/schemas/D0'}}, oneOf: [", i, i)
+		for j := range levels {
+			fmt.Fprintf(&ring, "{$ref: '#/components/schemas/R%d'}, ", j)
+		}
+		ring.WriteString("]}\n")
+	}
+	for path, want := range map[string]string{"p7.a": "", "p7.b": UndocumentedField, "q": UndocumentedField, "p7": UndocumentedField} {
+		t.Run(path, func(t *testing.T) {
+			d := document(t, "components:\n  schemas:\n"+diamonds.String()+
+				fmt.Sprintf("    D%d: {properties: {a: {type: string}}}\n", levels)+ring.String()+
+				"paths:\n  /a: {get: {responses: {'200': {description: '', content: {application/json: {schema: {$ref: '#/components/schemas/R0'}}}}}}}\n")
+			f := resBody(200, "application/json", path)
+			f.DataType = metlo.TypeString
+			want, found := strings.TrimSpace(want+" GET shop.example.com/a resBody "+path), lines(run(t, []*Document{d},
+				[]*metlo.EndpointDetail{detail1("GET", "shop.example.com", "/a", f)}, Options{}))
+			if strings.HasPrefix(want, "GET") {
+				assert.Empty(t, found)
+			} else {
+				assert.Equal(t, []string{want}, found)
+			}
+		})
+	}
+}

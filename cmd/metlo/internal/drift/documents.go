@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -35,9 +36,11 @@ type Document struct {
 const maxDocument = 64 << 20
 
 // Find returns the files that are named, and those with a document in the folders that are named, each once. A folder holds
-// at least one; its files that are no documents, such as schemas that others refer to, are left out.
+// at least one; its files that are no documents, such as schemas that others refer to, are left out. With an error it
+// returns what it found, and the names of files that could not be looked at.
 func Find(names ...string) ([]string, error) {
 	var files []string
+	var failures []error
 	add := func(name string) {
 		if name = shortName(name); !slices.Contains(files, name) {
 			files = append(files, name)
@@ -45,49 +48,43 @@ func Find(names ...string) ([]string, error) {
 	}
 	for _, name := range names {
 		info, err := os.Stat(name)
-		if err != nil {
-			return files, err
-		}
-		if !info.IsDir() {
+		if err != nil || !info.IsDir() {
+			failures = append(failures, err)
 			add(name)
 			continue
 		}
 		found, err := documentsIn(name)
-		if err != nil {
-			return files, err
+		if err == nil && len(found) == 0 {
+			err = fmt.Errorf("%s holds no OpenAPI document: name the folder or the files that do", name)
 		}
-		if len(found) == 0 {
-			return files, fmt.Errorf("%s holds no OpenAPI document: name the folder or the files that do", name)
-		}
+		failures = append(failures, err)
 		for _, file := range found {
 			add(file)
 		}
 	}
-	return files, nil
+	return files, errors.Join(failures...)
 }
 
-// Read reads documents, and the files that they refer to.
+// Read reads documents, and the files that they refer to. With an error, the documents have their Files alone.
 func Read(files []string) ([]*Document, error) {
 	var documents []*Document
 	var failures []error
 	for _, name := range files {
+		d := &Document{File: name, Files: []string{name}}
 		text, err := readFile(name)
 		if err == nil {
-			var d *Document
-			if d, err = parse(name, text, true); err == nil {
-				documents = append(documents, d)
-			}
+			err = d.parse(text, true)
 		}
-		failures = append(failures, err)
+		documents, failures = append(documents, d), append(failures, err)
 	}
-	if err := errors.Join(failures...); err != nil {
-		return nil, err
-	}
-	return documents, nil
+	return documents, errors.Join(failures...)
 }
 
 // Parse reads a document that an instance holds. It refers to no file.
-func Parse(name, text string) (*Document, error) { return parse(name, []byte(text), false) }
+func Parse(name, text string) (*Document, error) {
+	d := &Document{File: name, Files: []string{name}}
+	return d, d.parse([]byte(text), false)
+}
 
 // shortName returns the name of a file relative to the working folder, if it is in there, with slashes.
 func shortName(name string) string {
@@ -156,19 +153,19 @@ func isDocument(text []byte) bool {
 }
 
 // parse reads the text of a document, and the files that it refers to.
-func parse(name string, text []byte, references bool) (*Document, error) {
+func (d *Document) parse(text []byte, references bool) error {
+	name := d.File
 	root, err := yamlfile.Load(string(text))
 	if err != nil {
 		var fault *yamlfile.Error
 		if errors.As(err, &fault) {
-			return nil, fmt.Errorf("%s:%d:%d: it cannot be read: %s", name, fault.Line, fault.Column, fault.Reason)
+			return fmt.Errorf("%s:%d:%d: it cannot be read: %s", name, fault.Line, fault.Column, fault.Reason)
 		}
-		return nil, fmt.Errorf("%s: it cannot be read: %w", name, err)
+		return fmt.Errorf("%s: it cannot be read: %w", name, err)
 	}
 	if err := checkVersion(name, root); err != nil {
-		return nil, err
+		return err
 	}
-	files := []string{name}
 	loader := openapi3.NewLoader()
 	loader.IncludeOrigin = true
 	loader.ReadFromURIFunc = func(_ *openapi3.Loader, location *url.URL) ([]byte, error) {
@@ -178,21 +175,22 @@ func parse(name string, text []byte, references bool) (*Document, error) {
 		case location.Scheme != "" || location.Host != "":
 			return nil, fmt.Errorf("%s is on the network, and is not fetched: save it beside the document, and refer to the file", location)
 		}
-		if !slices.Contains(files, location.Path) {
-			files = append(files, location.Path)
+		if !slices.Contains(d.Files, location.Path) {
+			d.Files = append(d.Files, location.Path)
 		}
 		return readFile(location.Path)
 	}
 	doc, err := loader.LoadFromDataWithPath(text, &url.URL{Path: name})
 	if err != nil {
-		return nil, unreadable(name, root, err)
+		return unreadable(name, root, err)
 	}
 	if doc.Paths == nil {
-		return nil, fmt.Errorf("%s:1: the document has no paths: add what the service serves", name)
+		return fmt.Errorf("%s:1: the document has no paths: add what the service serves", name)
 	}
-	d := &Document{File: name, Files: files, doc: doc, subtypes: map[*openapi3.Schema][]*openapi3.SchemaRef{}}
+	d.doc, d.subtypes = doc, map[*openapi3.Schema][]*openapi3.SchemaRef{}
 	if doc.Components != nil {
-		for _, schema := range doc.Components.Schemas {
+		for _, name := range slices.Sorted(maps.Keys(doc.Components.Schemas)) {
+			schema := doc.Components.Schemas[name]
 			if schema == nil || schema.Value == nil {
 				continue
 			}
@@ -203,10 +201,8 @@ func parse(name string, text []byte, references bool) (*Document, error) {
 			}
 		}
 	}
-	if d.operations, err = d.readOperations(); err != nil {
-		return nil, err
-	}
-	return d, nil
+	d.operations, err = d.readOperations()
+	return err
 }
 
 func checkVersion(name string, root *yaml.Node) error {

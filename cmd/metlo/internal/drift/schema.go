@@ -3,6 +3,7 @@ package drift
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,7 +34,8 @@ type lookup struct {
 	response bool
 	isForm   bool // names may have brackets
 
-	visiting map[visit]bool
+	verdicts map[visit]verdict // of the schemas that were visited, silent while one is
+	known    map[*openapi3.Schema]allowed
 	deepest  int // elements of the path that the place of a schema stands for
 	place    place
 	types    []string // that the field may have, once it is named
@@ -47,7 +49,8 @@ type visit struct {
 
 // find looks a path up, and leaves in l.place where the schema is that decided.
 func (l *lookup) find(schema *openapi3.SchemaRef, path []string) verdict {
-	l.visiting, l.deepest, l.place, l.types, l.anyType = map[visit]bool{}, -1, place{}, nil, false
+	l.verdicts, l.known = map[visit]verdict{}, map[*openapi3.Schema]allowed{}
+	l.deepest, l.place, l.types, l.anyType = -1, place{}, nil, false
 	found := l.in(schema, path, len(path))
 	if found == silent {
 		found = free
@@ -69,18 +72,24 @@ func (l *lookup) in(ref *openapi3.SchemaRef, path []string, all int) verdict {
 		return forbidden
 	}
 	key := visit{s, len(path)}
-	if l.visiting[key] {
-		return silent
+	if found, visited := l.verdicts[key]; visited {
+		return found
 	}
-	l.visiting[key] = true
-	defer delete(l.visiting, key)
+	l.verdicts[key] = silent
+	found := l.of(s, path, all)
+	l.verdicts[key] = found
+	return found
+}
+
+// of is the verdict of a schema that is visited for the first time.
+func (l *lookup) of(s *openapi3.Schema, path []string, all int) verdict {
 	if done := all - len(path); done > l.deepest {
 		if at := placeOf(s.Origin); at.line > 0 {
 			l.deepest, l.place = done, at
 		}
 	}
 	if len(path) == 0 {
-		l.addTypes(s, map[*openapi3.Schema]bool{})
+		l.addTypes(s)
 		return named
 	}
 	found := l.own(s, path, all)
@@ -108,8 +117,8 @@ func (l *lookup) alternatives(s *openapi3.Schema, path []string, all int) verdic
 			}
 		}
 	}
-	for _, option := range s.DependentSchemas {
-		found = max(found, l.in(option, path, all))
+	for _, name := range slices.Sorted(maps.Keys(s.DependentSchemas)) {
+		found = max(found, l.in(s.DependentSchemas[name], path, all))
 	}
 	return found
 }
@@ -121,7 +130,8 @@ func (d *Document) subtypesOf(s *openapi3.Schema) openapi3.SchemaRefs {
 		return nil
 	}
 	list := slices.Clone(d.subtypes[s])
-	for _, mapped := range s.Discriminator.Mapping {
+	for _, value := range slices.Sorted(maps.Keys(s.Discriminator.Mapping)) {
+		mapped := s.Discriminator.Mapping[value]
 		name := mapped.Ref[strings.LastIndexByte(mapped.Ref, '/')+1:]
 		if ref := (openapi3.SchemaRef)(mapped); ref.Value != nil {
 			list = append(list, &ref)
@@ -140,14 +150,14 @@ func (l *lookup) own(s *openapi3.Schema, path []string, all int) verdict {
 	found := silent
 	describes := len(s.Properties) > 0
 	if path[0] == anyName {
-		for name, property := range s.Properties {
+		for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 			if strings.ContainsFunc(name, unicode.IsDigit) { // the instance may have taken it for a value
-				found = max(found, l.property(property, path[1:], all))
+				found = max(found, l.property(s.Properties[name], path[1:], all))
 			}
 		}
-		for _, property := range s.PatternProperties {
+		for _, pattern := range slices.Sorted(maps.Keys(s.PatternProperties)) {
 			describes = true
-			found = max(found, l.property(property, path[1:], all))
+			found = max(found, l.property(s.PatternProperties[pattern], path[1:], all))
 		}
 	} else {
 		// A name may hold dots.
@@ -176,9 +186,9 @@ func (l *lookup) named(s *openapi3.Schema, name string, rest []string, all int) 
 	if property != nil {
 		found = l.property(property, rest, all)
 	}
-	for pattern, property := range s.PatternProperties {
+	for _, pattern := range slices.Sorted(maps.Keys(s.PatternProperties)) {
 		if form, err := regexp.Compile(pattern); err != nil || form.MatchString(name) {
-			found = max(found, l.property(property, rest, all))
+			found = max(found, l.property(s.PatternProperties[pattern], rest, all))
 		}
 	}
 	return found
@@ -257,27 +267,47 @@ func (l *lookup) element(s *openapi3.Schema, path []string, all int) verdict {
 }
 
 // addTypes adds the types that a value of a schema may have.
-func (l *lookup) addTypes(s *openapi3.Schema, visited map[*openapi3.Schema]bool) {
-	if types, known := typesOf(s, visited); known {
-		l.types = append(l.types, types...)
-	} else {
-		l.anyType = true
+func (l *lookup) addTypes(s *openapi3.Schema) {
+	types, restricts := l.typesOf(s)
+	l.types, l.anyType = union(l.types, types), l.anyType || !restricts
+}
+
+// union returns the types of both lists, each once.
+func union(x, y []string) []string {
+	all := slices.Clone(x)
+	for _, t := range y {
+		if !slices.Contains(all, t) {
+			all = append(all, t)
+		}
 	}
+	return all
+}
+
+// allowed are the types that a schema allows. The zero value stands for any.
+type allowed struct {
+	types     []string
+	restricts bool
 }
 
 // typesOf returns the types that a schema allows, and whether it restricts them.
-func typesOf(s *openapi3.Schema, visited map[*openapi3.Schema]bool) (types []string, known bool) {
-	if visited[s] {
-		return nil, false
+func (l *lookup) typesOf(s *openapi3.Schema) (types []string, restricts bool) {
+	if found, visited := l.known[s]; visited {
+		return found.types, found.restricts
 	}
-	visited[s] = true
-	defer delete(visited, s)
+	l.known[s] = allowed{}
+	types, restricts = l.restricted(s)
+	l.known[s] = allowed{types, restricts}
+	return types, restricts
+}
+
+// restricted returns the types of a schema that is visited for the first time.
+func (l *lookup) restricted(s *openapi3.Schema) (types []string, known bool) {
 	if s.Type != nil && len(*s.Type) > 0 {
 		return *s.Type, true
 	}
 	for _, part := range s.AllOf {
 		if part != nil && part.Value != nil {
-			if types, known := typesOf(part.Value, visited); known {
+			if types, known := l.typesOf(part.Value); known {
 				return types, true
 			}
 		}
@@ -287,11 +317,11 @@ func typesOf(s *openapi3.Schema, visited map[*openapi3.Schema]bool) (types []str
 			if option == nil || option.Value == nil {
 				return nil, false
 			}
-			more, restricts := typesOf(option.Value, visited)
+			more, restricts := l.typesOf(option.Value)
 			if !restricts {
 				return nil, false
 			}
-			types, known = append(slices.Clip(types), more...), i == len(list)-1
+			types, known = union(types, more), i == len(list)-1
 		}
 		if known {
 			return types, true
@@ -328,7 +358,8 @@ func (l *lookup) typeNames() string {
 func contentOf(content openapi3.Content, contentType string) ([]*openapi3.MediaType, bool) {
 	wanted := mediaType(contentType)
 	var all, exact, ranges []*openapi3.MediaType
-	for name, media := range content {
+	for _, name := range slices.Sorted(maps.Keys(content)) {
+		media := content[name]
 		all = append(all, media)
 		switch name = mediaType(name); {
 		case name == wanted:

@@ -110,12 +110,11 @@ func Compare(before, after *SavedReport) (*Difference, error) {
 		Schema: DiffSchemaURL, Version: jsonVersion,
 		New: []jsonFinding{}, Gone: []jsonFinding{}, Changed: []changedFinding{}, Uncertain: []uncertainFinding{},
 	}
+	remaining, rest := d.pairEqual(before.Findings, after.Findings)
 	earlier := map[string][]*jsonFinding{}
-	for i := range before.Findings {
-		f := &before.Findings[i]
+	for _, f := range remaining {
 		earlier[f.Fingerprint] = append(earlier[f.Fingerprint], f)
 	}
-	rest := d.pairEqual(earlier, after.Findings)
 	for _, f := range rest {
 		group := earlier[f.Fingerprint]
 		switch {
@@ -128,11 +127,12 @@ func Compare(before, after *SavedReport) (*Difference, error) {
 			d.New = append(d.New, *f)
 		}
 	}
-	for i := range before.Findings {
-		f := &before.Findings[i]
-		if !slices.Contains(earlier[f.Fingerprint], f) {
+	for _, f := range remaining {
+		group := earlier[f.Fingerprint]
+		if len(group) == 0 || group[0] != f {
 			continue
 		}
+		earlier[f.Fingerprint] = group[1:]
 		if after.unknown() {
 			d.Uncertain = append(d.Uncertain, uncertainFinding{*f, "before"})
 		} else {
@@ -143,20 +143,30 @@ func Compare(before, after *SavedReport) (*Difference, error) {
 	return d, nil
 }
 
-// pairEqual removes from earlier the findings that have not changed, and returns the others of later.
-func (d *Difference) pairEqual(earlier map[string][]*jsonFinding, later []jsonFinding) (rest []*jsonFinding) {
-	for i := range later {
-		f := &later[i]
-		group := earlier[f.Fingerprint]
-		same := slices.IndexFunc(group, func(e *jsonFinding) bool { return len(changes(e, f)) == 0 })
-		if same < 0 {
-			rest = append(rest, f)
-			continue
-		}
-		d.Unchanged++
-		earlier[f.Fingerprint] = slices.Delete(group, same, same+1)
+// pairEqual counts the findings that have not changed, and returns the others of both lists.
+func (d *Difference) pairEqual(before, after []jsonFinding) (earlier, later []*jsonFinding) {
+	type content struct{ fingerprint, severity, message, place string }
+	contentOf := func(f *jsonFinding) content { return content{f.Fingerprint, f.Severity, f.Message, f.place()} }
+	unpaired := map[content]int{}
+	for i := range after {
+		unpaired[contentOf(&after[i])]++
 	}
-	return rest
+	for i := range before {
+		if key := contentOf(&before[i]); unpaired[key] > 0 {
+			unpaired[key]--
+			d.Unchanged++
+		} else {
+			earlier = append(earlier, &before[i])
+		}
+	}
+	for i := len(after) - 1; i >= 0; i-- { // the first of equal findings are those that have not changed
+		if key := contentOf(&after[i]); unpaired[key] > 0 {
+			unpaired[key]--
+			later = append(later, &after[i])
+		}
+	}
+	slices.Reverse(later)
+	return earlier, later
 }
 
 func changes(from, to *jsonFinding) (list []change) {

@@ -3,6 +3,7 @@ package findings_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -127,4 +128,30 @@ func FuzzReadReport(f *testing.F) {
 		require.NoError(t, diff.Write(&out, "json"))
 		assert.True(t, json.Valid(out.Bytes()))
 	})
+}
+
+// TestCompareManyOfOneIdentity has reports of many findings with one fingerprint, which took the square of their number.
+func TestCompareManyOfOneIdentity(t *testing.T) {
+	const many = 100_000
+	report := func(name string, from int) string {
+		var out bytes.Buffer
+		out.WriteString(`{"version": 1, "check": "metlo gate", "outcome": "findings", "findings": [`)
+		for i := range many {
+			if i > 0 {
+				out.WriteByte(',')
+			}
+			fmt.Fprintf(&out, `{"fingerprint": "0123456789abcdef0123456789abcdef", "rule": "r", "severity": "low", "message": "%d"}`, from+i)
+		}
+		out.WriteString("]}")
+		name = filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(name, out.Bytes(), 0o600))
+		return name
+	}
+	before, err := findings.ReadReport(report("before.json", 0))
+	require.NoError(t, err)
+	after, err := findings.ReadReport(report("after.json", many/2))
+	require.NoError(t, err)
+	diff, err := findings.Compare(before, after)
+	require.NoError(t, err)
+	assert.Equal(t, "0 new, 0 gone, 50000 changed, 50000 unchanged", diff.Summary)
 }

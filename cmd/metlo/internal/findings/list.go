@@ -170,7 +170,12 @@ func pack(uuid *[16]byte, text string) bool {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' || strings.ToLower(text) != text {
 		return false
 	}
-	_, err := hex.Decode(uuid[:], []byte(text[:8]+text[9:13]+text[14:18]+text[19:23]+text[24:]))
+	var digits [32]byte
+	n := copy(digits[:], text[:8])
+	for _, part := range []string{text[9:13], text[14:18], text[19:23], text[24:]} {
+		n += copy(digits[n:], part)
+	}
+	_, err := hex.Decode(uuid[:], digits[:])
 	return err == nil
 }
 
@@ -278,21 +283,13 @@ func (l *List) compareSubject(places []int, x, y *record) int {
 
 // comparePaths compares path templates without the names of their parameters. It allocates nothing.
 func comparePaths(x, y string) int {
-	for {
-		begin, other := throughBrace(x), throughBrace(y)
-		if c := strings.Compare(begin, other); c != 0 || !strings.HasSuffix(begin, "{") {
-			return c
+	for len(x) > 0 && len(y) > 0 && x[0] == y[0] {
+		isName := x[0] == '{'
+		if x, y = x[1:], y[1:]; isName {
+			x, y = afterName(x), afterName(y)
 		}
-		x, y = afterName(x[len(begin):]), afterName(y[len(other):])
 	}
-}
-
-// throughBrace returns text through its first opening brace, or the whole text without one.
-func throughBrace(text string) string {
-	if i := strings.IndexByte(text, '{'); i >= 0 {
-		return text[:i+1]
-	}
-	return text
+	return strings.Compare(x, y)
 }
 
 func (l *List) compareRest(ranks []int, x, y *record) int {

@@ -17,12 +17,15 @@ func plain(w io.Writer, report *Report) error {
 			return err
 		}
 	}
+	var line []byte
 	for f := range report.Findings.All() {
-		line := safetext.Line(string(f.Severity)) + "\t" + safetext.Line(f.Text()) + "\t" + safetext.Line(f.ID)
+		line = append(append(line[:0], safetext.Line(string(f.Severity))...), '\t')
+		line = append(append(line, safetext.Line(f.Text())...), '\t')
+		line = append(line, safetext.Line(f.ID)...)
 		if f.File != "" {
-			line += fmt.Sprintf("\t%s:%d", safetext.Line(f.File), max(1, f.Line))
+			line = fmt.Appendf(line, "\t%s:%d", safetext.Line(f.File), max(1, f.Line))
 		}
-		if _, err := io.WriteString(w, line+"\n"); err != nil {
+		if _, err := w.Write(append(line, '\n')); err != nil {
 			return err
 		}
 	}

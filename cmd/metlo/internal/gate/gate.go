@@ -152,8 +152,10 @@ func (j *judge) weigh(f *findings.Finding, ignored bool) {
 
 // fails reports whether a finding fails the build.
 func (c *Criteria) fails(f *findings.Finding) bool {
-	if rule, _ := rules.Lookup(f.Rule); len(c.FailOn) > 0 && rule.Source == rules.Drift {
-		return slices.Contains(c.FailOn, rule.ID)
+	if len(c.FailOn) > 0 {
+		if rule, _ := rules.Lookup(f.Rule); rule.Source == rules.Drift {
+			return slices.Contains(c.FailOn, rule.ID)
+		}
 	}
 	return severe(f, c.Severity)
 }
@@ -210,12 +212,14 @@ func (c *Criteria) noun() string {
 func finding(a *metlo.Alert, specs *SpecFiles) *findings.Finding {
 	file, line := specs.place(a)
 	f := &findings.Finding{
-		ID: a.UUID, Rule: rules.Slug(string(a.Type)), Title: string(a.Type), Severity: findings.Severity(a.RiskScore),
+		ID: a.UUID, Severity: findings.Severity(a.RiskScore),
 		Method: string(a.APIEndpoint.Method), Host: a.APIEndpoint.Host, Path: a.APIEndpoint.Path, Field: fieldOf(a),
 		Message: a.Description, Created: a.CreatedAt, File: file, Line: line,
 	}
 	if rule, known := rules.Lookup(string(a.Type)); known {
-		f.Rule, f.Title = rule.ID, ""
+		f.Rule = rule.ID
+	} else {
+		f.Rule, f.Title = rules.Slug(string(a.Type)), string(a.Type)
 	}
 	return f
 }

@@ -150,7 +150,7 @@ var byName = sync.OnceValue(func() map[string]*Rule {
 	names := map[string]*Rule{}
 	for i := range registry() {
 		rule := &registry()[i]
-		names[rule.ID], names[Slug(rule.Title)] = rule, rule
+		names[rule.ID], names[Slug(rule.Title)], names[rule.Title] = rule, rule, rule
 	}
 	return names
 })

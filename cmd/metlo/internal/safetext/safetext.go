@@ -28,6 +28,9 @@ func Terminal(text string) string {
 }
 
 func escape(text string, tabs bool) string {
+	if isPlain(text) {
+		return text
+	}
 	first := strings.IndexFunc(text, func(r rune) bool { return r == utf8.RuneError || hidden(r) })
 	if first < 0 {
 		return text
@@ -49,6 +52,16 @@ func escape(text string, tabs bool) string {
 		i += size
 	}
 	return out.String()
+}
+
+// isPlain reports whether text is of visible ASCII characters and blanks, as most is.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // hidden reports whether a character does something other than appear: C0, DEL, C1, bidi controls, zero-width and tag
