@@ -49,3 +49,34 @@ func TestSteps(t *testing.T) {
 		})
 	}
 }
+
+// TestAPICheckChoosesTheLastRelease runs tools/apicheck.sh with a go that finds no change.
+func TestAPICheckChoosesTheLastRelease(t *testing.T) {
+	script, err := os.ReadFile("../apicheck.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "go"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	folder := gittest.Repository(t, map[string]string{"tools/apicheck.sh": string(script)})
+	check := func(want string) {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), "bash", filepath.Join(folder, "tools", "apicheck.sh"))
+		command.Env = append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+		out, err := command.CombinedOutput()
+		if err != nil || string(out) != want+"\n" {
+			t.Errorf("%v, want %s:\n%s", err, want, out)
+		}
+	}
+	check("no release yet: there is nothing to be compatible with")
+	gittest.Git(t, folder, "tag", "v0.1.0")
+	gittest.Git(t, folder, "tag", "capture/v0.1.0")
+	check("no release yet: there is nothing to be compatible with")
+	gittest.Write(t, folder, "a", "")
+	gittest.Commit(t, folder)
+	check("compatible with v0.1.0")
+	gittest.Git(t, folder, "tag", "v0.2.0")
+	check("compatible with v0.1.0")
+}
