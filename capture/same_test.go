@@ -59,8 +59,14 @@ func moves(file string) []move {
 		return result(io.Copy(w, io.MultiReader(strings.NewReader("begin"), errorReader{})))
 	})
 	add("file", func(w http.ResponseWriter, r *http.Request) string { http.ServeFile(w, r, file); return "" })
-	add("error", func(w http.ResponseWriter, _ *http.Request) string { http.Error(w, "wrong", 418); return "" })
-	add("redirect", func(w http.ResponseWriter, r *http.Request) string { http.Redirect(w, r, "/other", 303); return "" })
+	add("error", func(w http.ResponseWriter, _ *http.Request) string {
+		http.Error(w, "wrong", http.StatusTeapot)
+		return ""
+	})
+	add("redirect", func(w http.ResponseWriter, r *http.Request) string {
+		http.Redirect(w, r, "/other", http.StatusSeeOther)
+		return ""
+	})
 	for name, value := range map[string]string{
 		"Content-Type": "application/json", "X-Set": "a", "Content-Length": "5", "Content-Encoding": "br", "Trailer": "Sum", "Sum": "1",
 		http.TrailerPrefix + "Late": "2", "Connection": "close", "Date": "",
