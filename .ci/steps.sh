@@ -10,6 +10,8 @@ export CI=true GOWORK=off GOFLAGS=-buildvcs=false
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 touch "$scratch/passed" "$scratch/failed"
+commit=$(git rev-parse HEAD)
+started=0
 
 # step NAME COMMAND… starts a command beside the one that was started before. What it printed follows when it has ended.
 # STEPS='lint|fuzz' leaves out the steps whose name does not match.
@@ -18,6 +20,7 @@ step() {
 	while [[ $(jobs -rp | wc -l) -ge 2 ]]; do
 		wait -n || true
 	done
+	started=$((started + 1))
 	run_step "$@" &
 }
 
@@ -52,14 +55,18 @@ sum_up() {
 		sed 's/^/  /' "$scratch/failed"
 		exit 1
 	fi
-	if [[ $passed -eq 0 ]]; then
+	if [[ $started -eq 0 ]]; then
 		echo "no step matches STEPS=$STEPS"
+		exit 1
+	fi
+	if [[ $passed -ne $started ]]; then # such as when the disk is full
+		printf 'FAILED after %d s: %d of %d steps left no result\n' "$SECONDS" $((started - passed)) "$started"
 		exit 1
 	fi
 	printf 'ok: %d steps in %d s\n' "$passed" "$SECONDS"
 	# tools/release asks on which commit everything passed.
-	if [[ -z ${STEPS:-} && -z $(git status --porcelain) ]]; then
-		git rev-parse HEAD >"$(git rev-parse --git-path "passed-${0##*/}")"
+	if [[ -z ${STEPS:-} && -z $(git status --porcelain) && $(git rev-parse HEAD) == "$commit" ]]; then
+		echo "$commit" >"$(git rev-parse --git-path "passed-${0##*/}")"
 	fi
 }
 

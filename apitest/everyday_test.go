@@ -117,6 +117,7 @@ func TestRerunFailed(t *testing.T) {
 		ids[i] = c.ID
 	}
 	assert.Equal(t, []string{"fails", "broken", "new"}, ids)
+	assert.Equal(t, failed, before.NotProven(append(tests, test("new", 200))))
 	tests[0].Test[0].Assert[0].Value = 204
 	assert.Len(t, before.NotPassed(tests[:1]), 1, "its steps are others now")
 	tests[0].Test[0].Assert[0].Value = 200
@@ -132,6 +133,20 @@ func TestRerunFailed(t *testing.T) {
 		_, err = ParseResults([]byte(bad))
 		assert.ErrorContains(t, err, "not the JSON of results", bad)
 	}
+}
+
+// TestRerunOfWhatIsNotProven asks for a control, of which the earlier run knew nothing.
+func TestRerunOfWhatIsNotProven(t *testing.T) {
+	c := &Config{ID: "t", Test: []Step{get("http://x.test/", Equal("resp.status", 403))}}
+	res, err := Run(t.Context(), c, WithHandler(always(403)))
+	require.NoError(t, err)
+	require.Equal(t, VerdictUncontrolled, res.Verdict, res)
+	text, err := json.Marshal(res)
+	require.NoError(t, err)
+	before, err := ParseResults(text)
+	require.NoError(t, err)
+	assert.Empty(t, before.NotPassed([]*Config{c}))
+	assert.Len(t, before.NotProven([]*Config{c}), 1)
 }
 
 // TestRerunKnowsATestWithSecrets compares a test with its results, in which secrets are masked.

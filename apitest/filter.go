@@ -40,6 +40,7 @@ type earlierTest struct {
 		Steps any    `json:"test"`
 	} `json:"test"`
 	Outcome Outcome         `json:"outcome"`
+	Verdict Verdict         `json:"verdict"`
 	Results [][]earlierStep `json:"results"`
 }
 
@@ -89,13 +90,24 @@ func earlier(results []*Result) (Earlier, error) {
 // NotPassed returns the tests that did not pass in the earlier run, that it does not contain, or whose steps or
 // variables have changed since. Tests are matched by file and id, or by id alone if one of both has no file.
 func (e Earlier) NotPassed(tests []*Config) []*Config {
+	return e.without(tests, func(t *earlierTest) bool { return t.Outcome == Passed })
+}
+
+// NotProven returns the tests that NotPassed returns, and those that passed without a control. Use it with
+// RequireControls, under which these do not pass.
+func (e Earlier) NotProven(tests []*Config) []*Config {
+	return e.without(tests, func(t *earlierTest) bool { return t.Outcome == Passed && t.Verdict == VerdictProven })
+}
+
+// without returns the tests except those that are in the earlier run, unchanged, and done there.
+func (e Earlier) without(tests []*Config, done func(t *earlierTest) bool) []*Config {
 	var out []*Config
 	for _, c := range tests {
 		passed := false
 		for i := range e {
 			t := &e[i]
 			if t.Test.ID == c.ID && (t.Test.File == c.File || t.Test.File == "" || c.File == "") {
-				passed = t.Outcome == Passed && t.unchanged(c)
+				passed = done(t) && t.unchanged(c)
 				if !passed {
 					break
 				}

@@ -69,6 +69,6 @@ func (o *outgoing) holdsAttack() bool {
 // expression, and true for most texts.
 func isOrdinary(text string) bool {
 	text = strings.ToLower(text)
-	return !strings.ContainsAny(text, `'"<;|$({=*\ `) &&
+	return !strings.ContainsAny(text, "'\"<;|$({=*\\ \t\n\f\r") &&
 		!slices.ContainsFunc([]string{"..", "etc/", "win.ini", "file:", "script:", "169.254."}, func(word string) bool { return strings.Contains(text, word) })
 }

@@ -61,7 +61,7 @@ func RunAll(ctx context.Context, configs []*Config, opts ...Option) ([]*Result, 
 	for i, cfg := range configs {
 		err := errs[i]
 		if r := runners[i]; r == nil {
-			results[i] = NotRun(cfg, err)
+			results[i] = s.notRun(cfg, err)
 		} else {
 			r.finish(err)
 			results[i] = r.result
@@ -74,14 +74,17 @@ func RunAll(ctx context.Context, configs []*Config, opts ...Option) ([]*Result, 
 }
 
 // NotRun returns an inconclusive result for a test that could not run, such as an invalid file. For such a file, set
-// only the File of cfg.
-func NotRun(cfg *Config, why error) *Result {
+// only the File of cfg. The credentials of cfg are masked in the result.
+func NotRun(cfg *Config, why error) *Result { return new(settings).notRun(cfg, why) }
+
+func (s *settings) notRun(cfg *Config, why error) *Result {
 	if cfg == nil {
 		cfg = &Config{}
 	}
+	secrets := newSecrets(s.env, cfg)
 	return &Result{
-		Test: cfg, Outcome: Inconclusive, Verdict: VerdictInconclusive, Results: [][]StepResult{},
-		Reasons: []string{"the test could not run: " + strings.TrimSpace(why.Error())},
+		Test: secrets.config(cfg, s.showSecrets), Outcome: Inconclusive, Verdict: VerdictInconclusive, Results: [][]StepResult{},
+		Reasons: []string{secrets.text("the test could not run: "+strings.TrimSpace(why.Error()), s.showSecrets)},
 	}
 }
 

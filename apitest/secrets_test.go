@@ -159,3 +159,27 @@ func TestEveryFormOfASecretIsMasked(t *testing.T) {
 	assert.Equal(t, "12 orders of user-1 & more%", newMasker([]string{secret, "s3cr"}).mask("12 orders of user-1 & more%"))
 	assert.Equal(t, "k=***&k=***", newMasker([]string{"a/b c"}).mask("k=a%2fb%20c&k=a%2Fb+c"))
 }
+
+// TestATestThatCannotRunShowsNoSecret runs tests that fail before their first request.
+func TestATestThatCannotRunShowsNoSecret(t *testing.T) {
+	for name, spoil := range map[string]func(c *Config){
+		"no such payload list": func(c *Config) { c.Test[0].Payload = []Payload{{Key: "P", Value: "NONE"}} },
+		"an unknown method":    func(c *Config) { c.Test[0].Request.Method = "FETCH" },
+		"no id":                func(c *Config) { c.ID = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := get("http://x.test/a?api_key=hidden-in-url", Equal("resp.status", 200))
+			s.Request.Headers = []KeyValue{{"Authorization", "Bearer hidden-token"}}
+			s.Request.Data = `{"password": "hidden password"}`
+			c := &Config{ID: "t", Env: []KeyValue{{"A", "hidden-token"}}, Test: []Step{s}}
+			spoil(c)
+			results, err := RunAll(t.Context(), []*Config{c}, WithHandler(always(200)))
+			require.Error(t, err)
+			text, err := json.Marshal(results)
+			require.NoError(t, err)
+			assert.Contains(t, string(text), "could not run")
+			assert.NotContains(t, string(text), "hidden")
+			assert.Equal(t, "Bearer hidden-token", c.Test[0].Request.Headers[0].Value, "the caller's test stays as it is")
+		})
+	}
+}

@@ -101,11 +101,13 @@ func (s *Step) validate(path string, fail func(path, format string, args ...any)
 	if s.Retry < 0 {
 		fail(path+".retry", "must not be negative")
 	}
-	for name, d := range map[string]time.Duration{"timeout": s.Timeout, "until": s.Until} {
+	limited := func(name string, d time.Duration) {
 		if d < 0 || d > maxDuration {
 			fail(path+"."+name, "must be between 0 and %v", maxDuration)
 		}
 	}
+	limited("timeout", s.Timeout)
+	limited("until", s.Until)
 	for i, p := range s.Payload {
 		at := fmt.Sprintf("%s.payload[%d]", path, i)
 		if p.Key == "" {

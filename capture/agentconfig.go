@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"regexp"
@@ -22,6 +23,7 @@ type instanceConfig struct {
 	auth       map[string]metlo.AgentAuthConfig
 	classes    *analysis.Classes
 	endpoints  []analysis.Endpoint
+	faults     []error // patterns that package regexp cannot compile
 }
 
 type hostRule struct {
@@ -67,14 +69,14 @@ func (r *Recorder) fetchConfig() {
 func newInstanceConfig(c *metlo.AgentConfig) *instanceConfig {
 	config := &instanceConfig{auth: map[string]metlo.AgentAuthConfig{}}
 	for _, mapping := range c.HostMap {
-		if pattern, err := analysis.CompilePattern(mapping.Pattern); err == nil && mapping.Host != "" {
+		if pattern := config.compile("the host map", mapping.Pattern); pattern != nil && mapping.Host != "" {
 			config.hosts = append(config.hosts, hostRule{pattern, NormalizeHost(mapping.Host)})
 		}
 	}
-	config.blockHosts = patterns(c.HostBlockList)
+	config.blockHosts = config.patterns("the blocked hosts", c.HostBlockList)
 	for _, block := range c.PathBlockList {
-		if host, err := analysis.CompilePattern(block.Host); err == nil {
-			config.blockPaths = append(config.blockPaths, pathRule{host, patterns(block.Paths)})
+		if host := config.compile("the hosts of blocked paths", block.Host); host != nil {
+			config.blockPaths = append(config.blockPaths, pathRule{host, config.patterns("the blocked paths", block.Paths)})
 		}
 	}
 	for _, auth := range c.AuthenticationConfig {
@@ -85,16 +87,28 @@ func newInstanceConfig(c *metlo.AgentConfig) *instanceConfig {
 		classes[i] = analysis.Class{Name: class.ClassName, Pattern: class.Regex, KeyPattern: class.KeyRegex}
 	}
 	config.classes = analysis.NewClasses(classes)
+	config.faults = append(config.faults, config.classes.Faults...)
 	for _, endpoint := range c.Endpoints {
 		config.endpoints = append(config.endpoints, analysis.Endpoint{Host: NormalizeHost(endpoint.Host), Method: string(endpoint.Method), Path: endpoint.Path})
 	}
 	return config
 }
 
-func patterns(texts []string) []*regexp.Regexp {
+// compile returns a compiled pattern of a list, or nil after it has recorded the fault.
+func (c *instanceConfig) compile(list, text string) *regexp.Regexp {
+	pattern, err := analysis.CompilePattern(text)
+	if err != nil {
+		c.faults = append(c.faults, fmt.Errorf("%s: %w", list, err))
+		return nil
+	}
+	return pattern
+}
+
+// patterns returns the compiled patterns of a list.
+func (c *instanceConfig) patterns(list string, texts []string) []*regexp.Regexp {
 	var compiled []*regexp.Regexp
 	for _, text := range texts {
-		if pattern, err := analysis.CompilePattern(text); err == nil && text != "" {
+		if pattern := c.compile(list, text); pattern != nil && text != "" {
 			compiled = append(compiled, pattern)
 		}
 	}

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -91,5 +92,25 @@ func TestBlocksOfPathsHaveOneSpelling(t *testing.T) {
 		_, err = analyzer.Analyze(trace, "")
 		var skipped *SkippedError
 		assert.Equal(t, isBlocked, errors.As(err, &skipped), "%s: %v", target, err)
+	}
+}
+
+// A pattern that package regexp cannot compile blocks nothing, which nobody should have to find out from what was sent.
+func TestPatternsThatCannotBeUsedAreCounted(t *testing.T) {
+	const lookahead = "^(?!a)"
+	for name, config := range map[string]*metlo.AgentConfig{
+		"a data class":            {SensitiveDataList: []metlo.DataClass{{ClassName: "A", Regex: lookahead}}},
+		"the host map":            {HostMap: []metlo.HostMapping{{Pattern: lookahead, Host: "a"}}},
+		"a blocked host":          {HostBlockList: []string{lookahead, "fine"}},
+		"a host of blocked paths": {PathBlockList: []metlo.PathBlock{{Host: lookahead, Paths: []string{"/"}}}},
+		"a blocked path":          {PathBlockList: []metlo.PathBlock{{Host: ".*", Paths: []string{"/", lookahead}}}},
+	} {
+		var log bytes.Buffer
+		r, err := New(clientFor(t, &collector{}), WithHost(testHost), WithoutAgentConfig(), WithLogger(loggerTo(&log)))
+		require.NoError(t, err)
+		r.config.Store(newInstanceConfig(config))
+		assert.EqualValues(t, 1, r.Stats().BadPatterns, name)
+		require.NoError(t, r.Shutdown(t.Context()))
+		assert.Contains(t, log.String(), "metlo: a pattern of the instance cannot be used", name)
 	}
 }

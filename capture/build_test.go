@@ -139,6 +139,7 @@ func TestAddressesBehindProxies(t *testing.T) {
 		"an address without a port": {"203.0.113.7", []string{"192.0.2.1"}, ""},
 		"no address":                {"10.1.2.3:5000", []string{"unknown"}, ""},
 		"none":                      {"10.1.2.3:5000", nil, ""},
+		"a header that is too long": {"10.1.2.3:5000", []string{strings.Repeat(" ", maxHeaderCopy-30) + "1.1.1.1", "192.0.2.1"}, ""},
 		"an address of IPv4 in six": {"[::ffff:10.1.2.3]:5000", []string{"192.0.2.1"}, "192.0.2.1"},
 	} {
 		t.Run(name, func(t *testing.T) {

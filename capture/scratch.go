@@ -155,14 +155,18 @@ func appendAddr(b []byte, addr any) []byte {
 	return appendText(b, "")
 }
 
-// appendHeaders encodes headers as pairs of texts. It omits headers that do not fit into maxHeaderCopy.
+// appendHeaders encodes headers as pairs of texts. It omits headers whose values do not all fit into maxHeaderCopy, because the
+// last value of X-Forwarded-For is the one that a proxy added.
 func appendHeaders(b []byte, h http.Header) []byte {
 	start := len(b)
 	for name, values := range h {
+		begin := len(b)
 		for _, value := range values {
-			if name != "" && len(b)-start+len(name)+len(value) <= maxHeaderCopy {
-				b = appendText(appendText(b, name), value)
+			if name == "" || len(b)-start+len(name)+len(value) > maxHeaderCopy {
+				b = b[:begin]
+				break
 			}
+			b = appendText(appendText(b, name), value)
 		}
 	}
 	return b

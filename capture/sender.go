@@ -429,7 +429,7 @@ func (s *sender) report(last bool) {
 		s.warn("metlo: traces were dropped: they are longer than the collector accepts", "dropped", stats.Drops.TooLarge)
 	}
 	if stats.BadPatterns > s.reported.BadPatterns {
-		for _, fault := range s.config.Load().classes.Faults {
+		for _, fault := range s.config.Load().faults {
 			s.warn("metlo: a pattern of the instance cannot be used: "+fault.Error(), "patterns", stats.BadPatterns)
 		}
 	}

@@ -14,7 +14,7 @@ type Stats struct {
 
 	Drops       Drops       // Dropped by reason
 	Reasons     SkipReasons // Skipped by reason
-	BadPatterns int64       // patterns of the instance's data classes that package regexp cannot compile
+	BadPatterns int64       // patterns of the instance that package regexp cannot compile
 	QueuedBytes int64       // memory of records that wait or are being sent, and of copies
 }
 
@@ -50,7 +50,7 @@ func (r *Recorder) snapshot() Stats {
 	s.Skipped = s.Reasons.Rules + s.Reasons.Host + s.Reasons.Blocked + s.Reasons.Unrouted + s.Reasons.NoOperation + s.Reasons.NoExchange
 	s.Seen = s.Sent + s.Dropped + s.Skipped + s.SampledOut + s.Failed + s.Unknown + s.Queued
 	if config := r.config.Load(); config != nil {
-		s.BadPatterns = int64(len(config.classes.Faults))
+		s.BadPatterns = int64(len(config.faults))
 	}
 	s.QueuedBytes = r.budget.used.Load()
 	return s

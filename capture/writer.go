@@ -144,27 +144,18 @@ func (x *Exchange) hijack(next func() (net.Conn, *bufio.ReadWriter, error)) (net
 
 const readFromCopy = 64 << 10
 
-// readFrom passes the beginning of src through write, which copies it, and the remainder to next, which may use sendfile.
+// readFrom passes the beginning of src to next with a copy for the record, and then the remainder, for which next may use
+// sendfile. The beginning does not pass through write, because net/http's ReadFrom frames a response in another way.
 func (x *Exchange) readFrom(src io.Reader, next func(io.Reader) (int64, error)) (int64, error) {
 	var sent int64
 	for room := x.room(); room > 0; room = x.room() {
 		buffer := x.rec.newBuffer()
-		n, err := src.Read((*buffer)[:min(room, len(*buffer))])
-		var written int
-		var writeErr error
-		if n > 0 {
-			written, writeErr = x.write((*buffer)[:n])
-			sent += int64(written)
-		}
+		part := &beginning{x: x, src: src, data: (*buffer)[:0], left: min(max(room, sniffed), len(*buffer))}
+		n, err := next(part)
+		sent += n
+		x.Wrote(part.data[:min(max(int(n), 0), len(part.data))])
 		x.rec.buffers.Put(buffer)
-		switch {
-		case writeErr != nil:
-			return sent, writeErr
-		case written < n:
-			return sent, io.ErrShortWrite
-		case err == io.EOF: // io.Copy returns no error here either
-			return sent, nil
-		case err != nil:
+		if err != nil || part.left > 0 {
 			return sent, err
 		}
 	}
@@ -174,6 +165,30 @@ func (x *Exchange) readFrom(src io.Reader, next func(io.Reader) (int64, error)) 
 		x.skipped(n)
 	}
 	return sent + n, err
+}
+
+// sniffed is the number of bytes for which net/http's ReadFrom waits before it sends the headers.
+const sniffed = 512
+
+// beginning reads up to left bytes of src and keeps a copy of them.
+type beginning struct {
+	x    *Exchange
+	src  io.Reader
+	data []byte
+	left int
+}
+
+func (b *beginning) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := b.src.Read(p[:min(len(p), b.left)])
+	if n > 0 {
+		b.x.implicit() // the bytes are written next
+		b.data = append(b.data, p[:n]...)
+		b.left -= n
+	}
+	return n, err
 }
 
 // room returns the number of bytes that readFrom still copies.

@@ -7,7 +7,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 apidiff=golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
-tag=${1:-$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null || true)}
+mapfile -t own < <(git tag --points-at HEAD) # a release is not compared with itself
+tag=${1:-$(git describe --tags --abbrev=0 --match 'v[0-9]*' "${own[@]/#/--exclude=}" 2>/dev/null || true)}
 if [[ -z $tag ]]; then
 	echo "no release yet: there is nothing to be compatible with"
 	exit 0

@@ -93,6 +93,12 @@ func TestAction(t *testing.T) {
 		return "id: missing\nmeta:\n  name: missing\n  severity: HIGH\ntest:\n  - request:\n      method: GET\n      url: '{{URL}}/none'\n" +
 			"    assert:\n      - resp.status == " + status + "\n"
 	}
+	payments := func(host, path string) string {
+		return "openapi: 3.0.3\ninfo: {title: Payments, version: '1'}\nservers: [{url: 'https://" + host + "'}]\n" +
+			"security: [{key: []}]\ncomponents: {securitySchemes: {key: {type: http, scheme: bearer}}}\npaths:\n  " + path + ":\n    post:\n" +
+			"      requestBody: {content: {application/json: {schema: {properties: {card: {type: string, nullable: true}}}}}}\n" +
+			"      responses: {'201': {description: paid}}\n"
+	}
 	tests := map[string]struct {
 		command, args, host string
 		outcome             string
@@ -105,6 +111,9 @@ func TestAction(t *testing.T) {
 		"gate, no instance":              {"gate", "", "http://127.0.0.1:1", "unknown", 2, "could not tell"},
 		"gate, no such flag":             {"gate", "--sevrity=low", srv.URL, "unknown", 2, "wrote no report"},
 		"gate, checks nothing":           {"gate", "--help", srv.URL, "unknown", 2, "wrote no report"},
+		"drift, clean":                   {"drift", "payments.yaml\n--since=2026-01-20", srv.URL, "clean", 0, "Clean"},
+		"drift, findings":                {"drift", "refunds.yaml\n--since=2026-01-20", srv.URL, "findings", 1, "2 differences"},
+		"drift, a host that is not seen": {"drift", "staging.yaml\n--since=2026-01-20", srv.URL, "unknown", 2, "Could not tell"},
 		"test, clean":                    {"test", "sound.yaml\n--allow-host=" + target.URL + "\n--set=URL=" + target.URL, srv.URL, "clean", 0, "Clean"},
 		"test, findings":                 {"test", "flawed.yaml\n--allow-host=" + target.URL + "\n--set=URL=" + target.URL, srv.URL, "findings", 1, "1 finding"},
 		"test, a host that is not there": {"test", "sound.yaml\n--allow-host=127.0.0.1:1\n--set=URL=http://127.0.0.1:1", srv.URL, "unknown", 2, ""},
@@ -113,8 +122,12 @@ func TestAction(t *testing.T) {
 		for policy, fails := range policies(tt.outcome) {
 			t.Run(name+"/"+policy, func(t *testing.T) {
 				workspace := t.TempDir()
-				require.NoError(t, os.WriteFile(filepath.Join(workspace, "sound.yaml"), []byte(test("404")), 0o600))
-				require.NoError(t, os.WriteFile(filepath.Join(workspace, "flawed.yaml"), []byte(test("200")), 0o600))
+				for file, text := range map[string]string{
+					"sound.yaml": test("404"), "flawed.yaml": test("200"), "payments.yaml": payments("pay.example.com", "/payments"),
+					"refunds.yaml": payments("pay.example.com", "/refunds"), "staging.yaml": payments("staging.example.com", "/payments"),
+				} {
+					require.NoError(t, os.WriteFile(filepath.Join(workspace, file), []byte(text), 0o600))
+				}
 				run := runAction(t, "run", workspace, map[string]string{
 					"INPUT_COMMAND": tt.command, "INPUT_ARGS": tt.args, "INPUT_FAIL_ON": policy,
 					"INPUT_METLO_HOST": tt.host, "INPUT_API_KEY": srv.APIKey,

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/metlo-go/metlo"
 	"github.com/metlo-go/metlo/metlotest"
 )
 
@@ -99,12 +100,28 @@ func TestPreCommitHooks(t *testing.T) {
 	require.NoError(t, err)
 	var hooks []struct{ ID, Name, Entry, Language, Files string }
 	require.NoError(t, yaml.Unmarshal(data, &hooks))
-	cases := map[string]struct{ file, right, wrong, says string }{
+	srv := shop(t)
+	// A document agrees with what was seen lately.
+	require.NoError(t, srv.Client().Collector.Log(t.Context(), &metlo.Trace{
+		Request:  metlo.TraceRequest{Method: "GET", URL: metlo.TraceURL{Host: "new.example.com", Path: "/orders"}},
+		Response: metlo.TraceResponse{Status: 200},
+		Meta:     metlo.TraceMeta{Incoming: true, Source: "10.0.0.1", SourcePort: "1", Destination: "10.0.0.2", DestinationPort: "443"},
+	}))
+	document := func(path string) string {
+		return "openapi: 3.0.3\ninfo: {title: Orders, version: '1'}\nservers: [{url: https://new.example.com}]\n" +
+			"paths: {" + path + ": {get: {responses: {'200': {description: all}}}}}\n"
+	}
+	cases := map[string]struct {
+		file, right, wrong string
+		code               int // for the wrong file
+		says               string
+	}{
+		"metlo-drift": {"api/openapi.yaml", document("/orders"), document("/users"), 1, "Shadow endpoint"},
 		"metlo-test-files": {
 			"metlo-tests/shop/login.yaml",
 			"id: a\ntest:\n  - request:\n      method: GET\n      url: '{{URL}}'\n",
 			"id: a\ntest:\n  - request:\n      methd: GET\n      url: '{{URL}}'\n",
-			`login.yaml:4:7: test[0].request: unknown key "methd"`,
+			2, `login.yaml:4:7: test[0].request: unknown key "methd"`,
 		},
 	}
 	require.Len(t, hooks, len(cases), "each hook has a case")
@@ -115,7 +132,7 @@ func TestPreCommitHooks(t *testing.T) {
 			assert.NotEmpty(t, hook.Name)
 			assert.Regexp(t, regexp.MustCompile(hook.Files), tt.file)
 			assert.NotRegexp(t, regexp.MustCompile(hook.Files), "README.md")
-			for text, code := range map[string]int{tt.right: 0, tt.wrong: 2} {
+			for text, code := range map[string]int{tt.right: 0, tt.wrong: tt.code} {
 				folder := t.TempDir()
 				file := filepath.Join(folder, filepath.FromSlash(tt.file))
 				require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
@@ -123,7 +140,7 @@ func TestPreCommitHooks(t *testing.T) {
 				words := append(strings.Fields(hook.Entry), tt.file)
 				cmd := exec.CommandContext(t.Context(), words[0], words[1:]...)
 				cmd.Dir = folder
-				cmd.Env = append(os.Environ(), "HOME="+folder, "METLO_HOST=")
+				cmd.Env = append(os.Environ(), "HOME="+folder, "METLO_HOST="+srv.URL, "METLO_API_KEY="+srv.APIKey)
 				out, _ := cmd.CombinedOutput() // the exit code is what counts
 				assert.Equal(t, code, cmd.ProcessState.ExitCode(), string(out))
 				if code != 0 {

@@ -263,7 +263,11 @@ func (f *runFlags) selected(tests []testFile) ([]testFile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--rerun-failed %s: %w", f.rerun, err)
 		}
-		configs = earlier.NotPassed(configs)
+		if f.require != "" {
+			configs = earlier.NotProven(configs)
+		} else {
+			configs = earlier.NotPassed(configs)
+		}
 	}
 	tests = slices.DeleteFunc(tests, func(t testFile) bool { return t.faults == nil && !slices.Contains(configs, t.config) })
 	if len(tests) == 0 {
