@@ -14,7 +14,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// alertChange is one way to change alerts.
+// alertChange describes a command that changes alerts.
 type alertChange struct {
 	verb, past string
 	from       []metlo.AlertStatus
@@ -106,7 +106,7 @@ func (a *app) alertChangeCommand(change *alertChange, short string) *cobra.Comma
 	return cmd
 }
 
-// chosenAlerts returns the alerts that a change is about.
+// chosenAlerts returns the alerts that a command changes.
 func (a *app) chosenAlerts(
 	ctx context.Context, client *metlo.Client, change *alertChange, filter *alertFilter, ids []string,
 ) ([]metlo.Alert, error) {
@@ -139,8 +139,8 @@ func (a *app) chosenAlerts(
 	return alerts, nil
 }
 
-// changeAlerts changes one alert after the other, and prints one line for each that it has sent a change of. After a failure
-// or an interrupt nothing more is sent.
+// changeAlerts changes the alerts one after the other, and prints one line for each change that it sent. It sends
+// nothing after a failure or an interrupt.
 func (a *app) changeAlerts(ctx context.Context, client *metlo.Client, change *alertChange, alerts []metlo.Alert, log *audit) error {
 	tally := changeTally{past: change.past, total: len(alerts)}
 	var failure error
@@ -177,7 +177,7 @@ func (a *app) changeAlerts(ctx context.Context, client *metlo.Client, change *al
 	return nil
 }
 
-// send changes one alert, and returns what became of it.
+// send changes one alert and returns the outcome.
 func (c *alertChange) send(ctx context.Context, client *metlo.Client, alert *metlo.Alert) (outcome string, err error) {
 	_, err = c.apply(ctx, client, alert)
 	switch {
@@ -191,7 +191,7 @@ func (c *alertChange) send(ctx context.Context, client *metlo.Client, alert *met
 	return outcomeFailed, err
 }
 
-// reopenFirst is how an alert gets from one closed state to another.
+// reopenFirst returns advice for an alert that must be reopened before it can be closed in another way.
 func reopenFirst(change *alertChange, status metlo.AlertStatus) string {
 	if change.verb == "reopen" || strings.EqualFold(string(status), change.past) {
 		return ""
@@ -199,7 +199,8 @@ func reopenFirst(change *alertChange, status metlo.AlertStatus) string {
 	return ": reopen it first, with metlo alert reopen"
 }
 
-// maySucceed reports whether a request that failed may have been acted on: it was sent, and nothing came back.
+// maySucceed reports whether the server may have acted on a failed request: the request was sent, and no response
+// arrived.
 func maySucceed(err error) bool {
 	var failure *metlo.Error
 	return errors.As(err, &failure) && failure.StatusCode == 0 && len(failure.Attempts) > 0

@@ -102,7 +102,7 @@ func (a *app) login(ctx context.Context, entry *account.Account, unchecked bool)
 	if err := store.Use(name); err != nil {
 		return err
 	}
-	path, _ := store.Path(name) // it was written to
+	path, _ := store.Path(name) // the same name was valid for Write
 	a.note("%s is kept in %s and in use.", entry.Host, path)
 	if entry.Key.Reveal() != "" && entry.Collector == "" && !unchecked {
 		a.note("The key could not be checked: only the collector does that. Name it with --collector to have it checked.")
@@ -131,7 +131,7 @@ func (a *app) authLogout() *cobra.Command {
 func (a *app) forget(store *account.Store, name string) error {
 	switch err := store.Delete(name); {
 	case errors.Is(err, fs.ErrNotExist):
-		names, _ := store.Names() // without names there is no suggestion
+		names, _ := store.Names() // the error only omits the suggestion
 		return fmt.Errorf("there is no context %s%s", name, didYouMean(name, names))
 	case err != nil:
 		return err
@@ -140,7 +140,7 @@ func (a *app) forget(store *account.Store, name string) error {
 	return nil
 }
 
-// authState is what auth status shows. The key is shown by its beginning, as in the server's list of keys.
+// authState represents the output of auth status. It shows the beginning of the key, as the server's list of keys does.
 type authState struct {
 	Instance  string `json:"instance"`
 	Source    string `json:"source"`
@@ -195,7 +195,7 @@ func (a *app) authStatus() *cobra.Command {
 	return a.reading(cmd)
 }
 
-// describeKey returns the beginning of a key, which identifies it and does not reveal it.
+// describeKey returns the beginning of a key, which identifies the key and does not reveal it.
 func describeKey(key metlo.Secret) string {
 	switch value := key.Reveal(); {
 	case value == "":
@@ -207,7 +207,7 @@ func describeKey(key metlo.Secret) string {
 	}
 }
 
-// verdict is what the checks found about stages: that of the first that is not ok.
+// verdict returns the result of the checks of some stages: the state and detail of the first stage that is not OK.
 func verdict(rows []doctor.Row, names ...string) string {
 	for _, name := range names {
 		for _, row := range rows {
@@ -225,7 +225,7 @@ func (a *app) contextCommand() *cobra.Command {
 	return cmd
 }
 
-// contextState is a line of context list.
+// contextState represents a line of context list.
 type contextState struct {
 	Name      string `json:"name"`
 	Instance  string `json:"instance"`
@@ -287,7 +287,7 @@ func (a *app) contextUse() *cobra.Command {
 		}
 		switch err := store.Use(args[0]); {
 		case errors.Is(err, fs.ErrNotExist):
-			names, _ := store.Names() // without names there is no suggestion
+			names, _ := store.Names() // the error only omits the suggestion
 			return fmt.Errorf("there is no context %s%s: metlo auth login URL --context %s", args[0], didYouMean(args[0], names), args[0])
 		case err != nil:
 			return err

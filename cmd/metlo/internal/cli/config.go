@@ -16,12 +16,12 @@ import (
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// text is a text that an instance keeps and a file holds.
+// text describes a configuration text that an instance stores and a file can hold.
 type text struct {
 	noun    string
 	get     func(context.Context, *metlo.Client) (string, error)
 	put     func(context.Context, *metlo.Client, string) error
-	check   func(content string) []string // faults as line:column: message
+	check   func(content string) []string // returns faults as line:column: message
 	compare func(oldName, oldText, newName, newText string) ([]byte, error)
 }
 
@@ -116,7 +116,8 @@ func (a *app) textGet(t *text) *cobra.Command {
 	return cmd
 }
 
-// printText writes a text of the server's. Only a terminal gets it made safe: a file must hold what the instance holds.
+// printText prints a text from the server. It escapes the text for terminals only, because a file must hold the exact
+// text.
 func (a *app) printText(content string) error {
 	if isTerminal(a.stdout) {
 		content = safetext.Terminal(content)
@@ -149,7 +150,7 @@ func (a *app) textDiff(t *text) *cobra.Command {
 	return cmd
 }
 
-// compareText reads and checks a file, and compares it with what the instance has.
+// compareText reads and checks a file, and compares it with the text on the instance.
 func (a *app) compareText(ctx context.Context, client *metlo.Client, t *text, file string) (content string, changes []byte, err error) {
 	data, err := a.input(file)
 	if err != nil {

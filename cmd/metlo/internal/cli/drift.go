@@ -37,17 +37,17 @@ A folder stands for the documents in it. Servers and base paths are those of the
 instance that serves what they describe if they name another host or none. It asks the instance for the details of each
 endpoint that is documented.`
 
-// defaultSince is how long a documented operation may not be seen.
+// defaultSince is the default time without traffic after which a documented operation is a zombie.
 const defaultSince = "30d"
 
-// driftRules are what --fail-on takes: the rules, and shorter names.
+// driftRules maps each value of --fail-on, a rule or a shorter name, to rules.
 var driftRules = map[string][]string{
 	"shadow": {drift.ShadowEndpoint}, "zombie": {drift.ZombieEndpoint}, "field": {drift.UndocumentedField},
 	"sensitive": {drift.UndocumentedSensitiveField}, "status": {drift.UndocumentedStatus}, "content-type": {drift.UndocumentedContentType},
 	"authentication": {drift.MissingAuthentication, drift.UndocumentedAuthentication},
 }
 
-// failOnFlag makes the flag that names rules which fail.
+// failOnFlag adds the flag that names the rules whose findings fail the build.
 func failOnFlag(cmd *cobra.Command, target *[]string, usage string) {
 	names := append(slices.Sorted(maps.Keys(driftRules)), drift.Rules()...)
 	values := words(names...)
@@ -64,7 +64,7 @@ func failOnFlag(cmd *cobra.Command, target *[]string, usage string) {
 	values.complete(cmd, "fail-on")
 }
 
-// driftFlags say what is compared.
+// driftFlags holds the flags that select what drift compares.
 type driftFlags struct {
 	paths         []string
 	instanceSpecs bool
@@ -76,7 +76,7 @@ type driftFlags struct {
 
 	files     []string
 	documents []*drift.Document
-	err       error // of the documents
+	err       error // error of reading the documents
 }
 
 func (a *app) driftCommand() *cobra.Command {
@@ -116,7 +116,7 @@ func (a *app) driftCommand() *cobra.Command {
 	return cmd
 }
 
-// check refuses flags that make no sense, and sets those that were not given.
+// check rejects flags that contradict each other, and sets the defaults of flags that are not set.
 func (f *driftFlags) check() error {
 	if len(f.paths) == 0 && !f.instanceSpecs {
 		return errors.New("no document is given: name files or folders, or compare those of the instance with --instance-specs")
@@ -135,14 +135,14 @@ func (f *driftFlags) check() error {
 	return nil
 }
 
-// read reads the documents. What is wrong with them is for the report to say.
+// read reads the documents. The report shows their errors.
 func (f *driftFlags) read() {
 	if f.files, f.err = drift.Find(f.paths...); f.err == nil {
 		f.documents, f.err = drift.Read(f.files)
 	}
 }
 
-// inputs are the files that no report may replace.
+// inputs returns the names of the files that no report may replace.
 func (f *driftFlags) inputs() []string {
 	names := slices.Clone(f.files)
 	for _, d := range f.documents {
@@ -151,7 +151,7 @@ func (f *driftFlags) inputs() []string {
 	return append(names, f.baseline, cmp.Or(f.ignoreFile, nearestIgnoreFile(), defaultIgnoreFile))
 }
 
-// runDrift writes the reports whatever comes of the comparison, but for an interrupt.
+// runDrift compares and writes the reports, even if the comparison fails, unless it is interrupted.
 func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 	report := newReport("metlo drift", a.instanceName())
 	compared, judged, err := a.askDrift(ctx, f)
@@ -213,7 +213,7 @@ func driftSummary(compared *drift.Result, judged *gate.Result) string {
 		output.Count(compared.Endpoints, "endpoint"), output.Count(compared.Operations, "operation"), output.Count(compared.Documents, "document"))
 }
 
-// askDrift compares the documents with the instance, and judges what it found.
+// askDrift compares the documents with the instance, and judges the findings.
 func (a *app) askDrift(ctx context.Context, f *driftFlags) (*drift.Result, *gate.Result, error) {
 	criteria := &gate.Criteria{Severity: metlo.RiskNone, FailOn: f.failOn, Sources: []rules.Source{rules.Drift}, Now: time.Now()}
 	err := f.err
@@ -243,7 +243,8 @@ func (a *app) askDrift(ctx context.Context, f *driftFlags) (*drift.Result, *gate
 	return compared, judged, err
 }
 
-// compareDocuments compares the documents with the endpoints of their hosts, or of those that were chosen.
+// compareDocuments compares the documents with the endpoints of the hosts that they name, or of those that --host
+// selects.
 func (a *app) compareDocuments(ctx context.Context, client *metlo.Client, f *driftFlags) (*drift.Result, error) {
 	documents, generated := slices.Clone(f.documents), 0
 	if f.instanceSpecs {
@@ -272,7 +273,8 @@ func (a *app) compareDocuments(ctx context.Context, client *metlo.Client, f *dri
 	return result, nil
 }
 
-// instanceDocuments returns the documents that users have uploaded, and how many the instance has made itself.
+// instanceDocuments returns the documents that users have uploaded, and the number of documents that the instance has
+// generated.
 func instanceDocuments(ctx context.Context, client *metlo.Client) (documents []*drift.Document, generated int, err error) {
 	specs, err := client.Specs.List(ctx)
 	if err != nil {
@@ -299,10 +301,10 @@ func instanceDocuments(ctx context.Context, client *metlo.Client) (documents []*
 	return documents, generated, nil
 }
 
-// detailRequests is how many details are asked for at once. The rate is that of the client.
+// detailRequests is the number of concurrent requests for details. The client limits their rate.
 const detailRequests = 8
 
-// addEndpoints lists the endpoints of the hosts, and asks for the details of those that are documented.
+// addEndpoints adds the endpoints of the hosts, and requests the details of the documented endpoints.
 func (a *app) addEndpoints(ctx context.Context, client *metlo.Client, comparison *drift.Comparison) error {
 	hosts := comparison.Hosts()
 	if len(hosts) == 0 {
@@ -328,12 +330,12 @@ func (a *app) addEndpoints(ctx context.Context, client *metlo.Client, comparison
 	defer cancel(nil)
 	queue := make(chan string)
 	var workers sync.WaitGroup
-	var one sync.Mutex // of comparison and bar
+	var one sync.Mutex // guards comparison and bar
 	for range detailRequests {
 		workers.Go(func() {
 			for id := range queue {
 				detail, err := client.Endpoints.Get(ctx, id)
-				if errors.Is(err, metlo.ErrNotFound) { // deleted meanwhile
+				if errors.Is(err, metlo.ErrNotFound) { // deleted since it was listed
 					continue
 				}
 				if err != nil {

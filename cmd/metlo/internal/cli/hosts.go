@@ -14,9 +14,9 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// expandHosts returns the hosts of the instance for what a user has typed: names, patterns such as *.example.com, and
-// exclusions such as !test.example.com. A text that fits no host is an error: the
-// server would return an empty list, which looks like good news.
+// expandHosts returns the hosts of the instance that match what a user has typed: names, patterns such as
+// *.example.com, and exclusions such as !test.example.com. A text that matches no host is an error. The server would
+// return an empty list for it, which looks like good news.
 func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]string, error) {
 	if len(typed) == 0 {
 		return typed, nil
@@ -32,7 +32,7 @@ func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]s
 	return chosen, nil
 }
 
-// chooseHosts returns those of names for what a user has typed, as expandHosts does.
+// chooseHosts returns the names that match what a user has typed, as expandHosts does.
 func chooseHosts(names, typed []string) ([]string, error) {
 	var chosen, left []string
 	excluded := 0
@@ -60,13 +60,13 @@ func chooseHosts(names, typed []string) ([]string, error) {
 	return chosen, nil
 }
 
-// expand replaces what a user has typed by the hosts that it stands for.
+// expand replaces the typed hosts by the hosts that they match.
 func expand(ctx context.Context, client *metlo.Client, hosts *[]string) (err error) {
 	*hosts, err = expandHosts(ctx, client, *hosts)
 	return err
 }
 
-// hostsLike returns the hosts that a name or a pattern stands for, at least one.
+// hostsLike returns the hosts that match a name or a pattern, at least one.
 func hostsLike(names []string, pattern string) ([]string, error) {
 	if slices.Contains(names, pattern) {
 		return []string{pattern}, nil
@@ -143,7 +143,7 @@ func (a *app) hostList() *cobra.Command {
 	return a.listing(cmd)
 }
 
-// compareHosts orders hosts with the most endpoints first. The server lists them in no order.
+// compareHosts orders hosts by the number of endpoints, the largest first. The server lists them in no particular order.
 func compareHosts(x, y metlo.Host) int {
 	return cmp.Or(cmp.Compare(y.NumEndpoints, x.NumEndpoints), strings.Compare(x.Host, y.Host))
 }

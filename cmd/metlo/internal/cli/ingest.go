@@ -15,7 +15,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// ingestBatch keeps the memory of an archive small, and what is lost by an interruption.
+// ingestBatch is the number of traces in a request. It limits memory, and the traces that an interrupt loses.
 const ingestBatch = 100
 
 type ingestFlags struct {
@@ -52,7 +52,7 @@ func (a *app) ingestTraces() *cobra.Command {
 	return a.ingesting(cmd, "jsonl", readTraces)
 }
 
-// ingesting completes a command that sends what read finds in files.
+// ingesting completes a command that sends the traces which read finds in files.
 func (a *app) ingesting(cmd *cobra.Command, extension string, read trafficReader) *cobra.Command {
 	f := &ingestFlags{}
 	cmd.Args = cobra.MinimumNArgs(1)
@@ -82,12 +82,12 @@ func (a *app) ingesting(cmd *cobra.Command, extension string, read trafficReader
 	return cmd
 }
 
-// ingest is one run of a command that sends traffic from files.
+// ingest represents one run of a command that sends traffic from files.
 type ingest struct {
 	*traffic
 
-	as      string        // the host that the traffic is filed under; empty for its own
-	checker *metlo.Client // reports what a client would refuse to send
+	as      string        // host under which the traffic is filed; empty for the host of each trace
+	checker *metlo.Client // client that reports the traces which a client would reject
 	client  *metlo.Client // nil for a dry run
 
 	batch         []*metlo.AnalyzedTrace
@@ -141,7 +141,7 @@ func (run *ingest) progress() string {
 	return text + run.leftOut()
 }
 
-// add puts a trace into the batch, and sends the batch when it is full.
+// add appends a trace to the batch, and sends the batch when it is full.
 func (run *ingest) add(ctx context.Context, where string, trace *metlo.AnalyzedTrace) error {
 	if run.as != "" {
 		trace.Request.URL.Host = run.as
@@ -157,7 +157,7 @@ func (run *ingest) add(ctx context.Context, where string, trace *metlo.AnalyzedT
 	return run.flush(ctx)
 }
 
-// check reports why a client would refuse to send a trace. It sends nothing, because its context has ended.
+// check returns the error with which a client would reject a trace. It sends nothing, because its context has ended.
 func (run *ingest) check(trace *metlo.AnalyzedTrace) error {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -58,7 +58,7 @@ func (a *app) inventoryCommand() *cobra.Command {
 	return cmd
 }
 
-// progress shows on a terminal how far a walk is, and elsewhere nothing.
+// progress shows the progress of a walk on a terminal, and nothing elsewhere.
 type progress struct {
 	bar  *progressbar.ProgressBar
 	done int
@@ -79,11 +79,11 @@ func (p *progress) total(n int) {
 	}
 }
 
-// step counts. The bar is drawn now and then: drawing takes longer than an endpoint.
+// step counts one item. It seldom draws the bar, because drawing takes longer than processing an endpoint.
 func (p *progress) step() {
 	p.done++
 	if p.bar != nil && p.done%64 == 0 {
-		_ = p.bar.Set(p.done) // a bar that cannot be drawn does not fail the export
+		_ = p.bar.Set(p.done) // a failure to draw the bar does not fail the export
 	}
 }
 
@@ -93,7 +93,7 @@ func (p *progress) end() {
 	}
 }
 
-// outputFile writes to a file of the user's, or to the standard output for "-".
+// outputFile writes a file that the user names, or the standard output for "-".
 func (a *app) outputFile(name string, write func(io.Writer) error) error {
 	if name == "-" {
 		return errors.Join(write(a.out), a.out.Flush())

@@ -17,7 +17,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// matrixFlags are the endpoints, results and policy of a matrix.
+// matrixFlags holds the endpoints, results and policy of a matrix.
 type matrixFlags struct {
 	run             runFlags
 	earlier, hosts  []string
@@ -136,7 +136,7 @@ func (f *matrixFlags) command(a *app, show func(*apitest.Matrix) error) func(*co
 	}
 }
 
-// checkResults refuses --results that would overwrite a file that the command reads.
+// checkResults returns an error if --results would overwrite a file that the command reads.
 func (f *matrixFlags) checkResults(tests []string) error {
 	if f.run.results == "" {
 		return nil
@@ -201,7 +201,7 @@ func (f *matrixFlags) readPolicy(ctx context.Context, a *app) (*apitest.Policy, 
 		return apitest.LoadPolicy(f.policy)
 	}
 	if !f.fromConfig {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil //nolint:nilnil // there is no document
 	}
 	if len(f.hosts) == 0 {
 		return nil, errors.New("--policy-from-config: for which hosts? --host HOST")

@@ -17,7 +17,8 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 )
 
-// shortRetry outlasts a lost connection, and no outage: that is what a check is to find.
+// shortRetry returns an option that retries a lost connection but not an outage, because the check must report an
+// outage.
 func shortRetry() metlo.Option {
 	return metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 1, BaseWait: 100 * time.Millisecond, MaxWait: 500 * time.Millisecond, MaxRetryAfter: time.Second})
 }
@@ -36,7 +37,7 @@ func (a *app) statusCommand() *cobra.Command {
 	return a.reading(cmd)
 }
 
-// doctorFlags choose what is checked.
+// doctorFlags selects the checks of doctor.
 type doctorFlags struct {
 	short, probe, yes bool
 	wait              time.Duration
@@ -72,7 +73,7 @@ var checkColumns = []output.Column[doctor.Row]{
 	{Name: "advice", Value: func(r *doctor.Row) string { return r.Advice }},
 }
 
-// diagnose prints a row for each check, and fails if one of them did.
+// diagnose prints a row for each check, and returns an error if one failed.
 func (a *app) diagnose(ctx context.Context, f *doctorFlags) error {
 	p, err := a.printer()
 	if err != nil {
@@ -96,7 +97,7 @@ func (a *app) diagnose(ctx context.Context, f *doctorFlags) error {
 		return err
 	}
 	if f.short {
-		rows = rows[len(rows)-1:] // the instance
+		rows = rows[len(rows)-1:] // the row of the instance
 	}
 	rows = append(rows, found...)
 	if err := output.List(p, each(rows), checkColumns); err != nil {
@@ -115,7 +116,7 @@ func (a *app) diagnose(ctx context.Context, f *doctorFlags) error {
 	return fmt.Errorf("%s failed: %s", failed.Name, failed.Advice)
 }
 
-// newDoctor returns what checks the instance, and the rows about the command itself.
+// newDoctor returns a doctor for the instance, and the rows about the command itself.
 func (a *app) newDoctor() (*doctor.Doctor, []doctor.Row, error) {
 	client, err := a.connect(shortRetry())
 	if err != nil {
@@ -138,7 +139,7 @@ func (a *app) newDoctor() (*doctor.Doctor, []doctor.Row, error) {
 	}
 	d.Addresses = []string{client.BaseURL()}
 	if collector != "" {
-		// The key stays out of it: the health of the collector is for everybody to see.
+		// The request carries no key, because the collector's health needs none.
 		if d.Collector, err = metlo.NewClient(collector, "", append(a.clientOptions(), shortRetry())...); err != nil {
 			return nil, nil, err
 		}
@@ -152,14 +153,14 @@ func (a *app) newDoctor() (*doctor.Doctor, []doctor.Row, error) {
 	}, nil
 }
 
-// prepareProbe refuses a probe whose alert would be posted, unless the user has agreed.
+// prepareProbe returns an error if a probe would post an alert and the user has not agreed.
 func (a *app) prepareProbe(ctx context.Context, d *doctor.Doctor, f *doctorFlags) error {
 	if f.wait < 0 {
 		return errors.New("--wait: use a time such as 6m, or 0")
 	}
 	hooks, err := d.Client.Webhooks.List(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // the checks name the stage that is at fault, and then send nothing
+		return nil //nolint:nilerr // the checks name the failed stage and send no probe
 	}
 	fires := doctor.Fires(hooks)
 	for i := range fires {
@@ -172,13 +173,14 @@ func (a *app) prepareProbe(ctx context.Context, d *doctor.Doctor, f *doctorFlags
 	return nil
 }
 
-// permissionAdvice warns of a key that other users of the machine can read, as the old command of Metlo left it.
+// permissionAdvice returns a warning about a key that other users of the machine can read, as Metlo's older command
+// left it.
 func (a *app) permissionAdvice() string {
 	store, err := account.Open()
 	if err != nil || a.global.demo || runtime.GOOS == "windows" {
 		return ""
 	}
-	names, _ := store.Names() // what is not there needs no advice
+	names, _ := store.Names() // an error means that no file needs advice
 	for _, name := range names {
 		path, err := store.Path(name)
 		if err != nil {

@@ -65,7 +65,7 @@ func (a *app) testRun() *cobra.Command {
 	return cmd
 }
 
-// checkOutputs refuses results and reports that would overwrite a file that the command reads, or each other.
+// checkOutputs returns an error if results and reports would overwrite an input, or each other.
 func (f *runFlags) checkOutputs(tests []string) error {
 	inputs := f.inputs(tests)
 	if f.results != "" {
@@ -78,7 +78,7 @@ func (f *runFlags) checkOutputs(tests []string) error {
 
 // inputs returns the files that the command reads.
 func (f *runFlags) inputs(tests []string) []string {
-	names, _ := testNames(tests) // an error is returned when the tests are loaded
+	names, _ := testNames(tests) // loading the tests returns the same error
 	names = append(append(names, f.rerun), f.envFiles...)
 	if f.payloads != "" {
 		lists, _ := filepath.Glob(filepath.Join(f.payloads, "*.txt"))
@@ -87,7 +87,7 @@ func (f *runFlags) inputs(tests []string) []string {
 	return names
 }
 
-// flags adds the flags of every command that runs tests.
+// flags adds the flags that all commands share which run tests.
 func (f *runFlags) flags(cmd *cobra.Command) {
 	texts(cmd, &f.allow, "allow-host", "host that may be called, such as api.example.com or http://localhost:8080; required")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "`NAME=VALUE` of a variable; may be repeated. A secret belongs into an --env-file")
@@ -138,8 +138,8 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	return fmt.Errorf("could not tell: %d of %s inconclusive", inconclusive, output.Count(len(results), "test"))
 }
 
-// listTests prints a line for each test that did not pass, and returns how many were inconclusive. Why tests failed is in the
-// findings.
+// listTests prints a line for each test that did not pass, and returns the number of inconclusive tests. The findings
+// hold the reasons of failed tests.
 func (a *app) listTests(tests []testFile, results []*apitest.Result) (inconclusive int) {
 	for i, result := range results {
 		switch result.Outcome {
@@ -153,7 +153,7 @@ func (a *app) listTests(tests []testFile, results []*apitest.Result) (inconclusi
 	return inconclusive
 }
 
-// label returns the file of a test, and the name that the test has there.
+// label returns the file of a test and the name of the test in it.
 func (t *testFile) label() string {
 	if t.config == nil || t.config.Meta == nil || t.config.Meta.Name == "" {
 		return t.name
@@ -161,7 +161,8 @@ func (t *testFile) label() string {
 	return t.name + ": " + t.config.Meta.Name
 }
 
-// inconclusiveReasons returns why a test, or some of its steps, are inconclusive. A reason that several steps share is there once.
+// inconclusiveReasons returns the reasons why a test, or some of its steps, are inconclusive. It returns a reason that
+// several steps share once.
 func inconclusiveReasons(result *apitest.Result) []string {
 	var reasons []string
 	for _, reason := range result.Reasons {
@@ -228,7 +229,7 @@ func (a *app) askTests(ctx context.Context, f *runFlags, names []string) ([]test
 		}
 	}
 	ran, err := apitest.RunAll(ctx, configs, opts...)
-	if ran == nil && err != nil { // of the options; what a test could not do is in its result
+	if ran == nil && err != nil { // invalid options; the errors of tests are in their results
 		return tests, nil, err
 	}
 	results := make([]*apitest.Result, len(tests))
@@ -245,7 +246,7 @@ func (a *app) askTests(ctx context.Context, f *runFlags, names []string) ([]test
 	return tests, results, nil
 }
 
-// selected returns the tests that the flags choose. Files with faults stay, because nothing is known about them.
+// selected returns the tests that the flags choose. It keeps files with faults, because their tests are unknown.
 func (f *runFlags) selected(tests []testFile) ([]testFile, error) {
 	var configs []*apitest.Config
 	for _, t := range tests {
@@ -272,7 +273,7 @@ func (f *runFlags) selected(tests []testFile) ([]testFile, error) {
 	return tests, nil
 }
 
-// variables returns the variables of the files and flags. A later one replaces an earlier one.
+// variables returns the variables of the files and flags. A later value replaces an earlier one.
 func (f *runFlags) variables() (map[string]string, error) {
 	env := map[string]string{}
 	for _, name := range f.envFiles {
@@ -282,7 +283,7 @@ func (f *runFlags) variables() (map[string]string, error) {
 		}
 		values, err := godotenv.UnmarshalBytes(data)
 		if err != nil {
-			return nil, fmt.Errorf("%s has a line that is not NAME=VALUE", name) // its own error shows the line, which may be a secret
+			return nil, fmt.Errorf("%s has a line that is not NAME=VALUE", name) // the parser's error shows the line, which may be a secret
 		}
 		for key, value := range values {
 			env[key] = value
@@ -291,14 +292,14 @@ func (f *runFlags) variables() (map[string]string, error) {
 	for _, pair := range f.set {
 		name, value, found := strings.Cut(pair, "=")
 		if !found || name == "" {
-			return nil, errors.New("--set: write NAME=VALUE") // what was typed may be a secret
+			return nil, errors.New("--set: write NAME=VALUE") // the argument may be a secret
 		}
 		env[name] = value
 	}
 	return env, nil
 }
 
-// testFindings returns a finding for each step that failed, and why tests are inconclusive.
+// testFindings returns a finding for each step that failed, and the reasons why tests are inconclusive.
 func testFindings(tests []testFile, results []*apitest.Result) (list *findings.List, reasons []string) {
 	list = &findings.List{}
 	for i, result := range results {
@@ -337,8 +338,8 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 	return list, reasons
 }
 
-// writtenPath returns a path with the name of a variable in the place of each element that the test fills in, because a
-// finding is the same whatever the value was in this run.
+// writtenPath returns a path with variable names in place of the elements that the test fills in. A finding then stays
+// the same whatever values a run used.
 func writtenPath(written, path string) string {
 	written, _, _ = strings.Cut(written, "?")
 	from, to := strings.Split(written, "/"), strings.Split(path, "/")
@@ -375,7 +376,7 @@ func stepLines(name string) []int {
 	return lines
 }
 
-// notRun returns the results, or one for each test if err kept all of them from running, so that a report names every test.
+// notRun returns the results, or one result for each test if err prevented the run, so that a report names every test.
 func notRun(tests []testFile, results []*apitest.Result, err error) []*apitest.Result {
 	if err == nil || len(results) > 0 {
 		return results
@@ -390,7 +391,7 @@ func notRun(tests []testFile, results []*apitest.Result, err error) []*apitest.R
 	return results
 }
 
-// writeTests writes the reports. JUnit reports have a case for each test, others for findings only.
+// writeTests writes the reports. JUnit reports have a test case for each test, other reports have only the findings.
 func (r *reportFlags) writeTests(a *app, report *findings.Report, results []*apitest.Result) error {
 	if len(results) == 0 {
 		return r.write(a, report)

@@ -90,12 +90,13 @@ func (a *app) webhookCreate() *cobra.Command {
 	return a.reading(cmd)
 }
 
-// neverPosted are the types of alerts that a job of the open server raises. Only its analyzer posts alerts.
+// neverPosted lists the alert types that jobs of the open-source server raise. Only its analyzer posts alerts to
+// webhooks.
 var neverPosted = []metlo.AlertType{
 	metlo.AlertPIIData, metlo.AlertQuerySensitiveData, metlo.AlertPathSensitiveData, metlo.AlertUnauthenticatedSensitive,
 }
 
-// warnOfSilence names the types of alerts that a webhook waits for in vain.
+// warnOfSilence prints the alert types that never reach a webhook.
 func (a *app) warnOfSilence(webhook *metlo.Webhook) {
 	var silent []string
 	for _, t := range webhook.AlertTypes {

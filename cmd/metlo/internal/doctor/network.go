@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// network checks what lies between the command and the servers: the proxy of the environment, or the address with TLS.
+// network checks the path between the command and the servers: the proxy of the environment, or the address with TLS.
 func (d *Doctor) network(ctx context.Context) {
 	if len(d.Addresses) == 0 {
 		return
@@ -37,7 +37,7 @@ func (d *Doctor) network(ctx context.Context) {
 	d.dialAll(ctx, Address, direct, "the proxy looks it up", "check the address, the network and the certificate")
 }
 
-// dialAll connects to servers, with TLS where their address has it.
+// dialAll connects to servers, with TLS if their address has the scheme https.
 func (d *Doctor) dialAll(ctx context.Context, name string, servers []*url.URL, none, advice string) {
 	if len(servers) == 0 {
 		d.notChecked(name, none, "")
@@ -86,7 +86,7 @@ func dial(ctx context.Context, u *url.URL) (string, error) {
 		return "", err
 	}
 	defer conn.Close()
-	state := conn.(*tls.Conn).ConnectionState() //nolint:forcetypeassert // a tls.Dialer returns no other
+	state := conn.(*tls.Conn).ConnectionState() //nolint:forcetypeassert // a tls.Dialer returns no other type
 	until := state.PeerCertificates[0].NotAfter
 	return fmt.Sprintf("answers with %s, certificate until %s", tls.VersionName(state.Version), until.UTC().Format(time.DateOnly)), nil
 }

@@ -75,10 +75,10 @@ func markdownRule(f *Finding) string {
 	return title
 }
 
-// maxMarkdownRows keeps a summary under the 1 MiB that GitHub shows, and readable.
+// maxMarkdownRows keeps a summary readable, and under the 1 MiB that GitHub shows.
 const maxMarkdownRows = 500
 
-// markdown writes what GitHub shows as the summary of a job, and GitLab as a comment.
+// markdown writes a summary of a job for GitHub, or a comment for GitLab.
 func markdown(w io.Writer, report *Report) error {
 	var out strings.Builder
 	heading := map[Outcome]string{Unknown: "⚠️ Could not tell", Clean: "✅ Clean", Found: "❌ " + output.Count(report.Findings.Len(), "finding")}[report.Outcome]

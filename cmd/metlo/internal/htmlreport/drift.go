@@ -8,14 +8,14 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// Drift is a file that metlo drift wrote.
+// Drift represents a file that metlo drift wrote.
 type Drift struct {
 	File   string
 	Report *findings.Report // nil if the file could not be read
-	Err    error            // why it could not
+	Err    error            // error of reading the file
 }
 
-// Unknown returns why the differences are not known, or nil if they are.
+// Unknown returns the reason why the differences are unknown, or nil if they are known.
 func (d *Drift) Unknown() error {
 	switch {
 	case d.Err != nil:
@@ -30,7 +30,7 @@ func (d *Drift) Unknown() error {
 
 type driftView struct {
 	File, Check, Instance, Time string
-	Unknown                     string // why the outcome is not known; empty if it is
+	Unknown                     string // reason why the outcome is unknown; empty if it is known
 	Count                       int
 	Summary                     string
 	Rows                        []findingRow
@@ -86,7 +86,7 @@ func place(f *findings.Finding) string {
 	return shown(f.File) + fmt.Sprintf(":%d", f.Line)
 }
 
-// severityClass returns the class that colors a severity.
+// severityClass returns the class with the color of a severity.
 func severityClass(s findings.Severity) string {
 	switch s {
 	case "critical", findings.High:
@@ -97,7 +97,7 @@ func severityClass(s findings.Severity) string {
 	return "other"
 }
 
-// driftTile returns the number of findings, or a question mark if one of the files has none.
+// driftTile returns the number of findings, or a question mark if the outcome of a file is unknown.
 func driftTile(list []driftView) tile {
 	n, unknown := 0, false
 	for i := range list {
