@@ -267,11 +267,13 @@ func (f *file) check(counts map[string]int) (findings []string) {
 		position := f.set.Position(at)
 		findings = append(findings, fmt.Sprintf("%s:%d: %s", position.Filename, position.Line, fmt.Sprintf(format, args...)))
 	}
+	named := map[*ast.CommentGroup]bool{} // comments that start with the name of their function, such as or
 	for _, decl := range f.tree.Decls {
 		fn, ok := decl.(*ast.FuncDecl)
 		if !ok || fn.Doc == nil || fn.Name.Name == "main" {
 			continue
 		}
+		named[fn.Doc] = strings.HasPrefix(fn.Doc.Text(), fn.Name.Name+" ")
 		words := strings.Fields(fn.Doc.Text())
 		if len(words) < 2 {
 			continue
@@ -301,7 +303,7 @@ func (f *file) check(counts map[string]int) (findings []string) {
 		if unicode.IsLower(first) && f.trails(group) {
 			counts["comments that trail code and start with a lower-case letter"]++
 		}
-		if match := fragment.FindString(text); match != "" {
+		if match := fragment.FindString(text); match != "" && !named[group] {
 			counts["comments that start with a fragment"]++
 			report(group.Pos(), "the comment starts with %q: write a phrase that stands alone", match)
 		}

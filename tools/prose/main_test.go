@@ -32,6 +32,7 @@ func TestFindings(t *testing.T) {
 		"// Returns a number.\nfunc F() {}":                `2: the comment does not start with F`,
 		"// The page.\nfunc ExampleF() {}":                 "",
 		"// T is a type.\ntype T struct{}":                 "",
+		"// or returns a number.\nfunc or() {}":            "",
 		"type T struct {\n\tn int // of the call\n}":       `3: the comment starts with "of"`,
 		"type T struct {\n\tn int // 0 without a limit\n}": `3: the comment starts with "0 without"`,
 		"type T struct {\n\tn int // offset of a page\n}":  "",

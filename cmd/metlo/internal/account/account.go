@@ -81,7 +81,7 @@ func (s *Store) Path(name string) (string, error) {
 		return filepath.Join(s.dir, "credentials"), nil
 	}
 	if !validName().MatchString(name) {
-		return "", fmt.Errorf("%q is no name for a context: use letters, digits, dots, dashes and underscores", name)
+		return "", fmt.Errorf("%q is not a name for a context: use letters, digits, dots, dashes and underscores", name)
 	}
 	return filepath.Join(s.dir, "contexts", name), nil
 }
@@ -97,7 +97,7 @@ func (s *Store) Read(name string) (*Account, error) {
 	}
 	saved, err := credentials.Read(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: mend it, or write it anew with metlo auth login", path, err)
+		return nil, fmt.Errorf("%s: %w: correct it, or replace it with metlo auth login", path, err)
 	}
 	return &Account{saved[nameHost], saved[nameCollector], metlo.NewSecret(saved[nameKey]), truth(saved[nameInsecure])}, nil
 }

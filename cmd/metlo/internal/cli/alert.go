@@ -141,7 +141,7 @@ func (a *app) alertGet() *cobra.Command {
 		}
 		alert, err := client.Alerts.Get(ctx, ids[0])
 		if errors.Is(err, metlo.ErrNotFound) {
-			return fmt.Errorf("there is no alert %s: metlo alert list --all", ids[0])
+			return fmt.Errorf("there is no alert %s: run metlo alert list --all", ids[0])
 		}
 		if err != nil {
 			return err

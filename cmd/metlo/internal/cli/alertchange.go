@@ -61,20 +61,20 @@ func (a *app) alertChangeCommand(change *alertChange, short string) *cobra.Comma
 	var auditFile string
 	cmd := &cobra.Command{
 		Use: change.verb + " [UUID…]", Short: short,
-		Long: short + ". It shows the alerts, and changes exactly those, one by one, with --yes or\n" +
-			"when the question is answered. An alert that somebody else has changed meanwhile is left alone.",
+		Long: short + ". The command shows the alerts and changes exactly those, one by one, with --yes or\n" +
+			"after you confirm. It skips an alert that somebody else has changed meanwhile.",
 		Example: fmt.Sprintf("  metlo alert %[1]s 3fa85f64-5717-4562-b3fc-2c963f66afa6\n  metlo alert %[1]s --host staging.example.com --yes", change.verb),
 	}
 	a.alertFilterFlags(cmd, &filter)
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "change the alerts without asking")
-	cmd.Flags().BoolVar(&every, "all", false, "every alert that can be changed so")
-	cmd.Flags().StringVar(&auditFile, "audit", "", "append what became of each alert to this `file`, as JSON Lines")
+	cmd.Flags().BoolVar(&every, "all", false, "every alert whose status allows the change")
+	cmd.Flags().StringVar(&auditFile, "audit", "", "append the outcome of each change to this `file`, as JSON Lines")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, ids []string) error {
 		switch {
 		case len(ids) > 0 && (filter.given() || every):
 			return errors.New("ids and filters exclude each other")
 		case len(ids) == 0 && !filter.given() && !every:
-			return fmt.Errorf("which alerts? name their ids, or a filter such as --risk, --type, --host, --endpoint, --since, or --all")
+			return fmt.Errorf("no alert is selected: name ids, or a filter such as --risk, --type, --host, --endpoint, --since, or --all")
 		case every && filter.given():
 			return errors.New("--all and filters exclude each other")
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) authCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "auth", Short: "Keep the address and the key of an instance"}
+	cmd := &cobra.Command{Use: "auth", Short: "Save the address and the key of an instance"}
 	cmd.AddCommand(a.authLogin(), a.authLogout(), a.authStatus())
 	return cmd
 }
@@ -24,13 +24,13 @@ func (a *app) authCommand() *cobra.Command {
 func (a *app) authLogin() *cobra.Command {
 	var unchecked bool
 	cmd := &cobra.Command{
-		Use: "login [URL]", Short: "Check an instance and a key, and keep them", Args: cobra.MaximumNArgs(1),
+		Use: "login [URL]", Short: "Check an instance and a key, and save them", Args: cobra.MaximumNArgs(1),
 		Long: "Ask for the key without showing it, or read it from the standard input, check both, and write them to\n" +
 			"~/.metlo/credentials, or with --context NAME to ~/.metlo/contexts/NAME. Only you can read the file.",
 		Example: "  metlo auth login https://metlo.example.com\n" +
 			"  vault read -field=key secret/metlo | metlo auth login https://metlo.example.com --context staging",
 	}
-	cmd.Flags().BoolVar(&unchecked, "no-check", false, "keep them without asking the instance")
+	cmd.Flags().BoolVar(&unchecked, "no-check", false, "save them without a check")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
@@ -41,7 +41,7 @@ func (a *app) authLogin() *cobra.Command {
 		var err error
 		if host == "" {
 			if !isTerminal(a.in) {
-				return errors.New("which instance? metlo auth login https://metlo.example.com")
+				return errors.New("no instance is named: run metlo auth login https://metlo.example.com")
 			}
 			fmt.Fprint(a.err, "URL of the instance: ")
 			if host, err = readLine(ctx, a.in); err != nil {
@@ -103,9 +103,9 @@ func (a *app) login(ctx context.Context, entry *account.Account, unchecked bool)
 		return err
 	}
 	path, _ := store.Path(name) // the same name was valid for Write
-	a.note("%s is kept in %s and in use.", entry.Host, path)
+	a.note("%s is saved in %s and in use.", entry.Host, path)
 	if entry.Key.Reveal() != "" && entry.Collector == "" && !unchecked {
-		a.note("The key could not be checked: only the collector does that. Name it with --collector to have it checked.")
+		a.note("The key was not checked, because only the collector can check it: name the collector with --collector.")
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ type contextState struct {
 }
 
 func (a *app) contextList() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List the instances that are kept", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List the saved instances", Args: cobra.NoArgs}
 	cmd.RunE = func(*cobra.Command, []string) error {
 		p, err := a.printer()
 		if err != nil {
@@ -254,7 +254,7 @@ func (a *app) contextList() *cobra.Command {
 			return err
 		}
 		if len(names) == 0 {
-			a.note("No instance is kept: metlo auth login")
+			a.note("No instance is saved: run metlo auth login")
 		}
 		states := []contextState{}
 		for _, name := range names {
@@ -277,7 +277,7 @@ func (a *app) contextList() *cobra.Command {
 
 func (a *app) contextUse() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "use NAME", Short: "Make an instance the one in use; default is the one of auth login without a name", Args: cobra.ExactArgs(1),
+		Use: "use NAME", Short: "Set the instance in use; default is the one of auth login without --context", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeContexts,
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
@@ -288,7 +288,7 @@ func (a *app) contextUse() *cobra.Command {
 		switch err := store.Use(args[0]); {
 		case errors.Is(err, fs.ErrNotExist):
 			names, _ := store.Names() // the error only omits the suggestion
-			return fmt.Errorf("there is no context %s%s: metlo auth login URL --context %s", args[0], didYouMean(args[0], names), args[0])
+			return fmt.Errorf("there is no context %s%s: run metlo auth login URL --context %s", args[0], didYouMean(args[0], names), args[0])
 		case err != nil:
 			return err
 		}

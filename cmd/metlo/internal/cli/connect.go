@@ -18,7 +18,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-var errNoInstance = errors.New("no instance: metlo auth login, or --demo")
+var errNoInstance = errors.New("no instance: run metlo auth login, or add --demo")
 
 // instance describes the instance that a command uses, and the origin of its address.
 type instance struct {
@@ -68,7 +68,7 @@ func (a *app) fromContext(store *account.Store, name, source string) (*instance,
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		names, _ := store.Names() // the error only omits the suggestion
-		return nil, fmt.Errorf("there is no context %s%s: metlo context list, or metlo auth login --context %s", name, didYouMean(name, names), name)
+		return nil, fmt.Errorf("there is no context %s%s: run metlo context list, or metlo auth login --context %s", name, didYouMean(name, names), name)
 	case err != nil:
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (a *app) fromFlag(store *account.Store) (*instance, error) {
 	if key, host := os.Getenv("METLO_API_KEY"), os.Getenv("METLO_HOST"); key != "" {
 		if host != "" && !account.SameServer(host, found.Host) {
 			if found.Key.Reveal() == "" {
-				return nil, fmt.Errorf("METLO_API_KEY belongs to METLO_HOST %s, and is not sent to %s: unset METLO_HOST, or metlo auth login --context NAME",
+				return nil, fmt.Errorf("METLO_API_KEY belongs to METLO_HOST %s, and is not sent to %s: unset METLO_HOST, or run metlo auth login --context NAME",
 					host, found.Host)
 			}
 			return found, nil

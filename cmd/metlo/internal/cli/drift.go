@@ -22,7 +22,7 @@ import (
 )
 
 const driftHelp = `Compare OpenAPI documents with the endpoints that the instance has seen: exit code 0 if they agree, 1 if there is a
-difference, 2 if it could not tell.
+difference, 2 if the result is unknown.
 
   shadow-endpoint               seen, and not documented
   zombie-endpoint               documented, and not seen since the time of --since
@@ -33,9 +33,9 @@ difference, 2 if it could not tell.
   missing-authentication        documented, and served without credentials
   undocumented-authentication   only served with credentials, and not documented
 
-A folder stands for the documents in it. Servers and base paths are those of the documents; --host names the host of the
-instance that serves what they describe if they name another host or none. It asks the instance for the details of each
-endpoint that is documented.`
+A folder means all documents in it. The documents name servers and base paths. If they name no host, or a host that the
+instance does not have, --host names the host that serves them. The command requests the details of each documented
+endpoint from the instance.`
 
 // defaultSince is the default time without traffic after which a documented operation is a zombie.
 const defaultSince = "30d"
@@ -95,7 +95,7 @@ func (a *app) driftCommand() *cobra.Command {
 	sinceFlag := timeFlag(&f.options.Since)
 	sinceFlag.text = defaultSince
 	cmd.Flags().Var(sinceFlag, "since", "documented operations not seen since this time, or within this age, are zombies")
-	cmd.Flags().Var(timeFlag(&f.options.SeenSince), "seen-since", "leave out what was last seen before this time, or this age")
+	cmd.Flags().Var(timeFlag(&f.options.SeenSince), "seen-since", "leave out endpoints and fields last seen before this time, or this age")
 	failOnFlag(cmd, &f.failOn, "only these differences fail; all are shown")
 	cmd.Flags().StringVar(&f.baseline, "baseline", "", "leave out the differences that this `file` names, which metlo gate --drift --save-baseline writes")
 	cmd.Flags().StringVar(&f.ignoreFile, "ignore-file", "", "leave out the differences that this `file` accepts, by default the .metloignore of the repository")
@@ -129,7 +129,7 @@ func (f *driftFlags) check() error {
 	}
 	for name, at := range map[string]time.Time{"--since": f.options.Since, "--seen-since": f.options.SeenSince} {
 		if at.After(time.Now()) {
-			return fmt.Errorf("%s %s lies ahead: use a time that has passed, or an age such as %s", name, at.UTC().Format(time.RFC3339), defaultSince)
+			return fmt.Errorf("%s %s is in the future: use a time in the past, or an age such as %s", name, at.UTC().Format(time.RFC3339), defaultSince)
 		}
 	}
 	return nil
@@ -160,8 +160,8 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 	}
 	if err != nil {
 		report.Why = message(err) + advice(err)
-		report.Summary = "could not tell"
-		return errors.Join(fmt.Errorf("could not tell: %w", err), f.reports.write(a, report))
+		report.Summary = "result unknown"
+		return errors.Join(fmt.Errorf("result unknown: %w", err), f.reports.write(a, report))
 	}
 	report.Findings, report.Notes, report.Summary = judged.Findings, slices.Concat(judged.Notes, compared.Notes), driftSummary(compared, judged)
 	switch {
@@ -170,7 +170,7 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 		report.Notes = append(compared.Unknown, report.Notes...)
 	case len(compared.Unknown) > 0:
 		report.Why = strings.Join(compared.Unknown, "; ")
-		err = fmt.Errorf("could not tell: %s", report.Why)
+		err = fmt.Errorf("result unknown: %s", report.Why)
 	default:
 		report.Outcome = findings.Clean
 	}
@@ -185,7 +185,7 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 	case judged.Failing > 0:
 		return errFindings
 	case a.global.demo:
-		return errors.New("could not tell: this is demo data; name an instance")
+		return errors.New("result unknown: this is demo data; name an instance")
 	}
 	return nil
 }

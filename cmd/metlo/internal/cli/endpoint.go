@@ -85,7 +85,7 @@ func (a *app) endpointFilterFlags(cmd *cobra.Command, f *endpointFilter) {
 	_ = cmd.RegisterFlagCompletionFunc("data-class", a.completeDataClasses)
 	texts(cmd, &opts.ResourcePermissions, "permission", "only endpoints with this permission, such as Order.read")
 	cmd.Flags().StringVar(&opts.SearchQuery, "search", "", "only endpoints whose path matches this POSIX regular `expression`")
-	authStates.list(cmd, &f.authentication, "authentication", "only endpoints of which this is known")
+	authStates.list(cmd, &f.authentication, "authentication", "only endpoints with this authentication")
 	hostTypes.one(cmd, &opts.HostType, "host-type", "only endpoints of hosts of this type")
 }
 
@@ -164,7 +164,7 @@ func (a *app) endpointGet() *cobra.Command {
 }
 
 func noEndpoint(id string) error {
-	return fmt.Errorf("there is no endpoint %s: metlo endpoint list", id)
+	return fmt.Errorf("there is no endpoint %s: run metlo endpoint list", id)
 }
 
 func openAlerts(e *metlo.EndpointDetail) string {
@@ -217,9 +217,9 @@ func (a *app) endpointUsage() *cobra.Command {
 func (a *app) endpointSetAuth() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set-auth UUID required|none|detected", Args: cobra.ExactArgs(2),
-		Short: "Say whether an endpoint requires authentication",
-		Long: "Say whether an endpoint requires authentication, over what the server has detected; detected ends that. What the server\n" +
-			"detects is none or unknown, never required: only this command makes an endpoint one of --authentication required.",
+		Short: "Set whether an endpoint requires authentication",
+		Long: "Set whether an endpoint requires authentication. This overrides the state that the server has detected, and detected\n" +
+			"removes the override. The server detects none or unknown, never required: only this command sets required.",
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 1 {
 				return []string{"required", "none", "detected"}, cobra.ShellCompDirectiveNoFileComp
@@ -249,13 +249,13 @@ func (a *app) endpointSetAuth() *cobra.Command {
 }
 
 // lostCounts describes the calls that a server loses when it deletes endpoints.
-const lostCounts = "Shortly after traffic, calls of all endpoints that are counted and not yet written down are lost."
+const lostCounts = "Shortly after traffic, the server loses calls of all endpoints that it has counted and not yet stored."
 
 func (a *app) endpointDelete() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "delete UUID…", Short: "Delete endpoints with their alerts, data fields and traces", Args: cobra.MinimumNArgs(1),
-		Long: "Delete endpoints with their alerts, data fields and traces. Traffic that Metlo sees later brings them back.\n" + lostCounts,
+		Long: "Delete endpoints with their alerts, data fields and traces. Later traffic creates them again.\n" + lostCounts,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete without asking")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, args []string) error {

@@ -83,7 +83,7 @@ func (e enum[T]) choose(typed []string) ([]T, error) {
 	}
 	chosen = slices.DeleteFunc(chosen, func(value T) bool { return slices.Contains(left, value) })
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("%s leaves no value (use %s)", strings.Join(typed, ","), oneOf(e.names()))
+		return nil, fmt.Errorf("%s excludes every value (use %s)", strings.Join(typed, ","), oneOf(e.names()))
 	}
 	return chosen, nil
 }
@@ -107,7 +107,7 @@ func (e enum[T]) like(pattern string) ([]T, error) {
 		}
 	}
 	if found == nil {
-		return nil, fmt.Errorf("no value is like %s (use %s)", pattern, oneOf(e.names()))
+		return nil, fmt.Errorf("no value matches %s (use %s)", pattern, oneOf(e.names()))
 	}
 	return found, nil
 }

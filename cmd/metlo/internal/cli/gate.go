@@ -27,15 +27,15 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 )
 
-const gateHelp = `Fail a build while open alerts exist: exit code 0 if there is none, 1 if there is one, 2 if it could not tell.
+const gateHelp = `Fail a build while open alerts exist: exit code 0 if there is none, 1 if there is one, 2 if the result is unknown.
 
-Reports go to files or to the standard output, also when the gate fails or could not tell. With --format github and no
-file, GitHub shows the findings at the run; markdown=$GITHUB_STEP_SUMMARY makes the summary of the job.
+Reports go to files or to the standard output, even if the gate fails or its result is unknown. With --format github and no
+file, GitHub shows the findings at the run; markdown=$GITHUB_STEP_SUMMARY writes the summary of the job.
 
 A finding has a fingerprint of its rule, method, host, path and field. Baselines and the ignore file hold it, so that they
-outlive the ids of alerts. A line of a baseline accepts one finding: a second one of the same fingerprint is new.
+outlive the ids of alerts. A line of a baseline accepts one finding: a second one with the same fingerprint is new.
 
-The ignore file is YAML. Every entry has a reason; * matches within a part of a name, ** at the end of a path any rest:
+The ignore file is YAML. Every entry has a reason. * matches any text within a part, and ** any rest of a path:
 
   ignore:
     - fingerprint: 8f14e45fceea167a5a36dedd4bea2543
@@ -46,7 +46,7 @@ The ignore file is YAML. Every entry has a reason; * matches within a part of a 
       path: /v2/**
       reason: staging may grow
 
-Without --ignore-file it is the .metloignore in this folder, or else in the closest one above it up to the root of the
+By default the ignore file is the .metloignore in this folder, or in the closest folder above it within the
 repository.
 
 With --drift it also compares OpenAPI documents with what the instance has seen, as metlo drift does.`
@@ -98,7 +98,7 @@ func (a *app) gateCommand() *cobra.Command {
 			return errors.New("--fail-on is about differences from documents: name the documents with --drift")
 		}
 		if f.criteria.Since.After(time.Now()) {
-			return fmt.Errorf("--new-since %s lies ahead, so that no alert would count: use a time that has passed, or an age such as 24h",
+			return fmt.Errorf("--new-since %s is in the future, so that no alert would count: use a time in the past, or an age such as 24h",
 				f.criteria.Since.UTC().Format(time.RFC3339))
 		}
 		if f.saveBaseline != "" {
@@ -179,8 +179,8 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	}
 	if err != nil {
 		report.Why = message(err) + advice(err)
-		report.Summary = "could not tell"
-		return errors.Join(fmt.Errorf("could not tell: %w", err), f.reports.write(a, report))
+		report.Summary = "result unknown"
+		return errors.Join(fmt.Errorf("result unknown: %w", err), f.reports.write(a, report))
 	}
 	report.Outcome, report.Findings, report.Notes = findings.Clean, result.Findings, result.Notes
 	if result.Failing > 0 {
@@ -205,7 +205,7 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	case result.Failing > 0:
 		return errFindings
 	case a.global.demo:
-		return errors.New("could not tell: this is demo data; name an instance")
+		return errors.New("result unknown: this is demo data; name an instance")
 	}
 	return nil
 }
@@ -274,7 +274,7 @@ func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 	case err != nil:
 		return nil, err
 	case !watched:
-		return nil, errors.New("the instance has seen no traffic yet, so that there is nothing to be found: check the agents with metlo status")
+		return nil, errors.New("the instance has seen no traffic yet, so that it cannot have alerts: check the agents with metlo status")
 	}
 	return result, nil
 }
@@ -340,7 +340,7 @@ func (r *reportFlags) prepare(others ...string) error {
 		case err != nil:
 			return fmt.Errorf("--format: %w", err)
 		case hasFile && name == "":
-			return fmt.Errorf("--format %s: name a file behind the equals sign", given)
+			return fmt.Errorf("--format %s: name a file after the equals sign", given)
 		case !hasFile && stdout != "":
 			return fmt.Errorf("--format %s and %s would both go to the standard output: use %s=FILE", stdout, format, format)
 		case !hasFile:

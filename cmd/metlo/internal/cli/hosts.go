@@ -14,8 +14,8 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// expandHosts returns the hosts of the instance that match what a user has typed: names, patterns such as
-// *.example.com, and exclusions such as !test.example.com. A text that matches no host is an error. The server would
+// expandHosts returns the hosts of the instance that match what a user has typed. The typed texts are names, patterns such
+// as *.example.com, and exclusions such as !test.example.com. A text that matches no host is an error. The server would
 // return an empty list for it, which looks like good news.
 func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]string, error) {
 	if len(typed) == 0 {
@@ -55,7 +55,7 @@ func chooseHosts(names, typed []string) ([]string, error) {
 	chosen = slices.DeleteFunc(chosen, func(name string) bool { return slices.Contains(left, name) })
 	slices.Sort(chosen)
 	if chosen = slices.Compact(chosen); len(chosen) == 0 {
-		return nil, fmt.Errorf("--host %s leaves no host", strings.Join(typed, ","))
+		return nil, fmt.Errorf("--host %s excludes every host", strings.Join(typed, ","))
 	}
 	return chosen, nil
 }
@@ -104,7 +104,7 @@ func knownHosts(ctx context.Context, client *metlo.Client, hosts []string) error
 	}
 	for _, host := range hosts {
 		if strings.ContainsAny(host, "*?[!") {
-			return fmt.Errorf("no such host: %s: patterns choose what is read, and here hosts are named", host)
+			return fmt.Errorf("no such host: %s: this command takes names, not patterns", host)
 		}
 		if _, err := hostsLike(names, host); err != nil {
 			return fmt.Errorf("%w (metlo host list shows all)", err)
@@ -152,8 +152,8 @@ func (a *app) hostDelete() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "delete HOST…", Short: "Delete hosts with their endpoints, alerts and data fields",
-		Long: "Delete hosts with all their endpoints, the alerts, data fields and traces of these, and the specs that Metlo made of\n" +
-			"their traffic. Traffic that Metlo sees later brings them back.\n" + lostCounts,
+		Long: "Delete hosts with all their endpoints, the alerts, data fields and traces of these, and the specs that Metlo generated from\n" +
+			"their traffic. Later traffic creates them again.\n" + lostCounts,
 		Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeHosts,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete without asking")

@@ -22,11 +22,11 @@ func (a *app) inventoryCommand() *cobra.Command {
 		Long: "Export every endpoint with its data classes, as it comes and in little memory. JSON Lines have the fields of the\n" +
 			"server, and CSV is safe to open in a spreadsheet. With --file it writes FILE.partial, and renames it when it is complete.",
 		Example: "  metlo inventory > endpoints.csv\n  metlo inventory --format jsonl --file endpoints.jsonl\n" +
-			"  metlo inventory --format jsonl --file endpoints.jsonl --resume    go on after an interruption",
+			"  metlo inventory --format jsonl --file endpoints.jsonl --resume    continue after an interruption",
 	}
 	words(inventory.Formats...).one(cmd, &format, "format", "form of the export")
 	cmd.Flags().StringVar(&file, "file", "", "write to this `file` instead of the standard output")
-	cmd.Flags().BoolVar(&resume, "resume", false, "keep what an interrupted export with the same flags has written")
+	cmd.Flags().BoolVar(&resume, "resume", false, "continue an interrupted export with the same flags")
 	a.endpointFilterFlags(cmd, &filter)
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		if resume && file == "" {

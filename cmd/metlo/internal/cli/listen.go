@@ -26,7 +26,7 @@ func (a *app) webhookListen() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "listen", Short: "Print deliveries as they come, until Ctrl-C", Args: cobra.NoArgs,
 		Long: "Receive what Metlo posts to webhooks and print each alert once. With --url it adds a webhook to the instance and deletes it\n" +
-			"at the end. METLO_WEBHOOK_TOKEN is the token that deliveries must have behind ?token=.",
+			"at the end. METLO_WEBHOOK_TOKEN is the token that deliveries must have after ?token=.",
 		Example: "  metlo webhook listen --address :8090\n  metlo webhook listen --address :8090 --url https://hooks.example.com/metlo -o json",
 	}
 	cmd.Flags().StringVar(&address, "address", address, "`address` to listen on")
@@ -72,7 +72,7 @@ func (a *app) register(ctx context.Context, public string) (func() error, error)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 		defer cancel()
 		if err := client.Webhooks.Delete(ctx, hook.UUID); err != nil {
-			return fmt.Errorf("the webhook is still there (metlo webhook delete %s): %w", hook.UUID, err)
+			return fmt.Errorf("the webhook still exists (metlo webhook delete %s): %w", hook.UUID, err)
 		}
 		return nil
 	}, nil

@@ -23,9 +23,9 @@ const rootHelp = `metlo reads and curates a Metlo instance, fails builds while a
 inventory, and generates and runs API tests.
 
 It talks to --instance, to METLO_HOST with METLO_API_KEY, or to the instance of metlo auth login.
-With --demo it talks to a server of its own, on which everything can be tried.
+With --demo it starts a demo server, on which you can try everything.
 
-Exit codes: 0 done, nothing found; 1 findings; 2 failed, or could not tell; 130 interrupted.`
+Exit codes: 0 done, nothing found; 1 findings; 2 failed, or the result is unknown; 130 interrupted.`
 
 // Root returns the command for the generator of its manual pages.
 func Root() *cobra.Command { return (&app{out: bufio.NewWriter(io.Discard), err: io.Discard}).root() }
@@ -42,9 +42,9 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.global.host, "instance", "", "`URL` of the instance, instead of METLO_HOST or the context in use")
 	flags.StringVar(&a.global.collector, "collector", "", "`URL` of the instance's collector")
 	flags.StringVar(&a.global.context, "context", "", "`name` of the context to use, instead of the one in use")
-	flags.BoolVar(&a.global.demo, "demo", false, "talk to a demo server that lasts as long as the command")
-	flags.BoolVar(&a.global.insecure, "insecure-http", false, "let the key travel over plain http, where anybody on the way can read it")
-	flags.DurationVar(&a.global.timeout, "timeout", 0, "give up after this `time`, such as 2m")
+	flags.BoolVar(&a.global.demo, "demo", false, "use a demo server that ends with the command")
+	flags.BoolVar(&a.global.insecure, "insecure-http", false, "send the key over plain http, where others on the network can read it")
+	flags.DurationVar(&a.global.timeout, "timeout", 0, "stop after this `time`, such as 2m")
 	flags.BoolVarP(&a.global.quiet, "quiet", "q", false, "print nothing but data and errors")
 	flags.BoolVarP(&a.global.verbose, "verbose", "v", false, "log each request, without keys")
 	a.global.color = "auto"
@@ -72,7 +72,7 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// prepare makes every usage error of a command one line that ends with the command for the help.
+// prepare rewrites every usage error of a command as one line that ends with the command for the help.
 func prepare(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{errors.New(flagError(c, err)), c.CommandPath()}
@@ -154,8 +154,8 @@ func (a *app) reading(cmd *cobra.Command) *cobra.Command {
 // listing adds the flags that all commands share which print lists.
 func (a *app) listing(cmd *cobra.Command) *cobra.Command {
 	texts(cmd, &a.global.format.Columns, "columns", "columns of a table or a CSV, such as uuid,created")
-	cmd.Flags().StringVar(&a.global.format.Sort, "sort", "", "`column` to order by, with a minus before it for the other direction")
-	cmd.Flags().IntVar(&a.global.format.Limit, "limit", 0, "most `lines`; 0 for all")
+	cmd.Flags().StringVar(&a.global.format.Sort, "sort", "", "`column` to order by, with a leading minus for descending order")
+	cmd.Flags().IntVar(&a.global.format.Limit, "limit", 0, "maximum number of `lines`; 0 for all")
 	return a.reading(cmd)
 }
 

@@ -65,7 +65,7 @@ func (a *app) specGenerate() *cobra.Command {
 			"Without a file, the document is that of the instance's endpoints with their data fields. The document holds no values;\n" +
 			"sensitive data classes stand in x-metlo-data-classes. A field is required if all of three or more traces had it.\n\n" +
 			"A document describes one host, or those of --host, each as a server. --dir writes a document for each host, for\n" +
-			"metlo spec upload and for --spec-dir of metlo gate. GraphQL has no place in such a document and is left out.",
+			"metlo spec upload and for --spec-dir of metlo gate. OpenAPI cannot describe GraphQL, which is left out.",
 		Example: "  metlo spec generate traffic.jsonl --file openapi.yaml\n  metlo spec generate --host shop.example.com > shop.yaml\n" +
 			"  metlo spec generate --from-inventory --dir specs",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

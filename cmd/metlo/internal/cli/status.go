@@ -26,7 +26,7 @@ func shortRetry() metlo.Option {
 func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "Check backend, collector and key, and name the next step", Args: cobra.NoArgs,
-		Long: "Check backend, database, cache, collector and key, each by itself. What cannot be checked is never ok. Exit code 2 if a check\n" +
+		Long: "Check backend, database, cache, collector and key, one by one. A stage that cannot be checked is never ok. Exit code 2 if a check\n" +
 			"failed. metlo doctor checks more.",
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -51,13 +51,13 @@ func (a *app) doctorCommand() *cobra.Command {
 			"webhooks. A stage is ok, failed, or not checked, with the reason. The first that failed names the next step. Exit code 2\n" +
 			"if one failed.\n\n" +
 			"With --probe it sends one request for a host that cannot exist, follows it until the jobs have counted it, and removes its\n" +
-			"endpoint and alert. Webhooks that would get the alert are named first, and need --yes. With a --wait that ends before the jobs\n" +
-			"come round, the calls that the server has counted and not yet written down are lost on removal, those of other endpoints too.",
+			"endpoint and alert. Webhooks that would get the alert are named first, and need --yes. If --wait ends before the jobs\n" +
+			"run, the removal loses calls that the server has counted and not yet stored, including those of other endpoints.",
 		Example: "  metlo doctor\n  metlo doctor --probe\n  metlo doctor -o json --jq '.[] | select(.state == \"failed\") | .advice'",
 	}
-	cmd.Flags().BoolVar(&f.probe, "probe", false, "send a request, follow it, and remove what it made")
-	cmd.Flags().DurationVar(&f.wait, "wait", 6*time.Minute, "how long --probe waits for the jobs, which come round every 5m")
-	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "probe though webhooks get the alert")
+	cmd.Flags().BoolVar(&f.probe, "probe", false, "send a request, follow it, and remove its data")
+	cmd.Flags().DurationVar(&f.wait, "wait", 6*time.Minute, "how long --probe waits for the jobs, which run every 5m")
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "send the probe even if webhooks get its alert")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
@@ -105,7 +105,7 @@ func (a *app) diagnose(ctx context.Context, f *doctorFlags) error {
 	}
 	failed := doctor.FirstFailed(rows)
 	if failed == nil && ctx.Err() != nil {
-		return errors.New("could not tell: --timeout ended before every stage was checked")
+		return errors.New("result unknown: --timeout ended before every stage was checked")
 	}
 	if failed == nil {
 		return nil
@@ -167,7 +167,7 @@ func (a *app) prepareProbe(ctx context.Context, d *doctor.Doctor, f *doctorFlags
 		a.note("The alert of the probe would be posted by webhook %s to %s", fires[i].UUID, fires[i].URL)
 	}
 	if len(fires) > 0 && !f.yes {
-		return fmt.Errorf("%s would get the alert of the probe: add --yes to probe all the same", output.Count(len(fires), "webhook"))
+		return fmt.Errorf("%s would get the alert of the probe: add --yes to send it anyway", output.Count(len(fires), "webhook"))
 	}
 	d.Probe = &doctor.Probe{Host: doctor.ProbeHost(), Wait: f.wait}
 	return nil

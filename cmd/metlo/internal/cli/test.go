@@ -36,8 +36,8 @@ func (a *app) testGenerate() *cobra.Command {
 	f := &generateFlags{folder: "metlo-tests"}
 	cmd := &cobra.Command{
 		Use: "generate", Short: "Generate tests for endpoints", Args: cobra.NoArgs,
-		Long: "Generate tests out of what Metlo knows about an endpoint, the endpoints of a host, or all. Names of files depend on endpoint\n" +
-			"and template alone: generating again replaces and does not add. Endpoints for which a template knows too little are left\n" +
+		Long: "Generate tests out of what Metlo knows about an endpoint, the endpoints of a host, or all. File names depend only on endpoint\n" +
+			"and template, so that generating again replaces the files. Endpoints for which a template knows too little are left\n" +
 			"out and counted by reason.",
 		Example: "  metlo test generate --host shop.example.com --template BOLA,BROKEN_AUTHENTICATION\n" +
 			"  metlo test generate --endpoint 3fa85f64-5717-4562-b3fc-2c963f66afa6 --out tests",
@@ -50,7 +50,7 @@ func (a *app) testGenerate() *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("endpoint", "host", "all")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		if len(f.endpoints) == 0 && len(f.hosts) == 0 && !f.all {
-			return errors.New("for which endpoints? --endpoint UUID, --host HOST or --all")
+			return errors.New("no endpoint is selected: use --endpoint UUID, --host HOST or --all")
 		}
 		if err := knownHosts(ctx, client, f.hosts); err != nil {
 			return err

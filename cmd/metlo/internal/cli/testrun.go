@@ -44,7 +44,7 @@ func (a *app) testRun() *cobra.Command {
 		Example: "  metlo test run --allow-host staging.shop.example.com --env-file staging.env\n" +
 			"  metlo test run tests/ --allow-host http://localhost:8080 --format junit=tests.xml --format sarif=tests.sarif",
 	}
-	words("controls").one(cmd, &f.require, "require", "what a pass needs besides its assertions: a control that shows the target to work")
+	words("controls").one(cmd, &f.require, "require", "what a pass requires besides its assertions: a control, which shows that the target works")
 	f.flags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("require", "lenient")
 	f.reports.flags(cmd)
@@ -52,7 +52,7 @@ func (a *app) testRun() *cobra.Command {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
 		if len(f.allow) == 0 {
-			return &usageError{errors.New("which hosts may be called? --allow-host HOST"), cmd.CommandPath()}
+			return &usageError{errors.New("no host may be called: name one with --allow-host HOST"), cmd.CommandPath()}
 		}
 		if len(args) == 0 {
 			args = []string{"metlo-tests"}
@@ -94,9 +94,9 @@ func (f *runFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.envFiles, "env-file", nil, "`file` with NAME=VALUE lines; may be repeated")
 	cmd.Flags().BoolVar(&f.globals, "globals", false, "take global variables from the instance's configuration")
 	cmd.Flags().StringVar(&f.payloads, "payload-dir", "", "`folder` of payload lists: NAME.txt is the list NAME, and replaces a built-in one")
-	cmd.Flags().IntVar(&f.parallel, "parallel", 1, "how many tests, or payloads of a test, run at a time")
-	cmd.Flags().Float64Var(&f.rate, "rate", 10, "most requests a second to one host")
-	cmd.Flags().BoolVar(&f.lenient, "lenient", false, "let a test pass though a variable was empty, as the old command did")
+	cmd.Flags().IntVar(&f.parallel, "parallel", 1, "number of tests, or payloads of a test, to run at a time")
+	cmd.Flags().Float64Var(&f.rate, "rate", 10, "maximum number of requests a second to one host")
+	cmd.Flags().BoolVar(&f.lenient, "lenient", false, "let a test pass even if a variable was empty, as Metlo's older command did")
 	texts(cmd, &f.tags, "tag", "only tests with this tag")
 	words("low", "medium", "high", "critical").one(cmd, &f.severity, "severity", "only tests of at least this severity")
 	cmd.Flags().StringVar(&f.rerun, "rerun-failed", "", "`file` that --results wrote: only tests that did not pass there, or are not in it")
@@ -125,7 +125,7 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 		report.Outcome = findings.Found
 	}
 	if err := errors.Join(err, f.reports.writeTests(a, report, notRun(tests, results, err))); err != nil {
-		return fmt.Errorf("could not tell: %w", err)
+		return fmt.Errorf("result unknown: %w", err)
 	}
 	inconclusive := a.listTests(tests, results)
 	a.note("%s", report.Summary)
@@ -135,7 +135,7 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	case apitest.Failed:
 		return errFindings
 	}
-	return fmt.Errorf("could not tell: %d of %s inconclusive", inconclusive, output.Count(len(results), "test"))
+	return fmt.Errorf("result unknown: %d of %s inconclusive", inconclusive, output.Count(len(results), "test"))
 }
 
 // listTests prints a line for each test that did not pass, and returns the number of inconclusive tests. The findings
@@ -343,7 +343,7 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 func writtenPath(written, path string) string {
 	written, _, _ = strings.Cut(written, "?")
 	from, to := strings.Split(written, "/"), strings.Split(path, "/")
-	for i := 1; i < min(len(from), len(to)); i++ { // from the end, because the first element may stand for several
+	for i := 1; i < min(len(from), len(to)); i++ { // starts at the end, because the first element may stand for several
 		if element := from[len(from)-i]; strings.Contains(element, "{{") {
 			to[len(to)-i] = strings.NewReplacer("{{", "{", "}}", "}").Replace(element)
 		}

@@ -188,7 +188,7 @@ func health(ctx context.Context, client *metlo.Client) error {
 		return err
 	}
 	if strings.Trim(strings.TrimSpace(text), `"`) != "OK" {
-		return errors.New("a server answers, but not as Metlo does")
+		return errors.New("a server responds, but it is not Metlo")
 	}
 	return nil
 }
@@ -196,7 +196,7 @@ func health(ctx context.Context, client *metlo.Client) error {
 func backendAdvice(err error) string {
 	switch {
 	case errors.Is(err, metlo.ErrUnauthorized), errors.Is(err, metlo.ErrForbidden):
-		return "a proxy before the instance wants a login: allow the command to pass it"
+		return "a proxy before the instance requires a login: let the command pass it"
 	case errors.Is(err, metlo.ErrNoResponse):
 		return "check the address and the network, and that the backend runs"
 	case errors.Is(err, metlo.ErrServer):
@@ -344,7 +344,7 @@ func (d *Doctor) refused(ctx context.Context) {
 		}
 	}
 	d.add(Row{
-		Key, Failed, "the collector refuses it, and the backend lists no key that begins so",
+		Key, Failed, "the collector refuses it, and the backend lists no key that begins like it",
 		"make a key with metlo key create, then run metlo auth login",
 	})
 }

@@ -25,7 +25,7 @@ func (d *Doctor) network(ctx context.Context) {
 		proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u})
 		switch {
 		case err != nil:
-			d.add(Row{Proxy, Failed, "the environment names a proxy that is not one: " + d.Explain(err), "check HTTPS_PROXY and HTTP_PROXY"})
+			d.add(Row{Proxy, Failed, "the environment names an invalid proxy: " + d.Explain(err), "check HTTPS_PROXY and HTTP_PROXY"})
 			return
 		case proxy != nil:
 			proxies = append(proxies, proxy)
@@ -33,7 +33,7 @@ func (d *Doctor) network(ctx context.Context) {
 			direct = append(direct, u)
 		}
 	}
-	d.dialAll(ctx, Proxy, proxies, "the environment names none for these addresses", "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
+	d.dialAll(ctx, Proxy, proxies, "the environment sets no proxy for these addresses", "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
 	d.dialAll(ctx, Address, direct, "the proxy looks it up", "check the address, the network and the certificate")
 }
 

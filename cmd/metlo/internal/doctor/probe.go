@@ -69,7 +69,7 @@ func (d *Doctor) traffic(ctx context.Context) {
 		}
 	}
 	if !d.blocked(Jobs, Database) {
-		d.notChecked(Jobs, "they show only in what becomes of a request", advice)
+		d.notChecked(Jobs, "only the result of a request shows them", advice)
 	}
 }
 
@@ -85,7 +85,7 @@ func (d *Doctor) probe(ctx context.Context) {
 	got := d.try(ctx, func(ctx context.Context) error { return d.Client.Collector.Log(ctx, d.Probe.trace()) })
 	if got.err != nil {
 		if !d.outOfTime(Analyzer, &got) {
-			d.add(Row{Analyzer, Failed, "the collector did not take a request: " + d.why(&got), "look at the log of the collector"})
+			d.add(Row{Analyzer, Failed, "the collector did not accept a request: " + d.why(&got), "look at the log of the collector"})
 		}
 		d.notChecked(Jobs, "the analyzer was not checked", "")
 		return
@@ -137,7 +137,7 @@ func (d *Doctor) lost(ctx context.Context, before time.Time) {
 		return
 	}
 	d.add(Row{
-		Analyzer, Failed, fmt.Sprintf("the collector took a request, and neither it nor any other was analyzed within %v", analyzerLimit),
+		Analyzer, Failed, fmt.Sprintf("the collector accepted a request, and neither it nor any other was analyzed within %v", analyzerLimit),
 		"start the analyzer" + left,
 	})
 }
@@ -147,12 +147,12 @@ func (d *Doctor) dropped(left string) {
 	for i := range d.rows {
 		if d.rows[i].Name == Collector {
 			d.rows[i] = Row{
-				Collector, Failed, "it took a request that never arrived while others were analyzed: it drops requests while over 1,000 wait",
-				"send less traffic, or give the analyzer more to run on" + left,
+				Collector, Failed, "it accepted a request that never arrived while others were analyzed: it drops requests while over 1,000 wait",
+				"send less traffic, or give the analyzer more resources" + left,
 			}
 		}
 	}
-	d.notChecked(Analyzer, "it is at work on other requests, and the probe never reached it", "")
+	d.notChecked(Analyzer, "it is processing other requests, and the probe never reached it", "")
 }
 
 // lastActive returns the last time at which a request to one of the most severe endpoints was analyzed; zero if
@@ -180,7 +180,7 @@ func (d *Doctor) jobs(ctx context.Context, endpoint string, sent time.Time) {
 	limit := time.Until(due) + usageGrace
 	waits := min(limit, d.Probe.Wait)
 	if waits > 0 {
-		d.note("The jobs come round at %s.", at)
+		d.note("The jobs run at %s.", at)
 	}
 	counted := d.await(ctx, waits, func(ctx context.Context) (string, error) {
 		days, err := d.Client.Endpoints.Usage(ctx, endpoint)
@@ -195,7 +195,7 @@ func (d *Doctor) jobs(ctx context.Context, endpoint string, sent time.Time) {
 	case waits == limit && ctx.Err() == nil:
 		d.add(Row{Jobs, Failed, fmt.Sprintf("they were due at %s, and did not count the request", at), "start the jobs"})
 	default:
-		d.notChecked(Jobs, "they have not come round: they do at "+at, "wait longer, with --wait 6m")
+		d.notChecked(Jobs, "they have not run yet: they run at "+at, "wait longer, with --wait 6m")
 	}
 }
 
@@ -258,7 +258,7 @@ func (d *Doctor) removeEarlier(ctx context.Context) {
 				return err
 			}
 			if len(page.Items) == 0 || time.Since(page.Items[0].FirstDetected) < probeLife {
-				d.note("%s is of another probe. If none is under way: metlo host delete %s", host, host)
+				d.note("%s belongs to another probe. If none is running: metlo host delete %s", host, host)
 				continue
 			}
 			if err := d.Client.Hosts.DeleteMany(ctx, host); err != nil {

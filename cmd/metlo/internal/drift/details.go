@@ -223,7 +223,7 @@ func (d *detail) bodyField(f *metlo.DataField) {
 	case best == forbidden:
 		d.missing(f, "was seen, and is not documented", where.or(at))
 	case best < named && isSensitive:
-		d.missing(f, "was seen where the document leaves open which fields there are", where.or(at))
+		d.missing(f, "was seen where the document does not restrict the fields", where.or(at))
 	case best == named && isScalar(f.DataType) && strings.Contains(f.ContentType, "json") && !found.allows(string(f.DataType)):
 		d.missing(f, fmt.Sprintf("was seen as %s, and is documented as %s", f.DataType, found.typeNames()), found.place.or(at))
 	}

@@ -215,7 +215,7 @@ func checkVersion(name string, root *yaml.Node) error {
 	case yamlfile.Get(root, "swagger") != nil:
 		return fmt.Errorf("%s:%d: the document is of Swagger 2: convert it to OpenAPI 3", name, yamlfile.Get(root, "swagger").Line)
 	case version == nil:
-		return fmt.Errorf("%s:1: this is no OpenAPI document: it has no key openapi with a version such as 3.1.0", name)
+		return fmt.Errorf("%s:1: this is not an OpenAPI document: it has no key openapi with a version such as 3.1.0", name)
 	case !regexp.MustCompile(`^3\.[0-2](\.|$)`).MatchString(yamlfile.Text(version)):
 		return fmt.Errorf("%s:%d: version %q of OpenAPI is not known: use 3.0, 3.1 or 3.2", name, version.Line, yamlfile.Text(version))
 	}

@@ -61,7 +61,7 @@ func placeAt(l openapi3.Location) place {
 	return place{path.Clean(file), l.Line}
 }
 
-// or returns p, or other if p is unknown.
+// or returns p if it is known, and other otherwise.
 func (p place) or(other place) place {
 	if p.line == 0 {
 		return other
@@ -180,7 +180,7 @@ func serverURLs(s *openapi3.Server) ([]string, error) {
 func readServer(text string) (server, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return server{}, fmt.Errorf("%q is no address of a server: %w", text, err)
+		return server{}, fmt.Errorf("%q is not the address of a server: %w", text, err)
 	}
 	first, _, _ := strings.Cut(u.Path, "/")
 	if u.Host == "" && (strings.Contains(strings.Trim(first, "."), ".") || u.Opaque != "") {

@@ -195,7 +195,7 @@ func (d *Difference) conclude(before, after *SavedReport) {
 	var reasons []string
 	for _, r := range []*SavedReport{before, after} {
 		if r.unknown() {
-			reasons = append(reasons, fmt.Sprintf("the check of %s could not tell: %s", r.Name, r.Reason))
+			reasons = append(reasons, fmt.Sprintf("the check of %s is incomplete: %s", r.Name, r.Reason))
 		}
 	}
 	if len(reasons) > 0 {
@@ -274,7 +274,7 @@ func (d *Difference) rows() (rows []diffRow) {
 
 func (d *Difference) markdown(out *bytes.Buffer) {
 	heading := map[string]string{
-		jsonUnknown: "⚠️ Could not tell", diffNone: "✅ Nothing new", diffNew: "❌ " + output.Count(len(d.New), "new finding"),
+		jsonUnknown: "⚠️ Result unknown", diffNone: "✅ Nothing new", diffNew: "❌ " + output.Count(len(d.New), "new finding"),
 	}[d.Outcome]
 	fmt.Fprintf(out, "## Findings: %s\n\n", heading)
 	if d.Reason != "" {

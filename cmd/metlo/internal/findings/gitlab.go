@@ -29,7 +29,7 @@ func gitlab(w io.Writer, report *Report) error {
 	items, landmark := newArray(w), report.Repository.Landmark()
 	if report.Outcome == Unknown {
 		items.add(gitlabIssue{
-			Description: "Could not tell: " + safetext.Line(report.Why), CheckName: RuleID("could not tell"),
+			Description: "Result unknown: " + safetext.Line(report.Why), CheckName: RuleID("could not tell"),
 			Fingerprint: (&Finding{Rule: "could not tell"}).Fingerprint(), Severity: "blocker",
 			Location: gitlabLocation{landmark, map[string]int{"begin": 1}},
 		})

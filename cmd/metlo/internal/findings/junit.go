@@ -47,7 +47,7 @@ func junit(w io.Writer, report *Report) error {
 	}
 	if report.Outcome == Unknown {
 		if err := encoder.Encode(junitCase{
-			ClassName: "metlo", Name: "could not tell", Time: "0.000", Error: &junitProblem{token(report.Why), "could not tell", token(report.Why)},
+			ClassName: "metlo", Name: "result unknown", Time: "0.000", Error: &junitProblem{token(report.Why), "result unknown", token(report.Why)},
 		}); err != nil {
 			return err
 		}

@@ -165,7 +165,7 @@ type sarifNotification struct {
 // sarifNotifications returns the reason for an unknown outcome, and the numbers of findings that the limits leave out.
 func sarifNotifications(report *Report, written int) (list []sarifNotification) {
 	if report.Outcome == Unknown {
-		list = append(list, sarifNotification{"error", sarifText{sarifMessage("could not tell: " + report.Why)}})
+		list = append(list, sarifNotification{"error", sarifText{sarifMessage("result unknown: " + report.Why)}})
 	}
 	note := func(text string) {
 		list = append(list, sarifNotification{"warning", sarifText{text}})
@@ -248,7 +248,7 @@ func escapePath(name string) string {
 	}
 	escaped := strings.Join(parts, "/")
 	if first, _, _ := strings.Cut(escaped, "/"); strings.Contains(first, ":") {
-		return "./" + escaped // without it a colon would end a scheme
+		return "./" + escaped // otherwise a colon would end a scheme
 	}
 	return escaped
 }

@@ -13,7 +13,7 @@ import (
 // plain writes a line for each finding, with tabs between its parts.
 func plain(w io.Writer, report *Report) error {
 	if report.Outcome == Unknown {
-		if _, err := fmt.Fprintf(w, "could not tell\t%s\n", safetext.Line(report.Why)); err != nil {
+		if _, err := fmt.Fprintf(w, "result unknown\t%s\n", safetext.Line(report.Why)); err != nil {
 			return err
 		}
 	}
@@ -37,7 +37,7 @@ var (
 // github writes workflow commands, which GitHub shows as annotations of the run. No other text begins a line.
 func github(w io.Writer, report *Report) error {
 	if report.Outcome == Unknown {
-		if err := githubCommand(w, "error", "Metlo: could not tell", report.Why, "", 0); err != nil {
+		if err := githubCommand(w, "error", "Metlo: result unknown", report.Why, "", 0); err != nil {
 			return err
 		}
 	}
@@ -81,7 +81,7 @@ const maxMarkdownRows = 500
 // markdown writes a summary of a job for GitHub, or a comment for GitLab.
 func markdown(w io.Writer, report *Report) error {
 	var out strings.Builder
-	heading := map[Outcome]string{Unknown: "⚠️ Could not tell", Clean: "✅ Clean", Found: "❌ " + output.Count(report.Findings.Len(), "finding")}[report.Outcome]
+	heading := map[Outcome]string{Unknown: "⚠️ Result unknown", Clean: "✅ Clean", Found: "❌ " + output.Count(report.Findings.Len(), "finding")}[report.Outcome]
 	fmt.Fprintf(&out, "## %s: %s\n\n", safetext.Markdown(report.Title), heading)
 	if report.Why != "" {
 		fmt.Fprintf(&out, "%s\n\n", safetext.Markdown(report.Why))

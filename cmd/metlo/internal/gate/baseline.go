@@ -160,7 +160,7 @@ func (b *Baseline) stale(c *Criteria) (notes []string) {
 		notes = append(notes, fmt.Sprintf("%s:%d: matches no %s: remove the line", b.name, line, c.noun()))
 	}
 	if more := len(lines) - maxStaleLines; more > 0 {
-		notes = append(notes, fmt.Sprintf("%s: %d more entries match no %s: write the baseline anew with --save-baseline", b.name, more, c.noun()))
+		notes = append(notes, fmt.Sprintf("%s: %d more entries match no %s: write the baseline again with --save-baseline", b.name, more, c.noun()))
 	}
 	return notes
 }

@@ -216,7 +216,7 @@ type column struct {
 // most maxColumns spans. It returns the number of days in a span, and the number of earlier alerts.
 func (d *Data) columns() (list []column, span, earlier int) {
 	today := d.Time.Truncate(24 * time.Hour)
-	first := today.AddDate(0, 0, -6) // at least a week
+	first := today.AddDate(0, 0, -6) // the chart shows at least a week
 	oldest := today.AddDate(-1, 0, 0)
 	for day := range d.days {
 		if day.Before(first) {

@@ -21,9 +21,9 @@ func (d *Drift) Unknown() error {
 	case d.Err != nil:
 		return d.Err
 	case d.Report.Outcome == findings.Unknown:
-		return fmt.Errorf("%s: the check could not tell: %s", d.File, cmp.Or(d.Report.Why, "it names no reason"))
+		return fmt.Errorf("%s: the check is incomplete: %s", d.File, cmp.Or(d.Report.Why, "it names no reason"))
 	case d.Report.Outcome == findings.Found && d.Report.Findings.Len() == 0:
-		return fmt.Errorf("%s: the outcome is that there are findings, and there is none: run the check again", d.File)
+		return fmt.Errorf("%s: the outcome is findings, and the list of findings is empty: run the check again", d.File)
 	}
 	return nil
 }
@@ -106,9 +106,9 @@ func driftTile(list []driftView) tile {
 	}
 	switch {
 	case unknown && n == 0:
-		return tile{"?", "differences from OpenAPI documents: could not tell", "alarm"}
+		return tile{"?", "differences from OpenAPI documents: unknown", "alarm"}
 	case unknown:
-		return newTile(n, "difference", " from OpenAPI documents, and a report that could not tell", "alarm")
+		return newTile(n, "difference", " from OpenAPI documents, and an incomplete report", "alarm")
 	}
 	return newTile(n, "difference", " from OpenAPI documents", alarm(n, true))
 }

@@ -100,7 +100,7 @@ func (v *testsView) cover(t *Tests) {
 		if t.Why != nil {
 			v.Unknown = shownMessage(t.Why.Error())
 		}
-		v.tile = tile{"?", "operations tested: could not tell", "alarm"}
+		v.tile = tile{"?", "operations tested: unknown", "alarm"}
 		return
 	}
 	v.Coverage = fmt.Sprintf("Tests proved something about %s of %s.", number(c.Tested), counted(c.Known, "operation"))

@@ -28,7 +28,7 @@ func config() rule {
 		}
 		// The instance runs JavaScript, and checks forms that Go does not know, such as a lookahead.
 		if _, err := regexp.Compile(yamlfile.Text(n)); err != nil && !javaScriptOnly().MatchString(yamlfile.Text(n)) {
-			c.fault(n.Line, n.Column, "%s is no regular expression: %v", name, err)
+			c.fault(n.Line, n.Column, "%s is not a regular expression: %v", name, err)
 		}
 	}
 	disablePaths := fields([]string{"disable_paths"}, map[string]rule{

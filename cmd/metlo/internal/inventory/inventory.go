@@ -156,7 +156,7 @@ func File(
 	}
 	written, err := Write(file, format, endpoints, seen, end == 0, progress)
 	if err = errors.Join(err, file.Sync()); err != nil {
-		return written, fmt.Errorf("%w (%s is kept: go on with --resume)", err, partial)
+		return written, fmt.Errorf("%w (%s is kept: continue with --resume)", err, partial)
 	}
 	if err := file.Close(); err != nil {
 		return written, err

@@ -62,7 +62,7 @@ func (r Repository) Path(name string) (string, bool) {
 // visible file in alphabetical order. Services that track findings treat a finding whose path changes as a new one, and
 // the README is the file that is least likely to appear or disappear.
 func (r Repository) Landmark() string {
-	entries, _ := os.ReadDir(r.Root) // on an error the name below stands for the repository
+	entries, _ := os.ReadDir(r.Root) // after an error the name below stands for the repository
 	first := slices.IndexFunc(entries, func(e os.DirEntry) bool {
 		return e.Type().IsRegular() && strings.HasPrefix(strings.ToLower(e.Name()), "readme")
 	})

@@ -130,7 +130,7 @@ func (r *Rule) Markdown() string {
 func Document() string {
 	var out strings.Builder
 	out.WriteString("# Rules\n\n<!-- Written by metlo explain -o markdown. -->\n\n" +
-		"Each finding of `metlo gate` and `metlo test run` has a rule. `metlo explain RULE` prints what is here.\n")
+		"Each finding of `metlo gate` and `metlo test run` has a rule. `metlo explain RULE` prints the same text.\n")
 	headings := map[Source]string{Alerts: "Alerts of an instance", Drift: "Drift between OpenAPI documents and traffic", Tests: "API tests"}
 	source := Source("")
 	for _, rule := range All() {

@@ -25,7 +25,7 @@ func testRules() []Rule {
 			Verify: "Repeat the failed step with the credentials of the second user. Compare the object in the response with that of its " +
 				"owner.",
 			Fix: "Check the owner or the tenant of the object in every handler that takes an identifier, best in the query that loads it. " +
-				"Identifiers that are hard to guess are no substitute.",
+				"Identifiers that are hard to guess do not replace this check.",
 		},
 		{
 			ID: "broken-function-level-authorization", Title: "Broken function level authorization", Severity: "high", CWE: 285, OWASP: "API5:2023",

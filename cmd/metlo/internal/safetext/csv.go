@@ -29,8 +29,8 @@ func CSV(cells ...string) string {
 	return out.String()
 }
 
-// plain reports whether text needs no check of each character, as most cells do not. Such a text starts with a letter,
-// a digit, a slash or a brace, and contains only letters, digits and the characters of paths and times.
+// plain reports whether text needs no check of each character, as most cells do not. A plain text starts with a letter, a
+// digit, a slash or a brace, and contains only letters, digits and the characters of paths and times.
 func plain(text string) bool {
 	for i := range len(text) {
 		c := text[i]

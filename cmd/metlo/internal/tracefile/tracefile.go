@@ -133,7 +133,7 @@ func Fault(err error) error {
 	case errors.As(err, &kind) && kind.Field == "":
 		return fmt.Errorf("it is a JSON %s, and an object is expected", kind.Value)
 	case errors.As(err, &kind):
-		return fmt.Errorf("%s is a JSON %s, which it cannot be", kind.Field, kind.Value)
+		return fmt.Errorf("%s is a JSON %s, which is the wrong type", kind.Field, kind.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &syntax) && syntax.Error() == "unexpected end of JSON input":
 		return errors.New("it is cut short")
 	case errors.As(err, &syntax):
