@@ -71,9 +71,9 @@ func TestTheSameFieldsAsAnInstanceFinds(t *testing.T) {
 		for i := range n {
 			require.NoError(t, client.Collector.LogBatch(t.Context(), slices.Repeat(whole[i:i+1], copies)))
 			require.NoError(t, client.Collector.LogAnalyzedBatch(t.Context(), slices.Repeat(analyzed[i:i+1], copies)))
-			time.Sleep(time.Second) // for the analyzer
+			<-time.After(time.Second) // for the analyzer
 		}
-		time.Sleep(*classJob)
+		<-time.After(*classJob)
 	}
 
 	want, got := map[string]string{}, map[string]string{}
@@ -95,7 +95,7 @@ func TestTheSameFieldsAsAnInstanceFinds(t *testing.T) {
 		for _, f := range detail.DataFields {
 			is := fmt.Sprint(f.DataType)
 			if *classJob > 0 {
-				is += fmt.Sprint(" ", f.DataClasses)
+				is += fmt.Sprint(" ", slices.Sorted(slices.Values(f.DataClasses)))
 			}
 			fields[fmt.Sprint(endpoint, " ", f.DataSection, ".", f.DataPath, " ", f.ContentType, " ", f.StatusCode)] = is
 		}
@@ -113,7 +113,7 @@ func untilQuiet(t *testing.T, client *metlo.Client, run string, before int) int 
 	const pause = 500 * time.Millisecond
 	known, quiet := before, 0
 	for wait := time.Duration(0); wait < 2*time.Minute; wait += pause {
-		time.Sleep(pause)
+		<-time.After(pause)
 		now := 0
 		for host, err := range client.Hosts.All(t.Context(), nil) {
 			if incomplete := new(metlo.IncompleteError); errors.As(err, &incomplete) {

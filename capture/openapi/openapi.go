@@ -504,7 +504,8 @@ func (s *shape) mergeValues() {
 		return
 	}
 	for name, member := range s.members {
-		if digits := strings.FieldsFunc(name, func(r rune) bool { return r < '0' || r > '9' }); slices.ContainsFunc(digits, func(run string) bool { return len(run) > 1 }) {
+		numbers := strings.FieldsFunc(name, func(r rune) bool { return r < '0' || r > '9' })
+		if slices.ContainsFunc(numbers, func(number string) bool { return len(number) > 1 }) {
 			s.any.merge(member)
 			delete(s.members, name)
 		}

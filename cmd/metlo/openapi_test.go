@@ -232,7 +232,7 @@ func (s *specified) exchange(method, path string, op *openapi3.Operation) *recor
 func TestSpecGenerate(t *testing.T) {
 	source, err := os.ReadFile("testdata/openapi/shop.yaml")
 	require.NoError(t, err)
-	service := &specified{t: t, doc: loadDocument(t, source), random: rand.New(rand.NewPCG(27, 1))} //nolint:gosec // a fixed seed
+	service := &specified{t: t, doc: loadDocument(t, source), random: rand.New(rand.NewPCG(27, 1))}
 	folder := t.TempDir()
 	file, err := os.Create(filepath.Join(folder, "traffic.jsonl"))
 	require.NoError(t, err)
@@ -251,7 +251,7 @@ func TestSpecGenerate(t *testing.T) {
 	})
 	require.NoError(t, rec.Shutdown(t.Context()))
 	require.NoError(t, file.Close())
-	require.Equal(t, uint64(len(exchanges)), uint64(rec.Stats().Sent)) //nolint:gosec // a count
+	require.Equal(t, uint64(len(exchanges)), uint64(rec.Stats().Sent))
 
 	cmd := command(t, shop(t), "spec", "generate", file.Name(), "--file", filepath.Join(folder, "openapi.yaml"))
 	out, err := cmd.CombinedOutput()

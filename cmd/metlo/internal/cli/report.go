@@ -133,7 +133,7 @@ func (a *app) readEvidence(ctx context.Context, client *metlo.Client, data *html
 			return ctx.Err()
 		case err != nil:
 			data.Unread = err
-			return nil //nolint:nilerr // the page and the last message of the command name the error
+			return nil // the page and the last message of the command name the error
 		default:
 			data.AddDetail(detail)
 		}

@@ -25,7 +25,7 @@ import (
 type specSource struct {
 	traces    map[string][]*metlo.AnalyzedTrace
 	endpoints map[string][]*metlo.EndpointDetail
-	graphQL   int // number of GraphQL requests left out, which OpenAPI cannot describe
+	graphQL   map[string]int // number of GraphQL requests left out by host, which OpenAPI cannot describe
 	damaged   error
 }
 
@@ -133,14 +133,14 @@ func (f *specGenerateFlags) check(inputs []string) error {
 }
 
 func (f *specGenerateFlags) fromFiles(ctx context.Context, a *app, names []string) (*specSource, error) {
-	source := &specSource{traces: map[string][]*metlo.AnalyzedTrace{}}
+	source := &specSource{graphQL: map[string]int{}, traces: map[string][]*metlo.AnalyzedTrace{}}
 	files, err := newTraffic(a)
 	if err != nil {
 		return nil, err
 	}
 	files.take = func(_ context.Context, _ string, trace *metlo.AnalyzedTrace) error {
 		if len(trace.Analysis.GraphQLPaths) > 0 {
-			source.graphQL++
+			source.graphQL[trace.Request.URL.Host]++
 			return nil
 		}
 		host := trace.Request.URL.Host
@@ -155,7 +155,7 @@ func (f *specGenerateFlags) fromFiles(ctx context.Context, a *app, names []strin
 	source.damaged = files.fault()
 	hosts := source.hosts()
 	if len(hosts) == 0 {
-		return nil, fmt.Errorf("nothing to describe: there is no request in %s%s%s", strings.Join(names, ", "), files.leftOut(), source.graphQLNote())
+		return nil, fmt.Errorf("nothing to describe: there is no request in %s%s%s", strings.Join(names, ", "), files.leftOut(), source.graphQLNote(slices.Collect(maps.Keys(source.graphQL))))
 	}
 	if len(f.hosts) == 0 {
 		return source, nil
@@ -177,7 +177,7 @@ func (f *specGenerateFlags) fromInstance(ctx context.Context, a *app) (*specSour
 	if err := expand(ctx, client, &f.hosts); err != nil {
 		return nil, err
 	}
-	source := &specSource{endpoints: map[string][]*metlo.EndpointDetail{}}
+	source := &specSource{graphQL: map[string]int{}, endpoints: map[string][]*metlo.EndpointDetail{}}
 	if len(f.hosts) == 0 && f.folder == "" {
 		hosts, err := client.Hosts.Names(ctx)
 		if err != nil {
@@ -195,7 +195,7 @@ func (f *specGenerateFlags) fromInstance(ctx context.Context, a *app) (*specSour
 		}
 		bar.step()
 		if e.IsGraphQL {
-			source.graphQL++
+			source.graphQL[e.Host]++
 			continue
 		}
 		detail, err := client.Endpoints.Get(ctx, e.UUID)
@@ -208,16 +208,20 @@ func (f *specGenerateFlags) fromInstance(ctx context.Context, a *app) (*specSour
 		source.endpoints[e.Host] = append(source.endpoints[e.Host], detail)
 	}
 	if len(source.endpoints) == 0 {
-		return nil, fmt.Errorf("nothing to describe: the instance has no endpoint%s", source.graphQLNote())
+		return nil, fmt.Errorf("nothing to describe: the instance has no endpoint%s", source.graphQLNote(slices.Collect(maps.Keys(source.graphQL))))
 	}
 	return source, nil
 }
 
-func (s *specSource) graphQLNote() string {
-	if s.graphQL == 0 {
+func (s *specSource) graphQLNote(hosts []string) string {
+	leftOut := 0
+	for _, host := range hosts {
+		leftOut += s.graphQL[host]
+	}
+	if leftOut == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %d of GraphQL left out", s.graphQL)
+	return fmt.Sprintf(", %d of GraphQL left out", leftOut)
 }
 
 // oneHost returns an error if one document would cover several hosts that no flag selects.
@@ -322,6 +326,6 @@ func (f *specGenerateFlags) writeOne(a *app, source *specSource, hosts []string,
 	if file != "-" {
 		target = " in " + file
 	}
-	a.note("%s of %s%s%s", output.Count(operations, "operation"), few(hosts), target, source.graphQLNote())
+	a.note("%s of %s%s%s", output.Count(operations, "operation"), few(hosts), target, source.graphQLNote(hosts))
 	return nil
 }

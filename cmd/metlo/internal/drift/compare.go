@@ -240,6 +240,12 @@ func (c *Comparison) Add(e *metlo.Endpoint) bool {
 	case operations != nil:
 		return true
 	}
+	return c.addUndocumented(e, path, seen)
+}
+
+// addUndocumented adds an endpoint that no operation matches, and reports whether its details are needed.
+func (c *Comparison) addUndocumented(e *metlo.Endpoint, path []string, seen time.Time) bool {
+	method := string(e.Method)
 	switch {
 	case method == "HEAD" && c.tree.find(e.Host, "GET", path) != nil: // every service answers HEAD as GET
 	case method == "OPTIONS" && c.isDocumented(e.Host, path):

@@ -186,16 +186,22 @@ func fieldName(f *metlo.DataField) string {
 	return fmt.Sprintf("field %s of responses with status %d", f.DataPath, f.StatusCode)
 }
 
-func (d *detail) bodyField(f *metlo.DataField) {
+// bodySearch is the result of looking up a body field in the documented contents.
+type bodySearch struct {
+	best        verdict
+	found       *lookup // lookup in a schema that names the field, preferably with its type
+	where       place   // place of the deepest schema on the path of the field
+	at          place   // place of the content
+	isKnownType bool    // a document describes the content type
+}
+
+func (d *detail) searchBody(f *metlo.DataField, contents []openapi3.Content, documents []*operation, at place) bodySearch {
 	path := strings.Split(f.DataPath, ".")
-	contents, documents, at, known := d.contents(f)
-	best, isKnownType := forbidden, false
-	var where place
+	s := bodySearch{best: forbidden, at: at}
 	deepest := -2
-	var found *lookup
 	for i, content := range contents {
 		media, ok := contentOf(content, f.ContentType)
-		isKnownType = isKnownType || ok
+		s.isKnownType = s.isKnownType || ok
 		for _, m := range media {
 			l := &lookup{
 				document: documents[i].document, response: isResponse(f),
@@ -205,27 +211,33 @@ func (d *detail) bodyField(f *metlo.DataField) {
 			if m != nil && m.Schema != nil {
 				v = l.find(m.Schema, path)
 			}
-			if v == named && found == nil || v == named && l.allows(string(f.DataType)) {
-				found = l
+			if v == named && (s.found == nil || l.allows(string(f.DataType))) {
+				s.found = l
 			}
-			best = max(best, v)
+			s.best = max(s.best, v)
 			if l.place.line > 0 && l.deepest > deepest {
-				deepest, where = l.deepest, l.place
+				deepest, s.where = l.deepest, l.place
 			}
 			if m != nil {
-				at = placeOf(m.Origin).or(at)
+				s.at = placeOf(m.Origin).or(s.at)
 			}
 		}
 	}
+	return s
+}
+
+func (d *detail) bodyField(f *metlo.DataField) {
+	contents, documents, at, known := d.contents(f)
+	s := d.searchBody(f, contents, documents, at)
 	isSensitive := len(f.DataClasses) > 0
 	switch {
-	case (!known || !isKnownType) && !isSensitive: // the finding about the status or the type covers the field
-	case best == forbidden:
-		d.missing(f, "was seen, and is not documented", where.or(at))
-	case best < named && isSensitive:
-		d.missing(f, "was seen where the document does not restrict the fields", where.or(at))
-	case best == named && isScalar(f.DataType) && strings.Contains(f.ContentType, "json") && !found.allows(string(f.DataType)):
-		d.missing(f, fmt.Sprintf("was seen as %s, and is documented as %s", f.DataType, found.typeNames()), found.place.or(at))
+	case (!known || !s.isKnownType) && !isSensitive: // the finding about the status or the type covers the field
+	case s.best == forbidden:
+		d.missing(f, "was seen, and is not documented", s.where.or(s.at))
+	case s.best < named && isSensitive:
+		d.missing(f, "was seen where the document does not restrict the fields", s.where.or(s.at))
+	case s.best == named && isScalar(f.DataType) && strings.Contains(f.ContentType, "json") && !s.found.allows(string(f.DataType)):
+		d.missing(f, fmt.Sprintf("was seen as %s, and is documented as %s", f.DataType, s.found.typeNames()), s.found.place.or(s.at))
 	}
 }
 

@@ -102,8 +102,6 @@ type endpoint struct {
 	alerts []alert // the most urgent open alerts, at most maxAlerts
 }
 
-func (e *endpoint) name() string { return e.method + " " + e.host + e.path }
-
 type alert struct {
 	id          string
 	kind        metlo.AlertType

@@ -62,7 +62,8 @@ func (d *Drift) view(rules *ruleList) driftView {
 			break
 		}
 		v.Rows = append(v.Rows, findingRow{
-			Severity: shorten(safetext.Line(string(f.Severity)), 12), Class: severityClass(f.Severity), Name: shown(f.RuleTitle()), Anchor: rules.anchor(f.Rule),
+			Severity: shorten(safetext.Line(string(f.Severity)), 12), Class: severityClass(f.Severity),
+			Name: shown(f.RuleTitle()), Anchor: rules.anchor(f.Rule),
 			Text: shownMessage(f.Message), Place: place(f), Label: newLabel(f.Method, f.Host, f.Path),
 		})
 	}

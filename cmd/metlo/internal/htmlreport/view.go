@@ -254,7 +254,10 @@ func (d *Data) viewEvidence() (v evidenceView) {
 	}
 	hosts := d.hosts()
 	slices.SortFunc(hosts, func(x, y *host) int {
-		return cmp.Or(y.proofs[withoutCredentials]-x.proofs[withoutCredentials], y.proofs[nothingProven]-x.proofs[nothingProven], y.total-x.total, strings.Compare(x.name, y.name))
+		return cmp.Or(
+			y.proofs[withoutCredentials]-x.proofs[withoutCredentials], y.proofs[nothingProven]-x.proofs[nothingProven],
+			y.total-x.total, strings.Compare(x.name, y.name),
+		)
 	})
 	longest := 0
 	for _, h := range hosts {
