@@ -1,7 +1,7 @@
-# Sourced by .ci/release: builds what a release has, twice, and uses it as a reader of the documents would.
+# Sourced by .ci/release: builds the artifacts of a release twice, and uses them as a reader of the documents would.
 
-# get proves that the modules can be got, and keeps the repository as it is at the tag in release/tree, and its modules in
-# release/proxy. At the tag itself nothing may be left to do.
+# get proves that the go command can get the modules. It writes the repository at the tag to release/tree, and its modules
+# to release/proxy. At the tag itself it fails if anything is left to do.
 get() {
 	local strict=()
 	[[ $(git tag --points-at HEAD "$version") != "$version" ]] || strict=(-release)
@@ -12,7 +12,7 @@ build_goreleaser() {
 	go -C tools/goreleaser build -o "$scratch/goreleaser" github.com/goreleaser/goreleaser/v2
 }
 
-# build_artifacts FOLDER builds everything in a clone, as the workflow does but for publishing.
+# build_artifacts FOLDER builds everything in a clone, as the workflow does, without publishing.
 build_artifacts() {
 	local usual
 	usual=file://$(go env GOMODCACHE)/cache/download,$(go env GOPROXY)
@@ -53,7 +53,7 @@ as_root() {
 	if [[ $(id -u) -eq 0 ]]; then "$@"; else sudo "$@"; fi
 }
 
-# full_version is what metlo --version prints.
+# full_version prints the version that metlo --version must print.
 full_version() { echo "metlo ${version#v} (commit $(git -C "$scratch/release/tree" rev-parse HEAD | cut -c1-12))"; }
 
 expect() {
@@ -94,8 +94,8 @@ package_installs() {
 	[[ ! -e /usr/bin/metlo && ! -e /usr/share/doc/metlo && ! -e /usr/share/man/man1/metlo.1.gz ]]
 }
 
-# confined FOLDER COMMAND… runs a command with the folder as its read-only root, as the user of the image, with METLO_HOST
-# and no HOME.
+# confined FOLDER COMMAND… runs a command with the folder as its read-only root and as the user of the image. It sets
+# METLO_HOST and unsets HOME.
 confined() {
 	as_root env "METLO_HOST=${METLO_HOST:-}" unshare --mount sh -c '
 		mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" || exit 125

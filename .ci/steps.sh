@@ -13,7 +13,7 @@ touch "$scratch/passed" "$scratch/failed"
 commit=$(git rev-parse HEAD)
 started=0
 
-# step NAME COMMAND… starts a command beside the one that was started before. What it printed follows when it has ended.
+# step NAME COMMAND… starts a command beside the previous one. It prints the output when the command has ended.
 # STEPS='lint|fuzz' leaves out the steps whose name does not match.
 step() {
 	[[ $1 =~ ${STEPS:-.} ]] || return 0
@@ -44,7 +44,7 @@ run_step() {
 	} 9>"$scratch/lock"
 }
 
-# sum_up ends the script. Nothing is green because nothing was checked.
+# sum_up ends the script. It fails if no step ran.
 sum_up() {
 	settle
 	local passed failed
@@ -108,7 +108,7 @@ platform() {
 }
 
 # fuzz_package fuzzes the targets of a folder one after the other, each for FUZZTIME. A target that has not reached 1,000
-# executions in that time goes on until it has.
+# executions in that time continues until it has.
 fuzz_package() {
 	local binary target
 	binary=$(mktemp -p "$scratch")
@@ -125,8 +125,8 @@ fuzz_package() {
 	done
 }
 
-# fuzz BINARY TARGET TIME leaves the number of executions in execs. One worker is enough beside another step; without a
-# bound the worker would spend most of a short time on making the inputs smaller that it found.
+# fuzz BINARY TARGET TIME sets execs to the number of executions. One worker is enough beside another step. Without a
+# limit, the worker would spend most of a short time on minimizing the inputs that it found.
 fuzz() {
 	local log=$scratch/$2.log
 	timeout -k 10 3600 "$1" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$3" -test.parallel 1 -test.fuzzminimizetime 20x \

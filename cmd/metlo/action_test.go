@@ -26,15 +26,15 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// actionRun is one run of a script of action.yml with the variables of GitHub's runner.
+// actionRun represents one run of a script of action.yml with the variables of GitHub's runner.
 type actionRun struct {
 	code    int
-	log     string // what the step printed
+	log     string // output of the step
 	outputs map[string]string
 	summary string
 }
 
-// runAction runs a script of .github/action in a workspace. The runner's variables can be replaced by env.
+// runAction runs a script of .github/action in a workspace. The variables in env override those of the runner.
 func runAction(t *testing.T, script, workspace string, env map[string]string) actionRun {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -79,12 +79,12 @@ func runAction(t *testing.T, script, workspace string, env map[string]string) ac
 	return run
 }
 
-// policies are the values of fail-on by whether they fail for an outcome.
+// policies returns the values of fail-on, and whether each fails for an outcome.
 func policies(outcome string) map[string]bool {
 	return map[string]bool{"findings": outcome != "clean", "error": outcome == "unknown", "never": false}
 }
 
-// TestAction runs each command in the three situations, under each policy.
+// TestAction runs each command in three situations, with each policy.
 func TestAction(t *testing.T) {
 	srv := shop(t)
 	target := httptest.NewServer(http.NotFoundHandler())
@@ -108,7 +108,7 @@ func TestAction(t *testing.T) {
 		"gate, clean":                    {"gate", "--severity=high\n--type=NEW_ENDPOINT", srv.URL, "clean", 0, "Clean"},
 		"gate, findings":                 {"gate", "--severity=high", srv.URL, "findings", 1, "3 findings"},
 		"gate, no such host":             {"gate", "--host=nothing.example.com", srv.URL, "unknown", 2, "no such host"},
-		"gate, no instance":              {"gate", "", "http://127.0.0.1:1", "unknown", 2, "could not tell"},
+		"gate, no instance":              {"gate", "", "http://127.0.0.1:1", "unknown", 2, "result unknown"},
 		"gate, no such flag":             {"gate", "--sevrity=low", srv.URL, "unknown", 2, "wrote no report"},
 		"gate, checks nothing":           {"gate", "--help", srv.URL, "unknown", 2, "wrote no report"},
 		"drift, clean":                   {"drift", "payments.yaml\n--since=2026-01-20", srv.URL, "clean", 0, "Clean"},
@@ -155,7 +155,7 @@ func TestAction(t *testing.T) {
 	}
 }
 
-// TestActionTakesInputsAsValues checks that nothing in an input is run, expanded or taken for another input.
+// TestActionTakesInputsAsValues checks that no script runs or expands an input, or mistakes it for another one.
 func TestActionTakesInputsAsValues(t *testing.T) {
 	srv := shop(t)
 	const hostile = "$(touch ran) `touch ran`; touch ran & touch ran | touch ran '\" * ${HOME} %0A::set-output name=outcome::clean"
@@ -192,7 +192,7 @@ func TestActionTakesInputsAsValues(t *testing.T) {
 	}
 }
 
-// release serves the archive of a release, whose metlo starts the metlo of the tests, and its checksums.
+// release serves a release archive with its checksums. The metlo in it starts the metlo of the tests.
 func release(t *testing.T, change func(files map[string][]byte)) string {
 	t.Helper()
 	var buffer bytes.Buffer
@@ -220,7 +220,7 @@ func release(t *testing.T, change func(files map[string][]byte)) string {
 	return server.URL
 }
 
-// TestActionInstalls downloads a release, and refuses one that is not what its checksums name.
+// TestActionInstalls downloads a release, and rejects one that does not match its checksums.
 func TestActionInstalls(t *testing.T) {
 	const name = "metlo_1.2.0_linux_amd64.tar.gz"
 	whole := func(map[string][]byte) {}
@@ -268,7 +268,8 @@ func TestActionInstalls(t *testing.T) {
 	}
 }
 
-// TestActionPassesItsInputs checks that each input reaches a script as a variable, and each output comes from one.
+// TestActionPassesItsInputs checks that each input reaches a script as a variable, and that a variable sets each
+// output.
 func TestActionPassesItsInputs(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "..", "action.yml"))
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 
 var block = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$") //nolint:gocritic // (?m) lets ^ match within
 
-// shellLines are the lines of a document's files and blocks that a shell would run, without the one that installs.
+// shellLines returns the lines of a document's files and blocks that a shell runs, without the installation.
 func shellLines(t *testing.T, document string) (lines []string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", document))
@@ -25,7 +25,7 @@ func shellLines(t *testing.T, document string) (lines []string) {
 	step := regexp.MustCompile(`^\s*(?:- run: |run: |- )?(metlo .*)$|^\s*sh '(metlo .*)'$`)
 	for _, b := range block.FindAllStringSubmatch(string(text), -1) {
 		if b[1] == "text" {
-			continue // needs files or an instance of the reader's
+			continue // needs files or an instance
 		}
 		for line := range strings.Lines(b[2]) {
 			if match := step.FindStringSubmatch(strings.TrimSuffix(line, "\n")); match != nil {

@@ -42,7 +42,7 @@ func TestDriftOfTraffic(t *testing.T) {
 		}))
 	}
 	send("GET", "/pet/17", 200, "application/json", `{"id": 17, "name": "Rex", "photoUrls": ["a"], "tags": [{"id": 1, "name": "x"}], "owner": {"email": "a@example.com"}}`)
-	// The instance takes the last element for a value, so that /pet/{param1} stands for three operations.
+	// The instance treats the last element as a value, so that /pet/{param1} represents three operations.
 	send("GET", "/pet/findByStatus", 200, "application/json", `[{"id": 17, "name": "Rex", "weight": 3.5}]`, metlo.NameValue{Name: "status", Value: "sold"}, metlo.NameValue{Name: "sort", Value: "name"})
 	send("POST", "/pet/17/uploadImage", 200, "text/html", "<p>done</p>")
 	send("GET", "/store/order/3", 200, "application/json", `{"id": 3, "quantity": "two"}`)

@@ -19,7 +19,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// rebuilt starts a server with the same alerts as any other, whose ids, times and order depend on seed.
+// rebuilt starts a server that always has the same alerts. Their ids, times and order depend on seed.
 func rebuilt(t *testing.T, seed int) *metlotest.Server {
 	id := func(kind, n int) string { return fmt.Sprintf("%08d-0000-4000-%d000-%012d", seed, kind, n) }
 	paths := []string{"/users/{param1}", "/export"}
@@ -46,7 +46,7 @@ func rebuilt(t *testing.T, seed int) *metlotest.Server {
 	return metlotest.New(t, metlotest.With(endpoints...), metlotest.With(alerts...))
 }
 
-// TestFingerprintsOutliveTheDatabase compares the reports of two servers that have the same alerts under other ids.
+// TestFingerprintsOutliveTheDatabase compares the reports of two servers that have the same alerts with other ids.
 func TestFingerprintsOutliveTheDatabase(t *testing.T) {
 	type found struct {
 		Fingerprint, Rule, ID string
@@ -72,7 +72,7 @@ func TestFingerprintsOutliveTheDatabase(t *testing.T) {
 	assert.Len(t, kinds, len(metlo.AlertTypes()))
 	assert.Equal(t, first, second)
 
-	// A baseline of one server holds on the other.
+	// A baseline of one server works on the other.
 	folder := t.TempDir()
 	accept := command(t, rebuilt(t, 1), "gate", "--severity", "none", "--save-baseline", "accepted.txt")
 	accept.Dir = folder
@@ -85,7 +85,8 @@ func TestFingerprintsOutliveTheDatabase(t *testing.T) {
 	assert.NotContains(t, string(out), "matches no")
 }
 
-// TestIgnoreFilesFollowTheirSchema validates the examples of the documents and of the help, and what the gate refuses.
+// TestIgnoreFilesFollowTheirSchema validates the examples of the documents and of the help, and files that the gate
+// rejects.
 func TestIgnoreFilesFollowTheirSchema(t *testing.T) {
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
@@ -145,7 +146,7 @@ func TestIgnoreFilesFollowTheirSchema(t *testing.T) {
 	}
 }
 
-// plainTimes returns a value of YAML with days as they are written.
+// plainTimes returns a value of YAML with dates in the form in which they are written.
 func plainTimes(value any) any {
 	switch v := value.(type) {
 	case map[string]any:

@@ -16,8 +16,8 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// TestArchivesEntryByEntry sends one archive with everything that an archive may hold. Each entry stands alone: what cannot be
-// sent is named and left out, a dry run shows what a run sends, and no value leaves.
+// TestArchivesEntryByEntry sends one archive with every kind of entry. Entries are independent: the command names and
+// skips an entry that cannot be sent. A dry run shows the output of a run, and no value is sent.
 func TestArchivesEntryByEntry(t *testing.T) {
 	const name = `"name":"Content-Type","value":`
 	request := func(method, url, more string) string {
@@ -31,7 +31,7 @@ func TestArchivesEntryByEntry(t *testing.T) {
 	}
 	for title, tt := range map[string]struct {
 		entry string
-		want  string // of the trace: method, host and template, or why it is left out
+		want  string // method, host and template of the trace, or the reason why it is left out
 		field string // a field with its type
 	}{
 		"a NUL in a body":            {posted("items", "application/json", `{"text":"{\"name\":\"se\\u0000cret\"}"}`), "POST api.example.com /items", `"reqBody.name":["string"]`},
@@ -67,7 +67,7 @@ func TestArchivesEntryByEntry(t *testing.T) {
 		"data":                       {request("GET", "data:text/plain,secret", ""), "its URL names no host", ""},
 		"a request that was stopped": {answered("items", "0"), "it has no response", ""},
 		"no response":                {`{"request":{"method":"GET","url":"https://api.example.com/items"}}`, "it has no response", ""},
-		"a member of another type":   {`{"request":{"method":"GET","url":5},"response":{"status":200}}`, "request.url is a JSON number, which it cannot be", ""},
+		"a member of another type":   {`{"request":{"method":"GET","url":5},"response":{"status":200}}`, "request.url is a JSON number, which is the wrong type", ""},
 		"an empty entry":             {`{}`, "its URL names no host", ""},
 		"null":                       {`null`, "its URL names no host", ""},
 		"a number":                   {`5`, "it is a JSON number, and an object is expected", ""},
@@ -112,7 +112,7 @@ func TestArchivesEntryByEntry(t *testing.T) {
 	}
 }
 
-// manyMembers returns members of an object within a text of JSON.
+// manyMembers returns members of an object within a JSON text.
 func manyMembers(n int) string {
 	var text strings.Builder
 	for i := range n {

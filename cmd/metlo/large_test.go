@@ -27,10 +27,10 @@ import (
 
 const many = 100_000
 
-// platformCommands are the commands of the tests that exist on this system alone.
+// platformCommands returns the commands that only tests on this system use.
 func platformCommands() map[string]func() { return map[string]func(){"peak": peak, "walk": walk} }
 
-// walk is a command of the tests: it reads every alert, and does nothing else.
+// walk implements a command of the tests that reads every alert and does nothing else.
 func walk() {
 	client, err := metlo.NewClientFromEnv()
 	if err != nil {
@@ -43,8 +43,9 @@ func walk() {
 	}
 }
 
-// peak is a command of the tests: it runs the rest of its arguments, and writes to the file named first the peak of their
-// memory in KiB and their CPU time in milliseconds. A process inherits the peak of its parent, and the tests' own is high.
+// peak implements a command of the tests that runs its other arguments. It writes their peak memory in KiB and their
+// CPU time in milliseconds to the file that the first argument names. A process inherits the peak of its parent, and
+// the tests' peak is high.
 func peak() {
 	cmd := exec.Command(os.Args[2], os.Args[3:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
@@ -57,7 +58,7 @@ func peak() {
 	os.Exit(cmd.ProcessState.ExitCode())
 }
 
-// large serves many alerts and endpoints of about the size that a real server's have, each with a path and a text of its own.
+// large serves many alerts and endpoints about as large as those of a real server. Each has a distinct path and text.
 func large(t *testing.T) *httptest.Server {
 	t.Helper()
 	const endpoint = `"uuid":"00000000-0000-4000-8000-%012[1]d","path":"/v2/tenants/%[1]d/orders/{param1}","host":"host-%[2]d.example.com","method":"PUT","openapiSpecName":null`
@@ -100,13 +101,13 @@ func large(t *testing.T) *httptest.Server {
 	return server
 }
 
-// TestLargeInstance holds commands to 64 MiB, all of the process, on an instance with 100,000 alerts and endpoints.
+// TestLargeInstance limits commands to 64 MiB for the whole process, on an instance with 100,000 alerts and endpoints.
 func TestLargeInstance(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds")
 	}
 	server, folder := large(t), t.TempDir()
-	// run returns the memory and the CPU time of a command, and what it printed.
+	// run returns the memory, the CPU time and the output of a command.
 	run := func(t *testing.T, code int, args ...string) (kib, milliseconds int, output string) {
 		figures := filepath.Join(t.TempDir(), "figures")
 		cmd := exec.CommandContext(t.Context(), "peak", append([]string{figures}, args...)...)
@@ -116,7 +117,7 @@ func TestLargeInstance(t *testing.T) {
 		require.NoError(t, err)
 		defer file.Close()
 		cmd.Stdout, cmd.Stderr = file, file
-		_ = cmd.Run() // the code is looked at
+		_ = cmd.Run() // the code is checked below
 		whole, err := os.ReadFile(file.Name())
 		require.NoError(t, err)
 		require.Equal(t, code, cmd.ProcessState.ExitCode(), string(whole[:min(len(whole), 1000)]))
@@ -130,7 +131,7 @@ func TestLargeInstance(t *testing.T) {
 	for _, tt := range []struct {
 		command string
 		code    int
-		holds   string // what the output names once for each alert or endpoint
+		holds   string // text that the output contains once for each alert or endpoint
 	}{
 		{"gate", 1, "/orders/{param1}"},
 		{"gate --format sarif", 1, ""},

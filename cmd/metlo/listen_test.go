@@ -17,7 +17,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// listener is metlo webhook listen.
+// listener represents a running metlo webhook listen.
 type listener struct {
 	*exec.Cmd
 	url            string
@@ -48,7 +48,7 @@ func (l *listener) line(t *testing.T, r *bufio.Reader) string {
 	return line
 }
 
-// deliver posts as a server does, and returns the status of the answer.
+// deliver posts an alert as a server does, and returns the status of the response.
 func (l *listener) deliver(t *testing.T, path string, change func(alert map[string]any)) int {
 	t.Helper()
 	data, err := os.ReadFile("../../testdata/samples/webhook-delivery.json")
@@ -120,7 +120,7 @@ func TestListenWantsTheToken(t *testing.T) {
 	assert.NotContains(t, l.interrupt(t), "s3cret")
 }
 
-// TestListenCountsManyRefusals is about a log that anybody on the network could fill.
+// TestListenCountsManyRefusals checks a log that anybody on the network could fill.
 func TestListenCountsManyRefusals(t *testing.T) {
 	l := listen(t, shop(t), "s3cret")
 	for range 13 {
@@ -142,7 +142,7 @@ func TestListenEndsAfterItsLimit(t *testing.T) {
 	require.NoError(t, l.Wait())
 }
 
-// TestListenRemovesItsWebhook adds a webhook to the instance, which must not stay behind.
+// TestListenRemovesItsWebhook adds a webhook to the instance, which must be deleted at the end.
 func TestListenRemovesItsWebhook(t *testing.T) {
 	srv := shop(t)
 	l := listen(t, srv, "", "--url", "https://hooks.example.com/metlo")

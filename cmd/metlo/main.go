@@ -1,4 +1,4 @@
-// Metlo is the command line of Metlo: it reads and curates an instance, fails builds while alerts are open, exports the
+// Metlo is the command line of Metlo. It reads and curates an instance, fails builds while alerts are open, exports the
 // inventory, and generates and runs API tests.
 package main
 

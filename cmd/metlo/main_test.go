@@ -28,7 +28,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden output of the scripts anew")
 
-// TestMain is also the main function of what the scripts and tests start.
+// TestMain is also the main function of the commands that scripts and tests start.
 func TestMain(m *testing.M) {
 	commands := map[string]func(){"metlo": main}
 	maps.Copy(commands, platformCommands())
@@ -46,7 +46,8 @@ func shop(t interface{ Cleanup(func()) }) *metlotest.Server {
 	return srv
 }
 
-// TestScripts runs testdata/script/*.txtar. $TARGET is a service to test, with /open and /private. Beside the commands of testscript there are:
+// TestScripts runs testdata/script/*.txtar. $TARGET is the address of a service to test, with /open and /private. The
+// scripts may use these commands besides those of testscript:
 //
 //	exits CODE COMMAND…        the command ends with this code
 //	fault PATH [STATUS|cut]    the server fails requests to the path from now on
@@ -132,7 +133,7 @@ type cleaner struct{ env *testscript.Env }
 
 func (c cleaner) Cleanup(f func()) { c.env.Defer(f) }
 
-// command is the metlo command, talking to a server, in a folder and with a home of its own.
+// command returns the metlo command for a server, with an empty folder and home.
 func command(t *testing.T, srv *metlotest.Server, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -143,7 +144,7 @@ func command(t *testing.T, srv *metlotest.Server, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// waitFor returns when the server has received a request.
+// waitFor waits until the server has received a request.
 func waitFor(t *testing.T, srv *metlotest.Server, path string) {
 	t.Helper()
 	eventually(t, "the request never came", func() bool {
@@ -156,10 +157,10 @@ func waitFor(t *testing.T, srv *metlotest.Server, path string) {
 	})
 }
 
-// patience is how long a test waits for what comes at once.
+// patience is the maximum time that a test waits for an immediate event.
 const patience = 30 * time.Second
 
-// eventually returns when something holds.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, otherwise string, holds func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -211,7 +212,7 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestInterruptedChangeSaysWhatWasChanged stops while the second of two alerts is being changed.
+// TestInterruptedChangeSaysWhatWasChanged interrupts the command while it changes the second of two alerts.
 func TestInterruptedChangeSaysWhatWasChanged(t *testing.T) {
 	interruptible(t)
 	srv := shop(t)
@@ -238,7 +239,7 @@ func TestInterruptedChangeSaysWhatWasChanged(t *testing.T) {
 	assert.Equal(t, []string{"resolved", "perhaps done", "not sent"}, outcomes)
 }
 
-// TestSecondInterruptEndsAtOnce stops a demo server, which takes its time to close, twice.
+// TestSecondInterruptEndsAtOnce interrupts a demo server twice, because closing it takes time.
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	interruptible(t)
 	cmd := command(t, shop(t), "demo")
@@ -275,7 +276,7 @@ func TestBrokenPipe(t *testing.T) {
 	}
 }
 
-// TestEvidenceOfAuthentication is about traces that carry credentials, succeed without, fail without, and are unknown.
+// TestEvidenceOfAuthentication has traces that carry credentials, succeed without, fail without, and are unknown.
 func TestEvidenceOfAuthentication(t *testing.T) {
 	const id = "00000000-0000-4000-8000-000000000001"
 	srv := shop(t)
@@ -316,7 +317,7 @@ func TestTimesKeepTheirMilliseconds(t *testing.T) {
 	}
 }
 
-// TestLoopsEndWithTheTimeout is about work that makes no request: a filter without an end, and an archive without one.
+// TestLoopsEndWithTheTimeout checks work that makes no request: an infinite filter, and an infinite archive.
 func TestLoopsEndWithTheTimeout(t *testing.T) {
 	endless := func(w *os.File) {
 		entry := `{"request":{"method":"GET","url":"https://a.example.com/` + strings.Repeat("x", 1000) + `","headers":[]},"response":{"status":200,"headers":[],"content":{}}},`

@@ -13,7 +13,7 @@ import (
 	"github.com/metlo-go/metlo/apitest"
 )
 
-// TestMatrixFollowsItsSchema validates a matrix with every kind of cell, and one that is wrong.
+// TestMatrixFollowsItsSchema validates a matrix with every kind of cell, and an invalid matrix.
 func TestMatrixFollowsItsSchema(t *testing.T) {
 	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(apitest.MatrixSchema()))
 	require.NoError(t, err)

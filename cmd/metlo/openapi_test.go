@@ -29,14 +29,14 @@ import (
 	"github.com/metlo-go/metlo/capture"
 )
 
-// specified is a service whose handlers, requests and responses come from an OpenAPI document.
+// specified represents a service whose handlers, requests and responses come from an OpenAPI document.
 type specified struct {
 	t      *testing.T
 	doc    *openapi3.T
 	random *rand.Rand
 }
 
-// answer is what a handler of the service answers next.
+// answer holds the next response of a handler.
 type answer struct {
 	status      int
 	contentType string
@@ -44,7 +44,7 @@ type answer struct {
 	body        []byte
 }
 
-// recorded is an exchange of the service.
+// recorded represents an exchange with the service.
 type recorded struct {
 	method, target string
 	header         http.Header
@@ -67,7 +67,7 @@ func loadDocument(t *testing.T, data []byte) *openapi3.T {
 	return doc
 }
 
-// each calls visit for every operation of a document, in order.
+// eachOperation calls visit for every operation of a document, in order.
 func eachOperation(doc *openapi3.T, visit func(method, path string, op *openapi3.Operation)) {
 	for _, path := range slices.Sorted(maps.Keys(doc.Paths.Map())) {
 		operations := doc.Paths.Value(path).Operations()
@@ -77,7 +77,7 @@ func eachOperation(doc *openapi3.T, visit func(method, path string, op *openapi3
 	}
 }
 
-// handler serves the operations of the document: each answers what next holds.
+// handler serves the operations of the document. Each responds with next.
 func (s *specified) handler(next *answer) http.Handler {
 	mux := http.NewServeMux()
 	eachOperation(s.doc, func(method, path string, _ *openapi3.Operation) {
@@ -175,7 +175,7 @@ func (s *specified) body(content openapi3.Content) (contentType string, body []b
 	return media, data
 }
 
-// exchange returns a request of an operation, and one of its answers.
+// exchange returns a request of an operation and one of its responses.
 func (s *specified) exchange(method, path string, op *openapi3.Operation) *recorded {
 	x := &recorded{method: method, header: http.Header{}}
 	query := url.Values{}
@@ -198,7 +198,7 @@ func (s *specified) exchange(method, path string, op *openapi3.Operation) *recor
 				query.Add(p.Name, "v"+s.word())
 			}
 		default:
-			query.Set(p.Name, "v"+s.word()) // kin-openapi refuses empty parameters
+			query.Set(p.Name, "v"+s.word()) // kin-openapi rejects empty parameters
 		}
 	}
 	x.target = path
@@ -227,8 +227,8 @@ func (s *specified) exchange(method, path string, op *openapi3.Operation) *recor
 	return x
 }
 
-// TestSpecGenerate runs a service behind a recorder that writes to a file, describes the file, and holds the description
-// against the service's own document and against every exchange.
+// TestSpecGenerate runs a service behind a recorder that writes to a file, and describes the file. It compares the
+// description with the service's document and with every exchange.
 func TestSpecGenerate(t *testing.T) {
 	source, err := os.ReadFile("testdata/openapi/shop.yaml")
 	require.NoError(t, err)
@@ -313,7 +313,7 @@ func TestSpecGenerate(t *testing.T) {
 	assert.Equal(t, len(exchanges), responses)
 }
 
-// validate validates the request of an exchange that succeeded, and its response.
+// validate validates the request and the response of a successful exchange.
 func validate(t *testing.T, router routers.Router, x *recorded) (isRequestValid, isResponseValid bool, err error) {
 	t.Helper()
 	req := x.request(t.Context())

@@ -2,5 +2,5 @@
 
 package main
 
-// platformCommands are the commands of the tests that exist on this system alone.
+// platformCommands returns the commands that only tests on this system use.
 func platformCommands() map[string]func() { return nil }

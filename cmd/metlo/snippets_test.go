@@ -17,7 +17,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// gitlabJob returns what docs/gitlab/metlo.gitlab-ci.yml would have a runner do.
+// gitlabJob returns the script and the variables of docs/gitlab/metlo.gitlab-ci.yml.
 func gitlabJob(t *testing.T) (script string, variables map[string]string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "gitlab", "metlo.gitlab-ci.yml"))
@@ -40,7 +40,7 @@ func gitlabJob(t *testing.T) (script string, variables map[string]string) {
 	return strings.Join(file.Metlo.Script, "\n"), file.Metlo.Variables
 }
 
-// TestGitLabJob runs the script of the GitLab snippet as a runner does, with a release that is served here.
+// TestGitLabJob runs the script of the GitLab snippet as a runner does, with a release that the test serves.
 func TestGitLabJob(t *testing.T) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("the job is for Linux on amd64")
@@ -56,7 +56,7 @@ func TestGitLabJob(t *testing.T) {
 	}{
 		"findings":        {srv.URL, whole, 1, "3 open alerts of severity high or above"},
 		"clean":           {clean(t).URL, whole, 0, "0 open alerts"},
-		"could not tell":  {"http://127.0.0.1:1", whole, 2, "could not tell"},
+		"result unknown":  {"http://127.0.0.1:1", whole, 2, "result unknown"},
 		"another archive": {srv.URL, func(files map[string][]byte) { files["metlo_1.2.0_linux_amd64.tar.gz"] = []byte("x") }, 1, "FAILED"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestGitLabJob(t *testing.T) {
 				cmd.Env = append(cmd.Env, name+"="+value)
 			}
 			cmd.Env = append(cmd.Env, "METLO_VERSION=1.2.0", "METLO_RELEASES="+release(t, tt.change), "METLO_HOST="+tt.host, "METLO_API_KEY="+srv.APIKey)
-			out, _ := cmd.CombinedOutput() // the exit code is what counts
+			out, _ := cmd.CombinedOutput() // the exit code is checked below
 			assert.Equal(t, tt.code, cmd.ProcessState.ExitCode(), string(out))
 			assert.Contains(t, string(out), tt.says)
 			for _, report := range []string{"gl-code-quality-report.json", "metlo.xml"} {
@@ -94,7 +94,7 @@ func clean(t *testing.T) *metlotest.Server {
 	return srv
 }
 
-// TestPreCommitHooks runs each hook on files that are right and on files that are wrong.
+// TestPreCommitHooks runs each hook on valid and invalid files.
 func TestPreCommitHooks(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "..", ".pre-commit-hooks.yaml"))
 	require.NoError(t, err)
@@ -141,7 +141,7 @@ func TestPreCommitHooks(t *testing.T) {
 				cmd := exec.CommandContext(t.Context(), words[0], words[1:]...)
 				cmd.Dir = folder
 				cmd.Env = append(os.Environ(), "HOME="+folder, "METLO_HOST="+srv.URL, "METLO_API_KEY="+srv.APIKey)
-				out, _ := cmd.CombinedOutput() // the exit code is what counts
+				out, _ := cmd.CombinedOutput() // the exit code is checked below
 				assert.Equal(t, code, cmd.ProcessState.ExitCode(), string(out))
 				if code != 0 {
 					assert.Contains(t, string(out), tt.says)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestStartIsCheap looks for packages whose tables every start of the command would build, whatever it then does.
+// TestStartIsCheap looks for packages whose tables every start of the command would build, whatever the command does.
 func TestStartIsCheap(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
 	require.NoError(t, err)

@@ -23,10 +23,10 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// terminal is a pseudo terminal, and what a command has written to it.
+// terminal represents a pseudo terminal and the output of a command on it.
 type terminal struct {
-	user *os.File // the end of the user
-	line *os.File // the end of the command
+	user *os.File // end of the user
+	line *os.File // end of the command
 
 	mu      sync.Mutex
 	written strings.Builder
@@ -54,7 +54,7 @@ func newTerminal(t *testing.T, columns uint16) *terminal {
 		for {
 			n, err := user.Read(buffer)
 			if err != nil {
-				return // nobody holds the other end any more
+				return // every process has closed the other end
 			}
 			term.mu.Lock()
 			term.written.Write(buffer[:n])
@@ -68,7 +68,7 @@ func newTerminal(t *testing.T, columns uint16) *terminal {
 	return term
 }
 
-// attach makes the terminal the one that controls a command.
+// attach sets the terminal as the controlling terminal of a command.
 func (term *terminal) attach(cmd *exec.Cmd) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = term.line, term.line, term.line
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -109,16 +109,16 @@ func (term *terminal) echoes(t *testing.T) bool {
 	return state.Lflag&unix.ECHO != 0
 }
 
-// end waits for the command, and returns its exit code and all that it wrote.
+// end waits for the command, and returns its exit code and its whole output.
 func (term *terminal) end(t *testing.T, cmd *exec.Cmd) (int, string) {
 	t.Helper()
-	_ = cmd.Wait() // the code says what came of it
+	_ = cmd.Wait() // ProcessState has the exit code
 	require.NoError(t, term.line.Close())
 	<-term.closed
 	return cmd.ProcessState.ExitCode(), term.text()
 }
 
-// onTerminal runs a command on a terminal, and types nothing.
+// onTerminal runs a command on a terminal without input.
 func onTerminal(t *testing.T, srv *metlotest.Server, columns uint16, env []string, args ...string) string {
 	t.Helper()
 	term := newTerminal(t, columns)
@@ -133,10 +133,10 @@ func onTerminal(t *testing.T, srv *metlotest.Server, columns uint16, env []strin
 
 var colorCode = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// idLine is a field that is shown in full, however narrow the terminal is.
+// idLine matches a field that even the narrowest terminal shows in full.
 var idLine = regexp.MustCompile(`^UUID +[0-9a-f-]{36}$`)
 
-// TestTablesFitTheTerminal looks at each line of what people list, on wide and on narrow terminals.
+// TestTablesFitTheTerminal checks each line of common lists on wide and on narrow terminals.
 func TestTablesFitTheTerminal(t *testing.T) {
 	const alert, endpoint = "00000000-0000-4000-b000-000000000004", "00000000-0000-4000-8000-000000000001"
 	srv := shop(t)
@@ -163,8 +163,8 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	}
 }
 
-// TestTablesAtFourWidths compares what a terminal shows of the demo with testdata/tables: ids are short, times are ages, and
-// severity and endpoint are whole for as long as there is room.
+// TestTablesAtFourWidths compares the output for the demo on a terminal with testdata/tables. Ids are short and times
+// are ages. Severity and endpoint are complete while there is room.
 func TestTablesAtFourWidths(t *testing.T) {
 	srv := metlotest.New(t)
 	for _, list := range []string{"alert", "endpoint"} {
@@ -213,7 +213,7 @@ func TestColors(t *testing.T) {
 	}
 }
 
-// TestProgress is about what goes to the standard error of a long export.
+// TestProgress checks the standard error of a long export.
 func TestProgress(t *testing.T) {
 	srv := shop(t)
 	written := onTerminal(t, srv, 80, nil, "inventory", "--file", "endpoints.csv")
@@ -241,7 +241,7 @@ func login(t *testing.T) (*terminal, *exec.Cmd, *metlotest.Server) {
 	assert.True(t, term.echoes(t))
 	term.typed(t, srv.URL+"\n")
 	term.expect(t, "API key")
-	// The prompt is written first, and the echo is off a moment later.
+	// The command prints the prompt first and turns off the echo a moment later.
 	eventually(t, "the key would be shown", func() bool { return !term.echoes(t) })
 	return term, cmd, srv
 }

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestModulesOfTheirLastCommitPassWithTheRootAtHEAD takes apitest and cmd/metlo as they were at the last commit that touched
-// them, and compiles and tests them with the root module as it is. With -short it compiles them, tests included.
+// TestModulesOfTheirLastCommitPassWithTheRootAtHEAD checks out apitest and cmd/metlo at the last commit that changed
+// them. It compiles and tests them with the root module at HEAD. With -short it only compiles them, including the
+// tests.
 func TestModulesOfTheirLastCommitPassWithTheRootAtHEAD(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {

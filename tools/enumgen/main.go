@@ -14,23 +14,23 @@ import (
 	"text/template"
 )
 
-// enum is an enumeration: a string type with the values that the server knows.
+// enum describes an enumeration: a string type with the values that the server knows.
 type enum struct {
 	Name, Doc string
 	ValuesDoc string
-	Table     string // name of the variable that holds the values
+	Table     string // Table is the name of the variable that holds the values.
 	Receiver  string
-	Words     string // what an error calls it
+	Words     string // Words is the name of a value in errors.
 	Values    []value
 }
 
 type value struct {
 	Name, Wire string
 	Comment    string
-	Documented []string // other names that Metlo's documentation uses, in upper case
+	Documented []string // Documented lists other names that Metlo's documentation uses, in upper case.
 }
 
-// Plural names the function that returns the values.
+// Plural returns the name of the function that returns the values.
 func (e enum) Plural() string {
 	if strings.HasSuffix(e.Name, "s") {
 		return e.Name + "es"
@@ -38,7 +38,7 @@ func (e enum) Plural() string {
 	return e.Name + "s"
 }
 
-// Aliased reports whether a value has a documented name of its own.
+// Aliased reports whether a value also has a documented name.
 func (e enum) Aliased() bool {
 	return slices.ContainsFunc(e.Values, func(v value) bool { return len(v.Documented) > 0 })
 }
@@ -63,7 +63,7 @@ func main() {
 	}
 }
 
-// generate writes a file, after it has checked that each name stands for one value of its type.
+// generate returns the generated file. It first checks that each name identifies one value of its type.
 func generate(enums []enum) ([]byte, error) {
 	constants := map[string]bool{}
 	for _, e := range enums {

@@ -1,6 +1,6 @@
 package main
 
-// enums is the table from which the enumerations are generated.
+// enums returns the table from which the enumerations are generated.
 func enums() []enum {
 	return []enum{
 		{

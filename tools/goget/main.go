@@ -1,12 +1,12 @@
-// Command goget proves that the modules can be got at a version. In a copy of the last commit it does what a release does
-// to them: it removes the replace directives, requires the version of each other, and tags. The go command then fetches the
-// tags from that copy, as it would from GitHub, which makes a module proxy in a folder. From that proxy each module is got,
-// built and run in an empty folder.
+// Command goget proves that the go command can get the modules at a version. It prepares a copy of the last commit as a
+// release does: it removes the replace directives, requires the version of each other, and tags. The go command then
+// fetches the tags from that copy, as it would from GitHub, into a module proxy in a folder. Finally goget gets each module
+// from that proxy, and builds and runs it in an empty folder.
 //
 //	go -C tools run ./goget -root .. -version v0.1.0
 //
-// With -release nothing may be left to do. With -prepare it writes the go.mod and go.sum of the release to the working tree.
-// With -keep FOLDER the copy stays in FOLDER/tree and the proxy in FOLDER/proxy.
+// With -release it fails if anything is left to do. With -prepare it writes the go.mod and go.sum of the release to the
+// working tree. With -keep FOLDER the copy stays in FOLDER/tree and the proxy in FOLDER/proxy.
 package main
 
 import (
@@ -28,7 +28,7 @@ import (
 func main() {
 	folder := flag.String("root", "..", "`folder` of the repository")
 	version := flag.String("version", "v0.0.1", "version to tag in the copy")
-	release := flag.Bool("release", false, "fail if the last commit is not what is to be tagged")
+	release := flag.Bool("release", false, "fail if the last commit differs from the release")
 	prepare := flag.Bool("prepare", false, "write go.mod and go.sum of the release to the working tree")
 	keep := flag.String("keep", "", "empty `folder` for the copy and the proxy")
 	flag.Parse()
@@ -70,7 +70,7 @@ func run(root, version, keep string, release, prepare bool) error {
 	}
 	switch {
 	case release && len(changed) > 0:
-		return fmt.Errorf("not what is to be tagged: %s\nwrite them with -prepare, and commit them", strings.Join(changed, ", "))
+		return fmt.Errorf("these files differ from the release: %s\nwrite them with -prepare, and commit them", strings.Join(changed, ", "))
 	case prepare:
 		return copied.write(root, changed)
 	}
@@ -92,7 +92,7 @@ func run(root, version, keep string, release, prepare bool) error {
 	return nil
 }
 
-// releaseCopy is a copy of the repository, whose tags the go command takes for those of GitHub.
+// releaseCopy is a copy of the repository, whose tags the go command treats as those of GitHub.
 type releaseCopy struct {
 	folder, version string
 	modules         []*modules.Module
@@ -103,7 +103,7 @@ func newCopy(root, version, folder, cache string) (*releaseCopy, error) {
 	if status, err := output(root, nil, "git", "status", "--porcelain"); err != nil {
 		return nil, err
 	} else if status != "" {
-		return nil, fmt.Errorf("commit first, since the last commit is what is copied:\n%s", status)
+		return nil, fmt.Errorf("the working tree has changes, and only the last commit is copied: commit first:\n%s", status)
 	}
 	source, err := filepath.Abs(root)
 	if err != nil {
@@ -128,14 +128,14 @@ func newCopy(root, version, folder, cache string) (*releaseCopy, error) {
 	c.env = append(os.Environ(),
 		"GOWORK=off", "GOFLAGS=-modcacherw", "GOMODCACHE="+cache, "GOPROXY="+usual, "GOPRIVATE="+modules.Root,
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url.file://"+filepath.ToSlash(folder)+".insteadOf", "GIT_CONFIG_VALUE_0=https://"+modules.Root,
-		// The same commit for the same contents, so that what is built of it has the same hash.
+		// The same contents produce the same commit, so that builds of it have the same hash.
 		"GIT_AUTHOR_NAME=release", "GIT_AUTHOR_EMAIL=release@localhost", "GIT_AUTHOR_DATE="+date,
 		"GIT_COMMITTER_NAME=release", "GIT_COMMITTER_EMAIL=release@localhost", "GIT_COMMITTER_DATE="+date,
 	)
 	return c, nil
 }
 
-// usualProxy returns the list of proxies from which other modules come, what is in the module cache first.
+// usualProxy returns the list of proxies for other modules, with the module cache first.
 func usualProxy() (string, error) {
 	out, err := output("", nil, "go", "env", "GOMODCACHE", "GOPROXY")
 	if err != nil {
@@ -145,7 +145,7 @@ func usualProxy() (string, error) {
 	return "file://" + filepath.ToSlash(filepath.Join(cache, "cache", "download")) + "," + proxy, nil
 }
 
-// release makes each go.mod what it is at the tag, and tags. It returns the files that changed.
+// release writes the go.mod files of the release, and tags. It returns the files that changed.
 func (c *releaseCopy) release() ([]string, error) {
 	base, err := output(c.folder, nil, "git", "rev-parse", "HEAD")
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *releaseCopy) release() ([]string, error) {
 		if err := c.require(m); err != nil {
 			return nil, err
 		}
-		// Those that require m get its hash, which no later commit changes.
+		// Modules that require m get its hash, which no later commit changes.
 		if err := c.commitAndTag(m); err != nil {
 			return nil, err
 		}
@@ -173,7 +173,7 @@ func (c *releaseCopy) release() ([]string, error) {
 	return strings.Split(changed, "\n"), nil
 }
 
-// require removes the replace directives of a module, and makes it require the version of the others.
+// require removes the replace directives of a module, and adds requirements on the version of the others.
 func (c *releaseCopy) require(m *modules.Module) error {
 	dir := filepath.Join(c.folder, filepath.FromSlash(m.Dir))
 	for _, r := range append([]*modfile.Replace(nil), m.File.Replace...) {
@@ -245,9 +245,9 @@ func (c *releaseCopy) write(root string, files []string) error {
 	return nil
 }
 
-// pack has the go command fetch each module at its tag, and lays out what it fetched as a proxy.
+// pack lets the go command fetch each module at its tag, and arranges the result as a proxy.
 func (c *releaseCopy) pack(proxy string) error {
-	cache, err := os.MkdirTemp(filepath.Dir(c.folder), "cache") // the hashes of go.sum must hold for what comes at last
+	cache, err := os.MkdirTemp(filepath.Dir(c.folder), "cache") // the hashes of go.sum must match the final modules
 	if err != nil {
 		return err
 	}
@@ -271,7 +271,7 @@ func (c *releaseCopy) clean() { cleanCache(c.env) }
 // cleanCache removes the module cache of an environment.
 func cleanCache(env []string) { _, _ = output("", env, "go", "clean", "-modcache") }
 
-// output runs a command in a folder, and returns what it printed without the last line end.
+// output runs a command in a folder, and returns its output without the last line end.
 func output(dir string, env []string, name string, args ...string) (string, error) {
 	command := exec.Command(name, args...)
 	command.Dir, command.Env = dir, env
@@ -284,7 +284,7 @@ func output(dir string, env []string, name string, args ...string) (string, erro
 	return strings.TrimSuffix(string(out), "\n"), nil
 }
 
-// user is somebody who has Go, the proxy, and nothing else of this repository.
+// user represents a user who has Go and the proxy, but no other part of this repository.
 type user struct {
 	folder, version string
 	env             []string
@@ -304,7 +304,7 @@ func newUser(folder, proxy, version string) (*user, error) {
 
 func (u *user) clean() { cleanCache(u.env) }
 
-// get does what a user of a module does first.
+// get takes the first steps of a module's user.
 func (u *user) get(module string) error {
 	if module == modules.Root+"/cmd/metlo" {
 		return u.install(module)

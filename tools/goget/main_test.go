@@ -97,7 +97,7 @@ func packed(t *testing.T, name, prefix string) (names []string) {
 	return names
 }
 
-// A prepared tree is what is tagged: preparing it again changes nothing.
+// TestWritePreparesTheWorkingTree checks that preparing a prepared tree changes nothing.
 func TestWritePreparesTheWorkingTree(t *testing.T) {
 	folder := threeModules(t)
 	copied := copyOf(t, folder)

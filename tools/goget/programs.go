@@ -1,6 +1,6 @@
 package main
 
-// programs has for each module what uses it, by module path.
+// programs returns a program for each module that uses it, by module path.
 func programs() map[string]string {
 	return map[string]string{
 		"github.com/metlo-go/metlo": `package main

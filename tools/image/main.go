@@ -1,6 +1,6 @@
 // Command image writes a container image of the command for linux/amd64 and linux/arm64, without Docker: an OCI layout
 // in a tar file, which docker load and podman load read. The image holds the command, root certificates, licences, a user
-// without rights, and nothing else. The same input gives the same bytes.
+// without rights, and nothing else. The same input produces the same bytes.
 //
 //	go -C tools/image run . -version 0.1.0 -revision COMMIT -created 2026-12-01T00:00:00Z -license FILE \
 //		-licenses FILE -amd64 FILE -arm64 FILE -o metlo_0.1.0_image.tar
@@ -34,7 +34,7 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// user is nobody's number on usual systems, and that of other images without rights.
+// user is an unused number on usual systems. Other images use it for a user without rights.
 const user = "65532:65532"
 
 func main() {
@@ -198,13 +198,14 @@ func layer(o options, command string) ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
-// certificates returns Mozilla's root certificates in PEM. Those that Mozilla trusts only under a condition stay out, as PEM
-// cannot express it. They come from a module, and so from go.sum, and not from whatever the machine has that builds.
+// certificates returns Mozilla's root certificates in PEM. It omits those that Mozilla trusts only under a condition,
+// because PEM cannot express the condition. They come from a module, and thus from go.sum, not from the machine that
+// builds.
 func certificates() []byte {
 	var buffer bytes.Buffer
 	for root := range bundle.Roots() {
 		if root.Constraint == nil {
-			_ = pem.Encode(&buffer, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}) // a buffer takes everything
+			_ = pem.Encode(&buffer, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}) // writing to a buffer cannot fail
 		}
 	}
 	return buffer.Bytes()

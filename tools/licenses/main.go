@@ -52,7 +52,7 @@ func run(w io.Writer, folder string, platforms []string) error {
 	return write(w, linked)
 }
 
-// linkedModule is a module, and the folders of those of its packages that are linked.
+// linkedModule represents a module and the folders of its linked packages.
 type linkedModule struct {
 	version, dir string
 	packages     map[string]bool
@@ -62,7 +62,7 @@ type linkedModule struct {
 func list(linked map[string]*linkedModule, folder, platform string) error {
 	system, arch, ok := strings.Cut(platform, "/")
 	if !ok {
-		return fmt.Errorf("%q is no platform: write GOOS/GOARCH", platform)
+		return fmt.Errorf("%q is not a platform: write GOOS/GOARCH", platform)
 	}
 	command := exec.Command("go", "list", "-deps", "-json=Dir,Module", ".")
 	command.Dir, command.Stderr = folder, os.Stderr

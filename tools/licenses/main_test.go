@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// module makes a folder with files, each of which holds its own name.
+// module creates a folder with files, each of which holds its name.
 func module(t *testing.T, files ...string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -60,7 +60,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// The command links a module on Windows that it does not link on Linux.
+// TestPlatformsDiffer lists the modules of a command that links a module on Windows but not on Linux.
 func TestPlatformsDiffer(t *testing.T) {
 	linked := map[string]*linkedModule{}
 	for _, platform := range []string{"linux/amd64", "windows/amd64"} {

@@ -273,6 +273,7 @@ func (f *file) check(counts map[string]int) (findings []string) {
 		if !ok || fn.Doc == nil || fn.Name.Name == "main" {
 			continue
 		}
+		named[fn.Doc] = strings.HasPrefix(fn.Doc.Text(), fn.Name.Name+" ")
 		words := strings.Fields(fn.Doc.Text())
 		if len(words) < 2 {
 			continue

@@ -33,6 +33,7 @@ func TestFindings(t *testing.T) {
 		"// The page.\nfunc ExampleF() {}":                 "",
 		"// at returns a place.\nfunc at() {}":             "",
 		"// T is a type.\ntype T struct{}":                 "",
+		"// or returns a number.\nfunc or() {}":            "",
 		"type T struct {\n\tn int // of the call\n}":       `3: the comment starts with "of"`,
 		"type T struct {\n\tn int // 0 without a limit\n}": `3: the comment starts with "0 without"`,
 		"type T struct {\n\tn int // offset of a page\n}":  "",

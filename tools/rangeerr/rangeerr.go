@@ -1,5 +1,5 @@
-// Package rangeerr finds loops that drop the error of a sequence: for a := range client.Alerts.All(ctx, nil) compiles,
-// and a walk that fails at once looks like one item that is empty.
+// Package rangeerr finds loops that drop the error of a sequence. For example, for a := range client.Alerts.All(ctx, nil)
+// compiles, and a sequence that fails at once looks like one empty item.
 //
 // Run it with go vet:
 //
@@ -16,7 +16,7 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// Analyzer reports each range over an iter.Seq2[T, error] that has no variable for the error. An explicit _ is accepted.
+// Analyzer reports each range over an iter.Seq2[T, error] without a variable for the error. It accepts an explicit _.
 var Analyzer = &analysis.Analyzer{
 	Name:     "rangeerr",
 	Doc:      "report loops over iter.Seq2[T, error] that have no variable for the error",

@@ -86,7 +86,7 @@ func run(w io.Writer, root, version string, tagged bool, now time.Time) error {
 		return fmt.Errorf("%s is not ready: %d of the checks failed", version, faults)
 	}
 	if !tagged {
-		// GitHub starts no workflow for more than three tags that are pushed at once.
+		// GitHub starts no workflow for more than three tags in one push.
 		others := strings.Join(tags[1:], " ")
 		fmt.Fprintf(w, "\nRun these. The tag of the root starts the workflow, and goes by itself:\n"+
 			"  for tag in %s; do git tag -a -m \"$tag\" \"$tag\"; done\n  git push --atomic origin %s\n  git push origin %s\n  git push origin HEAD:main\n",
@@ -141,7 +141,7 @@ func follows(root, version string, tags []string) error {
 
 var section = regexp.MustCompile(`(?m)^## \[([^\]]+)\](?: - (\S+))?$`)
 
-// changelog returns an error unless the first section is of the version, with a day that has come.
+// changelog returns an error unless the first section belongs to the version and its date has come.
 func changelog(root, version string, now time.Time) error {
 	text, err := os.ReadFile(filepath.Join(root, "CHANGELOG.md"))
 	if err != nil {
@@ -165,8 +165,9 @@ func changelog(root, version string, now time.Time) error {
 	return nil
 }
 
-// passed returns an error unless a script of .ci passed as a whole on the last commit, or on the one before it if the last
-// changes go.mod and go.sum alone. Until the tags are pushed, no command can fetch what these require.
+// passed returns an error unless a script of .ci passed completely on the last commit. It accepts the commit before the
+// last if the last changes only go.mod and go.sum, because no command can fetch their requirements before the tags are
+// pushed.
 func passed(root, script string) error {
 	head, err := git(root, "rev-parse", "HEAD")
 	if err != nil {
@@ -198,7 +199,7 @@ func passed(root, script string) error {
 	if got != parent || slices.ContainsFunc(strings.Fields(changed), func(name string) bool {
 		return path.Base(name) != "go.mod" && path.Base(name) != "go.sum"
 	}) {
-		return fmt.Errorf("it passed on %s: run .ci/%s on what is to be tagged", got, script)
+		return fmt.Errorf("it passed on %s: run .ci/%s on the commit to tag", got, script)
 	}
 	return nil
 }

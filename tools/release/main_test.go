@@ -79,7 +79,7 @@ func TestRelease(t *testing.T) {
 				gittest.Write(t, folder, "new.go", "package metlo\n")
 				gittest.Commit(t, folder)
 				mark(t, folder, "release")
-			}, ": run .ci/run on what is to be tagged",
+			}, ": run .ci/run on the commit to tag",
 		},
 		"checks of the commit before go.mod was written": {
 			func(t *testing.T, folder string) {
@@ -95,7 +95,7 @@ func TestRelease(t *testing.T) {
 					gittest.Commit(t, folder)
 				}
 				mark(t, folder, "release")
-			}, ": run .ci/run on what is to be tagged",
+			}, ": run .ci/run on the commit to tag",
 		},
 		"no checks": {
 			func(t *testing.T, folder string) {
@@ -165,7 +165,7 @@ func TestTagged(t *testing.T) {
 	}
 }
 
-// files returns all files below a folder, .git included, but for the index, which git status refreshes.
+// files returns all files below a folder, including .git, except the index, which git status refreshes.
 func files(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	found := map[string]string{}

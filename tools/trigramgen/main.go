@@ -1,4 +1,4 @@
-// Command trigramgen writes the table of letter triples by which package analysis recognizes words. It reads the list of
+// Command trigramgen writes the table of letter triples with which package analysis recognizes words. It reads the list of
 // English words that package metlotest uses: words_alpha.txt of dwyl/english-words, which is in the public domain, with
 // words of the web.
 package main
@@ -16,7 +16,7 @@ import (
 
 const (
 	letters = 26
-	// leastOccurrences is how often a triple occurs in the list before it counts as one of English.
+	// leastOccurrences is the minimum number of occurrences of an English triple in the list.
 	leastOccurrences = 25
 )
 
@@ -41,8 +41,9 @@ func run(in, out string) error {
 	return os.WriteFile(out, table(words), 0o644)
 }
 
-// unpack returns the words of a list in the format of metlotest/internal/words: compressed lines, each with one character
-// for the number of letters that the word shares with the one before it, counted from the space, and the rest of the word.
+// unpack returns the words of a list in the format of metlotest/internal/words. Each compressed line has one character
+// for the number of letters that the word shares with the word before, counted from the space, and the rest of the
+// word.
 func unpack(packed []byte) ([]string, error) {
 	raw, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
 	if err != nil {
@@ -64,7 +65,7 @@ func unpack(packed []byte) ([]string, error) {
 	return words, nil
 }
 
-// table returns one bit for each triple of lower-case letters: whether the words hold it often enough.
+// table returns one bit for each triple of lower-case letters, which is set if the words contain it often enough.
 func table(words []string) []byte {
 	counts := make([]int, letters*letters*letters)
 	for _, word := range words {
@@ -83,7 +84,8 @@ func table(words []string) []byte {
 	return bits
 }
 
-// number returns the place of a triple in the table. ok is false if it holds anything but lower-case letters.
+// number returns the index of a triple in the table. It reports false if the triple has other characters than
+// lower-case letters.
 func number(triple string) (n int, ok bool) {
 	for i := range len(triple) {
 		if triple[i] < 'a' || triple[i] > 'z' {

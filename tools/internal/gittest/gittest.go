@@ -1,4 +1,4 @@
-// Package gittest makes small git repositories for tests.
+// Package gittest creates small git repositories for tests.
 package gittest
 
 import (
@@ -39,7 +39,7 @@ func Commit(t *testing.T, folder string) {
 	Git(t, folder, "commit", "--quiet", "--message", "all")
 }
 
-// Git runs git in a repository, without the settings of whoever runs the test.
+// Git runs git in a repository, without the user's settings.
 func Git(t *testing.T, folder string, args ...string) string {
 	t.Helper()
 	command := exec.Command("git", args...)

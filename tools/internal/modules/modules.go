@@ -1,4 +1,4 @@
-// Package modules knows the modules of the repository that are released together, and what each must have at a tag.
+// Package modules lists the modules of the repository that are released together, and checks them before a tag.
 package modules
 
 import (
@@ -18,9 +18,9 @@ import (
 // Root is the path of the module in the root folder.
 const Root = "github.com/metlo-go/metlo"
 
-// Module is one go.mod of the repository.
+// Module represents one go.mod of the repository.
 type Module struct {
-	Dir  string // below the root folder, with slashes; "." for the root
+	Dir  string // Dir is the folder below the root, with slashes; "." for the root.
 	File *modfile.File
 }
 
@@ -51,7 +51,7 @@ func (m *Module) requires() map[string]string {
 	return found
 }
 
-// Released reads the modules that are released: all in git but those of benchmarks and tools. Each comes after those that
+// Released reads the released modules: all in git except those of benchmarks and tools. Each follows the modules that
 // it requires.
 func Released(root string) ([]*Module, error) {
 	command := exec.Command("git", "ls-files", "-z", "--", "go.mod", "*/go.mod")
@@ -107,7 +107,7 @@ func inOrder(found []*Module) ([]*Module, error) {
 	return ordered, nil
 }
 
-// CheckVersion returns an error unless the text is a version as tags name it.
+// CheckVersion returns an error unless the text is a version in the form of a tag.
 func CheckVersion(version string) error {
 	if !semver.IsValid(version) || semver.Canonical(version) != version {
 		return fmt.Errorf("%q is not a version: write it as v0.1.0", version)
@@ -115,8 +115,8 @@ func CheckVersion(version string) error {
 	return nil
 }
 
-// Check returns what keeps the modules from being tagged: replace directives, other versions of each other, and another
-// version in what the SDK sends.
+// Check returns an error if the modules cannot be tagged: for replace directives, different versions of each other, or
+// another version in the SDK's requests.
 func Check(root, version string) error {
 	var faults []error
 	source, err := os.ReadFile(filepath.Join(root, "metlo.go"))

@@ -1,5 +1,5 @@
-// Package account keeps which Metlo instances a user works with: ~/.metlo/credentials as the old command of Metlo wrote
-// it, and further instances by name in ~/.metlo/contexts, in the same form.
+// Package account stores the Metlo instances of a user: one in ~/.metlo/credentials, as Metlo's older command wrote it,
+// and others by name in ~/.metlo/contexts, in the same format.
 package account
 
 import (
@@ -22,8 +22,8 @@ import (
 	"github.com/metlo-go/metlo/credentials"
 )
 
-// SameServer reports whether two addresses are of one instance, with or without the port, the dot and the /api/v1 that
-// may be left out.
+// SameServer reports whether two addresses belong to one instance. It ignores the optional parts: the default port, the
+// trailing dot and /api/v1.
 func SameServer(a, b string) bool {
 	x, y := normal(a), normal(b)
 	return x != "" && x == y
@@ -45,7 +45,7 @@ func normal(address string) string {
 // Default is the name of the instance in ~/.metlo/credentials.
 const Default = "default"
 
-// The names of the values, in the files and in the environment.
+// The names of the values in the files and in the environment.
 const (
 	nameHost      = "METLO_HOST"
 	nameKey       = "METLO_API_KEY"
@@ -53,15 +53,15 @@ const (
 	nameInsecure  = "METLO_INSECURE_HTTP"
 )
 
-// Account is how an instance is reached.
+// Account holds the address and the key of an instance.
 type Account struct {
 	Host      string
-	Collector string // empty if none is known
+	Collector string // Collector is the address of the collector; empty if it is unknown.
 	Key       metlo.Secret
-	Insecure  bool // the key may travel over plain http
+	Insecure  bool // Insecure reports whether the key may be sent over plain HTTP.
 }
 
-// Store is the folder ~/.metlo.
+// Store represents the folder ~/.metlo.
 type Store struct{ dir string }
 
 // Open returns the store of the user, which need not exist.
@@ -75,13 +75,13 @@ func Open() (*Store, error) {
 
 var validName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) })
 
-// Path returns where an account is kept.
+// Path returns the name of the file that stores an account.
 func (s *Store) Path(name string) (string, error) {
 	if name == Default {
 		return filepath.Join(s.dir, "credentials"), nil
 	}
 	if !validName().MatchString(name) {
-		return "", fmt.Errorf("%q is no name for a context: use letters, digits, dots, dashes and underscores", name)
+		return "", fmt.Errorf("%q is not a name for a context: use letters, digits, dots, dashes and underscores", name)
 	}
 	return filepath.Join(s.dir, "contexts", name), nil
 }
@@ -97,7 +97,7 @@ func (s *Store) Read(name string) (*Account, error) {
 	}
 	saved, err := credentials.Read(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: mend it, or write it anew with metlo auth login", path, err)
+		return nil, fmt.Errorf("%s: %w: correct it, or replace it with metlo auth login", path, err)
 	}
 	return &Account{saved[nameHost], saved[nameCollector], metlo.NewSecret(saved[nameKey]), truth(saved[nameInsecure])}, nil
 }
@@ -107,7 +107,7 @@ func truth(text string) bool {
 	return err == nil && value
 }
 
-// Write keeps an account, readable by the user alone.
+// Write stores an account in a file that only the user can read.
 func (s *Store) Write(name string, account *Account) error {
 	path, err := s.Path(name)
 	if err != nil {
@@ -122,7 +122,8 @@ func (s *Store) Write(name string, account *Account) error {
 	})
 }
 
-// encode writes the two names of the old command first. A value is quoted if it would be read as something else.
+// encode writes the two names of Metlo's older command first. It quotes a value that would otherwise parse as another
+// value.
 func encode(account *Account) []byte {
 	insecure := ""
 	if account.Insecure {
@@ -142,7 +143,7 @@ func encode(account *Account) []byte {
 	return out.Bytes()
 }
 
-// Delete forgets an account.
+// Delete deletes an account.
 func (s *Store) Delete(name string) error {
 	path, err := s.Path(name)
 	if err != nil {
@@ -157,7 +158,7 @@ func (s *Store) Delete(name string) error {
 	return nil
 }
 
-// Names returns the accounts that are kept, the default one first.
+// Names returns the names of the stored accounts, the default one first.
 func (s *Store) Names() ([]string, error) {
 	var names []string
 	entries, err := os.ReadDir(filepath.Join(s.dir, "contexts"))
@@ -175,7 +176,7 @@ func (s *Store) Names() ([]string, error) {
 	return names, nil
 }
 
-// Current returns the name of the account that is in use.
+// Current returns the name of the account in use.
 func (s *Store) Current() (string, error) {
 	data, err := os.ReadFile(filepath.Join(s.dir, "context"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -188,7 +189,7 @@ func (s *Store) Current() (string, error) {
 	return name, err
 }
 
-// Use makes an account the one in use.
+// Use sets the account in use.
 func (s *Store) Use(name string) error {
 	if name != Default {
 		if _, err := s.Read(name); err != nil {

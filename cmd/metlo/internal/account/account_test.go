@@ -43,7 +43,7 @@ func TestStoreKeepsWhatItIsGiven(t *testing.T) {
 				entry.Key = metlo.NewSecret(key)
 			}
 			if runtime.GOOS == "windows" {
-				return // its files have no modes
+				return // files have no modes on Windows
 			}
 			info, err := os.Stat(filepath.Join(dir, "credentials"))
 			require.NoError(t, err)
@@ -55,7 +55,7 @@ func TestStoreKeepsWhatItIsGiven(t *testing.T) {
 	}
 }
 
-// TestTheSDKReadsWhatTheCommandWrites is what makes a login count for programs.
+// TestTheSDKReadsWhatTheCommandWrites checks that programs can use a login of the command.
 func TestTheSDKReadsWhatTheCommandWrites(t *testing.T) {
 	s, _ := store(t)
 	require.NoError(t, s.Write(account.Default, &account.Account{Host: "https://metlo.example.com", Key: metlo.NewSecret("metlo.a$b")}))

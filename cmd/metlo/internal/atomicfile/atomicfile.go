@@ -1,4 +1,4 @@
-// Package atomicfile writes files that are there whole or not at all.
+// Package atomicfile writes files so that a reader sees the complete file or none.
 package atomicfile
 
 import (
@@ -8,16 +8,16 @@ import (
 	"path/filepath"
 )
 
-// File is a file that appears under its name when it is committed.
+// File represents a file that appears under its name when it is committed.
 type File struct {
 	*os.File
 	name string
 }
 
-// Create starts a file beside name with the given mode.
+// Create creates a temporary file in the folder of name, with the given mode.
 func Create(name string, mode os.FileMode) (*File, error) {
 	if target, err := filepath.EvalSymlinks(name); err == nil {
-		name = target // a link stays a link
+		name = target // a symbolic link stays a link
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
@@ -29,7 +29,7 @@ func Create(name string, mode os.FileMode) (*File, error) {
 	return &File{f, name}, nil
 }
 
-// Commit renames the file to its name, once its content is on the disk.
+// Commit renames the file to its name after syncing its content to the disk.
 func (f *File) Commit() error {
 	err := errors.Join(f.Sync(), f.Close())
 	if err == nil {
@@ -48,7 +48,7 @@ func (f *File) Discard() {
 	_ = os.Remove(f.File.Name())
 }
 
-// Write writes a whole file by calling write. A device such as /dev/stdout is opened and written to directly.
+// Write writes a complete file by calling write. It opens a device such as /dev/stdout and writes to it directly.
 func Write(name string, mode os.FileMode, write func(io.Writer) error) error {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		if info.IsDir() {
@@ -71,7 +71,7 @@ func Write(name string, mode os.FileMode, write func(io.Writer) error) error {
 	return f.Commit()
 }
 
-// shorten names the file that the user named instead of the one beside it.
+// shorten replaces the name of the temporary file in an error by the name that the user passed.
 func shorten(err error, name string) error {
 	var path *os.PathError
 	if errors.As(err, &path) {

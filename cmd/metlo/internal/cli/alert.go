@@ -22,13 +22,13 @@ func (a *app) alertCommand() *cobra.Command {
 	return cmd
 }
 
-// alertFilter is what alert list and the changes of many alerts choose by.
+// alertFilter holds the criteria by which alert list and the commands that change many alerts choose alerts.
 type alertFilter struct {
 	opts          metlo.AlertFilter
-	after, before time.Time // of creation; zero for no bound
+	after, before time.Time // creation times between which an alert was created; zero for no bound
 }
 
-// all returns an iterator over the alerts that the filter chooses.
+// all returns an iterator over the alerts that match the filter.
 func (f *alertFilter) all(ctx context.Context, client *metlo.Client) iter.Seq2[metlo.Alert, error] {
 	return client.Alerts.AllCreated(ctx, f.after, f.before, &f.opts)
 }
@@ -42,13 +42,13 @@ func (a *app) alertFilterFlags(cmd *cobra.Command, f *alertFilter) {
 	cmd.Flags().Var(timeFlag(&f.before), "until", "only alerts raised until this time")
 }
 
-// given reports whether the filter leaves anything out, status apart.
+// given reports whether the filter excludes any alert by a criterion other than the status.
 func (f *alertFilter) given() bool {
 	o := &f.opts
 	return o.RiskScores != nil || o.AlertTypes != nil || o.Hosts != nil || o.APIEndpointUUID != "" || !f.after.IsZero() || !f.before.IsZero()
 }
 
-// check refuses a filter that names what does not exist.
+// check returns an error if the filter names a host or an endpoint that does not exist.
 func (f *alertFilter) check(ctx context.Context, client *metlo.Client) error {
 	if err := expand(ctx, client, &f.opts.Hosts); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (a *app) alertList() *cobra.Command {
 	return a.listing(cmd)
 }
 
-// compareAlerts orders by status, then by risk, then the newest first.
+// compareAlerts orders alerts by status, then by risk, then by age, the newest first.
 func compareAlerts(x, y metlo.Alert) int {
 	return cmp.Or(slices.Index(alertStatuses.values, x.Status)-slices.Index(alertStatuses.values, y.Status),
 		compareRisk(y.RiskScore, x.RiskScore), y.CreatedAt.Compare(x.CreatedAt), strings.Compare(x.UUID, y.UUID))
@@ -141,7 +141,7 @@ func (a *app) alertGet() *cobra.Command {
 		}
 		alert, err := client.Alerts.Get(ctx, ids[0])
 		if errors.Is(err, metlo.ErrNotFound) {
-			return fmt.Errorf("there is no alert %s: metlo alert list --all", ids[0])
+			return fmt.Errorf("there is no alert %s: run metlo alert list --all", ids[0])
 		}
 		if err != nil {
 			return err

@@ -14,7 +14,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// alertChange is one way to change alerts.
+// alertChange describes a command that changes alerts.
 type alertChange struct {
 	verb, past string
 	from       []metlo.AlertStatus
@@ -61,20 +61,20 @@ func (a *app) alertChangeCommand(change *alertChange, short string) *cobra.Comma
 	var auditFile string
 	cmd := &cobra.Command{
 		Use: change.verb + " [UUID…]", Short: short,
-		Long: short + ". It shows the alerts, and changes exactly those, one by one, with --yes or\n" +
-			"when the question is answered. An alert that somebody else has changed meanwhile is left alone.",
+		Long: short + ". The command shows the alerts and changes exactly those, one by one, with --yes or\n" +
+			"after you confirm. It skips an alert that somebody else has changed meanwhile.",
 		Example: fmt.Sprintf("  metlo alert %[1]s 3fa85f64-5717-4562-b3fc-2c963f66afa6\n  metlo alert %[1]s --host staging.example.com --yes", change.verb),
 	}
 	a.alertFilterFlags(cmd, &filter)
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "change the alerts without asking")
-	cmd.Flags().BoolVar(&every, "all", false, "every alert that can be changed so")
-	cmd.Flags().StringVar(&auditFile, "audit", "", "append what became of each alert to this `file`, as JSON Lines")
+	cmd.Flags().BoolVar(&every, "all", false, "every alert whose status allows the change")
+	cmd.Flags().StringVar(&auditFile, "audit", "", "append the outcome of each change to this `file`, as JSON Lines")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, ids []string) error {
 		switch {
 		case len(ids) > 0 && (filter.given() || every):
 			return errors.New("ids and filters exclude each other")
 		case len(ids) == 0 && !filter.given() && !every:
-			return fmt.Errorf("which alerts? name their ids, or a filter such as --risk, --type, --host, --endpoint, --since, or --all")
+			return fmt.Errorf("no alert is selected: name ids, or a filter such as --risk, --type, --host, --endpoint, --since, or --all")
 		case every && filter.given():
 			return errors.New("--all and filters exclude each other")
 		}
@@ -106,7 +106,7 @@ func (a *app) alertChangeCommand(change *alertChange, short string) *cobra.Comma
 	return cmd
 }
 
-// chosenAlerts returns the alerts that a change is about.
+// chosenAlerts returns the alerts that a command changes.
 func (a *app) chosenAlerts(
 	ctx context.Context, client *metlo.Client, change *alertChange, filter *alertFilter, ids []string,
 ) ([]metlo.Alert, error) {
@@ -139,8 +139,8 @@ func (a *app) chosenAlerts(
 	return alerts, nil
 }
 
-// changeAlerts changes one alert after the other, and prints one line for each that it has sent a change of. After a failure
-// or an interrupt nothing more is sent.
+// changeAlerts changes the alerts one after the other, and prints one line for each change that it sent. It sends
+// nothing after a failure or an interrupt.
 func (a *app) changeAlerts(ctx context.Context, client *metlo.Client, change *alertChange, alerts []metlo.Alert, log *audit) error {
 	tally := changeTally{past: change.past, total: len(alerts)}
 	var failure error
@@ -177,7 +177,7 @@ func (a *app) changeAlerts(ctx context.Context, client *metlo.Client, change *al
 	return nil
 }
 
-// send changes one alert, and returns what became of it.
+// send changes one alert and returns the outcome.
 func (c *alertChange) send(ctx context.Context, client *metlo.Client, alert *metlo.Alert) (outcome string, err error) {
 	_, err = c.apply(ctx, client, alert)
 	switch {
@@ -191,7 +191,7 @@ func (c *alertChange) send(ctx context.Context, client *metlo.Client, alert *met
 	return outcomeFailed, err
 }
 
-// reopenFirst is how an alert gets from one closed state to another.
+// reopenFirst returns advice for an alert that must be reopened before it can be closed in another way.
 func reopenFirst(change *alertChange, status metlo.AlertStatus) string {
 	if change.verb == "reopen" || strings.EqualFold(string(status), change.past) {
 		return ""
@@ -199,7 +199,8 @@ func reopenFirst(change *alertChange, status metlo.AlertStatus) string {
 	return ": reopen it first, with metlo alert reopen"
 }
 
-// maySucceed reports whether a request that failed may have been acted on: it was sent, and nothing came back.
+// maySucceed reports whether the server may have acted on a failed request: the request was sent, and no response
+// arrived.
 func maySucceed(err error) bool {
 	var failure *metlo.Error
 	return errors.As(err, &failure) && failure.StatusCode == 0 && len(failure.Attempts) > 0

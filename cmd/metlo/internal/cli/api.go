@@ -33,7 +33,7 @@ func (a *app) apiCommand() *cobra.Command {
 	cmd.Flags().StringArrayVar(&f.fields, "query", nil, "`NAME=VALUE` of the query; may be repeated")
 	cmd.Flags().StringVar(&f.input, "input", "", "`file` with the JSON body, - for the standard input")
 	cmd.Flags().BoolVar(&f.paginate, "paginate", false, "walk all pages of a list")
-	cmd.Flags().StringVar(&f.id, "id", "uuid", "`member` that identifies the items of --paginate; without it their content does")
+	cmd.Flags().StringVar(&f.id, "id", "uuid", "`member` that identifies the items of --paginate; by default their content")
 	cmd.Flags().StringVar(&a.global.format.JQ, "jq", "", "jq `filter` over the answer")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, args []string) error {
 		a.global.format.Format = "json"

@@ -1,5 +1,5 @@
-// Package cli is the metlo command: one file for each of its subcommands, each of which turns flags into calls of the SDK
-// and values into what package output writes.
+// Package cli implements the metlo command. One file holds each subcommand, which turns flags into calls of the SDK and
+// passes the results to package output.
 package cli
 
 import (
@@ -19,19 +19,19 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// interruptGrace is how long an interrupted command may take to end by itself.
+// interruptGrace is the time that an interrupted command has to end by itself.
 const interruptGrace = 800 * time.Millisecond
 
-// app is one run of the command.
+// app represents one run of the command.
 type app struct {
 	in     io.Reader
-	stdout *os.File      // what out writes to
-	out    *bufio.Writer // data
-	err    io.Writer     // everything else
+	stdout *os.File      // standard output, to which out writes
+	out    *bufio.Writer // buffered standard output, for data
+	err    io.Writer     // standard error, for everything except data
 	global globalFlags
 
-	ctx     context.Context   //nolint:containedctx // of the run, with --timeout
-	demo    *metlotest.Server // of --demo, once a client is made
+	ctx     context.Context   //nolint:containedctx // context of the run, with --timeout
+	demo    *metlotest.Server // server that --demo starts; nil before the first client
 	closers []func()
 }
 
@@ -46,7 +46,7 @@ type globalFlags struct {
 
 // Main runs the command with the arguments of the process and returns its exit code.
 func Main() int {
-	// A closed pipe is an error of the write, so that what is unfinished is cleaned up.
+	// With SIGPIPE ignored, writing to a closed pipe returns an error, and unfinished files are cleaned up.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := notify()
 	defer stop()
@@ -71,8 +71,8 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return exitCode(ctx, err, a.err)
 }
 
-// notify returns a context that the first interrupt ends. The second one, or a command that does not end by itself, ends
-// the process at once.
+// notify returns a context that the first interrupt cancels. The process ends at the second interrupt, or if the
+// command does not end by itself.
 func notify() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
@@ -102,7 +102,8 @@ func notify() (context.Context, func()) {
 	})
 }
 
-// terminalState returns what puts the terminal back as it is now, such as when a key was being typed without echo.
+// terminalState returns a function that restores the current state of the terminal, such as the echo that a password
+// prompt turns off.
 func terminalState() func() {
 	fd := int(os.Stdin.Fd())
 	state, err := term.GetState(fd)

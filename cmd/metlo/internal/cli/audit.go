@@ -11,15 +11,15 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// What became of a change that did not succeed.
+// The outcomes of a change that did not succeed.
 const (
-	outcomeLeft      = "left alone" // somebody else has changed it
+	outcomeLeft      = "left alone" // another user has changed the alert
 	outcomeFailed    = "failed"
-	outcomeUncertain = "perhaps done" // it was sent, and there was no answer
+	outcomeUncertain = "perhaps done" // the request was sent, and no response arrived
 	outcomeNotSent   = "not sent"
 )
 
-// auditEntry is one line of an audit file.
+// auditEntry represents one line of an audit file.
 type auditEntry struct {
 	Time     time.Time `json:"time"`
 	Change   string    `json:"change"`
@@ -29,7 +29,7 @@ type auditEntry struct {
 	Error    string    `json:"error,omitempty"`
 }
 
-// audit appends entries to a file; without a file it keeps nothing.
+// audit appends entries to a file, or discards them if there is no file.
 type audit struct{ file *os.File }
 
 func openAudit(name string) (*audit, error) {
@@ -84,7 +84,7 @@ func (t *changeTally) add(entry *auditEntry) {
 	}
 }
 
-// String is a summary such as "1 of 3 alerts resolved, and perhaps ID, 1 not sent".
+// String returns a summary such as "1 of 3 alerts resolved, and perhaps ID, 1 not sent".
 func (t *changeTally) String() string {
 	text := fmt.Sprintf("%d of %s %s", t.done, output.Count(t.total, "alert"), t.past)
 	if len(t.uncertain) > 0 {

@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) authCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "auth", Short: "Keep the address and the key of an instance"}
+	cmd := &cobra.Command{Use: "auth", Short: "Save the address and the key of an instance"}
 	cmd.AddCommand(a.authLogin(), a.authLogout(), a.authStatus())
 	return cmd
 }
@@ -24,13 +24,13 @@ func (a *app) authCommand() *cobra.Command {
 func (a *app) authLogin() *cobra.Command {
 	var unchecked bool
 	cmd := &cobra.Command{
-		Use: "login [URL]", Short: "Check an instance and a key, and keep them", Args: cobra.MaximumNArgs(1),
+		Use: "login [URL]", Short: "Check an instance and a key, and save them", Args: cobra.MaximumNArgs(1),
 		Long: "Ask for the key without showing it, or read it from the standard input, check both, and write them to\n" +
 			"~/.metlo/credentials, or with --context NAME to ~/.metlo/contexts/NAME. Only you can read the file.",
 		Example: "  metlo auth login https://metlo.example.com\n" +
 			"  vault read -field=key secret/metlo | metlo auth login https://metlo.example.com --context staging",
 	}
-	cmd.Flags().BoolVar(&unchecked, "no-check", false, "keep them without asking the instance")
+	cmd.Flags().BoolVar(&unchecked, "no-check", false, "save them without a check")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
@@ -41,7 +41,7 @@ func (a *app) authLogin() *cobra.Command {
 		var err error
 		if host == "" {
 			if !isTerminal(a.in) {
-				return errors.New("which instance? metlo auth login https://metlo.example.com")
+				return errors.New("no instance is named: run metlo auth login https://metlo.example.com")
 			}
 			fmt.Fprint(a.err, "URL of the instance: ")
 			if host, err = readLine(ctx, a.in); err != nil {
@@ -102,10 +102,10 @@ func (a *app) login(ctx context.Context, entry *account.Account, unchecked bool)
 	if err := store.Use(name); err != nil {
 		return err
 	}
-	path, _ := store.Path(name) // it was written to
-	a.note("%s is kept in %s and in use.", entry.Host, path)
+	path, _ := store.Path(name) // the same name was valid for Write
+	a.note("%s is saved in %s and in use.", entry.Host, path)
 	if entry.Key.Reveal() != "" && entry.Collector == "" && !unchecked {
-		a.note("The key could not be checked: only the collector does that. Name it with --collector to have it checked.")
+		a.note("The key was not checked, because only the collector can check it: name the collector with --collector.")
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (a *app) authLogout() *cobra.Command {
 func (a *app) forget(store *account.Store, name string) error {
 	switch err := store.Delete(name); {
 	case errors.Is(err, fs.ErrNotExist):
-		names, _ := store.Names() // without names there is no suggestion
+		names, _ := store.Names() // the error only omits the suggestion
 		return fmt.Errorf("there is no context %s%s", name, didYouMean(name, names))
 	case err != nil:
 		return err
@@ -140,7 +140,7 @@ func (a *app) forget(store *account.Store, name string) error {
 	return nil
 }
 
-// authState is what auth status shows. The key is shown by its beginning, as in the server's list of keys.
+// authState represents the output of auth status. It shows the beginning of the key, as the server's list of keys does.
 type authState struct {
 	Instance  string `json:"instance"`
 	Source    string `json:"source"`
@@ -195,7 +195,7 @@ func (a *app) authStatus() *cobra.Command {
 	return a.reading(cmd)
 }
 
-// describeKey returns the beginning of a key, which identifies it and does not reveal it.
+// describeKey returns the beginning of a key, which identifies the key and does not reveal it.
 func describeKey(key metlo.Secret) string {
 	switch value := key.Reveal(); {
 	case value == "":
@@ -207,7 +207,7 @@ func describeKey(key metlo.Secret) string {
 	}
 }
 
-// verdict is what the checks found about stages: that of the first that is not ok.
+// verdict returns the result of the checks of some stages: the state and detail of the first stage that is not OK.
 func verdict(rows []doctor.Row, names ...string) string {
 	for _, name := range names {
 		for _, row := range rows {
@@ -225,7 +225,7 @@ func (a *app) contextCommand() *cobra.Command {
 	return cmd
 }
 
-// contextState is a line of context list.
+// contextState represents a line of context list.
 type contextState struct {
 	Name      string `json:"name"`
 	Instance  string `json:"instance"`
@@ -235,7 +235,7 @@ type contextState struct {
 }
 
 func (a *app) contextList() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List the instances that are kept", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List the saved instances", Args: cobra.NoArgs}
 	cmd.RunE = func(*cobra.Command, []string) error {
 		p, err := a.printer()
 		if err != nil {
@@ -254,7 +254,7 @@ func (a *app) contextList() *cobra.Command {
 			return err
 		}
 		if len(names) == 0 {
-			a.note("No instance is kept: metlo auth login")
+			a.note("No instance is saved: run metlo auth login")
 		}
 		states := []contextState{}
 		for _, name := range names {
@@ -277,7 +277,7 @@ func (a *app) contextList() *cobra.Command {
 
 func (a *app) contextUse() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "use NAME", Short: "Make an instance the one in use; default is the one of auth login without a name", Args: cobra.ExactArgs(1),
+		Use: "use NAME", Short: "Set the instance in use; default is the one of auth login without --context", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeContexts,
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
@@ -287,8 +287,8 @@ func (a *app) contextUse() *cobra.Command {
 		}
 		switch err := store.Use(args[0]); {
 		case errors.Is(err, fs.ErrNotExist):
-			names, _ := store.Names() // without names there is no suggestion
-			return fmt.Errorf("there is no context %s%s: metlo auth login URL --context %s", args[0], didYouMean(args[0], names), args[0])
+			names, _ := store.Names() // the error only omits the suggestion
+			return fmt.Errorf("there is no context %s%s: run metlo auth login URL --context %s", args[0], didYouMean(args[0], names), args[0])
 		case err != nil:
 			return err
 		}

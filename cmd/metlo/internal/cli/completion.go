@@ -11,7 +11,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// completionTimeout bounds how long a completion may ask the instance: a shell waits for it.
+// completionTimeout bounds a completion's request to the instance, because the shell waits for it.
 const completionTimeout = 2 * time.Second
 
 func (a *app) completeContexts(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -19,7 +19,7 @@ func (a *app) completeContexts(*cobra.Command, []string, string) ([]string, cobr
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	names, _ := store.Names() // nothing to offer is no error
+	names, _ := store.Names() // an error only leaves the completion empty
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
@@ -38,7 +38,7 @@ func (a *app) completeDataClasses(cmd *cobra.Command, _ []string, _ string) ([]s
 	})
 }
 
-// complete offers what the instance knows, and nothing if it cannot be asked.
+// complete returns the names that ask reads from the instance, or nothing if the request fails.
 func (a *app) complete(cmd *cobra.Command, ask func(context.Context, *metlo.Client) ([]string, error)) ([]string, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()

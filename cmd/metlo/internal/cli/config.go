@@ -16,12 +16,12 @@ import (
 	"github.com/metlo-go/metlo/testingconfig"
 )
 
-// text is a text that an instance keeps and a file holds.
+// text describes a configuration text that an instance stores and a file can hold.
 type text struct {
 	noun    string
 	get     func(context.Context, *metlo.Client) (string, error)
 	put     func(context.Context, *metlo.Client, string) error
-	check   func(content string) []string // faults as line:column: message
+	check   func(content string) []string // returns faults as line:column: message
 	compare func(oldName, oldText, newName, newText string) ([]byte, error)
 }
 
@@ -59,7 +59,7 @@ func (a *app) configCommand() *cobra.Command {
 }
 
 func (a *app) testingConfigCommand() *cobra.Command {
-	return a.textCommand("testing-config", "The text that defines who may do what, as a file in git", &text{
+	return a.textCommand("testing-config", "The testing configuration, which defines who may do what, as a file in git", &text{
 		noun: "testing configuration",
 		get: func(ctx context.Context, client *metlo.Client) (string, error) {
 			config, err := client.Testing.Config(ctx)
@@ -116,7 +116,8 @@ func (a *app) textGet(t *text) *cobra.Command {
 	return cmd
 }
 
-// printText writes a text of the server's. Only a terminal gets it made safe: a file must hold what the instance holds.
+// printText prints a text from the server. It escapes the text for terminals only, because a file must hold the exact
+// text.
 func (a *app) printText(content string) error {
 	if isTerminal(a.stdout) {
 		content = safetext.Terminal(content)
@@ -130,7 +131,7 @@ func (a *app) printText(content string) error {
 
 func (a *app) textDiff(t *text) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "diff FILE", Short: "Show what a file would change: exit code 1 if anything", Args: cobra.ExactArgs(1),
+		Use: "diff FILE", Short: "Show what a file would change, and end with 1 if it would change anything", Args: cobra.ExactArgs(1),
 	}
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, args []string) error {
 		_, changes, err := a.compareText(ctx, client, t, args[0])
@@ -149,7 +150,7 @@ func (a *app) textDiff(t *text) *cobra.Command {
 	return cmd
 }
 
-// compareText reads and checks a file, and compares it with what the instance has.
+// compareText reads and checks a file, and compares it with the text on the instance.
 func (a *app) compareText(ctx context.Context, client *metlo.Client, t *text, file string) (content string, changes []byte, err error) {
 	data, err := a.input(file)
 	if err != nil {
@@ -179,8 +180,8 @@ func (a *app) textApply(t *text) *cobra.Command {
 	var yes, dryRun bool
 	cmd := &cobra.Command{
 		Use: "apply FILE", Short: "Check a file, show what it changes, and send it", Args: cobra.ExactArgs(1),
-		Long: "Check a file, show what it changes on the instance, and send it with --yes or when the question is answered.\n" +
-			"Faults come with their line and column, and nothing is sent then.",
+		Long: "Check a file, show what it changes on the instance, and send it with --yes or after you confirm.\n" +
+			"If the file has faults, the command prints them with line and column and sends nothing.",
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "send it without asking")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only check and show")

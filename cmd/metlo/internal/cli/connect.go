@@ -18,17 +18,17 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-var errNoInstance = errors.New("no instance: metlo auth login, or --demo")
+var errNoInstance = errors.New("no instance: run metlo auth login, or add --demo")
 
-// instance is the instance that a command talks to, and where its address comes from.
+// instance describes the instance that a command uses, and the origin of its address.
 type instance struct {
 	account.Account
 
-	source  string // of the host
-	fromEnv bool   // the SDK finds it by itself
+	source  string // origin of the host, for messages
+	fromEnv bool   // the SDK reads the same settings by itself
 }
 
-// instance finds the instance by flag, environment, context and file, in this order.
+// instance determines the instance from flags, environment, context and credentials file, in this order.
 func (a *app) instance() (*instance, error) {
 	store, err := account.Open()
 	if err != nil && os.Getenv("METLO_HOST") == "" {
@@ -67,12 +67,12 @@ func (a *app) fromContext(store *account.Store, name, source string) (*instance,
 	saved, err := store.Read(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		names, _ := store.Names() // without names there is no suggestion
-		return nil, fmt.Errorf("there is no context %s%s: metlo context list, or metlo auth login --context %s", name, didYouMean(name, names), name)
+		names, _ := store.Names() // the error only omits the suggestion
+		return nil, fmt.Errorf("there is no context %s%s: run metlo context list, or metlo auth login --context %s", name, didYouMean(name, names), name)
 	case err != nil:
 		return nil, err
 	}
-	// A key that is set and empty stands for none, as for NewClientFromEnv.
+	// An empty METLO_API_KEY means that there is no key, as it does for NewClientFromEnv.
 	if key, set := os.LookupEnv("METLO_API_KEY"); set {
 		saved.Key = metlo.NewSecret(key)
 	}
@@ -80,7 +80,8 @@ func (a *app) fromContext(store *account.Store, name, source string) (*instance,
 	return &instance{*saved, source, false}, nil
 }
 
-// fromFlag takes the key that belongs to the host of the flag: a key never goes to a host that it was not made for.
+// fromFlag returns the instance of --instance with the key that belongs to its host. It never sends a key to another
+// host.
 func (a *app) fromFlag(store *account.Store) (*instance, error) {
 	found := &instance{account.Account{Host: a.global.host}, "--instance", false}
 	if names, err := store.Names(); err == nil {
@@ -95,7 +96,7 @@ func (a *app) fromFlag(store *account.Store) (*instance, error) {
 	if key, host := os.Getenv("METLO_API_KEY"), os.Getenv("METLO_HOST"); key != "" {
 		if host != "" && !account.SameServer(host, found.Host) {
 			if found.Key.Reveal() == "" {
-				return nil, fmt.Errorf("METLO_API_KEY belongs to METLO_HOST %s, and is not sent to %s: unset METLO_HOST, or metlo auth login --context NAME",
+				return nil, fmt.Errorf("METLO_API_KEY belongs to METLO_HOST %s, and is not sent to %s: unset METLO_HOST, or run metlo auth login --context NAME",
 					host, found.Host)
 			}
 			return found, nil
@@ -142,8 +143,8 @@ func (a *app) connect(opts ...metlo.Option) (*metlo.Client, error) {
 	return metlo.NewClient(found.Host, found.Key.Reveal(), opts...)
 }
 
-// checkPasted finds what happens to addresses and keys on their way through shells and CI systems. Everything else is
-// for the SDK to judge.
+// checkPasted detects common damage that shells and CI systems do to addresses and keys. The SDK checks everything
+// else.
 func checkPasted(source string, entry *account.Account) error {
 	const marks = "\"'`"
 	host, key := strings.TrimSpace(entry.Host), entry.Key.Reveal()
@@ -165,8 +166,8 @@ var (
 	keyLike   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)metlo\..{20}`) })
 )
 
-// noScheme shows the address only if it is a plain host. Anything else may hold a key or a password, and a log of CI
-// keeps what is printed.
+// noScheme returns an error that shows the address only if it is a plain host. Any other text may hold a key or a
+// password, and CI systems store their logs.
 func noScheme(source, host string) error {
 	if !plainHost().MatchString(host) || keyLike().MatchString(host) {
 		return fmt.Errorf("the address of %s has no scheme: write https://…", source)
@@ -182,7 +183,7 @@ func (a *app) clientOptions() []metlo.Option {
 	return opts
 }
 
-// withTimeout bounds a command by --timeout.
+// withTimeout applies --timeout to the context of a command.
 func (a *app) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	var cancel context.CancelFunc
 	if a.global.timeout > 0 {
@@ -201,5 +202,5 @@ func (a *app) note(format string, args ...any) {
 	}
 }
 
-// fault prints what is wrong with a part of the input, also with --quiet.
+// fault prints an error about a part of the input, even with --quiet.
 func (a *app) fault(format string, args ...any) { fmt.Fprintln(a.err, sprintLine(format, args...)) }

@@ -12,7 +12,7 @@ import (
 func (a *app) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Run a demo server until Ctrl-C", Args: cobra.NoArgs,
-		Long: "Run a Metlo server with the data of a small shop, in this process, until Ctrl-C, and print what to export so that\n" +
+		Long: "Run a Metlo server with the data of a small shop, in this process, until Ctrl-C, and print the variables to export so that\n" +
 			"other commands talk to it.",
 		Example: "  metlo demo\n  metlo alert list --demo    # one command alone needs no server",
 	}
@@ -23,7 +23,7 @@ func (a *app) demoCommand() *cobra.Command {
 		if err := a.out.Flush(); err != nil {
 			return err
 		}
-		a.note("Export these in another terminal, and try metlo status. Ctrl-C ends the server and forgets what was changed.")
+		a.note("Export these in another terminal, and try metlo status. Ctrl-C ends the server and discards all changes.")
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
 		<-ctx.Done()

@@ -16,9 +16,9 @@ import (
 var (
 	fenced     = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$") //nolint:gocritic // (?m) lets ^ match within
 	inlineCode = regexp.MustCompile("`([^`\n]+)`")
-	// quoted is an argument in quotation marks, which may hold what looks like a flag or a pipe.
+	// quoted matches an argument in quotation marks, which may contain text that looks like a flag or a pipe.
 	quoted = regexp.MustCompile(`'[^']*'|"[^"]*"`)
-	// shellEnd is what ends a command in a line of a shell.
+	// shellEnd matches the end of a command in a shell line.
 	shellEnd = regexp.MustCompile(`\s*(\||&&|;|>|#).*`)
 	flagName = regexp.MustCompile(`^--([a-z][a-z0-9-]*)(=.*)?$`)
 )
@@ -98,7 +98,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 	assert.Greater(t, seen, 80, "the lines are found")
 }
 
-// anyFlag returns a flag of a command, its own or one of all commands.
+// anyFlag returns a flag of a command, its own or a persistent one.
 func anyFlag(cmd *cobra.Command, name string) *pflag.Flag {
 	if f := cmd.Flags().Lookup(name); f != nil {
 		return f
@@ -106,7 +106,7 @@ func anyFlag(cmd *cobra.Command, name string) *pflag.Flag {
 	return cmd.InheritedFlags().Lookup(name)
 }
 
-// TestDocumentedFlagsExist looks up each flag that docs/cli.md names by itself.
+// TestDocumentedFlagsExist looks up each flag that docs/cli.md names on its own.
 func TestDocumentedFlagsExist(t *testing.T) {
 	known := map[string]bool{"help": true, "version": true}
 	var collect func(*cobra.Command)
@@ -137,7 +137,7 @@ func TestEveryCommandIsDocumented(t *testing.T) {
 	}
 }
 
-// TestHelpNamesEveryFlag holds the help of each command against its flags, and refuses a flag without a text.
+// TestHelpNamesEveryFlag compares the help of each command with its flags, and rejects a flag without a text.
 func TestHelpNamesEveryFlag(t *testing.T) {
 	for _, path := range commands(Root()) {
 		cmd, _, err := Root().Find(path)

@@ -22,7 +22,7 @@ import (
 )
 
 const driftHelp = `Compare OpenAPI documents with the endpoints that the instance has seen: exit code 0 if they agree, 1 if there is a
-difference, 2 if it could not tell.
+difference, 2 if the result is unknown.
 
   shadow-endpoint               seen, and not documented
   zombie-endpoint               documented, and not seen since the time of --since
@@ -33,24 +33,24 @@ difference, 2 if it could not tell.
   missing-authentication        documented, and served without credentials
   undocumented-authentication   only served with credentials, and not documented
 
-A folder stands for the documents in it. Servers and base paths are those of the documents; --host names the host of the
-instance that serves what they describe if they name another host or none. It asks the instance for the details of each
-endpoint that is documented.`
+A folder means all documents in it. The documents name servers and base paths. If they name no host, or a host that the
+instance does not have, --host names the host that serves them. The command requests the details of each documented
+endpoint from the instance.`
 
 // driftCheck is the name of the check in reports.
 const driftCheck = "metlo drift"
 
-// defaultSince is how long a documented operation may not be seen.
+// defaultSince is the default time without traffic after which a documented operation is a zombie.
 const defaultSince = "30d"
 
-// driftRules are what --fail-on takes: the rules, and shorter names.
+// driftRules maps each value of --fail-on, a rule or a shorter name, to rules.
 var driftRules = map[string][]string{
 	"shadow": {drift.ShadowEndpoint}, "zombie": {drift.ZombieEndpoint}, "field": {drift.UndocumentedField},
 	"sensitive": {drift.UndocumentedSensitiveField}, "status": {drift.UndocumentedStatus}, "content-type": {drift.UndocumentedContentType},
 	"authentication": {drift.MissingAuthentication, drift.UndocumentedAuthentication},
 }
 
-// failOnFlag makes the flag that names rules which fail.
+// failOnFlag adds the flag that names the rules whose findings fail the build.
 func failOnFlag(cmd *cobra.Command, target *[]string, usage string) {
 	names := append(slices.Sorted(maps.Keys(driftRules)), drift.Rules()...)
 	values := words(names...)
@@ -67,7 +67,7 @@ func failOnFlag(cmd *cobra.Command, target *[]string, usage string) {
 	values.complete(cmd, "fail-on")
 }
 
-// driftFlags say what is compared.
+// driftFlags holds the flags that select what drift compares.
 type driftFlags struct {
 	paths         []string
 	instanceSpecs bool
@@ -79,7 +79,7 @@ type driftFlags struct {
 
 	files     []string
 	documents []*drift.Document
-	err       error // of the documents
+	err       error // error of reading the documents
 }
 
 func (a *app) driftCommand() *cobra.Command {
@@ -98,7 +98,7 @@ func (a *app) driftCommand() *cobra.Command {
 	sinceFlag := timeFlag(&f.options.Since)
 	sinceFlag.text = defaultSince
 	cmd.Flags().Var(sinceFlag, "since", "documented operations not seen since this time, or within this age, are zombies")
-	cmd.Flags().Var(timeFlag(&f.options.SeenSince), "seen-since", "leave out what was last seen before this time, or this age")
+	cmd.Flags().Var(timeFlag(&f.options.SeenSince), "seen-since", "leave out endpoints and fields last seen before this time, or this age")
 	failOnFlag(cmd, &f.failOn, "only these differences fail; all are shown")
 	cmd.Flags().StringVar(&f.baseline, "baseline", "", "leave out the differences that this `file` names, which metlo gate --drift --save-baseline writes")
 	cmd.Flags().StringVar(&f.ignoreFile, "ignore-file", "", "leave out the differences that this `file` accepts, by default the .metloignore of the repository")
@@ -119,7 +119,7 @@ func (a *app) driftCommand() *cobra.Command {
 	return cmd
 }
 
-// check refuses flags that make no sense, and sets those that were not given.
+// check rejects flags that contradict each other, and sets the defaults of flags that are not set.
 func (f *driftFlags) check() error {
 	if len(f.paths) == 0 && !f.instanceSpecs {
 		return errors.New("no document is given: name files or folders, or compare those of the instance with --instance-specs")
@@ -132,13 +132,13 @@ func (f *driftFlags) check() error {
 	}
 	for name, at := range map[string]time.Time{"--since": f.options.Since, "--seen-since": f.options.SeenSince} {
 		if at.After(time.Now()) {
-			return fmt.Errorf("%s %s lies ahead: use a time that has passed, or an age such as %s", name, at.UTC().Format(time.RFC3339), defaultSince)
+			return fmt.Errorf("%s %s is in the future: use a time in the past, or an age such as %s", name, at.UTC().Format(time.RFC3339), defaultSince)
 		}
 	}
 	return nil
 }
 
-// read reads the documents. What is wrong with them is for the report to say.
+// read reads the documents. The report shows their errors.
 func (f *driftFlags) read() {
 	f.files, f.err = drift.Find(f.paths...)
 	var err error
@@ -147,7 +147,7 @@ func (f *driftFlags) read() {
 	}
 }
 
-// inputs are the files that no report may replace.
+// inputs returns the names of the files that no report may replace.
 func (f *driftFlags) inputs() []string {
 	names := slices.Clone(f.files)
 	for _, d := range f.documents {
@@ -156,7 +156,7 @@ func (f *driftFlags) inputs() []string {
 	return append(names, f.baseline, cmp.Or(f.ignoreFile, nearestIgnoreFile(), defaultIgnoreFile))
 }
 
-// runDrift writes the reports whatever comes of the comparison, but for an interrupt.
+// runDrift compares and writes the reports, even if the comparison fails, unless it is interrupted.
 func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 	report := newReport(driftCheck, a.instanceName())
 	compared, judged, err := a.askDrift(ctx, f)
@@ -165,8 +165,8 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 	}
 	if err != nil {
 		report.Why = message(err) + advice(err)
-		report.Summary = "could not tell"
-		return errors.Join(fmt.Errorf("could not tell: %w", err), f.reports.write(a, report))
+		report.Summary = "result unknown"
+		return errors.Join(fmt.Errorf("result unknown: %w", err), f.reports.write(a, report))
 	}
 	report.Findings, report.Notes, report.Summary = judged.Findings, slices.Concat(judged.Notes, compared.Notes), driftSummary(compared, judged)
 	switch {
@@ -175,7 +175,7 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 		report.Notes = append(compared.Unknown, report.Notes...)
 	case len(compared.Unknown) > 0:
 		report.Why = strings.Join(compared.Unknown, "; ")
-		err = fmt.Errorf("could not tell: %s", report.Why)
+		err = fmt.Errorf("result unknown: %s", report.Why)
 	default:
 		report.Outcome = findings.Clean
 	}
@@ -190,7 +190,7 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 	case judged.Failing > 0:
 		return errFindings
 	case a.global.demo:
-		return errors.New("could not tell: this is demo data; name an instance")
+		return errors.New("result unknown: this is demo data; name an instance")
 	}
 	return nil
 }
@@ -218,7 +218,7 @@ func driftSummary(compared *drift.Result, judged *gate.Result) string {
 		output.Count(compared.Endpoints, "endpoint"), output.Count(compared.Operations, "operation"), output.Count(compared.Documents, "document"))
 }
 
-// askDrift compares the documents with the instance, and judges what it found.
+// askDrift compares the documents with the instance, and judges the findings.
 func (a *app) askDrift(ctx context.Context, f *driftFlags) (*drift.Result, *gate.Result, error) {
 	criteria := &gate.Criteria{Severity: metlo.RiskNone, FailOn: f.failOn, Sources: []rules.Source{rules.Drift}, Now: time.Now()}
 	err := f.err
@@ -248,7 +248,8 @@ func (a *app) askDrift(ctx context.Context, f *driftFlags) (*drift.Result, *gate
 	return compared, judged, err
 }
 
-// compareDocuments compares the documents with the endpoints of their hosts, or of those that were chosen.
+// compareDocuments compares the documents with the endpoints of the hosts that they name, or of those that --host
+// selects.
 func (a *app) compareDocuments(ctx context.Context, client *metlo.Client, f *driftFlags) (*drift.Result, error) {
 	documents, generated := slices.Clone(f.documents), 0
 	if f.instanceSpecs {
@@ -277,7 +278,8 @@ func (a *app) compareDocuments(ctx context.Context, client *metlo.Client, f *dri
 	return result, nil
 }
 
-// instanceDocuments returns the documents that users have uploaded, and how many the instance has made itself.
+// instanceDocuments returns the documents that users have uploaded, and the number of documents that the instance has
+// generated.
 func instanceDocuments(ctx context.Context, client *metlo.Client) (documents []*drift.Document, generated int, err error) {
 	specs, err := client.Specs.List(ctx)
 	if err != nil {
@@ -304,10 +306,10 @@ func instanceDocuments(ctx context.Context, client *metlo.Client) (documents []*
 	return documents, generated, nil
 }
 
-// detailRequests is how many details are asked for at once. The rate is that of the client.
+// detailRequests is the number of concurrent requests for details. The client limits their rate.
 const detailRequests = 8
 
-// addEndpoints lists the endpoints of the hosts, and asks for the details of those that are documented.
+// addEndpoints adds the endpoints of the hosts, and requests the details of the documented endpoints.
 func (a *app) addEndpoints(ctx context.Context, client *metlo.Client, comparison *drift.Comparison) error {
 	hosts := comparison.Hosts()
 	if len(hosts) == 0 {
@@ -333,12 +335,12 @@ func (a *app) addEndpoints(ctx context.Context, client *metlo.Client, comparison
 	defer cancel(nil)
 	queue := make(chan string)
 	var workers sync.WaitGroup
-	var one sync.Mutex // of comparison and bar
+	var one sync.Mutex // guards comparison and bar
 	for range detailRequests {
 		workers.Go(func() {
 			for id := range queue {
 				detail, err := client.Endpoints.Get(ctx, id)
-				if errors.Is(err, metlo.ErrNotFound) { // deleted meanwhile
+				if errors.Is(err, metlo.ErrNotFound) { // deleted since it was listed
 					continue
 				}
 				if err != nil {

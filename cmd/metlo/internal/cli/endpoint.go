@@ -21,14 +21,15 @@ func (a *app) endpointCommand() *cobra.Command {
 	return cmd
 }
 
-// endpointFilter is what commands choose endpoints by.
+// endpointFilter holds the criteria by which commands choose endpoints.
 type endpointFilter struct {
 	opts           metlo.EndpointFilter
-	authentication []metlo.Authentication // none for every state
+	authentication []metlo.Authentication // empty for all states
 }
 
-// all returns an iterator over the endpoints that the filter chooses. The server takes an endpoint whose authentication is
-// unknown for one that requires it, so it only narrows the list, and the state is looked at here.
+// all returns an iterator over the endpoints that match the filter. The server treats an endpoint whose authentication
+// is unknown as one that requires it. The server's filter therefore only narrows the list, and all checks the state
+// itself.
 func (f *endpointFilter) all(ctx context.Context, client *metlo.Client, walk ...metlo.WalkOption) iter.Seq2[metlo.Endpoint, error] {
 	opts := f.opts
 	if f.authentication == nil {
@@ -50,7 +51,7 @@ func (f *endpointFilter) all(ctx context.Context, client *metlo.Client, walk ...
 	}
 }
 
-// check refuses a filter that names what the instance does not have, and expands its patterns.
+// check expands the patterns of the filter, and returns an error if it names a value that the instance does not have.
 func (f *endpointFilter) check(ctx context.Context, client *metlo.Client) error {
 	if err := expand(ctx, client, &f.opts.Hosts); err != nil {
 		return err
@@ -84,7 +85,7 @@ func (a *app) endpointFilterFlags(cmd *cobra.Command, f *endpointFilter) {
 	_ = cmd.RegisterFlagCompletionFunc("data-class", a.completeDataClasses)
 	texts(cmd, &opts.ResourcePermissions, "permission", "only endpoints with this permission, such as Order.read")
 	cmd.Flags().StringVar(&opts.SearchQuery, "search", "", "only endpoints whose path matches this POSIX regular `expression`")
-	authStates.list(cmd, &f.authentication, "authentication", "only endpoints of which this is known")
+	authStates.list(cmd, &f.authentication, "authentication", "only endpoints with this authentication")
 	hostTypes.one(cmd, &opts.HostType, "host-type", "only endpoints of hosts of this type")
 }
 
@@ -113,7 +114,8 @@ func (a *app) endpointList() *cobra.Command {
 	return a.listing(cmd)
 }
 
-// compareEndpoints orders by risk, highest first, then by name, so that the same endpoints make the same text.
+// compareEndpoints orders endpoints by risk, the highest first, then by name, so that the order does not depend on the
+// server.
 func compareEndpoints(x, y metlo.Endpoint) int {
 	return cmp.Or(compareRisk(y.RiskScore, x.RiskScore), strings.Compare(x.Host+x.Path+string(x.Method), y.Host+y.Path+string(y.Method)))
 }
@@ -138,7 +140,7 @@ func (a *app) endpointGet() *cobra.Command {
 		}
 		var columns []output.Column[metlo.EndpointDetail]
 		for _, c := range endpointColumns {
-			if c.Name != "public" { // only lists say so
+			if c.Name != "public" { // only lists contain the state public
 				columns = append(columns, output.Column[metlo.EndpointDetail]{
 					Name: c.Name, Value: func(e *metlo.EndpointDetail) string { return c.Value(&e.Endpoint) },
 					ID: c.ID, Alarm: c.Alarm, Combined: c.Combined,
@@ -162,7 +164,7 @@ func (a *app) endpointGet() *cobra.Command {
 }
 
 func noEndpoint(id string) error {
-	return fmt.Errorf("there is no endpoint %s: metlo endpoint list", id)
+	return fmt.Errorf("there is no endpoint %s: run metlo endpoint list", id)
 }
 
 func openAlerts(e *metlo.EndpointDetail) string {
@@ -215,9 +217,9 @@ func (a *app) endpointUsage() *cobra.Command {
 func (a *app) endpointSetAuth() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set-auth UUID required|none|detected", Args: cobra.ExactArgs(2),
-		Short: "Say whether an endpoint requires authentication",
-		Long: "Say whether an endpoint requires authentication, over what the server has detected; detected ends that. What the server\n" +
-			"detects is none or unknown, never required: only this command makes an endpoint one of --authentication required.",
+		Short: "Set whether an endpoint requires authentication",
+		Long: "Set whether an endpoint requires authentication. This overrides the state that the server has detected, and detected\n" +
+			"removes the override. The server detects none or unknown, never required: only this command sets required.",
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 1 {
 				return []string{"required", "none", "detected"}, cobra.ShellCompDirectiveNoFileComp
@@ -246,14 +248,14 @@ func (a *app) endpointSetAuth() *cobra.Command {
 	return cmd
 }
 
-// lostCounts is what a server does to its counts when it deletes endpoints.
-const lostCounts = "Shortly after traffic, calls of all endpoints that are counted and not yet written down are lost."
+// lostCounts describes the calls that a server loses when it deletes endpoints.
+const lostCounts = "Shortly after traffic, the server loses calls of all endpoints that it has counted and not yet stored."
 
 func (a *app) endpointDelete() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "delete UUID…", Short: "Delete endpoints with their alerts, data fields and traces", Args: cobra.MinimumNArgs(1),
-		Long: "Delete endpoints with their alerts, data fields and traces. Traffic that Metlo sees later brings them back.\n" + lostCounts,
+		Long: "Delete endpoints with their alerts, data fields and traces. Later traffic creates them again.\n" + lostCounts,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete without asking")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, args []string) error {

@@ -11,7 +11,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// enum is a kind of value that flags take: how it is read, and the values that completion and errors offer.
+// enum describes a set of flag values: how to parse one, and the values for completion and errors.
 type enum[T ~string] struct {
 	parse  func(string) (T, error)
 	values []T
@@ -60,8 +60,8 @@ func (e enum[T]) read(text string) (T, error) {
 	return value, nil
 }
 
-// choose returns the values for what a user has typed: values, patterns such as *PII*, and exclusions such as !*PII*, which alone
-// stand for all others.
+// choose returns the values that a user has typed: values, patterns such as *PII*, and exclusions such as !*PII*.
+// Exclusions alone select all other values.
 func (e enum[T]) choose(typed []string) ([]T, error) {
 	var chosen, left []T
 	excluded := 0
@@ -83,12 +83,13 @@ func (e enum[T]) choose(typed []string) ([]T, error) {
 	}
 	chosen = slices.DeleteFunc(chosen, func(value T) bool { return slices.Contains(left, value) })
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("%s leaves no value (use %s)", strings.Join(typed, ","), oneOf(e.names()))
+		return nil, fmt.Errorf("%s excludes every value (use %s)", strings.Join(typed, ","), oneOf(e.names()))
 	}
 	return chosen, nil
 }
 
-// like returns the values that a word or a pattern stands for, at least one. Case does not count, and an underscore is a blank.
+// like returns the values that match a word or a pattern, at least one. It ignores case and treats an underscore as a
+// blank.
 func (e enum[T]) like(pattern string) ([]T, error) {
 	if !strings.ContainsAny(pattern, "*?[") {
 		value, err := e.read(pattern)
@@ -106,7 +107,7 @@ func (e enum[T]) like(pattern string) ([]T, error) {
 		}
 	}
 	if found == nil {
-		return nil, fmt.Errorf("no value is like %s (use %s)", pattern, oneOf(e.names()))
+		return nil, fmt.Errorf("no value matches %s (use %s)", pattern, oneOf(e.names()))
 	}
 	return found, nil
 }
@@ -133,7 +134,7 @@ func (e enum[T]) one(cmd *cobra.Command, target *T, name, usage string) {
 }
 
 func (e enum[T]) complete(cmd *cobra.Command, name string) {
-	// The flag was just made, so that the registration cannot fail.
+	// A flag that exists cannot fail to register.
 	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(e.names(), cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -176,7 +177,7 @@ func (f *oneFlag) Set(text string) error {
 	return f.set(text)
 }
 
-// texts adds a flag for plain texts, separated by commas or repeated.
+// texts adds a flag for plain texts, which are separated by commas or repeated.
 func texts(cmd *cobra.Command, target *[]string, name, usage string) {
 	flag := &listFlag{add: func(text string) error { *target = append(*target, text); return nil }}
 	cmd.Flags().Var(flag, name, usage+"; may be repeated")

@@ -18,18 +18,18 @@ import (
 const (
 	exitClean       = 0   // done, nothing found
 	exitFindings    = 1   // done, something found
-	exitUnknown     = 2   // failed, or could not tell
+	exitUnknown     = 2   // failed, or the result is unknown
 	exitInterrupted = 130 // stopped by a signal
 )
 
 var (
-	// errFindings ends a command that did its work and found something. It prints nothing.
+	// errFindings ends a command that succeeded and has findings. It prints nothing.
 	errFindings = errors.New("findings")
 	// errInterrupted is the cause of a context that a signal ended.
 	errInterrupted = errors.New("interrupted")
 )
 
-// usageError is a fault of the arguments: its line ends with the way to the help.
+// usageError represents invalid arguments. Its text ends with the command that prints the help.
 type usageError struct {
 	err     error
 	command string
@@ -38,7 +38,7 @@ type usageError struct {
 func (e *usageError) Error() string { return fmt.Sprintf("%v (see %s -h)", e.err, e.command) }
 func (e *usageError) Unwrap() error { return e.err }
 
-// exitCode prints why the command failed, in one line, and returns the code of it.
+// exitCode prints the error in one line and returns the exit code for it.
 func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 	switch {
 	case err == nil:
@@ -51,24 +51,24 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 	case errors.Is(err, errFindings):
 		return exitFindings
 	case errors.Is(err, syscall.EPIPE):
-		return exitUnknown // whoever read the output has seen enough
+		return exitUnknown // the reader of the output has closed it
 	}
 	fmt.Fprintln(stderr, "metlo:", safetext.Line(message(err)+advice(err)))
 	return exitUnknown
 }
 
-// message returns the text of an error in one line and in the words of the command. Joined errors have a line each, and errors of
-// the SDK begin with its name and name its functions.
+// message returns the text of an error in one line, with flags in place of Go functions. Joined errors have one line
+// each, and errors of the SDK begin with its name.
 func message(err error) string { return inFlags(err.Error()) }
 
-// inFlags returns the text of an error of the SDK or of apitest with the names of flags in place of Go functions.
+// inFlags replaces the Go functions in an error text of the SDK or of apitest by flags.
 func inFlags(text string) string {
 	text = sdkPrefix().ReplaceAllString(strings.ReplaceAll(text, "\n", "; "), "$1")
 	text = payloadCall().ReplaceAllString(text, "put $1.txt into the folder of --payload-dir")
 	return methodName().ReplaceAllString(flagNames().Replace(text), "")
 }
 
-// flagNames puts a flag in the place of each function that does the same.
+// flagNames replaces the name of a function by the flag with the same effect.
 var flagNames = sync.OnceValue(func() *strings.Replacer {
 	return strings.NewReplacer(
 		"use WithCollectorURL, or METLO_COLLECTOR_HOST with NewClientFromEnv", "name it with --collector or METLO_COLLECTOR_HOST",
@@ -92,16 +92,16 @@ var flagNames = sync.OnceValue(func() *strings.Replacer {
 })
 
 var (
-	// sdkPrefix is the name of the SDK before an error of it, and not the end of a file's name such as ~/.metlo.
+	// sdkPrefix matches the name of the SDK at the start of an error, but not the end of a file name such as ~/.metlo.
 	sdkPrefix   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(^|[:;] )metlo: `) })
 	payloadCall = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`pass WithPayloads\("([^"]*)", …\)`) })
-	// methodName is the name of a method before what is wrong with its argument.
+	// methodName matches the name of a method before the fault of its argument.
 	methodName = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`\b((Alerts|Collector|DataClasses|DataFields|Detections|Endpoints|Hosts|Keys|Settings|Specs|Summary|Testing|Webhooks)\.[A-Z][A-Za-z]+|Call|capture: Analyze|capture): `)
 	})
 )
 
-// interruptedLine returns what an interrupted command had done, if that is known.
+// interruptedLine returns what an interrupted command has done, or an empty string if it is unknown.
 func interruptedLine(err error) string {
 	var partial *partialError
 	if errors.As(err, &partial) {
@@ -110,7 +110,7 @@ func interruptedLine(err error) string {
 	return "interrupted"
 }
 
-// partialError is a command that failed with part of its work done.
+// partialError represents the failure of a command that has done part of its work.
 type partialError struct {
 	done string
 	err  error
@@ -132,7 +132,7 @@ func advice(err error) string {
 	case errors.Is(err, metlo.ErrRateLimited):
 		return ": try again later"
 	case errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, metlo.ErrNoResponse):
-		return ": raise --timeout" // no server is at fault
+		return ": raise --timeout" // the server is not at fault
 	case errors.Is(err, context.DeadlineExceeded):
 		return ": raise --timeout, or check the instance with metlo status"
 	case errors.Is(err, metlo.ErrServer):

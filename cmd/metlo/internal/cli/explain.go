@@ -10,7 +10,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 )
 
-// explained is a rule as explain writes it.
+// explained represents a rule in the output of explain.
 type explained struct {
 	rules.Rule
 	URL string `json:"url"`
@@ -86,7 +86,7 @@ func (a *app) explainAll() error {
 	}, ruleColumns)
 }
 
-// explainText writes a rule for a reader.
+// explainText prints a rule as text.
 func (a *app) explainText(rule *rules.Rule) error {
 	width := 80
 	if isTerminal(a.stdout) {
@@ -96,7 +96,7 @@ func (a *app) explainText(rule *rules.Rule) error {
 	return err
 }
 
-// unknownRule returns an error with the nearest rules.
+// unknownRule returns an error that suggests similar rules.
 func unknownRule(name string) error {
 	hint := didYouMean(strings.TrimPrefix(strings.ToLower(name), rules.ReportPrefix), ruleIDs())
 	if hint == "" {
@@ -121,7 +121,7 @@ func ruleIDs() []string {
 	return ids
 }
 
-// wrap breaks the lines of text at blanks, so that none is longer than width unless one word is.
+// wrap breaks the lines of text at blanks. Only a single long word can exceed width.
 func wrap(text string, width int) string {
 	var out strings.Builder
 	for line := range strings.Lines(text) {

@@ -8,14 +8,15 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/atomicfile"
 )
 
-// maxInput bounds what is read from a file or the standard input at once.
+// maxInput is the maximum number of bytes that a command reads from a file or the standard input.
 const maxInput = 64 << 20
 
 func writeFile(name string, write func(io.Writer) error) error {
 	return atomicfile.Write(name, 0o644, write)
 }
 
-// open opens a file, or the standard input for "-". That a folder is none shows on Linux only when it is read.
+// open opens a file, or the standard input for "-". It checks for a folder, because Linux reports one only on the first
+// read.
 func (a *app) open(name string) (io.ReadCloser, error) {
 	if name == "-" {
 		return io.NopCloser(a.in), nil
@@ -47,7 +48,7 @@ func (a *app) input(name string) ([]byte, error) {
 	return data, err
 }
 
-// notInput refuses an output that is one of the inputs.
+// notInput returns an error if an output file is one of the inputs.
 func notInput(flag, file string, inputs ...string) error {
 	for _, input := range inputs {
 		if file != "-" && input != "-" && input != "" && sameFile(input, file) {

@@ -18,9 +18,9 @@ func (a *app) findingsDiff() *cobra.Command {
 	format := "plain"
 	cmd := &cobra.Command{
 		Use: "diff BEFORE AFTER", Short: "Show the findings that are new, gone or changed between two reports", Args: cobra.ExactArgs(2),
-		Long: "Compare two reports that --format json wrote. A finding is the same if its rule, method, host, path and field are, whatever\n" +
-			"its id. If one of the checks could not tell, what only the other report has may be new or gone, and the exit code is 2.\n\n" +
-			"Exit codes: 0 nothing new, 1 new findings, 2 could not tell.",
+		Long: "Compare two reports that --format json wrote. Two findings are the same if they have the same rule, method, host, path and field, whatever\n" +
+			"their ids. If one of the checks is incomplete, a finding of the other report alone is uncertain, and the exit code is 2.\n\n" +
+			"Exit codes: 0 nothing new, 1 new findings, 2 unknown result.",
 		Example: "  metlo gate --format json=today.json\n  metlo findings diff yesterday.json today.json --format markdown",
 	}
 	words(findings.DiffFormats...).one(cmd, &format, "format", "form of the difference")
@@ -43,7 +43,7 @@ func (a *app) findingsDiff() *cobra.Command {
 		a.note("%s", diff.Summary)
 		switch {
 		case !diff.Known():
-			return fmt.Errorf("could not tell: %s", diff.Reason)
+			return fmt.Errorf("result unknown: %s", diff.Reason)
 		case diff.HasNew():
 			return errFindings
 		}

@@ -27,15 +27,15 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 )
 
-const gateHelp = `Fail a build while open alerts exist: exit code 0 if there is none, 1 if there is one, 2 if it could not tell.
+const gateHelp = `Fail a build while open alerts exist: exit code 0 if there is none, 1 if there is one, 2 if the result is unknown.
 
-Reports go to files or to the standard output, also when the gate fails or could not tell. With --format github and no
-file, GitHub shows the findings at the run; markdown=$GITHUB_STEP_SUMMARY makes the summary of the job.
+Reports go to files or to the standard output, even if the gate fails or its result is unknown. With --format github and no
+file, GitHub shows the findings at the run; markdown=$GITHUB_STEP_SUMMARY writes the summary of the job.
 
 A finding has a fingerprint of its rule, method, host, path and field. Baselines and the ignore file hold it, so that they
-outlive the ids of alerts. A line of a baseline accepts one finding: a second one of the same fingerprint is new.
+outlive the ids of alerts. A line of a baseline accepts one finding: a second one with the same fingerprint is new.
 
-The ignore file is YAML. Every entry has a reason; * matches within a part of a name, ** at the end of a path any rest:
+The ignore file is YAML. Every entry has a reason. * matches any text within a part, and ** any rest of a path:
 
   ignore:
     - fingerprint: 8f14e45fceea167a5a36dedd4bea2543
@@ -46,7 +46,7 @@ The ignore file is YAML. Every entry has a reason; * matches within a part of a 
       path: /v2/**
       reason: staging may grow
 
-Without --ignore-file it is the .metloignore in this folder, or else in the closest one above it up to the root of the
+By default the ignore file is the .metloignore in this folder, or in the closest folder above it within the
 repository.
 
 With --drift it also compares OpenAPI documents with what the instance has seen, as metlo drift does.`
@@ -98,7 +98,7 @@ func (a *app) gateCommand() *cobra.Command {
 			return errors.New("--fail-on is about differences from documents: name the documents with --drift")
 		}
 		if f.criteria.Since.After(time.Now()) {
-			return fmt.Errorf("--new-since %s lies ahead, so that no alert would count: use a time that has passed, or an age such as 24h",
+			return fmt.Errorf("--new-since %s is in the future, so that no alert would count: use a time in the past, or an age such as 24h",
 				f.criteria.Since.UTC().Format(time.RFC3339))
 		}
 		if f.saveBaseline != "" {
@@ -118,31 +118,31 @@ func (a *app) gateCommand() *cobra.Command {
 	return cmd
 }
 
-// files returns the names of the files that the command reads or writes besides its reports.
+// files returns the names of the files, besides the reports, that the command reads or writes.
 func (f *gateFlags) files() []string {
 	names := append(f.drift.inputs(), f.baseline, f.saveBaseline, cmp.Or(f.ignoreFile, nearestIgnoreFile(), defaultIgnoreFile))
 	if f.specDir != "" {
 		specs, err := gate.FindSpecs(f.specDir)
-		if err == nil { // otherwise the gate says why
+		if err == nil { // an error here recurs in the gate, which returns it
 			names = append(names, specs.Documents()...)
 		}
 	}
 	return names
 }
 
-// nearestIgnoreFile returns the name of the ignore file of the repository, or an empty text.
+// nearestIgnoreFile returns the name of the ignore file of the repository, or an empty string if there is none.
 func nearestIgnoreFile() string {
 	repo, err := repository.Find(".")
 	if err != nil {
-		return "" // the working folder is gone, and what is in it
+		return "" // the working folder has been deleted
 	}
 	return repo.Nearest(defaultIgnoreFile)
 }
 
-// checkSaveBaseline refuses to overwrite a file that is not a baseline.
+// checkSaveBaseline returns an error if --save-baseline names a file that is not a baseline.
 func (f *gateFlags) checkSaveBaseline() error {
 	name := f.saveBaseline
-	f.saveBaseline = "" // files would return it too
+	f.saveBaseline = "" // excluded, because files returns it too
 	others := f.files()
 	f.saveBaseline = name
 	if slices.ContainsFunc(others, func(other string) bool { return other != "" && sameFile(other, name) }) {
@@ -161,7 +161,7 @@ func (f *gateFlags) checkSaveBaseline() error {
 // findings hold few pointers.
 const gcPercent = 25
 
-// runGate checks the instance and writes the reports, also if the check fails. After an interrupt it writes none.
+// runGate checks the instance and writes the reports, even if the check fails. It writes no report after an interrupt.
 func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	report := newReport("metlo gate", a.instanceName())
@@ -182,8 +182,8 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	}
 	if err != nil {
 		report.Why = message(err) + advice(err)
-		report.Summary = "could not tell"
-		return errors.Join(fmt.Errorf("could not tell: %w", err), f.reports.write(a, report))
+		report.Summary = "result unknown"
+		return errors.Join(fmt.Errorf("result unknown: %w", err), f.reports.write(a, report))
 	}
 	report.Outcome, report.Findings, report.Notes = findings.Clean, result.Findings, result.Notes
 	if result.Failing > 0 {
@@ -208,12 +208,12 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	case result.Failing > 0:
 		return errFindings
 	case a.global.demo:
-		return errors.New("could not tell: this is demo data; name an instance")
+		return errors.New("result unknown: this is demo data; name an instance")
 	}
 	return nil
 }
 
-// noun returns what the gate counts, in the singular.
+// noun returns the singular noun for the findings that the gate counts.
 func (f *gateFlags) noun() string {
 	if len(f.drift.paths) > 0 {
 		return "finding"
@@ -221,7 +221,7 @@ func (f *gateFlags) noun() string {
 	return "open alert"
 }
 
-// askGate reads the files that the flags name, and judges the open alerts and the differences from documents.
+// askGate reads the files that the flags name, and judges the open alerts and the drift findings.
 func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 	var err error
 	if f.baseline != "" {
@@ -272,17 +272,17 @@ func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 	case len(compared.Unknown) > 0:
 		return nil, errors.New(strings.Join(compared.Unknown, "; "))
 	}
-	// An instance without traffic has no alerts, which does not mean that there is nothing to find.
+	// An instance without traffic has no alerts, which does not prove that nothing is wrong.
 	switch watched, err := client.Summary.HasEndpoints(ctx); {
 	case err != nil:
 		return nil, err
 	case !watched:
-		return nil, errors.New("the instance has seen no traffic yet, so that there is nothing to be found: check the agents with metlo status")
+		return nil, errors.New("the instance has seen no traffic yet, so that it cannot have alerts: check the agents with metlo status")
 	}
 	return result, nil
 }
 
-// infallible returns the findings as a sequence that does not fail.
+// infallible returns an iterator over the findings that never yields an error.
 func infallible(list *findings.List) iter.Seq2[*findings.Finding, error] {
 	return func(yield func(*findings.Finding, error) bool) {
 		for f := range list.All() {
@@ -302,7 +302,7 @@ func newReport(title, instance string) *findings.Report {
 	return report
 }
 
-// instanceName returns the name of the instance in reports.
+// instanceName returns the name of the instance for reports.
 func (a *app) instanceName() string {
 	if a.global.demo {
 		return "demo server"
@@ -314,7 +314,7 @@ func (a *app) instanceName() string {
 	return found.Host
 }
 
-// reportFlags are the reports to write, and where to.
+// reportFlags holds the reports to write and their files.
 type reportFlags struct {
 	given []string
 	list  []reportFile
@@ -331,8 +331,8 @@ func (r *reportFlags) flags(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(findings.Formats, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 }
 
-// prepare reads the flags and removes the reports of an earlier run, so that a run that ends early leaves no report that
-// looks like its own. It removes nothing if a report would go to another file that the command reads or writes.
+// prepare parses the flags and removes the reports of an earlier run. A run that ends early then leaves no report that
+// looks like its own. It removes nothing if a report would replace another file that the command reads or writes.
 func (r *reportFlags) prepare(others ...string) error {
 	stdout := ""
 	r.list = nil
@@ -343,7 +343,7 @@ func (r *reportFlags) prepare(others ...string) error {
 		case err != nil:
 			return fmt.Errorf("--format: %w", err)
 		case hasFile && name == "":
-			return fmt.Errorf("--format %s: name a file behind the equals sign", given)
+			return fmt.Errorf("--format %s: name a file after the equals sign", given)
 		case !hasFile && stdout != "":
 			return fmt.Errorf("--format %s and %s would both go to the standard output: use %s=FILE", stdout, format, format)
 		case !hasFile:
@@ -364,7 +364,7 @@ func (r *reportFlags) prepare(others ...string) error {
 	return r.removeOld()
 }
 
-// removeOld removes the reports of an earlier run, so that nobody takes them for reports of this run.
+// removeOld removes the reports of an earlier run, so that nobody mistakes them for reports of this run.
 func (r *reportFlags) removeOld() error {
 	for _, report := range r.list {
 		if info, err := os.Lstat(report.name); err != nil || !info.Mode().IsRegular() || isSummary(report.name) {
@@ -377,13 +377,14 @@ func (r *reportFlags) removeOld() error {
 	return nil
 }
 
-// holdsText reports whether writing to a name replaces or creates a regular file. Devices and pipes lose nothing.
+// holdsText reports whether writing to a name replaces or creates a regular file. Writing to devices and pipes destroys
+// nothing.
 func holdsText(name string) bool {
 	info, err := os.Stat(name)
 	return err != nil || info.Mode().IsRegular()
 }
 
-// sameFile reports whether two names lead to one file, also through links. The file need not exist.
+// sameFile reports whether two names refer to one file, even through links. The file need not exist.
 func sameFile(x, y string) bool {
 	first, err := os.Stat(x)
 	if err == nil {
@@ -408,10 +409,10 @@ func realName(name string) string {
 	return filepath.Clean(name)
 }
 
-// isSummary reports whether a file is the one to which the steps of a GitHub job append.
+// isSummary reports whether a file is the summary to which the steps of a GitHub job append.
 func isSummary(name string) bool { return name != "" && name == os.Getenv("GITHUB_STEP_SUMMARY") }
 
-// write writes every report, and continues if one of them fails.
+// write writes every report, even after one of them fails.
 func (r *reportFlags) write(a *app, report *findings.Report) error {
 	report.Warn = func(text string) { a.note("  %s", text) }
 	return r.writeWith(a, func(w io.Writer, format string) error { return findings.Write(w, format, report) })

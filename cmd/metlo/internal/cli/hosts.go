@@ -14,9 +14,9 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// expandHosts returns the hosts of the instance for what a user has typed: names, patterns such as *.example.com, and
-// exclusions such as !test.example.com. A text that fits no host is an error: the
-// server would return an empty list, which looks like good news.
+// expandHosts returns the hosts of the instance that match what a user has typed. The typed texts are names, patterns such
+// as *.example.com, and exclusions such as !test.example.com. A text that matches no host is an error. The server would
+// return an empty list for it, which looks like good news.
 func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]string, error) {
 	if len(typed) == 0 {
 		return typed, nil
@@ -32,7 +32,7 @@ func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]s
 	return chosen, nil
 }
 
-// chooseHosts returns those of names for what a user has typed, as expandHosts does.
+// chooseHosts returns the names that match what a user has typed, as expandHosts does.
 func chooseHosts(names, typed []string) ([]string, error) {
 	var chosen, left []string
 	excluded := 0
@@ -55,18 +55,18 @@ func chooseHosts(names, typed []string) ([]string, error) {
 	chosen = slices.DeleteFunc(chosen, func(name string) bool { return slices.Contains(left, name) })
 	slices.Sort(chosen)
 	if chosen = slices.Compact(chosen); len(chosen) == 0 {
-		return nil, fmt.Errorf("--host %s leaves no host", strings.Join(typed, ","))
+		return nil, fmt.Errorf("--host %s excludes every host", strings.Join(typed, ","))
 	}
 	return chosen, nil
 }
 
-// expand replaces what a user has typed by the hosts that it stands for.
+// expand replaces the typed hosts by the hosts that they match.
 func expand(ctx context.Context, client *metlo.Client, hosts *[]string) (err error) {
 	*hosts, err = expandHosts(ctx, client, *hosts)
 	return err
 }
 
-// hostsLike returns the hosts that a name or a pattern stands for, at least one.
+// hostsLike returns the hosts that match a name or a pattern, at least one.
 func hostsLike(names []string, pattern string) ([]string, error) {
 	if slices.Contains(names, pattern) {
 		return []string{pattern}, nil
@@ -104,7 +104,7 @@ func knownHosts(ctx context.Context, client *metlo.Client, hosts []string) error
 	}
 	for _, host := range hosts {
 		if strings.ContainsAny(host, "*?[!") {
-			return fmt.Errorf("no such host: %s: patterns choose what is read, and here hosts are named", host)
+			return fmt.Errorf("no such host: %s: this command takes names, not patterns", host)
 		}
 		if _, err := hostsLike(names, host); err != nil {
 			return fmt.Errorf("%w (metlo host list shows all)", err)
@@ -143,7 +143,7 @@ func (a *app) hostList() *cobra.Command {
 	return a.listing(cmd)
 }
 
-// compareHosts orders hosts with the most endpoints first. The server lists them in no order.
+// compareHosts orders hosts by the number of endpoints, the largest first. The server lists them in no particular order.
 func compareHosts(x, y metlo.Host) int {
 	return cmp.Or(cmp.Compare(y.NumEndpoints, x.NumEndpoints), strings.Compare(x.Host, y.Host))
 }
@@ -152,8 +152,8 @@ func (a *app) hostDelete() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "delete HOST…", Short: "Delete hosts with their endpoints, alerts and data fields",
-		Long: "Delete hosts with all their endpoints, the alerts, data fields and traces of these, and the specs that Metlo made of\n" +
-			"their traffic. Traffic that Metlo sees later brings them back.\n" + lostCounts,
+		Long: "Delete hosts with all their endpoints, the alerts, data fields and traces of these, and the specs that Metlo generated from\n" +
+			"their traffic. Later traffic creates them again.\n" + lostCounts,
 		Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeHosts,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete without asking")

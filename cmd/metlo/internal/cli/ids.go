@@ -12,10 +12,10 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// minPrefix is the least of an id that stands for the whole.
+// minPrefix is the minimum length of an abbreviated id.
 const minPrefix = 4
 
-// manyMatches is how many ids an error lists.
+// manyMatches is the maximum number of ids in an error.
 const manyMatches = 5
 
 var (
@@ -23,9 +23,9 @@ var (
 	prefixForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f][0-9a-f-]*$`) })
 )
 
-// resolveIDs returns the whole ids for what a user has typed: whole ids, or the beginnings of ids of listed items. It
-// walks the list only if one is not whole, refuses what is the beginning of none or of several, and returns each id
-// once.
+// resolveIDs returns the complete ids for what a user has typed: complete ids, or prefixes of the ids of listed items.
+// It requests the list only if there is a prefix. It returns an error if a prefix matches no id or several, and returns
+// each id once.
 func resolveIDs(noun string, typed []string, listed func() iter.Seq2[string, error]) ([]string, error) {
 	ids, short := make([]string, len(typed)), false
 	for i, text := range typed {
@@ -71,7 +71,7 @@ func resolveIDs(noun string, typed []string, listed func() iter.Seq2[string, err
 	return once(ids), nil
 }
 
-// once leaves out what a list has named before.
+// once removes duplicates from a list.
 func once(ids []string) []string {
 	var list []string
 	for _, id := range ids {
@@ -89,7 +89,7 @@ func article(noun string) string {
 	return "a"
 }
 
-// idsOf returns the ids of a walk.
+// idsOf returns an iterator over the ids of items.
 func idsOf[T any](items iter.Seq2[T, error], id func(*T) string) func() iter.Seq2[string, error] {
 	return func() iter.Seq2[string, error] {
 		return func(yield func(string, error) bool) {
@@ -110,7 +110,7 @@ func endpointIDs(ctx context.Context, client *metlo.Client, typed ...string) ([]
 	return resolveIDs("endpoint", typed, idsOf(client.Endpoints.All(ctx, nil), func(e *metlo.Endpoint) string { return e.UUID }))
 }
 
-// endpointID is endpointIDs for one.
+// endpointID returns the id of one endpoint, as endpointIDs does.
 func endpointID(ctx context.Context, client *metlo.Client, typed string) (string, error) {
 	ids, err := endpointIDs(ctx, client, typed)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// ingestBatch keeps the memory of an archive small, and what is lost by an interruption.
+// ingestBatch is the number of traces in a request. It limits memory, and the traces that an interrupt loses.
 const ingestBatch = 100
 
 type ingestFlags struct {
@@ -33,8 +33,8 @@ func (a *app) ingestCommand() *cobra.Command {
 func (a *app) ingestHAR() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "har FILE…", Short: "Send HTTP archives of browsers, proxies and Burp",
-		Long: "Analyze the requests and responses of HTTP archives (HAR 1.2) and send what was found to the collector: templates of paths,\n" +
-			"types of fields, classes of sensitive data, and whether credentials were there. No value leaves. --dry-run prints what\n" +
+		Long: "Analyze the requests and responses of HTTP archives (HAR 1.2) and send the result to the collector: templates of paths,\n" +
+			"types of fields, classes of sensitive data, and whether there were credentials. No value is sent. --dry-run prints what\n" +
 			"would be sent, as JSON Lines.",
 		Example: "  metlo ingest har capture.har --host shop.example.com --dry-run\n  metlo ingest har *.har --host shop.example.com",
 	}
@@ -45,14 +45,14 @@ func (a *app) ingestTraces() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "traces FILE…", Short: "Send what a recorder has written to files",
 		Long: "Send the traces that package capture has recorded into files (WithOutput): JSON Lines with templates of paths, types of\n" +
-			"fields and classes of sensitive data. Lines with values (WithValues) are analyzed first, and no value leaves. A line that is not\n" +
-			"a trace is named and left out; the others are sent, and the exit code is 2. --dry-run prints what would be sent.",
+			"fields and classes of sensitive data. Lines with values (WithValues) are analyzed first, and no value is sent. The command skips and\n" +
+			"names a line that is not a trace, sends the others, and ends with 2. --dry-run prints what would be sent.",
 		Example: "  metlo ingest traces traffic.jsonl\n  zcat traffic.jsonl.gz | metlo ingest traces - --host shop.example.com",
 	}
 	return a.ingesting(cmd, "jsonl", readTraces)
 }
 
-// ingesting completes a command that sends what read finds in files.
+// ingesting completes a command that sends the traces which read finds in files.
 func (a *app) ingesting(cmd *cobra.Command, extension string, read trafficReader) *cobra.Command {
 	f := &ingestFlags{}
 	cmd.Args = cobra.MinimumNArgs(1)
@@ -82,11 +82,11 @@ func (a *app) ingesting(cmd *cobra.Command, extension string, read trafficReader
 	return cmd
 }
 
-// ingest is one run of a command that sends traffic from files.
+// ingest represents one run of a command that sends traffic from files.
 type ingest struct {
 	*traffic
 
-	as     string        // the host that the traffic is filed under; empty for its own
+	as     string        // host under which the traffic is filed; empty for the host of each trace
 	client *metlo.Client // nil for a dry run
 
 	batch         []*metlo.AnalyzedTrace
@@ -119,7 +119,7 @@ func (run *ingest) files(ctx context.Context, names []string, read trafficReader
 	}
 	run.app.note("%s", run.progress())
 	if run.sent == 0 {
-		return errors.New("nothing to send: the files hold no request that passes")
+		return errors.New("nothing to send: the files hold no request that can be sent")
 	}
 	return run.fault()
 }
@@ -136,7 +136,7 @@ func (run *ingest) progress() string {
 	return text + run.leftOut()
 }
 
-// add puts a trace into the batch, and sends the batch when it is full.
+// add appends a trace to the batch, and sends the batch when it is full.
 func (run *ingest) add(ctx context.Context, where string, trace *metlo.AnalyzedTrace) error {
 	if run.as != "" {
 		trace.Request.URL.Host = run.as

@@ -22,11 +22,11 @@ func (a *app) inventoryCommand() *cobra.Command {
 		Long: "Export every endpoint with its data classes, as it comes and in little memory. JSON Lines have the fields of the\n" +
 			"server, and CSV is safe to open in a spreadsheet. With --file it writes FILE.partial, and renames it when it is complete.",
 		Example: "  metlo inventory > endpoints.csv\n  metlo inventory --format jsonl --file endpoints.jsonl\n" +
-			"  metlo inventory --format jsonl --file endpoints.jsonl --resume    go on after an interruption",
+			"  metlo inventory --format jsonl --file endpoints.jsonl --resume    continue after an interruption",
 	}
 	words(inventory.Formats...).one(cmd, &format, "format", "form of the export")
 	cmd.Flags().StringVar(&file, "file", "", "write to this `file` instead of the standard output")
-	cmd.Flags().BoolVar(&resume, "resume", false, "keep what an interrupted export with the same flags has written")
+	cmd.Flags().BoolVar(&resume, "resume", false, "continue an interrupted export with the same flags")
 	a.endpointFilterFlags(cmd, &filter)
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		if resume && file == "" {
@@ -58,7 +58,7 @@ func (a *app) inventoryCommand() *cobra.Command {
 	return cmd
 }
 
-// progress shows on a terminal how far a walk is, and elsewhere nothing.
+// progress shows the progress of a walk on a terminal, and nothing elsewhere.
 type progress struct {
 	bar  *progressbar.ProgressBar
 	done int
@@ -79,11 +79,11 @@ func (p *progress) total(n int) {
 	}
 }
 
-// step counts. The bar is drawn now and then: drawing takes longer than an endpoint.
+// step counts one item. It seldom draws the bar, because drawing takes longer than processing an endpoint.
 func (p *progress) step() {
 	p.done++
 	if p.bar != nil && p.done%64 == 0 {
-		_ = p.bar.Set(p.done) // a bar that cannot be drawn does not fail the export
+		_ = p.bar.Set(p.done) // a failure to draw the bar does not fail the export
 	}
 }
 
@@ -93,7 +93,7 @@ func (p *progress) end() {
 	}
 }
 
-// outputFile writes to a file of the user's, or to the standard output for "-".
+// outputFile writes a file that the user names, or the standard output for "-".
 func (a *app) outputFile(name string, write func(io.Writer) error) error {
 	if name == "-" {
 		return errors.Join(write(a.out), a.out.Flush())

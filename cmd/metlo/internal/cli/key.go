@@ -41,7 +41,7 @@ func (a *app) keyList() *cobra.Command {
 func (a *app) keyCreate() *cobra.Command {
 	keyFor := metlo.KeyGeneric
 	cmd := &cobra.Command{
-		Use: "create NAME", Short: "Make a key, and print its value this once", Args: cobra.ExactArgs(1),
+		Use: "create NAME", Short: "Create a key, and print its value, which cannot be read later", Args: cobra.ExactArgs(1),
 		Example: "  metlo key create ci | vault write secret/metlo key=-",
 	}
 	keyTypes.one(cmd, &keyFor, "for", "what the key is for")
@@ -52,7 +52,7 @@ func (a *app) keyCreate() *cobra.Command {
 		}
 		fmt.Fprintln(a.out, key.APIKey.Reveal())
 		if err := a.out.Flush(); err != nil {
-			return fmt.Errorf("the key %s was made, and its value is lost (metlo key delete %s): %w", args[0], args[0], err)
+			return fmt.Errorf("the key %s was created, and its value is lost (metlo key delete %s): %w", args[0], args[0], err)
 		}
 		a.note("Store it: it cannot be read again.")
 		return nil
@@ -78,10 +78,10 @@ func (a *app) keyDelete() *cobra.Command {
 		}
 		for _, k := range keys {
 			if slices.Contains(names, k.Name) {
-				a.note("%s  begins with %s, made %s", k.Name, k.Identifier, timestamp(k.Created))
+				a.note("%s  begins with %s, created %s", k.Name, k.Identifier, timestamp(k.Created))
 			}
 		}
-		if ok, err := a.confirm(ctx, yes, "Delete "+output.Count(len(names), "key")+", and lock out who uses them"); !ok || err != nil {
+		if ok, err := a.confirm(ctx, yes, "Delete "+output.Count(len(names), "key")+", and lock out their users"); !ok || err != nil {
 			return err
 		}
 		for i, name := range names {

@@ -17,7 +17,7 @@ import (
 	"github.com/metlo-go/metlo/webhook"
 )
 
-// shutdownGrace leaves time for what an interrupted listener still has to do.
+// shutdownGrace is the time that an interrupted listener has to finish.
 const shutdownGrace = 500 * time.Millisecond
 
 func (a *app) webhookListen() *cobra.Command {
@@ -26,7 +26,7 @@ func (a *app) webhookListen() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "listen", Short: "Print deliveries as they come, until Ctrl-C", Args: cobra.NoArgs,
 		Long: "Receive what Metlo posts to webhooks and print each alert once. With --url it adds a webhook to the instance and deletes it\n" +
-			"at the end. METLO_WEBHOOK_TOKEN is the token that deliveries must have behind ?token=.",
+			"at the end. METLO_WEBHOOK_TOKEN is the token that deliveries must have after ?token=.",
 		Example: "  metlo webhook listen --address :8090\n  metlo webhook listen --address :8090 --url https://hooks.example.com/metlo -o json",
 	}
 	cmd.Flags().StringVar(&address, "address", address, "`address` to listen on")
@@ -55,7 +55,7 @@ func (a *app) webhookListen() *cobra.Command {
 	return a.reading(cmd)
 }
 
-// register adds a webhook, and returns what deletes it.
+// register adds a webhook and returns a function that deletes it.
 func (a *app) register(ctx context.Context, public string) (func() error, error) {
 	if public == "" {
 		return func() error { return nil }, nil
@@ -72,7 +72,7 @@ func (a *app) register(ctx context.Context, public string) (func() error, error)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 		defer cancel()
 		if err := client.Webhooks.Delete(ctx, hook.UUID); err != nil {
-			return fmt.Errorf("the webhook is still there (metlo webhook delete %s): %w", hook.UUID, err)
+			return fmt.Errorf("the webhook still exists (metlo webhook delete %s): %w", hook.UUID, err)
 		}
 		return nil
 	}, nil
@@ -88,7 +88,7 @@ var deliveryColumns = []output.Column[metlo.WebhookEvent]{
 	{Name: "description", Value: func(e *metlo.WebhookEvent) string { return e.Alert.Description }},
 }
 
-// listen prints each delivery, and ends with the context, after limit alerts, or when it cannot print.
+// listen prints each delivery. It ends with the context, after limit alerts, or when printing fails.
 func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Printer, limit int) error {
 	var opts []webhook.Option
 	if token := os.Getenv("METLO_WEBHOOK_TOKEN"); token != "" {
@@ -113,7 +113,7 @@ func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Print
 		if printed++; err != nil || printed == limit {
 			end(err)
 		}
-		return nil // an alert that cannot be printed now cannot be printed later
+		return nil // printing will not work for a later alert either
 	}, opts...)
 	refused := &refusals{note: a.note}
 	defer refused.endMinute()
@@ -125,20 +125,20 @@ func (a *app) listen(ctx context.Context, listener net.Listener, p *output.Print
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
-	// First nothing new comes in, then what came in is printed.
+	// The server first refuses new deliveries, then prints those that it has accepted.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	return errors.Join(err, server.Shutdown(grace), handler.Shutdown(grace))
 }
 
-// Bounds of what is printed about refused requests: anybody may send them.
+// Limits on the messages about refused requests, because anybody may send such requests.
 const (
 	maxRefusals     = 10 // lines in a minute
-	maxRefusalWidth = 20 // of a method
+	maxRefusalWidth = 20 // characters of a method
 )
 
-// refusals tells the user of requests that are no deliveries, such as those with a wrong token, which would otherwise
-// look like none at all. Those beyond some in a minute are counted.
+// refusals reports refused requests, such as those with a wrong token, because they would otherwise be invisible.
+// Beyond maxRefusals in a minute it only counts them.
 type refusals struct {
 	note func(format string, args ...any)
 
@@ -172,7 +172,7 @@ func (r *refusals) tell(req *http.Request, status int) {
 	r.note("refused a %s from %s with %d %s", method, req.RemoteAddr, status, http.StatusText(status))
 }
 
-// endMinute prints what was only counted.
+// endMinute prints the number of refusals that had no line.
 func (r *refusals) endMinute() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -195,5 +195,5 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets an http.ResponseController find the writer.
+// Unwrap returns the underlying writer for http.ResponseController.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -113,7 +113,7 @@ func (a *app) summaryCommand() *cobra.Command {
 	return a.reading(cmd)
 }
 
-// counts lists what occurs most often first.
+// counts returns a list of the keys and their counts, the highest count first.
 func counts[K ~string](seq iter.Seq2[K, int]) string {
 	byName := maps.Collect(seq)
 	names := slices.SortedFunc(maps.Keys(byName), func(x, y K) int {

@@ -17,7 +17,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// matrixFlags are the endpoints, results and policy of a matrix.
+// matrixFlags holds the endpoints, results and policy of a matrix.
 type matrixFlags struct {
 	run             runFlags
 	earlier, hosts  []string
@@ -35,7 +35,7 @@ func (a *app) testMatrix() *cobra.Command {
 		Long: "Show for every endpoint and identity what tests proved: allowed, denied, leaks another's object, untested, or could not tell.\n" +
 			"The endpoints are those of the instance, or of an OpenAPI document. The results are those of earlier runs, of a run of the\n" +
 			"given tests now, or of both. A policy defines who may do what.\n\n" +
-			"Exit codes: 0 as the policy wants, 1 a cell contradicts it, 2 could not tell, 130 interrupted.",
+			"Exit codes: 0 the policy holds, 1 a cell contradicts it, 2 unknown result, 130 interrupted.",
 		Example: "  metlo test matrix --from results.json --policy policy.yaml --require all\n" +
 			"  metlo test matrix tests/ --allow-host http://localhost:8080 --openapi openapi.yaml --format markdown",
 	}
@@ -58,7 +58,7 @@ func (a *app) testMatrix() *cobra.Command {
 		case apitest.Failed:
 			return errFindings
 		}
-		return errors.New("could not tell: " + m.Summary())
+		return errors.New("result unknown: " + m.Summary())
 	})
 	return cmd
 }
@@ -66,9 +66,9 @@ func (a *app) testMatrix() *cobra.Command {
 func (a *app) testCoverage() *cobra.Command {
 	f := &matrixFlags{format: "table"}
 	cmd := &cobra.Command{
-		Use: "coverage [FILE|FOLDER…]", Short: "Count the operations that were tested, of those that are known",
+		Use: "coverage [FILE|FOLDER…]", Short: "Count the tested operations among the known ones",
 		Long: "Count the operations for which tests proved something, and list the others. See metlo test matrix.\n\n" +
-			"Exit codes: 0 all were tested or --require is not given, 1 some were not, 2 could not tell, 130 interrupted.",
+			"Exit codes: 0 all were tested or --require is not given, 1 some were not, 2 unknown result, 130 interrupted.",
 		Example: "  metlo test coverage --from results.json --openapi openapi.yaml --require all",
 	}
 	f.flags(a, cmd)
@@ -90,9 +90,9 @@ func (a *app) testCoverage() *cobra.Command {
 		case f.require != "" && c.Tested < c.Known:
 			return errFindings
 		case len(m.NotRun) > 0:
-			return errors.New("could not tell: not run: " + strings.Join(m.NotRun, ", "))
+			return errors.New("result unknown: not run: " + strings.Join(m.NotRun, ", "))
 		case c.Tested == 0:
-			return errors.New("could not tell: no operation was tested")
+			return errors.New("result unknown: no operation was tested")
 		}
 		return nil
 	})
@@ -114,9 +114,9 @@ func (f *matrixFlags) command(a *app, show func(*apitest.Matrix) error) func(*co
 		defer cancel()
 		switch {
 		case len(args) == 0 && len(f.earlier) == 0:
-			return &usageError{errors.New("of which results? name test files to run, or --from FILE"), cmd.CommandPath()}
+			return &usageError{errors.New("there are no results: name test files to run, or --from FILE"), cmd.CommandPath()}
 		case len(args) > 0 && len(f.run.allow) == 0:
-			return &usageError{errors.New("which hosts may be called? --allow-host HOST"), cmd.CommandPath()}
+			return &usageError{errors.New("no host may be called: name one with --allow-host HOST"), cmd.CommandPath()}
 		}
 		if err := f.checkResults(args); err != nil {
 			return err
@@ -136,7 +136,7 @@ func (f *matrixFlags) command(a *app, show func(*apitest.Matrix) error) func(*co
 	}
 }
 
-// checkResults refuses --results that would overwrite a file that the command reads.
+// checkResults returns an error if --results would overwrite a file that the command reads.
 func (f *matrixFlags) checkResults(tests []string) error {
 	if f.run.results == "" {
 		return nil
@@ -201,10 +201,10 @@ func (f *matrixFlags) readPolicy(ctx context.Context, a *app) (*apitest.Policy, 
 		return apitest.LoadPolicy(f.policy)
 	}
 	if !f.fromConfig {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil //nolint:nilnil // there is no document
 	}
 	if len(f.hosts) == 0 {
-		return nil, errors.New("--policy-from-config: for which hosts? --host HOST")
+		return nil, errors.New("--policy-from-config needs hosts: name them with --host HOST")
 	}
 	client, err := a.connect()
 	if err != nil {

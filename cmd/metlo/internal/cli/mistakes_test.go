@@ -20,10 +20,10 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// goName is what only a programmer knows: an option, a constructor, a method of a service.
+// goName matches names that only a programmer knows: an option, a constructor, a method of a service.
 var goName = regexp.MustCompile(`\b(With(out)?[A-Z]\w+|AllowHosts|NewClient\w*|Parse[A-Z]\w+|[A-Z][a-z]+[A-Za-z]*\.[A-Z][a-z]\w+)`)
 
-// execute runs the command as a process does, and returns its exit code and what it wrote to the standard error.
+// execute runs the command in this process, and returns its exit code and standard error.
 func execute(t *testing.T, args ...string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -36,7 +36,7 @@ func execute(t *testing.T, args ...string) (int, string) {
 	return a.run(ctx, args), stderr.String()
 }
 
-// commands are the paths of all commands that do something.
+// commands returns the paths of all commands that have an action.
 func commands(cmd *cobra.Command, path ...string) (all [][]string) {
 	for _, sub := range cmd.Commands() {
 		here := append(append([]string{}, path...), sub.Name())
@@ -49,7 +49,7 @@ func commands(cmd *cobra.Command, path ...string) (all [][]string) {
 	return all
 }
 
-// TestErrorsSpeakFlags makes the commonest mistakes with every command.
+// TestErrorsSpeakFlags makes the most common mistakes with every command.
 func TestErrorsSpeakFlags(t *testing.T) {
 	srv := metlotest.New(t, metlotest.Demo())
 	folder := t.TempDir()
@@ -107,7 +107,7 @@ func TestErrorsSpeakFlags(t *testing.T) {
 					}
 					setenv(t, env)
 					check(t, append(append([]string{"--timeout", "20s"}, command...), "00000000-0000-4000-8000-0000000000ff"))
-					if name != "nobody listens" { // which is waited for
+					if name != "nobody listens" { // the test waits for that address
 						check(t, append([]string{"--timeout", "20s"}, command...))
 					}
 				})
@@ -143,7 +143,7 @@ func setenv(t *testing.T, pairs []string) {
 	}
 }
 
-// TestManyFailuresAreOneLineEach uploads documents that are all refused.
+// TestManyFailuresAreOneLineEach uploads several documents that the server refuses.
 func TestManyFailuresAreOneLineEach(t *testing.T) {
 	srv := metlotest.New(t)
 	setenv(t, []string{"METLO_HOST=" + srv.URL, "METLO_API_KEY=" + srv.APIKey, "HOME=" + t.TempDir()})

@@ -13,7 +13,8 @@ import (
 	"golang.org/x/term"
 )
 
-// confirm asks on a terminal whether to go on. Elsewhere nothing is changed without --yes, and a line names that flag.
+// confirm asks for confirmation on a terminal. Elsewhere it reports false without --yes, and prints a line that names
+// the flag.
 func (a *app) confirm(ctx context.Context, yes bool, what string) (bool, error) {
 	if yes {
 		return true, nil
@@ -37,7 +38,7 @@ func (a *app) confirm(ctx context.Context, yes bool, what string) (bool, error) 
 	return false, nil
 }
 
-// readLine reads a line, unless the context ends before somebody has typed one.
+// readLine reads a line, or returns the error of the context if that ends first.
 func readLine(ctx context.Context, r io.Reader) (string, error) {
 	return await(ctx, func() (string, error) {
 		line, err := bufio.NewReader(r).ReadString('\n')
@@ -48,7 +49,7 @@ func readLine(ctx context.Context, r io.Reader) (string, error) {
 	})
 }
 
-// readSecret reads a line without echo from a terminal, and the whole of anything else.
+// readSecret reads a line without echo from a terminal, or everything from another input.
 func (a *app) readSecret(ctx context.Context, prompt string) (string, error) {
 	file, ok := a.in.(*os.File)
 	if !ok || !isTerminal(file) {
@@ -59,7 +60,7 @@ func (a *app) readSecret(ctx context.Context, prompt string) (string, error) {
 	}
 	fmt.Fprint(a.err, prompt)
 	defer fmt.Fprintln(a.err)
-	// An interrupted read never gives the echo back by itself.
+	// An interrupted read never restores the echo by itself.
 	giveBack := terminalState()
 	defer giveBack()
 	return await(ctx, func() (string, error) {
@@ -68,7 +69,8 @@ func (a *app) readSecret(ctx context.Context, prompt string) (string, error) {
 	})
 }
 
-// await runs what cannot be interrupted, such as a read from a terminal, and gives up on it when the context ends.
+// await runs a function that cannot be interrupted, such as a read from a terminal, and returns early when the context
+// ends.
 func await(ctx context.Context, read func() (string, error)) (string, error) {
 	type result struct {
 		text string
@@ -87,7 +89,7 @@ func await(ctx context.Context, read func() (string, error)) (string, error) {
 	}
 }
 
-// each is a sequence of what a slice holds.
+// each returns an iterator over the items of a slice.
 func each[T any](items []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, item := range items {

@@ -93,7 +93,8 @@ func (a *app) writeReport(ctx context.Context, client *metlo.Client, f *reportPa
 	return nil
 }
 
-// readInstance reads the endpoints and the alerts. It returns the operations that tests can cover, if results are given.
+// readInstance reads the endpoints and the alerts. If results are given, it returns the operations that tests can
+// cover.
 func (a *app) readInstance(
 	ctx context.Context, client *metlo.Client, f *reportPageFlags, data *htmlreport.Data,
 ) (operations []apitest.Endpoint, err error) {
@@ -121,8 +122,8 @@ func (a *app) readInstance(
 	return operations, nil
 }
 
-// readEvidence reads the details of endpoints. A failure that another endpoint may not meet leaves the rest of them not
-// looked at, which the page shows.
+// readEvidence reads the details of endpoints. If an error may not be specific to one endpoint, it skips the remaining
+// endpoints, and the page shows that.
 func (a *app) readEvidence(ctx context.Context, client *metlo.Client, data *htmlreport.Data) error {
 	ids := data.Missing()
 	bar := a.progress("traces of endpoints")
@@ -136,7 +137,7 @@ func (a *app) readEvidence(ctx context.Context, client *metlo.Client, data *html
 			return ctx.Err()
 		case err != nil:
 			data.Unread = err
-			return nil // the page and the end of the command name the error
+			return nil // the page and the last message of the command name the error
 		default:
 			data.AddDetail(detail)
 		}

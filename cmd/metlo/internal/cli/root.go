@@ -23,11 +23,11 @@ const rootHelp = `metlo reads and curates a Metlo instance, fails builds while a
 inventory, and generates and runs API tests.
 
 It talks to --instance, to METLO_HOST with METLO_API_KEY, or to the instance of metlo auth login.
-With --demo it talks to a server of its own, on which everything can be tried.
+With --demo it starts a demo server, on which you can try everything.
 
-Exit codes: 0 done, nothing found; 1 findings; 2 failed, or could not tell; 130 interrupted.`
+Exit codes: 0 done, nothing found; 1 findings; 2 failed, or the result is unknown; 130 interrupted.`
 
-// Root returns the command, for the generator of its manual pages.
+// Root returns the command for the generator of its manual pages.
 func Root() *cobra.Command { return (&app{out: bufio.NewWriter(io.Discard), err: io.Discard}).root() }
 
 func (a *app) root() *cobra.Command {
@@ -42,9 +42,9 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.global.host, "instance", "", "`URL` of the instance, instead of METLO_HOST or the context in use")
 	flags.StringVar(&a.global.collector, "collector", "", "`URL` of the instance's collector")
 	flags.StringVar(&a.global.context, "context", "", "`name` of the context to use, instead of the one in use")
-	flags.BoolVar(&a.global.demo, "demo", false, "talk to a demo server that lasts as long as the command")
-	flags.BoolVar(&a.global.insecure, "insecure-http", false, "let the key travel over plain http, where anybody on the way can read it")
-	flags.DurationVar(&a.global.timeout, "timeout", 0, "give up after this `time`, such as 2m")
+	flags.BoolVar(&a.global.demo, "demo", false, "use a demo server that ends with the command")
+	flags.BoolVar(&a.global.insecure, "insecure-http", false, "send the key over plain http, where others on the network can read it")
+	flags.DurationVar(&a.global.timeout, "timeout", 0, "stop after this `time`, such as 2m")
 	flags.BoolVarP(&a.global.quiet, "quiet", "q", false, "print nothing but data and errors")
 	flags.BoolVarP(&a.global.verbose, "verbose", "v", false, "log each request, without keys")
 	a.global.color = "auto"
@@ -72,7 +72,7 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// prepare rewrites every error of the command line as one line that ends with the way to the help.
+// prepare rewrites every usage error of a command as one line that ends with the command for the help.
 func prepare(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{errors.New(flagError(c, err)), c.CommandPath()}
@@ -124,7 +124,7 @@ func unknownCommand(c *cobra.Command, given []string) error {
 	return &usageError{fmt.Errorf("%s has no command %q%s", c.CommandPath(), given[0], hint), c.CommandPath()}
 }
 
-// flagError returns the error of a flag in the words of this command.
+// flagError returns the text of a flag error in the style of this command.
 func flagError(c *cobra.Command, err error) string {
 	var missing *pflag.NotExistError
 	if errors.As(err, &missing) {
@@ -143,7 +143,7 @@ func flagError(c *cobra.Command, err error) string {
 	return err.Error()
 }
 
-// reading adds the flags of all commands that read.
+// reading adds the flags that all commands share which print values.
 func (a *app) reading(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVarP(&a.global.format.Format, "output", "o", "table", "`form`: "+strings.Join(output.Formats, ", ")+" or template=TEXT")
 	cmd.Flags().StringVar(&a.global.format.JQ, "jq", "", "jq `filter` over the JSON form")
@@ -151,15 +151,15 @@ func (a *app) reading(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// listing adds the flags of all commands that list.
+// listing adds the flags that all commands share which print lists.
 func (a *app) listing(cmd *cobra.Command) *cobra.Command {
 	texts(cmd, &a.global.format.Columns, "columns", "columns of a table or a CSV, such as uuid,created")
-	cmd.Flags().StringVar(&a.global.format.Sort, "sort", "", "`column` to order by, with a minus before it for the other direction")
-	cmd.Flags().IntVar(&a.global.format.Limit, "limit", 0, "most `lines`; 0 for all")
+	cmd.Flags().StringVar(&a.global.format.Sort, "sort", "", "`column` to order by, with a leading minus for descending order")
+	cmd.Flags().IntVar(&a.global.format.Limit, "limit", 0, "maximum number of `lines`; 0 for all")
 	return a.reading(cmd)
 }
 
-// printer returns what writes the values of a command that reads.
+// printer returns a printer for the values of a command.
 func (a *app) printer() (*output.Printer, error) {
 	format := a.global.format.Format
 	if !strings.HasPrefix(format, "template=") {
@@ -200,10 +200,10 @@ func terminalWidth() int {
 	return width
 }
 
-// action is what a command does with a client.
+// action is the function of a command that needs a client.
 type action func(ctx context.Context, client *metlo.Client, args []string) error
 
-// run connects and does the action, within --timeout.
+// withClient returns the function of a command that connects and runs do, within --timeout.
 func (a *app) withClient(do action) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())

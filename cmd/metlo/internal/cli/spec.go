@@ -180,7 +180,7 @@ func (a *app) specDelete() *cobra.Command {
 	return cmd
 }
 
-// allKnown returns an error for the first name that does not exist, before anything is changed.
+// allKnown returns an error for the first name that does not exist, before the command changes anything.
 func allKnown(noun string, names, known []string) error {
 	for _, name := range names {
 		found := false

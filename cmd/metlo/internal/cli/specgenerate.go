@@ -21,11 +21,11 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// specSource holds what documents are made of, by host: traces, or the endpoints of the instance.
+// specSource holds the source of documents by host: traces, or the endpoints of the instance.
 type specSource struct {
 	traces    map[string][]*metlo.AnalyzedTrace
 	endpoints map[string][]*metlo.EndpointDetail
-	graphQL   map[string]int // by host, left out because an OpenAPI document has no place for them
+	graphQL   map[string]int // number of GraphQL requests left out by host, which OpenAPI cannot describe
 	damaged   error
 }
 
@@ -65,7 +65,7 @@ func (a *app) specGenerate() *cobra.Command {
 			"Without a file, the document is that of the instance's endpoints with their data fields. The document holds no values;\n" +
 			"sensitive data classes stand in x-metlo-data-classes. A field is required if all of three or more traces had it.\n\n" +
 			"A document describes one host, or those of --host, each as a server. --dir writes a document for each host, for\n" +
-			"metlo spec upload and for --spec-dir of metlo gate. GraphQL has no place in such a document and is left out.",
+			"metlo spec upload and for --spec-dir of metlo gate. OpenAPI cannot describe GraphQL, which is left out.",
 		Example: "  metlo spec generate traffic.jsonl --file openapi.yaml\n  metlo spec generate --host shop.example.com > shop.yaml\n" +
 			"  metlo spec generate --from-inventory --dir specs",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -113,7 +113,7 @@ func (a *app) specGenerate() *cobra.Command {
 	return cmd
 }
 
-// check refuses flags that cannot be obeyed, before anything is read.
+// check rejects flags that cannot be combined, before the command reads anything.
 func (f *specGenerateFlags) check(inputs []string) error {
 	for _, server := range f.servers {
 		if u, err := url.Parse(server); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -204,7 +204,7 @@ func (f *specGenerateFlags) fromInstance(ctx context.Context, a *app) (*specSour
 		}
 		detail, err := client.Endpoints.Get(ctx, e.UUID)
 		if errors.Is(err, metlo.ErrNotFound) {
-			continue // deleted meanwhile
+			continue // deleted since it was listed
 		}
 		if err != nil {
 			return nil, err
@@ -228,7 +228,7 @@ func (s *specSource) graphQLNote(hosts []string) string {
 	return fmt.Sprintf(", %d of GraphQL left out", leftOut)
 }
 
-// oneHost refuses several hosts in one document that nobody has asked for.
+// oneHost returns an error if one document would cover several hosts that no flag selects.
 func oneHost(hosts []string) error {
 	if len(hosts) < 2 {
 		return nil
@@ -237,7 +237,7 @@ func oneHost(hosts []string) error {
 	return fmt.Errorf("there are %d hosts, %s: choose with --host, or write a document for each with --dir FOLDER", len(hosts), few(hosts))
 }
 
-// few lists the first names of a list.
+// few returns the first names of a list as text.
 func few(names []string) string {
 	const most = 5
 	if len(names) <= most {
@@ -268,7 +268,7 @@ func (f *specGenerateFlags) write(a *app, source *specSource, inputs []string) e
 			return err
 		}
 	}
-	if err := os.MkdirAll(f.folder, 0o755); err != nil { //nolint:gosec // documents are no secret
+	if err := os.MkdirAll(f.folder, 0o755); err != nil { //nolint:gosec // documents are not secret
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -286,7 +286,7 @@ func (f *specGenerateFlags) extension() string {
 	return "yaml"
 }
 
-// documentName returns a host as the name of a file.
+// documentName returns a host in the form of a file name.
 func documentName(host string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {

@@ -17,7 +17,8 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/version"
 )
 
-// shortRetry outlasts a lost connection, and no outage: that is what a check is to find.
+// shortRetry returns an option that retries a lost connection but not an outage, because the check must report an
+// outage.
 func shortRetry() metlo.Option {
 	return metlo.WithRetry(metlo.RetryPolicy{MaxRetries: 1, BaseWait: 100 * time.Millisecond, MaxWait: 500 * time.Millisecond, MaxRetryAfter: time.Second})
 }
@@ -25,7 +26,7 @@ func shortRetry() metlo.Option {
 func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "Check backend, collector and key, and name the next step", Args: cobra.NoArgs,
-		Long: "Check backend, database, cache, collector and key, each by itself. What cannot be checked is never ok. Exit code 2 if a check\n" +
+		Long: "Check backend, database, cache, collector and key, one by one. A stage that cannot be checked is never ok. Exit code 2 if a check\n" +
 			"failed. metlo doctor checks more.",
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -36,7 +37,7 @@ func (a *app) statusCommand() *cobra.Command {
 	return a.reading(cmd)
 }
 
-// doctorFlags choose what is checked.
+// doctorFlags selects the checks of doctor.
 type doctorFlags struct {
 	short, probe, yes bool
 	wait              time.Duration
@@ -50,13 +51,13 @@ func (a *app) doctorCommand() *cobra.Command {
 			"webhooks. A stage is ok, failed, or not checked, with the reason. The first that failed names the next step. Exit code 2\n" +
 			"if one failed.\n\n" +
 			"With --probe it sends one request for a host that cannot exist, follows it until the jobs have counted it, and removes its\n" +
-			"endpoint and alert. Webhooks that would get the alert are named first, and need --yes. With a --wait that ends before the jobs\n" +
-			"come round, the calls that the server has counted and not yet written down are lost on removal, those of other endpoints too.",
+			"endpoint and alert. Webhooks that would get the alert are named first, and need --yes. If --wait ends before the jobs\n" +
+			"run, the removal loses calls that the server has counted and not yet stored, including those of other endpoints.",
 		Example: "  metlo doctor\n  metlo doctor --probe\n  metlo doctor -o json --jq '.[] | select(.state == \"failed\") | .advice'",
 	}
-	cmd.Flags().BoolVar(&f.probe, "probe", false, "send a request, follow it, and remove what it made")
-	cmd.Flags().DurationVar(&f.wait, "wait", 6*time.Minute, "how long --probe waits for the jobs, which come round every 5m")
-	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "probe though webhooks get the alert")
+	cmd.Flags().BoolVar(&f.probe, "probe", false, "send a request, follow it, and remove its data")
+	cmd.Flags().DurationVar(&f.wait, "wait", 6*time.Minute, "how long --probe waits for the jobs, which run every 5m")
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "send the probe even if webhooks get its alert")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
@@ -72,7 +73,7 @@ var checkColumns = []output.Column[doctor.Row]{
 	{Name: "advice", Value: func(r *doctor.Row) string { return r.Advice }},
 }
 
-// diagnose prints a row for each check, and fails if one of them did.
+// diagnose prints a row for each check, and returns an error if one failed.
 func (a *app) diagnose(ctx context.Context, f *doctorFlags) error {
 	p, err := a.printer()
 	if err != nil {
@@ -96,7 +97,7 @@ func (a *app) diagnose(ctx context.Context, f *doctorFlags) error {
 		return err
 	}
 	if f.short {
-		rows = rows[len(rows)-1:] // the instance
+		rows = rows[len(rows)-1:] // the row of the instance
 	}
 	rows = append(rows, found...)
 	if err := output.List(p, each(rows), checkColumns); err != nil {
@@ -104,7 +105,7 @@ func (a *app) diagnose(ctx context.Context, f *doctorFlags) error {
 	}
 	failed := doctor.FirstFailed(rows)
 	if failed == nil && ctx.Err() != nil {
-		return errors.New("could not tell: --timeout ended before every stage was checked")
+		return errors.New("result unknown: --timeout ended before every stage was checked")
 	}
 	if failed == nil {
 		return nil
@@ -115,7 +116,7 @@ func (a *app) diagnose(ctx context.Context, f *doctorFlags) error {
 	return fmt.Errorf("%s failed: %s", failed.Name, failed.Advice)
 }
 
-// newDoctor returns what checks the instance, and the rows about the command itself.
+// newDoctor returns a doctor for the instance, and the rows about the command itself.
 func (a *app) newDoctor() (*doctor.Doctor, []doctor.Row, error) {
 	client, err := a.connect(shortRetry())
 	if err != nil {
@@ -138,7 +139,7 @@ func (a *app) newDoctor() (*doctor.Doctor, []doctor.Row, error) {
 	}
 	d.Addresses = []string{client.BaseURL()}
 	if collector != "" {
-		// The key stays out of it: the health of the collector is for everybody to see.
+		// The request carries no key, because the collector's health needs none.
 		if d.Collector, err = metlo.NewClient(collector, "", append(a.clientOptions(), shortRetry())...); err != nil {
 			return nil, nil, err
 		}
@@ -152,33 +153,34 @@ func (a *app) newDoctor() (*doctor.Doctor, []doctor.Row, error) {
 	}, nil
 }
 
-// prepareProbe refuses a probe whose alert would be posted, unless the user has agreed.
+// prepareProbe returns an error if a probe would post an alert and the user has not agreed.
 func (a *app) prepareProbe(ctx context.Context, d *doctor.Doctor, f *doctorFlags) error {
 	if f.wait < 0 {
 		return errors.New("--wait: use a time such as 6m, or 0")
 	}
 	hooks, err := d.Client.Webhooks.List(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // the checks name the stage that is at fault, and then send nothing
+		return nil //nolint:nilerr // the checks name the failed stage and send no probe
 	}
 	fires := doctor.Fires(hooks)
 	for i := range fires {
 		a.note("The alert of the probe would be posted by webhook %s to %s", fires[i].UUID, fires[i].URL)
 	}
 	if len(fires) > 0 && !f.yes {
-		return fmt.Errorf("%s would get the alert of the probe: add --yes to probe all the same", output.Count(len(fires), "webhook"))
+		return fmt.Errorf("%s would get the alert of the probe: add --yes to send it anyway", output.Count(len(fires), "webhook"))
 	}
 	d.Probe = &doctor.Probe{Host: doctor.ProbeHost(), Wait: f.wait}
 	return nil
 }
 
-// permissionAdvice warns of a key that other users of the machine can read, as the old command of Metlo left it.
+// permissionAdvice returns a warning about a key that other users of the machine can read, as Metlo's older command
+// left it.
 func (a *app) permissionAdvice() string {
 	store, err := account.Open()
 	if err != nil || a.global.demo || runtime.GOOS == "windows" {
 		return ""
 	}
-	names, _ := store.Names() // what is not there needs no advice
+	names, _ := store.Names() // an error means that no file needs advice
 	for _, name := range names {
 		path, err := store.Path(name)
 		if err != nil {

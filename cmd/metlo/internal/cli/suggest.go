@@ -9,7 +9,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// didYouMean returns ", did you mean X?" if a known name is close to what was typed, and else nothing.
+// didYouMean returns ", did you mean X?" if typed resembles a known name, and otherwise an empty string.
 func didYouMean(typed string, known []string) string {
 	best, distance := "", max(2, len(typed)/4)+1
 	for _, name := range known {

@@ -36,8 +36,8 @@ func (a *app) testGenerate() *cobra.Command {
 	f := &generateFlags{folder: "metlo-tests"}
 	cmd := &cobra.Command{
 		Use: "generate", Short: "Generate tests for endpoints", Args: cobra.NoArgs,
-		Long: "Generate tests out of what Metlo knows about an endpoint, the endpoints of a host, or all. Names of files depend on endpoint\n" +
-			"and template alone: generating again replaces and does not add. Endpoints for which a template knows too little are left\n" +
+		Long: "Generate tests out of what Metlo knows about an endpoint, the endpoints of a host, or all. File names depend only on endpoint\n" +
+			"and template, so that generating again replaces the files. Endpoints for which a template knows too little are left\n" +
 			"out and counted by reason.",
 		Example: "  metlo test generate --host shop.example.com --template BOLA,BROKEN_AUTHENTICATION\n" +
 			"  metlo test generate --endpoint 3fa85f64-5717-4562-b3fc-2c963f66afa6 --out tests",
@@ -50,7 +50,7 @@ func (a *app) testGenerate() *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("endpoint", "host", "all")
 	cmd.RunE = a.withClient(func(ctx context.Context, client *metlo.Client, _ []string) error {
 		if len(f.endpoints) == 0 && len(f.hosts) == 0 && !f.all {
-			return errors.New("for which endpoints? --endpoint UUID, --host HOST or --all")
+			return errors.New("no endpoint is selected: use --endpoint UUID, --host HOST or --all")
 		}
 		if err := knownHosts(ctx, client, f.hosts); err != nil {
 			return err
@@ -73,7 +73,7 @@ func (a *app) generate(ctx context.Context, client *metlo.Client, f *generateFla
 	if err != nil {
 		return fmt.Errorf("the instance's testing configuration: %w", err)
 	}
-	if err := os.MkdirAll(f.folder, 0o755); err != nil { //nolint:gosec // tests are no secret; what they lack comes from outside
+	if err := os.MkdirAll(f.folder, 0o755); err != nil { //nolint:gosec // tests are not secret; credentials come from variables
 		return err
 	}
 	templates := f.templates
@@ -121,7 +121,7 @@ func (a *app) generate(ctx context.Context, client *metlo.Client, f *generateFla
 	return nil
 }
 
-// ids returns the ids of the endpoints that the flags name.
+// ids returns an iterator over the ids of the endpoints that the flags name.
 func (f *generateFlags) ids(ctx context.Context, client *metlo.Client) iter.Seq2[string, error] {
 	if len(f.endpoints) > 0 {
 		return each(f.endpoints)
@@ -152,14 +152,14 @@ func sortedKeys(set map[string]bool) []string {
 	return names
 }
 
-// testFile is a test with its file, or what is wrong with the file.
+// testFile represents a test with its file, or the fault of the file.
 type testFile struct {
 	name   string
 	config *apitest.Config
 	faults error
 }
 
-// loadTests reads test files and folders of them. It returns an error if there is no test.
+// loadTests reads test files and folders of test files. It returns an error if there is no test.
 func loadTests(names []string) ([]testFile, error) {
 	files, err := testNames(names)
 	if err != nil {
@@ -176,7 +176,7 @@ func loadTests(names []string) ([]testFile, error) {
 	return tests, nil
 }
 
-// testNames returns the names of test files, and of those in folders.
+// testNames returns the names of test files, including those in folders.
 func testNames(names []string) ([]string, error) {
 	var files []string
 	for _, name := range names {
@@ -198,7 +198,7 @@ func testNames(names []string) ([]string, error) {
 	return files, nil
 }
 
-// testState is a line of test list.
+// testState represents a line of test list.
 type testState struct {
 	File     string   `json:"file"`
 	ID       string   `json:"id"`

@@ -44,7 +44,7 @@ func (a *app) testRun() *cobra.Command {
 		Example: "  metlo test run --allow-host staging.shop.example.com --env-file staging.env\n" +
 			"  metlo test run tests/ --allow-host http://localhost:8080 --format junit=tests.xml --format sarif=tests.sarif",
 	}
-	words("controls").one(cmd, &f.require, "require", "what a pass needs besides its assertions: a control that shows the target to work")
+	words("controls").one(cmd, &f.require, "require", "what a pass requires besides its assertions: a control, which shows that the target works")
 	f.flags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("require", "lenient")
 	f.reports.flags(cmd)
@@ -52,7 +52,7 @@ func (a *app) testRun() *cobra.Command {
 		ctx, cancel := a.withTimeout(cmd.Context())
 		defer cancel()
 		if len(f.allow) == 0 {
-			return &usageError{errors.New("which hosts may be called? --allow-host HOST"), cmd.CommandPath()}
+			return &usageError{errors.New("no host may be called: name one with --allow-host HOST"), cmd.CommandPath()}
 		}
 		if len(args) == 0 {
 			args = []string{"metlo-tests"}
@@ -65,7 +65,7 @@ func (a *app) testRun() *cobra.Command {
 	return cmd
 }
 
-// checkOutputs refuses results and reports that would overwrite a file that the command reads, or each other.
+// checkOutputs returns an error if results and reports would overwrite an input, or each other.
 func (f *runFlags) checkOutputs(tests []string) error {
 	inputs := f.inputs(tests)
 	if f.results != "" {
@@ -78,7 +78,7 @@ func (f *runFlags) checkOutputs(tests []string) error {
 
 // inputs returns the files that the command reads.
 func (f *runFlags) inputs(tests []string) []string {
-	names, _ := testNames(tests) // an error is returned when the tests are loaded
+	names, _ := testNames(tests) // loading the tests returns the same error
 	names = append(append(names, f.rerun), f.envFiles...)
 	if f.payloads != "" {
 		lists, _ := filepath.Glob(filepath.Join(f.payloads, "*.txt"))
@@ -87,16 +87,16 @@ func (f *runFlags) inputs(tests []string) []string {
 	return names
 }
 
-// flags adds the flags of every command that runs tests.
+// flags adds the flags that all commands share which run tests.
 func (f *runFlags) flags(cmd *cobra.Command) {
 	texts(cmd, &f.allow, "allow-host", "host that may be called, such as api.example.com or http://localhost:8080; required")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "`NAME=VALUE` of a variable; may be repeated. A secret belongs into an --env-file")
 	cmd.Flags().StringArrayVar(&f.envFiles, "env-file", nil, "`file` with NAME=VALUE lines; may be repeated")
 	cmd.Flags().BoolVar(&f.globals, "globals", false, "take global variables from the instance's configuration")
 	cmd.Flags().StringVar(&f.payloads, "payload-dir", "", "`folder` of payload lists: NAME.txt is the list NAME, and replaces a built-in one")
-	cmd.Flags().IntVar(&f.parallel, "parallel", 1, "how many tests, or payloads of a test, run at a time")
-	cmd.Flags().Float64Var(&f.rate, "rate", 10, "most requests a second to one host")
-	cmd.Flags().BoolVar(&f.lenient, "lenient", false, "let a test pass though a variable was empty, as the old command did")
+	cmd.Flags().IntVar(&f.parallel, "parallel", 1, "number of tests, or payloads of a test, to run at a time")
+	cmd.Flags().Float64Var(&f.rate, "rate", 10, "maximum number of requests a second to one host")
+	cmd.Flags().BoolVar(&f.lenient, "lenient", false, "let a test pass even if a variable was empty, as Metlo's older command did")
 	texts(cmd, &f.tags, "tag", "only tests with this tag")
 	words("low", "medium", "high", "critical").one(cmd, &f.severity, "severity", "only tests of at least this severity")
 	cmd.Flags().StringVar(&f.rerun, "rerun-failed", "", "`file` that --results wrote: only tests that did not pass there, or are not in it")
@@ -125,7 +125,7 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 		report.Outcome = findings.Found
 	}
 	if err := errors.Join(err, f.reports.writeTests(a, report, notRun(tests, results, err))); err != nil {
-		return fmt.Errorf("could not tell: %w", err)
+		return fmt.Errorf("result unknown: %w", err)
 	}
 	inconclusive := a.listTests(tests, results)
 	a.note("%s", report.Summary)
@@ -135,11 +135,11 @@ func (a *app) runTests(ctx context.Context, f *runFlags, names []string) error {
 	case apitest.Failed:
 		return errFindings
 	}
-	return fmt.Errorf("could not tell: %d of %s inconclusive", inconclusive, output.Count(len(results), "test"))
+	return fmt.Errorf("result unknown: %d of %s inconclusive", inconclusive, output.Count(len(results), "test"))
 }
 
-// listTests prints a line for each test that did not pass, and returns how many were inconclusive. Why tests failed is in the
-// findings.
+// listTests prints a line for each test that did not pass, and returns the number of inconclusive tests. The findings
+// hold the reasons of failed tests.
 func (a *app) listTests(tests []testFile, results []*apitest.Result) (inconclusive int) {
 	for i, result := range results {
 		switch result.Outcome {
@@ -153,7 +153,7 @@ func (a *app) listTests(tests []testFile, results []*apitest.Result) (inconclusi
 	return inconclusive
 }
 
-// label returns the file of a test, and the name that the test has there.
+// label returns the file of a test and the name of the test in it.
 func (t *testFile) label() string {
 	if t.config == nil || t.config.Meta == nil || t.config.Meta.Name == "" {
 		return t.name
@@ -161,7 +161,8 @@ func (t *testFile) label() string {
 	return t.name + ": " + t.config.Meta.Name
 }
 
-// inconclusiveReasons returns why a test, or some of its steps, are inconclusive. A reason that several steps share is there once.
+// inconclusiveReasons returns the reasons why a test, or some of its steps, are inconclusive. It returns a reason that
+// several steps share once.
 func inconclusiveReasons(result *apitest.Result) []string {
 	var reasons []string
 	for _, reason := range result.Reasons {
@@ -228,7 +229,7 @@ func (a *app) askTests(ctx context.Context, f *runFlags, names []string) ([]test
 		}
 	}
 	ran, err := apitest.RunAll(ctx, configs, opts...)
-	if ran == nil && err != nil { // of the options; what a test could not do is in its result
+	if ran == nil && err != nil { // invalid options; the errors of tests are in their results
 		return tests, nil, err
 	}
 	results := make([]*apitest.Result, len(tests))
@@ -245,7 +246,7 @@ func (a *app) askTests(ctx context.Context, f *runFlags, names []string) ([]test
 	return tests, results, nil
 }
 
-// selected returns the tests that the flags choose. Files with faults stay, because nothing is known about them.
+// selected returns the tests that the flags choose. It keeps files with faults, because their tests are unknown.
 func (f *runFlags) selected(tests []testFile) ([]testFile, error) {
 	var configs []*apitest.Config
 	for _, t := range tests {
@@ -276,7 +277,7 @@ func (f *runFlags) selected(tests []testFile) ([]testFile, error) {
 	return tests, nil
 }
 
-// variables returns the variables of the files and flags. A later one replaces an earlier one.
+// variables returns the variables of the files and flags. A later value replaces an earlier one.
 func (f *runFlags) variables() (map[string]string, error) {
 	env := map[string]string{}
 	for _, name := range f.envFiles {
@@ -286,7 +287,7 @@ func (f *runFlags) variables() (map[string]string, error) {
 		}
 		values, err := godotenv.UnmarshalBytes(data)
 		if err != nil {
-			return nil, fmt.Errorf("%s has a line that is not NAME=VALUE", name) // its own error shows the line, which may be a secret
+			return nil, fmt.Errorf("%s has a line that is not NAME=VALUE", name) // the parser's error shows the line, which may be a secret
 		}
 		for key, value := range values {
 			env[key] = value
@@ -295,14 +296,14 @@ func (f *runFlags) variables() (map[string]string, error) {
 	for _, pair := range f.set {
 		name, value, found := strings.Cut(pair, "=")
 		if !found || name == "" {
-			return nil, errors.New("--set: write NAME=VALUE") // what was typed may be a secret
+			return nil, errors.New("--set: write NAME=VALUE") // the argument may be a secret
 		}
 		env[name] = value
 	}
 	return env, nil
 }
 
-// testFindings returns a finding for each step that failed, and why tests are inconclusive.
+// testFindings returns a finding for each step that failed, and the reasons why tests are inconclusive.
 func testFindings(tests []testFile, results []*apitest.Result) (list *findings.List, reasons []string) {
 	list = &findings.List{}
 	for i, result := range results {
@@ -341,12 +342,12 @@ func testFindings(tests []testFile, results []*apitest.Result) (list *findings.L
 	return list, reasons
 }
 
-// writtenPath returns a path with the name of a variable in the place of each element that the test fills in, because a
-// finding is the same whatever the value was in this run.
+// writtenPath returns a path with variable names in place of the elements that the test fills in. A finding then stays
+// the same whatever values a run used.
 func writtenPath(written, path string) string {
 	written, _, _ = strings.Cut(written, "?")
 	from, to := strings.Split(written, "/"), strings.Split(path, "/")
-	for i := 1; i < min(len(from), len(to)); i++ { // from the end, because the first element may stand for several
+	for i := 1; i < min(len(from), len(to)); i++ { // starts at the end, because the first element may stand for several
 		if element := from[len(from)-i]; strings.Contains(element, "{{") {
 			to[len(to)-i] = strings.NewReplacer("{{", "{", "}}", "}").Replace(element)
 		}
@@ -379,7 +380,7 @@ func stepLines(name string) []int {
 	return lines
 }
 
-// notRun returns the results, or one for each test if err kept all of them from running, so that a report names every test.
+// notRun returns the results, or one result for each test if err prevented the run, so that a report names every test.
 func notRun(tests []testFile, results []*apitest.Result, err error) []*apitest.Result {
 	if err == nil || len(results) > 0 {
 		return results
@@ -394,7 +395,7 @@ func notRun(tests []testFile, results []*apitest.Result, err error) []*apitest.R
 	return results
 }
 
-// writeTests writes the reports. JUnit reports have a case for each test, others for findings only.
+// writeTests writes the reports. JUnit reports have a test case for each test, other reports have only the findings.
 func (r *reportFlags) writeTests(a *app, report *findings.Report, results []*apitest.Result) error {
 	if len(results) == 0 {
 		return r.write(a, report)

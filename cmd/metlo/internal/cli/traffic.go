@@ -17,13 +17,13 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/tracefile"
 )
 
-// traffic reads recorded traffic from files, without its values.
+// traffic reads recorded traffic from files and drops the values.
 type traffic struct {
 	app      *app
 	analyzer *capture.Analyzer
-	checker  *metlo.Client                                                             // reports what a client would refuse to send
-	wants    func(host string) bool                                                    // of a normalized host
-	take     func(ctx context.Context, where string, trace *metlo.AnalyzedTrace) error // of each trace
+	checker  *metlo.Client                                                             // client that reports the traces which a client would reject
+	wants    func(host string) bool                                                    // reports whether to keep the traffic of a normalized host
+	take     func(ctx context.Context, where string, trace *metlo.AnalyzedTrace) error // receives each trace
 
 	otherHosts, skipped, damaged int
 }
@@ -47,7 +47,7 @@ func newTraffic(a *app) (*traffic, error) {
 func (t *traffic) file(ctx context.Context, name string, read trafficReader) error {
 	r, err := t.app.open(name)
 	if err != nil {
-		return err // which names the file
+		return err // the error names the file
 	}
 	defer r.Close()
 	err = read(ctx, t, name, &contextReader{ctx, r})
@@ -58,10 +58,10 @@ func (t *traffic) file(ctx context.Context, name string, read trafficReader) err
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// anyTraffic reads an HTTP archive if the name or the beginning of the file is that of one, and traces otherwise.
+// anyTraffic reads an HTTP archive if the name or the beginning of the file indicates one, and traces otherwise.
 func anyTraffic(ctx context.Context, t *traffic, name string, r io.Reader) error {
 	text := bufio.NewReader(tracefile.Text(r))
-	beginning, _ := text.Peek(512) // an error is that of the first read
+	beginning, _ := text.Peek(512) // the first read returns the same error
 	isHAR := strings.EqualFold(filepath.Ext(name), ".har")
 	if rest, isObject := bytes.CutPrefix(bytes.TrimSpace(beginning), []byte("{")); isObject {
 		isHAR = isHAR || bytes.HasPrefix(bytes.TrimSpace(rest), []byte(`"log"`))
@@ -120,7 +120,7 @@ func readTraces(ctx context.Context, t *traffic, name string, r io.Reader) error
 	return nil
 }
 
-// values takes a trace with values by what is found in them.
+// values analyzes a trace with values and passes on the result.
 func (t *traffic) values(ctx context.Context, where string, trace *metlo.Trace) error {
 	if !t.wants(capture.NormalizeHost(trace.Request.URL.Host)) {
 		t.otherHosts++
@@ -144,7 +144,7 @@ func (t *traffic) analyzed(ctx context.Context, where string, trace *metlo.Analy
 	return t.take(ctx, where, trace)
 }
 
-// check reports why a client would refuse to send a trace. It sends nothing, because its context has ended.
+// check returns the error with which a client would reject a trace. It sends nothing, because its context has ended.
 func (t *traffic) check(trace *metlo.AnalyzedTrace) error {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -154,13 +154,13 @@ func (t *traffic) check(trace *metlo.AnalyzedTrace) error {
 	return nil
 }
 
-// skip counts a request that is left out, and names it.
+// skip counts a request that is left out, and prints a line about it.
 func (t *traffic) skip(where, method, host string, err error) {
 	t.skipped++
 	t.app.note("%s: %s %s: %s", where, method, host, message(err))
 }
 
-// leftOut returns what was left out and why, empty for nothing.
+// leftOut returns the numbers of requests that were left out and the reasons; empty for none.
 func (t *traffic) leftOut() (text string) {
 	if t.otherHosts > 0 {
 		text += fmt.Sprintf(", %d of other hosts left out", t.otherHosts)
@@ -182,9 +182,9 @@ func (t *traffic) fault() error {
 	return fmt.Errorf("%d lines that are not traces were left out, which the lines above name", t.damaged)
 }
 
-// contextReader ends with a context, also within an entry that is large.
+// contextReader returns an error when its context ends, even within a large entry.
 type contextReader struct {
-	ctx context.Context //nolint:containedctx // of the one read
+	ctx context.Context //nolint:containedctx // context of the one read
 	r   io.Reader
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// timestamp returns a time as tables and CSV show it, empty for the zero time.
+// timestamp returns a time in the form for tables and CSV; empty for the zero time.
 func timestamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -37,7 +37,7 @@ func truth(b bool) string {
 	return "no"
 }
 
-// parseTime reads a point in time: RFC 3339, a date, or an age such as 24h or 7d.
+// parseTime parses a point in time: RFC 3339, a date, or an age such as 24h or 7d.
 func parseTime(text string) (time.Time, error) {
 	if days, found := strings.CutSuffix(text, "d"); found {
 		if n, err := strconv.Atoi(days); err == nil && n > 0 && n < 100_000 {
@@ -83,7 +83,7 @@ var endpointColumns = []output.Column[metlo.Endpoint]{
 	{Name: "lastActive", Value: func(e *metlo.Endpoint) string { return timestamp(e.LastActive) }, Time: true},
 }
 
-// compareRisk orders the lowest risk first; a risk that this program does not know is the highest.
+// compareRisk orders risks, the lowest first. It treats a risk that this program does not know as the highest.
 func compareRisk(x, y metlo.RiskScore) int {
 	switch {
 	case x == y:

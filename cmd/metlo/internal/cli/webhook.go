@@ -67,7 +67,7 @@ func (a *app) webhookFlags(cmd *cobra.Command, settings *metlo.WebhookSettings) 
 func (a *app) webhookCreate() *cobra.Command {
 	var settings metlo.WebhookSettings
 	cmd := &cobra.Command{
-		Use: "create URL", Short: "Have alerts posted to an address", Args: cobra.ExactArgs(1),
+		Use: "create URL", Short: "Post alerts to an address", Args: cobra.ExactArgs(1),
 		Example: "  metlo webhook create https://hooks.example.com/metlo --type \"PII Data Detected\"",
 	}
 	a.webhookFlags(cmd, &settings)
@@ -90,12 +90,13 @@ func (a *app) webhookCreate() *cobra.Command {
 	return a.reading(cmd)
 }
 
-// neverPosted are the types of alerts that a job of the open server raises. Only its analyzer posts alerts.
+// neverPosted lists the alert types that jobs of the open-source server raise. Only its analyzer posts alerts to
+// webhooks.
 var neverPosted = []metlo.AlertType{
 	metlo.AlertPIIData, metlo.AlertQuerySensitiveData, metlo.AlertPathSensitiveData, metlo.AlertUnauthenticatedSensitive,
 }
 
-// warnOfSilence names the types of alerts that a webhook waits for in vain.
+// warnOfSilence prints the alert types that never reach a webhook.
 func (a *app) warnOfSilence(webhook *metlo.Webhook) {
 	var silent []string
 	for _, t := range webhook.AlertTypes {
@@ -105,9 +106,9 @@ func (a *app) warnOfSilence(webhook *metlo.Webhook) {
 	}
 	switch {
 	case len(webhook.AlertTypes) == 0:
-		a.note("Metlo's open server posts no alerts about sensitive data, which a job raises: list those with metlo alert list.")
+		a.note("Metlo's open-source server posts no alerts about sensitive data, which a job raises: list those with metlo alert list.")
 	case len(silent) > 0:
-		a.note("Metlo's open server never posts alerts of type %s, which a job raises: list those with metlo alert list.", list(silent))
+		a.note("Metlo's open-source server never posts alerts of type %s, which a job raises: list those with metlo alert list.", list(silent))
 	}
 }
 
@@ -115,7 +116,7 @@ func (a *app) webhookUpdate() *cobra.Command {
 	var settings metlo.WebhookSettings
 	var allTypes, allHosts bool
 	cmd := &cobra.Command{
-		Use: "update UUID", Short: "Change a webhook; what no flag names stays", Args: cobra.ExactArgs(1),
+		Use: "update UUID", Short: "Change a webhook; values without a flag stay", Args: cobra.ExactArgs(1),
 	}
 	cmd.Flags().StringVar(&settings.URL, "url", "", "`address` to post to")
 	a.webhookFlags(cmd, &settings)
@@ -144,7 +145,7 @@ func (a *app) webhookUpdate() *cobra.Command {
 		}
 		i := slices.IndexFunc(known, func(w metlo.Webhook) bool { return w.UUID == ids[0] })
 		if i < 0 {
-			return fmt.Errorf("there is no webhook %s: metlo webhook list", args[0])
+			return fmt.Errorf("there is no webhook %s: run metlo webhook list", args[0])
 		}
 		if settings.URL == "" {
 			settings.URL = known[i].URL

@@ -1,4 +1,5 @@
-// Package doctor checks the stages of a Metlo installation one by one. It writes nothing: it returns a row for each stage.
+// Package doctor checks the stages of a Metlo installation one by one. It prints nothing: it returns a row for each
+// stage.
 package doctor
 
 import (
@@ -11,22 +12,22 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// State is what is known about a stage.
+// State represents the result of checking a stage.
 type State string
 
-// The states. What was not checked is never OK.
+// The states. A stage that was not checked is never OK.
 const (
 	OK         State = "ok"
 	Failed     State = "failed"
 	NotChecked State = "not checked"
 )
 
-// Row is what was found about one stage.
+// Row represents the findings about one stage.
 type Row struct {
 	Name   string `json:"name"`
 	State  State  `json:"state"`
-	Detail string `json:"detail"` // what was seen, or why nothing was
-	Advice string `json:"advice"` // the next step; empty if there is none
+	Detail string `json:"detail"` // Detail is the observation, or the reason why there is none.
+	Advice string `json:"advice"` // Advice is the next step; empty if there is none.
 }
 
 // The names of the stages.
@@ -50,20 +51,20 @@ const (
 // Doctor checks an instance. Client and Explain are required.
 type Doctor struct {
 	Client    *metlo.Client
-	Collector *metlo.Client // a client whose address is the collector's; nil if that is not known
-	Addresses []string      // of the backend and the collector, for the checks of network and proxy; none to leave those out
+	Collector *metlo.Client // Collector is a client for the collector's address; nil if the address is unknown.
+	Addresses []string      // Addresses are those of the backend and the collector, for the network and proxy checks; empty to skip these.
 	Key       metlo.Secret
-	Limit     time.Duration        // of each stage; 5 s if 0
-	Explain   func(error) string   // puts an error in one line
-	Note      func(string, ...any) // prints the progress of a probe; nil for nothing
-	Probe     *Probe               // nil to send nothing
+	Limit     time.Duration        // Limit is the time limit of each stage; 0 means 5 s.
+	Explain   func(error) string   // Explain returns an error in one line.
+	Note      func(string, ...any) // Note prints the progress of a probe; nil to print nothing.
+	Probe     *Probe               // Probe is the request to send; nil to send none.
 	rows      []Row
-	left      string // host of a probe that may be on the instance
+	left      string // host of a probe that may remain on the instance
 }
 
-// Check looks at every stage, or at the few that are most often at fault if short is set. A stage that depends on one
-// that failed is not checked. The error is that of ctx if somebody interrupted the check; a deadline of ctx leaves the rows
-// that are due then as not checked.
+// Check checks every stage, or, if short is set, only those that fail most often. It does not check a stage that
+// depends on a failed one. The error is the error of ctx if a user interrupted the check. If the deadline of ctx
+// passes, the remaining rows are not checked.
 func (d *Doctor) Check(ctx context.Context, short bool) ([]Row, error) {
 	if !short {
 		d.network(ctx)
@@ -81,10 +82,10 @@ func (d *Doctor) Check(ctx context.Context, short bool) ([]Row, error) {
 	return d.rows, nil
 }
 
-// Left returns the host of a probe that was sent and of which something may be on the instance, empty if there is none.
+// Left returns the host of a probe that may have left data on the instance; empty if there is none.
 func (d *Doctor) Left() string { return d.left }
 
-// FirstFailed returns the first row that failed, nil if none did.
+// FirstFailed returns the first row that failed, or nil if none did.
 func FirstFailed(rows []Row) *Row {
 	for i := range rows {
 		if rows[i].State == Failed {
@@ -126,15 +127,15 @@ func (d *Doctor) blocked(name string, needs ...string) bool {
 	return false
 }
 
-// outcome is the result of one request.
+// outcome represents the result of one request.
 type outcome struct {
 	err     error
-	late    bool // no answer within the stage's limit
-	ended   bool // the whole check ran out of time
+	late    bool // the stage's limit passed without a response
+	ended   bool // the time for all checks is over
 	elapsed time.Duration
 }
 
-// try makes one request within the limit of a stage.
+// try sends one request within the limit of a stage.
 func (d *Doctor) try(ctx context.Context, request func(context.Context) error) outcome {
 	limited, cancel := context.WithTimeout(ctx, d.limit())
 	defer cancel()
@@ -150,7 +151,7 @@ func (d *Doctor) limit() time.Duration {
 	return 5 * time.Second
 }
 
-// outOfTime adds a row for a stage that the end of the whole check cut off.
+// outOfTime adds a row for a stage that was cut off because the time for all checks is over.
 func (d *Doctor) outOfTime(name string, got *outcome) bool {
 	if got.err == nil || !got.ended {
 		return false
@@ -166,7 +167,7 @@ func (d *Doctor) why(got *outcome) string {
 	return d.Explain(got.err)
 }
 
-// backend checks the backend's process, then its database and its cache by routes that need them.
+// backend checks the backend's process, then its database and its cache through routes that need them.
 func (d *Doctor) backend(ctx context.Context) {
 	got := d.try(ctx, func(ctx context.Context) error { return health(ctx, d.Client) })
 	switch {
@@ -180,14 +181,14 @@ func (d *Doctor) backend(ctx context.Context) {
 	d.cache(ctx)
 }
 
-// health asks for the page that needs neither key nor database.
+// health requests the page that needs neither key nor database.
 func health(ctx context.Context, client *metlo.Client) error {
 	var text string
 	if err := client.Call(ctx, "GET", "/", nil, nil, &text); err != nil {
 		return err
 	}
 	if strings.Trim(strings.TrimSpace(text), `"`) != "OK" {
-		return errors.New("a server answers, but not as Metlo does")
+		return errors.New("a server responds, but it is not Metlo")
 	}
 	return nil
 }
@@ -195,7 +196,7 @@ func health(ctx context.Context, client *metlo.Client) error {
 func backendAdvice(err error) string {
 	switch {
 	case errors.Is(err, metlo.ErrUnauthorized), errors.Is(err, metlo.ErrForbidden):
-		return "a proxy before the instance wants a login: allow the command to pass it"
+		return "a proxy before the instance requires a login: let the command pass it"
 	case errors.Is(err, metlo.ErrNoResponse):
 		return "check the address and the network, and that the backend runs"
 	case errors.Is(err, metlo.ErrServer):
@@ -223,7 +224,7 @@ func (d *Doctor) database(ctx context.Context) {
 	}
 }
 
-// cache asks for the summary, which waits for the cache without end.
+// cache requests the summary, which waits for the cache indefinitely.
 func (d *Doctor) cache(ctx context.Context) {
 	if d.blocked(Cache, Database) {
 		return
@@ -271,8 +272,8 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// collector checks the collector's process, and by its answer the key. Without its database the collector refuses every
-// key, and without its cache it does not answer about keys.
+// collector checks the collector's process, and the key by its response. Without its database the collector refuses
+// every key, and without its cache it does not respond about keys.
 func (d *Doctor) collector(ctx context.Context) {
 	if d.Collector == nil {
 		const advice = "name the collector with --collector or METLO_COLLECTOR_HOST, by default the backend's host with port 8081"
@@ -321,8 +322,8 @@ func (d *Doctor) key(ctx context.Context) {
 	}
 }
 
-// refused finds out whose fault it is that the collector refuses a key, although the backend's database answers: the key
-// is at fault only if the backend does not list it.
+// refused determines why the collector refuses a key although the backend's database responds. The key is at fault only
+// if the backend does not list it.
 func (d *Doctor) refused(ctx context.Context) {
 	var keys []metlo.Key
 	got := d.try(ctx, func(ctx context.Context) (err error) {
@@ -343,12 +344,12 @@ func (d *Doctor) refused(ctx context.Context) {
 		}
 	}
 	d.add(Row{
-		Key, Failed, "the collector refuses it, and the backend lists no key that begins so",
+		Key, Failed, "the collector refuses it, and the backend lists no key that begins like it",
 		"make a key with metlo key create, then run metlo auth login",
 	})
 }
 
-// webhooks looks at the last deliveries of each webhook.
+// webhooks checks the last deliveries of each webhook.
 func (d *Doctor) webhooks(ctx context.Context) {
 	if d.blocked(Webhooks, Database) {
 		return

@@ -18,7 +18,7 @@ import (
 	"github.com/metlo-go/metlo/metlotest"
 )
 
-// patient waits for the jobs until they must have come round.
+// patient is a time within which the jobs must run.
 const patient = 6 * time.Minute
 
 func newDoctor(t *testing.T, srv *metlotest.Server, key string) *doctor.Doctor {
@@ -31,7 +31,7 @@ func newDoctor(t *testing.T, srv *metlotest.Server, key string) *doctor.Doctor {
 	return &doctor.Doctor{Client: client, Collector: collector, Key: metlo.NewSecret(key), Explain: error.Error}
 }
 
-// contents is everything that an instance holds and a probe might leave behind, webhooks and their runs included.
+// contents returns all data of an instance that a probe might leave, including webhooks and their runs.
 func contents(t *testing.T, srv *metlotest.Server) string {
 	t.Helper()
 	client := srv.Client()
@@ -39,7 +39,7 @@ func contents(t *testing.T, srv *metlotest.Server) string {
 	require.NoError(t, err)
 	endpoints, err := metlo.Collect(client.Endpoints.All(t.Context(), nil))
 	require.NoError(t, err)
-	var ids []string // their last activity moves while an analyzer works
+	var ids []string // their last activity changes while an analyzer runs
 	for _, e := range endpoints {
 		ids = append(ids, e.UUID)
 	}
@@ -59,7 +59,7 @@ func TestProbeNamesTheStoppedStage(t *testing.T) {
 		stop   []metlotest.Stage
 		key    string // "" for the right one
 		fault  *metlotest.Fault
-		first  string // stage that failed first; "" for none
+		first  string // first stage that failed; "" for none
 		advice string
 	}{
 		"all is well":     {},
@@ -78,7 +78,7 @@ func TestProbeNamesTheStoppedStage(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := metlotest.New(t, metlotest.InMemory(), metlotest.Demo())
 				before := contents(t, srv)
-				<-time.After(7 * time.Second) // the collector goes by a key for 5 s
+				<-time.After(7 * time.Second) // the collector caches a key for 5 s
 				srv.Stop(tt.stop...)
 				if tt.fault != nil {
 					srv.Inject(*tt.fault)
@@ -118,7 +118,8 @@ func TestProbeNamesTheStoppedStage(t *testing.T) {
 	}
 }
 
-// stopsBefore reports whether a stage is stopped whose queue still holds the probe: the row then says how to remove it.
+// stopsBefore reports whether a stage is stopped whose queue still holds the probe. The row then shows how to remove
+// it.
 func stopsBefore(stopped []metlotest.Stage, stage metlotest.Stage) bool {
 	for _, s := range stopped {
 		if s == stage {
@@ -137,8 +138,8 @@ func state(rows []doctor.Row, name string) doctor.State {
 	return ""
 }
 
-// TestNoKeyIsBlamedForAnOutage is about the outages of testdata/outages.json, with the key that the collector has accepted
-// long ago.
+// TestNoKeyIsBlamedForAnOutage checks the outages of testdata/outages.json with a key that the collector accepted
+// earlier.
 func TestNoKeyIsBlamedForAnOutage(t *testing.T) {
 	for name, stage := range map[string]metlotest.Stage{"database": metlotest.Database, "cache": metlotest.Cache} {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +158,7 @@ func TestNoKeyIsBlamedForAnOutage(t *testing.T) {
 	}
 }
 
-// TestRefusedKeyThatTheBackendLists is about a collector that has lost its database alone.
+// TestRefusedKeyThatTheBackendLists checks a collector that has lost only its database.
 func TestRefusedKeyThatTheBackendLists(t *testing.T) {
 	srv := metlotest.New(t, metlotest.InMemory())
 	made, err := srv.Client().Keys.Create(t.Context(), "ci", metlo.KeyGeneric)
@@ -172,7 +173,7 @@ func TestRefusedKeyThatTheBackendLists(t *testing.T) {
 	assert.NotContains(t, failed.Advice, "make a key")
 }
 
-// TestEveryStageHasARowWhenTheTimeIsUp bounds the whole check to less than the cache's stage takes.
+// TestEveryStageHasARowWhenTheTimeIsUp limits the whole check to less time than the cache's stage takes.
 func TestEveryStageHasARowWhenTheTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := metlotest.New(t, metlotest.InMemory(), metlotest.Demo())
@@ -193,7 +194,7 @@ func TestEveryStageHasARowWhenTheTimeIsUp(t *testing.T) {
 	})
 }
 
-// TestProbeThatDoesNotWait leaves the jobs unchecked, and says when they come round.
+// TestProbeThatDoesNotWait leaves the jobs unchecked, and expects the time at which they run.
 func TestProbeThatDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := metlotest.New(t, metlotest.InMemory(), metlotest.Demo())
@@ -207,7 +208,7 @@ func TestProbeThatDoesNotWait(t *testing.T) {
 		assert.Equal(t, doctor.NotChecked, state(rows, doctor.Jobs))
 		for _, row := range rows {
 			if row.Name == doctor.Jobs {
-				assert.Contains(t, row.Detail, "they do at 00:05 UTC")
+				assert.Contains(t, row.Detail, "they run at 00:05 UTC")
 			}
 		}
 		assert.Equal(t, before, contents(t, srv))
@@ -257,7 +258,8 @@ func TestInterruptedProbeIsNamed(t *testing.T) {
 	}
 }
 
-// TestProbeRemovesEarlierOnes finds the hosts of a probe that was interrupted an hour ago, and of one that may be under way.
+// TestProbeRemovesEarlierOnes finds the hosts of a probe that was interrupted an hour ago, and of one that may be
+// running.
 func TestProbeRemovesEarlierOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := metlotest.New(t, metlotest.InMemory(), metlotest.Demo())

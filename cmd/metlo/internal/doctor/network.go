@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// network checks what lies between the command and the servers: the proxy of the environment, or the address with TLS.
+// network checks the path between the command and the servers: the proxy of the environment, or the address with TLS.
 func (d *Doctor) network(ctx context.Context) {
 	if len(d.Addresses) == 0 {
 		return
@@ -25,7 +25,7 @@ func (d *Doctor) network(ctx context.Context) {
 		proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u})
 		switch {
 		case err != nil:
-			d.add(Row{Proxy, Failed, "the environment names a proxy that is not one: " + d.Explain(err), "check HTTPS_PROXY and HTTP_PROXY"})
+			d.add(Row{Proxy, Failed, "the environment names an invalid proxy: " + d.Explain(err), "check HTTPS_PROXY and HTTP_PROXY"})
 			return
 		case proxy != nil:
 			proxies = append(proxies, proxy)
@@ -33,11 +33,11 @@ func (d *Doctor) network(ctx context.Context) {
 			direct = append(direct, u)
 		}
 	}
-	d.dialAll(ctx, Proxy, proxies, "the environment names none for these addresses", "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
+	d.dialAll(ctx, Proxy, proxies, "the environment sets no proxy for these addresses", "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
 	d.dialAll(ctx, Address, direct, "the proxy looks it up", "check the address, the network and the certificate")
 }
 
-// dialAll connects to servers, with TLS where their address has it.
+// dialAll connects to servers, with TLS if their address has the scheme https.
 func (d *Doctor) dialAll(ctx context.Context, name string, servers []*url.URL, none, advice string) {
 	if len(servers) == 0 {
 		d.notChecked(name, none, "")
@@ -86,7 +86,7 @@ func dial(ctx context.Context, u *url.URL) (string, error) {
 		return "", err
 	}
 	defer conn.Close()
-	state := conn.(*tls.Conn).ConnectionState() //nolint:forcetypeassert // a tls.Dialer returns no other
+	state := conn.(*tls.Conn).ConnectionState() //nolint:forcetypeassert // a tls.Dialer returns no other type
 	until := state.PeerCertificates[0].NotAfter
 	return fmt.Sprintf("answers with %s, certificate until %s", tls.VersionName(state.Version), until.UTC().Format(time.DateOnly)), nil
 }

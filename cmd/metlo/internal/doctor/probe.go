@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	analyzerLimit = 30 * time.Second // for a request to become an endpoint
+	analyzerLimit = 30 * time.Second // time in which a request must become an endpoint
 	pollEvery     = time.Second
-	usagePeriod   = 5 * time.Minute // of the job that counts calls
-	usageGrace    = time.Minute     // by which the job may be late
+	usagePeriod   = 5 * time.Minute // interval of the job that counts calls
+	usageGrace    = time.Minute     // maximum delay of that job
 	cleanupLimit  = 10 * time.Second
 )
 
-// Probe is a request for a host that cannot exist, which is followed through the stages and then removed.
+// Probe represents a request for a host that cannot exist. Doctor follows it through the stages and then removes it.
 type Probe struct {
-	Host string        // see ProbeHost
-	Wait time.Duration // for the jobs; without it the calls that are counted and not written down are lost on removal
+	Host string        // Host is a host that [ProbeHost] returned.
+	Wait time.Duration // Wait is the time to wait for the jobs; if it is 0, the removal loses calls that the server has counted and not yet stored.
 }
 
 // The parts of the host of a probe.
@@ -32,19 +32,19 @@ const (
 	probeLetters = 10
 )
 
-// ProbeHost returns a host that no other probe has and that no name server knows.
+// ProbeHost returns a host that no other probe uses and that no name server resolves.
 func ProbeHost() string {
 	return probePrefix + strings.ToLower(rand.Text()[:probeLetters]) + ".invalid"
 }
 
-// Fires returns the webhooks to which the alert of a probe would be posted.
+// Fires returns the webhooks that would post the alert of a probe.
 func Fires(hooks []metlo.Webhook) []metlo.Webhook {
 	return slices.DeleteFunc(slices.Clone(hooks), func(w metlo.Webhook) bool {
 		return len(w.Hosts) > 0 || len(w.AlertTypes) > 0 && !slices.Contains(w.AlertTypes, metlo.AlertNewEndpoint)
 	})
 }
 
-// traffic checks the analyzer and the jobs: with a probe by what becomes of it, without one by the calls of others.
+// traffic checks the analyzer and the jobs, either with a probe or by the calls of other clients.
 func (d *Doctor) traffic(ctx context.Context) {
 	if d.Probe != nil {
 		d.probe(ctx)
@@ -69,7 +69,7 @@ func (d *Doctor) traffic(ctx context.Context) {
 		}
 	}
 	if !d.blocked(Jobs, Database) {
-		d.notChecked(Jobs, "they show only in what becomes of a request", advice)
+		d.notChecked(Jobs, "only the result of a request shows them", advice)
 	}
 }
 
@@ -85,7 +85,7 @@ func (d *Doctor) probe(ctx context.Context) {
 	got := d.try(ctx, func(ctx context.Context) error { return d.Client.Collector.Log(ctx, d.Probe.trace()) })
 	if got.err != nil {
 		if !d.outOfTime(Analyzer, &got) {
-			d.add(Row{Analyzer, Failed, "the collector did not take a request: " + d.why(&got), "look at the log of the collector"})
+			d.add(Row{Analyzer, Failed, "the collector did not accept a request: " + d.why(&got), "look at the log of the collector"})
 		}
 		d.notChecked(Jobs, "the analyzer was not checked", "")
 		return
@@ -124,7 +124,8 @@ func (d *Doctor) probe(ctx context.Context) {
 	}
 }
 
-// lost adds the row of a request that did not arrive, by whether the analyzer worked on others meanwhile.
+// lost adds the row of a request that did not arrive. The row depends on whether the analyzer processed other requests
+// meanwhile.
 func (d *Doctor) lost(ctx context.Context, before time.Time) {
 	if ctx.Err() != nil {
 		d.notChecked(Analyzer, "--timeout ended before the request arrived", "raise --timeout; later: metlo host delete "+d.Probe.Host)
@@ -136,25 +137,26 @@ func (d *Doctor) lost(ctx context.Context, before time.Time) {
 		return
 	}
 	d.add(Row{
-		Analyzer, Failed, fmt.Sprintf("the collector took a request, and neither it nor any other was analyzed within %v", analyzerLimit),
+		Analyzer, Failed, fmt.Sprintf("the collector accepted a request, and neither it nor any other was analyzed within %v", analyzerLimit),
 		"start the analyzer" + left,
 	})
 }
 
-// dropped puts the fault at the collector, which drops what comes while over 1,000 requests wait.
+// dropped attributes the fault to the collector, which drops new requests while over 1,000 are waiting.
 func (d *Doctor) dropped(left string) {
 	for i := range d.rows {
 		if d.rows[i].Name == Collector {
 			d.rows[i] = Row{
-				Collector, Failed, "it took a request that never arrived while others were analyzed: it drops requests while over 1,000 wait",
-				"send less traffic, or give the analyzer more to run on" + left,
+				Collector, Failed, "it accepted a request that never arrived while others were analyzed: it drops requests while over 1,000 wait",
+				"send less traffic, or give the analyzer more resources" + left,
 			}
 		}
 	}
-	d.notChecked(Analyzer, "it is at work on other requests, and the probe never reached it", "")
+	d.notChecked(Analyzer, "it is processing other requests, and the probe never reached it", "")
 }
 
-// lastActive returns when a request of the most severe endpoints was last analyzed, zero if that is not known.
+// lastActive returns the last time at which a request to one of the most severe endpoints was analyzed; zero if
+// unknown.
 func (d *Doctor) lastActive(ctx context.Context) (latest time.Time) {
 	d.try(ctx, func(ctx context.Context) error {
 		page, err := d.Client.Endpoints.List(ctx, nil, 0, 100)
@@ -171,14 +173,14 @@ func (d *Doctor) lastActive(ctx context.Context) (latest time.Time) {
 	return latest
 }
 
-// jobs waits for the job that counts calls, which comes round every five minutes.
+// jobs waits for the job that counts calls, which runs every five minutes.
 func (d *Doctor) jobs(ctx context.Context, endpoint string, sent time.Time) {
 	due := sent.Truncate(usagePeriod).Add(usagePeriod)
 	at := due.UTC().Format("15:04 UTC")
 	limit := time.Until(due) + usageGrace
 	waits := min(limit, d.Probe.Wait)
 	if waits > 0 {
-		d.note("The jobs come round at %s.", at)
+		d.note("The jobs run at %s.", at)
 	}
 	counted := d.await(ctx, waits, func(ctx context.Context) (string, error) {
 		days, err := d.Client.Endpoints.Usage(ctx, endpoint)
@@ -193,11 +195,11 @@ func (d *Doctor) jobs(ctx context.Context, endpoint string, sent time.Time) {
 	case waits == limit && ctx.Err() == nil:
 		d.add(Row{Jobs, Failed, fmt.Sprintf("they were due at %s, and did not count the request", at), "start the jobs"})
 	default:
-		d.notChecked(Jobs, "they have not come round: they do at "+at, "wait longer, with --wait 6m")
+		d.notChecked(Jobs, "they have not run yet: they run at "+at, "wait longer, with --wait 6m")
 	}
 }
 
-// await asks until there is an answer, and returns "" if there is none within a time.
+// await calls ask until it returns a text, and returns an empty string if it does not within the given time.
 func (d *Doctor) await(ctx context.Context, within time.Duration, ask func(context.Context) (string, error)) string {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -217,8 +219,8 @@ func (d *Doctor) await(ctx context.Context, within time.Duration, ask func(conte
 	}
 }
 
-// remove deletes the probe's host, also when ctx has ended, and reports whether that succeeded. The server has no host if nothing
-// arrived.
+// remove deletes the probe's host, even after ctx has ended, and reports whether that succeeded. The server has no host
+// if no request arrived.
 func (d *Doctor) remove(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupLimit)
 	defer cancel()
@@ -230,17 +232,17 @@ func (d *Doctor) remove(ctx context.Context) bool {
 	return true
 }
 
-// probeLife is longer than any probe takes.
+// probeLife is longer than the duration of any probe.
 const probeLife = time.Hour
 
-// isProbe reports whether a host is one that ProbeHost returns.
+// isProbe reports whether ProbeHost may have returned the host.
 func isProbe(host string) bool {
 	name, ok := strings.CutPrefix(host, probePrefix)
 	name, isInvalid := strings.CutSuffix(name, ".invalid")
 	return ok && isInvalid && len(name) == probeLetters
 }
 
-// removeEarlier deletes the hosts of probes that were interrupted. Younger ones may belong to a probe that is under way.
+// removeEarlier deletes the hosts of interrupted probes. It keeps younger hosts, which may belong to a running probe.
 func (d *Doctor) removeEarlier(ctx context.Context) {
 	d.try(ctx, func(ctx context.Context) error {
 		names, err := d.Client.Hosts.Names(ctx)
@@ -256,7 +258,7 @@ func (d *Doctor) removeEarlier(ctx context.Context) {
 				return err
 			}
 			if len(page.Items) == 0 || time.Since(page.Items[0].FirstDetected) < probeLife {
-				d.note("%s is of another probe. If none is under way: metlo host delete %s", host, host)
+				d.note("%s belongs to another probe. If none is running: metlo host delete %s", host, host)
 				continue
 			}
 			if err := d.Client.Hosts.DeleteMany(ctx, host); err != nil {

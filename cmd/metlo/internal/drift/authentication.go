@@ -8,16 +8,16 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/output"
 )
 
-// requirement is what a document says of authentication.
+// requirement is the authentication that a document requires of a request.
 type requirement int
 
 const (
 	notRequired requirement = iota
-	optional                // one of the alternatives is to send none
+	optional                // one of the alternatives is to send no credentials
 	required
 )
 
-// requirement returns what an operation requires: itself, or else the document.
+// requirement returns the requirement of the operation, or else that of the document.
 func (o *operation) requirement() (requirement, place) {
 	at := o.at
 	list := o.document.doc.Security
@@ -40,15 +40,15 @@ func (o *operation) requirement() (requirement, place) {
 	return required, at
 }
 
-// evidence is what requests show of authentication.
+// evidence is the evidence on authentication in the requests to an endpoint.
 type evidence struct {
-	isServedWithout bool // a request without credentials was served, or a user says so
-	isOnlyWith      bool // credentials came with what was served, were demanded, or a user says so
+	isServedWithout bool // a request without credentials was served, or a user set it
+	isOnlyWith      bool // served requests had credentials, others were refused, or a user set it
 	why             string
 }
 
-// evidenceOf returns what traces show. Without one that shows anything it is what a user of the instance said, or what the
-// server detected; the server's default is no evidence.
+// evidenceOf returns the evidence in traces. If there is none, it returns what a user of the instance set, or the
+// server detected. The server's default does not count as evidence.
 func evidenceOf(e *metlo.EndpointDetail) evidence {
 	counts := e.AuthenticationEvidence()
 	refused := 0
@@ -85,7 +85,7 @@ func (c *Comparison) authentication(e *metlo.EndpointDetail, operations []*opera
 		c.note(noteNoEvidence, &e.Endpoint)
 		return
 	}
-	// Of several documents one that fits is enough.
+	// One matching document of several is enough.
 	strictest, at := required, operations[0].at
 	loosest := notRequired
 	for i, op := range operations {

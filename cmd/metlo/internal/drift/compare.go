@@ -1,5 +1,5 @@
-// Package drift compares OpenAPI documents with the inventory of an instance. It knows documents and values of the SDK, not
-// commands and clients.
+// Package drift compares OpenAPI documents with the inventory of an instance. It depends on documents and values of the
+// SDK, not on commands and clients.
 package drift
 
 import (
@@ -20,12 +20,12 @@ import (
 const (
 	ShadowEndpoint             = "shadow-endpoint"              // seen, and in no document
 	ZombieEndpoint             = "zombie-endpoint"              // documented, and not seen for a time
-	UndocumentedField          = "undocumented-field"           // seen, or of another type than documented
-	UndocumentedSensitiveField = "undocumented-sensitive-field" // with a data class
+	UndocumentedField          = "undocumented-field"           // seen, and undocumented or of another type
+	UndocumentedSensitiveField = "undocumented-sensitive-field" // seen, undocumented, and carries a data class
 	UndocumentedStatus         = "undocumented-status"
 	UndocumentedContentType    = "undocumented-content-type"
 	MissingAuthentication      = "missing-authentication"      // documented, and served without credentials
-	UndocumentedAuthentication = "undocumented-authentication" // only served with credentials, and not documented
+	UndocumentedAuthentication = "undocumented-authentication" // undocumented, and only served with credentials
 )
 
 // Rules returns all rules, the worst first.
@@ -36,27 +36,27 @@ func Rules() []string {
 	}
 }
 
-// severityOf is the usual severity of a rule.
+// severityOf returns the usual severity of a rule.
 func severityOf(rule string) findings.Severity {
 	known, _ := rules.Lookup(rule)
 	return findings.Severity(known.Severity)
 }
 
-// Options say what is compared.
+// Options select what is compared.
 type Options struct {
-	Hosts     []string  // of the instance; without any those that the documents name
-	Since     time.Time // documented operations that were not seen since are zombies
-	SeenSince time.Time // what was last seen before is left out; zero leaves out nothing
+	Hosts     []string  // Hosts are the hosts of the instance to compare; empty for those that the documents name.
+	Since     time.Time // Since is the time after which a documented operation must have been seen; otherwise it is a zombie.
+	SeenSince time.Time // SeenSince leaves out endpoints and fields last seen before; zero leaves out nothing.
 }
 
-// Result is what a comparison found.
+// Result holds the findings of a comparison.
 type Result struct {
 	Findings   *findings.List
-	Documents  int // that were compared
+	Documents  int // Documents is the number of compared documents.
 	Operations int
 	Endpoints  int
-	Unknown    []string // documents that could not be compared, and why
-	Notes      []string // what could not be told, and what was left out
+	Unknown    []string // Unknown lists the documents that could not be compared, with the reasons.
+	Notes      []string // Notes list what is unknown and what was left out.
 }
 
 // Comparison compares documents with endpoints. Its methods are not safe for concurrent use.
@@ -65,31 +65,31 @@ type Comparison struct {
 	documents  []*Document
 	operations []*operation
 	left       []string          // documents without a host
-	tree       paths[*operation] // by host in lower case
-	byPath     map[string]place  // host and path of a document, with what parameters are called left out
+	tree       paths[*operation] // operations by host in lower case
+	byPath     map[string]place  // places by host and path of a document, without parameter names
 	onHost     map[string][]*Document
-	bases      map[basePath][]string // elements
-	hosts      map[string]*host      // that are compared, by name
+	bases      map[basePath][]string // elements of each base path
+	hosts      map[string]*host      // compared hosts by name
 	endpoints  paths[metlo.Endpoint]
 	result     *Result
-	count      map[string]int      // of notes
-	names      map[string][]string // examples for notes
+	count      map[string]int      // number of cases for each note
+	names      map[string][]string // examples for each note
 	reported   map[string]bool
 }
 
-// basePath is a path on a host on which a document serves.
+// basePath is a path on a host where a document is served.
 type basePath struct {
 	document   *Document
 	host, path string
 }
 
 type host struct {
-	watched time.Time // since then; zero if nothing was seen
+	watched time.Time // start of the recorded traffic; zero if there was none
 	traffic bool
 }
 
-// New prepares a comparison of documents with an instance that has the given hosts. Documents of which no server is among
-// these are not compared.
+// New prepares a comparison of documents with an instance that has the given hosts. It skips documents whose servers
+// are not among the hosts.
 func New(documents []*Document, hosts []string, options Options) (*Comparison, error) {
 	if len(documents) == 0 {
 		return nil, errors.New("there is no OpenAPI document to compare")
@@ -100,7 +100,7 @@ func New(documents []*Document, hosts []string, options Options) (*Comparison, e
 		endpoints: paths[metlo.Endpoint]{}, count: map[string]int{}, names: map[string][]string{}, reported: map[string]bool{},
 		result: &Result{Findings: &findings.List{}},
 	}
-	named := map[string]bool{} // hosts that some document names
+	named := map[string]bool{} // hosts that at least one document names
 	for _, d := range documents {
 		for _, op := range d.operations {
 			for _, s := range op.servers {
@@ -108,7 +108,7 @@ func New(documents []*Document, hosts []string, options Options) (*Comparison, e
 			}
 		}
 	}
-	bindings := map[string][]binding{} // of servers: most operations share those of their document
+	bindings := map[string][]binding{} // bindings by servers, because most operations share those of their document
 	for _, d := range documents {
 		var wanted []string
 		var operations []*operation
@@ -142,8 +142,8 @@ func New(documents []*Document, hosts []string, options Options) (*Comparison, e
 	return c, nil
 }
 
-// bind returns the hosts of the instance on which servers serve, and their paths. A host that was chosen and that no
-// document names stands for the hosts of all.
+// bind returns the hosts of the instance where servers are served, and their paths. A chosen host that no document
+// names takes the place of all documented hosts.
 func bind(servers []server, hosts, chosen []string, named map[string]bool) []binding {
 	var bound []binding
 	add := func(host, path string) {
@@ -203,8 +203,8 @@ func formOf(path []string) string {
 // Hosts returns the hosts of the instance whose endpoints are compared.
 func (c *Comparison) Hosts() []string { return slices.Sorted(maps.Keys(c.hosts)) }
 
-// Add compares an endpoint of one of the hosts, and reports whether its details are wanted for [Comparison.AddDetail], once
-// all endpoints were added.
+// Add compares an endpoint of one of the hosts. It reports whether [Comparison.AddDetail] needs the endpoint's details
+// after all endpoints were added.
 func (c *Comparison) Add(e *metlo.Endpoint) bool {
 	on := c.hosts[e.Host]
 	if on == nil {
@@ -229,7 +229,7 @@ func (c *Comparison) Add(e *metlo.Endpoint) bool {
 		op.unknown = op.unknown || isSeen && e.LastActive.IsZero()
 	}
 	switch {
-	case !isSeen: // a document of the instance describes it, and no more
+	case !isSeen: // only a document of the instance describes it
 		return false
 	case e.IsGraphQL:
 		c.note(noteGraphQL, e)
@@ -243,11 +243,11 @@ func (c *Comparison) Add(e *metlo.Endpoint) bool {
 	return c.addUndocumented(e, path, seen)
 }
 
-// addUndocumented notes an endpoint that no operation matches, and reports whether its details are needed.
+// addUndocumented adds an endpoint that no operation matches, and reports whether its details are needed.
 func (c *Comparison) addUndocumented(e *metlo.Endpoint, path []string, seen time.Time) bool {
 	method := string(e.Method)
 	switch {
-	case method == "HEAD" && c.tree.find(e.Host, "GET", path) != nil: // every service answers it as GET
+	case method == "HEAD" && c.tree.find(e.Host, "GET", path) != nil: // every service answers HEAD as GET
 	case method == "OPTIONS" && c.isDocumented(e.Host, path):
 		c.note(notePreflight, e)
 	case c.tree.overlap(e.Host, method, path):
@@ -259,8 +259,8 @@ func (c *Comparison) addUndocumented(e *metlo.Endpoint, path []string, seen time
 	return false
 }
 
-// covered returns the operations that an endpoint stands for: the one that a router chooses, and those without an endpoint
-// of their own that a parameter of it covers. The instance may have taken a text for the value of a parameter.
+// covered returns the operations that an endpoint represents: the one that a router chooses, and operations without an
+// endpoint that a parameter of it covers. The instance may have treated a text as the value of a parameter.
 func (c *Comparison) covered(e *metlo.Endpoint) []*operation {
 	path, method := elements(e.Path), string(e.Method)
 	found := slices.Clone(c.tree.find(e.Host, method, path))
@@ -278,7 +278,7 @@ func (c *Comparison) isDocumented(host string, path []string) bool {
 	return slices.ContainsFunc(metlo.RestMethods(), func(method metlo.RestMethod) bool { return c.tree.find(host, string(method), path) != nil })
 }
 
-// lastSeen returns the last time at which a request to an endpoint is known, zero if none is.
+// lastSeen returns the time of the last known request to an endpoint; zero if none is known.
 func lastSeen(e *metlo.Endpoint) time.Time {
 	if e.FirstDetected.After(e.LastActive) {
 		return e.FirstDetected
@@ -338,15 +338,15 @@ func (c *Comparison) report(rule string, severity findings.Severity, e *metlo.En
 	})
 }
 
-// The notes on what is not known.
+// The notes on unknown results.
 const (
 	noteGraphQL    = "%s of GraphQL not compared with documents"
 	noteOld        = "%s left out: last seen before the time of --seen-since"
-	notePreflight  = "%s for OPTIONS of a documented path left out: browsers ask so before they send a request"
-	noteWide       = "%s could not be told from documented ones: a parameter stands for several documented paths, or for none"
-	noteUnseen     = "%s without an endpoint of their own, and covered by one that stands for more: not known whether they were seen"
-	noteNoTime     = "%s with an endpoint of which the last request is not known: not known whether they are zombies"
-	noteTooYoung   = "%s not seen, on hosts that were not watched for that long: not known whether they are zombies; a later --since may tell"
+	notePreflight  = "%s for OPTIONS of a documented path left out: browsers send them before a request"
+	noteWide       = "%s could not be distinguished from documented ones: a parameter stands for several documented paths, or for none"
+	noteUnseen     = "%s covered only by an endpoint that stands for several paths: not known whether they were seen"
+	noteNoTime     = "%s with an endpoint whose last request is not known: not known whether they are zombies"
+	noteTooYoung   = "%s not seen, on hosts that were not watched for that long: not known whether they are zombies; try a later --since"
 	noteNoTraffic  = "%s only on hosts without traffic: not compared"
 	noteNoEvidence = "%s without evidence on authentication: no request shows whether it came with credentials"
 	noteFull       = "%s with as many fields as the instance keeps: further ones are not known"
@@ -354,7 +354,7 @@ const (
 
 const (
 	namesShown   = 3
-	fieldsKept   = 200 // of an endpoint, by the server
+	fieldsKept   = 200 // maximum number of fields of an endpoint on the server
 	endpointNoun = "endpoint"
 )
 
@@ -362,14 +362,14 @@ func (c *Comparison) note(note string, e *metlo.Endpoint) { c.noteNamed(note, na
 
 func (c *Comparison) noteNamed(note, name string) {
 	c.count[note]++
-	names := append(c.names[note], name) //nolint:gocritic // it replaces them
+	names := append(c.names[note], name) //nolint:gocritic // the result replaces the slice in the map
 	slices.Sort(names)
 	c.names[note] = names[:min(len(names), namesShown)]
 }
 
 func name(e *metlo.Endpoint) string { return string(e.Method) + " " + e.Host + e.Path }
 
-// notes returns what is not known, and examples of it.
+// notes returns the notes with their counts and examples.
 func (c *Comparison) notes() []string {
 	var all []string
 	for _, note := range []string{
@@ -395,7 +395,7 @@ func (c *Comparison) notes() []string {
 	return all
 }
 
-// Result returns what was found, once all endpoints were added.
+// Result returns the findings. Call it after all endpoints were added.
 func (c *Comparison) Result() *Result {
 	r := c.result
 	compared := map[*Document]bool{}
@@ -433,7 +433,7 @@ func (c *Comparison) hasTraffic(op *operation) bool {
 	return slices.ContainsFunc(op.bound, func(b binding) bool { return c.hosts[b.host].traffic })
 }
 
-// zombie reports an operation that was not seen for a time, if that is known.
+// zombie reports an operation as a zombie if it is known that the operation was not seen for a time.
 func (c *Comparison) zombie(op *operation) {
 	since := c.options.Since
 	if since.IsZero() || op.matched && !op.lastSeen.IsZero() && !op.lastSeen.Before(since) {

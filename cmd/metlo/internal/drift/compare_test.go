@@ -15,7 +15,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// document is one of OpenAPI 3.1 on shop.example.com.
+// document returns a document of OpenAPI 3.1 on shop.example.com.
 func document(t *testing.T, text string) *Document {
 	t.Helper()
 	head := "openapi: 3.1.0\ninfo: {title: Shop, version: '1'}\n"
@@ -28,7 +28,7 @@ func detail1(method, host, path string, fields ...metlo.DataField) *metlo.Endpoi
 	return &metlo.EndpointDetail{Endpoint: newEndpoint(method, host, path), DataFields: fields}
 }
 
-// lines returns what was found, a line each.
+// lines returns the findings, one on each line.
 func lines(r *Result) []string {
 	found := []string{}
 	for f := range r.Findings.All() {
@@ -37,7 +37,7 @@ func lines(r *Result) []string {
 	return found
 }
 
-// TestTemplates has the paths of a document and an endpoint of the instance, and which of the paths a router chooses.
+// TestTemplates has the paths of a document, an endpoint of the instance, and the path that a router chooses.
 func TestTemplates(t *testing.T) {
 	tests := map[string]struct {
 		paths    []string
@@ -98,7 +98,7 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-// TestServers has the servers of a document and an endpoint that the document has, or has not.
+// TestServers has the servers of a document and an endpoint that the document may describe.
 func TestServers(t *testing.T) {
 	const found, shadow = "", "shadow"
 	tests := map[string]struct {
@@ -106,7 +106,7 @@ func TestServers(t *testing.T) {
 		host    string
 		path    string
 		chosen  []string
-		want    string // the beginning of an error, or of what could not be compared
+		want    string // the beginning of an error, or of a note on a comparison that was not possible
 	}{
 		"a base path":                {"servers: [{url: https://shop.example.com/v1/}]", "shop.example.com", "/v1/a", nil, found},
 		"without it":                 {"servers: [{url: https://shop.example.com/v1}]", "shop.example.com", "/a", nil, shadow},
@@ -156,7 +156,7 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// TestServersOfPathsAndOperations has an operation on the document's server, one on that of its path, and one on its own.
+// TestServersOfPathsAndOperations has operations on the server of the document, of the path, and of the operation.
 func TestServersOfPathsAndOperations(t *testing.T) {
 	d := document(t, `
 paths:
@@ -177,7 +177,7 @@ paths:
 	assert.Contains(t, strings.Join(r.Notes, "\n"), "2 documented operations only on hosts without traffic: not compared")
 }
 
-// TestFields has the schema of a response and a field that was seen in one.
+// TestFields has the schema of a response and a field seen in a response.
 func TestFields(t *testing.T) {
 	const found, undocumented, sensitive = "", UndocumentedField, UndocumentedSensitiveField
 	tests := map[string]struct {
@@ -266,7 +266,7 @@ paths:
 	}
 }
 
-// TestRequestsAndResponses has a field that was seen, and what it differs from.
+// TestRequestsAndResponses has a field that was seen, and the documented one from which it differs.
 func TestRequestsAndResponses(t *testing.T) {
 	d := document(t, `
 components:
@@ -398,7 +398,7 @@ func TestAuthentication(t *testing.T) {
 	}
 }
 
-// TestZombies has what is known of the last request to a documented operation.
+// TestZombies has the known facts about the last request to a documented operation.
 func TestZombies(t *testing.T) {
 	old := since.Add(-time.Hour)
 	seen := func(path string, first, last time.Time, spec string) *metlo.EndpointDetail {
@@ -417,10 +417,10 @@ func TestZombies(t *testing.T) {
 		"never seen":                          {[]*metlo.EndpointDetail{watched}, "zombie"},
 		"uploaded, and never seen":            {[]*metlo.EndpointDetail{watched, seen("/a/b", time.Time{}, time.Time{}, "shop")}, "zombie"},
 		"first seen lately, and no last time": {[]*metlo.EndpointDetail{watched, seen("/a/b", recent, time.Time{}, "")}, ""},
-		"first seen long ago":                 {[]*metlo.EndpointDetail{watched, seen("/a/b", old, time.Time{}, "")}, "1 documented operation with an endpoint of which the last request is not known"},
-		"seen, and no time":                   {[]*metlo.EndpointDetail{watched, seen("/a/b", time.Time{}, time.Time{}, "")}, "1 documented operation with an endpoint of which the last request is not known"},
+		"first seen long ago":                 {[]*metlo.EndpointDetail{watched, seen("/a/b", old, time.Time{}, "")}, "1 documented operation with an endpoint whose last request is not known"},
+		"seen, and no time":                   {[]*metlo.EndpointDetail{watched, seen("/a/b", time.Time{}, time.Time{}, "")}, "1 documented operation with an endpoint whose last request is not known"},
 		"watched for less":                    {[]*metlo.EndpointDetail{seen("/other", recent, recent, "")}, "1 documented operation not seen, on hosts that were not watched for that long"},
-		"an endpoint that stands for more":    {[]*metlo.EndpointDetail{watched, seen("/a/{param1}", old, recent, "")}, "1 documented operation without an endpoint of their own"},
+		"an endpoint that stands for more":    {[]*metlo.EndpointDetail{watched, seen("/a/{param1}", old, recent, "")}, "1 documented operation covered only by an endpoint that stands for several paths"},
 		"and was not seen either":             {[]*metlo.EndpointDetail{watched, seen("/a/{param1}", old, old, "")}, "zombie"},
 	}
 	for name, tt := range tests {
@@ -484,7 +484,7 @@ func TestWhatIsLeftOut(t *testing.T) {
 	})
 }
 
-// TestSeveralDocuments has an operation that two documents have: what one of them documents is documented.
+// TestSeveralDocuments has an operation that two documents have: it is enough that one of them documents a part.
 func TestSeveralDocuments(t *testing.T) {
 	one := document(t, "paths:\n  /a: {get: {parameters: [{name: x, in: query, schema: {}}], responses: {'200': {description: ''}}}}\n")
 	two := document(t, "paths:\n  /a: {get: {parameters: [{name: y, in: query, schema: {}}], responses: {'404': {description: ''}}}}\n")
@@ -494,7 +494,7 @@ func TestSeveralDocuments(t *testing.T) {
 	assert.Equal(t, 2, r.Documents)
 }
 
-// TestNothingToCompare is about documents of which nothing is known.
+// TestNothingToCompare checks documents of unknown content.
 func TestNothingToCompare(t *testing.T) {
 	d := document(t, "paths:\n  /a: {get: {responses: {default: {description: ''}}}}\n")
 	_, err := New(nil, []string{"shop.example.com"}, Options{})
@@ -509,8 +509,8 @@ func TestNothingToCompare(t *testing.T) {
 	assert.Zero(t, r.Documents)
 }
 
-// TestAnEndpointForSeveralOperations has an endpoint under which the instance has recorded another operation too, since it
-// took a text of its path for a value.
+// TestAnEndpointForSeveralOperations has an endpoint under which the instance has recorded another operation too,
+// because it treated a text of that path as a value.
 func TestAnEndpointForSeveralOperations(t *testing.T) {
 	d := document(t, `
 paths:
@@ -524,7 +524,7 @@ paths:
 	both := detail1("GET", "shop.example.com", "/pets/{param1}", fields...)
 	r := run(t, []*Document{d}, []*metlo.EndpointDetail{both}, Options{Since: since})
 	assert.Equal(t, []string{"undocumented-field GET shop.example.com/pets/{param1} reqQuery debug", "undocumented-field GET shop.example.com/pets/{param1} resBody age"}, lines(r))
-	assert.Contains(t, r.Notes[0], "1 documented operation without an endpoint of their own")
+	assert.Contains(t, r.Notes[0], "1 documented operation covered only by an endpoint that stands for several paths")
 	own := detail1("GET", "shop.example.com", "/pets/search")
 	r = run(t, []*Document{d}, []*metlo.EndpointDetail{both, own}, Options{Since: since})
 	assert.Equal(t, []string{"reqQuery debug", "reqQuery q", "resBody []", "resBody age"}, fieldsIn(r), "each operation has an endpoint of its own")

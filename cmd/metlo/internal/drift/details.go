@@ -12,8 +12,8 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/findings"
 )
 
-// AddDetail compares what is known of an endpoint for which Add reported that its details are wanted. All endpoints have
-// been added before.
+// AddDetail compares the details of an endpoint for which Add reported that it needs them. Call it after all endpoints
+// were added.
 func (c *Comparison) AddDetail(e *metlo.EndpointDetail) {
 	operations := c.covered(&e.Endpoint)
 	if len(operations) == 0 {
@@ -38,7 +38,8 @@ func (c *Comparison) AddDetail(e *metlo.EndpointDetail) {
 	}
 }
 
-// detail is an endpoint that is compared with all operations that it may stand for: what one of them documents is documented.
+// detail represents an endpoint and all operations that it may represent. A part is documented if one of the operations
+// documents it.
 type detail struct {
 	*Comparison
 
@@ -51,7 +52,7 @@ func isResponse(f *metlo.DataField) bool {
 	return f.DataSection == metlo.SectionResponseBody || f.DataSection == metlo.SectionResponseHeaders
 }
 
-// statuses looks for those that no document has. A document without any response says nothing of them.
+// statuses reports statuses that no document has. A document without any response does not restrict them.
 func (d *detail) statuses(traces []metlo.CapturedTrace) {
 	var seen []int
 	add := func(status int) {
@@ -82,7 +83,7 @@ func (d *detail) statuses(traces []metlo.CapturedTrace) {
 	}
 }
 
-// responses is where the responses of an operation are documented.
+// responses returns the place where the responses of an operation are documented.
 func (o *operation) responses() place {
 	if o.op.Responses == nil {
 		return o.at
@@ -90,8 +91,8 @@ func (o *operation) responses() place {
 	return placeOf(o.op.Responses.Origin).or(o.at)
 }
 
-// contents returns the bodies that the operations document for a field, and where. It reports false if a status has no
-// documented response at all.
+// contents returns the bodies that the operations document for a field, and their place. It reports false if a status
+// has no documented response at all.
 func (d *detail) contents(f *metlo.DataField) (contents []openapi3.Content, documents []*operation, at place, known bool) {
 	for _, op := range d.operations {
 		if f.DataSection == metlo.SectionRequestBody {
@@ -115,7 +116,7 @@ func isBody(f *metlo.DataField) bool {
 	return f.DataSection == metlo.SectionRequestBody || f.DataSection == metlo.SectionResponseBody
 }
 
-// contentTypes looks for content types that no document has for a status that one of them has.
+// contentTypes reports undocumented content types of a documented status.
 func (d *detail) contentTypes() {
 	for _, f := range d.fields {
 		if !isBody(f) || mediaType(f.ContentType) == anyMedia {
@@ -144,7 +145,7 @@ func (d *detail) contentTypes() {
 	}
 }
 
-// field looks for a field that no document has.
+// field reports a field that no document has.
 func (d *detail) field(f *metlo.DataField) {
 	if f.DataPath == "" {
 		return
@@ -185,12 +186,12 @@ func fieldName(f *metlo.DataField) string {
 	return fmt.Sprintf("field %s of responses with status %d", f.DataPath, f.StatusCode)
 }
 
-// bodySearch is the result of looking a field of a body up in the documented contents.
+// bodySearch is the result of looking up a body field in the documented contents.
 type bodySearch struct {
 	best        verdict
-	found       *lookup // of a schema that names the field, preferably with the field's type
-	where       place   // of the deepest schema on the field's path
-	at          place   // of the content
+	found       *lookup // lookup in a schema that names the field, preferably with its type
+	where       place   // place of the deepest schema on the path of the field
+	at          place   // place of the content
 	isKnownType bool    // a document describes the content type
 }
 
@@ -230,11 +231,11 @@ func (d *detail) bodyField(f *metlo.DataField) {
 	s := d.searchBody(f, contents, documents, at)
 	isSensitive := len(f.DataClasses) > 0
 	switch {
-	case (!known || !s.isKnownType) && !isSensitive: // the status or the type is what is reported
+	case (!known || !s.isKnownType) && !isSensitive: // the finding about the status or the type covers the field
 	case s.best == forbidden:
 		d.missing(f, "was seen, and is not documented", s.where.or(s.at))
 	case s.best < named && isSensitive:
-		d.missing(f, "was seen where the document leaves open which fields there are", s.where.or(s.at))
+		d.missing(f, "was seen where the document does not restrict the fields", s.where.or(s.at))
 	case s.best == named && isScalar(f.DataType) && strings.Contains(f.ContentType, "json") && !s.found.allows(string(f.DataType)):
 		d.missing(f, fmt.Sprintf("was seen as %s, and is documented as %s", f.DataType, s.found.typeNames()), s.found.place.or(s.at))
 	}
@@ -253,7 +254,7 @@ func (d *detail) query(f *metlo.DataField) {
 	d.missing(f, "was seen, and is not documented", d.operations[0].parametersPlace())
 }
 
-// parametersPlace is where the parameters of an operation are documented.
+// parametersPlace returns the place where the parameters of an operation are documented.
 func (o *operation) parametersPlace() place {
 	if o.op.Origin != nil {
 		if at, ok := o.op.Origin.Fields.Lookup("parameters"); ok {
@@ -263,7 +264,7 @@ func (o *operation) parametersPlace() place {
 	return o.at
 }
 
-// parameters yields those of the operation, and those of its path.
+// parameters returns an iterator over the parameters of the operation, then those of its path.
 func (o *operation) parameters() []*openapi3.Parameter {
 	var all []*openapi3.Parameter
 	for _, list := range []openapi3.Parameters{o.op.Parameters, o.item.Parameters} {
@@ -276,13 +277,13 @@ func (o *operation) parameters() []*openapi3.Parameter {
 	return all
 }
 
-// hasQuery reports whether a parameter of the query is documented: by its name, by that of the object whose member it is,
-// or as a key.
+// hasQuery reports whether a parameter of the query is documented: by its name, by the name of the object whose member
+// it is, or as a key.
 func (o *operation) hasQuery(path string) bool {
 	name, _, _ := strings.Cut(path, ".")
 	outer, _, _ := strings.Cut(name, "[")
 	if name == anyName {
-		return true // its name is not known
+		return true // its name is unknown
 	}
 	for _, p := range o.parameters() {
 		if p.In != openapi3.ParameterInQuery && p.In != "querystring" {
@@ -307,7 +308,7 @@ func (o *operation) hasQuery(path string) bool {
 	return o.hasKey("query", name)
 }
 
-// hasKey reports whether a security scheme of the document has a key of that name in the query or the headers.
+// hasKey reports whether a security scheme of the document has a key with that name in the query or the headers.
 func (o *operation) hasKey(in, name string) bool {
 	if o.document.doc.Components == nil {
 		return false
@@ -320,14 +321,15 @@ func (o *operation) hasKey(in, name string) bool {
 	return false
 }
 
-// transportHeaders carry addresses, names of programs and credentials for the transport, whatever the service does.
+// transportHeaders lists headers that carry addresses, names of programs and credentials for the transport, independent
+// of the service.
 const transportHeaders = " accept accept-charset accept-encoding accept-language authorization cf-connecting-ip cookie content-disposition content-language " +
 	"content-length content-location content-security-policy content-type date dnt etag fastly-client-ip forwarded from host if-modified-since if-none-match " +
 	"last-modified link location origin proxy-authorization referer report-to server set-cookie true-client-ip user-agent via www-authenticate " +
 	"x-amzn-trace-id x-client-ip x-cluster-client-ip x-envoy-external-address x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto " +
 	"x-original-forwarded-for x-real-ip "
 
-// header looks for headers with sensitive data that are not documented. Others are those of proxies and libraries.
+// header reports undocumented headers with sensitive data. Other headers come from proxies and libraries.
 func (d *detail) header(f *metlo.DataField) {
 	name, _, _ := strings.Cut(f.DataPath, ".")
 	if len(f.DataClasses) == 0 || strings.Contains(transportHeaders, " "+strings.ToLower(name)+" ") || name == anyName {

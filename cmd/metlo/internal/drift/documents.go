@@ -24,20 +24,20 @@ import (
 
 // Document is an OpenAPI document of version 3.
 type Document struct {
-	File  string   // relative to the working folder if it is in there, with slashes
-	Files []string // that it consists of: itself, and those that it refers to
+	File  string   // File is the file's name with slashes, relative to the working folder if the file is in it.
+	Files []string // Files are the files of the document: itself, and those that it refers to.
 
 	doc        *openapi3.T
 	operations []operation
-	subtypes   map[*openapi3.Schema][]*openapi3.SchemaRef // schemas with allOf, by what they extend
+	subtypes   map[*openapi3.Schema][]*openapi3.SchemaRef // schemas with allOf, by the schema that they extend
 }
 
-// maxDocument is the size of a file that is read: the server takes larger ones, and no one writes any.
+// maxDocument is the maximum size of a file. The server accepts larger ones, but no one writes any.
 const maxDocument = 64 << 20
 
-// Find returns the files that are named, and those with a document in the folders that are named, each once. A folder holds
-// at least one; its files that are no documents, such as schemas that others refer to, are left out. With an error it
-// returns what it found, and the names of files that could not be looked at.
+// Find returns the named files, and the files with a document in the named folders, each once. A folder must hold at
+// least one. Find skips its other files, such as schemas that documents refer to. With an error it returns what it found,
+// and the names of files that could not be read.
 func Find(names ...string) ([]string, error) {
 	var files []string
 	var failures []error
@@ -80,13 +80,13 @@ func Read(files []string) ([]*Document, error) {
 	return documents, errors.Join(failures...)
 }
 
-// Parse reads a document that an instance holds. It refers to no file.
+// Parse parses a document that an instance holds, which refers to no file.
 func Parse(name, text string) (*Document, error) {
 	d := &Document{File: name, Files: []string{name}}
 	return d, d.parse([]byte(text), false)
 }
 
-// shortName returns the name of a file relative to the working folder, if it is in there, with slashes.
+// shortName returns the name of a file with slashes, relative to the working folder if the file is in it.
 func shortName(name string) string {
 	if filepath.IsAbs(name) {
 		if folder, err := os.Getwd(); err == nil {
@@ -111,7 +111,7 @@ func readFile(name string) ([]byte, error) {
 	return text, err
 }
 
-// documentsIn returns the files in a folder, and in those below it, that hold a document.
+// documentsIn returns the files with a document in a folder and its subfolders.
 func documentsIn(folder string) ([]string, error) {
 	var found []string
 	err := filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
@@ -140,7 +140,7 @@ var (
 	versionLine = regexp.MustCompile(`(?m)^["']?(openapi|swagger)["']?\s*:`)
 )
 
-// isDocument reports whether a text holds a document, as far as one can tell of one that cannot be read.
+// isDocument reports whether a text holds a document. It guesses if the text cannot be parsed.
 func isDocument(text []byte) bool {
 	if !versionKey.Match(text) {
 		return false
@@ -152,7 +152,7 @@ func isDocument(text []byte) bool {
 	return yamlfile.Get(root, "openapi") != nil || yamlfile.Get(root, "swagger") != nil
 }
 
-// parse reads the text of a document, and the files that it refers to.
+// parse parses the text of a document, and reads the files that it refers to.
 func (d *Document) parse(text []byte, references bool) error {
 	name := d.File
 	root, err := yamlfile.Load(string(text))
@@ -211,7 +211,7 @@ func checkVersion(name string, root *yaml.Node) error {
 	case yamlfile.Get(root, "swagger") != nil:
 		return fmt.Errorf("%s:%d: the document is of Swagger 2: convert it to OpenAPI 3", name, yamlfile.Get(root, "swagger").Line)
 	case version == nil:
-		return fmt.Errorf("%s:1: this is no OpenAPI document: it has no key openapi with a version such as 3.1.0", name)
+		return fmt.Errorf("%s:1: this is not an OpenAPI document: it has no key openapi with a version such as 3.1.0", name)
 	case !regexp.MustCompile(`^3\.[0-2](\.|$)`).MatchString(yamlfile.Text(version)):
 		return fmt.Errorf("%s:%d: version %q of OpenAPI is not known: use 3.0, 3.1 or 3.2", name, version.Line, yamlfile.Text(version))
 	}
@@ -227,12 +227,12 @@ var (
 	kinds           = map[string]string{"map": "mapping", "seq": "list", "str": "text", "int": "number", "float": "number", "bool": "boolean"}
 )
 
-// unreadable puts the place of a fault before what the loader says of it: the line that it names, or that of the reference
-// which leads to it.
+// unreadable adds the place of a fault to an error of the loader: the line that the error names, or the line of the
+// reference that leads to it.
 func unreadable(name string, root *yaml.Node, err error) error {
 	text := err.Error()
 	if strings.HasPrefix(text, "failed to unmarshal data: json error: ") {
-		_, text, _ = strings.Cut(text, "yaml error: ") // it says the same, with a line
+		_, text, _ = strings.Cut(text, "yaml error: ") // the rest has the same message with a line
 	}
 	line := 0
 	if m := loaderReference.FindStringSubmatch(text); m != nil {
@@ -252,7 +252,7 @@ func unreadable(name string, root *yaml.Node, err error) error {
 	return fmt.Errorf("%s:%d: it cannot be read: %s", name, cmp.Or(line, 1), loaderPrefixes.Replace(text))
 }
 
-// referenceLine returns the line of the first reference whose text is the one that is looked for or ends with it.
+// referenceLine returns the line of the first reference whose text equals the given text or ends with it.
 func referenceLine(n *yaml.Node, text string) int {
 	if n == nil || n.Kind == yaml.AliasNode {
 		return 0

@@ -17,8 +17,8 @@ const (
 	prometheus = "prometheus.yaml"
 )
 
-// publicPair is one of the public documents with the inventory of a service that does what it says. The first names its
-// server, the second names none, and the third only a path.
+// publicPair returns one of the public documents with the inventory of a service that implements it. The first document
+// names its server, the second names none, and the third names only a path.
 func publicPair(t *testing.T, file string) *pair {
 	t.Helper()
 	switch file {
@@ -30,7 +30,7 @@ func publicPair(t *testing.T, file string) *pair {
 	return newPair(t, file, "prometheus.example.com", "/api/v1")
 }
 
-// change makes a service and its document differ.
+// change modifies a service or its document so that they differ.
 type change func(t *testing.T, p *pair)
 
 func added(method, path string, classes ...string) change {
@@ -110,14 +110,14 @@ var (
 	form          = "application/x-www-form-urlencoded"
 )
 
-// drifts are differences between a document and a service, each with the one finding that it leads to, and with marks on the
-// way to its line.
+// drifts lists differences between a document and a service. Each has the one finding that it causes, and marks that
+// lead to the finding's line.
 var drifts = []struct {
 	file   string
 	change change
 	rule   string
 	method string
-	path   string // after the document's base path, unless it begins with !
+	path   string // follows the document's base path, unless it begins with !
 	at     []string
 }{
 	{petstore, added("GET", "/api/v3/pet/{param1}/history"), ShadowEndpoint, "GET", "/pet/{param1}/history", []string{"paths:"}},
@@ -174,7 +174,7 @@ var drifts = []struct {
 	{prometheus, traced("PUT", "/admin/tsdb/snapshot", 200, &with), UndocumentedAuthentication, "PUT", "/admin/tsdb/snapshot", []string{"/admin/tsdb/snapshot:", "put:"}},
 }
 
-// TestNoDriftInAPair compares documents with services that do what they say.
+// TestNoDriftInAPair compares documents with services that implement them.
 func TestNoDriftInAPair(t *testing.T) {
 	for _, file := range []string{petstore, keto, prometheus} {
 		t.Run(file, func(t *testing.T) {

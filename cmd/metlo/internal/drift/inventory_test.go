@@ -20,7 +20,7 @@ var (
 	since  = now.AddDate(0, 0, -30)
 )
 
-// pair is a document and the inventory of a service that does what the document says.
+// pair holds a document and the inventory of a service that implements it.
 type pair struct {
 	file, text string
 	host, base string
@@ -88,7 +88,7 @@ func newEndpoint(method, host, path string) metlo.Endpoint {
 	}
 }
 
-// fieldsOf returns the fields of bodies: those of JSON and of forms by their names, and any other as a text.
+// fieldsOf returns the fields of bodies: those of JSON and of forms by their names, and any other body as a text.
 func fieldsOf(section metlo.DataSection, status int, content openapi3.Content) []metlo.DataField {
 	var fields []metlo.DataField
 	for contentType, media := range content {
@@ -107,7 +107,7 @@ func fieldsOf(section metlo.DataSection, status int, content openapi3.Content) [
 	return fields
 }
 
-const deep = 12 // levels of a schema that holds itself
+const deep = 12 // levels of a recursive schema
 
 func leaves(ref *openapi3.SchemaRef, path []string, open []*openapi3.Schema, add func(path []string, kind string)) {
 	if ref == nil || ref.Value == nil || len(path) > deep {
@@ -148,7 +148,7 @@ func (p *pair) find(t *testing.T, method, path string) *metlo.EndpointDetail {
 	return p.endpoints[i]
 }
 
-// line returns the line of the last of the marks, each of which follows the one before.
+// line returns the line of the last mark. Each mark follows the one before.
 func (p *pair) line(t *testing.T, marks ...string) int {
 	t.Helper()
 	lines := strings.Split(p.text, "\n")
@@ -161,7 +161,7 @@ func (p *pair) line(t *testing.T, marks ...string) int {
 	return at + 1
 }
 
-// cut removes the block of the last of the marks from the document.
+// cut removes the block of the last mark from the document.
 func (p *pair) cut(t *testing.T, marks ...string) {
 	t.Helper()
 	lines := strings.Split(p.text, "\n")
@@ -174,7 +174,7 @@ func (p *pair) cut(t *testing.T, marks ...string) {
 	p.text = strings.Join(slices.Delete(lines, from, to), "\n")
 }
 
-// insert adds a text behind the line of the last of the marks.
+// insert adds a text after the line of the last mark.
 func (p *pair) insert(t *testing.T, text string, marks ...string) {
 	t.Helper()
 	lines := strings.Split(p.text, "\n")

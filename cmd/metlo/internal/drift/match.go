@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// elements returns the parts of a path between slashes. Empty ones do not count, as on the instance, nor does what
-// follows a question mark or a number sign in the path of a document.
+// elements returns the parts of a path between slashes. It drops empty parts, as the instance does, and the text after
+// a question mark or a number sign in the path of a document.
 func elements(path string) []string {
 	if i := strings.IndexAny(path, "?#"); i >= 0 {
 		path = path[:i]
@@ -16,12 +16,12 @@ func elements(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 }
 
-// isParameter reports whether an element stands for a value as a whole.
+// isParameter reports whether a whole element is a parameter.
 func isParameter(element string) bool {
 	return len(element) >= 2 && element[0] == '{' && strings.IndexByte(element, '}') == len(element)-1
 }
 
-// isRest reports whether an element stands for all that follow, as {proxy+} does.
+// isRest reports whether an element matches all elements that follow, as {proxy+} does.
 func isRest(element string) bool {
 	return isParameter(element) && (strings.HasSuffix(element, "+}") || strings.HasSuffix(element, "*}") || strings.HasSuffix(element, "...}"))
 }
@@ -34,17 +34,17 @@ func plain(element string) string {
 	return element
 }
 
-// node is a place in a tree of paths. What several paths begin with is one way from the root.
+// node is a node of a tree of paths. Paths with a common beginning share the nodes from the root.
 type node[T any] struct {
-	static    map[string]*node[T] // by the element without its escapes
-	mixed     []mixedNode[T]      // elements that are parameters in part, the one with the longest text first
+	static    map[string]*node[T] // children by the element without its escapes
+	mixed     []mixedNode[T]      // children whose element contains parameters and text, the one with the longest text first
 	parameter *node[T]
-	rest      []T // paths whose last element stands for all that follow
+	rest      []T // paths whose last element matches all that follow
 	ends      []T // paths that end here
 }
 
 type mixedNode[T any] struct {
-	texts []string // around the parameters
+	texts []string // texts around the parameters
 	below *node[T]
 }
 
@@ -94,7 +94,7 @@ func (n *node[T]) addMixed(element string) *node[T] {
 	return below
 }
 
-// fits reports whether a text has the texts around the parameters, and something for each of these.
+// fits reports whether a text has the texts around the parameters, and a non-empty value for each parameter.
 func (m *mixedNode[T]) fits(text string) bool {
 	last := len(m.texts) - 1
 	rest, ok := strings.CutPrefix(text, m.texts[0])
@@ -114,8 +114,8 @@ func (m *mixedNode[T]) fits(text string) bool {
 	return len(rest) > len(m.texts[last]) && strings.HasSuffix(rest, m.texts[last])
 }
 
-// find returns the values under the path that a router chooses: at each element a text beats a parameter in part, that one
-// a parameter, and that one a rest. A parameter of the path that is looked for fits parameters only.
+// find returns the values under the path that a router chooses. At each element a text beats an element with parameters
+// and text, which beats a parameter, which beats a rest. A parameter in the given path matches parameters only.
 func (n *node[T]) find(path []string) []T {
 	if n == nil {
 		return nil
@@ -142,7 +142,8 @@ func (n *node[T]) find(path []string) []T {
 	return n.rest
 }
 
-// overlaps reports whether a request may fit both the path and one in the tree: a parameter of either fits anything.
+// overlaps reports whether a request may match both the path and one in the tree. A parameter of either matches any
+// element.
 func (n *node[T]) overlaps(path []string) bool {
 	if n == nil {
 		return false
@@ -170,7 +171,7 @@ func (n *node[T]) overlaps(path []string) bool {
 	return false
 }
 
-// collect passes take all values in the tree of which the path stands for all that theirs stands for.
+// collect calls take for each path in the tree that matches a subset of the requests that the given path matches.
 func (n *node[T]) collect(path []string, take func(T)) {
 	switch {
 	case n == nil:
@@ -193,7 +194,7 @@ func (n *node[T]) collect(path []string, take func(T)) {
 	n.parameter.collect(path[1:], take)
 }
 
-// covers reports whether one that take passes of the paths in the tree stands for all that the path stands for.
+// covers reports whether a path in the tree matches all requests that the given path matches, and take accepts it.
 func (n *node[T]) covers(path []string, take func(T) bool) bool {
 	switch {
 	case n == nil:
@@ -206,7 +207,7 @@ func (n *node[T]) covers(path []string, take func(T) bool) bool {
 	return !isParameter(path[0]) && n.static[plain(path[0])].covers(path[1:], take)
 }
 
-// paths is a tree for each host and method.
+// paths holds a tree for each host and method.
 type paths[T any] map[[2]string]*node[T]
 
 func (p paths[T]) add(host, method string, path []string, value T) {

@@ -50,12 +50,12 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
-// isWhole reports whether all parameters are one element each.
+// isWhole reports whether all parameters are complete elements.
 func isWhole(path []string) bool {
 	return !slices.ContainsFunc(path, func(e string) bool { return rank(e) == 1 || isRest(e) })
 }
 
-// fits reports whether a router would take a path for a template.
+// fits reports whether a path matches a template in a router.
 func fits(template, path []string) bool {
 	for i, element := range template {
 		if isRest(element) && i == len(template)-1 {
@@ -79,7 +79,7 @@ func fits(template, path []string) bool {
 	return len(template) == len(path)
 }
 
-// fitsParts reports whether a text has the parts of an element around its parameters, none of which is empty.
+// fitsParts reports whether a text has the texts of an element around its parameters, with no empty parameter.
 func fitsParts(element, text string) bool {
 	parts := parameters.Split(element, -1)
 	rest, ok := strings.CutPrefix(text, plain(parts[0]))
@@ -98,7 +98,7 @@ func fitsRest(parts []string, text string) bool {
 	return false
 }
 
-// rank is 0 for a text, 1 for a parameter in part, and 2 for a whole one.
+// rank returns 0 for a text, 1 for an element with parameters and text, and 2 for a parameter.
 func rank(element string) int {
 	switch {
 	case isParameter(element):
@@ -109,7 +109,7 @@ func rank(element string) int {
 	return 0
 }
 
-// compareRanks compares two templates by the first element of another rank.
+// compareRanks compares two templates by the first element with different ranks.
 func compareRanks(x, y []string) int {
 	for i := range min(len(x), len(y)) {
 		a, b := rank(x[i]), rank(y[i])
@@ -123,13 +123,13 @@ func compareRanks(x, y []string) int {
 			return a - b
 		}
 		if a == 1 && parameters.ReplaceAllString(x[i], "{}") != parameters.ReplaceAllString(y[i], "{}") {
-			return 0 // both in part: the one with more text, or the first
+			return 0 // both have parameters and text: the one with more text comes first
 		}
 	}
 	return 0
 }
 
-// BenchmarkCompare compares as many endpoints with as many operations of one host.
+// BenchmarkCompare compares equal numbers of endpoints and operations of one host.
 func BenchmarkCompare(b *testing.B) {
 	for _, n := range []int{5_000, 20_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

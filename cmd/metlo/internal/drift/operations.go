@@ -12,20 +12,20 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// operation is a method of a path in a document, with what the inventory says of it.
+// operation represents a method of a path in a document, and what the inventory records about it.
 type operation struct {
 	document *Document
 	method   string
-	template string // as the document has it
+	template string // path template as it appears in the document
 	item     *openapi3.PathItem
 	op       *openapi3.Operation
 	at       place
 	servers  []server
 
 	bound    []binding
-	matched  bool      // the instance has an endpoint of it
-	lastSeen time.Time // zero if that is not known
-	unknown  bool      // an endpoint of it has no time of a request, and may have had some
+	matched  bool      // the instance has an endpoint for it
+	lastSeen time.Time // time of the last request; zero if unknown
+	unknown  bool      // one of its endpoints has no request time, although it may have had requests
 }
 
 // binding is a host of the instance and the path on it.
@@ -39,7 +39,7 @@ type place struct {
 	line int
 }
 
-// placeOf returns where an element begins: its key, or else its first field.
+// placeOf returns the place where an element begins: its key, or else its first field.
 func placeOf(o *openapi3.Origin) place {
 	switch {
 	case o == nil:
@@ -61,7 +61,7 @@ func placeAt(l openapi3.Location) place {
 	return place{path.Clean(file), l.Line}
 }
 
-// or returns the place, or another one if it is not known.
+// or returns p if it is known, and other otherwise.
 func (p place) or(other place) place {
 	if p.line == 0 {
 		return other
@@ -69,7 +69,7 @@ func (p place) or(other place) place {
 	return p
 }
 
-// top is where the paths of a document begin.
+// top returns the place where the paths of a document begin.
 func (d *Document) top() place { return placeOf(d.doc.Paths.Origin).or(place{d.File, 1}) }
 
 // readOperations returns the operations of a document in the order of their paths and methods.
@@ -102,12 +102,12 @@ func (d *Document) readOperations() ([]operation, error) {
 	return all, nil
 }
 
-// server is where operations are served: a path, on a host unless the document leaves that open.
+// server represents the place where operations are served: a path, and a host unless the document leaves it open.
 type server struct {
 	host, base string
 }
 
-// readServers returns the servers of the operation: its own, those of its path, or those of the document.
+// readServers returns the servers of the operation, which come from the operation, its path or the document.
 func (o *operation) readServers() ([]server, error) {
 	list := o.document.doc.Servers
 	if len(o.item.Servers) > 0 {
@@ -142,10 +142,10 @@ func (o *operation) readServers() ([]server, error) {
 	return all, nil
 }
 
-// maxServerURLs bounds what the variables of one server stand for.
+// maxServerURLs is the maximum number of addresses that the variables of one server expand to.
 const maxServerURLs = 1000
 
-// serverURLs puts all that they may be in the place of a server's variables: the values that are listed, or the default.
+// serverURLs expands the variables of a server to all listed values, or to the default.
 func serverURLs(s *openapi3.Server) ([]string, error) {
 	urls := []string{s.URL}
 	for _, name := range slices.Sorted(maps.Keys(s.Variables)) {
@@ -176,11 +176,11 @@ func serverURLs(s *openapi3.Server) ([]string, error) {
 	return urls, nil
 }
 
-// readServer reads the address of a server. One without a host is served where the document is.
+// readServer parses the address of a server. A server without a host uses the host of the document.
 func readServer(text string) (server, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return server{}, fmt.Errorf("%q is no address of a server: %w", text, err)
+		return server{}, fmt.Errorf("%q is not the address of a server: %w", text, err)
 	}
 	first, _, _ := strings.Cut(u.Path, "/")
 	if u.Host == "" && (strings.Contains(strings.Trim(first, "."), ".") || u.Opaque != "") {
@@ -190,7 +190,7 @@ func readServer(text string) (server, error) {
 	return server{hostName(u.Scheme, u.Host), strings.TrimSuffix(base, "/")}, nil
 }
 
-// hostName returns a host in lower case without the port that its scheme implies.
+// hostName returns a host in lower case without the default port of its scheme.
 func hostName(scheme, host string) string {
 	host = strings.ToLower(host)
 	switch scheme {

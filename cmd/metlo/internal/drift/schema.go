@@ -12,23 +12,23 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// verdict is what a schema says of a field.
+// verdict is the result of looking up a field in a schema.
 type verdict int
 
 const (
-	silent    verdict = iota // nothing: it restricts something else
-	forbidden                // the schema names fields, and this is none of them
-	free                     // it is an object of which the schema names no field
-	open                     // the schema lets it have any further fields
-	named                    // the schema describes it
+	silent    verdict = iota // the schema does not restrict fields
+	forbidden                // the schema names fields, but not this one
+	free                     // the schema is an object without named fields
+	open                     // the schema allows any additional fields
+	named                    // the schema describes the field
 )
 
 const (
-	anyElement = "[]"       // of a list, in the path of a field
-	anyName    = "[string]" // of an object whose names are values
+	anyElement = "[]"       // any element of a list, in the path of a field
+	anyName    = "[string]" // any name in an object whose names are values
 )
 
-// lookup is the search for one field in a schema.
+// lookup searches for one field in a schema.
 type lookup struct {
 	document *Document
 	response bool
@@ -38,7 +38,7 @@ type lookup struct {
 	known    map[*openapi3.Schema]allowed
 	deepest  int // elements of the path that the place of a schema stands for
 	place    place
-	types    []string // that the field may have, once it is named
+	types    []string // allowed types of the field, set after it is found
 	anyType  bool
 }
 
@@ -47,7 +47,7 @@ type visit struct {
 	left   int
 }
 
-// find looks a path up, and leaves in l.place where the schema is that decided.
+// find looks up a path, and sets l.place to the place of the schema that decided.
 func (l *lookup) find(schema *openapi3.SchemaRef, path []string) verdict {
 	l.verdicts, l.known = map[visit]verdict{}, map[*openapi3.Schema]allowed{}
 	l.deepest, l.place, l.types, l.anyType = -1, place{}, nil, false
@@ -99,7 +99,7 @@ func (l *lookup) of(s *openapi3.Schema, path []string, all int) verdict {
 	return both(found, l.alternatives(s, path, all))
 }
 
-// both is the verdict of two schemas that apply together.
+// both returns the verdict of two schemas that apply together.
 func both(x, y verdict) verdict {
 	if x == free && y == forbidden || x == forbidden && y == free {
 		return forbidden
@@ -107,7 +107,7 @@ func both(x, y verdict) verdict {
 	return max(x, y)
 }
 
-// alternatives is the verdict of the schemas of which one applies.
+// alternatives returns the verdict of schemas of which one applies.
 func (l *lookup) alternatives(s *openapi3.Schema, path []string, all int) verdict {
 	found := silent
 	for _, list := range []openapi3.SchemaRefs{s.OneOf, s.AnyOf, {s.Then, s.Else}, l.document.subtypesOf(s)} {
@@ -123,8 +123,8 @@ func (l *lookup) alternatives(s *openapi3.Schema, path []string, all int) verdic
 	return found
 }
 
-// subtypesOf returns the schemas between which a schema's discriminator decides: those that it maps, and those that extend
-// the schema.
+// subtypesOf returns the schemas that the discriminator of a schema selects from: those in its mapping, and those that
+// extend the schema.
 func (d *Document) subtypesOf(s *openapi3.Schema) openapi3.SchemaRefs {
 	if s.Discriminator == nil {
 		return nil
@@ -142,7 +142,7 @@ func (d *Document) subtypesOf(s *openapi3.Schema) openapi3.SchemaRefs {
 	return list
 }
 
-// own is the verdict of what a schema says itself.
+// own returns the verdict of the schema's own properties, without its allOf, oneOf and anyOf.
 func (l *lookup) own(s *openapi3.Schema, path []string, all int) verdict {
 	if path[0] == anyElement {
 		return l.element(s, path, all)
@@ -160,7 +160,7 @@ func (l *lookup) own(s *openapi3.Schema, path []string, all int) verdict {
 			found = max(found, l.property(s.PatternProperties[pattern], path[1:], all))
 		}
 	} else {
-		// A name may hold dots.
+		// A name may contain dots.
 		for n := 1; n <= len(path) && (n == 1 || path[n-1] != anyElement && path[n-1] != anyName); n++ {
 			name := strings.Join(path[:n], ".")
 			found = max(found, l.named(s, name, path[n:], all))
@@ -173,7 +173,7 @@ func (l *lookup) own(s *openapi3.Schema, path []string, all int) verdict {
 	return max(found, l.additional(s, path[1:], all, describes))
 }
 
-// named is the verdict of the properties with a name, and of those whose pattern it fits.
+// named returns the verdict of the properties with a name, and of those whose pattern matches it.
 func (l *lookup) named(s *openapi3.Schema, name string, rest []string, all int) verdict {
 	found := silent
 	property := s.Properties[name]
@@ -194,7 +194,7 @@ func (l *lookup) named(s *openapi3.Schema, name string, rest []string, all int) 
 	return found
 }
 
-// property is the verdict of a schema that a name leads to. What it leaves open is free.
+// property returns the verdict of the schema of a property. It returns free if the schema leaves the rest open.
 func (l *lookup) property(property *openapi3.SchemaRef, rest []string, all int) verdict {
 	if l.response && property != nil && property.Value != nil && property.Value.WriteOnly {
 		if at := placeOf(property.Value.Origin); at.line > 0 {
@@ -209,7 +209,7 @@ func (l *lookup) property(property *openapi3.SchemaRef, rest []string, all int) 
 	return found
 }
 
-// additional is the verdict on names that are not described.
+// additional returns the verdict on a name that the schema does not describe.
 func (l *lookup) additional(s *openapi3.Schema, rest []string, all int, describes bool) verdict {
 	for _, further := range []openapi3.BoolSchema{s.AdditionalProperties, s.UnevaluatedProperties} {
 		switch {
@@ -239,13 +239,13 @@ func (l *lookup) additional(s *openapi3.Schema, rest []string, all int, describe
 	return forbidden
 }
 
-// isEmpty reports whether a schema says nothing of a value.
+// isEmpty reports whether a schema does not restrict a value.
 func isEmpty(ref *openapi3.SchemaRef) bool {
 	s := ref.Value
 	return s == nil || s.Always != nil || s.Type == nil && len(s.Properties)+len(s.AllOf)+len(s.AnyOf)+len(s.OneOf)+len(s.Enum) == 0 && s.Items == nil
 }
 
-// element is the verdict on the elements of a list.
+// element returns the verdict on the elements of a list.
 func (l *lookup) element(s *openapi3.Schema, path []string, all int) verdict {
 	found := silent
 	for _, list := range []openapi3.SchemaRefs{{s.Items, s.Contains, s.UnevaluatedItems.Schema}, s.PrefixItems} {
@@ -336,7 +336,7 @@ func (l *lookup) restricted(s *openapi3.Schema) (types []string, known bool) {
 	return nil, false
 }
 
-// allows reports whether the field that was found may be of a type.
+// allows reports whether the observed field may have a type.
 func (l *lookup) allows(kind string) bool {
 	return l.anyType || len(l.types) == 0 || slices.Contains(l.types, kind) ||
 		kind == openapi3.TypeInteger && slices.Contains(l.types, openapi3.TypeNumber)
@@ -353,8 +353,8 @@ func (l *lookup) typeNames() string {
 	return strings.Join(names, " or ")
 }
 
-// contentOf returns the description of a content type, and whether there is one: that of the type itself or of a range
-// that it is in. Without a type that is known it returns all.
+// contentOf returns the description of a content type, and reports whether there is one. The description is that of the
+// type itself or of a range that contains it. For an unknown type it returns all descriptions.
 func contentOf(content openapi3.Content, contentType string) ([]*openapi3.MediaType, bool) {
 	wanted := mediaType(contentType)
 	var all, exact, ranges []*openapi3.MediaType
@@ -377,7 +377,7 @@ func contentOf(content openapi3.Content, contentType string) ([]*openapi3.MediaT
 	return ranges, len(ranges) > 0
 }
 
-// anyMedia stands for a content type that is not known.
+// anyMedia represents an unknown content type.
 const anyMedia = "*/*"
 
 // mediaType returns a content type in lower case without its parameters.
@@ -386,7 +386,7 @@ func mediaType(text string) string {
 	return cmp.Or(strings.ToLower(strings.TrimSpace(text)), anyMedia)
 }
 
-// responseOf returns the response of a status: its own, that of its hundred, or the default.
+// responseOf returns the response of a status: the response of the status itself, of its hundred, or the default.
 func responseOf(op *openapi3.Operation, status int) *openapi3.Response {
 	if op.Responses == nil {
 		return nil

@@ -19,7 +19,7 @@ import (
 // DiffSchemaURL is the address of the JSON schema of a difference, docs/schemas/findings-diff.schema.json.
 const DiffSchemaURL = "https://raw.githubusercontent.com/metlo-go/metlo/main/docs/schemas/findings-diff.schema.json"
 
-// DiffFormats are the forms of a difference by name.
+// DiffFormats lists the names of the formats of a difference.
 var DiffFormats = []string{"plain", "json", "markdown"}
 
 // SavedReport is a report that was read from a file in the JSON form.
@@ -69,7 +69,7 @@ func (r *SavedReport) check() error {
 
 func (r *SavedReport) unknown() bool { return r.Outcome == jsonUnknown }
 
-// Difference is what distinguishes a later report from an earlier one.
+// Difference represents the differences between an earlier and a later report.
 type Difference struct {
 	Schema    string             `json:"$schema"`
 	Version   int                `json:"version"`
@@ -94,14 +94,14 @@ type change struct {
 	To   string `json:"to"`
 }
 
-// uncertainFinding is in one report, and the other report could not tell.
+// uncertainFinding represents a finding that is in one report, while the outcome of the other is unknown.
 type uncertainFinding struct {
 	Finding jsonFinding `json:"finding"`
 	Only    string      `json:"only"` // before or after
 }
 
-// Compare returns the difference between two reports of one check. A finding that is in one report alone is uncertain if
-// the other could not tell: it may have missed the finding.
+// Compare returns the difference between two reports of one check. A finding that is in one report alone is uncertain
+// if the outcome of the other is unknown, because that check may have missed the finding.
 func Compare(before, after *SavedReport) (*Difference, error) {
 	if before.Check != after.Check {
 		return nil, fmt.Errorf("%s is a report of %s and %s of %s: compare reports of one command", before.Name, before.Check, after.Name, after.Check)
@@ -205,7 +205,7 @@ func (d *Difference) conclude(before, after *SavedReport) {
 	var reasons []string
 	for _, r := range []*SavedReport{before, after} {
 		if r.unknown() {
-			reasons = append(reasons, fmt.Sprintf("the check of %s could not tell: %s", r.Name, r.Reason))
+			reasons = append(reasons, fmt.Sprintf("the check of %s is incomplete: %s", r.Name, r.Reason))
 		}
 	}
 	if len(reasons) > 0 {
@@ -217,7 +217,7 @@ func (d *Difference) conclude(before, after *SavedReport) {
 	}
 }
 
-// HasNew reports whether the later report has findings that the earlier does not have.
+// HasNew reports whether the later report has findings that the earlier one lacks.
 func (d *Difference) HasNew() bool { return len(d.New) > 0 }
 
 // Known reports whether both reports are complete.
@@ -255,7 +255,7 @@ func (d *Difference) Write(w io.Writer, format string) error {
 
 func (c *change) text() string { return fmt.Sprintf("%s was %q", c.What, c.From) }
 
-// diffRow is a line of a table.
+// diffRow represents a line of a table.
 type diffRow struct {
 	state   string
 	finding *jsonFinding
@@ -284,7 +284,7 @@ func (d *Difference) rows() (rows []diffRow) {
 
 func (d *Difference) markdown(out *bytes.Buffer) {
 	heading := map[string]string{
-		jsonUnknown: "⚠️ Could not tell", diffNone: "✅ Nothing new", diffNew: "❌ " + output.Count(len(d.New), "new finding"),
+		jsonUnknown: "⚠️ Result unknown", diffNone: "✅ Nothing new", diffNew: "❌ " + output.Count(len(d.New), "new finding"),
 	}[d.Outcome]
 	fmt.Fprintf(out, "## Findings: %s\n\n", heading)
 	if d.Reason != "" {

@@ -29,7 +29,7 @@ func saved(t *testing.T, outcome findings.Outcome, list ...findings.Finding) *fi
 	return read
 }
 
-// about returns a finding; message is no part of its identity.
+// about returns a finding. The message does not belong to its identity.
 func about(path, message string) findings.Finding {
 	return findings.Finding{Rule: "pii-data-detected", Severity: "high", Method: "GET", Host: "shop.example.com", Path: path, Message: message}
 }
@@ -57,10 +57,10 @@ func TestCompare(t *testing.T) {
 		{"another place", found, found, list{a}, list{moved}, "0 new, 0 gone, 1 changed, 0 unchanged", "none-new"},
 		{"a second one of the same identity", found, found, list{a}, list{a2, a}, "1 new, 0 gone, 0 changed, 1 unchanged", "new"},
 		{"one of two of the same identity", found, found, list{a, a2}, list{a2}, "0 new, 1 gone, 0 changed, 1 unchanged", "none-new"},
-		{"the later could not tell", found, unknown, list{a, b}, nil, "0 new, 0 gone, 0 changed, 0 unchanged, 2 uncertain", "could-not-tell"},
-		{"the later could not tell, and found", found, unknown, list{a}, list{b}, "1 new, 0 gone, 0 changed, 0 unchanged, 1 uncertain", "could-not-tell"},
-		{"the earlier could not tell", unknown, found, list{a}, list{a, b}, "0 new, 0 gone, 0 changed, 1 unchanged, 1 uncertain", "could-not-tell"},
-		{"the earlier could not tell, and found", unknown, found, list{a, b}, list{b}, "0 new, 1 gone, 0 changed, 1 unchanged", "could-not-tell"},
+		{"the later is incomplete", found, unknown, list{a, b}, nil, "0 new, 0 gone, 0 changed, 0 unchanged, 2 uncertain", "could-not-tell"},
+		{"the later is incomplete, and found", found, unknown, list{a}, list{b}, "1 new, 0 gone, 0 changed, 0 unchanged, 1 uncertain", "could-not-tell"},
+		{"the earlier is incomplete", unknown, found, list{a}, list{a, b}, "0 new, 0 gone, 0 changed, 1 unchanged, 1 uncertain", "could-not-tell"},
+		{"the earlier is incomplete, and found", unknown, found, list{a, b}, list{b}, "0 new, 1 gone, 0 changed, 1 unchanged", "could-not-tell"},
 		{"neither could tell", unknown, unknown, list{a}, list{b}, "0 new, 0 gone, 0 changed, 0 unchanged, 2 uncertain", "could-not-tell"},
 		{"nothing", findings.Clean, findings.Clean, nil, nil, "0 new, 0 gone, 0 changed, 0 unchanged", "none-new"},
 	}

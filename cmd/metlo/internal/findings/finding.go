@@ -1,5 +1,5 @@
-// Package findings writes what a check found, in the forms that CI systems read. It contains values and writers, and no
-// commands. The writers stream: a report of 100,000 findings needs little more memory than the findings.
+// Package findings writes the findings of a check in the formats that CI systems read. It contains values and writers,
+// but no commands. The writers stream: a report of 100,000 findings needs little more memory than the findings.
 package findings
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 )
 
-// Severity is how bad a finding is.
+// Severity is the severity of a finding.
 type Severity string
 
 // The severities, the worst first. Any other value counts as unknown.
@@ -29,7 +29,7 @@ const (
 
 var severities = []Severity{"critical", High, Medium, Low, None}
 
-// rank returns the place of s, 0 for the worst. An unknown severity comes right after high, because it may be as bad.
+// rank returns the position of s, 0 for the worst. An unknown severity follows high, because it may be as bad.
 func (s Severity) rank() int {
 	if i := slices.Index(severities, s); i >= 0 {
 		return 2 * i
@@ -37,7 +37,7 @@ func (s Severity) rank() int {
 	return 3
 }
 
-// Finding is one thing that a check found.
+// Finding represents one finding of a check.
 type Finding struct {
 	ID       string    // ID identifies the alert, or the step of a test, in its source. It is not part of the identity.
 	Rule     string    // Rule is the id of the rule, such as pii-data-detected.
@@ -52,11 +52,11 @@ type Finding struct {
 	File     string    // File is the file to look at, relative to the working folder; empty for none.
 	Line     int       // Line is the line in File, from 1.
 
-	occurrence int // the number among findings with the same fingerprint, from 1
+	occurrence int // number among the findings with the same fingerprint, from 1
 }
 
-// FieldName returns the form that all sources use for the field of a finding: the section, the path in it, and the data
-// class if the finding is about one, such as "resBody user.email: Email".
+// FieldName returns the field of a finding in the form that all sources use, such as "resBody user.email: Email". It
+// consists of the section, the path in it, and the data class if the finding is about one.
 func FieldName(section, path, class string) string {
 	name := strings.TrimSpace(section + " " + path)
 	if class != "" {
@@ -87,8 +87,8 @@ func (f *Finding) RuleTitle() string {
 // Text returns the finding in one line.
 func (f *Finding) Text() string { return f.RuleTitle() + ": " + f.Name() + ": " + f.Message }
 
-// Key returns a hash of what the finding is about: rule, method, host, path and field. Its id, time, severity, message
-// and place do not count, nor do the case of host and method and the names of path parameters.
+// Key returns a hash of the subject of the finding: rule, method, host, path and field. The hash does not depend on the
+// id, time, severity, message and place, on the case of host and method, or on the names of path parameters.
 func (f *Finding) Key() [16]byte {
 	sum := sha256.Sum256([]byte(strings.Join([]string{
 		strings.ToLower(f.Rule), strings.ToLower(f.Method), strings.ToLower(f.Host), anonymous(f.Path), f.Field,
@@ -96,7 +96,7 @@ func (f *Finding) Key() [16]byte {
 	return [16]byte(sum[:])
 }
 
-// Fingerprint returns the Key as text, which stands for the finding in baselines, ignore files and reports.
+// Fingerprint returns the Key as text, which identifies the finding in baselines, ignore files and reports.
 func (f *Finding) Fingerprint() string {
 	key := f.Key()
 	return hex.EncodeToString(key[:])
@@ -119,7 +119,7 @@ func anonymous(path string) string {
 	}
 }
 
-// afterName returns what follows the name at the start of text.
+// afterName returns the rest of text after the name at its start.
 func afterName(text string) string {
 	if end := strings.IndexAny(text, "{}/"); end >= 0 {
 		return text[end:]
@@ -127,10 +127,10 @@ func afterName(text string) string {
 	return ""
 }
 
-// numbered returns the fingerprint with a number that distinguishes findings of the same fingerprint.
+// numbered returns the fingerprint with a number that distinguishes findings with the same fingerprint.
 func (f *Finding) numbered() string { return fmt.Sprintf("%s:%d", f.Fingerprint(), f.occurrence) }
 
-// RuleID returns the id of a rule as reports for other tools use it.
+// RuleID returns the id of a rule in reports for other tools.
 func RuleID(rule string) string { return rules.ReportPrefix + cmp.Or(rules.Slug(rule), "unknown") }
 
 // Outcome is the result of a check.
@@ -138,7 +138,7 @@ type Outcome int
 
 // The outcomes. The zero value is Unknown, so that a report without an outcome is never clean.
 const (
-	Unknown Outcome = iota // the check could not tell
+	Unknown Outcome = iota // the check failed or is incomplete
 	Clean
 	Found
 )
@@ -147,7 +147,7 @@ const (
 type Report struct {
 	Title    string    // Title names the check, such as metlo gate.
 	Version  string    // Version is the version of the command.
-	Instance string    // Instance is what was checked.
+	Instance string    // Instance is the name of the checked instance.
 	Time     time.Time // Time is when the check began.
 	Outcome  Outcome
 	Why      string   // Why is the reason for an Unknown outcome.
@@ -155,9 +155,9 @@ type Report struct {
 	Notes    []string // Notes name what was left out, and entries that have expired or match nothing.
 	Summary  string   // Summary is one line.
 
-	// Repository resolves the files of the findings. The zero value takes them as they are.
+	// Repository resolves the files of the findings. The zero value leaves their names unchanged.
 	Repository repository.Repository
-	// Warn receives what a writer leaves out of a format that has a limit; nil to drop it.
+	// Warn receives a message about findings that a limit of the format leaves out; nil to drop it.
 	Warn func(text string)
 }
 
@@ -170,7 +170,8 @@ func (r *Report) file(f *Finding) string {
 	return path
 }
 
-// place returns file, or landmark for a finding that has none: tools that track findings drop those without a file.
+// place returns the finding's file, or landmark if it has none, because tools that track findings drop those without a
+// file.
 func (r *Report) place(f *Finding, landmark string) (file string, line int) {
 	if file = r.file(f); file == "" {
 		return landmark, 1
@@ -184,7 +185,7 @@ func (r *Report) warn(text string) {
 	}
 }
 
-// Formats are the forms of a report by name.
+// Formats lists the names of the formats of a report.
 var Formats = []string{"plain", "json", "github", "gitlab", "junit", "sarif", "markdown"}
 
 // Write writes a report in one of the Formats.

@@ -23,13 +23,13 @@ type gitlabLocation struct {
 
 var gitlabSeverities = map[Severity]string{"critical": "blocker", High: "critical", Medium: "major", Low: "minor", None: "info"}
 
-// gitlab writes a code quality report, which GitLab shows in the merge request. A check that could not tell is an issue
-// too, because an empty report would mean that there are no findings.
+// gitlab writes a code quality report, which GitLab shows in the merge request. It writes an issue for an unknown
+// outcome too, because an empty report would mean that there are no findings.
 func gitlab(w io.Writer, report *Report) error {
 	items, landmark := newArray(w), report.Repository.Landmark()
 	if report.Outcome == Unknown {
 		items.add(gitlabIssue{
-			Description: "Could not tell: " + safetext.Line(report.Why), CheckName: RuleID("could not tell"),
+			Description: "Result unknown: " + safetext.Line(report.Why), CheckName: RuleID("could not tell"),
 			Fingerprint: (&Finding{Rule: "could not tell"}).Fingerprint(), Severity: "blocker",
 			Location: gitlabLocation{landmark, map[string]int{"begin": 1}},
 		})
@@ -48,7 +48,7 @@ func gitlab(w io.Writer, report *Report) error {
 	return items.end("\n")
 }
 
-// array writes a JSON array item by item. The first error stays.
+// array writes a JSON array item by item. It keeps the first error.
 type array struct {
 	w      io.Writer
 	buffer bytes.Buffer

@@ -25,8 +25,8 @@ type junitCase struct {
 	Error     *junitProblem `xml:"error"`
 }
 
-// junit writes a failed test case for each finding, one with an error if the check could not tell, and one that passed
-// if there is neither. The output is valid in the schemas of Ant and of Jenkins.
+// junit writes a failed test case for each finding. It writes a test case with an error if the outcome is unknown, and
+// a passed one if there are no findings. The output is valid in the schemas of Ant and of Jenkins.
 func junit(w io.Writer, report *Report) error {
 	tests, errorCount := report.Findings.Len(), 0
 	if report.Outcome == Unknown {
@@ -47,7 +47,7 @@ func junit(w io.Writer, report *Report) error {
 	}
 	if report.Outcome == Unknown {
 		if err := encoder.Encode(junitCase{
-			ClassName: "metlo", Name: "could not tell", Time: "0.000", Error: &junitProblem{token(report.Why), "could not tell", token(report.Why)},
+			ClassName: "metlo", Name: "result unknown", Time: "0.000", Error: &junitProblem{token(report.Why), "result unknown", token(report.Why)},
 		}); err != nil {
 			return err
 		}
@@ -81,8 +81,8 @@ func junitProperties(encoder *xml.Encoder, report *Report) error {
 	}{List: []property{{"instance", token(report.Instance)}, {"version", token(report.Version)}}})
 }
 
-// junitName returns the name of a test case. Names differ, because GitLab shows one test case of those with one class and
-// one name.
+// junitName returns the name of a test case. Names are unique, because GitLab shows only one of the test cases with the
+// same class and name.
 func junitName(f *Finding) string {
 	name := fmt.Sprintf("%s %s: %s", f.Method, f.Path, f.RuleTitle())
 	if f.occurrence > 1 {
@@ -102,12 +102,12 @@ func junitText(f *Finding) string {
 	return token(text)
 }
 
-// token returns text as a value of the XML type token: safe, and without blanks at its ends or several in a row.
+// token returns text as a value of the XML type token: safe, without leading, trailing or repeated blanks.
 func token(text string) string { return strings.Join(strings.Fields(safetext.Line(text)), " ") }
 
 // attribute returns text with escapes, for parts that are written without an encoder.
 func attribute(text string) string {
 	var out strings.Builder
-	_ = xml.EscapeText(&out, []byte(token(text))) // a strings.Builder takes everything
+	_ = xml.EscapeText(&out, []byte(token(text))) // writing to a strings.Builder cannot fail
 	return out.String()
 }

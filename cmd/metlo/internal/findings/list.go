@@ -16,8 +16,8 @@ type List struct {
 	count   int
 	texts   []*strings.Builder
 	words   []string
-	numbers map[string]uint32 // of the words
-	order   []uint32          // once sorted
+	numbers map[string]uint32 // index of each word in words
+	order   []uint32          // indexes of the records in order; nil before Sort
 }
 
 const (
@@ -25,21 +25,21 @@ const (
 	chunkSize = 64 << 10
 )
 
-// record is a packed finding. Text that many findings share is a word, stored once; the other texts follow each other in
-// a chunk.
+// record represents a packed finding. Text that many findings share is a word, which List stores once. The other texts
+// of a finding follow each other in a chunk.
 type record struct {
 	uuid                                      [16]byte // the id, if idLen is packed
-	created                                   int64    // in milliseconds, or noTime
+	created                                   int64    // milliseconds since 1970, or noTime
 	chunk, start                              uint32
 	idLen, pathLen, fieldLen, messageLen      uint32
 	rule, title, severity, method, host, file uint32
 	line                                      int32
-	occurrence                                uint32 // the number among findings of one fingerprint, from 1
+	occurrence                                uint32 // number among the findings with the same fingerprint, from 1
 }
 
 const (
 	noTime = -1 << 63
-	packed = 1<<32 - 1 // the length of an id that is a UUID, and of a field that is the message
+	packed = 1<<32 - 1 // length of an id that is a UUID, and of a field that equals the message
 )
 
 // NewList returns a sorted list of findings.
@@ -89,7 +89,7 @@ func (l *List) Add(f *Finding) {
 	l.order = nil
 }
 
-// keep appends texts to the last chunk, or to a new one if they do not fit: the text of a chunk never moves.
+// keep appends texts to the last chunk, or to a new one if they do not fit. The text of a chunk never moves.
 func (l *List) keep(texts ...string) (chunk, start uint32) {
 	size := 0
 	for _, text := range texts {
@@ -165,7 +165,7 @@ func (r *record) textField() uint32 {
 	return r.fieldLen
 }
 
-// pack parses a UUID in the form of the server, and reports whether text is one.
+// pack parses a UUID in the server's format, and reports whether text is one.
 func pack(uuid *[16]byte, text string) bool {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' || strings.ToLower(text) != text {
 		return false
@@ -206,8 +206,8 @@ func (l *List) All() iter.Seq[*Finding] {
 	}
 }
 
-// Sort orders the findings by severity and by what they are about, so that neither ids nor times matter, and numbers
-// those of the same fingerprint.
+// Sort orders the findings by severity and by what they are about, regardless of ids and times. It numbers findings
+// with the same fingerprint.
 func (l *List) Sort() {
 	l.order = make([]uint32, l.count)
 	for i := range l.order {
@@ -237,7 +237,7 @@ func (l *List) Sort() {
 	l.byRank(ranks)
 }
 
-// places returns the place of each word in alphabetical order, equal for words that differ in case alone.
+// places returns the rank of each word in alphabetical order. Words that differ only in case have the same rank.
 func (l *List) places() []int {
 	words := make([]string, len(l.words))
 	for i, word := range l.words {
@@ -251,7 +251,7 @@ func (l *List) places() []int {
 	return places
 }
 
-// byRank moves the worst to the front, and keeps the order of findings of one severity.
+// byRank orders the findings by severity, the worst first, and keeps the order of findings of one severity.
 func (l *List) byRank(ranks []int) {
 	buckets := map[int][]uint32{}
 	for _, i := range l.order {
@@ -264,7 +264,7 @@ func (l *List) byRank(ranks []int) {
 	}
 }
 
-// compareSubject compares what the fingerprint is made of. It returns 0 only for equal fingerprints.
+// compareSubject compares the values from which the fingerprint is computed. It returns 0 only for equal fingerprints.
 func (l *List) compareSubject(places []int, x, y *record) int {
 	if c := places[x.host] - places[y.host]; c != 0 {
 		return c

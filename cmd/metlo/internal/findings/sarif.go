@@ -15,8 +15,8 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// The parts of SARIF 2.1.0 that are used. They are written one by one, because a library that builds the whole report
-// first needs several times the memory of the findings.
+// The parts of SARIF 2.1.0 that a report contains. The writer encodes them one by one, because a library that builds
+// the whole report first needs several times the memory of the findings.
 type (
 	sarifText struct {
 		Text string `json:"text"`
@@ -47,7 +47,7 @@ type (
 		Fingerprints sarifPrints     `json:"partialFingerprints"`
 		Properties   map[string]any  `json:"properties"`
 	}
-	// sarifPrints has the fingerprint under a name of its own, and under the only one that GitHub reads.
+	// sarifPrints holds the fingerprint twice: under metlo's name, and under the only name that GitHub reads.
 	sarifPrints struct {
 		Metlo  string `json:"metlo/v1"`
 		GitHub string `json:"primaryLocationLineHash"`
@@ -71,7 +71,7 @@ type (
 
 var (
 	sarifLevels = map[Severity]string{"critical": "error", High: "error", Medium: "warning", Low: "note", None: "none"}
-	// sarifScores are the numbers by which GitHub sorts alerts: over 7 is high, over 4 medium.
+	// sarifScores maps severities to the numbers by which GitHub sorts alerts: over 7 is high, over 4 medium.
 	sarifScores = map[Severity]string{"critical": "9.5", High: "8.0", Medium: "5.5", Low: "3.0", None: "0.0"}
 )
 
@@ -82,16 +82,16 @@ func sarifLevelOf(s Severity) string {
 	return "warning"
 }
 
-// The limits of GitHub, which rejects a file that exceeds one of the maximums. A run has no more rules than results, and a
-// rule has fewer than 20 tags.
+// The limits of GitHub, which rejects a file that exceeds one of the maximums. A run has no more rules than results,
+// and a rule has fewer than 20 tags.
 const (
 	maxSARIFResults = 25_000
 	shownResults    = 5_000     // GitHub stores the most severe ones
 	maxSARIFBytes   = 9_500_000 // compressed; GitHub's maximum is 10 MB, and the end of the file must fit too
 )
 
-// sarif writes a report for code scanning. A check that could not tell is an invocation that failed. The results come
-// first, because the rules and the number of results left out are known after them.
+// sarif writes a report for code scanning. An unknown outcome is a failed invocation. The results come first, because
+// the rules and the number of omitted results are known only after them.
 func sarif(w io.Writer, report *Report) error {
 	_, err := fmt.Fprintf(w, `{
   "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
@@ -137,7 +137,7 @@ func sarif(w io.Writer, report *Report) error {
 	return err
 }
 
-// compressedSize counts the bytes that gzip makes of what is written to it.
+// compressedSize counts the bytes to which gzip compresses the text.
 type compressedSize struct {
 	gzip  *gzip.Writer
 	bytes int
@@ -148,11 +148,11 @@ func (c *compressedSize) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sarifRun collects the rules of the results that are written.
+// sarifRun collects the rules of the written results.
 type sarifRun struct {
 	report   *Report
 	landmark string
-	rules    []sarifRule // not nil, because the schema demands a list
+	rules    []sarifRule // never nil, because the schema requires a list
 	index    map[string]int
 	size     compressedSize
 }
@@ -162,10 +162,10 @@ type sarifNotification struct {
 	Message sarifText `json:"message"`
 }
 
-// sarifNotifications returns why a check could not tell, and what the limits leave out.
+// sarifNotifications returns the reason for an unknown outcome, and the numbers of findings that the limits leave out.
 func sarifNotifications(report *Report, written int) (list []sarifNotification) {
 	if report.Outcome == Unknown {
-		list = append(list, sarifNotification{"error", sarifText{sarifMessage("could not tell: " + report.Why)}})
+		list = append(list, sarifNotification{"error", sarifText{sarifMessage("result unknown: " + report.Why)}})
 	}
 	note := func(text string) {
 		list = append(list, sarifNotification{"warning", sarifText{text}})
@@ -180,7 +180,8 @@ func sarifNotifications(report *Report, written int) (list []sarifNotification) 
 	return list
 }
 
-// rule returns the index of the finding's rule. Findings come by severity, so that the first has the highest of its rule.
+// rule returns the index of the finding's rule. Findings are ordered by severity, so that the first finding of a rule
+// is its most severe.
 func (run *sarifRun) rule(f *Finding) int {
 	id := RuleID(f.Rule)
 	if i, known := run.index[id]; known {
@@ -247,7 +248,7 @@ func escapePath(name string) string {
 	}
 	escaped := strings.Join(parts, "/")
 	if first, _, _ := strings.Cut(escaped, "/"); strings.Contains(first, ":") {
-		return "./" + escaped // a colon would make the first part a scheme
+		return "./" + escaped // otherwise a colon would end a scheme
 	}
 	return escaped
 }
@@ -263,6 +264,6 @@ func encode(value any) ([]byte, error) {
 }
 
 func quote(text string) string {
-	data, _ := json.Marshal(text) // a string always encodes
+	data, _ := json.Marshal(text) // encoding a string cannot fail
 	return string(data)
 }

@@ -1,6 +1,6 @@
 package findings
 
-// Report returns the report as the check that wrote it had it.
+// Report returns the report that the check wrote.
 func (r *SavedReport) Report() *Report {
 	report := &Report{
 		Title: r.Check, Version: r.Command, Instance: r.Instance, Time: r.Time, Why: r.Reason, Notes: r.Notes, Summary: r.Summary,

@@ -17,7 +17,7 @@ import (
 func TestSavedReportIsTheReport(t *testing.T) {
 	at := time.Date(2026, 1, 31, 8, 0, 0, 0, time.UTC)
 	for name, report := range map[string]*findings.Report{
-		"unknown": {Title: "metlo drift", Version: "0.1.0", Instance: "demo", Time: at, Why: "no document", Summary: "could not tell"},
+		"unknown": {Title: "metlo drift", Version: "0.1.0", Instance: "demo", Time: at, Why: "no document", Summary: "result unknown"},
 		"clean":   {Title: "metlo drift", Time: at, Outcome: findings.Clean, Notes: []string{"one", "two"}},
 		"found": {Title: "metlo drift", Time: at, Outcome: findings.Found, Findings: findings.NewList(
 			findings.Finding{

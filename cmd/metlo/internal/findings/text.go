@@ -13,7 +13,7 @@ import (
 // plain writes a line for each finding, with tabs between its parts.
 func plain(w io.Writer, report *Report) error {
 	if report.Outcome == Unknown {
-		if _, err := fmt.Fprintf(w, "could not tell\t%s\n", safetext.Line(report.Why)); err != nil {
+		if _, err := fmt.Fprintf(w, "result unknown\t%s\n", safetext.Line(report.Why)); err != nil {
 			return err
 		}
 	}
@@ -40,7 +40,7 @@ var (
 // github writes workflow commands, which GitHub shows as annotations of the run. No other text begins a line.
 func github(w io.Writer, report *Report) error {
 	if report.Outcome == Unknown {
-		if err := githubCommand(w, "error", "Metlo: could not tell", report.Why, "", 0); err != nil {
+		if err := githubCommand(w, "error", "Metlo: result unknown", report.Why, "", 0); err != nil {
 			return err
 		}
 	}
@@ -78,13 +78,13 @@ func markdownRule(f *Finding) string {
 	return title
 }
 
-// maxMarkdownRows keeps a summary under the 1 MiB that GitHub shows, and readable.
+// maxMarkdownRows keeps a summary readable, and under the 1 MiB that GitHub shows.
 const maxMarkdownRows = 500
 
-// markdown writes what GitHub shows as the summary of a job, and GitLab as a comment.
+// markdown writes a summary of a job for GitHub, or a comment for GitLab.
 func markdown(w io.Writer, report *Report) error {
 	var out strings.Builder
-	heading := map[Outcome]string{Unknown: "⚠️ Could not tell", Clean: "✅ Clean", Found: "❌ " + output.Count(report.Findings.Len(), "finding")}[report.Outcome]
+	heading := map[Outcome]string{Unknown: "⚠️ Result unknown", Clean: "✅ Clean", Found: "❌ " + output.Count(report.Findings.Len(), "finding")}[report.Outcome]
 	fmt.Fprintf(&out, "## %s: %s\n\n", safetext.Markdown(report.Title), heading)
 	if report.Why != "" {
 		fmt.Fprintf(&out, "%s\n\n", safetext.Markdown(report.Why))

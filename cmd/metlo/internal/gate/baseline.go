@@ -24,12 +24,12 @@ type Baseline struct {
 	alerts       map[[16]byte]entry
 }
 
-// entry is what the lines with one key accept.
+// entry represents the lines with one key.
 type entry struct {
-	accepted uint32 // the number of lines
-	seen     uint32 // the number of findings
-	line     uint32 // the last line
-	rule     uint32 // the place of the rule in rules.All, from 1; 0 if unknown
+	accepted uint32 // number of lines
+	seen     uint32 // number of findings
+	line     uint32 // number of the last line
+	rule     uint32 // index of the rule in rules.All, from 1; 0 if unknown
 }
 
 var uuidForm = sync.OnceValue(func() *regexp.Regexp {
@@ -49,9 +49,9 @@ func key(text string) (key [16]byte, alert, ok bool) {
 	return key, alert, err == nil
 }
 
-// ReadBaseline reads a baseline. The first word of each line is a fingerprint or the id of an alert; empty lines and lines
-// that begin with # are skipped. A line accepts one finding: two lines of one fingerprint accept two. Text that is not a
-// baseline is an error, because it would accept nothing, or by chance too much.
+// ReadBaseline reads a baseline. The first word of each line is a fingerprint or the id of an alert. Empty lines and
+// lines that begin with # are skipped. Each line accepts one finding: two lines with one fingerprint accept two. Any
+// other text is an error, because it would accept nothing, or too much by chance.
 func ReadBaseline(name string) (*Baseline, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -83,7 +83,7 @@ func ReadBaseline(name string) (*Baseline, error) {
 		e, known := entries[k]
 		rule, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
 		e.line, e.rule = number, places[rule]
-		if !known || !alert { // an id names one alert, however often
+		if !known || !alert { // an id identifies one alert, however often it occurs
 			e.accepted++
 		}
 		entries[k] = e
@@ -97,7 +97,7 @@ func ReadBaseline(name string) (*Baseline, error) {
 	return b, nil
 }
 
-// match is how a baseline has a finding.
+// match represents the way in which a baseline contains a finding.
 type match int
 
 const (
@@ -106,7 +106,7 @@ const (
 	byFingerprint
 )
 
-// find counts a finding, and returns how the baseline has it.
+// find counts a finding, and returns the way in which the baseline contains it.
 func (b *Baseline) find(f *findings.Finding) match {
 	if b == nil {
 		return absent
@@ -138,10 +138,10 @@ func (b *Baseline) surplus(f *findings.Finding) bool {
 // limit returns the number of findings with the fingerprint of f that the baseline accepts.
 func (b *Baseline) limit(f *findings.Finding) int { return int(b.fingerprints[f.Key()].accepted) }
 
-// maxStaleLines is the number of stale entries that are named one by one.
+// maxStaleLines is the maximum number of stale entries that are listed one by one.
 const maxStaleLines = 5
 
-// stale describes the entries that accept more findings than there are.
+// stale describes the entries that accept more findings than exist.
 func (b *Baseline) stale(c *Criteria) (notes []string) {
 	if b == nil {
 		return nil
@@ -160,7 +160,7 @@ func (b *Baseline) stale(c *Criteria) (notes []string) {
 		notes = append(notes, fmt.Sprintf("%s:%d: matches no %s: remove the line", b.name, line, c.noun()))
 	}
 	if more := len(lines) - maxStaleLines; more > 0 {
-		notes = append(notes, fmt.Sprintf("%s: %d more entries match no %s: write the baseline anew with --save-baseline", b.name, more, c.noun()))
+		notes = append(notes, fmt.Sprintf("%s: %d more entries match no %s: write the baseline again with --save-baseline", b.name, more, c.noun()))
 	}
 	return notes
 }

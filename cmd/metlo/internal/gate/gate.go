@@ -35,7 +35,7 @@ type Criteria struct {
 	Sources []rules.Source
 }
 
-// Result is what the criteria make of the findings.
+// Result is the outcome of applying criteria to findings.
 type Result struct {
 	Findings *findings.List // Findings are those that reports show.
 	Failing  int            // Failing is the number of Findings that fail the build.
@@ -44,7 +44,7 @@ type Result struct {
 
 // Alerts returns an iterator over the findings for the open alerts of an instance.
 func Alerts(ctx context.Context, client *metlo.Client, c *Criteria) iter.Seq2[*findings.Finding, error] {
-	// The severity is judged later, so that an alert of a severity that this program does not know counts.
+	// Judge applies the severity, so that an alert of a severity that this program does not know counts.
 	filter := &metlo.AlertFilter{Statuses: []metlo.AlertStatus{metlo.StatusOpen}, Hosts: c.Hosts, AlertTypes: c.Types}
 	return converted(client.Alerts.All(ctx, filter), c.Specs)
 }
@@ -67,7 +67,7 @@ func converted(alerts iter.Seq2[metlo.Alert, error], specs *SpecFiles) iter.Seq2
 func Judge(c *Criteria, sequences ...iter.Seq2[*findings.Finding, error]) (*Result, error) {
 	j := &judge{criteria: c, result: &Result{Findings: &findings.List{}}, left: map[string]int{}, accepted: &findings.List{}}
 	if c.Ignores != nil {
-		j.left[c.Ignores.reason()] = 0 // the note names the file also if it accepts nothing
+		j.left[c.Ignores.reason()] = 0 // the note names the file even if it accepts nothing
 	}
 	for _, sequence := range sequences {
 		for f, err := range sequence {
@@ -86,8 +86,8 @@ func Judge(c *Criteria, sequences ...iter.Seq2[*findings.Finding, error]) (*Resu
 type judge struct {
 	criteria *Criteria
 	result   *Result
-	left     map[string]int // the number of findings left out, by reason
-	accepted *findings.List // those whose fingerprint the baseline has
+	left     map[string]int // number of findings left out, by reason
+	accepted *findings.List // findings whose fingerprint is in the baseline
 }
 
 func (j *judge) add(f *findings.Finding) {
@@ -104,8 +104,8 @@ func (j *judge) add(f *findings.Finding) {
 
 const inBaseline = "in the baseline"
 
-// settle leaves out the findings whose fingerprint the baseline has, as many of each as it accepts and the oldest first:
-// one more than was accepted is new.
+// settle leaves out the findings whose fingerprint is in the baseline. It leaves out as many of each fingerprint as the
+// baseline accepts, the oldest first, and treats the others as new.
 func (j *judge) settle() {
 	surplus := map[string][]findings.Finding{}
 	for f := range j.accepted.All() {
@@ -128,7 +128,8 @@ func (j *judge) settle() {
 	}
 }
 
-// weigh applies the criteria other than the baseline. An ignored finding is one that the ignore file accepts.
+// weigh applies the criteria other than the baseline. The parameter ignored reports whether the ignore file accepts the
+// finding.
 func (j *judge) weigh(f *findings.Finding, ignored bool) {
 	c := j.criteria
 	show := c.Show
@@ -160,7 +161,8 @@ func (c *Criteria) fails(f *findings.Finding) bool {
 	return severe(f, c.Severity)
 }
 
-// severe reports whether a finding has at least a severity. One of an unknown severity does: it may be the worst.
+// severe reports whether a finding has at least the given severity. An unknown severity counts, because it may be the
+// worst.
 func severe(f *findings.Finding, lowest metlo.RiskScore) bool {
 	risk := metlo.RiskScore(f.Severity)
 	return risk.AtLeast(lowest) || !risk.Known()
@@ -188,10 +190,11 @@ func (j *judge) notes() {
 	}
 }
 
-// whole reports whether the findings are all of their checks. An entry that matches none of a part is not stale.
+// whole reports whether the findings are all findings of their checks. In a partial list, an entry without a match is
+// not stale.
 func (c *Criteria) whole() bool { return len(c.Hosts) == 0 && len(c.Types) == 0 }
 
-// judged reports whether the findings of a rule are among those that are judged. Those of an unknown rule are alerts.
+// judged reports whether the findings of a rule are judged. Unknown rules are rules of alerts.
 func (c *Criteria) judged(rule string) bool {
 	source := rules.Alerts
 	if known, ok := rules.Lookup(rule); ok {
@@ -200,7 +203,7 @@ func (c *Criteria) judged(rule string) bool {
 	return slices.Contains(c.Sources, source)
 }
 
-// noun returns what the criteria judge, in the singular.
+// noun returns the singular noun for what the criteria judge.
 func (c *Criteria) noun() string {
 	if slices.Equal(c.Sources, []rules.Source{rules.Alerts}) {
 		return "alert"
@@ -224,9 +227,9 @@ func finding(a *metlo.Alert, specs *SpecFiles) *findings.Finding {
 	return f
 }
 
-// fieldOf returns the part of the endpoint that an alert is about; empty if it is about the whole. Where the description
-// names the part in a form that the SDK cannot read, the description stands for it: two alerts about different parts must
-// not have one fingerprint.
+// fieldOf returns the part of the endpoint that an alert is about; empty if it is about the whole endpoint. If the SDK
+// cannot parse the part from the description, fieldOf returns the description, because two alerts about different parts
+// must not share a fingerprint.
 func fieldOf(a *metlo.Alert) string {
 	switch a.Type {
 	case metlo.AlertOpenAPISpecDiff:
@@ -255,8 +258,8 @@ func pointer(elements []string) string {
 	return out.String()
 }
 
-// position returns the place of a parameter in a path, from 1, because the server may choose its name anew. It returns the
-// name if the path has no such parameter.
+// position returns the number of a parameter in a path, from 1, because the server may rename the parameter. It returns
+// the name if the path has no such parameter.
 func position(path, name string) string {
 	for i, element := range strings.Split(strings.Trim(path, "/"), "/") {
 		if element == "{"+name+"}" {

@@ -70,7 +70,7 @@ func TestIgnorePatterns(t *testing.T) {
 	}
 }
 
-// TestEntryThatIgnoresEverythingIsRefused is about patterns that leave nothing out, alone and together.
+// TestEntryThatIgnoresEverythingIsRefused checks patterns that match everything, alone and together.
 func TestEntryThatIgnoresEverythingIsRefused(t *testing.T) {
 	for _, e := range []ignore{{Host: "*"}, {Host: "**"}, {Path: "**"}, {Path: "/**"}, {Path: "/***"}, {Host: "*", Path: "/**"}, {},
 		{Host: "?*"}, {Host: "*?"}, {Host: "[^/]*"}, {Path: "*/**"}, {Host: "?*", Path: "*/**"},
@@ -86,7 +86,7 @@ func TestEntryThatIgnoresEverythingIsRefused(t *testing.T) {
 	}
 }
 
-// TestAlertWithoutATimeCounts is about alerts that a server sends without createdAt: they may be new.
+// TestAlertWithoutATimeCounts checks alerts that a server sends without createdAt, because they may be new.
 func TestAlertWithoutATimeCounts(t *testing.T) {
 	timeless := alert(1, "high", "/a")
 	timeless.CreatedAt = time.Time{}
@@ -238,7 +238,7 @@ func TestBaselineAcceptsAsManyAsItHasLines(t *testing.T) {
 		name     string
 		baseline []string
 		alerts   []metlo.Alert
-		left     []string // the ids of the findings that count
+		left     []string // ids of the findings that count
 		stale    []string
 	}{
 		{"one of one", accept(1), []metlo.Alert{first}, nil, nil},
@@ -275,7 +275,7 @@ func TestBaselineAcceptsAsManyAsItHasLines(t *testing.T) {
 	}
 }
 
-// TestAcceptedFindingIsNotHiddenByTime is about a finding that was accepted and is left out by time too: it uses up its line.
+// TestAcceptedFindingIsNotHiddenByTime checks an accepted finding that is also left out by time: it uses up its line.
 func TestAcceptedFindingIsNotHiddenByTime(t *testing.T) {
 	old, recent := alert(1, "high", "/a"), alert(9, "high", "/a")
 	c := &Criteria{
@@ -308,7 +308,7 @@ func TestWrittenBaselineAcceptsWhatItWasWrittenFor(t *testing.T) {
 	assert.Equal(t, []string{"3 left out: in the baseline"}, result.Notes)
 }
 
-// TestFindingsOfSeveralChecks judges drift beside alerts.
+// TestFindingsOfSeveralChecks judges drift findings and alerts together.
 func TestFindingsOfSeveralChecks(t *testing.T) {
 	drift := func(yield func(*findings.Finding, error) bool) {
 		f := findings.Finding{Severity: "high", Method: "GET", Host: "shop.example.com", Path: "/new"}

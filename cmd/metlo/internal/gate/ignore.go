@@ -18,29 +18,29 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
-// Ignores are findings that are known and accepted, each for a reason, and some until a day.
+// Ignores holds the findings that are accepted, each with a reason, and some until a given day.
 type Ignores struct {
 	name    string
 	entries []ignore
 }
 
-// ignore is an entry of the file. It matches a finding if all of its parts do.
+// ignore represents an entry of the file. It matches a finding if all of its parts do.
 type ignore struct {
 	Alert       string
 	Fingerprint string
 	Rule        string
 	Type        string
 	Method      string
-	Host        string // * stands for any text without a slash
-	Path        string // * stands for one element, ** at the end for any rest
-	Field       string // * stands for any text
+	Host        string // * matches any text without a slash
+	Path        string // * matches one element, ** at the end any rest
+	Field       string // * matches any text
 	Reason      string
 	Until       string
 
-	rule  string    // the id of the rule that Rule or Type names; empty for any
-	until time.Time // the first moment at which the entry no longer holds; zero for never
+	rule  string    // id of the rule that Rule or Type names; empty for any
+	until time.Time // time at which the entry expires; zero for never
 	line  int
-	used  int // the number of findings that the entry matched
+	used  int // number of findings that the entry matched
 }
 
 // ReadIgnores reads an ignore file. An error names the line.
@@ -71,7 +71,7 @@ func ReadIgnores(name string) (*Ignores, error) {
 	return list, nil
 }
 
-// entryParts are the parts of an entry that choose findings.
+// entryParts lists the parts of an entry that choose findings.
 const entryParts = "fingerprint, alert, rule, type, method, host, path, field"
 
 func readIgnore(node *yaml.Node) (*ignore, error) {
@@ -126,7 +126,7 @@ func (e *ignore) check() error {
 	return nil
 }
 
-// chooseRule sets the rule that the entry is about.
+// chooseRule sets the rule of the entry.
 func (e *ignore) chooseRule() error {
 	if e.Rule != "" {
 		rule, known := rules.Lookup(e.Rule)
@@ -150,14 +150,14 @@ func (e *ignore) chooseRule() error {
 	return nil
 }
 
-// allHosts reports whether a pattern matches every host: it is empty or stars alone, or matches hosts that have nothing in
-// common.
+// allHosts reports whether a pattern matches every host: it is empty, it consists of stars, or it matches hosts that
+// have nothing in common.
 func allHosts(pattern string) bool {
 	return strings.Trim(pattern, "*") == "" || matchesEach(matchGlob, pattern, "a", "zz.example", "10.0.0.1:80")
 }
 
-// allPaths reports whether a pattern matches every path: it is empty, or ** after at most a slash, or matches paths that
-// have nothing in common.
+// allPaths reports whether a pattern matches every path: it is empty, it is ** after at most a slash, or it matches
+// paths that have nothing in common.
 func allPaths(pattern string) bool {
 	rest := strings.TrimPrefix(pattern, "/")
 	return pattern == "" || strings.HasSuffix(rest, "**") && strings.Trim(rest, "*") == "" ||
@@ -178,7 +178,7 @@ func (e *ignore) matches(f *findings.Finding) bool {
 		(e.Fingerprint == "" || strings.EqualFold(e.Fingerprint, f.Fingerprint()))
 }
 
-// matchText reports whether text matches a pattern in which * stands for any text, slashes included.
+// matchText reports whether text matches a pattern in which * matches any text, including slashes.
 func matchText(pattern, text string) bool {
 	begin, rest, found := strings.Cut(pattern, "*")
 	if !found {
@@ -214,7 +214,7 @@ func matchPath(pattern, text string) bool {
 	return matchGlob(pattern, text)
 }
 
-// reason returns why findings that the file accepts are left out.
+// reason returns the reason for which accepted findings are left out.
 func (list *Ignores) reason() string { return "in the ignore file " + list.name }
 
 // match counts a finding for each entry that matches it, and reports whether one of them accepts it.

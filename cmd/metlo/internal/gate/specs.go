@@ -13,10 +13,11 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// SpecFiles locates alerts in the OpenAPI documents of a folder, whose names are those under which they were uploaded.
+// SpecFiles locates alerts in the OpenAPI documents of a folder. A document's file name is the name under which it was
+// uploaded.
 type SpecFiles struct {
-	files map[string]string // by the spec's name
-	lines map[string]int    // by file and path, once looked for
+	files map[string]string // file names by the spec's name
+	lines map[string]int    // lines by file and path, filled on demand
 }
 
 // FindSpecs lists the OpenAPI documents in a folder and the folders in it.
@@ -41,8 +42,8 @@ func FindSpecs(folder string) (*SpecFiles, error) {
 	return specs, nil
 }
 
-// Documents returns the names of the files that hold a document. A JSON file without a version of OpenAPI is something
-// else, such as an earlier report.
+// Documents returns the names of the files that hold a document. A JSON file without a version of OpenAPI is another
+// kind of file, such as an earlier report.
 func (s *SpecFiles) Documents() []string {
 	var names []string
 	for _, name := range s.files {
@@ -93,7 +94,7 @@ func (s *SpecFiles) find(file, path string) int {
 	s.lines[key] = 1
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return 1 // the alert counts all the same
+		return 1 // a wrong line must not drop the alert
 	}
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for number := 1; lines.Scan(); number++ {

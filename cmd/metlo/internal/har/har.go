@@ -1,4 +1,4 @@
-// Package har reads HTTP archives (HAR 1.2), as browsers, proxies and Burp write them, one entry after the other.
+// Package har reads HTTP archives (HAR 1.2) of browsers, proxies and Burp, one entry after the other.
 package har
 
 import (
@@ -24,10 +24,10 @@ type nameValue struct {
 	Value looseText `json:"value"`
 }
 
-// looseText is text, or a number or a boolean in its place, as some tools write.
+// looseText is text that some tools write as a number or a boolean.
 type looseText string
 
-// UnmarshalJSON takes any scalar.
+// UnmarshalJSON accepts any scalar.
 func (t *looseText) UnmarshalJSON(data []byte) error {
 	var text string
 	if len(data) > 0 && data[0] == '"' {
@@ -65,15 +65,16 @@ type entry struct {
 	ServerIP string `json:"serverIPAddress"`
 }
 
-// SkipError is an entry that no trace can be made of.
+// SkipError describes an entry that cannot become a trace.
 type SkipError struct {
-	Entry  int // from 1
+	Entry  int // Entry is the number of the entry, from 1.
 	Reason string
 }
 
 func (s *SkipError) Error() string { return fmt.Sprintf("entry %d: %s", s.Entry, s.Reason) }
 
-// Read returns the traces of an archive. A *SkipError is about one entry, and the next one follows; any other error ends it.
+// Read returns an iterator over the traces of an archive. It continues after a *SkipError, which is about one entry;
+// any other error is the last.
 func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 	return func(yield func(*metlo.Trace, error) bool) {
 		decoder := json.NewDecoder(tracefile.Text(r))
@@ -85,7 +86,7 @@ func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 			var e entry
 			if err := decoder.Decode(&e); err != nil {
 				var kind *json.UnmarshalTypeError
-				if errors.As(err, &kind) { // the decoder goes on behind a member of the wrong type
+				if errors.As(err, &kind) { // the decoder continues after a member of the wrong type
 					if !yield(nil, &SkipError{number, tracefile.Fault(err).Error()}) {
 						return
 					}
@@ -108,7 +109,7 @@ func Read(r io.Reader) iter.Seq2[*metlo.Trace, error] {
 	}
 }
 
-// enter goes to the first entry of log.entries.
+// enter moves the decoder to the first entry of log.entries.
 func enter(decoder *json.Decoder) error {
 	for _, name := range []string{"log", "entries"} {
 		if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
@@ -143,7 +144,7 @@ func find(decoder *json.Decoder, name string) error {
 
 func (e *entry) trace() (*metlo.Trace, error) {
 	u, err := url.Parse(e.Request.URL)
-	status, _ := strconv.Atoi(string(e.Response.Status)) // 0 for none
+	status, _ := strconv.Atoi(string(e.Response.Status)) // 0 if there is no status
 	switch {
 	case err != nil || u.Host == "":
 		return nil, errors.New("its URL names no host")
@@ -158,7 +159,7 @@ func (e *entry) trace() (*metlo.Trace, error) {
 	}
 	requestHeaders := headers(e.Request.Headers)
 	if data := e.Request.PostData; data != nil && data.Text == "" && len(data.Params) > 0 {
-		// Only the parameters of a multipart form are kept, which are sent as a form.
+		// The trace holds only the parameters of a multipart form, which are sent as a form.
 		requestHeaders = slices.DeleteFunc(requestHeaders, func(h metlo.NameValue) bool { return strings.EqualFold(h.Name, "Content-Type") })
 		requestHeaders = append(requestHeaders, metlo.NameValue{Name: "Content-Type", Value: "application/x-www-form-urlencoded"})
 	}
@@ -176,7 +177,7 @@ func (e *entry) trace() (*metlo.Trace, error) {
 	return trace, nil
 }
 
-// path leaves out what the collector does not take in a path.
+// path returns a path without the parts that the collector rejects.
 func path(u *url.URL) string {
 	escaped := u.EscapedPath()
 	if escaped == "" {
@@ -209,7 +210,7 @@ func parameters(u *url.URL) []metlo.NameValue {
 	return list
 }
 
-// unescape keeps what is not well escaped as it is.
+// unescape returns text unescaped, or unchanged if its escapes are invalid.
 func unescape(text string) string {
 	if plain, err := url.QueryUnescape(text); err == nil {
 		return plain
@@ -217,7 +218,7 @@ func unescape(text string) string {
 	return text
 }
 
-// headers leaves out the pseudo-headers of HTTP/2.
+// headers returns the headers without the pseudo-headers of HTTP/2.
 func headers(list []nameValue) []metlo.NameValue {
 	kept := make([]metlo.NameValue, 0, len(list))
 	for _, h := range list {
@@ -252,7 +253,7 @@ func (e *entry) requestBody() string {
 	return text(string(data.Text), data.Encoding, contentType(e.Request.Headers, data.MimeType))
 }
 
-// text returns a body that Metlo can read, and nothing for an image or another binary.
+// text returns a body that Metlo can read, or an empty string for binary content such as an image.
 func text(body, encoding, contentType string) string {
 	if strings.EqualFold(encoding, "base64") {
 		data, err := base64.StdEncoding.DecodeString(body)

@@ -44,7 +44,7 @@ func TestRead(t *testing.T) {
 	assert.Equal(t, 3, skipped)
 }
 
-// Tools of Windows write UTF-16.
+// TestReadUTF16 reads an archive of a Windows tool that writes UTF-16.
 func TestReadUTF16(t *testing.T) {
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
 		archive := mark

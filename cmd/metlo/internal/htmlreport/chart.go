@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// Classes set the colors, so that one chart serves the light scheme, the dark one and paper.
+// Classes set the colors, so that one chart works in the light scheme, in the dark one and on paper.
 
 const (
 	chartWidth   = 720
 	chartHeight  = 200
 	axisWidth    = 88
 	bottomHeight = 36
-	labelWidth   = 84 // of a date, in the largest font that style.css sets
+	labelWidth   = 84 // width of a date, in the largest font that style.css sets
 )
 
-// timeChart draws stacked columns. The table of the same numbers follows it on the page.
+// timeChart draws stacked columns. A table with the same numbers follows on the page.
 func timeChart(columns []column, span int) template.HTML {
 	highest := 1
 	for i := range columns {
@@ -33,7 +33,7 @@ func timeChart(columns []column, span int) template.HTML {
 			axisWidth, chartWidth, y(n), y(n), axisWidth-8, y(n)+5, number(n))
 	}
 	width := float64(chartWidth-axisWidth) / float64(len(columns))
-	every := max(1, (len(columns)+6)/7) // labels that do not touch
+	every := max(1, (len(columns)+6)/7) // distance at which labels do not touch
 	for i := range columns {
 		c := &columns[i]
 		x := axisWidth + float64(i)*width
@@ -91,7 +91,8 @@ func days(span int) string {
 	return fmt.Sprintf("%d days", span)
 }
 
-// scale returns the end of an axis and the distance of its lines: whole numbers, at most five lines above zero.
+// scale returns the end of an axis and the distance of its lines. Both are whole numbers, and at most five lines are
+// above zero.
 func scale(highest int) (top, step int) {
 	for magnitude := 1; ; magnitude *= 10 {
 		for _, factor := range []int{1, 2, 5} {
@@ -102,7 +103,7 @@ func scale(highest int) (top, step int) {
 	}
 }
 
-// part is a part of a bar: the class of its color, and its length.
+// part is a part of a bar: the class for its color, and its length.
 type part struct {
 	class string
 	count int
@@ -124,7 +125,7 @@ func proofBar(p *byProof, longest int) template.HTML {
 	return stackedBar(parts, longest)
 }
 
-// stackedBar draws numbers that the row of the bar also holds as text, so that screen readers skip it.
+// stackedBar draws numbers that the bar's row also contains as text. Screen readers therefore skip the bar.
 func stackedBar(parts []part, longest int) template.HTML {
 	var svg strings.Builder
 	svg.WriteString(`<svg class="bar" viewBox="0 0 200 6" preserveAspectRatio="none" aria-hidden="true">`)
@@ -137,5 +138,5 @@ func stackedBar(parts []part, longest int) template.HTML {
 		x += width
 	}
 	svg.WriteString("</svg>")
-	return template.HTML(svg.String()) //nolint:gosec // numbers and classes of ours
+	return template.HTML(svg.String()) //nolint:gosec // numbers and fixed classes
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// The bounds of the page. What they leave out is counted on the page, with the command that lists it.
+// The limits of the page. The page shows the number of omitted entries, and the command that lists them.
 const (
 	maxEndpoints = 50 // endpoints with open alerts
 	maxAlerts    = 10 // alerts of one endpoint
@@ -27,7 +27,8 @@ const (
 	maxMessage   = 400 // characters of a description
 )
 
-// risks lists the risk scores in the order of tables and stacks. The last one stands for scores that the SDK does not know.
+// risks lists the risk scores in the order of tables and stacks. The last one represents scores that the SDK does not
+// know.
 var risks = [...]metlo.RiskScore{metlo.RiskHigh, metlo.RiskMedium, metlo.RiskLow, metlo.RiskNone, other}
 
 const other metlo.RiskScore = "other"
@@ -35,7 +36,7 @@ const other metlo.RiskScore = "other"
 // urgency lists indexes of risks, the most urgent first. An unknown score may be as bad as a high one.
 var urgency = [...]int{0, 4, 1, 2, 3}
 
-// counts holds a number for each of risks.
+// counts holds a number for each element of risks.
 type counts [len(risks)]int
 
 func (c *counts) total() int {
@@ -46,7 +47,7 @@ func (c *counts) total() int {
 	return n
 }
 
-// compareUrgency orders the larger number of the more urgent risk first.
+// compareUrgency compares counts, so that the larger number of the most urgent risk sorts first.
 func (c *counts) compareUrgency(d *counts) int {
 	for _, i := range urgency {
 		if c[i] != d[i] {
@@ -64,7 +65,7 @@ func riskIndex(r metlo.RiskScore) int {
 	return len(risks) - 1
 }
 
-// Data gathers what the page shows.
+// Data holds the content of the page.
 type Data struct {
 	Instance string    // Instance is the address or the name of the instance.
 	Web      string    // Web is the address of the instance's web pages, for links; empty for no links.
@@ -74,31 +75,31 @@ type Data struct {
 	Drift    []Drift   // Drift is empty if no drift report was given.
 	Tests    *Tests    // Tests is nil if no test results were given.
 
-	// AllLookedAt reports whether the details of all endpoints were to be read, not only of those with alerts.
+	// AllLookedAt reports whether the details of all endpoints are required, not only of those with alerts.
 	AllLookedAt bool
-	// Unread is the error that ended the reading of details; nil if it was complete.
+	// Unread is the error that ended the reading of details; nil if all were read.
 	Unread error
 
 	endpoints map[string]*endpoint
 	days      map[time.Time]*counts
-	types     map[metlo.AlertType]*counts // of open alerts
+	types     map[metlo.AlertType]*counts // number of open alerts of each type
 	statuses  map[metlo.AlertStatus]int
 }
 
-// endpoint is an endpoint with its open alerts and what its traces prove.
+// endpoint represents an endpoint with its open alerts and the evidence of its traces.
 type endpoint struct {
 	id, method, host, path string
 
 	risk     int // index in risks
 	public   bool
 	classes  []string
-	set      *bool // the override of a user
+	set      *bool // override of a user
 	detected bool  // the server detected requests without credentials
 
 	traces traces
 
 	open   counts
-	alerts []alert // the most urgent open ones, at most maxAlerts
+	alerts []alert // the most urgent open alerts, at most maxAlerts
 }
 
 type alert struct {
@@ -109,7 +110,7 @@ type alert struct {
 	created     time.Time
 }
 
-// New returns the data of no endpoint and no alert.
+// New returns data without endpoints and alerts.
 func New(instance, version string, at time.Time) *Data {
 	return &Data{
 		Instance: instance, Version: version, Time: at.UTC(), endpoints: map[string]*endpoint{},
@@ -117,7 +118,8 @@ func New(instance, version string, at time.Time) *Data {
 	}
 }
 
-// endpoint returns the endpoint with an id. An alert may be read of an endpoint that was created after the list of endpoints.
+// endpoint returns the endpoint with an id. It creates it if necessary, because an alert may belong to an endpoint that
+// was created after the list was read.
 func (d *Data) endpoint(id, method, host, path string) *endpoint {
 	key := cmp.Or(id, method+" "+host+path)
 	e := d.endpoints[key]
@@ -135,7 +137,7 @@ func (d *Data) AddEndpoint(from *metlo.Endpoint) {
 	e.set, e.detected = from.IsAuthenticatedUserSet, !from.IsAuthenticatedDetected
 }
 
-// AddAlert adds an alert, whatever its status.
+// AddAlert adds an alert of any status.
 func (d *Data) AddAlert(a *metlo.Alert) {
 	risk := riskIndex(a.RiskScore)
 	d.statuses[a.Status]++
@@ -170,7 +172,7 @@ func (e *endpoint) keep(a *alert) {
 	}
 }
 
-// sorted returns the endpoints that include selects in the order of less.
+// sorted returns the endpoints that include selects, in the order of compare.
 func (d *Data) sorted(include func(*endpoint) bool, compare func(x, y *endpoint) int) []*endpoint {
 	var list []*endpoint
 	for _, e := range d.endpoints {
@@ -202,17 +204,17 @@ func trueFirst(x, y bool) int {
 	return 1
 }
 
-// column is a span of days in the chart over time.
+// column represents a span of days in the chart over time.
 type column struct {
 	Start, End time.Time
 	Risks      counts
 }
 
-// columns divides the time from the first alert until now into equal spans of whole days, at most maxColumns, within the
-// last year. It returns the days of a span, and the number of alerts before.
+// columns divides the time from the first alert until now, at most a year, into equal spans of whole days. There are at
+// most maxColumns spans. It returns the number of days in a span, and the number of earlier alerts.
 func (d *Data) columns() (list []column, span, earlier int) {
 	today := d.Time.Truncate(24 * time.Hour)
-	first := today.AddDate(0, 0, -6) // at least a week
+	first := today.AddDate(0, 0, -6) // the chart shows at least a week
 	oldest := today.AddDate(-1, 0, 0)
 	for day := range d.days {
 		if day.Before(first) {

@@ -8,29 +8,29 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// Drift is a file that metlo drift wrote.
+// Drift represents a file that metlo drift wrote.
 type Drift struct {
 	File   string
 	Report *findings.Report // nil if the file could not be read
-	Err    error            // why it could not
+	Err    error            // error of reading the file
 }
 
-// Unknown returns why the differences are not known, or nil if they are.
+// Unknown returns the reason why the differences are unknown, or nil if they are known.
 func (d *Drift) Unknown() error {
 	switch {
 	case d.Err != nil:
 		return d.Err
 	case d.Report.Outcome == findings.Unknown:
-		return fmt.Errorf("%s: the check could not tell: %s", d.File, cmp.Or(d.Report.Why, "it names no reason"))
+		return fmt.Errorf("%s: the check is incomplete: %s", d.File, cmp.Or(d.Report.Why, "it names no reason"))
 	case d.Report.Outcome == findings.Found && d.Report.Findings.Len() == 0:
-		return fmt.Errorf("%s: the outcome is that there are findings, and there is none: run the check again", d.File)
+		return fmt.Errorf("%s: the outcome is findings, and the list of findings is empty: run the check again", d.File)
 	}
 	return nil
 }
 
 type driftView struct {
 	File, Check, Instance, Time string
-	Unknown                     string // why the outcome is not known; empty if it is
+	Unknown                     string // reason why the outcome is unknown; empty if it is known
 	Count                       int
 	Summary                     string
 	Rows                        []findingRow
@@ -87,7 +87,7 @@ func place(f *findings.Finding) string {
 	return shown(f.File) + fmt.Sprintf(":%d", f.Line)
 }
 
-// severityClass returns the class that colors a severity.
+// severityClass returns the class with the color of a severity.
 func severityClass(s findings.Severity) string {
 	switch s {
 	case "critical", findings.High:
@@ -98,7 +98,7 @@ func severityClass(s findings.Severity) string {
 	return "other"
 }
 
-// driftTile returns the number of findings, or a question mark if one of the files has none.
+// driftTile returns the number of findings, or a question mark if the outcome of a file is unknown.
 func driftTile(list []driftView) tile {
 	n, unknown := 0, false
 	for i := range list {
@@ -107,9 +107,9 @@ func driftTile(list []driftView) tile {
 	}
 	switch {
 	case unknown && n == 0:
-		return tile{"?", "differences from OpenAPI documents: could not tell", "alarm"}
+		return tile{"?", "differences from OpenAPI documents: unknown", "alarm"}
 	case unknown:
-		return newTile(n, "difference", " from OpenAPI documents, and a report that could not tell", "alarm")
+		return newTile(n, "difference", " from OpenAPI documents, and an incomplete report", "alarm")
 	}
 	return newTile(n, "difference", " from OpenAPI documents", alarm(n, true))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// proof is what is known about the credentials with which an endpoint is served.
+// proof is the evidence about the credentials with which an endpoint is served.
 type proof int
 
 // The proofs, in the order of tables: the most urgent first, and good news last.
@@ -27,7 +27,7 @@ var proofs = [...]struct{ title, class string }{
 	onlyWithCredentials: {"served only with credentials", "good"},
 }
 
-// traces counts the traces of an endpoint by what they show about credentials.
+// traces counts the traces of an endpoint by the evidence on credentials.
 type traces struct {
 	read    bool
 	total   int
@@ -36,7 +36,7 @@ type traces struct {
 	refused int // were refused without credentials
 }
 
-// AddDetail adds what the traces of an endpoint prove about credentials.
+// AddDetail adds the evidence on credentials in the traces of an endpoint.
 func (d *Data) AddDetail(detail *metlo.EndpointDetail) {
 	e := d.endpoint(detail.UUID, string(detail.Method), detail.Host, detail.Path)
 	e.traces = traces{read: true, total: len(detail.Traces), without: detail.AuthenticationEvidence().SucceededWithout}
@@ -52,7 +52,7 @@ func (d *Data) AddDetail(detail *metlo.EndpointDetail) {
 	}
 }
 
-// Missing returns the ids of endpoints whose details the page needs: of those with open alerts that it shows, or of all.
+// Missing returns the ids of the endpoints whose details the page needs: those with open alerts that it shows, or all.
 func (d *Data) Missing() []string {
 	list := d.withAlerts()
 	list = list[:min(len(list), maxEndpoints)]
@@ -68,7 +68,7 @@ func (d *Data) Missing() []string {
 	return ids
 }
 
-// proof returns what is known about the endpoint. A user's override is a claim, not a proof.
+// proof returns the proof for the endpoint. A user's override is a claim, not a proof.
 func (e *endpoint) proof() proof {
 	switch {
 	case e.traces.without > 0 || e.detected:
@@ -81,12 +81,12 @@ func (e *endpoint) proof() proof {
 	return nothingProven
 }
 
-// contradicted reports whether a user set that the endpoint requires authentication, and a proof shows that it does not.
+// contradicted reports whether a proof contradicts a user's setting that the endpoint requires authentication.
 func (e *endpoint) contradicted() bool {
 	return e.set != nil && *e.set && e.proof() == withoutCredentials
 }
 
-// evidence describes in words what the proof of the endpoint rests on.
+// evidence describes the evidence for the endpoint's proof in words.
 func (e *endpoint) evidence() string {
 	var parts []string
 	if n := e.traces.without; n > 0 {

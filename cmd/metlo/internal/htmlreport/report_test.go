@@ -59,7 +59,7 @@ func trace(credentials string, status int) metlo.CapturedTrace {
 	return t
 }
 
-// small returns a report of four endpoints with everything that a report can hold.
+// small returns a report of four endpoints with every kind of content.
 func small(t *testing.T) *htmlreport.Data {
 	t.Helper()
 	d := data()
@@ -98,7 +98,7 @@ func small(t *testing.T) *htmlreport.Data {
 	return d
 }
 
-// pages returns the page of an empty instance, of a small one, of a large one and of one that an attacker filled.
+// pages returns the pages of an empty, a small and a large instance, and of an instance with malicious data.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	large, attacked := data(), data()
@@ -171,7 +171,7 @@ func text(node *html.Node) string {
 	return strings.Join(strings.Fields(strings.Join(parts, " ")), " ")
 }
 
-// TestPageLoadsNothing looks for everything by which a page runs or loads something.
+// TestPageLoadsNothing looks for everything that makes a page run or load something.
 func TestPageLoadsNothing(t *testing.T) {
 	for name, page := range pages(t) {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestPageLoadsNothing(t *testing.T) {
 				}
 			}
 			assert.Equal(t, "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'", policy)
-			for _, refused := range []string{"\x1b", "\u202e", "ZgotmplZ"} { // the template puts the last one in the place of what it refuses
+			for _, refused := range []string{"\x1b", "\u202e", "ZgotmplZ"} { // the template writes the last one in place of a rejected value
 				assert.False(t, strings.Contains(page, refused), "%q", refused)
 			}
 		})
@@ -380,7 +380,7 @@ func TestMostUrgentFirst(t *testing.T) {
 	assert.Len(t, paths, 9)
 }
 
-// TestAlertsOfAnEndpoint has more alerts than the page shows of one endpoint, in the order in which a server may send them.
+// TestAlertsOfAnEndpoint has more alerts of one endpoint than the page shows, in an order that a server may use.
 func TestAlertsOfAnEndpoint(t *testing.T) {
 	d := data()
 	for i := range 25 {
@@ -408,7 +408,7 @@ func TestAuthenticationIsEvidence(t *testing.T) {
 		unread   bool
 		detected bool // the server saw requests without credentials
 		proof    string
-		evidence string // in the list of endpoints that were served without credentials
+		evidence string // row in the list of endpoints that were served without credentials
 	}{
 		"served without": {
 			traces: []metlo.CapturedTrace{trace("without", 204), trace("", 200)}, proof: "served without credentials",
@@ -465,7 +465,7 @@ func TestAuthenticationIsEvidence(t *testing.T) {
 	}
 }
 
-// TestMissing compares the endpoints whose details are asked for.
+// TestMissing compares the endpoints whose details the page needs.
 func TestMissing(t *testing.T) {
 	d := data()
 	for i := range 150 {
@@ -491,7 +491,7 @@ func TestFailedReadingOfDetails(t *testing.T) {
 	assert.True(t, slices.Contains(got, "0 endpoints served without credentials, 0 only with, 0 unknown, 1 not looked at."), got)
 }
 
-// TestDrift has reports of which some could not tell. None of these may look like a report without a finding.
+// TestDrift has complete and incomplete reports. No incomplete one may look like a report without a finding.
 func TestDrift(t *testing.T) {
 	shadow := findings.Finding{Rule: "shadow", Severity: "high", Method: "GET", Host: "a", Path: "/b", Message: "Not documented."}
 	tests := map[string]struct {
@@ -500,21 +500,21 @@ func TestDrift(t *testing.T) {
 		line  string
 	}{
 		"unreadable": {
-			htmlreport.Drift{Err: errors.New("no such file")}, `<li class="alarm"><b>?</b>differences from OpenAPI documents: could not tell</li>`,
-			"Could not tell: no such file",
+			htmlreport.Drift{Err: errors.New("no such file")}, `<li class="alarm"><b>?</b>differences from OpenAPI documents: unknown</li>`,
+			"Result unknown: no such file",
 		},
-		"could not tell": {
-			htmlreport.Drift{File: "drift.json", Report: &findings.Report{Why: "no document"}}, `<li class="alarm"><b>?</b>differences from OpenAPI documents: could not tell</li>`,
-			"Could not tell: drift.json: the check could not tell: no document",
+		"result unknown": {
+			htmlreport.Drift{File: "drift.json", Report: &findings.Report{Why: "no document"}}, `<li class="alarm"><b>?</b>differences from OpenAPI documents: unknown</li>`,
+			"Result unknown: drift.json: the check is incomplete: no document",
 		},
-		"could not tell all": {
+		"two incomplete": {
 			htmlreport.Drift{File: "drift.json", Report: &findings.Report{Why: "cut short", Findings: findings.NewList(shadow)}},
-			`<li class="alarm"><b>1</b>difference from OpenAPI documents, and a report that could not tell</li>`, "Could not tell: drift.json: the check could not tell: cut short",
+			`<li class="alarm"><b>1</b>difference from OpenAPI documents, and an incomplete report</li>`, "Result unknown: drift.json: the check is incomplete: cut short",
 		},
 		"an outcome without its findings": {
 			htmlreport.Drift{File: "drift.json", Report: &findings.Report{Outcome: findings.Found}},
-			`<li class="alarm"><b>?</b>differences from OpenAPI documents: could not tell</li>`,
-			"Could not tell: drift.json: the outcome is that there are findings, and there is none: run the check again",
+			`<li class="alarm"><b>?</b>differences from OpenAPI documents: unknown</li>`,
+			"Result unknown: drift.json: the outcome is findings, and the list of findings is empty: run the check again",
 		},
 		"clean": {
 			htmlreport.Drift{Report: &findings.Report{Outcome: findings.Clean}}, `<li class="fine"><b>0</b>differences from OpenAPI documents</li>`,
@@ -538,7 +538,7 @@ func TestDrift(t *testing.T) {
 	}
 }
 
-// TestCoverage has results of which some are not known.
+// TestCoverage has results of which some are unknown.
 func TestCoverage(t *testing.T) {
 	tests := map[string]struct {
 		tests   htmlreport.Tests
@@ -547,12 +547,12 @@ func TestCoverage(t *testing.T) {
 		line    string
 	}{
 		"unreadable": {
-			htmlreport.Tests{Faults: []string{"results.json: no such file"}}, `[]`, `<li class="alarm"><b>?</b>operations tested: could not tell</li>`,
+			htmlreport.Tests{Faults: []string{"results.json: no such file"}}, `[]`, `<li class="alarm"><b>?</b>operations tested: unknown</li>`,
 			"Could not be read: results.json: no such file",
 		},
 		"no inventory": {
-			htmlreport.Tests{Why: errors.New("the inventory is empty")}, `[{"outcome":"passed"}]`, `<li class="alarm"><b>?</b>operations tested: could not tell</li>`,
-			"Coverage: could not tell: the inventory is empty",
+			htmlreport.Tests{Why: errors.New("the inventory is empty")}, `[{"outcome":"passed"}]`, `<li class="alarm"><b>?</b>operations tested: unknown</li>`,
+			"Coverage: unknown: the inventory is empty",
 		},
 		"nothing proven": {
 			htmlreport.Tests{Coverage: &apitest.Coverage{Known: 2}}, `[{"outcome":"inconclusive"}]`,
@@ -592,10 +592,10 @@ func TestWebAddress(t *testing.T) {
 	}
 }
 
-// TestTimeChart counts an alert of each age.
+// TestTimeChart counts one alert of each age.
 func TestTimeChart(t *testing.T) {
 	tests := map[string]struct {
-		ages    []int // in days
+		ages    []int // ages in days
 		caption string
 		rows    []string
 	}{

@@ -7,7 +7,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/rules"
 )
 
-// ruleList collects the rules that the page mentions, in the order in which it mentions them.
+// ruleList collects the rules that the page mentions, in the order of their first mention.
 type ruleList struct {
 	known map[string]string // anchors by name; empty for a rule without a text
 	list  []rules.Rule
@@ -15,7 +15,7 @@ type ruleList struct {
 
 func newRuleList() *ruleList { return &ruleList{known: map[string]string{}} }
 
-// anchor returns the link to the text of the rule with a name, or an empty text if it has none.
+// anchor returns the link to the text of a rule, or an empty string if it has none.
 func (l *ruleList) anchor(name string) string {
 	anchor, known := l.known[name]
 	if known {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// backgrounds are the variables that text stands on. line colors only lines that carry no meaning.
+// backgrounds lists the variables of colors behind text; ornaments lists those of lines without meaning.
 var backgrounds, ornaments = []string{"page", "panel"}, []string{"line"}
 
 // TestContrast computes the contrast of each color on each background, in each scheme, as WCAG 2 defines it.
@@ -52,13 +52,13 @@ func TestColorsAreVariables(t *testing.T) {
 	rules := regexp.MustCompile(`(?s):root \{.*?\}`).ReplaceAllString(readStyle(t), "")
 	assert.NotRegexp(t, `#[0-9a-fA-F]{3,8}\b|\brgba?\(|\bhsla?\(|opacity`, rules)
 	for _, match := range regexp.MustCompile(`(?m)([^{}\n]*)\{[^{}]*?background: var\(--([a-z]+)\)`).FindAllStringSubmatch(rules, -1) {
-		if !strings.Contains(match[1], ".swatch") { // which holds no text
+		if !strings.Contains(match[1], ".swatch") { // a swatch holds no text
 			assert.Contains(t, backgrounds, match[2], match[1])
 		}
 	}
 }
 
-// TestNothingIsCut looks for declarations that hide what does not fit.
+// TestNothingIsCut looks for declarations that hide overflowing text.
 func TestNothingIsCut(t *testing.T) {
 	assert.NotRegexp(t, `overflow(-[xy])?:|text-overflow|line-clamp|max-height|clip`, readStyle(t))
 	assert.Contains(t, readStyle(t), "overflow-wrap: anywhere", "long names wrap")

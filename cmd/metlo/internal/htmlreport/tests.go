@@ -9,7 +9,7 @@ import (
 	"github.com/metlo-go/metlo/apitest"
 )
 
-// Tests is what runs of API tests showed.
+// Tests holds the results of API test runs.
 type Tests struct {
 	Faults   []string          // Faults are the files that could not be read, with the reason.
 	Coverage *apitest.Coverage // Coverage is nil if it is not known.
@@ -55,7 +55,7 @@ func (t *Tests) Add(results apitest.Earlier) {
 	}
 }
 
-// maxReasons bounds the reasons of a test that are kept. A list of payloads has hundreds.
+// maxReasons is the maximum number of stored reasons of a test. A list of payloads has hundreds.
 const maxReasons = 3
 
 type testsView struct {
@@ -100,7 +100,7 @@ func (v *testsView) cover(t *Tests) {
 		if t.Why != nil {
 			v.Unknown = shownMessage(t.Why.Error())
 		}
-		v.tile = tile{"?", "operations tested: could not tell", "alarm"}
+		v.tile = tile{"?", "operations tested: unknown", "alarm"}
 		return
 	}
 	v.Coverage = fmt.Sprintf("Tests proved something about %s of %s.", number(c.Tested), counted(c.Known, "operation"))

@@ -11,7 +11,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// shorten cuts text to a number of characters, with an ellipsis in the place of the rest.
+// shorten cuts text to a number of characters, with an ellipsis in place of the rest.
 func shorten(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -26,10 +26,10 @@ func shorten(text string, limit int) string {
 	return text
 }
 
-// shown returns text of a server or a file as the page shows it.
+// shown returns text of a server or a file for the page.
 func shown(text string) string { return shorten(safetext.Line(shorten(text, maxMessage)), maxText) }
 
-// shownMessage returns a description of a server or a file as the page shows it.
+// shownMessage returns a description of a server or a file for the page.
 func shownMessage(text string) string {
 	return shorten(safetext.Line(shorten(text, maxMessage)), maxMessage)
 }
@@ -40,7 +40,7 @@ func number(n int) string { return humanize.Comma(int64(n)) }
 // counted returns a number and its noun.
 func counted(n int, noun string) string { return number(n) + " " + english.PluralWord(n, noun, "") }
 
-// label is the name of an endpoint in parts, between which a line may break.
+// label holds the name of an endpoint in parts between which a line may break.
 type label struct {
 	Method string
 	Parts  []string
@@ -55,7 +55,7 @@ func newLabel(method, host, path string) label {
 	return label{shown(method), append([]string{shown(host)}, pathParts(shown(path))...)}
 }
 
-// noName stands for an empty name.
+// noName is shown for an empty name.
 const noName = "(no name)"
 
 // pathParts cuts a path before each slash.
@@ -68,8 +68,8 @@ func pathParts(path string) []string {
 	return slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 }
 
-// WebAddress returns the address of the web pages of an instance whose API has the given address, or an empty text if
-// that is not an address of http or https. Metlo serves both at one address.
+// WebAddress returns the address of the web pages of the instance with the given API address. It returns an empty
+// string if the address is not one of http or https. Metlo serves both at one address.
 func WebAddress(api string) string {
 	u, err := url.Parse(strings.TrimSpace(api))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {

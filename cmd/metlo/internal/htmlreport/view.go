@@ -21,7 +21,7 @@ var pageText string
 //go:embed style.css
 var style string
 
-// view is what the template of the page shows.
+// view holds the data of the page's template.
 type view struct {
 	Style                               template.CSS
 	Title, Instance, Version, Time, Iso string
@@ -48,7 +48,7 @@ type row struct {
 	Anchor string
 }
 
-// more counts what a list leaves out, and names the command that shows it.
+// more holds the number of entries that a list leaves out, and the command that shows them.
 type more struct{ Text, Command string }
 
 // Write writes the page.
@@ -65,7 +65,7 @@ func (d *Data) Write(w io.Writer) error {
 func (d *Data) view() *view {
 	rules := newRuleList()
 	v := &view{
-		Style: template.CSS(style), //nolint:gosec // a file of ours
+		Style: template.CSS(style), //nolint:gosec // an embedded file
 		Title: "API security report", Instance: safetext.Line(d.Instance), Version: d.Version,
 		Time: d.Time.Format("2 January 2006, 15:04 UTC"), Iso: d.Time.Format("2006-01-02T15:04:05Z"), Scope: shownMessage(d.Scope), Web: d.Web,
 		Alerts: d.viewAlerts(rules), Evidence: d.viewEvidence(), Sensitive: d.viewSensitive(), Hosts: d.viewHosts(), History: d.viewHistory(),
@@ -87,7 +87,7 @@ func (d *Data) view() *view {
 	return v
 }
 
-// tiles returns the numbers on top of the page.
+// tiles returns the numbers at the top of the page.
 func (d *Data) tiles(v *view) []tile {
 	all, sensitive := d.proofs()
 	var open counts
@@ -118,7 +118,7 @@ func newTile(n int, noun, rest, class string) tile {
 	return tile{number(n), english.PluralWord(n, noun, "") + rest, class}
 }
 
-// alarm returns the class of a number that should be zero. Zero is good news only if known says so.
+// alarm returns the class of a number that should be zero. Zero is good news only if known is true.
 func alarm(n int, known bool) string {
 	switch {
 	case n > 0:
@@ -134,7 +134,7 @@ type alertsView struct {
 	More    *more
 	Summary string
 	Types   []typeRow
-	Hidden  *more // types
+	Hidden  *more // types that are left out
 }
 
 type groupView struct {
@@ -212,7 +212,7 @@ func (d *Data) viewGroup(e *endpoint, rules *ruleList) groupView {
 	return g
 }
 
-// shortID returns the beginning of an id, which commands take in its place.
+// shortID returns a prefix of an id that commands accept.
 func shortID(id string) string {
 	first, _, _ := strings.Cut(id, "-")
 	return first
@@ -283,7 +283,8 @@ func (d *Data) viewEvidence() (v evidenceView) {
 	return v
 }
 
-// sentence counts endpoints by proof in words. It leaves out no proof but the one of endpoints that were not looked at.
+// sentence returns the number of endpoints for each proof in words. It omits only a zero number of endpoints that were
+// not looked at.
 func (p *byProof) sentence() string {
 	text := counted(p[withoutCredentials], "endpoint") + " served without credentials, " + number(p[onlyWithCredentials]) + " only with, " +
 		number(p[nothingProven]) + " unknown"
@@ -343,7 +344,7 @@ type hostsView struct {
 	Legend []legendEntry
 }
 
-// host sums up the endpoints of a host.
+// host summarizes the endpoints of a host.
 type host struct {
 	name   string
 	total  int
@@ -394,7 +395,7 @@ func (d *Data) viewHosts() (v hostsView) {
 	return v
 }
 
-// legend leaves out the risks that nothing on the page has.
+// legend returns the risks that occur on the page.
 func (d *Data) legend() []legendEntry {
 	used := counts{}
 	for _, e := range d.endpoints {

@@ -1,4 +1,4 @@
-// Package instanceconfig checks the configuration of an instance before it is sent, and compares two of them.
+// Package instanceconfig checks the configuration of an instance before it is sent, and compares two configurations.
 package instanceconfig
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
-// FaultError is something that the instance would refuse.
+// FaultError describes a part of a configuration that the instance would reject.
 type FaultError struct {
 	Line, Column int
 	Message      string
@@ -44,7 +44,7 @@ func (c *checker) fault(line, column int, format string, args ...any) {
 	c.faults = append(c.faults, &FaultError{line, column, fmt.Sprintf(format, args...)})
 }
 
-// rule checks one place; name says in words which.
+// rule checks one node; name describes the node in messages.
 type rule func(c *checker, n *yaml.Node, name string)
 
 func kind(want string) rule {
@@ -55,7 +55,7 @@ func kind(want string) rule {
 	}
 }
 
-// text is a string that matches a pattern; hint says so in words.
+// text returns a rule for a string that matches a pattern; hint describes the pattern.
 func text(pattern *regexp.Regexp, hint string) rule {
 	return func(c *checker, n *yaml.Node, name string) {
 		switch {
@@ -90,7 +90,7 @@ func list(least int, element rule) rule {
 	}
 }
 
-// table is a mapping with names of the user's.
+// table returns a rule for a mapping with names that the user chooses.
 func table(names *regexp.Regexp, member rule) rule {
 	return func(c *checker, n *yaml.Node, name string) {
 		if yamlfile.Kind(n) != "mapping" {
@@ -110,7 +110,7 @@ func table(names *regexp.Regexp, member rule) rule {
 	}
 }
 
-// fields is a mapping with names of the configuration's.
+// fields returns a rule for a mapping with fixed names.
 func fields(required []string, members map[string]rule) rule {
 	return func(c *checker, n *yaml.Node, name string) {
 		if yamlfile.Kind(n) != "mapping" {

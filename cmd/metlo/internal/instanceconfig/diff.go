@@ -12,13 +12,13 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/yamlfile"
 )
 
-// Diff compares two configurations by what they mean: the instance keeps neither comments nor layout. Values of
-// globalTestEnv are shown as marks that tell equal from different, unless secrets are to be shown. It is empty if there
-// is no difference.
+// Diff returns the difference in meaning between two configurations, because the instance stores neither comments nor
+// layout. It shows marks in place of the values of globalTestEnv, unless secrets is set. Equal values have equal marks.
+// The result is empty if there is no difference.
 func Diff(oldName, oldText, newName, newText string, secrets bool) ([]byte, error) {
 	var hide func(string) string
 	if !secrets {
-		key := []byte(rand.Text()) // another each time, so that a mark says nothing about a value
+		key := []byte(rand.Text()) // a random key, so that a mark reveals nothing about a value
 		hide = func(value string) string {
 			mark := hmac.New(sha256.New, key)
 			mark.Write([]byte(value))
@@ -48,7 +48,7 @@ func canonical(text string, hide func(string) string) (string, error) {
 			}
 		}
 	}
-	var values any // without comments, anchors and the order of keys
+	var values any // decoding drops comments, anchors and the order of keys
 	if err := root.Load(&values); err != nil {
 		return "", err
 	}

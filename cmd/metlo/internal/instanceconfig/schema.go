@@ -19,16 +19,16 @@ var (
 	methodList = []string{"ALL", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}
 )
 
-// config is what the configuration of an instance may hold.
+// config returns the rule for the configuration of an instance.
 func config() rule {
 	pattern := func(c *checker, n *yaml.Node, name string) {
 		if yamlfile.Kind(n) != "string" {
 			c.fault(n.Line, n.Column, "%s must be a regular expression, and is a %s: quote it", name, yamlfile.Kind(n))
 			return
 		}
-		// The instance runs JavaScript: what Go does not know, such as a lookahead, is left for it to judge.
+		// The instance runs JavaScript, and checks forms that Go does not know, such as a lookahead.
 		if _, err := regexp.Compile(yamlfile.Text(n)); err != nil && !javaScriptOnly().MatchString(yamlfile.Text(n)) {
-			c.fault(n.Line, n.Column, "%s is no regular expression: %v", name, err)
+			c.fault(n.Line, n.Column, "%s is not a regular expression: %v", name, err)
 		}
 	}
 	disablePaths := fields([]string{"disable_paths"}, map[string]rule{
@@ -74,7 +74,7 @@ func config() rule {
 	})
 }
 
-// javaScriptOnly are forms that JavaScript has and Go does not.
+// javaScriptOnly matches forms that JavaScript has and Go does not.
 var javaScriptOnly = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\(\?<?[=!]|\\[1-9]|\\u|\\c|\(\?<`) })
 
 func authentication(c *checker, n *yaml.Node, name string) {

@@ -1,5 +1,5 @@
-// Package inventory exports every endpoint with its data classes to CSV or JSON Lines, and goes on where an interrupted
-// export ended.
+// Package inventory exports every endpoint with its data classes to CSV or JSON Lines, and resumes an interrupted
+// export.
 package inventory
 
 import (
@@ -20,14 +20,14 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// Formats are the forms of an export.
+// Formats lists the formats of an export.
 var Formats = []string{"csv", "jsonl"}
 
 var columns = []string{
 	"uuid", "risk", "method", "host", "path", "authentication", "dataClasses", "public", "graphql", "spec", "firstDetected", "lastActive",
 }
 
-// Write exports the endpoints that are not in seen, and returns how many it wrote. It calls progress after each.
+// Write exports the endpoints that are not in seen, and returns the number that it wrote. It calls progress after each.
 func Write(
 	w io.Writer, format string, endpoints iter.Seq2[metlo.Endpoint, error], seen map[string]bool, header bool, progress func(),
 ) (int, error) {
@@ -82,15 +82,15 @@ func yesOrNo(b bool) string {
 	return "no"
 }
 
-// Written returns the ids of the endpoints in an interrupted export, and where the last whole one ends. A file that is
-// not such an export is an error: it would be overwritten.
+// Written returns the ids of the endpoints in an interrupted export, and the offset after the last complete one. Any
+// other file is an error, because resuming would overwrite it.
 func Written(file io.Reader, format string) (seen map[string]bool, end int64, err error) {
 	seen = map[string]bool{}
 	lines := bufio.NewReaderSize(file, 64<<10)
 	for first := true; ; first = false {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return seen, end, nil // what was being written does not count
+			return seen, end, nil // the last line is incomplete
 		}
 		if err != nil {
 			return nil, 0, err
@@ -106,7 +106,7 @@ func Written(file io.Reader, format string) (seen map[string]bool, end int64, er
 	}
 }
 
-// idOf returns the id on a line, and none for the header.
+// idOf returns the id on a line, or an empty string for the header.
 func idOf(line []byte, format string, first bool) (string, error) {
 	if format == "csv" {
 		record, err := csv.NewReader(bytes.NewReader(line)).Read()
@@ -127,7 +127,7 @@ func idOf(line []byte, format string, first bool) (string, error) {
 	return e.UUID, nil
 }
 
-// File exports to a file by way of NAME.partial, which is renamed when it is complete and otherwise kept for resuming.
+// File exports to NAME.partial. It renames the file when it is complete, and otherwise keeps it for resuming.
 func File(
 	name, format string, resume bool, endpoints iter.Seq2[metlo.Endpoint, error], resumed func(int), progress func(),
 ) (int, error) {
@@ -156,7 +156,7 @@ func File(
 	}
 	written, err := Write(file, format, endpoints, seen, end == 0, progress)
 	if err = errors.Join(err, file.Sync()); err != nil {
-		return written, fmt.Errorf("%w (%s is kept: go on with --resume)", err, partial)
+		return written, fmt.Errorf("%w (%s is kept: continue with --resume)", err, partial)
 	}
 	if err := file.Close(); err != nil {
 		return written, err

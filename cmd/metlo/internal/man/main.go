@@ -25,11 +25,11 @@ func main() {
 }
 
 func write(folder string) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // manual pages are for everybody
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // manual pages are not secret
 		return err
 	}
 	root := cli.Root()
-	root.DisableAutoGenTag = true // the same pages each time
+	root.DisableAutoGenTag = true // a date would change the pages each time
 	header := &doc.GenManHeader{Section: "1", Source: "metlo " + version.Number(), Manual: "Metlo"}
 	return doc.GenManTree(root, header, folder)
 }

@@ -39,7 +39,7 @@ func choose[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T]) (
 	return chosen, items, nil
 }
 
-// named returns the column of a name, in any case.
+// named returns the column with a name, ignoring case.
 func named[T any](columns []Column[T], name, flag string) (*Column[T], error) {
 	names := make([]string, len(columns))
 	for i := range columns {

@@ -1,4 +1,5 @@
-// Package output writes values as table, JSON, YAML, CSV or by a template. It knows values and writers, not commands.
+// Package output writes values as table, JSON, YAML or CSV, or with a template. It depends on values and writers, not
+// on commands.
 package output
 
 import (
@@ -18,24 +19,24 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// Formats are the values of --output, but for template=TEXT.
+// Formats lists the values of --output except template=TEXT.
 var Formats = []string{"table", "json", "yaml", "csv"}
 
-// Flags are the flags of the output.
+// Flags holds the output flags.
 type Flags struct {
-	Format string // one of Formats, or template=TEXT
-	JQ     string // a jq filter over the JSON form; empty for none
+	Format string // Format is one of Formats, or template=TEXT.
+	JQ     string // JQ is a jq filter over the JSON form; empty for none.
 
-	Columns []string // of a table or a CSV, by name; nil for the usual ones
-	Sort    string   // name of the column to order a list by, with a minus before it for the other direction
-	Limit   int      // most items of a list; 0 for all
+	Columns []string // Columns are the names of the columns of a table or a CSV; nil for the default.
+	Sort    string   // Sort is the column that orders a list, with a leading minus for descending order.
+	Limit   int      // Limit is the maximum number of items in a list; 0 for all.
 }
 
 // Printer writes values in one format.
 type Printer struct {
 	// Width is the width of the terminal; 0 if there is none.
 	Width int
-	// Color is whether to write ANSI colors.
+	// Color reports whether to write ANSI colors.
 	Color bool
 	// Context ends a jq filter that does not end by itself; nil for none.
 	Context context.Context //nolint:containedctx // of the one command that the printer is for
@@ -49,20 +50,20 @@ type Printer struct {
 	query    *gojq.Code
 }
 
-// Column is a column of a table or a CSV, and a line of an object's table.
+// Column describes a column of a table or a CSV, and a line of an object's table.
 type Column[T any] struct {
-	Name  string // such as dataClasses; a table shows DATA CLASSES
+	Name  string // Name is a name such as dataClasses, which a table shows as DATA CLASSES.
 	Value func(*T) string
-	Wide  bool   // left out of tables unless --columns names it, present in CSV
-	ID    bool   // shown on a terminal as short as tells the items apart, and never shortened further
-	Vital bool   // left on a terminal when others are left out
-	Time  bool   // an exact time, which a terminal shows as an age
-	Alarm string // the value that a terminal shows in red
+	Wide  bool   // Wide leaves the column out of tables unless --columns names it; CSV always has it.
+	ID    bool   // ID marks an id, which a terminal abbreviates to a unique prefix and never cuts further.
+	Vital bool   // Vital keeps the column on a terminal when others are left out.
+	Time  bool   // Time marks an exact time, which a terminal shows as an age.
+	Alarm string // Alarm is the value that a terminal shows in red.
 
-	// Combined is set for what others columns of the same list show apart, such as method, host and path: a table shows it
-	// instead of these, which are Wide.
+	// Combined marks a column that combines other columns of the same list, such as method, host and path. A table
+	// shows it instead of these, which are Wide.
 	Combined bool
-	// Order compares two items for --sort; nil to compare the values, as numbers if they are.
+	// Order compares two items for --sort; nil compares the values, as numbers if they are numbers.
 	Order func(x, y *T) int
 }
 
@@ -146,7 +147,7 @@ func List[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T]) err
 	return writeTable(p, items, columns)
 }
 
-// Object writes one value; a table of it has a line for each column.
+// Object writes one value. A table of it has a line for each column.
 func Object[T any](p *Printer, item *T, columns []Column[T]) error {
 	switch p.format {
 	case "json", "yaml":
@@ -180,7 +181,7 @@ func (p *Printer) document(value any) error {
 	return err
 }
 
-// jsonArray writes items as they come, so that a long list needs no memory.
+// jsonArray writes items as they arrive, so that a long list needs no memory.
 func (p *Printer) jsonArray(items iter.Seq2[any, error]) error {
 	separator := "[\n  "
 	for item, err := range items {
@@ -209,7 +210,7 @@ func (p *Printer) jsonArray(items iter.Seq2[any, error]) error {
 	return err
 }
 
-// filter writes each result of the jq filter: a string as text, anything else as JSON on one line.
+// filter writes each result of the jq filter: a string as text, and any other value as JSON on one line.
 func (p *Printer) filter(data []byte) error {
 	value, err := decode(data)
 	if err != nil {
@@ -247,7 +248,7 @@ func (p *Printer) filter(data []byte) error {
 	}
 }
 
-// execute applies the template to the JSON form of a value, so that names are the same in every format.
+// execute applies the template to the JSON form of a value, so that every format uses the same names.
 func (p *Printer) execute(item any) error {
 	data, err := marshal(item)
 	if err != nil {
@@ -266,8 +267,8 @@ func (p *Printer) execute(item any) error {
 	return err
 }
 
-// complete adds null for what the JSON form of a type leaves out when it is zero, so that a template fails only on a name
-// that no item has.
+// complete adds null for the zero values that the JSON form of a type omits. A template then fails only for a name that
+// no item has.
 func complete(value any, t reflect.Type) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -318,7 +319,7 @@ func marshal(value any) ([]byte, error) {
 	return bytes.TrimSuffix(data.Bytes(), []byte("\n")), nil
 }
 
-// decode returns the values for gojq and templates. Integers stay integers.
+// decode returns the values for gojq and templates. It keeps integers as integers.
 func decode(data []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -349,7 +350,7 @@ func numbers(value any) any {
 	return value
 }
 
-// Line writes one of several values that come over time, on one line: for a table its columns, without a header.
+// Line writes one of several values that arrive over time, on one line. A table has no header then.
 func Line[T any](p *Printer, item *T, columns []Column[T]) error {
 	switch {
 	case p.query != nil:
@@ -385,7 +386,7 @@ func Line[T any](p *Printer, item *T, columns []Column[T]) error {
 	return err
 }
 
-// Count is a number with its noun, such as 1 alert or 3 alerts.
+// Count returns a number with its noun, such as 1 alert or 3 alerts.
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -16,13 +16,13 @@ import (
 
 const (
 	gap       = "  "
-	minWidth  = 8  // of a column that is shortened to fit
-	minVital  = 20 // of a vital column that is shortened to fit
-	minID     = 8  // characters of an id on a terminal
-	narrowest = 40 // terminal that gets a table; a narrower one gets a line for each field
+	minWidth  = 8  // minimum width of a shortened column
+	minVital  = 20 // minimum width of a shortened vital column
+	minID     = 8  // minimum length of an id on a terminal
+	narrowest = 40 // minimum width of a terminal for a table; a narrower one shows a line for each field
 )
 
-// look is how a column is shown.
+// look describes how a column is shown.
 type look struct {
 	id, vital bool
 	alarm     string
@@ -30,9 +30,9 @@ type look struct {
 
 func (l look) alarms(cell string) bool { return l.alarm != "" && cell == l.alarm }
 
-// writeTable writes a line for each item. On a terminal ids are as short as tells them apart, times are ages, and what is
-// not vital gives way until a line fits: columns are left out from the last on, and the widest are shortened. Elsewhere
-// nothing is, so that the text depends on nothing but the items.
+// writeTable writes a line for each item. On a terminal it shows unique prefixes of ids, and the ages of times. If a
+// line does not fit the terminal, writeTable drops columns that are not vital from the last on, and shortens the
+// widest. Elsewhere it shortens nothing, so that the text depends only on the items.
 func writeTable[T any](p *Printer, items iter.Seq2[T, error], columns []Column[T]) error {
 	columns = slices.DeleteFunc(slices.Clone(columns), func(c Column[T]) bool { return c.Wide && p.columns == nil })
 	header, looks := make([]string, len(columns)), make([]look, len(columns))
@@ -84,7 +84,7 @@ func writeFields[T any](p *Printer, item *T, columns []Column[T]) error {
 	return p.blocks([][]string{header, row}, looks)
 }
 
-// age is how long ago an exact time was, as a terminal shows it. A time over 60 days away is its day.
+// age returns the age of an exact time as a terminal shows it. A time over 60 days ago becomes its date.
 func age(exact string, now time.Time) string {
 	at, err := time.Parse(time.RFC3339, exact)
 	if err != nil {
@@ -107,7 +107,7 @@ func age(exact string, now time.Time) string {
 	return at.Format(time.DateOnly)
 }
 
-// shorten cuts the ids of each column to the least length that tells them apart.
+// shorten cuts the ids of each column to the shortest length at which they are unique.
 func shorten(rows [][]string, looks []look) {
 	for i := range looks {
 		if !looks[i].id {
@@ -159,7 +159,7 @@ func (p *Printer) lines(rows [][]string, looks []look, widths []int) error {
 	return err
 }
 
-// snip shortens a cell: a vital one in its middle, since both ends of an endpoint tell it apart.
+// snip shortens a cell. It cuts a vital cell in its middle, because both ends of an endpoint identify it.
 func snip(cell string, width int, middle bool) string {
 	if !middle || text.StringWidth(cell) <= width {
 		return text.Snip(cell, width, "…")
@@ -178,8 +178,8 @@ func snip(cell string, width int, middle bool) string {
 	return head + "…" + tail
 }
 
-// blocks writes a line for each field of each item, and an empty one between items. On a terminal a field that is too
-// long goes on below itself, except an id, which can be copied only from one line.
+// blocks writes a line for each field of each item, and an empty line between items. On a terminal it wraps a field
+// that is too long, except an id, because an id can be copied only from one line.
 func (p *Printer) blocks(rows [][]string, looks []look) error {
 	names := 0
 	for _, name := range rows[0] {
@@ -217,8 +217,8 @@ func naturalWidths(rows [][]string) []int {
 	return widths
 }
 
-// fit returns the widths of the columns that a line of total has room for, 0 for one that is left out. It reports whether
-// there is room for all vital ones. A vital column is shortened only when all others are left out.
+// fit returns the widths of the columns that fit a line of the total width; 0 for a column that is left out. It reports
+// whether all vital columns fit. It shortens a vital column only after it has left out all others.
 func fit(rows [][]string, looks []look, total int) (widths []int, fits bool) {
 	widths = naturalWidths(rows)
 	least := slices.Clone(widths)
@@ -250,7 +250,7 @@ func fit(rows [][]string, looks []look, total int) (widths []int, fits bool) {
 			}
 		}
 		if widest < 0 {
-			break // the titles of an empty list
+			break // an empty list has titles only
 		}
 		widths[widest]--
 	}
@@ -267,13 +267,13 @@ func room(widths []int) int {
 	return sum
 }
 
-// colors are those of values that a reader looks for.
+// colors maps the values that a reader looks for to colors.
 var colors = map[string]text.Colors{
 	"high": {text.FgRed}, "medium": {text.FgYellow}, "low": {text.FgCyan},
 	"Open": {text.Bold},
 }
 
-// paint colors a cell by the value that it stands for.
+// paint colors a cell according to its value.
 func (p *Printer) paint(value, cell string, name, alarm bool) string {
 	color := colors[value]
 	switch {
@@ -288,7 +288,7 @@ func (p *Printer) paint(value, cell string, name, alarm bool) string {
 	return "\x1b[" + strings.Trim(color.EscapeSeq(), "\x1b[m") + "m" + cell + "\x1b[0m"
 }
 
-// title writes dataClasses as DATA CLASSES.
+// title returns DATA CLASSES for dataClasses.
 func title(name string) string {
 	var out strings.Builder
 	previous := ' '

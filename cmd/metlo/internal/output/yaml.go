@@ -12,7 +12,7 @@ import (
 	"github.com/metlo-go/metlo/cmd/metlo/internal/safetext"
 )
 
-// plain are texts that every version of YAML reads as a string without quotes, but for those in reserved.
+// plain matches texts that every version of YAML reads as a string without quotes, except the words in reserved.
 var (
 	plain = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9/_.{}-]*( [A-Za-z0-9/_.{}-]+)*$`)
@@ -20,8 +20,8 @@ var (
 	reserved = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null|nan|inf)$`) })
 )
 
-// WriteYAML writes JSON as YAML with the members in their order. A string is plain or has double quotes, in which what
-// is not safe to print is an escape: a library would print the characters.
+// WriteYAML writes JSON as YAML with the members in their order. A string is plain or has double quotes and escapes for
+// characters that are not safe to print. A library would print these characters.
 func WriteYAML(w io.Writer, data []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -33,7 +33,7 @@ func WriteYAML(w io.Writer, data []byte) error {
 	return err
 }
 
-// yamlValue writes the next value, behind a name or a dash that the line already holds.
+// yamlValue writes the next value after a name or a dash on the current line.
 func yamlValue(decoder *json.Decoder, out *strings.Builder, indent string, inList bool) error {
 	token, err := decoder.Token()
 	if err != nil {
@@ -81,7 +81,7 @@ func yamlObject(decoder *json.Decoder, out *strings.Builder, indent string, inLi
 		}
 		switch {
 		case first && inList:
-			out.WriteByte(' ') // the first member stands behind the dash
+			out.WriteByte(' ') // the first member follows the dash
 		case first:
 			out.WriteString("\n" + indent)
 		default:
@@ -104,6 +104,6 @@ func yamlString(text string) string {
 	if plain().MatchString(text) && !reserved().MatchString(text) {
 		return text
 	}
-	quoted, _ := marshal(text) // a string always encodes
+	quoted, _ := marshal(text) // encoding a string cannot fail
 	return string(safetext.JSON(quoted))
 }

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Repository is a folder and the root of the repository that holds it.
+// Repository represents a folder and the root of the repository that holds it.
 type Repository struct {
 	Root   string // Root is the folder that holds .git, or Folder if there is none.
 	Folder string
 }
 
-// Find returns the repository that holds a folder. A .git that is a file counts too, as in worktrees and submodules.
+// Find returns the repository that holds a folder. A .git file counts too, as in worktrees and submodules.
 func Find(folder string) (Repository, error) {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
@@ -30,8 +30,8 @@ func Find(folder string) (Repository, error) {
 	}
 }
 
-// Nearest returns the path, from the working folder, of the file with this name in Folder or the closest folder above it
-// within the repository. It returns an empty text if there is none.
+// Nearest returns the path, from the working folder, of the file with this name in Folder or the closest folder above
+// it within the repository. It returns an empty string if there is none.
 func (r Repository) Nearest(name string) string {
 	up := ""
 	for folder := r.Folder; ; folder, up = filepath.Dir(folder), filepath.Join("..", up) {
@@ -59,10 +59,10 @@ func (r Repository) Path(name string) (string, bool) {
 }
 
 // Landmark returns the path of a file at the root for findings that belong to no file: the README, or else the first
-// visible file in alphabetical order. Services that track findings treat one whose path changes as a new finding, and the
-// README is the file that is least likely to appear or disappear.
+// visible file in alphabetical order. Services that track findings treat a finding whose path changes as a new one, and
+// the README is the file that is least likely to appear or disappear.
 func (r Repository) Landmark() string {
-	entries, _ := os.ReadDir(r.Root) // without entries the name below stands for the repository
+	entries, _ := os.ReadDir(r.Root) // after an error the name below stands for the repository
 	first := slices.IndexFunc(entries, func(e os.DirEntry) bool {
 		return e.Type().IsRegular() && strings.HasPrefix(strings.ToLower(e.Name()), "readme")
 	})

@@ -5,8 +5,8 @@ func driftRules() []Rule {
 	return []Rule{
 		{
 			ID: "shadow-endpoint", Title: "Shadow endpoint", Severity: "medium", CWE: 1059, OWASP: "API9:2023",
-			Meaning: "The instance saw traffic to an endpoint that no OpenAPI document describes. Nobody reviews, tests or protects " +
-				"undocumented endpoints.",
+			Meaning: "The instance saw traffic to an endpoint that no OpenAPI document describes. Nobody reviews, tests or protects an " +
+				"undocumented endpoint.",
 			Verify: "Look at the endpoint and its traces with metlo endpoint get. Check that the documents given are complete, and that " +
 				"their servers and base paths match the host.",
 			Fix: "Describe the endpoint in the document of its service, with its authentication. If it should not exist, remove the route " +
@@ -15,7 +15,7 @@ func driftRules() []Rule {
 		{
 			ID: "zombie-endpoint", Title: "Zombie endpoint", Severity: "low", OWASP: "API9:2023",
 			Meaning: "An OpenAPI document describes an endpoint that no traffic reached in the period. It may be unused, and an unused " +
-				"endpoint keeps its weaknesses without anybody who would notice.",
+				"endpoint keeps its weaknesses, because nobody notices them.",
 			Verify: "Check that the instance captures the traffic of the host, and that the period is long enough for endpoints that are " +
 				"rarely called.",
 			Fix: "Remove the endpoint from the service and the document. If it is needed, keep it and ignore the finding with the reason.",
@@ -23,7 +23,7 @@ func driftRules() []Rule {
 		{
 			ID: "undocumented-field", Title: "Undocumented field", Severity: "low", OWASP: "API3:2023",
 			Meaning: "Requests or responses of the endpoint hold a field that the OpenAPI document does not describe. A response may reveal " +
-				"more than was agreed, and a request may set what clients should not set.",
+				"more than was agreed, and a request may set values that clients should not set.",
 			Verify: "Look at the field in the traces of the endpoint. Check whether the schema allows additional properties on purpose.",
 			Fix:    "Describe the field in the document, or stop sending or accepting it. Bind requests to an explicit list of fields.",
 		},

@@ -35,10 +35,10 @@ type Rule struct {
 	Tags      []string        `json:"tags,omitempty"`  // Tags are those of API tests whose failure the rule describes.
 }
 
-// ReportPrefix begins the ids of rules in reports for tools that show the rules of several programs together.
+// ReportPrefix is the prefix of rule ids in reports for tools that show the rules of several programs together.
 const ReportPrefix = "metlo-"
 
-// Page is the address of the page that describes the rules; an id is an anchor in it.
+// Page is the address of the page that describes the rules. The id of a rule is an anchor in it.
 const Page = "https://github.com/metlo-go/metlo/blob/main/docs/rules.md"
 
 // URL returns the address of the rule's description.
@@ -70,7 +70,7 @@ func (r *Rule) Categories() (tags []string) {
 	return tags
 }
 
-// references returns the names and addresses of what else describes the rule.
+// references returns the names and addresses of other descriptions of the rule.
 func (r *Rule) references() (names, addresses []string) {
 	if r.CWE > 0 {
 		names = append(names, fmt.Sprintf("CWE-%d", r.CWE))
@@ -94,7 +94,7 @@ func owaspPage(entry string) string {
 	}[entry]
 }
 
-// Text returns what the rule means, how to verify a finding and how to fix it, in paragraphs without markup.
+// Text returns the meaning of the rule, how to verify a finding and how to fix it, in paragraphs without markup.
 func (r *Rule) Text() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n\nVerify: %s\n\nFix: %s\n", r.Meaning, r.Verify, r.Fix)
@@ -108,7 +108,7 @@ func (r *Rule) Text() string {
 	return out.String()
 }
 
-// Markdown returns the same as Text, with markup and without a heading.
+// Markdown returns the same content as Text, with markup and without a heading.
 func (r *Rule) Markdown() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n\n**Verify.** %s\n\n**Fix.** %s\n", r.Meaning, r.Verify, r.Fix)
@@ -130,7 +130,7 @@ func (r *Rule) Markdown() string {
 func Document() string {
 	var out strings.Builder
 	out.WriteString("# Rules\n\n<!-- Written by metlo explain -o markdown. -->\n\n" +
-		"Each finding of `metlo gate` and `metlo test run` has a rule. `metlo explain RULE` prints what is here.\n")
+		"Each finding of `metlo gate` and `metlo test run` has a rule. `metlo explain RULE` prints the same text.\n")
 	headings := map[Source]string{Alerts: "Alerts of an instance", Drift: "Drift between OpenAPI documents and traffic", Tests: "API tests"}
 	source := Source("")
 	for _, rule := range All() {
@@ -155,8 +155,8 @@ var byName = sync.OnceValue(func() map[string]*Rule {
 	return names
 })
 
-// Lookup returns the rule that name identifies: its id, its id in reports, its title, or the name of an alert type in any
-// case.
+// Lookup returns the rule that name identifies. The name is the rule's id, its id in reports, its title, or the name of
+// an alert type in any case.
 func Lookup(name string) (Rule, bool) {
 	if rule, known := byName()[name]; known {
 		return *rule, true
@@ -185,7 +185,7 @@ func ForTags(tags []string) Rule {
 	return rule
 }
 
-// Slug returns the id that a name has in lower case, with a hyphen for each run of other characters than letters and digits.
+// Slug returns a name as an id: in lower case, with a hyphen for each run of characters other than letters and digits.
 func Slug(name string) string {
 	var out strings.Builder
 	for _, r := range strings.ToLower(name) {

@@ -6,8 +6,8 @@ import (
 )
 
 // CSV returns one record with its line break. A spreadsheet in any locale shows its cells as text. Each cell is as safe
-// as [Line] makes it. An apostrophe stands before what would start a formula, at the start of a cell or behind a
-// character that some locale reads as a separator; such cells are quoted.
+// as a [Line]. CSV puts an apostrophe before a character that would start a formula, at the start of a cell or after a
+// character that some locale reads as a separator. It quotes such cells.
 func CSV(cells ...string) string {
 	var out strings.Builder
 	for i, cell := range cells {
@@ -29,8 +29,8 @@ func CSV(cells ...string) string {
 	return out.String()
 }
 
-// plain reports whether text is of a kind that most cells are and that needs no look at each of its characters: letters,
-// digits and what paths and times are made of, behind a letter or a digit, a slash or a brace.
+// plain reports whether text needs no check of each character, as most cells do not. A plain text starts with a letter, a
+// digit, a slash or a brace, and contains only letters, digits and the characters of paths and times.
 func plain(text string) bool {
 	for i := range len(text) {
 		c := text[i]
@@ -48,7 +48,7 @@ func plain(text string) bool {
 func Cell(text string) string {
 	text = Line(text)
 	var out strings.Builder
-	start := true // of a cell, in some locale
+	start := true // the next character starts a cell in some locale
 	for _, r := range text {
 		switch {
 		case start && startsFormula(r):
@@ -64,8 +64,8 @@ func Cell(text string) string {
 	return out.String()
 }
 
-// startsFormula reports whether a spreadsheet may compute what begins with the character: =, +, -, @ and their
-// full-width, small, mathematical and super- and subscript forms.
+// startsFormula reports whether a spreadsheet may evaluate a text that begins with the character: =, +, -, @ and their
+// full-width, small, mathematical, superscript and subscript forms.
 func startsFormula(r rune) bool {
 	return strings.ContainsRune("=+-@＝＋－＠﹦﹢﹣﹫−⁼⁺⁻₌₊₋", r)
 }

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// JSON returns a JSON text with the same values that is safe to print: what [Line] would escape in its strings is
-// written as a \u escape.
+// JSON returns a JSON text with the same values that is safe to print. The strings contain \u escapes for the
+// characters that [Line] escapes.
 func JSON(text []byte) []byte {
 	if !bytes.ContainsFunc(text, func(r rune) bool { return r > '~' || r == '#' }) {
 		return text

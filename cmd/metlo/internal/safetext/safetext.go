@@ -9,16 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-// Line returns text on one line, safe on terminals and in CI logs at any place of a line. Control, format and invisible
-// characters and bytes outside UTF-8 become escapes as Go writes them, such as \x1b, \n and \u202e; a backslash is put
-// into what a CI system would run as a command: ##[…], ##vso[…], ##teamcity[…], and :: at the start. Texts that
-// are printed without a separator between them must be passed as one.
+// Line returns text on one line, safe for terminals and CI logs at any place of a line. It replaces control, format and
+// invisible characters and bytes outside UTF-8 by Go escapes, such as \x1b, \n and \u202e. It puts a backslash into the
+// commands of CI systems: ##[…], ##vso[…], ##teamcity[…], and :: at the start. Texts that are printed without a
+// separator between them must be passed as one.
 func Line(text string) string { return defuseCommands(escape(text, false)) }
 
-// Linef is [Line] of what [fmt.Sprintf] returns.
+// Linef formats as [fmt.Sprintf] does, and returns the [Line] of the result.
 func Linef(format string, args ...any) string { return Line(fmt.Sprintf(format, args...)) }
 
-// Terminal returns text with its line breaks and tabs. Each line is as safe as [Line] makes it.
+// Terminal returns text with its line breaks and tabs. Each line is as safe as a [Line].
 func Terminal(text string) string {
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 	for i, line := range lines {
@@ -54,7 +54,7 @@ func escape(text string, tabs bool) string {
 	return out.String()
 }
 
-// isPlain reports whether text is of visible ASCII characters and blanks, as most is.
+// isPlain reports whether text has only visible ASCII characters and blanks.
 func isPlain(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] >= 0x7f {
@@ -64,8 +64,8 @@ func isPlain(text string) bool {
 	return true
 }
 
-// hidden reports whether a character does something other than appear: C0, DEL, C1, bidi controls, zero-width and tag
-// characters, line and paragraph separators, blank letters. Variation selectors stay, since emoji have them.
+// hidden reports whether a character has another effect than to appear: C0, DEL, C1, bidi controls, zero-width and tag
+// characters, line and paragraph separators, and blank letters. It excludes variation selectors, which emoji contain.
 func hidden(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r < ' ' || r == 0x7f
@@ -92,8 +92,9 @@ func escapeOf(r rune) string {
 	return fmt.Sprintf(`\U%08x`, r)
 }
 
-// defuseCommands breaks what a CI system looks for in a line of a log: GitHub Actions takes :: at its start, behind
-// blanks too, GitHub Actions and Azure Pipelines take ##[ and ##vso[ anywhere, TeamCity ##teamcity[.
+// defuseCommands breaks the commands that a CI system recognizes in a log. GitHub Actions recognizes :: at the start of
+// a line, even after blanks. GitHub Actions and Azure Pipelines recognize ##[ and ##vso[ anywhere, and TeamCity
+// ##teamcity[.
 func defuseCommands(line string) string {
 	trimmed := strings.TrimLeftFunc(line, unicode.IsSpace)
 	if strings.HasPrefix(trimmed, "::") {

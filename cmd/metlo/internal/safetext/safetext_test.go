@@ -132,7 +132,7 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-// assertSafe says what a terminal and a CI system must not find in a line.
+// assertSafe checks that a line holds nothing that acts on a terminal or in a CI system.
 func assertSafe(t *testing.T, line string) {
 	t.Helper()
 	assert.True(t, utf8.ValidString(line))

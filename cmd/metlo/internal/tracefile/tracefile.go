@@ -16,26 +16,26 @@ import (
 	"github.com/metlo-go/metlo"
 )
 
-// Trace is one line of a file.
+// Trace represents one line of a file.
 type Trace struct {
-	Line     int                  // from 1
-	Analyzed *metlo.AnalyzedTrace // nil if the line holds values
-	Values   *metlo.Trace         // instead, as a recorder with WithValues writes it
+	Line     int                  // Line is the number of the line, from 1.
+	Analyzed *metlo.AnalyzedTrace // Analyzed is the analyzed trace; nil if the line holds values.
+	Values   *metlo.Trace         // Values is the trace with its values, as a recorder with WithValues writes it; nil if Analyzed is set.
 }
 
 // LineError describes a line that is not a trace.
 type LineError struct {
-	Line   int // from 1
+	Line   int // Line is the number of the line, from 1.
 	Reason string
 }
 
 func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
-// maxLine is the size of the longest line that is read. The collector takes requests of 2 MiB.
+// maxLine is the maximum length of a line. The collector accepts requests of 2 MiB.
 const maxLine = 4 << 20
 
-// Read returns the traces of a file. A *LineError is about one line, and the next one follows; any other error ends it. Empty
-// lines are left out.
+// Read returns an iterator over the traces of a file. It continues after a *LineError, which is about one line; any
+// other error is the last. It skips empty lines.
 func Read(r io.Reader) iter.Seq2[Trace, error] {
 	return func(yield func(Trace, error) bool) {
 		lines := bufio.NewReaderSize(Text(r), 64<<10)
@@ -72,7 +72,7 @@ func Read(r io.Reader) iter.Seq2[Trace, error] {
 	}
 }
 
-// readLine returns the next line. Of a line that is too long it reads all and returns nothing.
+// readLine returns the next line. It skips a line that is too long, and reports that it did.
 func readLine(r *bufio.Reader) (line []byte, isLong bool, err error) {
 	for {
 		part, err := r.ReadSlice('\n')
@@ -87,7 +87,7 @@ func readLine(r *bufio.Reader) (line []byte, isLong bool, err error) {
 	}
 }
 
-// parse reads a line with types, or one with values.
+// parse parses a line with types, or one with values.
 func parse(line []byte) (trace Trace, err error) {
 	var kind struct {
 		Request   json.RawMessage `json:"request"`
@@ -118,14 +118,14 @@ func parse(line []byte) (trace Trace, err error) {
 	return trace, err
 }
 
-// holdsValues reports whether a trace that was analyzed holds what its analysis should have taken the place of.
+// holdsValues reports whether an analyzed trace still holds values that its analysis should have replaced.
 func holdsValues(t *metlo.AnalyzedTrace) bool {
 	return t.Request.Body != "" || t.Response.Body != "" || len(t.Request.Headers) > 0 || len(t.Response.Headers) > 0 ||
 		len(t.Request.URL.Parameters) > 0
 }
 
-// Fault returns an error of encoding/json in the words of the file: which member has the wrong type, or where the text is
-// not JSON.
+// Fault returns an error of encoding/json in terms of the file: the member that has the wrong type, or the place where
+// the text is not JSON.
 func Fault(err error) error {
 	var kind *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
@@ -133,7 +133,7 @@ func Fault(err error) error {
 	case errors.As(err, &kind) && kind.Field == "":
 		return fmt.Errorf("it is a JSON %s, and an object is expected", kind.Value)
 	case errors.As(err, &kind):
-		return fmt.Errorf("%s is a JSON %s, which it cannot be", kind.Field, kind.Value)
+		return fmt.Errorf("%s is a JSON %s, which is the wrong type", kind.Field, kind.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &syntax) && syntax.Error() == "unexpected end of JSON input":
 		return errors.New("it is cut short")
 	case errors.As(err, &syntax):
@@ -142,7 +142,7 @@ func Fault(err error) error {
 	return err
 }
 
-// Text returns the text of r in UTF-8 without the byte order mark that Windows tools write: some of them write UTF-16.
+// Text returns a reader of r in UTF-8, without the byte order mark that Windows tools write. Some of them write UTF-16.
 func Text(r io.Reader) io.Reader {
 	return transform.NewReader(r, unicode.BOMOverride(transform.Nop))
 }

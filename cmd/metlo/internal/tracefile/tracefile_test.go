@@ -70,7 +70,7 @@ func TestRead(t *testing.T) {
 			},
 		},
 		"a member of another type": {
-			strings.Replace(analyzed, "200", `"200"`, 1) + "\n", []string{"line 1: response.status is a JSON string, which it cannot be"},
+			strings.Replace(analyzed, "200", `"200"`, 1) + "\n", []string{"line 1: response.status is a JSON string, which is the wrong type"},
 		},
 		"types that no recorder wrote": {
 			strings.Replace(analyzed, `"redacted":true`, `"redacted":false`, 1) + "\n" + strings.Replace(analyzed, `"full"`, `"partial"`, 1),

@@ -1,4 +1,4 @@
-// Package version reads the version of the command from what go build wrote into it.
+// Package version reads the version of the command from the build information that go build embeds.
 package version
 
 import (
@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// unknown is the version of a build that has none, such as that of go run. It is a semantic version before all others.
+// unknown is the version of a build without one, such as that of go run. It is a semantic version that precedes all
+// others.
 const unknown = "0.0.0-devel"
 
 // Number returns the semantic version without its v: that of the tag, or a pseudo-version between tags.
 func Number() string { return number(read()) }
 
-// Full returns the version, and the commit where the build knows it, such as "0.1.0 (commit 0123456789ab, modified)".
+// Full returns the version, and the commit if the build has one, such as "0.1.0 (commit 0123456789ab, modified)".
 func Full() string { return full(read()) }
 
 func read() *debug.BuildInfo {
@@ -26,7 +27,7 @@ func read() *debug.BuildInfo {
 func number(info *debug.BuildInfo) string {
 	version, ok := strings.CutPrefix(info.Main.Version, "v")
 	if !ok {
-		return unknown // "(devel)", or nothing
+		return unknown // "(devel)" or an empty version
 	}
 	return version
 }

@@ -1,4 +1,4 @@
-// Package yamlfile reads the YAML files of users, with the places of what is in them.
+// Package yamlfile reads the YAML files of users and the positions of their nodes.
 package yamlfile
 
 import (
@@ -10,16 +10,16 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Error is a text that is not YAML, or that has a key twice or too many aliases.
+// Error describes a text that is not YAML, or that has a duplicate key or too many aliases.
 type Error struct {
-	Line, Column int // from 1
+	Line, Column int // Line and Column are the position, from 1.
 	Reason       string
 }
 
 // Error returns line, column and reason.
 func (e *Error) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Reason) }
 
-// Load reads a text that holds one document. A text without any document returns nil. Errors are *Error.
+// Load parses a text that holds one document. A text without a document returns nil. Errors are *Error.
 func Load(text string) (*yaml.Node, error) {
 	var documents []yaml.Node
 	if err := yaml.Load([]byte(strings.ToValidUTF8(text, "\ufffd")), &documents, yaml.WithAllDocuments()); err != nil {
@@ -32,7 +32,7 @@ func Load(text string) (*yaml.Node, error) {
 		return nil, &Error{documents[1].Line, documents[1].Column, "expected a single document, but found more"}
 	}
 	root := documents[0].Content[0]
-	var values any // finds keys that occur twice, and aliases that lead to themselves or to too much
+	var values any // decoding detects duplicate keys, and aliases that are recursive or expand too much
 	if err := root.Load(&values); err != nil {
 		return nil, placed(err)
 	}
@@ -72,7 +72,7 @@ func Kind(n *yaml.Node) string {
 	return "string"
 }
 
-// Text returns a scalar as it is written.
+// Text returns a scalar as it is written in the file.
 func Text(n *yaml.Node) string { return target(n).Value }
 
 // Items returns the elements of a list.
@@ -83,7 +83,7 @@ func Items(n *yaml.Node) []*yaml.Node {
 	return n.Content
 }
 
-// Pairs yields the keys and values of a mapping. Those of a merge key follow those of the mapping.
+// Pairs returns an iterator over the keys and values of a mapping, then over those of its merge keys.
 func Pairs(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
 	return func(yield func(key, value *yaml.Node) bool) { pairs(n, map[string]bool{}, yield) }
 }
@@ -115,7 +115,7 @@ func pairs(n *yaml.Node, seen map[string]bool, yield func(key, value *yaml.Node)
 	return true
 }
 
-// Get returns the value of a key of a mapping, or nil.
+// Get returns the value of a key in a mapping, or nil.
 func Get(n *yaml.Node, name string) *yaml.Node {
 	for key, value := range Pairs(n) {
 		if key.Value == name {
