@@ -74,6 +74,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 			root := Root()
 			root.InitDefaultHelpCmd()
 			root.InitDefaultCompletionCmd("bash")
+			root.InitDefaultVersionFlag()
 			var plain []string
 			for _, word := range words {
 				if !strings.HasPrefix(word, "-") {

@@ -83,7 +83,8 @@ func Read(files []string) ([]*Document, error) {
 // Parse parses a document that an instance holds, which refers to no file.
 func Parse(name, text string) (*Document, error) {
 	d := &Document{File: name, Files: []string{name}}
-	return d, d.parse([]byte(text), false)
+	err := d.parse([]byte(text), false)
+	return d, err
 }
 
 // shortName returns the name of a file with slashes, relative to the working folder if the file is in it.
