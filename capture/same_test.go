@@ -120,7 +120,7 @@ type errorReader struct{}
 
 func (errorReader) Read([]byte) (int, error) { return 0, errors.New("cannot be read") }
 
-// outcomeOf is what a handler and its client see of an exchange.
+// outcomeOf holds the results of an exchange for the handler and its client.
 type outcomeOf struct {
 	handler string // results of its calls
 	client  string
@@ -232,7 +232,7 @@ func TestNobodyCanTellTheRecorderIsThere(t *testing.T) {
 			}
 		}
 		method := []string{http.MethodGet, http.MethodPost, http.MethodHead}[random.IntN(3)]
-		http2 := random.IntN(2) == 0 && method != http.MethodHead // whose stream ends at once: whether a write fails depends on the network
+		http2 := random.IntN(2) == 0 && method != http.MethodHead // a stream of HEAD ends at once, so whether a write fails depends on the network
 		calls := make([]move, 1+random.IntN(6))
 		for i := range calls {
 			calls[i] = all[random.IntN(len(all))]

@@ -39,7 +39,7 @@ func TestSteps(t *testing.T) {
 			})
 			command := exec.CommandContext(t.Context(), "bash", filepath.Join(folder, ".ci", "run"))
 			command.Env = append(os.Environ(), "STEPS="+tt.only, "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@localhost", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@localhost")
-			out, _ := command.CombinedOutput() // the exit code is what counts
+			out, _ := command.CombinedOutput() // the exit code is checked below
 			if code := command.ProcessState.ExitCode(); code != tt.code || !strings.Contains(string(out), tt.says) {
 				t.Errorf("exit code %d, want %d and %q:\n%s", code, tt.code, tt.says, out)
 			}

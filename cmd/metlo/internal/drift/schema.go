@@ -34,9 +34,9 @@ type lookup struct {
 	response bool
 	isForm   bool // names may have brackets
 
-	verdicts map[visit]verdict // of the schemas that were visited, silent while one is
+	verdicts map[visit]verdict // verdicts of visited schemas; silent during the visit
 	known    map[*openapi3.Schema]allowed
-	deepest  int // elements of the path that the place of a schema stands for
+	deepest  int // number of path elements that led to place
 	place    place
 	types    []string // allowed types of the field, set after it is found
 	anyType  bool
@@ -81,7 +81,7 @@ func (l *lookup) in(ref *openapi3.SchemaRef, path []string, all int) verdict {
 	return found
 }
 
-// of is the verdict of a schema that is visited for the first time.
+// of returns the verdict of a schema at its first visit.
 func (l *lookup) of(s *openapi3.Schema, path []string, all int) verdict {
 	if done := all - len(path); done > l.deepest {
 		if at := placeOf(s.Origin); at.line > 0 {
