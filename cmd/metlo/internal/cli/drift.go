@@ -172,7 +172,8 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 	switch {
 	case judged.Failing > 0:
 		report.Outcome = findings.Found
-		report.Notes = append(compared.Unknown, report.Notes...)
+		report.Why = strings.Join(compared.Unknown, "; ")
+		report.Notes = slices.Concat(compared.Unknown, report.Notes)
 	case len(compared.Unknown) > 0:
 		report.Why = strings.Join(compared.Unknown, "; ")
 		err = fmt.Errorf("result unknown: %s", report.Why)

@@ -185,7 +185,7 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 		report.Summary = "result unknown"
 		return errors.Join(fmt.Errorf("result unknown: %w", err), f.reports.write(a, report))
 	}
-	report.Outcome, report.Findings, report.Notes = findings.Clean, result.Findings, result.Notes
+	report.Outcome, report.Findings, report.Notes, report.Why = findings.Clean, result.Findings, result.Notes, result.Missed
 	if result.Failing > 0 {
 		report.Outcome = findings.Found
 	}
@@ -265,12 +265,13 @@ func (a *app) askGate(ctx context.Context, f *gateFlags) (*gate.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result.Notes = append(append(result.Notes, compared.Unknown...), compared.Notes...)
+	result.Missed = strings.Join(compared.Unknown, "; ")
+	result.Notes = slices.Concat(result.Notes, compared.Unknown, compared.Notes)
 	switch {
 	case result.Failing > 0:
 		return result, nil
-	case len(compared.Unknown) > 0:
-		return nil, errors.New(strings.Join(compared.Unknown, "; "))
+	case result.Missed != "":
+		return nil, errors.New(result.Missed)
 	}
 	// An instance without traffic has no alerts, which does not prove that nothing is wrong.
 	switch watched, err := client.Summary.HasEndpoints(ctx); {

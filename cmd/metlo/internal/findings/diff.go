@@ -67,7 +67,8 @@ func (r *SavedReport) check() error {
 	return nil
 }
 
-func (r *SavedReport) unknown() bool { return r.Outcome == jsonUnknown }
+// unknown reports whether the check may have missed findings: its outcome is unknown, or a part of it could not be checked.
+func (r *SavedReport) unknown() bool { return r.Outcome == jsonUnknown || r.Reason != "" }
 
 // Difference represents the differences between an earlier and a later report.
 type Difference struct {

@@ -155,3 +155,28 @@ func TestCompareManyOfOneIdentity(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "0 new, 0 gone, 50000 changed, 50000 unchanged", diff.Summary)
 }
+
+// TestCompareWithPartsThatWereNotChecked has reports with findings, whose checks missed a part.
+func TestCompareWithPartsThatWereNotChecked(t *testing.T) {
+	partial := func(list ...findings.Finding) *findings.SavedReport {
+		report := saved(t, findings.Found, list...)
+		report.Reason = "api/pay.yaml could not be compared"
+		return report
+	}
+	a, b := about("/a", "one"), about("/b", "one")
+	for name, tt := range map[string]struct {
+		before, after *findings.SavedReport
+		want          string
+	}{
+		"the later":   {saved(t, findings.Found, a, b), partial(a), "0 new, 0 gone, 0 changed, 1 unchanged, 1 uncertain"},
+		"the earlier": {partial(a), saved(t, findings.Found, a, b), "0 new, 0 gone, 0 changed, 1 unchanged, 1 uncertain"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			diff, err := findings.Compare(tt.before, tt.after)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, diff.Summary)
+			assert.False(t, diff.Known())
+			assert.Contains(t, diff.Reason, "api/pay.yaml could not be compared")
+		})
+	}
+}

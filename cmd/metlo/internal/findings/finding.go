@@ -150,7 +150,7 @@ type Report struct {
 	Instance string    // Instance is the name of the checked instance.
 	Time     time.Time // Time is when the check began.
 	Outcome  Outcome
-	Why      string   // Why is the reason for an Unknown outcome.
+	Why      string   // Why is the reason for an Unknown outcome, or for findings that may be missing from the list.
 	Findings *List    // Findings may be nil.
 	Notes    []string // Notes name what was left out, and entries that have expired or match nothing.
 	Summary  string   // Summary is one line.

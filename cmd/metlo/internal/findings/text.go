@@ -86,7 +86,7 @@ func markdown(w io.Writer, report *Report) error {
 	var out strings.Builder
 	heading := map[Outcome]string{Unknown: "⚠️ Result unknown", Clean: "✅ Clean", Found: "❌ " + output.Count(report.Findings.Len(), "finding")}[report.Outcome]
 	fmt.Fprintf(&out, "## %s: %s\n\n", safetext.Markdown(report.Title), heading)
-	if report.Why != "" {
+	if report.Outcome == Unknown {
 		fmt.Fprintf(&out, "%s\n\n", safetext.Markdown(report.Why))
 	}
 	if report.Summary != "" {

@@ -39,6 +39,7 @@ type Criteria struct {
 type Result struct {
 	Findings *findings.List // Findings are those that reports show.
 	Failing  int            // Failing is the number of Findings that fail the build.
+	Missed   string         // Missed names parts that were not checked; empty if there are none.
 	Notes    []string       // Notes name what was left out, and entries that have expired or match nothing.
 }
 
