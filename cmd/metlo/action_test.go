@@ -113,7 +113,7 @@ func TestAction(t *testing.T) {
 		"gate, checks nothing":           {"gate", "--help", srv.URL, "unknown", 2, "wrote no report"},
 		"drift, clean":                   {"drift", "payments.yaml\n--since=2026-01-20", srv.URL, "clean", 0, "Clean"},
 		"drift, findings":                {"drift", "refunds.yaml\n--since=2026-01-20", srv.URL, "findings", 1, "2 differences"},
-		"drift, a host that is not seen": {"drift", "staging.yaml\n--since=2026-01-20", srv.URL, "unknown", 2, "Could not tell"},
+		"drift, a host that is not seen": {"drift", "staging.yaml\n--since=2026-01-20", srv.URL, "unknown", 2, "Result unknown"},
 		"test, clean":                    {"test", "sound.yaml\n--allow-host=" + target.URL + "\n--set=URL=" + target.URL, srv.URL, "clean", 0, "Clean"},
 		"test, findings":                 {"test", "flawed.yaml\n--allow-host=" + target.URL + "\n--set=URL=" + target.URL, srv.URL, "findings", 1, "1 finding"},
 		"test, a host that is not there": {"test", "sound.yaml\n--allow-host=127.0.0.1:1\n--set=URL=http://127.0.0.1:1", srv.URL, "unknown", 2, ""},
