@@ -106,7 +106,9 @@ func defuseCommands(line string) string {
 			return line
 		}
 		i += at + 1
-		word := strings.TrimLeftFunc(line[i+1:], func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+		word := strings.TrimLeftFunc(line[i+1:], func(r rune) bool {
+			return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' || r == '-'
+		})
 		if strings.HasPrefix(word, "[") {
 			line = line[:i] + `\` + line[i:]
 			i++

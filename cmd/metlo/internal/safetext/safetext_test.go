@@ -36,6 +36,7 @@ func TestLine(t *testing.T) {
 		"GitHub command, blanks":   {"\u00a0 ::stop-commands::x", "\u00a0 \\::stop-commands::x"},
 		"colons within":            {"a::b", "a::b"},
 		"GitHub's old command":     {"a ##[set-env name=x]y", `a #\#[set-env name=x]y`},
+		"a name with signs":        {"##a_b-c[x]", `#\#a_b-c[x]`},
 		"Azure":                    {"##vso[task.complete result=Succeeded;]", `#\#vso[task.complete result=Succeeded;]`},
 		"TeamCity":                 {"x###teamcity[x]", `x##\#teamcity[x]`},
 		"several":                  {"##[a]##[b]", `#\#[a]#\#[b]`},
@@ -99,7 +100,7 @@ func TestMarkdown(t *testing.T) {
 }
 
 var seeds = []string{
-	"", "plain", "\x1b[2K##vso[task.complete result=Succeeded;]DONE", "::error::x", " \t::x", "##[x", "####[x", "a\r\n::b",
+	"", "plain", "\x1b[2K##vso[task.complete result=Succeeded;]DONE", "::error::x", " \t::x", "##[x", "####[x", "##_[x", "##a-b[x", "a\r\n::b",
 	"\u202e\u200b\u009b\x9b\xff", "=1;=2", "a;\"=1", "＝1", "\u2028::x", "##\u00adv[", ":", "##é[",
 	"/v1/users/{param1}", "2026-01-31T08:00:00Z", "a b ", " a", "-1", "a-1", "a::x", "^/users$", "Ä",
 }
