@@ -10,7 +10,7 @@ test: ## the tests of the root module, as README.md runs them
 lint: ## format, tidy, vet and golangci-lint of every module
 	STEPS="format|tidy|lint|errors of ranges" .ci/run
 
-fuzz: ## every fuzz target for FUZZTIME, 4s unless it is set
+fuzz: ## every fuzz target for FUZZTIME, 3s unless it is set
 	STEPS="fuzz" .ci/run
 
 bench: ## measures other SDKs and calls by hand, and writes the table of docs/performance.md

@@ -126,18 +126,19 @@ fuzz_package() {
 }
 
 # fuzz BINARY TARGET TIME sets execs to the number of executions. One worker is enough beside another step. Without a
-# limit, the worker would spend most of a short time on minimizing the inputs that it found.
+# limit, the worker would spend most of a short time on minimizing the inputs that it found. Packages that run side by side
+# have targets of one name, so the log and the corpus belong to the binary.
 fuzz() {
-	local log=$scratch/$2.log
+	local log=$1.$2.log
 	timeout -k 10 3600 "$1" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$3" -test.parallel 1 -test.fuzzminimizetime 20x \
-		-test.fuzzcachedir "$scratch/corpus/$2" >"$log" 2>&1 || {
+		-test.fuzzcachedir "$1.corpus/$2" >"$log" 2>&1 || {
 		# A run whose time ends while a worker starts an input fails by this text alone (https://go.dev/issue/75804).
 		if ! grep -qx ' *context deadline exceeded' "$log" || grep -q 'Failing input written\|panic:' "$log"; then
 			cat "$log"
 			return 1
 		fi
 	}
-	execs=$(grep -o 'execs: [0-9]*' "$log" | tail -n1 | grep -o '[0-9]*' || echo 0)
+	execs=$(grep -ao 'execs: [0-9]*' "$log" | tail -n1 | grep -o '[0-9]*' || echo 0)
 }
 
 # fuzz_folders prints the folders that have fuzz tests.
