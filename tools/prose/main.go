@@ -3,9 +3,9 @@
 // With -o it writes two Markdown files for each Go file: comments/FILE.md holds the comments and errors/FILE.md the texts
 // of errors. A text stands on the line on which it stands in the Go file. Vale then reads these files:
 //
-//	go -C tools build -o /tmp/prose ./prose
-//	git ls-files '*.go' | /tmp/prose -o /tmp/text
-//	cd /tmp/text && vale --config=$OLDPWD/tools/vale/.vale.ini .
+//	go -C tools build -o "$SCRATCH/prose" ./prose
+//	git ls-files '*.go' | "$SCRATCH/prose" -o "$SCRATCH/text"
+//	vale --config=tools/vale/.vale.ini "$SCRATCH/text"
 //
 // It reports function comments that do not start with the function's name and a verb, and comments that start with a
 // fragment such as "of the call". With -count it prints how many comments of each kind there are, and exits with 0.

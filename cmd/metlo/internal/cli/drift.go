@@ -164,9 +164,7 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 		return errInterrupted
 	}
 	if err != nil {
-		report.Why = message(err) + advice(err)
-		report.Summary = "result unknown"
-		return errors.Join(fmt.Errorf("result unknown: %w", err), f.reports.write(a, report))
+		return a.failCheck(report, &f.reports, err)
 	}
 	report.Findings, report.Notes, report.Summary = judged.Findings, slices.Concat(judged.Notes, compared.Notes), driftSummary(compared, judged)
 	switch {
@@ -183,17 +181,7 @@ func (a *app) runDrift(ctx context.Context, f *driftFlags) error {
 	if err := errors.Join(err, f.reports.write(a, report)); err != nil {
 		return err
 	}
-	a.note("%s", report.Summary)
-	for _, note := range report.Notes {
-		a.note("  %s", note)
-	}
-	switch {
-	case judged.Failing > 0:
-		return errFindings
-	case a.global.demo:
-		return errors.New("result unknown: this is demo data; name an instance")
-	}
-	return nil
+	return a.endCheck(report, judged.Failing)
 }
 
 func driftSummary(compared *drift.Result, judged *gate.Result) string {

@@ -60,14 +60,14 @@ func (e enum[T]) read(text string) (T, error) {
 	return value, nil
 }
 
-// choose returns the values that a user has typed: values, patterns such as *PII*, and exclusions such as !*PII*.
-// Exclusions alone select all other values.
-func (e enum[T]) choose(typed []string) ([]T, error) {
+// choosing returns the values that a user has typed, of all values. like returns the values of one typed text. A text
+// behind ! is an exclusion, and exclusions alone select all other values.
+func choosing[T comparable](typed []string, all []T, like func(pattern string) ([]T, error)) ([]T, error) {
 	var chosen, left []T
 	excluded := 0
 	for _, text := range typed {
 		pattern, exclude := strings.CutPrefix(text, "!")
-		found, err := e.like(pattern)
+		found, err := like(pattern)
 		if err != nil {
 			return nil, err
 		}
@@ -79,9 +79,18 @@ func (e enum[T]) choose(typed []string) ([]T, error) {
 		}
 	}
 	if excluded == len(typed) {
-		chosen = slices.Clone(e.values)
+		chosen = slices.Clone(all)
 	}
-	chosen = slices.DeleteFunc(chosen, func(value T) bool { return slices.Contains(left, value) })
+	return slices.DeleteFunc(chosen, func(value T) bool { return slices.Contains(left, value) }), nil
+}
+
+// choose returns the values that a user has typed: values, patterns such as *PII*, and exclusions such as !*PII*.
+// Exclusions alone select all other values.
+func (e enum[T]) choose(typed []string) ([]T, error) {
+	chosen, err := choosing(typed, e.values, e.like)
+	if err != nil {
+		return nil, err
+	}
 	if len(chosen) == 0 {
 		return nil, fmt.Errorf("%s excludes every value (use %s)", strings.Join(typed, ","), oneOf(e.names()))
 	}

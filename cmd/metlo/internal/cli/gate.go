@@ -181,9 +181,7 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 		return nil
 	}
 	if err != nil {
-		report.Why = message(err) + advice(err)
-		report.Summary = "result unknown"
-		return errors.Join(fmt.Errorf("result unknown: %w", err), f.reports.write(a, report))
+		return a.failCheck(report, &f.reports, err)
 	}
 	report.Outcome, report.Findings, report.Notes, report.Why = findings.Clean, result.Findings, result.Notes, result.Missed
 	if result.Failing > 0 {
@@ -200,12 +198,24 @@ func (a *app) runGate(ctx context.Context, f *gateFlags) error {
 	if err := f.reports.write(a, report); err != nil {
 		return err
 	}
+	return a.endCheck(report, result.Failing)
+}
+
+// failCheck writes the reports of a check that ended with an error, and returns the error of the command.
+func (a *app) failCheck(report *findings.Report, reports *reportFlags, err error) error {
+	report.Why = message(err) + advice(err)
+	report.Summary = "result unknown"
+	return errors.Join(fmt.Errorf("result unknown: %w", err), reports.write(a, report))
+}
+
+// endCheck prints the summary and the notes of a check, and returns the error for its exit code.
+func (a *app) endCheck(report *findings.Report, failing int) error {
 	a.note("%s", report.Summary)
 	for _, note := range report.Notes {
 		a.note("  %s", note)
 	}
 	switch {
-	case result.Failing > 0:
+	case failing > 0:
 		return errFindings
 	case a.global.demo:
 		return errors.New("result unknown: this is demo data; name an instance")

@@ -34,25 +34,10 @@ func expandHosts(ctx context.Context, client *metlo.Client, typed []string) ([]s
 
 // chooseHosts returns the names that match what a user has typed, as expandHosts does.
 func chooseHosts(names, typed []string) ([]string, error) {
-	var chosen, left []string
-	excluded := 0
-	for _, text := range typed {
-		pattern, exclude := strings.CutPrefix(text, "!")
-		found, err := hostsLike(names, pattern)
-		if err != nil {
-			return nil, err
-		}
-		if exclude {
-			excluded++
-			left = append(left, found...)
-		} else {
-			chosen = append(chosen, found...)
-		}
+	chosen, err := choosing(typed, names, func(pattern string) ([]string, error) { return hostsLike(names, pattern) })
+	if err != nil {
+		return nil, err
 	}
-	if excluded == len(typed) {
-		chosen = slices.Clone(names)
-	}
-	chosen = slices.DeleteFunc(chosen, func(name string) bool { return slices.Contains(left, name) })
 	slices.Sort(chosen)
 	if chosen = slices.Compact(chosen); len(chosen) == 0 {
 		return nil, fmt.Errorf("--host %s excludes every host", strings.Join(typed, ","))
